@@ -1,0 +1,1 @@
+"""The event contract: what Kompass says, as Avro on Kafka and as small typed objects in this program."""
