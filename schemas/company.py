@@ -1,0 +1,125 @@
+"""What an Org's admin configured, and what QuickBooks Online says of the company it is linked to.
+
+These are the shapes in which `store` hands a company to `mapping`; neither room imports the other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+DEFAULT_CLIENT_NAME_TEMPLATE = "{{ client.name }}"
+DEFAULT_PROJECT_NAME_TEMPLATE = "{{ project.reference }} {{ project.name }}"
+DEFAULT_DOC_NUMBER_TEMPLATE = "{{ invoice.reference }}"
+
+
+class Locale(StrEnum):
+    """Decides the tax rules: the USA sends no per-line tax codes, the EU and Canada send one on every line."""
+
+    USA = "USA"
+    EU = "EU"
+    CANADA = "Canada"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemService:
+    """A row of *Item Services*: a Kompass Service goes to a QBO Item, and optionally to a Class of its own."""
+
+    item_id: str
+    class_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    definition_id: str
+    name: str
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One Org's QBO Configuration with its mapping tables, as they stood at ``version``."""
+
+    org_id: str
+    org_name: str
+    version: int
+    """Raised by the database at every change of the configuration or of one of its mappings."""
+    realm_id: str | None = None
+    enabled: bool = False
+    start_date: dt.date | None = None
+    """Documents dated earlier are never sent."""
+    project_customers: bool = True
+    client_name_template: str = DEFAULT_CLIENT_NAME_TEMPLATE
+    project_name_template: str = DEFAULT_PROJECT_NAME_TEMPLATE
+    doc_number_template: str = DEFAULT_DOC_NUMBER_TEMPLATE
+    locale: Locale = Locale.EU
+    default_item_id: str | None = None
+    default_class_id: str | None = None
+    item_services: Mapping[str, ItemService] = field(default_factory=dict)
+    """Kompass service id → item and class."""
+    department_classes: Mapping[str, str] = field(default_factory=dict)
+    """Kompass department id → QBO class id."""
+    tax_codes: Mapping[str, str] = field(default_factory=dict)
+    """Kompass VAT rate id → QBO tax code id; the key ``""`` is the row for lines without a VAT rate."""
+    custom_fields: tuple[CustomField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaxCodeFact:
+    id: str
+    name: str
+    active: bool
+    sales_rate: Decimal | None
+    """Combined percent on sales; None when QBO names no rate (exempt, or automated)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyFacts:
+    """A dated snapshot of the QBO company: CompanyInfo, Preferences, tax codes."""
+
+    realm_id: str
+    name: str
+    country: str
+    home_currency: str
+    fetched_at: dt.datetime
+    multicurrency: bool = False
+    tax_enabled: bool = True
+    automated_tax: bool = False
+    class_per_line: bool = False
+    class_per_transaction: bool = False
+    custom_numbers: bool = True
+    book_close_date: dt.date | None = None
+    tax_codes: Mapping[str, TaxCodeFact] = field(default_factory=dict)
+    custom_fields: Mapping[str, str] = field(default_factory=dict)
+    """Definition id → name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What QBO has of one record, as far as we know: the left-hand side of every difference."""
+
+    qbo_id: str | None = None
+    entity: str | None = None
+    """``Customer``, ``Invoice`` or ``CreditMemo``."""
+    sync_token: str | None = None
+    """None while a ``qbo_id`` is known: somebody else wrote since, the object must be read again before it is written."""
+    sent: Mapping[str, object] | None = None
+    """Every member we sent and own, with the value last sent."""
+    line_ids: tuple[str, ...] = ()
+    """The Ids that QBO gave the lines last sent, in their order."""
+    name: str | None = None
+    """The DisplayName or DocNumber under which it stands in QBO."""
+    currency: str = ""
+    """The currency of the customer or job, fixed when it was made; empty until then."""
+    voided: bool = False
+    theirs: Mapping[str, object] | None = None
+    """The object as it was re-read after somebody else's write; None when nobody else wrote."""
+    name_override: str | None = None
+    """A DisplayName given by the admin for this one record; stands before the template."""
+    refresh_names: bool = False
+    """The admin asked that an edited template be applied to what is already in QBO."""
+    overwrite: bool = False
+    """The admin looked at both sides of a conflict and chose what Kompass says."""
