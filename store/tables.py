@@ -1,7 +1,7 @@
 """The database as the consumers see it: the same tables that the migrations in `admin.quickbooks_online` make.
 
-Django alone migrates; a test holds these definitions to the migrated database, column by column. A `server_default` here means that
-the database fills the column, whoever inserts.
+Django alone migrates; a test holds these definitions to the migrated database, column by column. A `server_default` here means
+that the database fills the column, whoever inserts.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _number(name: str, default: int = 0) -> Column[Any]:
     return Column(name, BigInteger, nullable=False, server_default=text(str(default)))
 
 
-# --- What Kompass says --------------------------------------------------------------------------------------------------
+# --- What Kompass says ---
 
 # Every Org ever seen in an event, configured or not, so that an admin can pick it from a list.
 org = Table(
@@ -64,7 +64,7 @@ org = Table(
     _moment("first_seen_at", now=True),
 )
 
-# The newest state of each record, per Org, with the original event, which a dead letter must be able to give back unchanged.
+# The newest state of each record, per Org, with the original event: a dead letter must give it back unchanged.
 record = Table(
     "qbo_record",
     metadata,
@@ -125,7 +125,7 @@ vat_rate = Table(
     UniqueConstraint("org_id", "kompass_id"),
 )
 
-# --- What the admin says ------------------------------------------------------------------------------------------------
+# --- What the admin says ---
 
 configuration = Table(
     "qbo_configuration",
@@ -153,7 +153,8 @@ configuration = Table(
     _moment("modified_at", now=True),
 )
 
-# How far the reconciler has carried a configuration into its links. Apart from the configuration, whose every change raises its version.
+# How far the reconciler has carried a configuration into its links. Not in the configuration itself, whose every change
+# raises its version.
 sweep = Table(
     "qbo_sweep",
     metadata,
@@ -209,7 +210,7 @@ custom_field = _mapping(
     unique=("definition_id",),
 )
 
-# --- The QBO company ----------------------------------------------------------------------------------------------------
+# --- The QBO company ---
 
 connection = Table(
     "qbo_connection",
@@ -259,7 +260,7 @@ quota_lease = Table(
     _moment("blocked_until"),  # Intuit said 429
 )
 
-# --- Links and intents --------------------------------------------------------------------------------------------------
+# --- Links and intents ---
 
 # One row per thing a company should have in QBO. The admin's Customers, Projects and Invoices are these rows, by kind.
 link = Table(
@@ -355,7 +356,7 @@ history = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
 )
 
-# --- Failures -----------------------------------------------------------------------------------------------------------
+# --- Failures ---
 
 failure = Table(
     "qbo_failure",

@@ -1,0 +1,237 @@
+"""Links to QBO companies: state and tokens. Every write is a compare-and-swap on the connection's version.
+
+The refresh token changes about once a day and two refreshes at once may kill the grant (Intuit's OAuth 2.0 FAQ), so one
+process at a time may refresh, and the new refresh token is stored before anybody uses the new access token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from store.secrets import TokenKeys
+from store.tables import connection as table
+
+CONNECTED = "connected"
+DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyConnection:
+    """A connection without its secrets."""
+
+    configuration_id: int
+    realm_id: str
+    version: int
+    state: str
+    company_name: str
+    access_expires_at: datetime | None
+    refresh_expires_at: datetime | None
+    refreshed_at: datetime | None
+    refresh_lease_until: datetime | None
+    disconnect_cause: str
+    disconnect_message: str
+    probe_at: datetime | None
+
+    @property
+    def connected(self) -> bool:
+        return self.state == CONNECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What opens a company. Never printed, logged or shown."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    access_expires_at: datetime
+    refresh_expires_at: datetime | None = None
+    refresh_hard_expires_at: datetime | None = None
+
+
+_COLUMNS = (
+    table.c.configuration_id,
+    table.c.realm_id,
+    table.c.version,
+    table.c.state,
+    table.c.company_name,
+    table.c.access_expires_at,
+    table.c.refresh_expires_at,
+    table.c.refreshed_at,
+    table.c.refresh_lease_until,
+    table.c.disconnect_cause,
+    table.c.disconnect_message,
+    table.c.probe_at,
+)
+
+
+def read_connections(db: Connection, realm_ids: Iterable[str] | None = None) -> dict[str, CompanyConnection]:
+    """Give the connections of these companies (of all, by default) by realm id."""
+    query = select(*_COLUMNS)
+    if realm_ids is not None:
+        query = query.where(table.c.realm_id.in_(list(realm_ids)))
+    return {row.realm_id: CompanyConnection(*row) for row in db.execute(query)}
+
+
+def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, Tokens] | None:
+    """Give the version and the decrypted tokens of a connected company; None when there is none.
+
+    Raises
+    ------
+    UnreadableToken
+        no key in TOKEN_KEYS fits.
+    """
+    row = db.execute(
+        select(
+            table.c.version,
+            table.c.access_token,
+            table.c.refresh_token,
+            table.c.access_expires_at,
+            table.c.refresh_expires_at,
+            table.c.refresh_hard_expires_at,
+        ).where(table.c.realm_id == realm_id, table.c.state == CONNECTED)
+    ).one_or_none()
+    if row is None:
+        return None
+    return row.version, Tokens(
+        access_token=keys.decrypt(row.access_token),
+        refresh_token=keys.decrypt(row.refresh_token),
+        access_expires_at=row.access_expires_at,
+        refresh_expires_at=row.refresh_expires_at,
+        refresh_hard_expires_at=row.refresh_hard_expires_at,
+    )
+
+
+def _token_values(keys: TokenKeys, tokens: Tokens) -> dict[str, object]:
+    return {
+        "access_token": keys.encrypt(tokens.access_token),
+        "access_expires_at": tokens.access_expires_at,
+        "refresh_token": keys.encrypt(tokens.refresh_token),
+        "refresh_expires_at": tokens.refresh_expires_at,
+        "refresh_hard_expires_at": tokens.refresh_hard_expires_at,
+        "refreshed_at": func.now(),
+        "refresh_owner": "",
+        "refresh_lease_until": None,
+    }
+
+
+def link_company(
+    db: Connection, keys: TokenKeys, *, configuration_id: int, realm_id: str, company_name: str, tokens: Tokens
+) -> None:
+    """Store what an authorisation gave (the article's step 2); replaces the configuration's earlier connection.
+
+    The caller sets ``realm_id`` on the configuration in the same transaction. A realm that another configuration holds is a
+    unique-constraint violation: ask before.
+    """
+    values = {
+        **_token_values(keys, tokens),
+        "realm_id": realm_id,
+        "company_name": company_name,
+        "state": CONNECTED,
+        "disconnected_at": None,
+        "disconnect_cause": "",
+        "disconnect_message": "",
+        "probe_at": None,
+        "linked_at": func.now(),
+    }
+    statement = insert(table).values(configuration_id=configuration_id, **values)
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.configuration_id], set_={**values, "version": table.c.version + 1}
+        )
+    )
+
+
+def take_refresh_lease(db: Connection, *, realm_id: str, version: int, owner: str, seconds: float) -> bool:
+    """Become the one process that may refresh this company's tokens; False when another is, or they are already new."""
+    return (
+        db.execute(
+            update(table)
+            .where(
+                table.c.realm_id == realm_id,
+                table.c.version == version,
+                table.c.state == CONNECTED,
+                or_(table.c.refresh_lease_until.is_(None), table.c.refresh_lease_until < func.now()),
+            )
+            .values(refresh_owner=owner, refresh_lease_until=func.now() + timedelta(seconds=seconds))
+        ).rowcount
+        == 1
+    )
+
+
+def release_refresh_lease(db: Connection, *, realm_id: str, owner: str, retry_in: float) -> None:
+    """Give up a refresh whose outcome is not known; nobody tries again for ``retry_in`` seconds."""
+    db.execute(
+        update(table)
+        .where(table.c.realm_id == realm_id, table.c.refresh_owner == owner)
+        .values(refresh_owner="", refresh_lease_until=func.now() + timedelta(seconds=retry_in))
+    )
+
+
+def store_refreshed(db: Connection, keys: TokenKeys, *, realm_id: str, version: int, tokens: Tokens) -> bool:
+    """Store refreshed tokens, unless somebody linked anew or disconnected meanwhile."""
+    return (
+        db.execute(
+            update(table)
+            .where(table.c.realm_id == realm_id, table.c.version == version)
+            .values(**_token_values(keys, tokens), version=version + 1)
+        ).rowcount
+        == 1
+    )
+
+
+def expire_access(db: Connection, *, realm_id: str, version: int) -> None:
+    """Note that QBO refused the access token of this version (401): the next call refreshes first."""
+    db.execute(
+        update(table)
+        .where(table.c.realm_id == realm_id, table.c.version == version)
+        .values(access_expires_at=func.now(), version=version + 1)
+    )
+
+
+def disconnect(
+    db: Connection, *, realm_id: str, version: int, cause: str, message: str, probe_after: float | None = None
+) -> bool:
+    """Note that Intuit no longer takes our grant; True for the one caller that noted it first.
+
+    ``probe_after`` seconds later one call is tried again, for causes that end without our doing (a bill paid to Intuit).
+    """
+    return (
+        db.execute(
+            update(table)
+            .where(and_(table.c.realm_id == realm_id, table.c.version == version, table.c.state == CONNECTED))
+            .values(
+                state=DISCONNECTED,
+                version=version + 1,
+                disconnected_at=func.now(),
+                disconnect_cause=cause,
+                disconnect_message=message,
+                probe_at=None if probe_after is None else func.now() + timedelta(seconds=probe_after),
+                refresh_owner="",
+                refresh_lease_until=None,
+            )
+        ).rowcount
+        == 1
+    )
+
+
+def reencrypt(db: Connection, keys: TokenKeys) -> int:
+    """Encrypt every stored token with the first of TOKEN_KEYS; gives how many connections were rewritten."""
+    rows: Sequence[tuple[int, str, str]] = [
+        (row.id, row.access_token, row.refresh_token)
+        for row in db.execute(select(table.c.id, table.c.access_token, table.c.refresh_token).with_for_update())
+    ]
+    for row_id, access_token, refresh_token in rows:
+        db.execute(
+            update(table)
+            .where(table.c.id == row_id)
+            .values(
+                access_token=keys.rotate(access_token) if access_token else "",
+                refresh_token=keys.rotate(refresh_token) if refresh_token else "",
+            )
+        )
+    return len(rows)
