@@ -1,0 +1,198 @@
+"""Members that several of QBO's objects share, checked before they are sent: texts, email, web, addresses, references.
+
+Limits are those of Intuit's Customer, Invoice and CreditMemo pages. A value that does not fit is a problem, never cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from mapping import problems, templates
+from mapping.results import Choice, Problem, Unmappable
+from mapping.texts import control_character, one_line, several_lines
+from schemas.events import Address
+
+DISPLAY_NAME = 500
+COMPANY_NAME = 100
+PHONE = 30
+EMAIL = 100
+WEBSITE = 1000
+NOTES = 2000
+ADDRESS_LINE = 500
+ADDRESS_PART = 255
+POSTAL_CODE = 30
+DOC_NUMBER = 21
+PRIVATE_NOTE = 4000
+MEMO = 1000
+DESCRIPTION = 4000
+CUSTOM_VALUE = 31
+
+_EMAIL = re.compile(r"[^\s@,;<>\"()]+@[^\s@,;<>\"().]+(?:\.[^\s@,;<>\"().]+)+")
+_HOST = re.compile(r"[^\s.@/:]+(?:\.[^\s.@/:]+)+")
+
+
+class Draft:
+    """One payload in the making: its members, the choices made and every problem found on the way."""
+
+    __slots__ = ("choices", "members", "problems", "record")
+
+    def __init__(self, record: str) -> None:
+        self.record = record
+        self.members: dict[str, object] = {}
+        self.choices: list[Choice] = []
+        self.problems: list[Problem] = []
+
+    def choose(self, member: str, value: str, reason: str) -> None:
+        self.choices.append(Choice(member, value, reason))
+
+    def refuse(self, problem: Problem) -> None:
+        self.problems.append(problem)
+
+    def settle(self) -> tuple[Mapping[str, object], tuple[Choice, ...]]:
+        """The members and the choices.
+
+        :raises Unmappable: with every problem, when there is one.
+        """
+        if self.problems:
+            raise Unmappable(tuple(self.problems))
+        return self.members, tuple(self.choices)
+
+    def text(self, member: str, value: str | None, limit: int, *, source: str, multiline: bool = False) -> str | None:
+        """``value`` trimmed, or None when it is empty or (with a problem noted) not acceptable."""
+        if value is None:
+            return None
+        text = several_lines(value) if multiline else one_line(value)
+        if not text:
+            return None
+        if (character := control_character(text)) is not None:
+            self.refuse(
+                problems.control_character(self.record, member=member, source=source, value=text, character=character)
+            )
+            return None
+        if len(text) > limit:
+            self.refuse(problems.too_long(self.record, member=member, source=source, value=text, limit=limit))
+            return None
+        return text
+
+    def email(self, member: str, value: str | None, *, source: str) -> dict[str, object] | None:
+        address = self.text(member, value, EMAIL, source=source)
+        if address is None:
+            return None
+        if not all(_EMAIL.fullmatch(one.strip()) for one in address.split(",")):
+            self.refuse(problems.bad_email(self.record, member=member, source=source, value=address))
+            return None
+        return {"Address": address}
+
+    def website(self, value: str | None, *, source: str) -> dict[str, object] | None:
+        uri = self.text("WebAddr", value, WEBSITE, source=source)
+        if uri is None:
+            return None
+        if "://" not in uri:
+            # QBO's own form completes an address in the same way.
+            uri = f"http://{uri}"
+        try:
+            parts = urlsplit(uri)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        acceptable = host is not None and _HOST.fullmatch(host) and parts.scheme in ("http", "https")
+        if not acceptable or any(character.isspace() for character in uri):
+            self.refuse(problems.bad_website(self.record, source=source, value=value or ""))
+            return None
+        if len(uri) > WEBSITE:
+            self.refuse(problems.too_long(self.record, member="WebAddr", source=source, value=uri, limit=WEBSITE))
+            return None
+        return {"URI": uri}
+
+    def address(
+        self, member: str, address: Address | None, *, source: str, addressee: str | None = None
+    ) -> dict[str, object] | None:
+        """A PhysicalAddress; ``addressee`` takes the first line, as in QBO's own *Bill to* box."""
+        lines = [(addressee, "name of the addressee")] if addressee else []
+        if address is not None:
+            lines += [(address.line1, "line 1"), (address.line2 or "", "line 2")]
+        made: dict[str, object] = {}
+        for value, part in lines:
+            number = len(made) + 1
+            text = self.text(f"{member}.Line{number}", value, ADDRESS_LINE, source=f"{source}, {part}")
+            if text is not None:
+                made[f"Line{number}"] = text
+        if address is not None:
+            for name, part_value, part, limit in (
+                ("City", address.town, "town", ADDRESS_PART),
+                ("CountrySubDivisionCode", address.county, "county", ADDRESS_PART),
+                ("PostalCode", address.postcode, "postcode", POSTAL_CODE),
+                ("Country", address.country, "country", ADDRESS_PART),
+            ):
+                text = self.text(f"{member}.{name}", part_value, limit, source=f"{source}, {part}")
+                if text is not None:
+                    made[name] = text
+        return made or None
+
+    def put(self, member: str, value: object | None) -> None:
+        """A member that has no value is left out."""
+        if value is not None:
+            self.members[member] = value
+
+    def rendered(self, template: str, variables: Mapping[str, object], *, field: str) -> str | None:
+        """What a template of the admin gives, on one line; None (with a problem noted) when it fails."""
+        try:
+            return templates.render(template, variables, field=field)
+        except templates.TemplateProblem as problem:
+            self.refuse(
+                problems.template_error(
+                    self.record,
+                    field=field,
+                    line=problem.line,
+                    template=template,
+                    reason=problem.reason,
+                    remedy=problem.remedy,
+                )
+            )
+            return None
+
+    def display_name(
+        self,
+        template: str,
+        variables: Mapping[str, object],
+        *,
+        field: str,
+        override: str | None,
+        suffix: str,
+    ) -> str | None:
+        """The DisplayName: what the admin gave this one record, else the template's result and ``suffix``."""
+        if override is not None and override.strip():
+            name, field = override.strip(), "name given to this one record"
+            self.choose("DisplayName", name, "The name given to this one record")
+        else:
+            made = self.rendered(template, variables, field=field)
+            if made is None:
+                return None
+            if not made:
+                self.refuse(problems.empty_result(self.record, member="DisplayName", field=field, template=template))
+                return None
+            name = made + suffix
+            reason = f"{field} {template}" + (f", with{suffix} so that it is unique" if suffix else "")
+            self.choose("DisplayName", name, reason)
+        forbidden = "".join(character for character in ":\t\n\r" if character in name)
+        if forbidden:
+            self.refuse(problems.name_characters(self.record, source=field, value=name, characters=forbidden))
+            return None
+        return self.text("DisplayName", name, DISPLAY_NAME, source=f"what the {field} gives")
+
+    def currency(self, currency: str, *, home: str, multicurrency: bool) -> None:
+        """CurrencyRef, always sent when it is not the home currency; QBO fixes a customer's at create."""
+        if not re.fullmatch(r"[A-Z]{3}", currency):
+            self.refuse(problems.bad_currency(self.record, value=currency))
+        elif currency != home:
+            if not multicurrency:
+                self.refuse(problems.no_multicurrency(self.record, currency=currency, home=home))
+            self.put("CurrencyRef", ref(currency))
+            self.choose("CurrencyRef", currency, f"Not the company's home currency {home}")
+
+
+def ref(value: str) -> dict[str, object]:
+    """A ReferenceType."""
+    return {"value": value}

@@ -1,0 +1,49 @@
+"""Which records are not to be synced, and why. Such a record needs no mapping and raises no error."""
+
+from __future__ import annotations
+
+from schemas.company import Configuration
+from schemas.events import Invoice, InvoiceType, Project, Record, Step
+
+SYNCED_STEPS = frozenset({Step.APPROVED, Step.POSTED, Step.VOIDED})
+"""An invoice goes once it reaches one of these (set-up article, "How the sync runs after setup")."""
+
+VOID_NEVER_SENT = "void-never-sent"
+"""For the judgement, which knows what was sent: a void of a document that QBO never had."""
+
+
+def not_synced(record: Record, *, deleted: bool, configuration: Configuration) -> tuple[str, str] | None:
+    """The stable cause and the reason in words, when ``record`` is not to be in QBO; else None.
+
+    Causes: ``deleted``, ``project-customers-off``, ``synchronize-off``, ``journal``, ``type:unknown``,
+    ``step:<step in lower case>``, ``before-start-date``.
+    """
+    if deleted:
+        return "deleted", "It was deleted in Kompass"
+    if isinstance(record, Project):
+        if not configuration.project_customers:
+            return "project-customers-off", "Project customers is off in the Configuration"
+        return None
+    if isinstance(record, Invoice):
+        return _document_not_synced(record, configuration)
+    return None
+
+
+def _document_not_synced(invoice: Invoice, configuration: Configuration) -> tuple[str, str] | None:
+    if not invoice.synchronize:
+        return "synchronize-off", "Synchronize is off in Kompass"
+    if invoice.type is InvoiceType.JOURNAL:
+        return "journal", "It is a journal: its allocations come to zero, and journals are not sent"
+    if invoice.type is InvoiceType.UNKNOWN:
+        return "type:unknown", "Its type is not known to this version of the sync"
+    if invoice.step is Step.UNKNOWN:
+        return "step:unknown", "Its step is not known to this version of the sync"
+    if invoice.step not in SYNCED_STEPS:
+        return (
+            f"step:{invoice.step.value.lower()}",
+            f"Its step is {invoice.step.value.capitalize()}; it goes once Approved",
+        )
+    start = configuration.start_date
+    if start is not None and invoice.date < start:
+        return "before-start-date", f"It is dated {invoice.date}, before the start date {start}"
+    return None
