@@ -1,7 +1,7 @@
 """The database as the consumers see it: the same tables that the migrations in `admin.quickbooks_online` make.
 
-Django alone migrates; a test holds these definitions to the migrated database, column by column. A `server_default` here means
-that the database fills the column, whoever inserts.
+Django alone migrates; a test holds these definitions to the migrated database, column by column. A `server_default`
+here means that the database fills the column, whoever inserts.
 """
 
 from __future__ import annotations

@@ -1,0 +1,144 @@
+"""What changed on our side since we last sent: the members of a sparse update, and what a stranger's write means for them.
+
+A sparse update leaves out what did not change, so a bookkeeper's edits survive until Kompass changes that very member. `Line` is the
+exception QBO makes: an array that is sent replaces all lines, so it travels whole, with the Ids QBO gave, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+# How a member that we no longer want is cleared. A full update would null it; in a sparse one it has to be said.
+_BLANK: Mapping[str, object] = {
+    "PrimaryEmailAddr": {"Address": ""},
+    "BillEmail": {"Address": ""},
+    "PrimaryPhone": {"FreeFormNumber": ""},
+    "WebAddr": {"URI": ""},
+    "CustomerMemo": {"value": ""},
+}
+_ADDRESSES = frozenset({"BillAddr", "ShipAddr"})
+_TAX_MEMBERS = ("GlobalTaxCalculation",)
+# Never sent again once the object exists: QBO fixes them at creation or numbers them itself.
+_FIXED = frozenset({"CurrencyRef"})
+
+OWN_NOTE = "#"
+"""Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""
+
+
+def same(one: object, other: object) -> bool:
+    """Compare two JSON values; numbers by value, so that 10.50 read back as 10.5 is no change."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | Decimal) and isinstance(other, int | Decimal):
+        return Decimal(one) == Decimal(other)
+    return one == other
+
+
+def holds(theirs: object, ours: object) -> bool:
+    """Tell whether QBO's value still says what ours said; QBO adds members of its own (a reference's name, an address's Id)."""
+    if isinstance(ours, Mapping):
+        return isinstance(theirs, Mapping) and all(
+            holds(theirs.get(key), value) or (value == "" and theirs.get(key) is None)
+            for key, value in ours.items()
+            if not key.startswith(OWN_NOTE)
+        )
+    if isinstance(ours, list | tuple):
+        return isinstance(theirs, list | tuple) and len(theirs) == len(ours) and all(map(holds, theirs, ours))
+    return same(theirs, ours)
+
+
+def _cleared(member: str, before: object) -> object:
+    if member in _BLANK:
+        return _BLANK[member]
+    if isinstance(before, Mapping):
+        return dict.fromkeys(before, "")
+    return ""
+
+
+def _addressed(before: object, now: object) -> object:
+    """Give the whole address: whether QBO merges the members of an address is not documented, so none is left to chance."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return {**dict.fromkeys(before, ""), **now}
+    return now
+
+
+def _fields(before: object, now: object) -> object:
+    """Custom fields by DefinitionId: one that is gone is sent with an empty value."""
+    wanted = [dict(field) for field in now if isinstance(field, Mapping)] if isinstance(now, list | tuple) else []
+    present = {field.get("DefinitionId") for field in wanted}
+    if isinstance(before, list | tuple):
+        wanted += [
+            {**field, "StringValue": ""}
+            for field in before
+            if isinstance(field, Mapping) and field.get("DefinitionId") not in present
+        ]
+    return wanted
+
+
+def with_line_ids(lines: object, line_ids: Sequence[str]) -> object:
+    """Give the lines the Ids under which QBO knows them, by position; a line beyond those is new."""
+    if not isinstance(lines, list | tuple):
+        return lines
+    return [
+        {"Id": line_ids[index], **line} if index < len(line_ids) and isinstance(line, Mapping) else line
+        for index, line in enumerate(lines)
+    ]
+
+
+def changed_members(
+    sent: Mapping[str, object], payload: Mapping[str, object], *, line_ids: Sequence[str] = ()
+) -> dict[str, object]:
+    """Give the members of a sparse update that turns what was sent into the payload; empty when nothing changed."""
+    changed: dict[str, object] = {}
+    for member, value in payload.items():
+        before = sent.get(member)
+        if member in _FIXED or member.startswith(OWN_NOTE) or same(before, value):
+            continue
+        if member == "Line":
+            changed[member] = with_line_ids(value, line_ids)
+        elif member in _ADDRESSES:
+            changed[member] = _addressed(before, value)
+        elif member == "CustomField":
+            changed[member] = _fields(before, value)
+        else:
+            changed[member] = value
+    for member, before in sent.items():
+        if member in payload or member in _FIXED or member.startswith(OWN_NOTE):
+            continue
+        changed[member] = _fields(before, None) if member == "CustomField" else _cleared(member, before)
+    if "Line" in changed:
+        # New lines are read under the tax mode they were made for.
+        changed.update({member: payload[member] for member in _TAX_MEMBERS if member in payload})
+    return changed
+
+
+def own_lines(document: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Give a document's lines without those that QBO adds (the subtotal)."""
+    lines = document.get("Line")
+    if not isinstance(lines, list | tuple):
+        return []
+    return [line for line in lines if isinstance(line, Mapping) and line.get("DetailType") != "SubTotalLineDetail"]
+
+
+def touched_by_others(
+    theirs: Mapping[str, object], sent: Mapping[str, object], members: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Name those of ``members`` whose value in QBO is no longer the one we sent."""
+    touched = []
+    for member in members:
+        before = sent.get(member)
+        if member == "Line":
+            if not holds(own_lines(theirs), [_without_blank_code(line) for line in own_lines(sent)]):
+                touched.append(member)
+        elif before is not None and not holds(theirs.get(member), before):
+            touched.append(member)
+    return tuple(touched)
+
+
+def _without_blank_code(line: Mapping[str, object]) -> Mapping[str, object]:
+    return {key: value for key, value in line.items() if key != "LineNum"}
