@@ -194,13 +194,14 @@ def does_not_add_up(record: str, *, what: str, parts: Decimal, whole: Decimal, p
 
 
 def negative_total(record: str, *, kind: InvoiceType, amount: Decimal) -> Problem:
+    """``amount`` as Kompass has it: above zero for a credit note, below zero for an invoice."""
     if kind is InvoiceType.CREDIT_NOTE:
-        remedy = "Bill it as an invoice: a credit note takes money off."
+        wrong, remedy = "a credit note's is below zero", "Make it an invoice in Kompass."
     else:
-        remedy = "Make it a credit note: QuickBooks has no invoice with a negative total."
+        wrong, remedy = "QuickBooks has no invoice below zero", "Make it a credit note in Kompass."
     return Problem(
         cause="negative-total",
-        message=f"{record}: its total {money(amount)} has the wrong sign for what it is",
+        message=f"{record}: its total is {money(amount)}, and {wrong}",
         field="TotalAmt",
         value=money(amount),
         remedy=remedy,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from jinja2 import nodes
+from jinja2 import nodes, pass_context
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -32,6 +32,11 @@ from mapping.template_functions import (
 )
 
 
+@pass_context
+def _finalize(_: Context, value: object) -> str:
+    return text_of(value)
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """What reads fields, calls methods and applies operators for a compiled template."""
 
@@ -39,8 +44,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_unops = frozenset(["+", "-"])
 
     def __init__(self) -> None:
-        # The optimizer would compute constants while compiling; there is nothing in a name worth it.
-        super().__init__(undefined=Unknown, autoescape=False, optimized=False, finalize=text_of, cache_size=0)
+        # Without the optimizer, and with a finalize that needs the context, nothing is computed while compiling.
+        super().__init__(undefined=Unknown, autoescape=False, optimized=False, finalize=_finalize, cache_size=0)
         self.globals.clear()
         self.filters = {**FILTERS, CONCATENATE: concatenate}
         self.tests = dict(TESTS)

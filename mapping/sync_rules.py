@@ -19,7 +19,7 @@ def not_synced(record: Record, *, deleted: bool, configuration: Configuration) -
     ``step:<step in lower case>``, ``before-start-date``.
     """
     if deleted:
-        return "deleted", "It was deleted in Kompass"
+        return "deleted", "deleted in Kompass"
     if isinstance(record, Project):
         if not configuration.project_customers:
             return "project-customers-off", "Project customers is off in the Configuration"
@@ -33,17 +33,15 @@ def _document_not_synced(invoice: Invoice, configuration: Configuration) -> tupl
     if not invoice.synchronize:
         return "synchronize-off", "Synchronize is off in Kompass"
     if invoice.type is InvoiceType.JOURNAL:
-        return "journal", "It is a journal: its allocations come to zero, and journals are not sent"
+        return "journal", "a journal, whose allocations come to zero; journals are not sent"
     if invoice.type is InvoiceType.UNKNOWN:
-        return "type:unknown", "Its type is not known to this version of the sync"
+        return "type:unknown", "of a type that this version of the sync does not know"
     if invoice.step is Step.UNKNOWN:
-        return "step:unknown", "Its step is not known to this version of the sync"
+        return "step:unknown", "at a step that this version of the sync does not know"
     if invoice.step not in SYNCED_STEPS:
-        return (
-            f"step:{invoice.step.value.lower()}",
-            f"Its step is {invoice.step.value.capitalize()}; it goes once Approved",
-        )
+        step = invoice.step.value
+        return f"step:{step.lower()}", f"its step is {step.capitalize()}; it goes once it is Approved"
     start = configuration.start_date
     if start is not None and invoice.date < start:
-        return "before-start-date", f"It is dated {invoice.date}, before the start date {start}"
+        return "before-start-date", f"dated {invoice.date}, before the start date {start}"
     return None

@@ -67,8 +67,9 @@ def map_tax(
         reason, why = "The company has tax off in QuickBooks", "the company has tax off"
         remedy = "Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax."
     draft.choose("Line.TaxCodeRef", "", reason)
-    if invoice.amount_vat or any(line.amount_vat for line in lines):
-        draft.refuse(problems.tax_not_booked(draft.record, amount=invoice.amount_vat, why=why, remedy=remedy))
+    billed = invoice.amount_vat or next((line.amount_vat for line in lines if line.amount_vat), None)
+    if billed:
+        draft.refuse(problems.tax_not_booked(draft.record, amount=billed, why=why, remedy=remedy))
 
 
 def _put_codes(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, cast
@@ -27,8 +27,8 @@ MAX_TEMPLATE = 2_000
 MAX_DEPTH = 40
 MAX_OUTPUT = 5_000
 """Characters of a result; QBO's longest text that a template fills has 500."""
-COMPILED = 2_048
-"""Templates kept compiled; an Org has six at most, and most Orgs have the default ones."""
+COMPILED = 1_024
+"""Templates kept compiled (50 KB each at worst); an Org has six at most, and most Orgs have the default ones."""
 
 VARIABLES: Mapping[str, type] = {
     "client": Client,
@@ -179,23 +179,16 @@ def _check(node: nodes.Node, names: dict[str, int], *, depth: int) -> None:
         raise _Rejected(
             node.lineno, f"{what} is not possible here", "Use values, {% if %}, filters and the methods of texts."
         )
-    if isinstance(node, nodes.Name):
-        _check_name(node)
-        names.setdefault(node.name, node.lineno)
-    elif isinstance(node, nodes.Getattr):
-        _check_field(node)
-    elif isinstance(node, nodes.Filter):
-        _check_known("filter", node.name, FILTERS, node)
-    elif isinstance(node, nodes.Test):
-        _check_known("test", node.name, TESTS, node)
-    elif isinstance(node, nodes.Call):
-        _check_call(node)
-    elif isinstance(node, nodes.Const):
-        _check_constant(node)
-    if isinstance(node, (nodes.Filter, nodes.Test, nodes.Call)) and (node.dyn_args or node.dyn_kwargs):
-        raise _Rejected(node.lineno, "* and ** are not possible in a call", "Write the arguments out.")
     for child in node.iter_child_nodes():
         _check(child, names, depth=depth + 1)
+    # The checks of a node look down into it, so they come after the depth is known.
+    check = _CHECKS.get(type(node))
+    if check is not None:
+        check(node)
+    if isinstance(node, nodes.Name):
+        names.setdefault(node.name, node.lineno)
+    elif isinstance(node, (nodes.Filter, nodes.Test, nodes.Call)) and (node.dyn_args or node.dyn_kwargs):
+        raise _Rejected(node.lineno, "* and ** are not possible in a call", "Write the arguments out.")
 
 
 def _check_constant(node: nodes.Const) -> None:
@@ -249,6 +242,24 @@ def _check_field(node: nodes.Getattr) -> None:
             _suggestion(node.attr, known) or f"Its fields: {', '.join(sorted(known))}.",
             f"{_written(node.node)}.{node.attr}",
         )
+
+
+def _check_filter(node: nodes.Filter) -> None:
+    _check_known("filter", node.name, FILTERS, node)
+
+
+def _check_test(node: nodes.Test) -> None:
+    _check_known("test", node.name, TESTS, node)
+
+
+_CHECKS: Mapping[type[nodes.Node], Callable[[Any], None]] = {
+    nodes.Call: _check_call,
+    nodes.Const: _check_constant,
+    nodes.Filter: _check_filter,
+    nodes.Getattr: _check_field,
+    nodes.Name: _check_name,
+    nodes.Test: _check_test,
+}
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:
@@ -320,10 +331,13 @@ def _reason(error: Exception) -> str:
         return str(error).rstrip(".")
     if isinstance(error, ArithmeticError):
         return "a number cannot be computed (a division by zero?)"
-    words = str(error)
-    for inner, outer in (("'NoneType'", "nothing"), ("'Decimal'", "a number"), ("'str'", "a text")):
+    words = str(error).lstrip("_")
+    for inner, outer in _TYPE_NAMES.items():
         words = words.replace(inner, outer)
     return words[:200]
+
+
+_TYPE_NAMES = {"'NoneType'": "nothing", "'Decimal'": "a number", "'int'": "a number", "'str'": "a text"}
 
 
 def _remedy(reason: str, field: str) -> str:
