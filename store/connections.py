@@ -124,8 +124,8 @@ def link_company(
 ) -> None:
     """Store what an authorisation gave (the article's step 2); replaces the configuration's earlier connection.
 
-    The caller sets ``realm_id`` on the configuration in the same transaction. A realm that another configuration holds is a
-    unique-constraint violation: ask before.
+    The caller sets ``realm_id`` on the configuration in the same transaction. A realm that another configuration holds
+    violates a unique constraint: ask before.
     """
     values = {
         **_token_values(keys, tokens),
@@ -198,7 +198,7 @@ def disconnect(
 ) -> bool:
     """Note that Intuit no longer takes our grant; True for the one caller that noted it first.
 
-    ``probe_after`` seconds later one call is tried again, for causes that end without our doing (a bill paid to Intuit).
+    ``probe_after`` seconds later one call is tried again: some causes end without our doing (a bill paid to Intuit).
     """
     return (
         db.execute(

@@ -32,7 +32,7 @@ class TokenKeys:
             except ValueError:
                 raise BadTokenKeys(
                     f"TOKEN_KEYS: key {position} of {len(keys)} is not a Fernet key (32 bytes in url-safe base64); "
-                    'make one with: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+                    "`kompass-qbo doctor` shows how to make one"
                 ) from None
         self._fernet = MultiFernet(fernets)
 
@@ -49,8 +49,8 @@ class TokenKeys:
             return self._fernet.decrypt(stored.encode()).decode()
         except InvalidToken:
             raise UnreadableToken(
-                "a stored QuickBooks token cannot be decrypted with any of TOKEN_KEYS; put the key it was encrypted with "
-                "back into TOKEN_KEYS, or run Authorize with QuickbooksOnline again"
+                "a stored QuickBooks token cannot be decrypted with any of TOKEN_KEYS; put the key it was encrypted "
+                "with back into TOKEN_KEYS, or run Authorize with QuickbooksOnline again"
             ) from None
 
     def rotate(self, stored: str) -> str:

@@ -1,0 +1,255 @@
+"""What the admin configured for a company and what Intuit says of it, in the shape the mapping takes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from schemas.company import CompanyFacts, Configuration, CustomField, ItemService, Locale, TaxCodeFact
+from store.tables import (
+    company_facts,
+    configuration,
+    custom_field,
+    department,
+    department_class,
+    item_service,
+    org,
+    service,
+    tax_code_vat_rate,
+    vat_rate,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationVersion:
+    id: int
+    org_id: str
+    realm_id: str | None
+    version: int
+
+
+def hold_versions(db: Connection, org_ids: Iterable[str]) -> dict[str, ConfigurationVersion]:
+    """Give the versions of these Orgs' configurations, which cannot change until the transaction ends.
+
+    So no claim judges by a configuration older than one that is already saved, and the sweep that follows a save sees every
+    judgement made before it.
+    """
+    rows = db.execute(
+        select(configuration.c.id, configuration.c.org_id, configuration.c.realm_id, configuration.c.version)
+        .where(configuration.c.org_id.in_(sorted(org_ids)))
+        .order_by(configuration.c.id)
+        .with_for_update(read=True)
+    )
+    return {row.org_id: ConfigurationVersion(*row) for row in rows}
+
+
+def read_configuration(db: Connection, org_id: str) -> Configuration | None:
+    """Give one Org's configuration with its mapping tables; None when it has none."""
+    row = db.execute(
+        select(configuration, org.c.name.label("org_name"))
+        .join(org, org.c.id == configuration.c.org_id)
+        .where(configuration.c.org_id == org_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    of_company: Mapping[str, Any] = {"configuration": row.id, "realm": row.realm_id or ""}
+
+    def rows(table: Any, *columns: Any, join: tuple[Any, Any] | None = None) -> Any:
+        query = select(*columns).where(
+            table.c.configuration_id == of_company["configuration"], table.c.realm_id == of_company["realm"]
+        )
+        if join is not None:
+            query = query.join_from(table, join[0], join[1])
+        return db.execute(query.order_by(table.c.id))
+
+    return Configuration(
+        org_id=row.org_id,
+        org_name=row.org_name,
+        version=row.version,
+        realm_id=row.realm_id,
+        enabled=row.enabled,
+        start_date=row.start_date,
+        project_customers=row.project_customers,
+        client_name_template=row.client_name_template,
+        project_name_template=row.project_name_template,
+        doc_number_template=row.doc_number_template,
+        locale=Locale(row.locale),
+        default_item_id=row.default_item_id or None,
+        default_class_id=row.default_class_id or None,
+        item_services={
+            one.kompass_id: ItemService(one.item_id, one.class_id or None)
+            for one in rows(
+                item_service,
+                service.c.kompass_id,
+                item_service.c.item_id,
+                item_service.c.class_id,
+                join=(service, service.c.id == item_service.c.service_id),
+            )
+        },
+        department_classes={
+            one.kompass_id: one.class_id
+            for one in rows(
+                department_class,
+                department.c.kompass_id,
+                department_class.c.class_id,
+                join=(department, department.c.id == department_class.c.department_id),
+            )
+        },
+        tax_codes={
+            one.kompass_id: one.tax_code_id
+            for one in rows(
+                tax_code_vat_rate,
+                vat_rate.c.kompass_id,
+                tax_code_vat_rate.c.tax_code_id,
+                join=(vat_rate, vat_rate.c.id == tax_code_vat_rate.c.vat_rate_id),
+            )
+        },
+        custom_fields=tuple(
+            CustomField(one.definition_id, one.name, one.template)
+            for one in rows(custom_field, custom_field.c.definition_id, custom_field.c.name, custom_field.c.template)
+        ),
+    )
+
+
+def facts_to_json(facts: CompanyFacts) -> dict[str, object]:
+    return {
+        "name": facts.name,
+        "country": facts.country,
+        "home_currency": facts.home_currency,
+        "multicurrency": facts.multicurrency,
+        "tax_enabled": facts.tax_enabled,
+        "automated_tax": facts.automated_tax,
+        "class_per_line": facts.class_per_line,
+        "class_per_transaction": facts.class_per_transaction,
+        "custom_numbers": facts.custom_numbers,
+        "book_close_date": None if facts.book_close_date is None else facts.book_close_date.isoformat(),
+        "tax_codes": [
+            {
+                "id": code.id,
+                "name": code.name,
+                "active": code.active,
+                "sales_rate": None if code.sales_rate is None else str(code.sales_rate),
+            }
+            for code in facts.tax_codes.values()
+        ],
+        "custom_fields": dict(facts.custom_fields),
+    }
+
+
+def facts_from_json(realm_id: str, fetched_at: dt.datetime, body: Mapping[str, Any]) -> CompanyFacts:
+    return CompanyFacts(
+        realm_id=realm_id,
+        name=body["name"],
+        country=body["country"],
+        home_currency=body["home_currency"],
+        fetched_at=fetched_at,
+        multicurrency=body["multicurrency"],
+        tax_enabled=body["tax_enabled"],
+        automated_tax=body["automated_tax"],
+        class_per_line=body["class_per_line"],
+        class_per_transaction=body["class_per_transaction"],
+        custom_numbers=body["custom_numbers"],
+        book_close_date=None if body["book_close_date"] is None else dt.date.fromisoformat(body["book_close_date"]),
+        tax_codes={
+            code["id"]: TaxCodeFact(
+                code["id"],
+                code["name"],
+                code["active"],
+                None if code["sales_rate"] is None else Decimal(code["sales_rate"]),
+            )
+            for code in body["tax_codes"]
+        },
+        custom_fields=dict(body["custom_fields"]),
+    )
+
+
+def read_facts(db: Connection, realm_ids: Iterable[str]) -> dict[str, CompanyFacts]:
+    """Give the newest snapshot of each company, for those that have one."""
+    rows = db.execute(select(company_facts).where(company_facts.c.realm_id.in_(sorted(realm_ids))))
+    return {row.realm_id: facts_from_json(row.realm_id, row.fetched_at, row.body) for row in rows if row.body}
+
+
+def take_facts_lease(db: Connection, *, realm_id: str, seconds: float) -> bool:
+    """Become the one who fetches a company's facts; False when somebody else is at it."""
+    db.execute(insert(company_facts).values(realm_id=realm_id, body={}).on_conflict_do_nothing())
+    return (
+        db.execute(
+            update(company_facts)
+            .where(
+                company_facts.c.realm_id == realm_id,
+                or_(company_facts.c.lease_until.is_(None), company_facts.c.lease_until < func.now()),
+            )
+            .values(lease_until=func.now() + timedelta(seconds=seconds))
+        ).rowcount
+        == 1
+    )
+
+
+def store_facts(db: Connection, facts: CompanyFacts) -> None:
+    """Keep a fresh snapshot. The database raises the configuration's version if it says anything new."""
+    values = {"fetched_at": facts.fetched_at, "body": facts_to_json(facts), "lease_until": None}
+    db.execute(
+        insert(company_facts)
+        .values(realm_id=facts.realm_id, **values)
+        .on_conflict_do_update(index_elements=["realm_id"], set_=values)
+    )
+
+
+def sweep_changed(db: Connection) -> int:
+    """Carry changed configurations into their links; gives how many links became due.
+
+    Links that wait, were rejected or skipped are judged again under the new version; settled ones are left until their record
+    changes or the admin asks. A company that was newly linked gets its links from the records that were kept.
+    """
+    changed = db.execute(
+        text(
+            "SELECT c.id, c.org_id, c.version, c.realm_id, coalesce(s.realm_id, '') AS swept_realm"
+            " FROM qbo_configuration c LEFT JOIN qbo_sweep s ON s.configuration_id = c.id"
+            " WHERE s.configuration_id IS NULL OR s.version < c.version"
+        )
+    ).all()
+    due = 0
+    for row in changed:
+        db.execute(
+            text(
+                "INSERT INTO qbo_sweep (configuration_id, version, realm_id) VALUES (:id, :version, :realm)"
+                " ON CONFLICT (configuration_id) DO UPDATE SET version = excluded.version, realm_id = excluded.realm_id"
+            ),
+            {"id": row.id, "version": row.version, "realm": row.realm_id or ""},
+        )
+        if row.realm_id is None:
+            continue
+        if row.swept_realm != row.realm_id:
+            due += _link_records(db, org_id=row.org_id, realm_id=row.realm_id)
+        due += db.execute(
+            text(
+                "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
+                " SELECT id FROM qbo_link WHERE realm_id = :realm AND org_id = :org"
+                " AND state IN ('waiting', 'rejected', 'skipped') AND coalesce(judged_version, 0) < :version"
+                " ORDER BY id FOR UPDATE)"
+            ),
+            {"realm": row.realm_id, "org": row.org_id, "version": row.version},
+        ).rowcount
+    return due
+
+
+def _link_records(db: Connection, *, org_id: str, realm_id: str) -> int:
+    return db.execute(
+        text(
+            "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since)"
+            " SELECT r.org_id, :realm, r.kind, r.kompass_id,"
+            " CASE r.kind WHEN 'project' THEN r.body -> 'billing_client' ->> 'id' ELSE '' END, r.reference,"
+            " CASE r.kind WHEN 'client' THEN 7 WHEN 'project' THEN 6 ELSE 4 END, r.event_created_at, now(), now()"
+            " FROM qbo_record r WHERE r.org_id = :org AND NOT EXISTS ("
+            " SELECT 1 FROM qbo_link l WHERE l.realm_id = :realm AND l.kind = r.kind AND l.kompass_id = r.kompass_id)"
+            " ON CONFLICT DO NOTHING"
+        ),
+        {"org": org_id, "realm": realm_id},
+    ).rowcount

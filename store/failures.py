@@ -1,0 +1,168 @@
+"""Failures: one open row for each record that cannot go, with the original bytes, and its dead letter in the outbox.
+
+A failure is closed by itself when its link settles, and grouped by its cause for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import insert as plain_insert
+
+from store.records import SourceEvent, headers_to_json
+from store.tables import failure, outbox
+
+DEAD_LETTERS = "kompass.qbo.dead-letters"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    stage: str
+    """decode | map | push | connect"""
+    cause: str
+    message: str
+    remedy: str
+    source: SourceEvent | None = field(default=None, repr=False)
+    org_id: str = ""
+    realm_id: str = ""
+    link_id: int | None = None
+    kind: str = ""
+    kompass_id: str = ""
+    reference: str = ""
+    sequence: int | None = None
+    field: str = ""
+    value: str = ""
+    intuit_tid: str = ""
+    attempts: int = 1
+    detail: Mapping[str, object] | None = None
+
+
+def record_failure(db: Connection, what: Failure) -> int:
+    """Open a failure, or bring the link's open one up to date; a new or changed one gets a dead letter. Gives its id.
+
+    The same cause again is not news: it counts an attempt and writes no second dead letter.
+    """
+    known = None
+    if what.link_id is not None:
+        known = db.execute(
+            select(failure.c.id, failure.c.cause, failure.c.sequence, failure.c.replay_asked_at).where(
+                failure.c.link_id == what.link_id, failure.c.closed_at.is_(None)
+            )
+        ).one_or_none()
+    elif what.stage == "connect":
+        known = db.execute(
+            select(failure.c.id, failure.c.cause, failure.c.sequence, failure.c.replay_asked_at).where(
+                failure.c.realm_id == what.realm_id, failure.c.stage == "connect", failure.c.closed_at.is_(None)
+            )
+        ).first()
+    values = _columns(what)
+    if known is not None:
+        news = known.cause != what.cause or known.sequence != what.sequence or known.replay_asked_at is not None
+        db.execute(
+            update(failure)
+            .where(failure.c.id == known.id)
+            .values(
+                **values,
+                attempts=failure.c.attempts + 1,
+                last_failed_at=func.now(),
+                replay_count=failure.c.replay_count + (0 if known.replay_asked_at is None else 1),
+                replay_asked_at=None,
+            )
+        )
+        if news:
+            _dead_letter(db, known.id)
+        return int(known.id)
+    failure_id = db.execute(
+        plain_insert(failure).values(**values, attempts=what.attempts).returning(failure.c.id)
+    ).scalar_one()
+    _dead_letter(db, failure_id)
+    return int(failure_id)
+
+
+def _columns(what: Failure) -> dict[str, Any]:
+    source = {} if what.source is None else what.source.columns()
+    return {
+        "org_id": what.org_id,
+        "realm_id": what.realm_id,
+        "link_id": what.link_id,
+        "kind": what.kind,
+        "kompass_id": what.kompass_id,
+        "reference": what.reference,
+        "sequence": what.sequence,
+        "stage": what.stage,
+        "cause": what.cause,
+        "message": what.message,
+        "remedy": what.remedy,
+        "field": what.field,
+        "value": what.value,
+        "intuit_tid": what.intuit_tid,
+        "detail": dict(what.detail or {}),
+        **source,
+    }
+
+
+def _dead_letter(db: Connection, failure_id: int) -> None:
+    """Put the failure's dead letter into the outbox: the original key, value and headers untouched, ours beside them."""
+    row = db.execute(select(failure).where(failure.c.id == failure_id)).one()
+    own: list[tuple[str, object]] = [
+        ("dlq.topic", row.topic),
+        ("dlq.partition", row.partition),
+        ("dlq.offset", row.offset),
+        ("dlq.timestamp", row.event_timestamp.isoformat() if row.event_timestamp else ""),
+        ("dlq.stage", row.stage),
+        ("dlq.cause", row.cause),
+        ("dlq.message", row.message),
+        ("dlq.org", row.org_id),
+        ("dlq.kind", row.kind),
+        ("dlq.id", row.kompass_id),
+        ("dlq.sequence", "" if row.sequence is None else row.sequence),
+        ("dlq.intuit-tid", row.intuit_tid),
+        ("dlq.attempts", row.attempts),
+        ("dlq.first-failure", row.first_failed_at.isoformat()),
+        ("dlq.last-failure", row.last_failed_at.isoformat()),
+        ("dlq.replay-count", row.replay_count),
+        ("dlq.failure", row.id),
+    ]
+    # Headers of an earlier passage through the dead letters do not pile up.
+    original = [pair for pair in row.event_headers if not str(pair[0]).startswith("dlq.")]
+    headers = original + headers_to_json([(name, str(value).encode()) for name, value in own])
+    db.execute(
+        plain_insert(outbox).values(
+            topic=DEAD_LETTERS,
+            key=row.event_key,
+            value=row.event_value,
+            headers=headers,
+            failure_id=row.id,
+        )
+    )
+
+
+def close_for_links(db: Connection, link_ids: Collection[int], because: str) -> int:
+    """Close the open failures of links that are well again."""
+    if not link_ids:
+        return 0
+    return db.execute(
+        update(failure)
+        .where(failure.c.link_id.in_(sorted(link_ids)), failure.c.closed_at.is_(None))
+        .values(closed_at=func.now(), closed_because=because)
+    ).rowcount
+
+
+def close_connect(db: Connection, realm_id: str, because: str) -> int:
+    return db.execute(
+        update(failure)
+        .where(failure.c.realm_id == realm_id, failure.c.stage == "connect", failure.c.closed_at.is_(None))
+        .values(closed_at=func.now(), closed_because=because)
+    ).rowcount
+
+
+def take_outbox(db: Connection, limit: int = 100) -> list[Any]:
+    """Lock the oldest dead letters that nobody else is publishing."""
+    return list(db.execute(select(outbox).order_by(outbox.c.id).limit(limit).with_for_update(skip_locked=True)))
+
+
+def published(db: Connection, ids: Collection[int]) -> None:
+    db.execute(text("DELETE FROM qbo_outbox WHERE id = ANY(CAST(:ids AS bigint[]))"), {"ids": sorted(ids)})

@@ -1,0 +1,57 @@
+"""What happened to each record: events seen, judgements, calls with their `intuit_tid`, failures, mails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from store.tables import history
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    org_id: str
+    kind: str
+    kompass_id: str
+    what: str
+    """event | judged | called | failed | recovered | asked | mailed"""
+    outcome: str = ""
+    message: str = ""
+    realm_id: str = ""
+    link_id: int | None = None
+    intuit_tid: str = ""
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    at: datetime
+    what: str
+    outcome: str
+    message: str
+    intuit_tid: str
+    detail: Mapping[str, object]
+
+
+def append(db: Connection, entries: Sequence[Entry]) -> None:
+    if entries:
+        db.execute(
+            insert(history),
+            [{name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in entries],
+        )
+
+
+def read(db: Connection, *, org_id: str, kind: str, kompass_id: str, limit: int = 500) -> list[Happening]:
+    """Give what happened to one record, oldest first."""
+    rows = db.execute(
+        select(
+            history.c.at, history.c.what, history.c.outcome, history.c.message, history.c.intuit_tid, history.c.detail
+        )
+        .where(history.c.org_id == org_id, history.c.kind == kind, history.c.kompass_id == kompass_id)
+        .order_by(history.c.id.desc())
+        .limit(limit)
+    )
+    return [Happening(*row) for row in reversed(rows.all())]

@@ -1,0 +1,127 @@
+"""Intents: what is being sent, or may have been. Written before the call, re-sent only as written, gone when QBO has answered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from store.tables import intent as table
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    link_id: int
+    realm_id: str
+    epoch: int
+    phase: str
+    """``send``, or ``lookup`` once its request id may be forgotten at Intuit."""
+    operation: str
+    entity: str
+    object_id: str | None
+    body: str = field(repr=False)
+    request_id: str
+    sent: Mapping[str, object] | None = field(repr=False)
+    name: str
+    sequence: int
+    configuration_version: int
+    attempt: int
+    owner: str
+    heartbeat_at: datetime
+    first_sent_at: datetime
+    resend_after: datetime
+
+
+_COLUMNS = tuple(table.c[name] for name in Intent.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """An intent found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
+
+    intent: Intent
+    alive: bool
+    """Its owner still sends heartbeats, or its call may still be under way."""
+    busy_for: float
+    """Seconds until it may be taken over."""
+    age: float
+    """Seconds since it was first sent."""
+
+
+def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dict[int, OpenIntent]:
+    if not link_ids:
+        return {}
+    rows = db.execute(
+        select(
+            *_COLUMNS,
+            func.extract(
+                "epoch",
+                func.greatest(table.c.heartbeat_at + text(f"interval '{lease:f} seconds'"), table.c.resend_after)
+                - func.now(),
+            ).label("busy_for"),
+            func.extract("epoch", func.now() - table.c.first_sent_at).label("age"),
+        ).where(table.c.link_id.in_(sorted(link_ids)))
+    )
+    found = {}
+    for row in rows:
+        values = dict(row._mapping)
+        busy_for, age = float(values.pop("busy_for")), float(values.pop("age"))
+        found[row.link_id] = OpenIntent(Intent(**values), busy_for > 0, busy_for, age)
+    return found
+
+
+def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write intents of links that this transaction has locked; replaces one that is being recovered."""
+    if not rows:
+        return
+    statement = insert(table).values(list(rows))
+    db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["link_id"],
+            set_={column.name: statement.excluded[column.name] for column in table.columns if column.name != "link_id"},
+        )
+    )
+
+
+def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> dict[str, int]:
+    """Count the calls that may be under way for each company, in every process."""
+    rows = db.execute(
+        select(table.c.realm_id, func.count())
+        .where(
+            table.c.realm_id.in_(sorted(realm_ids)),
+            table.c.heartbeat_at > func.now() - text(f"interval '{lease:f} seconds'"),
+        )
+        .group_by(table.c.realm_id)
+    )
+    return {row.realm_id: row.count for row in rows}
+
+
+def retire(db: Connection, link_ids: Collection[int]) -> None:
+    """Forget intents whose outcome is known: their request ids are never used again."""
+    if link_ids:
+        db.execute(delete(table).where(table.c.link_id.in_(sorted(link_ids))))
+
+
+def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:
+    """Say that these calls are still being worked on."""
+    if link_ids:
+        db.execute(
+            update(table)
+            .where(table.c.owner == owner, table.c.link_id.in_(sorted(link_ids)))
+            .values(heartbeat_at=func.now())
+        )
+
+
+def to_lookup(db: Connection, link_id: int) -> None:
+    """Never send this intent again: look up what became of it."""
+    db.execute(update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=text("'-infinity'")))
+
+
+def release(db: Connection, link_ids: Collection[int]) -> None:
+    """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come."""
+    if link_ids:
+        db.execute(update(table).where(table.c.link_id.in_(sorted(link_ids))).values(heartbeat_at=text("'-infinity'")))

@@ -1,0 +1,365 @@
+"""Links: one row per thing a company should have in QBO, with what it has, what is due, and who works on it.
+
+``due_at`` says when a link is to be judged: null when there is nothing to do, in the future while it is held or a call is under way (so
+that a call whose process died becomes due by itself). ``again`` is raised by whoever brings news, and lowered by a claim: a settle that
+finds it raised leaves the link due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from schemas.company import Standing
+from schemas.events import Kind
+from store.records import SeenRecord
+from store.tables import link
+
+# Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.
+LANES: Mapping[Kind, int] = {Kind.CLIENT: 1, Kind.PROJECT: 2, Kind.INVOICE: 4}
+
+CHANNEL = "kompass_qbo"
+"""The NOTIFY channel: somebody brought news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    id: int
+    org_id: str
+    realm_id: str
+    kind: Kind
+    kompass_id: str
+    party_id: str
+    currency: str
+    reference: str
+    entity: str
+    qbo_id: str | None
+    sync_token: str | None
+    sent: Mapping[str, object] | None = field(repr=False)
+    line_ids: tuple[str, ...]
+    name: str
+    voided: bool
+    theirs: Mapping[str, object] | None = field(repr=False)
+    name_override: str
+    refresh_names: bool
+    overwrite: bool
+    state: str
+    cause: str
+    reason: str
+    depends_on: int | None
+    attempts: int
+    first_failed_at: datetime | None
+    event_created_at: datetime | None
+    epoch: int
+    lanes: int
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(
+            qbo_id=self.qbo_id,
+            entity=self.entity or None,
+            sync_token=self.sync_token,
+            sent=self.sent,
+            line_ids=self.line_ids,
+            name=self.name or None,
+            currency=self.currency,
+            voided=self.voided,
+            theirs=self.theirs,
+            name_override=self.name_override or None,
+            refresh_names=self.refresh_names,
+            overwrite=self.overwrite,
+        )
+
+
+_LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
+
+
+def _link(row: Any) -> Link:
+    values = dict(row._mapping)
+    values["kind"] = Kind(values["kind"])
+    values["line_ids"] = tuple(values["line_ids"])
+    return Link(**values)
+
+
+def make_due(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str, str], *, lane: int) -> None:
+    """Make the links of these newer records due, and those that do not exist yet.
+
+    ``realms`` maps the Org to its linked company. Links are locked in the order of their ids, as everywhere, before they are
+    changed.
+    """
+    wanted = [(realms[seen.org_id], seen) for seen in records if seen.org_id in realms]
+    if not wanted:
+        return
+    missing = _without_link(db, wanted)
+    if missing:
+        new_links = insert(link).values(
+            [
+                {
+                    "org_id": seen.org_id,
+                    "realm_id": realm_id,
+                    "kind": seen.kind.value,
+                    "kompass_id": seen.kompass_id,
+                    "party_id": seen.party_id,
+                    "reference": seen.reference,
+                    "lanes": lane | LANES[seen.kind],
+                    "event_created_at": seen.event_created_at,
+                }
+                for realm_id, seen in missing
+            ]
+        )
+        db.execute(new_links.on_conflict_do_nothing())
+    db.execute(
+        text(
+            "WITH news AS ("
+            " SELECT * FROM unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),"
+            " CAST(:references AS text[]), CAST(:created AS timestamptz[])) AS n(realm_id, kind, kompass_id, reference, created)"
+            "), locked AS ("
+            " SELECT l.id, n.reference, n.created FROM qbo_link l JOIN news n USING (realm_id, kind, kompass_id)"
+            " ORDER BY l.id FOR UPDATE OF l"
+            ") UPDATE qbo_link l SET due_at = now(), again = true, due_since = coalesce(l.due_since, now()),"
+            " reference = locked.reference, event_created_at = locked.created, lanes = l.lanes | :lane"
+            " FROM locked WHERE l.id = locked.id"
+        ),
+        {
+            "realms": [realm_id for realm_id, _ in wanted],
+            "kinds": [seen.kind.value for _, seen in wanted],
+            "ids": [seen.kompass_id for _, seen in wanted],
+            "references": [seen.reference for _, seen in wanted],
+            "created": [seen.event_created_at for _, seen in wanted],
+            "lane": lane,
+        },
+    )
+
+
+def _without_link(db: Connection, wanted: Sequence[tuple[str, SeenRecord]]) -> list[tuple[str, SeenRecord]]:
+    rows = db.execute(
+        text(
+            "SELECT DISTINCT l.realm_id, l.kind, l.kompass_id, l.party_id FROM qbo_link l JOIN"
+            " unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]), CAST(:parties AS text[]))"
+            " AS n(realm_id, kind, kompass_id, party_id) USING (realm_id, kind, kompass_id, party_id)"
+        ),
+        {
+            "realms": [realm_id for realm_id, _ in wanted],
+            "kinds": [seen.kind.value for _, seen in wanted],
+            "ids": [seen.kompass_id for _, seen in wanted],
+            "parties": [seen.party_id for _, seen in wanted],
+        },
+    )
+    present = {tuple(row) for row in rows}
+    return [
+        (realm_id, seen)
+        for realm_id, seen in wanted
+        if (realm_id, seen.kind.value, seen.kompass_id, seen.party_id) not in present
+    ]
+
+
+def due_candidates(
+    db: Connection, *, lane: int, after_realm: str, blocked: Collection[str], per_company: int, limit: int
+) -> list[tuple[str, int]]:
+    """Give (realm, link id) of due links, going round the companies from ``after_realm`` on: at most ``per_company`` of each.
+
+    The recursive part hops over the index from company to company, so that it costs one probe a company, however many links are
+    due. The lane is written into the statement: only so does the partial index of that lane match.
+    """
+    lane_filter = f"due_at IS NOT NULL AND (lanes & {lane:d}) <> 0"
+    rows = db.execute(
+        text(
+            "WITH RECURSIVE realms(realm_id) AS ("
+            f" (SELECT realm_id FROM qbo_link WHERE {lane_filter} AND realm_id > :after ORDER BY realm_id LIMIT 1)"
+            " UNION ALL"
+            f" SELECT (SELECT l.realm_id FROM qbo_link l WHERE {lane_filter} AND l.realm_id > r.realm_id"
+            " ORDER BY l.realm_id LIMIT 1) FROM realms r WHERE r.realm_id IS NOT NULL"
+            ") SELECT r.realm_id, d.id FROM realms r CROSS JOIN LATERAL ("
+            f" SELECT l.id FROM qbo_link l WHERE l.realm_id = r.realm_id AND {lane_filter} AND l.due_at <= now()"
+            " ORDER BY l.due_at LIMIT :per_company) d"
+            " WHERE r.realm_id <> ALL(CAST(:blocked AS text[])) LIMIT :limit"
+        ),
+        {"after": after_realm, "per_company": per_company, "blocked": list(blocked), "limit": limit},
+    )
+    return [(row.realm_id, row.id) for row in rows]
+
+
+def next_due_in(db: Connection, *, lane: int) -> float | None:
+    """Give the seconds until the next link of this lane is due; None when none is scheduled."""
+    seconds = db.execute(
+        text(
+            "SELECT extract(epoch FROM min(due_at) - now()) FROM qbo_link"
+            f" WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0"
+        )
+    ).scalar()
+    return None if seconds is None else float(seconds)
+
+
+def lock_due(db: Connection, ids: Sequence[int]) -> list[Link]:
+    """Lock those of these links that are still due and that nobody else holds."""
+    rows = db.execute(
+        select(*_LINK_COLUMNS)
+        .where(link.c.id.in_(ids), link.c.due_at <= func.now())
+        .order_by(link.c.id)
+        .with_for_update(skip_locked=True)
+    )
+    return [_link(row) for row in rows]
+
+
+def find_party(
+    db: Connection, keys: Iterable[tuple[str, str, str, str, str]]
+) -> dict[tuple[str, str, str, str, str], Link]:
+    """Give the links by (realm, kind, Kompass id, party, currency), for those that exist; no lock."""
+    wanted = list(dict.fromkeys(keys))
+    if not wanted:
+        return {}
+    rows = db.execute(
+        text(
+            "SELECT l.id FROM qbo_link l JOIN unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),"
+            " CAST(:parties AS text[]), CAST(:currencies AS text[])) AS n(realm_id, kind, kompass_id, party_id, currency)"
+            " USING (realm_id, kind, kompass_id, party_id, currency)"
+        ),
+        {
+            "realms": [key[0] for key in wanted],
+            "kinds": [key[1] for key in wanted],
+            "ids": [key[2] for key in wanted],
+            "parties": [key[3] for key in wanted],
+            "currencies": [key[4] for key in wanted],
+        },
+    )
+    ids = [row.id for row in rows]
+    found = [_link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(ids)))] if ids else []
+    return {(one.realm_id, one.kind.value, one.kompass_id, one.party_id, one.currency): one for one in found}
+
+
+def share_unsettled(db: Connection, ids: Collection[int]) -> dict[int, Link]:
+    """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out."""
+    if not ids:
+        return {}
+    rows = db.execute(
+        select(*_LINK_COLUMNS)
+        .where(link.c.id.in_(sorted(ids)))
+        .order_by(link.c.id)
+        .with_for_update(read=True, skip_locked=True)
+    )
+    return {row.id: _link(row) for row in rows}
+
+
+def want_party(
+    db: Connection, *, org_id: str, realm_id: str, kind: Kind, kompass_id: str, party_id: str, currency: str,
+    reference: str, lane: int,
+) -> None:  # fmt: skip
+    """Make sure that the link somebody waits for exists, and is worked in the waiting one's lane.
+
+    A customer or job that was not judged yet has no currency: it is that one if the primary currency is the one wanted, which
+    the judgement of that link decides; a second link is made only beside one whose currency is fixed.
+    """
+    db.execute(
+        text(
+            "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, currency, reference, lanes, due_at, due_since)"
+            " VALUES (:org_id, :realm_id, :kind, :kompass_id, :party_id, :currency, :reference, :lanes, now(), now())"
+            " ON CONFLICT DO NOTHING"
+        ),
+        {
+            "org_id": org_id,
+            "realm_id": realm_id,
+            "kind": kind.value,
+            "kompass_id": kompass_id,
+            "party_id": party_id,
+            "currency": currency,
+            "reference": reference,
+            "lanes": lane | LANES[kind],
+        },
+    )
+
+
+def add_lane(db: Connection, ids: Collection[int], lane: int) -> None:
+    if ids:
+        db.execute(
+            update(link)
+            .where(link.c.id.in_(sorted(ids)), link.c.lanes.op("&")(lane) == 0)
+            .values(lanes=link.c.lanes.op("|")(lane))
+        )
+
+
+def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
+    """Change links that this transaction has locked: each change holds ``id`` and the same other columns."""
+    by_columns: dict[tuple[str, ...], list[dict[str, object]]] = {}
+    for change in changes:
+        columns = tuple(sorted(name for name in change if name != "id"))
+        by_columns.setdefault(columns, []).append({"b_" + name: value for name, value in change.items()})
+    for columns, rows in by_columns.items():
+        statement = (
+            update(link)
+            .where(link.c.id == bindparam("b_id"))
+            .values({name: bindparam("b_" + name, type_=link.c[name].type) for name in columns})
+        )
+        db.execute(statement, rows)
+
+
+def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> dict[int, Any]:
+    """Lock those links whose epoch is still the claimed one; gives `again` and `depends_on`-independent row data by id."""
+    wanted = dict(claims)
+    rows = db.execute(
+        select(*_LINK_COLUMNS, link.c.again).where(link.c.id.in_(sorted(wanted))).order_by(link.c.id).with_for_update()
+    )
+    return {row.id: row for row in rows if row.epoch == wanted[row.id]}
+
+
+def epochs(db: Connection, ids: Collection[int]) -> dict[int, int]:
+    return {row.id: row.epoch for row in db.execute(select(link.c.id, link.c.epoch).where(link.c.id.in_(sorted(ids))))}
+
+
+def wake_dependents(db: Connection, ids: Collection[int]) -> int:
+    """Make those due that wait for one of these links.
+
+    One that somebody holds is left out: who holds it either brings news or found the link it waits for busy, and will judge it
+    again by itself.
+    """
+    if not ids:
+        return 0
+    return db.execute(
+        text(
+            "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
+            " SELECT id FROM qbo_link WHERE depends_on = ANY(CAST(:ids AS bigint[])) AND state = 'waiting'"
+            " ORDER BY id FOR UPDATE SKIP LOCKED)"
+        ),
+        {"ids": sorted(ids)},
+    ).rowcount
+
+
+def name_holders(db: Connection, names: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str], Link]:
+    """Find the customer or job of ours that already stands in QBO under a (realm, DisplayName), other than link id."""
+    wanted = list(names)
+    if not wanted:
+        return {}
+    rows = db.execute(
+        text(
+            "SELECT l.id FROM qbo_link l JOIN unnest(CAST(:realms AS text[]), CAST(:names AS text[]), CAST(:ids AS bigint[]))"
+            " AS n(realm_id, name, id) ON l.realm_id = n.realm_id AND l.name = n.name AND l.id <> n.id"
+            " WHERE l.kind <> 'invoice' AND l.qbo_id IS NOT NULL"
+        ),
+        {
+            "realms": [name[0] for name in wanted],
+            "names": [name[1] for name in wanted],
+            "ids": [name[2] for name in wanted],
+        },
+    )
+    ids = [row.id for row in rows]
+    found = [_link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(ids)))] if ids else []
+    return {(one.realm_id, one.name): one for one in found}
+
+
+def holder_of(db: Connection, *, realm_id: str, entity: str, qbo_id: str, other_than: int) -> Link | None:
+    """Give the link that already stands for an object in QBO."""
+    row = db.execute(
+        select(*_LINK_COLUMNS)
+        .where(link.c.realm_id == realm_id, link.c.qbo_id == qbo_id, link.c.entity == entity, link.c.id != other_than)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _link(row)
+
+
+def notify(db: Connection) -> None:
+    """Wake every process that listens, when this transaction commits."""
+    db.execute(text(f"NOTIFY {CHANNEL}"))

@@ -1,0 +1,231 @@
+"""Records: the newest state of everything Kompass said, per Org. The newest sequence wins, whatever the order of arrival."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from schemas.events import Kind
+from store.tables import configuration, department, org, record, service, vat_rate
+
+RecordKey = tuple[str, str, str]
+"""Org id, kind, Kompass id."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """The Kafka record that news came in, byte for byte: a dead letter must be able to give it back."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: datetime | None = None
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+    def columns(self) -> dict[str, object]:
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "event_timestamp": self.timestamp,
+            "event_key": self.key,
+            "event_value": self.value,
+            "event_headers": headers_to_json(self.headers),
+        }
+
+
+def headers_to_json(headers: Iterable[tuple[str, bytes | None]]) -> list[list[str | None]]:
+    return [[name, None if value is None else base64.b64encode(value).decode()] for name, value in headers]
+
+
+def headers_from_json(stored: Iterable[Sequence[str | None]]) -> tuple[tuple[str, bytes | None], ...]:
+    return tuple((str(name), None if value is None else base64.b64decode(value)) for name, value in stored)
+
+
+def source_event(row: Any) -> SourceEvent:
+    """Read the event columns of a `qbo_record` or `qbo_failure` row."""
+    return SourceEvent(
+        topic=row.topic,
+        partition=row.partition,
+        offset=row.offset,
+        timestamp=row.event_timestamp,
+        key=None if row.event_key is None else bytes(row.event_key),
+        value=None if row.event_value is None else bytes(row.event_value),
+        headers=headers_from_json(row.event_headers),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """A record found in an event, its own or one carried inside another, for one Org."""
+
+    org_id: str
+    kind: Kind
+    kompass_id: str
+    sequence: int
+    reference: str
+    body: Mapping[str, object] = field(repr=False)
+    """In the form of `schemas.jsonlines`."""
+    party_id: str
+    """A project's billing client; else empty."""
+    deleted: bool
+    event_id: UUID
+    event_created_at: datetime
+    source: SourceEvent = field(repr=False)
+
+    @property
+    def key(self) -> RecordKey:
+        return (self.org_id, self.kind.value, self.kompass_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredOrg:
+    configuration_id: int
+    org_id: str
+    realm_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A name worth offering in a dropdown: an Org, service, department or VAT rate seen in an event."""
+
+    what: str
+    """org | service | department | vat_rate"""
+    org_id: str
+    kompass_id: str
+    name: str
+    detail: str = ""
+    """A service's department id, a VAT rate's percentage."""
+
+
+def configured_orgs(db: Connection, org_ids: Iterable[str]) -> dict[str, ConfiguredOrg]:
+    """Give the configurations of these Orgs, held still until the transaction ends.
+
+    Without the lock a company linked at this very moment could miss a record: neither would its links be made here, for want
+    of a realm, nor by the sweep over the records, which would not see this one yet.
+    """
+    rows = db.execute(
+        select(configuration.c.id, configuration.c.org_id, configuration.c.realm_id)
+        .where(configuration.c.org_id.in_(sorted(org_ids)))
+        .order_by(configuration.c.id)
+        .with_for_update(read=True)
+    )
+    return {row.org_id: ConfiguredOrg(row.id, row.org_id, row.realm_id) for row in rows}
+
+
+def known_sequences(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, int]:
+    if not keys:
+        return {}
+    rows = db.execute(
+        text(
+            "SELECT r.org_id, r.kind, r.kompass_id, r.sequence FROM qbo_record r"
+            " JOIN unnest(CAST(:orgs AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[])) AS k(org_id, kind, kompass_id)"
+            " USING (org_id, kind, kompass_id)"
+        ),
+        {"orgs": [key[0] for key in keys], "kinds": [key[1] for key in keys], "ids": [key[2] for key in keys]},
+    )
+    return {(row.org_id, row.kind, row.kompass_id): row.sequence for row in rows}
+
+
+def write_newer(db: Connection, records: Iterable[SeenRecord]) -> list[SeenRecord]:
+    """Write those records that are newer than what is known, and give them.
+
+    Rows are written in key order, so that two processes that see the same client never wait for each other in a circle.
+    """
+    newest: dict[RecordKey, SeenRecord] = {}
+    for seen in records:
+        known = newest.get(seen.key)
+        if known is None or known.sequence < seen.sequence:
+            newest[seen.key] = seen
+    sequences = known_sequences(db, list(newest))
+    candidates = [newest[key] for key in sorted(newest) if sequences.get(key, -1) < newest[key].sequence]
+    if not candidates:
+        return []
+    statement = insert(record).values(
+        [
+            {
+                "org_id": seen.org_id,
+                "kind": seen.kind.value,
+                "kompass_id": seen.kompass_id,
+                "sequence": seen.sequence,
+                "reference": seen.reference,
+                "body": seen.body,
+                "deleted": seen.deleted,
+                "event_id": seen.event_id,
+                "event_created_at": seen.event_created_at,
+                **seen.source.columns(),
+            }
+            for seen in candidates
+        ]
+    )
+    written = db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["org_id", "kind", "kompass_id"],
+            set_={
+                column.name: statement.excluded[column.name]
+                for column in record.columns
+                if column.name not in ("id", "org_id", "kind", "kompass_id", "received_at")
+            }
+            | {"received_at": func.now()},
+            where=record.c.sequence < statement.excluded.sequence,
+        ).returning(record.c.org_id, record.c.kind, record.c.kompass_id)
+    )
+    keys = {(row.org_id, row.kind, row.kompass_id) for row in written}
+    return [seen for seen in candidates if seen.key in keys]
+
+
+def remember(db: Connection, names: Iterable[Remembered]) -> None:
+    """Keep what was seen in events, so that people can pick it from a list."""
+    by_what: dict[str, dict[tuple[str, str], Remembered]] = {}
+    for name in names:
+        by_what.setdefault(name.what, {})[name.org_id, name.kompass_id] = name
+    orgs = by_what.get("org", {})
+    if orgs:
+        statement = insert(org).values([{"id": seen.kompass_id, "name": seen.name} for _, seen in sorted(orgs.items())])
+        db.execute(
+            statement.on_conflict_do_update(
+                index_elements=["id"],
+                set_={"name": statement.excluded.name},
+                where=org.c.name != statement.excluded.name,
+            )
+        )
+    tables = {"department": department, "service": service, "vat_rate": vat_rate}
+    extra = {"department": "", "service": "department_kompass_id", "vat_rate": "rate"}
+    for what, table in tables.items():
+        seen_names = by_what.get(what, {})
+        if not seen_names:
+            continue
+        rows: list[dict[str, object]] = []
+        for _, seen in sorted(seen_names.items()):
+            row: dict[str, object] = {"org_id": seen.org_id, "kompass_id": seen.kompass_id, "name": seen.name}
+            if extra[what]:
+                row[extra[what]] = (seen.detail or None) if what == "vat_rate" else seen.detail
+            rows.append(row)
+        upsert = insert(table).values(rows)
+        changing = {name: upsert.excluded[name] for name in ("name", extra[what]) if name}
+        db.execute(
+            upsert.on_conflict_do_update(
+                index_elements=["org_id", "kompass_id"], set_={**changing, "last_seen_at": func.now()}
+            )
+        )
+
+
+def read_records(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, Any]:
+    """Give whole `qbo_record` rows by key."""
+    if not keys:
+        return {}
+    rows = db.execute(
+        select(record).where(
+            tuple_(record.c.org_id, record.c.kind, record.c.kompass_id).in_([tuple(key) for key in keys])
+        )
+    )
+    return {(row.org_id, row.kind, row.kompass_id): row for row in rows}
