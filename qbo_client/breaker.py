@@ -1,0 +1,96 @@
+"""A circuit breaker as a value: it stops calls to something that is down, and lets one through now and then to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+
+class State(StrEnum):
+    """Where a breaker stands."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """When a breaker opens, and for how long. Times in seconds.
+
+    An interval doubles with each failed probe from `first_interval` to `longest_interval`, and is drawn from its upper
+    half, so that many processes do not come back at once. A probe that nobody reports on within `probe_patience` is
+    given up: a process may have died with it.
+    """
+
+    failures_to_open: int = 5
+    first_interval: float = 1.0
+    longest_interval: float = 300.0
+    probe_patience: float = 150.0  # longer than the 120 s after which Intuit gives up on a call
+
+
+DEFAULT_POLICY: Final = BreakerPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Immutable: each method returns the breaker that takes its place. Hold it under a lock when threads share it.
+
+    `failures` is the run of failures so far, `openings` the run of openings without a success between, `opens_at` the
+    moment from which a probe may go, `probing_since` when the probe under way went.
+    """
+
+    policy: BreakerPolicy = DEFAULT_POLICY
+    failures: int = 0
+    openings: int = 0
+    opens_at: float | None = None
+    probing_since: float | None = None
+
+    def state(self, now: float) -> State:
+        """Closed: calls go. Open: none does. Half-open: one may go, or is under way."""
+        if self.opens_at is None:
+            return State.CLOSED
+        return State.HALF_OPEN if self.probing_since is not None or now >= self.opens_at else State.OPEN
+
+    def attempt(self, now: float) -> tuple[bool, Breaker]:
+        """Whether a call may go at `now`. When half-open, the first to ask gets the probe, all others a no."""
+        if self.opens_at is None:
+            return True, self
+        if self.probing_since is not None:
+            if now - self.probing_since < self.policy.probe_patience:
+                return False, self
+        elif now < self.opens_at:
+            return False, self
+        return True, replace(self, probing_since=now)
+
+    def retry_at(self, now: float) -> float:
+        """The earliest moment at which asking again is of use."""
+        if self.opens_at is None:
+            return now
+        if self.probing_since is not None:
+            return max(now, self.probing_since + self.policy.probe_patience)
+        return max(now, self.opens_at)
+
+    def succeeded(self) -> Breaker:
+        """A call came through: closed, with no memory of failures."""
+        return Breaker(policy=self.policy)
+
+    def failed(self, now: float, random: Callable[[], float]) -> Breaker:
+        """A call failed for a reason that is the other side's. `random` gives a number from 0 to 1 (`random.random`).
+
+        When the breaker is open already, the failure of a call that went before it opened changes nothing.
+        """
+        if self.opens_at is not None and self.probing_since is None:
+            return self
+        failures = self.failures + 1
+        if self.probing_since is None and failures < self.policy.failures_to_open:
+            return replace(self, failures=failures)
+        interval = self._interval() * (0.5 + random() / 2)
+        return replace(self, failures=failures, openings=self.openings + 1, opens_at=now + interval, probing_since=None)
+
+    def _interval(self) -> float:
+        # The exponent is bounded: 2 ** 60 seconds is beyond any longest interval, and 2.0 ** 2000 would overflow.
+        grown = self.policy.first_interval * 2.0 ** min(self.openings, 60)
+        return min(grown, self.policy.longest_interval)
