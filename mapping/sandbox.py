@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mapping.template_functions import (
     CONCATENATE,
+    CUT,
     FILTERS,
     MAX_NUMBER,
     TESTS,
@@ -24,6 +25,7 @@ from mapping.template_functions import (
     Refused,
     Unknown,
     concatenate,
+    cut,
     describe,
     fields_of,
     method_of,
@@ -47,7 +49,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         # Without the optimizer, and with a finalize that needs the context, nothing is computed while compiling.
         super().__init__(undefined=Unknown, autoescape=False, optimized=False, finalize=_finalize, cache_size=0)
         self.globals.clear()
-        self.filters = {**FILTERS, CONCATENATE: concatenate}
+        self.filters = {**FILTERS, CONCATENATE: concatenate, CUT: cut}
         self.tests = dict(TESTS)
 
     def getattr(self, obj: Any, attribute: str) -> Any:

@@ -329,7 +329,26 @@ def concatenate(first: object, *rest: object) -> str:
     return _join((first, *rest))
 
 
+def cut(value: object, start: object, stop: object, step: object) -> object:
+    """Jinja's ``value[start:stop:step]``, which it writes out as Python; `templates` turns it into this filter."""
+    if value is None:
+        return None
+    if isinstance(value, Undefined):
+        str(value)
+    if not isinstance(value, (str, list, tuple)):
+        raise Refused(f"{describe(value)} cannot be cut")
+    return value[slice(_position(start), _position(stop), _position(step))]
+
+
+def _position(value: object) -> int | None:
+    if value is not None and not isinstance(value, int):
+        raise Refused(f"{describe(value)} is not a whole number to cut at")
+    return value
+
+
 CONCATENATE = "~"
+CUT = "[:]"
+"""Names that no template can write, for what Jinja would do itself without a bound."""
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "abs": _abs,

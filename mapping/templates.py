@@ -18,7 +18,7 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.visitor import NodeTransformer
 
 from mapping.sandbox import ALLOWED_NODES, REJECTED_NODES, Sandbox
-from mapping.template_functions import CONCATENATE, FILTERS, MAX_NUMBER, METHOD_NAMES, TESTS, Refused, fields_of
+from mapping.template_functions import CONCATENATE, CUT, FILTERS, MAX_NUMBER, METHOD_NAMES, TESTS, Refused, fields_of
 from mapping.texts import one_line
 from schemas.events import Client, Invoice, OrgRef, Project
 
@@ -161,7 +161,7 @@ def _compile(source: str) -> _Compiled:
         raise _too_deep(1) from None
     names: dict[str, int] = {}
     _check(tree, names, depth=0)
-    tree = _WithoutConcat().visit(tree)
+    tree = _Bounded().visit(tree)
     # Only a checked tree is compiled: compiling already computes what is constant.
     template = _SANDBOX.from_string(cast(nodes.Template, tree))
     return _Compiled(template, tuple(names.items()))
@@ -308,13 +308,21 @@ def _without_none(hint: Any) -> Any:
     return options[0] if optional and len(options) == 1 else hint
 
 
-class _WithoutConcat(NodeTransformer):
-    """``a ~ b`` becomes a filter that checks the size of what it makes."""
+class _Bounded(NodeTransformer):
+    """``a ~ b`` and ``a[b:c]`` become filters that check what they get and make."""
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         first, *rest = node.nodes
         return nodes.Filter(first, CONCATENATE, rest, [], None, None, lineno=node.lineno)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        none = nodes.Const(None, lineno=node.lineno)
+        bounds: list[nodes.Expr] = [node.arg.start or none, node.arg.stop or none, node.arg.step or none]
+        return nodes.Filter(node.node, CUT, bounds, [], None, None, lineno=node.lineno)
 
 
 def _line_of(template: Template, trace: TracebackType | None) -> int:
