@@ -1,0 +1,393 @@
+"""Invoices and credit memos: everything QuickBooks checks and fills in before it books one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from qbo_client.simulator import limits, tax
+from qbo_client.simulator.amounts import HUNDRED, ZERO, cents, dec, number
+from qbo_client.simulator.clock import add_days
+from qbo_client.simulator.company import SALES, Company
+from qbo_client.simulator.faults import CLOSED_SENTENCE, ApiFault, FaultError, business, error, fault, missing
+from qbo_client.simulator.lines import (
+    DISCOUNT,
+    SALES_LINE,
+    SUBTOTAL,
+    DocumentLine,
+    number_lines,
+    put_class,
+    read,
+    subtotal_line,
+)
+from qbo_client.simulator.members import Object
+from qbo_client.simulator.people import currency_reference, customer_reference
+from qbo_client.simulator.references import put_reference, value_of
+
+MAXIMUM_TAXABLE_LINES = 750
+_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit", "AllowOnlineCreditCardPayment", "AllowOnlineACHPayment", "AllowIPNPayment")
+
+
+def save(
+    company: Company, entity: str, wanted: Object, old: Object | None, *, allow_duplicate_number: bool = False
+) -> Object:
+    """Create or update an invoice or a credit memo from the members it is to have.
+
+    :raises ApiFault: what QuickBooks refuses.
+    """
+    members = dict(wanted)
+    _required(company, entity, members)
+    customer, members["CustomerRef"] = customer_reference(
+        company, value_of(members["CustomerRef"]) or "", kept=value_of((old or {}).get("CustomerRef"))
+    )
+    _currency(company, members, customer, old)
+    _dates(company, entity, members, customer, old)
+    check_open(company, members["TxnDate"], old)
+    _references(company, members, old)
+    _custom_fields(company, members)
+    _lines_and_tax(company, entity, members, customer, old)
+    _number(company, entity, members, old, allow_duplicate_number=allow_duplicate_number)
+    _delivery(members)
+    for name in ("BillAddr", "ShipAddr"):
+        if old is None and name not in members and name in customer:
+            members[name] = customer[name]
+    _balance(company, entity, members, old)
+    if old is None:
+        stored = company.insert(entity, members)
+        company.line_counters[stored["Id"]] = sum(1 for line in stored["Line"] if "Id" in line)
+        return stored
+    return company.replace(entity, old, members)
+
+
+def forget_stale_tax(wanted: Object, payload: Object) -> None:
+    """In a sparse update that changes what tax stands on, without saying anything of tax, the old amounts go."""
+    changes = ("Line", "TxnDate", "GlobalTaxCalculation", "CustomerRef", "ShipAddr")
+    if payload.get("sparse") is not True or payload.get("TxnTaxDetail") or not any(name in payload for name in changes):
+        return
+    detail = wanted.pop("TxnTaxDetail", {})
+    if "TxnTaxCodeRef" in detail:
+        wanted["TxnTaxDetail"] = {"TxnTaxCodeRef": detail["TxnTaxCodeRef"]}
+
+
+def void(company: Company, entity: str, old: Object) -> Object:
+    """Everything to zero, the lines kept, "Voided" before the private note. A void one stays as it is."""
+    check_open(company, old["TxnDate"], old)
+    if old.get("PrivateNote", "").startswith("Voided") and not dec(old["TotalAmt"]):
+        return old
+    lines = []
+    for line in old["Line"]:
+        emptied = {**line, "Amount": 0} if "Amount" in line else dict(line)
+        if SALES_LINE in line:
+            detail = {
+                key: value for key, value in line[SALES_LINE].items() if key not in ("UnitPrice", "TaxInclusiveAmt")
+            }
+            if "Qty" in detail:
+                detail["Qty"] = 0
+            emptied[SALES_LINE] = detail
+        lines.append(emptied)
+    note = old.get("PrivateNote")
+    members = {
+        **old,
+        "Line": lines,
+        "TotalAmt": 0,
+        "Balance": 0,
+        "PrivateNote": f"Voided - {note}" if note else "Voided",
+        "LinkedTxn": [],
+    }
+    if "TxnTaxDetail" in old:
+        members["TxnTaxDetail"] = {"TotalTax": 0}
+    for name in ("HomeTotalAmt", "HomeBalance"):
+        if name in old:
+            members[name] = 0
+    return company.replace(entity, old, members)
+
+
+def check_open(company: Company, day: str, old: Object | None) -> None:
+    """:raises ApiFault: 6210 (or as switched) when the books are closed on the document's day, old or new."""
+    closed = company.close_date
+    if closed is not None and (day <= closed or (old is not None and old["TxnDate"] <= closed)):
+        code = company.settings.closed_period_code
+        raise fault(code, CLOSED_SENTENCE)
+
+
+def _required(company: Company, entity: str, members: Object) -> None:
+    errors: list[FaultError] = limits.check(entity, members)
+    if value_of(members.get("CustomerRef")) is None:
+        errors.append(missing("CustomerRef"))
+    if not [line for line in members.get("Line", []) if line.get("DetailType") != SUBTOTAL]:
+        errors.append(missing("Line"))
+    if errors:
+        raise ApiFault(*errors)
+
+
+def _currency(company: Company, members: Object, customer: Object, old: Object | None) -> None:
+    home = company.profile.home_currency
+    owed_in = customer["CurrencyRef"]["value"]
+    sent = value_of(members.get("CurrencyRef"))
+    rule = company.settings.currency_ref_required
+    if sent is None and company.multicurrency and (rule == "always" or (rule == "foreign" and owed_in != home)):
+        raise ApiFault(missing("CurrencyRef"))
+    if sent is not None and sent != home and not company.multicurrency:
+        raise business("Multicurrency must be turned on to use a currency other than the home currency.")
+    if sent is not None and sent != owed_in:
+        raise business(
+            f"The currency of the transaction ({sent[:10]}) must be the currency of the customer ({owed_in})."
+        )
+    members["CurrencyRef"] = currency_reference(owed_in)
+    if not company.multicurrency:
+        members.pop("ExchangeRate", None)
+        return
+    if owed_in == home:
+        members["ExchangeRate"] = 1
+    elif not dec(members.get("ExchangeRate")):
+        members["ExchangeRate"] = (old or {}).get("ExchangeRate") or number(
+            dec(company.profile.exchange_rates.get(owed_in, "1"))
+        )
+
+
+def _dates(company: Company, entity: str, members: Object, customer: Object, old: Object | None) -> None:
+    members.setdefault("TxnDate", company.clock.today().isoformat() if old is None else old["TxnDate"])
+    if entity == "CreditMemo":
+        for name in _NOT_ON_CREDIT_MEMO:
+            members.pop(name, None)
+        put_reference(company, members, "SalesTermRef", "Term", old=old)
+        return
+    if "SalesTermRef" not in members and old is None and "SalesTermRef" in customer:
+        members["SalesTermRef"] = customer["SalesTermRef"]
+    put_reference(company, members, "SalesTermRef", "Term", old=old)
+    if "DueDate" not in members:
+        term = company.get("Term", value_of(members.get("SalesTermRef")) or "")
+        members["DueDate"] = add_days(members["TxnDate"], int((term or {}).get("DueDays", 0)))
+
+
+def _references(company: Company, members: Object, old: Object | None) -> None:
+    put_class(company, members, old, allowed=bool(company.preference("AccountingInfoPrefs", "ClassTrackingPerTxn")))
+    if not company.preference("AccountingInfoPrefs", "TrackDepartments"):
+        members.pop("DepartmentRef", None)
+    put_reference(company, members, "DepartmentRef", "Department", old=old)
+    for name in ("DepositToAccountRef", "ARAccountRef"):
+        put_reference(company, members, name, "Account", old=old)
+    project = value_of(members.get("ProjectRef"))
+    if project is not None:
+        raise fault("2500", f"Invalid Reference Id : ProjectRef element id {project} not found", "Reference Id")
+
+
+def _custom_fields(company: Company, members: Object) -> None:
+    definitions = {one["Id"]: one["Name"] for one in custom_field_definitions(company)}
+    values: dict[str, str] = {}
+    for sent in members.pop("CustomField", []):
+        identifier = str(sent.get("DefinitionId", ""))
+        if identifier not in definitions or sent.get("Type", "StringType") != "StringType":
+            raise fault("3000", f"Invalid Custom Field : DefinitionId {identifier[:30]} is not a text field in use")
+        value = sent.get("StringValue", "")
+        if len(value) > company.settings.custom_field_length:
+            raise fault(
+                "2050",
+                "String length specified does not match the supported length. "
+                f"Min:0 Max:{company.settings.custom_field_length:,} supported. Supplied length:{len(value):,}",
+                "StringValue",
+            )
+        values[identifier] = value
+    shown: list[Object] = []
+    for identifier, name in definitions.items():
+        shown.append({"DefinitionId": identifier, "Name": name, "Type": "StringType"})
+        if values.get(identifier):
+            shown[-1]["StringValue"] = values[identifier]
+    members["CustomField"] = shown
+
+
+def custom_field_definitions(company: Company) -> list[dict[str, str]]:
+    """[{Id, Name}] of the sales form fields in use, as Preferences names them (`SalesFormsPrefs.SalesCustomName1` …)."""
+    found = []
+    for field in company.preference("SalesFormsPrefs", "CustomField") or []:
+        for one in field.get("CustomField", []):
+            name = one.get("Name", "")
+            if name.startswith("SalesFormsPrefs.SalesCustomName") and one.get("StringValue"):
+                found.append({"Id": name[-1], "Name": one["StringValue"]})
+    return found
+
+
+def _lines_and_tax(company: Company, entity: str, members: Object, customer: Object, old: Object | None) -> None:
+    basis = _basis(company, members)
+    lines = read(company, members.pop("Line"), old, inclusive=basis == "TaxInclusive")
+    sales = [line for line in lines if line.kind == SALES_LINE]
+    taxed = company.using_tax and basis != "NotApplicable"
+    if taxed and len(sales) > MAXIMUM_TAXABLE_LINES:
+        raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
+    for line in sales:
+        line.code = tax.line_code(company, line.code, taxed=taxed)
+        line.detail.pop("TaxCodeRef", None)
+        if line.code is not None:
+            line.detail["TaxCodeRef"] = {"value": line.code}
+    sent_tax = members.pop("TxnTaxDetail", {}) if company.using_tax else {}
+    if not company.using_tax:
+        members.pop("TxnTaxDetail", None)
+    if company.american:
+        entries, code = _american_tax(company, members, customer, sales, lines, sent_tax)
+    else:
+        entries, code = _value_added_tax(company, basis, members["TxnDate"], sales, lines), None
+    subtotal = sum((line.amount for line in sales), ZERO)
+    off = _discounts(lines, subtotal)
+    total_tax = _total_tax(entries, sent_tax, american=company.american)
+    total = subtotal - off + total_tax
+    if total < 0:
+        code = company.settings.negative_total_code
+        sentence = "Transaction amount must be positive"
+        raise business(f"{sentence}.") if code == "6000" else fault(code, sentence, "TotalAmt")
+    members["Line"] = [*number_lines(company, None if old is None else old["Id"], lines, old), subtotal_line(subtotal)]
+    if company.using_tax:
+        detail: Object = {"TotalTax": number(total_tax)}
+        if code is not None:
+            detail["TxnTaxCodeRef"] = {"value": code}
+        if entries:
+            detail["TaxLine"] = sent_tax.get("TaxLine") or [entry.as_wire() for entry in entries]
+        members["TxnTaxDetail"] = detail
+    members["TotalAmt"] = number(total)
+
+
+def _basis(company: Company, members: Object) -> str:
+    if company.american:
+        members.pop("GlobalTaxCalculation", None)
+        return "TaxExcluded"
+    if not company.using_tax:
+        members["GlobalTaxCalculation"] = "NotApplicable"
+    basis = str(members.setdefault("GlobalTaxCalculation", "TaxExcluded"))
+    detail = members.get("TxnTaxDetail") or {}
+    if basis == "NotApplicable" and company.using_tax and (detail.get("TaxLine") or dec(detail.get("TotalTax"))):
+        raise fault("6170", "TxnTaxDetail cannot be given when GlobalTaxCalculation is NotApplicable", "TxnTaxDetail")
+    rates = [
+        value_of(line.get("TaxLineDetail", {}).get("TaxRateRef"))
+        for line in (detail.get("TaxLine") or [])
+        if company.using_tax
+    ]
+    if len(rates) != len(set(rates)):
+        raise business("Each tax rate can be used only once in TxnTaxDetail.")
+    return basis
+
+
+def _american_tax(
+    company: Company,
+    members: Object,
+    customer: Object,
+    sales: list[DocumentLine],
+    lines: list[DocumentLine],
+    sent_tax: Object,
+) -> tuple[list[tax.TaxLine], str | None]:
+    if not company.using_tax:
+        return [], None
+    subtotal = sum((line.amount for line in sales), ZERO)
+    taxable = sum((line.amount for line in sales if line.code == "TAX"), ZERO)
+    if subtotal and members.get("ApplyTaxAfterDiscount"):
+        taxable = cents(taxable * (1 - _discounts(lines, subtotal) / subtotal))
+    day = members["TxnDate"]
+    if company.preference("TaxPrefs", "PartnerTaxEnabled"):
+        address = (
+            members.get("ShipAddr") or customer.get("ShipAddr") or members.get("BillAddr") or customer.get("BillAddr")
+        )
+        entries = tax.automated(company, (address or {}).get("CountrySubDivisionCode"), taxable, day)
+        # The engine puts a code of its own in the place of what was sent.
+        return entries, company.preference("TaxPrefs", "TaxGroupCodeRef")["value"] if entries else None
+    code = value_of(sent_tax.get("TxnTaxCodeRef"))
+    if code is None:
+        return [], None
+    rates = tax.rates_of(company, code, day)
+    if not taxable:
+        return [], code
+    per_line = company.settings.tax_rounding == "per_line"
+    return tax.excluded([tax.TaxableLine(taxable, rates)], per_line=per_line), code
+
+
+def _value_added_tax(
+    company: Company, basis: str, day: str, sales: list[DocumentLine], lines: list[DocumentLine]
+) -> list[tax.TaxLine]:
+    if not company.using_tax or basis == "NotApplicable":
+        return []
+    per_line = company.settings.tax_rounding == "per_line"
+    taxable = [tax.TaxableLine(line.amount, tax.rates_of(company, line.code or "", day)) for line in sales]
+    if basis == "TaxInclusive":
+        entries, nets = tax.included(taxable, per_line=per_line)
+        for line, net in zip(sales, nets, strict=True):
+            line.detail["TaxInclusiveAmt"] = number(line.amount)
+            line.wire["Amount"] = number(net)
+            line.amount = net
+    else:
+        subtotal = sum((line.amount for line in sales), ZERO)
+        off = _discounts(lines, subtotal)
+        if off and subtotal:
+            # A discount takes its share of every line before tax.
+            taxable = [replace(line, amount=line.amount * (1 - off / subtotal)) for line in taxable]
+        entries = tax.excluded(taxable, per_line=per_line)
+    return entries
+
+
+def _discounts(lines: list[DocumentLine], subtotal: Decimal) -> Decimal:
+    off = ZERO
+    for line in lines:
+        if line.kind == DISCOUNT:
+            detail = line.wire[DISCOUNT]
+            if detail.get("PercentBased"):
+                line.amount = cents(subtotal * dec(detail.get("DiscountPercent")) / HUNDRED)
+                line.wire["Amount"] = number(line.amount)
+            off += line.amount
+    return off
+
+
+def _total_tax(entries: list[tax.TaxLine], sent: Object, *, american: bool) -> Decimal:
+    """What the rates make, unless the sender says otherwise: then QuickBooks books what was sent."""
+    computed = sum((entry.tax for entry in entries), ZERO)
+    if sent.get("TaxLine") and entries:
+        return cents(sum((dec(line.get("Amount")) for line in sent["TaxLine"]), ZERO))
+    if american and dec(sent.get("TotalTax")) and entries:
+        return cents(dec(sent["TotalTax"]))
+    return computed
+
+
+def _number(
+    company: Company, entity: str, members: Object, old: Object | None, *, allow_duplicate_number: bool
+) -> None:
+    if not company.custom_numbers:
+        if old is None:
+            company.profile.last_number += 1
+            members["DocNumber"] = str(company.profile.last_number)
+        else:
+            members.setdefault("DocNumber", old.get("DocNumber"))
+        return
+    wanted = members.get("DocNumber")
+    if wanted is None or allow_duplicate_number or not company.profile.warn_duplicate_numbers:
+        return
+    kinds = SALES if company.settings.docnumber_scope == "sales" else (entity,)
+    for kind in kinds:
+        for identifier in company.documents(kind, wanted):
+            if old is None or (kind, identifier) != (entity, old["Id"]):
+                raise ApiFault(
+                    error(
+                        "6140",
+                        "Duplicate Document Number Error : You must specify a different number. This number has already "
+                        f"been used. DocNumber={wanted} is assigned to TxnType={kind} with TxnId={identifier}",
+                        "",
+                    )
+                )
+
+
+def _delivery(members: Object) -> None:
+    members.setdefault("EmailStatus", "NotSet")
+    members.setdefault("PrintStatus", "NotSet")
+    if members["EmailStatus"] == "NeedToSend" and not members.get("BillEmail", {}).get("Address"):
+        raise fault("6420", "Email address is required for delivery : BillEmail must be given", "BillEmail")
+
+
+def _balance(company: Company, entity: str, members: Object, old: Object | None) -> None:
+    linked = (old or {}).get("LinkedTxn", [])
+    applied = ZERO if old is None else dec(old["TotalAmt"]) - dec(old.get("Balance"))
+    total = dec(members["TotalAmt"])
+    if applied > total:
+        raise business("The amount cannot be less than what has already been applied to it.")
+    members["LinkedTxn"] = linked
+    members["Balance"] = number(total - applied)
+    if entity == "CreditMemo":
+        members["RemainingCredit"] = members["Balance"]
+    if company.multicurrency:
+        rate = dec(members["ExchangeRate"])
+        members["HomeTotalAmt"] = number(cents(total * rate))
+        if entity == "Invoice":
+            members["HomeBalance"] = number(cents((total - applied) * rate))

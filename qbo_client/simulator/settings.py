@@ -1,0 +1,125 @@
+"""How the simulator answers where Intuit's documentation says nothing.
+
+Every member is a switch for a behaviour that is not established (docs/simulator.md lists them with what is known), or a
+limit that Intuit publishes and may change. A client must be safe under every value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+MINIMUM_REQUESTID_RETENTION_SECONDS = 600
+
+
+class SettingsError(ValueError):
+    """A switch was given a name or a value that does not exist."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The switches, immutable; :meth:`replace` makes the next set. Times are seconds, limits are counts."""
+
+    # --- request ids
+    requestid_retention_seconds: int = 86_400
+    requestid_replays_faults: bool = True
+    requestid_in_flight: Literal["wait", "600", "twice"] = "wait"
+    requestid_other_body: Literal["replay", "600"] = "replay"
+
+    # --- OAuth
+    access_token_seconds: int = 3_600
+    refresh_token_seconds: int = 8_726_400
+    refresh_hard_limit_seconds: int = 157_680_000
+    rotation_seconds: int = 86_400
+    rotation_grace_seconds: int = 0
+    concurrent_refresh: Literal["allow", "revoke"] = "allow"
+    invalid_grant_body: Literal["bare", "described"] = "bare"
+    invalid_client_status: Literal[401, 400] = 401
+    open_registration: bool = True
+    code_seconds: int = 600
+
+    # --- updates
+    sparse_null_clears: bool = False
+    sparse_nested: Literal["replace", "merge"] = "replace"
+    sparse_custom_fields: Literal["merge", "replace"] = "merge"
+
+    # --- names and references
+    inactive_name_is_free: bool = True
+    duplicate_name_detail: Literal["id", "null", "sentence"] = "id"
+    forbidden_character_code: Literal["6000", "2040"] = "6000"
+    inactive_reference_code: Literal["610", "2500"] = "610"
+    inactive_customer_code: Literal["610", "2500", "6250"] = "610"
+
+    # --- documents
+    currency_ref_required: Literal["never", "foreign", "always"] = "foreign"
+    docnumber_scope: Literal["type", "sales"] = "type"
+    custom_field_length: int = 31
+    class_when_tracking_is_off: Literal["drop", "refuse"] = "drop"
+    negative_total_code: Literal["6000", "2290"] = "6000"
+    closed_period_code: Literal["6210", "6200"] = "6210"
+    paid_document: Literal["unlink", "refuse"] = "unlink"
+    amount_tolerance_cents: int = 0
+    tax_rounding: Literal["per_rate", "per_line"] = "per_rate"
+    validation_fault_status: Literal[400, 200] = 400
+    order_by_two_words: bool = True
+    query_url_limit: int = 8_192
+
+    # --- quotas
+    quota_enabled: bool = True
+    quota_window: Literal["sliding", "fixed"] = "sliding"
+    quota_per_minute: int = 500
+    quota_per_second: int = 10
+    quota_in_flight: int = 10
+    quota_batch_per_minute: int = 40
+    quota_batch_per_minute_realm: int = 120
+    batch_items: int = 30
+    metered_per_month: int = 500_000
+    throttle_shape: Literal["gateway", "service", "xml"] = "gateway"
+    throttle_code: Literal["3001", "003001"] = "3001"
+    throttle_status: Literal[429, 403] = 429
+    throttle_retry_after: int = 0
+
+    def __post_init__(self) -> None:
+        if self.requestid_retention_seconds < MINIMUM_REQUESTID_RETENTION_SECONDS:
+            raise SettingsError(
+                f"requestid_retention_seconds is {self.requestid_retention_seconds}; "
+                f"it cannot be less than {MINIMUM_REQUESTID_RETENTION_SECONDS}"
+            )
+
+    def replace(self, changes: Mapping[str, Any]) -> Settings:
+        """A copy with `changes` applied.
+
+        :raises SettingsError: for an unknown name, a value of another type, or one that is not among the choices.
+        """
+        hints = get_type_hints(Settings)
+        for name, value in changes.items():
+            if name not in hints:
+                raise SettingsError(f"no switch is called {name!r}; GET /_simulator/settings lists them")
+            _check(name, value, hints[name])
+        return dataclasses.replace(self, **changes)
+
+    def as_mapping(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def choices() -> dict[str, tuple[Any, ...]]:
+    """Name of each switch with a closed set of values → those values, the default first."""
+    hints = get_type_hints(Settings)
+    found: dict[str, tuple[Any, ...]] = {}
+    for field in dataclasses.fields(Settings):
+        hint = hints[field.name]
+        values = (False, True) if hint is bool else get_args(hint) if get_origin(hint) is Literal else ()
+        if values:
+            found[field.name] = (field.default, *(value for value in values if value != field.default))
+    return found
+
+
+def _check(name: str, value: object, hint: Any) -> None:
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint) or isinstance(value, bool):
+            raise SettingsError(f"{name} is {value!r}; it can be one of {list(get_args(hint))}")
+    elif type(value) is not hint:
+        raise SettingsError(f"{name} is {value!r}; it must be {'true or false' if hint is bool else 'a whole number'}")
+    elif hint is int and isinstance(value, int) and value < 0:
+        raise SettingsError(f"{name} is {value}; it cannot be negative")

@@ -1,0 +1,160 @@
+"""Trouble on demand: rules that make chosen calls slow, refused, cut off or unanswered."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+Kind = Literal[
+    "latency", "http", "fault", "throttle", "reset_before", "reset_after", "no_answer", "slow", "token_death", "outage"
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+DISTRIBUTIONS = ("constant", "uniform", "exponential", "lognormal")
+
+
+class RuleError(ValueError):
+    """A rule that makes no sense, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What a rule can see of a call."""
+
+    realm: str = ""
+    entity: str = ""
+    operation: str = ""
+    path: str = ""
+    requestid: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Rule:
+    """One kind of trouble for the calls that match every condition given.
+
+    `latency`: wait before the work (`seconds`, or `distribution` with `low`/`high`, `mean`, or `median`/`sigma`).
+    `http`: answer `status` with `body` (HTML for 5xx by default), nothing is committed. `fault`: a service fault with
+    `code`. `throttle`: 429. `reset_before`, `reset_after`: cut the connection before or after the commit. `no_answer`:
+    commit (unless `commit` is false) and never answer. `slow`: commit, and send the answer over `seconds`.
+    `token_death`: the access token dies, and the call meets 401. `outage`: everything, tokens too, is 503.
+    """
+
+    kind: Kind
+    id: str = ""
+    realm: str | None = None
+    entity: str | None = None
+    operation: str | None = None
+    path: str | None = None
+    requestid: str | None = None
+    skip: int = 0
+    count: int | None = None
+    probability: float = 1.0
+    seed: int = 0
+    seconds: float = 0.0
+    distribution: str = "constant"
+    low: float = 0.0
+    high: float = 0.0
+    mean: float = 0.0
+    median: float = 0.0
+    sigma: float = 0.0
+    status: int = 503
+    body: str | None = None
+    code: str = "10000"
+    message: str | None = None
+    detail: str = "System Failure Error: something went wrong"
+    commit: bool = True
+    hits: int = 0
+    random: random.Random = field(default_factory=random.Random, repr=False)
+
+    def applies(self, call: Call) -> bool:
+        """Whether the rule strikes this call; counts it when it does."""
+        if self.count is not None and self.hits >= self.count:
+            return False
+        wanted = (self.realm, self.entity, self.operation, self.requestid)
+        for condition, found in zip(wanted, (call.realm, call.entity, call.operation, call.requestid), strict=True):
+            if condition is not None and condition.lower() != found.lower():
+                return False
+        if self.path is not None and self.path not in call.path:
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.probability < 1.0 and self.random.random() >= self.probability:
+            return False
+        self.hits += 1
+        return True
+
+    def delay(self) -> float:
+        """Seconds to wait, drawn from the rule's distribution."""
+        match self.distribution:
+            case "uniform":
+                return self.random.uniform(self.low, self.high)
+            case "exponential":
+                return self.random.expovariate(1 / self.mean) if self.mean else 0.0
+            case "lognormal":
+                return self.median * self.random.lognormvariate(0.0, self.sigma)
+            case _:
+                return self.seconds
+
+    def as_wire(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "random"}
+
+
+class Troubles:
+    """The rules in force, in the order they were given."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self._made = 0
+
+    def add(self, wanted: Mapping[str, Any]) -> Rule:
+        """:raises RuleError: for a kind, condition or value that is not one."""
+        known = {one.name for one in fields(Rule)} - {"hits", "random", "id"}
+        unknown = sorted(set(wanted) - known)
+        if unknown:
+            raise RuleError(f"a rule has no {', '.join(unknown)}; it can have {', '.join(sorted(known))}")
+        if wanted.get("kind") not in KINDS:
+            raise RuleError(f"kind is {wanted.get('kind')!r}; it can be one of {', '.join(KINDS)}")
+        if wanted.get("distribution", "constant") not in DISTRIBUTIONS:
+            raise RuleError(f"distribution is {wanted['distribution']!r}; it can be one of {', '.join(DISTRIBUTIONS)}")
+        for name in (
+            "seconds",
+            "low",
+            "high",
+            "mean",
+            "median",
+            "sigma",
+            "probability",
+            "count",
+            "skip",
+            "status",
+            "seed",
+        ):
+            value = wanted.get(name, 0)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float | None)
+                or (value is not None and value < 0)
+            ):
+                raise RuleError(f"{name} is {value!r}; it must be a number, not negative")
+        for name in ("realm", "entity", "operation", "path", "requestid", "code", "detail", "message", "body"):
+            if not isinstance(wanted.get(name), str | None):
+                raise RuleError(f"{name} is {wanted[name]!r}; it must be text")
+        self._made += 1
+        rule = Rule(**{**wanted, "id": f"rule-{self._made}"})
+        rule.random = random.Random(rule.seed)  # noqa: S311 - trouble has to be repeatable, not secret
+        self.rules.append(rule)
+        return rule
+
+    def striking(self, call: Call) -> list[Rule]:
+        """The rules that strike this call, counted."""
+        if not self.rules:
+            return []
+        return [rule for rule in self.rules if rule.applies(call)]
+
+    def remove(self, identifier: str | None = None) -> int:
+        """Take one rule away, or all; returns how many went."""
+        before = len(self.rules)
+        self.rules = [rule for rule in self.rules if identifier is not None and rule.id != identifier]
+        return before - len(self.rules)

@@ -1,0 +1,142 @@
+"""Everything the simulator knows: companies, grants, quotas, rules, the log. One object, no transport."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from qbo_client.simulator import seeds
+from qbo_client.simulator.clock import Clock
+from qbo_client.simulator.company import Company, Profile
+from qbo_client.simulator.journal import Journal
+from qbo_client.simulator.oauth import AccessToken, App, Authority, Code, Grant
+from qbo_client.simulator.quota import Metered, Quotas
+from qbo_client.simulator.requestids import RequestIds
+from qbo_client.simulator.settings import Settings
+from qbo_client.simulator.trouble import Troubles
+
+STATE_VERSION = 1
+
+
+class StateError(ValueError):
+    """A state that cannot be imported."""
+
+
+class World:
+    """The state behind one simulator."""
+
+    def __init__(self, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.settings = settings or Settings()
+        self.journal = Journal()
+        self.troubles = Troubles()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self.companies: dict[str, Company] = seeds.companies(self.clock, self.settings)
+        self.authority = Authority(self.clock)
+        self.quotas = Quotas(self.clock)
+        self.requestids = RequestIds(self.clock)
+
+    def reset(self, *, keep_tokens: bool = False) -> None:
+        """Back to the seeded companies, no rules, an empty log. Settings and clock stay."""
+        authority = self.authority
+        self._start_over()
+        if keep_tokens:
+            self.authority = authority
+        self.journal.clear()
+        self.troubles.remove()
+
+    def change_settings(self, changes: dict[str, Any]) -> Settings:
+        """:raises SettingsError: for a switch or a value that does not exist; nothing has changed then."""
+        self.settings = self.settings.replace(changes)
+        for company in self.companies.values():
+            company.settings = self.settings
+        return self.settings
+
+    def add_company(self, *, realm: str, name: str, like: str, changes: dict[str, Any]) -> Company:
+        company = seeds.new_company(self.clock, self.settings, realm=realm, name=name, like=like, changes=changes)
+        self.companies[realm] = company
+        return company
+
+    # --- state as JSON
+
+    def shown(self) -> dict[str, Any]:
+        """All companies and their objects, as responses would show them."""
+        return {
+            "time": self.clock.envelope_stamp(),
+            "companies": {realm: company_shown(company) for realm, company in self.companies.items()},
+        }
+
+    def export(self) -> bytes:
+        """Everything that has to survive a restart, as JSON: companies, apps, grants and tokens, the metered reads."""
+        return orjson.dumps(
+            {
+                "version": STATE_VERSION,
+                "companies": {
+                    realm: {
+                        "profile": asdict(company.profile),
+                        "tables": company.tables,
+                        "deleted": company.deleted,
+                        "counters": company.counters,
+                        "line_counters": company.line_counters,
+                    }
+                    for realm, company in self.companies.items()
+                },
+                "authority": {
+                    "made": self.authority._made,
+                    "apps": [asdict(one) for one in self.authority.apps.values()],
+                    "codes": {key: asdict(one) for key, one in self.authority.codes.items()},
+                    "grants": [asdict(one) for one in self.authority.grants.values()],
+                    "access_tokens": {key: asdict(one) for key, one in self.authority.access_tokens.items()},
+                    "by_refresh": self.authority._by_refresh,
+                },
+                "metered": {client: asdict(one) for client, one in self.quotas.metered.items()},
+            }
+        )
+
+    def load(self, state: bytes) -> None:
+        """Take over an exported state.
+
+        :raises StateError: when it is not one; nothing has changed then.
+        """
+        try:
+            found = orjson.loads(state)
+            if found["version"] != STATE_VERSION:
+                raise StateError(f"the state has version {found['version']}; this simulator reads {STATE_VERSION}")
+            companies = {realm: self._company(one) for realm, one in found["companies"].items()}
+            authority = Authority(self.clock)
+            kept = found["authority"]
+            authority._made = kept["made"]
+            authority.apps = {one["client_id"]: App(**one) for one in kept["apps"]}
+            authority.codes = {key: Code(**one) for key, one in kept["codes"].items()}
+            authority.grants = {one["id"]: Grant(**one) for one in kept["grants"]}
+            authority.access_tokens = {key: AccessToken(**one) for key, one in kept["access_tokens"].items()}
+            authority._by_refresh = kept["by_refresh"]
+            metered = {client: Metered(**one) for client, one in found["metered"].items()}
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise StateError(f"this is not a state that the simulator exported: {error}") from error
+        self._start_over()
+        self.companies, self.authority = companies, authority
+        self.quotas.metered.update(metered)
+
+    def _company(self, found: dict[str, Any]) -> Company:
+        company = Company(Profile(**found["profile"]), clock=self.clock, settings=self.settings)
+        company.tables.update(found["tables"])
+        company.deleted.update(found["deleted"])
+        company.counters = dict(found["counters"])
+        company.line_counters = dict(found["line_counters"])
+        company.reindex()
+        return company
+
+
+def company_shown(company: Company) -> dict[str, Any]:
+    return {
+        "profile": asdict(company.profile),
+        "objects": {
+            entity: [company.render(entity, stored) for stored in table.values()]
+            for entity, table in company.tables.items()
+        },
+    }
