@@ -1,0 +1,92 @@
+"""``kompass-qbo migrate`` and ``kompass-qbo admin``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+import django
+from django.core.management import call_command
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from admin.environment import BadEnvironment, Environment, read_environment
+from admin.serving import serve
+from qbo_client.environment import environment_for
+from qbo_client.errors import EnvironmentInvalid
+from store.engine import check_database, open_engine
+from store.errors import BadDatabaseUrl, BadTokenKeys, DatabaseUnreachable, NotMigrated
+from store.secrets import TokenKeys
+
+
+class _Refused(click.ClickException):
+    """Ends the command with one line."""
+
+
+class _BadSetting(_Refused):
+    exit_code = 3
+
+
+class _Unreachable(_Refused):
+    exit_code = 4
+
+
+class _NotMigrated(_Refused):
+    exit_code = 5
+
+
+def _set_up() -> Environment:
+    """Load Django, or say in one line what keeps it from loading."""
+    try:
+        environment = read_environment()
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "admin.settings")
+        django.setup()
+    except (BadEnvironment, BadDatabaseUrl) as error:
+        raise _BadSetting(str(error)) from None
+    if environment.unsafe_defaults:
+        raise _BadSetting(
+            f"{environment.unsafe_defaults[0]} is not set; INTUIT_ENVIRONMENT={environment.intuit_environment} needs "
+            "it: the defaults are those of the demo"
+        )
+    return environment
+
+
+@click.command("migrate")
+def migrate() -> None:
+    """Bring the database up to this version; safe to run again."""
+    environment = _set_up()
+    engine = open_engine(environment.database_url, pool_size=1)
+    address = engine.url.render_as_string(hide_password=True)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[-1] if error.orig else str(error)
+        raise _Unreachable(f"the database at {address} does not answer ({reason}); check DATABASE_URL") from None
+    finally:
+        engine.dispose()
+    call_command("migrate", interactive=False, verbosity=1)
+
+
+@click.command("admin")
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address and port to listen on.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Threads in each process.")
+def admin(bind: str, workers: int, threads: int) -> None:
+    """Serve the Django Admin site."""
+    environment = _set_up()
+    engine = open_engine(environment.database_url, pool_size=1)
+    try:
+        TokenKeys.parse(environment.token_keys)
+        environment_for(environment.intuit_environment)
+        check_database(engine)
+    except (BadTokenKeys, EnvironmentInvalid) as error:
+        raise _BadSetting(str(error)) from None
+    except DatabaseUnreachable as error:
+        raise _Unreachable(str(error)) from None
+    except NotMigrated as error:
+        raise _NotMigrated(str(error)) from None
+    finally:
+        engine.dispose()
+    click.echo(f"admin: {environment.public_url}/admin/ (listening on {bind})")
+    serve(bind=bind, workers=workers, threads=threads)

@@ -1,0 +1,41 @@
+"""The tables. `store.tables` describes the same ones for the consumers; a test holds the two together."""
+
+from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, QuotaLease
+from admin.quickbooks_online.models.configuration import (
+    Configuration,
+    CustomField,
+    DepartmentClass,
+    ItemService,
+    Mapping,
+    Sweep,
+    TaxCodeVatRate,
+)
+from admin.quickbooks_online.models.failures import Failure, Outbox
+from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
+from admin.quickbooks_online.models.links import Customer, History, Intent, Invoice, Link, Project
+
+__all__ = [
+    "CompanyConnection",
+    "CompanyFacts",
+    "Configuration",
+    "CustomField",
+    "Customer",
+    "Department",
+    "DepartmentClass",
+    "Failure",
+    "History",
+    "Intent",
+    "Invoice",
+    "ItemService",
+    "Link",
+    "Mapping",
+    "Org",
+    "Outbox",
+    "Project",
+    "QuotaLease",
+    "Record",
+    "Service",
+    "Sweep",
+    "TaxCodeVatRate",
+    "VatRate",
+]

@@ -1,0 +1,105 @@
+"""The admin as a site of its own. Kompass may instead add `admin.quickbooks_online` to its own INSTALLED_APPS."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from admin.database_url import django_database
+from admin.environment import read_environment
+
+_environment = read_environment()
+
+DEBUG = _environment.debug
+SECRET_KEY = _environment.secret_key
+ALLOWED_HOSTS = list(_environment.allowed_hosts)
+_public = urlsplit(_environment.public_url)
+CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
+
+INSTALLED_APPS = [
+    "admin.quickbooks_online",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "admin.quickbooks_online.timezones.ViewerTimezoneMiddleware",
+]
+
+ROOT_URLCONF = "admin.urls"
+WSGI_APPLICATION = "admin.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": django_database(_environment.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = _environment.time_zone
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "static/"
+# Static files are served from the installed packages, so that a site needs no collectstatic step.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+_https = _public.scheme == "https"
+SESSION_COOKIE_SECURE = _https
+CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+# Lax, not Strict: Intuit's redirect back to us must bring the session along.
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+}
+
+# What `admin.quickbooks_online` needs of whatever site it is installed in.
+QUICKBOOKS_ONLINE = {
+    "PUBLIC_URL": _environment.public_url,
+    "INTUIT_ENVIRONMENT": _environment.intuit_environment,
+    "INTUIT_CLIENT_ID": _environment.intuit_client_id,
+    "INTUIT_CLIENT_SECRET": _environment.intuit_client_secret,
+    "TOKEN_KEYS": _environment.token_keys,
+}

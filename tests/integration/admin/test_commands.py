@@ -1,0 +1,93 @@
+"""`kompass-qbo migrate` and `kompass-qbo admin` as an operator meets them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+RUN = [sys.executable, "-c", "import sys; from admin import commands; getattr(commands, sys.argv.pop(1))()"]
+
+
+def run(command: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*RUN, command, *arguments],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["migrate", "admin"])
+@pytest.mark.parametrize(
+    ("environ", "code", "words"),
+    [
+        ({"DATABASE_URL": "nonsense"}, 3, "DATABASE_URL is not a database address"),
+        ({"DATABASE_URL": "mysql://root@127.0.0.1/x"}, 3, "DATABASE_URL names 'mysql'"),
+        ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 4, "does not answer"),
+        ({"PUBLIC_URL": "kompass.example.com"}, 3, "PUBLIC_URL is 'kompass.example.com'"),
+        ({"INTUIT_ENVIRONMENT": "production", "DATABASE_URL": "postgresql://u@h/x"}, 3, "INTUIT_CLIENT_ID is not set"),
+    ],
+)
+def test_a_bad_setting_is_one_line(command: str, environ: dict[str, str], code: int, words: str) -> None:
+    result = run(command, **environ)
+    assert result.returncode == code
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "hunter2" not in result.stderr
+
+
+def test_an_unmigrated_database_is_named(database_server: object, migrated_database: str) -> None:
+    import psycopg
+
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute("DROP TABLE qbo_outbox")
+    result = run("admin", DATABASE_URL=migrated_database)
+    assert result.returncode == 5
+    assert result.stderr.strip().endswith("lacks qbo_outbox; run: kompass-qbo migrate")
+
+
+def test_migrate_is_safe_to_run_again(migrated_database: str) -> None:
+    result = run("migrate", DATABASE_URL=migrated_database)
+    assert result.returncode == 0, result.stderr
+    assert "No migrations to apply" in result.stdout
+
+
+def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [*RUN, "admin", "--bind", f"127.0.0.1:{port}", "--workers", "1"],
+        env={**os.environ, "DATABASE_URL": migrated_database, "PUBLIC_URL": f"http://127.0.0.1:{port}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        page = _get(f"http://127.0.0.1:{port}/admin/login/", until=time.monotonic() + 30)
+        assert "Log in" in page
+        assert ".css" in page
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, output
+
+
+def _get(url: str, *, until: float) -> str:
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
