@@ -215,7 +215,7 @@ def _batch(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
             if entry.fingerprint != mark and settings.requestid_other_body == "600":
                 return {"Fault": fault("600", f"Duplicate Request ID : {key}").as_wire(company.profile.language)}
             return dict(orjson.loads(entry.answer.body))
-        entry = requestids.begin(call.realm, key, mark)
+        entry = requestids.begin(call.realm, key, mark, retention=settings.requestid_retention_seconds)
         answer: Object = run()
         keep = settings.requestid_replays_faults or "Fault" not in answer
         requestids.finish(call.realm, key, entry, Answer(200, orjson.dumps(answer)) if keep else None)

@@ -109,8 +109,8 @@ class Company:
         return self._names[_name_space(entity)].get(name.casefold())
 
     def documents(self, entity: str, number: str) -> list[str]:
-        """Ids of the documents of that type with that DocNumber."""
-        return self._documents[entity].get(number, [])
+        """Ids of the documents of that type with that DocNumber, without regard to case."""
+        return self._documents[entity].get(number.casefold(), [])
 
     def children(self, customer: str) -> list[Object]:
         return [self.tables["Customer"][child] for child in self._children.get(customer, ())]
@@ -177,6 +177,8 @@ class Company:
         stored["MetaData"] = {**old["MetaData"], "LastUpdatedTime": self.clock.stamp()}
         self._drop_from_indexes(entity, old)
         self._put(entity, stored)
+        if reference_name(entity, stored) != reference_name(entity, old):
+            self._rename_references(entity, stored)
         return stored
 
     def replace_quietly(self, entity: str, old: Object, members: Object) -> Object:
@@ -185,6 +187,17 @@ class Company:
         self._drop_from_indexes(entity, old)
         self._put(entity, stored)
         return stored
+
+    def _rename_references(self, entity: str, stored: Object) -> None:
+        """References show the name their object has now, so a rename reaches into the documents that hold them."""
+        member = _REFERRING.get(entity)
+        if member is None:
+            return
+        fresh = {"value": stored["Id"], "name": reference_name(entity, stored)}
+        for kind in TRANSACTIONS:
+            table = self.tables[kind]
+            for identifier, document in table.items():
+                table[identifier] = _with_reference(document, member, fresh)
 
     def remove(self, entity: str, old: Object) -> None:
         self._drop_from_indexes(entity, old)
@@ -234,7 +247,7 @@ class Company:
         if name is not None:
             self._names[_name_space(entity)].setdefault(name.casefold(), (entity, identifier))
         if entity in SALES and stored.get("DocNumber"):
-            self._documents[entity].setdefault(stored["DocNumber"], []).append(identifier)
+            self._documents[entity].setdefault(stored["DocNumber"].casefold(), []).append(identifier)
         if entity == "Customer" and stored.get("ParentRef"):
             self._children[stored["ParentRef"]["value"]].append(identifier)
         if entity in TRANSACTIONS:
@@ -247,7 +260,7 @@ class Company:
         if name is not None and names.get(name.casefold()) == (entity, identifier):
             del names[name.casefold()]
         if entity in SALES and stored.get("DocNumber"):
-            self._documents[entity][stored["DocNumber"]].remove(identifier)
+            self._documents[entity][stored["DocNumber"].casefold()].remove(identifier)
         if entity == "Customer" and stored.get("ParentRef"):
             self._children[stored["ParentRef"]["value"]].remove(identifier)
         if entity in TRANSACTIONS:
@@ -270,6 +283,40 @@ def display_name(entity: str, stored: Object) -> str | None:
     if entity in ("Item", "Class", "Department"):
         return str(stored.get("FullyQualifiedName") or stored["Name"])
     return str(stored["Name"]) if entity == "Term" else None
+
+
+def reference_name(entity: str, stored: Object) -> str | None:
+    """The name that references to the object show."""
+    if entity in PEOPLE:
+        return str(stored["DisplayName"])
+    found = stored.get("FullyQualifiedName") or stored.get("Name")
+    return None if found is None else str(found)
+
+
+_REFERRING = {
+    "Customer": "CustomerRef",
+    "Item": "ItemRef",
+    "Class": "ClassRef",
+    "Department": "DepartmentRef",
+    "Term": "SalesTermRef",
+}
+
+
+def _with_reference(members: Object, name: str, fresh: Object) -> Object:
+    """`members` with every reference `name` to that object, in its lines too, replaced; the same object if there is none."""
+    changed: Object = {}
+    if (members.get(name) or {}).get("value") == fresh["value"]:
+        changed[name] = fresh
+    if "Line" in members:
+        lines = [_with_reference(line, name, fresh) for line in members["Line"]]
+        if any(new is not old for new, old in zip(lines, members["Line"], strict=True)):
+            changed["Line"] = lines
+    detail = members.get("SalesItemLineDetail")
+    if detail is not None:
+        new = _with_reference(detail, name, fresh)
+        if new is not detail:
+            changed["SalesItemLineDetail"] = new
+    return {**members, **changed} if changed else members
 
 
 def mask(identifier: str) -> str:

@@ -67,7 +67,10 @@ def _requests(world: World, given: dict[str, Any], query: dict[str, str]) -> Any
     wanted = {
         name: query[name] for name in ("realm", "entity", "operation", "requestid", "method", "client") if name in query
     }
-    since = int(query.get("since", 0))
+    since_text = query.get("since", "0")
+    if not since_text.isdecimal():
+        raise ControlError(f"since is {since_text!r}; it must be the number of a request")
+    since = int(since_text)
     bodies = query.get("bodies", "true") != "false"
     kept = [
         one.as_wire(bodies=bodies)

@@ -130,9 +130,12 @@ async def _refresh(world: World, app: App, token: str, wait: float) -> Grant:
     """A refresh. Two at once with one token may cost the grant (switch)."""
     authority = world.authority
     grant = authority.refresh(app, token, world.settings)
+    now = world.clock.time()
+    together = grant.refreshing > 0 or now - grant.refreshed < world.settings.concurrent_refresh_seconds
     grant.refreshing += 1
+    grant.refreshed = now
     try:
-        if grant.refreshing > 1 and world.settings.concurrent_refresh == "revoke":
+        if together and world.settings.concurrent_refresh == "revoke":
             authority.revoke_grant(grant.id)
             raise OAuthError(400, "invalid_grant", "Token invalid")
         await asyncio.sleep(wait)

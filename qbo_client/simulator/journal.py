@@ -9,8 +9,7 @@ from typing import Any
 
 import orjson
 
-KEPT = 200_000
-KEPT_BODY = 65_536
+KEPT = 100_000
 
 
 @dataclass(slots=True, kw_only=True)

@@ -71,6 +71,7 @@ class Grant:
     previous_dies: float = 0.0
     revoked: bool = False
     refreshing: int = 0
+    refreshed: float = 0.0
     tokens_made: int = 0
 
 

@@ -58,7 +58,10 @@ def _save(company: Company, request: Write, wanted: Object, old: Object | None) 
         if old is not None:
             sales.forget_stale_tax(wanted, request.payload)
         allow = request.allow_duplicate_number
-        return sales.save(company, entity, wanted, old, allow_duplicate_number=allow)
+        stored = sales.save(company, entity, wanted, old, allow_duplicate_number=allow)
+        if old is None and entity == "CreditMemo" and company.preference("SalesFormsPrefs", "AutoApplyCredit"):
+            return payments.apply_credit(company, stored)
+        return stored
     if entity == "Payment":
         return payments.save(company, wanted, old)
     if entity in ("Customer", "Vendor"):

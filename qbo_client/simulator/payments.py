@@ -107,6 +107,24 @@ def unlink(company: Company, kind: str, document: Object) -> Object:
     return company.tables[kind][document["Id"]]
 
 
+def apply_credit(company: Company, memo: Object) -> Object:
+    """Put a new credit memo to the customer's open invoices, oldest first, as the AutoApplyCredit preference has it."""
+    left = dec(memo["RemainingCredit"])
+    lines: list[Object] = []
+    for invoice in list(company.tables["Invoice"].values()):
+        if invoice["CustomerRef"]["value"] != memo["CustomerRef"]["value"] or not left:
+            continue
+        amount = min(left, dec(invoice["Balance"]))
+        if amount > 0:
+            lines.append({"Amount": number(amount), "LinkedTxn": [{"TxnId": invoice["Id"], "TxnType": "Invoice"}]})
+            left -= amount
+    used = dec(memo["RemainingCredit"]) - left
+    if used:
+        lines.append({"Amount": number(used), "LinkedTxn": [{"TxnId": memo["Id"], "TxnType": "CreditMemo"}]})
+        save(company, {"CustomerRef": {"value": memo["CustomerRef"]["value"]}, "TotalAmt": 0, "Line": lines}, None)
+    return company.tables["CreditMemo"][memo["Id"]]
+
+
 def applications(payment: Object | None) -> dict[tuple[str, str], Decimal]:
     """(kind, Id) of each document the payment is applied to → the amount."""
     found: dict[tuple[str, str], Decimal] = {}

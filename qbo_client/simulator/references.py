@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qbo_client.simulator.company import PEOPLE, Company
+from qbo_client.simulator.company import PEOPLE, Company, reference_name
 from qbo_client.simulator.faults import INACTIVE_SENTENCE, ApiFault, fault, not_found
 from qbo_client.simulator.members import Object
 
@@ -50,7 +50,7 @@ def inactive(company: Company, entity: str) -> ApiFault:
 
 def reference(entity: str, found: Object) -> Object:
     """The reference as responses show it."""
-    name = found.get("DisplayName") if entity in PEOPLE else found.get("FullyQualifiedName") or found.get("Name")
+    name = reference_name(entity, found)
     return {"value": found["Id"], "name": name} if name else {"value": found["Id"]}
 
 

@@ -47,10 +47,20 @@ class RequestIds:
             return None
         return entry
 
-    def begin(self, realm: str, requestid: str, fingerprint: bytes) -> Entry:
+    def begin(self, realm: str, requestid: str, fingerprint: bytes, *, retention: int) -> Entry:
         entry = Entry(fingerprint, self._clock.time())
         self._entries[(realm, requestid)] = entry
+        self._entries.move_to_end((realm, requestid))
+        self._forget_old(retention)
         return entry
+
+    def _forget_old(self, retention: int) -> None:
+        """The oldest come first, so two looks for each new entry keep the table as small as it can be."""
+        for _ in range(2):
+            key, oldest = next(iter(self._entries.items()))
+            if oldest.answer is None or self._clock.time() - oldest.since <= retention:
+                return
+            del self._entries[key]
 
     def finish(self, realm: str, requestid: str, entry: Entry, answer: Answer | None) -> None:
         """Keep the answer, or forget the id when `answer` is None (a fault that is not replayed)."""

@@ -46,12 +46,13 @@ def save(
     _references(company, members, old)
     _custom_fields(company, members)
     _lines_and_tax(company, entity, members, customer, old)
-    _number(company, entity, members, old, allow_duplicate_number=allow_duplicate_number)
     _delivery(members)
     for name in ("BillAddr", "ShipAddr"):
         if old is None and name not in members and name in customer:
             members[name] = customer[name]
     _balance(company, entity, members, old)
+    # Last, so that a refused document takes no number.
+    _number(company, entity, members, old, allow_duplicate_number=allow_duplicate_number)
     if old is None:
         stored = company.insert(entity, members)
         company.line_counters[stored["Id"]] = sum(1 for line in stored["Line"] if "Id" in line)
@@ -91,6 +92,7 @@ def void(company: Company, entity: str, old: Object) -> Object:
         "Line": lines,
         "TotalAmt": 0,
         "Balance": 0,
+        "Deposit": 0 if "Deposit" in old else None,
         "PrivateNote": f"Voided - {note}" if note else "Voided",
         "LinkedTxn": [],
     }
@@ -358,6 +360,8 @@ def _number(
     kinds = SALES if company.settings.docnumber_scope == "sales" else (entity,)
     for kind in kinds:
         for identifier in company.documents(kind, wanted):
+            if company.tables[kind][identifier]["DocNumber"] != wanted:
+                continue
             if old is None or (kind, identifier) != (entity, old["Id"]):
                 raise ApiFault(
                     error(
@@ -378,16 +382,20 @@ def _delivery(members: Object) -> None:
 
 def _balance(company: Company, entity: str, members: Object, old: Object | None) -> None:
     linked = (old or {}).get("LinkedTxn", [])
-    applied = ZERO if old is None else dec(old["TotalAmt"]) - dec(old.get("Balance"))
+    applied = ZERO if old is None else dec(old["TotalAmt"]) - dec(old.get("Deposit")) - dec(old.get("Balance"))
     total = dec(members["TotalAmt"])
-    if applied > total:
+    deposit = cents(dec(members.get("Deposit")))
+    if deposit < 0 or (deposit and not company.preference("SalesFormsPrefs", "AllowDeposit")):
+        raise business("A deposit cannot be taken on this transaction.")
+    if applied + deposit > total:
         raise business("The amount cannot be less than what has already been applied to it.")
     members["LinkedTxn"] = linked
-    members["Balance"] = number(total - applied)
+    balance = total - deposit - applied
+    members["Balance"] = number(balance)
     if entity == "CreditMemo":
         members["RemainingCredit"] = members["Balance"]
     if company.multicurrency:
         rate = dec(members["ExchangeRate"])
         members["HomeTotalAmt"] = number(cents(total * rate))
         if entity == "Invoice":
-            members["HomeBalance"] = number(cents((total - applied) * rate))
+            members["HomeBalance"] = number(cents(balance * rate))

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from qbo_client.simulator.amounts import dec
-from qbo_client.simulator.company import BY_PATH, NAME_LISTS, Company
+from qbo_client.simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, Company
 from qbo_client.simulator.faults import ApiFault, fault
 from qbo_client.simulator.members import Object, catalogue
 from qbo_client.simulator.query import Condition, Query, parse
@@ -76,16 +76,25 @@ def _candidates(company: Company, entity: str, query: Query) -> Iterable[Object]
     """All objects, or the few that an equality on an indexed member leaves."""
     table = company.tables[entity]
     for condition in query.conditions:
-        if condition.operator in ("=", "IN"):
-            name = condition.property.lower()
-            if name == "id":
-                wanted = dict.fromkeys(condition.values)
-                return [table[one] for one in wanted if one in table]
-            if name == "docnumber" and entity in ("Invoice", "CreditMemo") and condition.operator == "=":
-                exact = company.documents(entity, condition.values[0])
-                if exact:
-                    break
+        if condition.operator not in ("=", "IN"):
+            continue
+        name = condition.property.lower()
+        found: set[str] | None = None
+        if name == "id":
+            found = set(condition.values)
+        elif name == "docnumber" and entity in SALES:
+            found = {one for text in condition.values for one in company.documents(entity, text)}
+        elif name == "displayname" and entity in PEOPLE:
+            holders = [company.name_holder(entity, text) for text in condition.values]
+            found = {holder[1] for holder in holders if holder is not None and holder[0] == entity}
+        if found is not None:
+            return [table[one] for one in sorted(found, key=_id_order) if one in table]
     return table.values()
+
+
+def _id_order(identifier: str) -> tuple[int, int, str]:
+    """Numbers by size, before the few ids that are words."""
+    return (0, int(identifier), "") if identifier.isdecimal() else (1, 0, identifier)
 
 
 _Test = Callable[[Any, tuple[str, ...]], bool]

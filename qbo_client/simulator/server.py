@@ -192,7 +192,7 @@ class Edge:
                 return _reply(accounting.refusal_answer(company, _duplicate(call)))
             record.replayed = True
             return _reply(entry.answer)
-        entry = requestids.begin(call.realm, call.requestid, mark)
+        entry = requestids.begin(call.realm, call.requestid, mark, retention=settings.requestid_retention_seconds)
         kept: Answer | None = None
         try:
             answer = await self._work(record, company, call, rules, kinds)

@@ -34,6 +34,7 @@ class Settings:
     rotation_seconds: int = 86_400
     rotation_grace_seconds: int = 0
     concurrent_refresh: Literal["allow", "revoke"] = "allow"
+    concurrent_refresh_seconds: int = 2
     invalid_grant_body: Literal["bare", "described"] = "bare"
     invalid_client_status: Literal[401, 400] = 401
     open_registration: bool = True
