@@ -53,7 +53,7 @@ def one_of(name: str, values: Sequence[str | bool]) -> str:
 
 
 # Lists of names (customers, items, classes, codes) hold only active ones unless asked for both.
-ACTIVE_OR_NOT: Final = one_of("Active", (True, False))
+ACTIVE_OR_NOT: Final = "Active IN (true, false)"
 
 
 def select(
