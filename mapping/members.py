@@ -36,27 +36,27 @@ _HOST = re.compile(r"[^\s.@/:]+(?:\.[^\s.@/:]+)+")
 class Draft:
     """One payload in the making: its members, the choices made and every problem found on the way."""
 
-    __slots__ = ("choices", "members", "problems", "record")
+    __slots__ = ("_problems", "choices", "members", "record")
 
     def __init__(self, record: str) -> None:
         self.record = record
         self.members: dict[str, object] = {}
         self.choices: list[Choice] = []
-        self.problems: list[Problem] = []
+        self._problems: dict[tuple[str, str], list[Problem]] = {}
 
     def choose(self, member: str, value: str, reason: str) -> None:
         self.choices.append(Choice(member, value, reason))
 
     def refuse(self, problem: Problem) -> None:
-        self.problems.append(problem)
+        self._problems.setdefault((problem.cause, problem.field), []).append(problem)
 
     def settle(self) -> tuple[Mapping[str, object], tuple[Choice, ...]]:
         """The members and the choices.
 
-        :raises Unmappable: with every problem, when there is one.
+        :raises Unmappable: with every problem, when there is one; those alike in cause and field are told as one.
         """
-        if self.problems:
-            raise Unmappable(tuple(self.problems))
+        if self._problems:
+            raise Unmappable(tuple(problems.told_once(alike) for alike in self._problems.values()))
         return self.members, tuple(self.choices)
 
     def text(self, member: str, value: str | None, limit: int, *, source: str, multiline: bool = False) -> str | None:

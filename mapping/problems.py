@@ -6,7 +6,8 @@ One constructor for each problem. ``cause`` is stable: failures are grouped by i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from mapping.money import used_decimals
@@ -54,6 +55,12 @@ def _lines(positions: Iterable[int]) -> str:
     if len(known) > 10:
         shown += f" and {len(known) - 10} more"
     return f"line {shown}" if len(known) == 1 else f"lines {shown}"
+
+
+def told_once(alike: Sequence[Problem]) -> Problem:
+    """One problem for all that are alike: a thousand bad lines are not a thousand sentences."""
+    first, more = alike[0], len(alike) - 1
+    return replace(first, message=f"{first.message} (and {more} more like it)") if more else first
 
 
 # Templates
@@ -186,7 +193,7 @@ def does_not_add_up(record: str, *, what: str, parts: Decimal, whole: Decimal, p
     return Problem(
         cause="does-not-add-up",
         message=f"{record}: {parts_name} come to {money(parts)}, but its {what} amount says {money(whole)}",
-        field="Line",
+        field=f"{what} amount",
         value=money(parts - whole),
         remedy="Save the invoice again in Kompass so that its amounts are computed anew; if they still differ, "
         "ask Kompass support.",

@@ -152,8 +152,8 @@ class Refusals:
     def __call__(self, call: Any, *args: Any, **kwargs: Any) -> dict[str, Problem]:
         with pytest.raises(Unmappable) as raised:
             call(*args, **kwargs)
-        causes = [problem.cause for problem in raised.value.problems]
-        assert len(set(causes)) == len(causes), causes
+        told = [(problem.cause, problem.field) for problem in raised.value.problems]
+        assert len(set(told)) == len(told), told
         return {problem.cause: problem for problem in raised.value.problems}
 
 
