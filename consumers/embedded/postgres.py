@@ -99,7 +99,7 @@ class EmbeddedPostgres:
             "shared_buffers": "64MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
-            **({} if self._durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
+            **({} if self._durable else {"fsync": "off", "full_page_writes": "off"}),
         }
         command: list[str | Path] = [self._binaries / "postgres", "-D", self.directory]
         for name, value in settings.items():

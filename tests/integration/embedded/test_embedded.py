@@ -1,0 +1,130 @@
+"""The parts that the demo and the tests stand on."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import smtplib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from consumers.embedded.broker import EmbeddedBroker
+from consumers.embedded.mail import EmbeddedMail
+from consumers.embedded.ports import free_port, is_free
+from consumers.embedded.postgres import EmbeddedPostgres
+from consumers.errors import EmbeddedPartFailed
+
+
+@pytest.fixture
+def public_directory() -> Iterator[Path]:
+    """One that root's unprivileged stand-in can walk, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="kompass-qbo-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def read_all(bootstrap: str, topic: str, count: int) -> set[bytes]:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test", "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    found: set[bytes] = set()
+    try:
+        while len(found) < count:
+            for message in consumer.consume(count, 0.1):
+                assert message.error() is None
+                found.add(message.value() or b"")
+    finally:
+        consumer.close()
+    return found
+
+
+def test_postgres_is_real_and_recovers_from_a_crash() -> None:
+    with EmbeddedPostgres() as server:
+        with psycopg.connect(server.url) as connection:
+            connection.execute("CREATE TABLE kept (value text)")
+            connection.execute("INSERT INTO kept VALUES ('one')")
+        server.stop(how=signal.SIGQUIT)
+        server.start()
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("SELECT value FROM kept").fetchone() == ("one",)
+            version = connection.info.server_version
+    assert version >= 160000
+    assert not server.directory.exists()
+    assert is_free(server.port)
+
+
+def test_postgres_takes_its_directory_up_again(public_directory: Path) -> None:
+    directory = public_directory / "data"
+    with EmbeddedPostgres(directory=directory) as server:
+        assert server.directory == directory
+        with psycopg.connect(server.url) as connection:
+            connection.execute("CREATE TABLE kept ()")
+    with EmbeddedPostgres(directory=directory) as server, psycopg.connect(server.url) as connection:
+        connection.execute("SELECT FROM kept")
+
+
+def test_postgres_goes_where_its_account_can(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    with EmbeddedPostgres(directory=tmp_path / "data") as server, psycopg.connect(server.url) as connection:
+        connection.execute("SELECT 1")
+
+
+def test_postgres_says_when_its_port_is_taken() -> None:
+    with EmbeddedMail() as other, pytest.raises(EmbeddedPartFailed, match=str(other.port)):
+        EmbeddedPostgres(port=other.port).__enter__()
+
+
+def test_postgres_ends_with_the_process_that_started_it() -> None:
+    program = (
+        "import os, signal\nfrom consumers.embedded.postgres import EmbeddedPostgres\n"
+        "server = EmbeddedPostgres().__enter__()\nprint(server.port, server.directory, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    port, directory = ended.stdout.split()
+
+    assert ended.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while (Path(directory) / "postmaster.pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert is_free(int(port))
+    shutil.rmtree(Path(directory).parent)
+
+
+def test_the_broker_is_reached_from_other_processes_at_a_known_port() -> None:
+    port = free_port()
+    sent = {str(number).encode() for number in range(500)}
+    with EmbeddedBroker(topics={"kompass.clients": 3}, listen_port=port):
+        producer = Producer({"bootstrap.servers": f"127.0.0.1:{port}"})
+        for value in sent:
+            producer.produce("kompass.clients", key=value, value=value)
+        assert producer.flush(10) == 0
+        partitions = producer.list_topics("kompass.clients", timeout=10).topics["kompass.clients"].partitions
+
+        assert len(partitions) == 3
+        assert read_all(f"127.0.0.1:{port}", "kompass.clients", len(sent)) == sent
+    assert is_free(port)
+
+
+def test_the_broker_says_when_its_port_is_taken() -> None:
+    with EmbeddedMail() as other, pytest.raises(EmbeddedPartFailed, match=f"cannot listen on 127.0.0.1:{other.port}"):
+        EmbeddedBroker(listen_port=other.port).__enter__()
+
+
+def test_mail_arrives_with_whom_it_went_to() -> None:
+    shown: list[str] = []
+    with EmbeddedMail(on_message=lambda message: shown.append(message["Subject"])) as server:
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as client:
+            client.sendmail("sync@example.com", ["a@example.com", "b@example.com"], "Subject: Three wait\n\nVAT 21 %\n")
+        (message,) = server.wait_for(1, timeout=5)
+
+    assert message["X-Envelope-To"] == "a@example.com, b@example.com"
+    assert message.get_content().strip() == "VAT 21 %"
+    assert shown == ["Three wait"]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from consumers.logs import configure_logs, redact
+
+SECRETS = (
+    "eyJlbmMiOiJBMTI4Q0JDLUhTMjU2In0.access",
+    "AB11refresh0123456789",
+    "pa55word",
+    "gAAAAABnX2Jkr3nqW2u0dJ0bYw6m1s7Zq9",
+    "XAB1callbackcode",
+)
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before = (list(root.handlers), root.level)
+    yield io.StringIO()
+    root.handlers[:], root.level = before[0], before[1]
+    logging.captureWarnings(False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Authorization: Bearer {SECRETS[0]}",
+        f"grant_type=refresh_token&refresh_token={SECRETS[1]}&x=1",
+        f'{{"refresh_token": "{SECRETS[1]}", "expires_in": 3600}}',
+        f"postgresql://kompass:{SECRETS[2]}@db/kompass_qbo",
+        f"stored {SECRETS[3]}",
+        f"GET /callback?code={SECRETS[4]}&realmId=934",
+        f"client_secret='{SECRETS[2]}'",
+    ],
+)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_secret_is_logged(written: io.StringIO, text: str, log_format: str) -> None:
+    configure_logs(log_format, stream=written)
+
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logging.getLogger("test").exception("refused: %s", text, extra={"detail": text, "access_token": SECRETS[0]})
+
+    assert "[redacted]" in written.getvalue()
+    assert not [secret for secret in SECRETS if secret in written.getvalue()]
+
+
+def test_what_is_no_secret_stays() -> None:
+    text = "fault code: 6240 of invoice 24-0329/1, token expired: see https://example.com/a:b@c"
+
+    assert redact(text) == text
+
+
+def test_a_json_line_is_one_object_with_its_ids(written: io.StringIO) -> None:
+    configure_logs("json", stream=written)
+
+    logging.getLogger("consumers.push").info("pushed\n%s", "Zoë", extra={"realm": "934", "ms": 85, "cause": None})
+
+    (line,) = written.getvalue().splitlines()
+    assert json.loads(line) | {"at": ""} == {
+        "at": "",
+        "level": "info",
+        "logger": "consumers.push",
+        "message": "pushed\nZoë",
+        "realm": "934",
+        "ms": 85,
+    }
+
+
+def test_a_text_line_stays_one_line(written: io.StringIO) -> None:
+    configure_logs("text", stream=written)
+
+    logging.getLogger("consumers.push").info("pushed\nnot a record", extra={"realm": "934", "name_in_qbo": "Zoë Ltd"})
+
+    (line,) = written.getvalue().splitlines()
+    assert line.endswith("consumers.push pushed\\nnot a record realm=934 name_in_qbo='Zoë Ltd'")
+
+
+def test_details_only_when_asked_for(written: io.StringIO) -> None:
+    configure_logs("text", stream=written)
+    logging.getLogger("test").debug("detail")
+    configure_logs("text", debug=True, stream=written)
+    logging.getLogger("test").debug("more detail")
+
+    assert "more detail" in written.getvalue()
+    assert written.getvalue().count("detail") == 1
