@@ -23,10 +23,10 @@ def label(record: Record) -> str:
     if isinstance(record, Client):
         return f"Client {quoted(record.name)}"
     if isinstance(record, Project):
-        return f"Project {record.reference}"
+        return f"Project {excerpt(record.reference)}"
     if record.type is InvoiceType.CREDIT_NOTE:
-        return f"Credit note {record.reference}"
-    return f"Invoice {record.reference}"
+        return f"Credit note {excerpt(record.reference)}"
+    return f"Invoice {excerpt(record.reference)}"
 
 
 def quoted(value: str) -> str:
