@@ -78,3 +78,13 @@ def adopted_currency(record: Record, theirs: str, ours: str) -> Problem:
         value=theirs,
         remedy="Link it to a customer of the right currency, or remove the link and let Kompass create one",
     )
+
+
+def name_held(record: Record, name: str, kind: str, holder: str) -> Problem:
+    return Problem(
+        cause="name-held-by-another",
+        message=f"{label(record)} would be “{name}” in QuickBooks, and so is {kind} “{holder}” of Kompass already",
+        field="DisplayName",
+        value=name,
+        remedy="Give one of the two another name in Kompass, or a DisplayName override in the admin",
+    )

@@ -5,7 +5,7 @@ Pure, so that the consumers, the admin's preview and `kompass-qbo explain` say t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
@@ -36,8 +36,9 @@ class Nothing:
 
     reason: str
     adopt: Mapping[str, object] | None = None
-    """For an object that was linked by hand: what counts as sent from now on, without a call."""
+    """What counts as sent from now on, without a call: the object was linked by hand, or turned out to say it already."""
     currency: str = ""
+    voided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,8 @@ class Case:
     """Where the record stands on another (see `needs_party`); None when that has no link yet."""
     billing_client: Client | None = None
     """A job's: the client it is (or was) billed to."""
+    suffix: str = ""
+    """What tells a new object's name apart from one of ours that already holds it."""
 
 
 def own_currency(case: Case) -> str:
@@ -186,7 +189,7 @@ def judge(case: Case) -> Decision:
     if is_void and standing.qbo_id is None:
         return Skip("void-never-sent", "voided in Kompass before it was ever sent to QuickBooks")
     if is_void and standing.voided:
-        return Nothing("voided in QuickBooks")
+        return Nothing("voided in QuickBooks", voided=True)
     if not case.configuration.enabled:
         return Wait("not-enabled", f"the Configuration of {case.configuration.org_name} is not enabled")
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
@@ -212,7 +215,7 @@ def _void(case: Case) -> Decision:
         return Read(entity, standing.qbo_id)
     if standing.theirs is not None:
         if _is_void(standing.theirs):
-            return Nothing("voided in QuickBooks by hand")
+            return Nothing("voided in QuickBooks", voided=True)
         if not standing.overwrite and _settled_amount(standing.theirs) != 0:
             return Reject((conflicts.paid_in_qbo(case.record, standing.theirs, entity),))
     if entity == "Invoice":
@@ -292,7 +295,9 @@ def _push(case: Case) -> Decision:
     if standing.sync_token is None:
         return Read(mapped.entity, standing.qbo_id)
     if standing.theirs is not None and not standing.overwrite:
-        conflict = _conflict(case, standing.theirs, standing.sent, changed, mapped.entity)
+        if _says_already(standing.theirs, payload, changed):
+            return Nothing("QuickBooks has it", adopt=sent, currency=currency)
+        conflict = _conflict(case, standing.theirs, standing.sent, payload, changed, mapped.entity)
         if conflict is not None:
             return Reject((conflict,))
     return Write(
@@ -325,6 +330,7 @@ def _conflict(
     case: Case,
     theirs: Mapping[str, object],
     sent: Mapping[str, object],
+    payload: Mapping[str, object],
     changed: Mapping[str, object],
     entity: str,
 ) -> Problem | None:
@@ -334,7 +340,11 @@ def _conflict(
     assert isinstance(case.record, Invoice)
     if _is_void(theirs):
         return conflicts.voided_in_qbo(case.record)
-    amounts = {member: value for member, value in changed.items() if member in _AMOUNTS}
+    amounts = {
+        member: value
+        for member, value in changed.items()
+        if member in _AMOUNTS and not _says_already(theirs, payload, (member,))
+    }
     if not amounts:
         return None
     if _settled_amount(theirs) != 0:
@@ -343,6 +353,11 @@ def _conflict(
     if touched:
         return conflicts.edited_in_qbo(case.record, touched)
     return None
+
+
+def _says_already(theirs: Mapping[str, object], payload: Mapping[str, object], members: Iterable[str]) -> bool:
+    """Tell whether QBO has these members as we want them: an update of ours may have arrived without an answer."""
+    return all(member in payload and not touched_by_others(theirs, payload, {member: None}) for member in members)
 
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
@@ -394,7 +409,7 @@ def _suffix(case: Case) -> str:
     primary = (client.currency if client is not None else None) or case.facts.home_currency
     if own_currency(case) != primary:
         parts.append(own_currency(case))
-    return "".join(f" ({part})" for part in parts)
+    return "".join(f" ({part})" for part in parts) + case.suffix
 
 
 def _name_member(record: Record) -> str:

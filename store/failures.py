@@ -58,6 +58,18 @@ def record_failure(db: Connection, what: Failure) -> int:
                 failure.c.realm_id == what.realm_id, failure.c.stage == "connect", failure.c.closed_at.is_(None)
             )
         ).first()
+    elif what.stage == "decode" and what.source is not None:
+        twice = db.execute(
+            select(failure.c.id).where(
+                failure.c.topic == what.source.topic,
+                failure.c.partition == what.source.partition,
+                failure.c.offset == what.source.offset,
+                failure.c.stage == "decode",
+            )
+        ).scalar()
+        if twice is not None:
+            # Delivered again because its offset was not committed: the dead letter is in the outbox or out already.
+            return int(twice)
     values = _columns(what)
     if known is not None:
         news = known.cause != what.cause or known.sequence != what.sequence or known.replay_asked_at is not None

@@ -36,6 +36,8 @@ class Intent:
     resend_after: datetime
 
 
+_LONG_AGO = text("now() - interval '1 year'")
+
 _COLUMNS = tuple(table.c[name] for name in Intent.__dataclass_fields__)
 
 
@@ -90,14 +92,14 @@ def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> dict[str, int]:
     """Count the calls that may be under way for each company, in every process."""
     rows = db.execute(
-        select(table.c.realm_id, func.count())
+        select(table.c.realm_id, func.count().label("calls"))
         .where(
             table.c.realm_id.in_(sorted(realm_ids)),
             table.c.heartbeat_at > func.now() - text(f"interval '{lease:f} seconds'"),
         )
         .group_by(table.c.realm_id)
     )
-    return {row.realm_id: row.count for row in rows}
+    return {row.realm_id: row.calls for row in rows}
 
 
 def retire(db: Connection, link_ids: Collection[int]) -> None:
@@ -118,10 +120,10 @@ def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:
 
 def to_lookup(db: Connection, link_id: int) -> None:
     """Never send this intent again: look up what became of it."""
-    db.execute(update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=text("'-infinity'")))
+    db.execute(update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=_LONG_AGO))
 
 
 def release(db: Connection, link_ids: Collection[int]) -> None:
     """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come."""
     if link_ids:
-        db.execute(update(table).where(table.c.link_id.in_(sorted(link_ids))).values(heartbeat_at=text("'-infinity'")))
+        db.execute(update(table).where(table.c.link_id.in_(sorted(link_ids))).values(heartbeat_at=_LONG_AGO))

@@ -232,15 +232,12 @@ def find_party(
     return {(one.realm_id, one.kind.value, one.kompass_id, one.party_id, one.currency): one for one in found}
 
 
-def share_unsettled(db: Connection, ids: Collection[int]) -> dict[int, Link]:
+def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out."""
     if not ids:
         return {}
     rows = db.execute(
-        select(*_LINK_COLUMNS)
-        .where(link.c.id.in_(sorted(ids)))
-        .order_by(link.c.id)
-        .with_for_update(read=True, skip_locked=True)
+        select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update(skip_locked=True)
     )
     return {row.id: _link(row) for row in rows}
 

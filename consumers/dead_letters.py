@@ -1,0 +1,94 @@
+"""From the outbox to the dead-letter topic: deleted there only when the broker has acknowledged, so at least once, never lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from consumers.metrics import Metrics
+from store import failures
+from store.records import headers_from_json
+
+log = logging.getLogger(__name__)
+
+ACK_TIMEOUT_S = 30.0
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+def producer_settings(kafka: Mapping[str, str]) -> dict[str, object]:
+    """Give the settings of the dead letters' producer: idempotent, and open to anything a topic of Kompass's let through."""
+    return {
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "delivery.timeout.ms": int(ACK_TIMEOUT_S * 1000) - 5000,
+        **kafka,
+        "enable.idempotence": True,
+        "acks": "all",
+    }
+
+
+class OutboxPublisher:
+    """Publishes what the outbox holds; every process may run one, each row is published by one of them at a time."""
+
+    def __init__(self, engine: Engine, producer: Producer, *, metrics: Metrics, beat: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._producer = producer
+        self._metrics = metrics
+        self._beat = beat
+
+    def run(self, stopping: threading.Event, *, pause: float) -> None:
+        """Publish until told to stop, looking every ``pause`` seconds."""
+        while not stopping.is_set():
+            self._beat("outbox")
+            try:
+                while self.publish_some():
+                    self._beat("outbox")
+            except DBAPIError as error:
+                log.warning("the outbox cannot be read: %s", str(error).splitlines()[0])
+            stopping.wait(pause)
+
+    def publish_some(self) -> int:
+        """Publish one batch and delete what was acknowledged; gives how many rows that were.
+
+        The rows stay locked while the broker is asked. That holds up nobody: only publishers read them, and they skip locked rows.
+        """
+        with self._engine.begin() as db:
+            rows = failures.take_outbox(db)
+            acknowledged: list[int] = []
+            for row in rows:
+                self._produce(row, acknowledged)
+            self._producer.flush(ACK_TIMEOUT_S)
+            failures.published(db, acknowledged)
+        self._metrics.count("dead_letters", len(acknowledged))
+        return len(acknowledged)
+
+    def _produce(self, row: Any, acknowledged: list[int], *, whole: bool = True) -> None:
+        headers: list[tuple[str, str | bytes | None]] = [*headers_from_json(row.headers)]
+        if not whole:
+            # The broker takes no record of that size; the original stays with the failure in the database.
+            headers.append(("dlq.value-omitted", b"too large for the topic; see the failure"))
+
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is None:
+                acknowledged.append(row.id)
+            elif error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._BAD_MSG) and whole:
+                self._produce(row, acknowledged, whole=False)
+            else:
+                log.warning("dead letter %d is not acknowledged: %s", row.id, error.str())
+
+        value = None if row.value is None or not whole else bytes(row.value)
+        key = None if row.key is None else bytes(row.key)
+        try:
+            self._producer.produce(row.topic, value=value, key=key, headers=headers, on_delivery=delivered)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE and whole:
+                self._produce(row, acknowledged, whole=False)
+            else:
+                log.warning("dead letter %d is not produced: %s", row.id, error)
+        except BufferError:
+            log.warning("dead letter %d waits: the producer's queue is full", row.id)

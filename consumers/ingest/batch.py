@@ -1,0 +1,162 @@
+"""One batch of Kafka records made durable in one transaction; only then may its offsets be committed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DataError
+
+from consumers.ingest.findings import names_in, records_in
+from schemas.codec import Codec
+from schemas.errors import UndecodableEvent
+from schemas.events import Event, Kind
+from store import failures, history, links, records
+from store.failures import Failure
+from store.records import RecordKey, Remembered, SeenRecord, SourceEvent
+from store.transactions import retrying
+
+_REMEMBERED = 20_000
+_KNOWN = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    source: SourceEvent
+    cause: str
+    message: str
+
+
+@dataclass(slots=True)
+class BatchResult:
+    """What became of a batch, for the metrics."""
+
+    newer: int = 0
+    stale: int = 0
+    unconfigured: int = 0
+    tombstones: int = 0
+    undecodable: list[Undecodable] = field(default_factory=list)
+
+
+class Ingest:
+    """Writes batches of one topic. Holds caches only of what the database holds too; one thread uses it."""
+
+    def __init__(self, engine: Engine, codec: Codec, kind: Kind) -> None:
+        self._engine = engine
+        self._codec = codec
+        self._kind = kind
+        self._remembered: OrderedDict[Remembered, None] = OrderedDict()
+        self._known: OrderedDict[RecordKey, int] = OrderedDict()
+
+    def write(self, sources: Sequence[SourceEvent]) -> BatchResult:
+        """Make a batch durable. Raises `schemas.errors.RegistryUnavailable`, and the database's errors: try again later.
+
+        Everything is idempotent: a batch written twice changes nothing the second time.
+        """
+        result = BatchResult()
+        events: list[tuple[Event, SourceEvent]] = []
+        for source in sources:
+            if source.value is None:
+                result.tombstones += 1
+                continue
+            try:
+                events.append((self._codec.decode(self._kind, source.value), source))
+            except UndecodableEvent as error:
+                result.undecodable.append(Undecodable(source, error.cause, str(error)))
+        names = [name for event, _ in events for name in names_in(event)]
+        found = [seen for event, source in events for seen in records_in(event, source)]
+        candidates = [seen for seen in found if self._known.get(seen.key, -1) < seen.sequence]
+        fresh = list(dict.fromkeys(name for name in names if name not in self._remembered))
+        if not (candidates or fresh or result.undecodable):
+            result.stale = len(found)
+            return result
+        try:
+            unconfigured, newer = retrying(
+                self._engine, lambda db: self._write(db, candidates, fresh, result.undecodable)
+            )
+        except DataError as error:
+            return self._blame(sources, error)
+        result.unconfigured, result.newer = unconfigured, len(newer)
+        result.stale = len(found) - unconfigured - len(newer)
+        self._keep(fresh, newer)
+        return result
+
+    def _blame(self, sources: Sequence[SourceEvent], error: DataError) -> BatchResult:
+        """Write the records one by one, so that the one Postgres cannot hold (a NUL character, say) holds up no other."""
+        if len(sources) > 1:
+            total = BatchResult()
+            for source in sources:
+                one = self.write([source])
+                total.newer += one.newer
+                total.stale += one.stale
+                total.unconfigured += one.unconfigured
+                total.tombstones += one.tombstones
+                total.undecodable += one.undecodable
+            return total
+        reason = str(error.orig).strip().splitlines()[0].replace("\0", "")
+        bad = Undecodable(sources[0], "unstorable", f"the database cannot hold it ({reason})")
+        retrying(self._engine, lambda db: self._write(db, [], [], [bad]))
+        return BatchResult(undecodable=[bad])
+
+    def _write(
+        self,
+        db: Connection,
+        candidates: Sequence[SeenRecord],
+        fresh: Sequence[Remembered],
+        undecodable: Iterable[Undecodable],
+    ) -> tuple[int, list[SeenRecord]]:
+        records.remember(db, fresh)
+        for bad in undecodable:
+            failures.record_failure(db, _failure(self._kind, bad))
+        orgs = records.configured_orgs(db, {seen.org_id for seen in candidates}) if candidates else {}
+        kept = [seen for seen in candidates if seen.org_id in orgs]
+        newer = records.write_newer(db, kept)
+        realms = {org_id: org.realm_id for org_id, org in orgs.items() if org.realm_id is not None}
+        links.make_due(db, newer, realms, lane=links.LANES[self._kind])
+        history.append(db, [_event_entry(seen) for seen in newer])
+        if newer or undecodable:
+            links.notify(db)
+        return len(candidates) - len(kept), newer
+
+    def _keep(self, fresh: Iterable[Remembered], newer: Iterable[SeenRecord]) -> None:
+        for name in fresh:
+            self._remembered[name] = None
+        for seen in newer:
+            self._known[seen.key] = seen.sequence
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        while len(self._known) > _KNOWN:
+            self._known.popitem(last=False)
+
+
+def _failure(kind: Kind, bad: Undecodable) -> Failure:
+    return Failure(
+        stage="decode",
+        cause=bad.cause,
+        message=f"record {bad.source.offset} of {bad.source.topic}/{bad.source.partition} cannot be read: {bad.message}",
+        remedy="Find out who writes such records to the topic; once the reader understands them, replay the dead letter",
+        source=bad.source,
+        kind=kind.value,
+        kompass_id=_kompass_id(bad.source.key),
+    )
+
+
+def _kompass_id(key: bytes | None) -> str:
+    """Give the id from a key ``<kind>/<id>``, as far as it can be read."""
+    text = (key or b"").decode("utf-8", "replace").replace("\0", "")
+    return text.partition("/")[2]
+
+
+def _event_entry(seen: SeenRecord) -> history.Entry:
+    source = seen.source
+    return history.Entry(
+        org_id=seen.org_id,
+        kind=seen.kind.value,
+        kompass_id=seen.kompass_id,
+        what="event",
+        outcome="newer",
+        message=f"sequence {seen.sequence} from {source.topic}/{source.partition}@{source.offset}",
+        detail={"sequence": seen.sequence, "event": str(seen.event_id), "deleted": seen.deleted},
+    )

@@ -1,0 +1,262 @@
+"""`kompass-qbo consume clients|projects|invoices`: ingest and reconcile in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from types import FrameType
+
+import click
+import psycopg
+from confluent_kafka import Consumer, KafkaException, Producer
+from sqlalchemy import Engine, text
+
+from consumers.dead_letters import OutboxPublisher, producer_settings
+from consumers.errors import BrokerUnreachable, ConsumersError
+from consumers.health import Health, HealthServer, dump_stacks_on_signal
+from consumers.ingest.batch import Ingest
+from consumers.ingest.loop import IngestLoop, consumer_settings
+from consumers.metrics import Metrics
+from consumers.reconcile.claim import Claim, ClaimPolicy
+from consumers.reconcile.companies import CompanyCache
+from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
+from consumers.reconcile.gates import Gates
+from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.settle import Settle, SettlePolicy
+from consumers.settings import Settings, settings_from
+from qbo_client.oauth import OAuthApp
+from qbo_client.transport import Transport
+from schemas.codec import Codec
+from schemas.events import Kind
+from store.engine import check_database, open_engine
+from store.links import CHANNEL, LANES
+from store.secrets import TokenKeys
+
+log = logging.getLogger(__name__)
+
+
+class LoopBroken(ConsumersError):
+    """One of the process's loops ended by a mistake of ours; it is better to be restarted than to run lame."""
+
+
+class NewsListener:
+    """LISTENs for what ingest and admin NOTIFY, on a connection of its own; the polls are the net beneath it."""
+
+    def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
+        self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._reconciler = reconciler
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    while not self._stopping.is_set():
+                        for notice in connection.notifies(timeout=0.5, stop_after=1):
+                            if notice.payload == "configuration":
+                                self._reconciler.configuration_changed()
+                            self._reconciler.wake()
+            except psycopg.Error as error:
+                log.info("not listening for news, polling instead: %s", str(error).strip().splitlines()[:1])
+                self._stopping.wait(1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    engine: Engine
+    transport: Transport
+    reconciler: Reconciler
+    loop: IngestLoop
+    outbox: OutboxPublisher
+    listener: NewsListener
+    health: Health
+
+
+def owner_name() -> str:
+    """Name this very process: a restarted one is somebody else."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
+    """Put a consumer process together; connects to nothing yet but what librdkafka connects to by itself."""
+    timings = settings.timings
+    owner = owner_name()
+    metrics = Metrics(org_label=settings.metrics_org_label)
+    health = Health(metrics, stuck_seconds=timings.stuck_seconds)
+    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox and company jobs; workers need none while they call.
+    engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
+    keys = TokenKeys(settings.token_keys)
+    transport = Transport(settings.intuit)
+    cache = CompanyCache()
+    tokens = AccessTokens(engine, keys)
+    facts_age = timedelta(seconds=timings.facts_seconds)
+    jobs = CompanyJobs(
+        engine,
+        oauth=OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret),
+        transport=transport,
+        keys=keys,
+        tokens=tokens,
+        cache=cache,
+        owner=owner,
+        refresh_lease=timings.refresh_lease_seconds,
+        facts_age=facts_age,
+        deadline=timings.call_deadline_seconds,
+        metrics=metrics,
+    )
+    claim = Claim(
+        ClaimPolicy(
+            owner=owner,
+            lane=LANES[kind],
+            lease=timings.lease_seconds,
+            server_timeout=timings.server_timeout_seconds,
+            resend_window=timings.resend_window_seconds,
+            facts_age=facts_age,
+        ),
+        cache,
+    )
+    settle = Settle(
+        SettlePolicy(
+            backoff_first=timings.backoff_first_seconds,
+            backoff_longest=timings.backoff_longest_seconds,
+            reject_after=timings.reject_after_attempts,
+        )
+    )
+    reconciler = Reconciler(
+        engine,
+        ReconcilerPolicy(
+            owner=owner,
+            lane=LANES[kind],
+            workers=timings.workers,
+            lease=timings.lease_seconds,
+            heartbeat=timings.heartbeat_seconds,
+            poll=timings.poll_seconds,
+            sweep=timings.sweep_seconds,
+            drain=timings.drain_seconds,
+            call_deadline=timings.call_deadline_seconds,
+        ),
+        claim=claim,
+        settle=settle,
+        transport=transport,
+        tokens=tokens,
+        jobs=jobs,
+        gates=Gates(),
+        metrics=metrics,
+        beat=health.beat,
+    )
+    loop = IngestLoop(
+        Consumer(consumer_settings(settings.kafka, kind)),
+        Ingest(engine, codec, kind),
+        kind,
+        metrics=metrics,
+        beat=lambda: health.beat("ingest"),
+    )
+    outbox = OutboxPublisher(engine, Producer(producer_settings(settings.kafka)), metrics=metrics, beat=health.beat)
+    health.add_check("database", lambda: _database_check(engine))
+    health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
+    return Parts(engine, transport, reconciler, loop, outbox, NewsListener(engine, reconciler), health)
+
+
+def _database_check(engine: Engine) -> str | None:
+    with engine.connect() as db:
+        db.execute(text("SELECT 1"))
+    return None
+
+
+def check_broker(settings: Settings, *, timeout: float = 10.0) -> None:
+    """See that a broker answers. Raises `BrokerUnreachable`."""
+    try:
+        Producer(dict(settings.kafka)).list_topics(timeout=timeout)
+    except KafkaException as error:
+        servers = settings.kafka.get("bootstrap.servers", "")
+        raise BrokerUnreachable(
+            f"no Kafka broker answers at {servers} ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
+        ) from error
+
+
+def run(settings: Settings, kind: Kind) -> None:
+    """Run a consumer process until SIGTERM or SIGINT; calls in flight are finished within the drain."""
+    dump_stacks_on_signal()
+    codec = _codec(settings)
+    parts = build(settings, kind, codec)
+    check_database(parts.engine)
+    check_broker(settings)
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+        parts.loop.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    outbox = threading.Thread(
+        target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.timings.outbox_seconds}, name="outbox"
+    )
+    watch = threading.Thread(target=_watch, args=(parts, stopping), name="watch", daemon=True)
+    served = ExitStack()
+    if settings.metrics is not None:
+        log.info("metrics at %s/metrics", served.enter_context(HealthServer(parts.health, settings.metrics)).url)
+    parts.reconciler.start()
+    parts.listener.start()
+    outbox.start()
+    watch.start()
+    log.info("consuming %ss", kind.value)
+    try:
+        parts.loop.run()
+    finally:
+        stopping.set()
+        parts.health.stop()
+        started = time.monotonic()
+        drained = parts.reconciler.stop()
+        parts.listener.stop()
+        outbox.join()
+        served.close()
+        parts.transport.close()
+        parts.engine.dispose()
+        log.info(
+            "stopped after %.1f s%s", time.monotonic() - started, "" if drained else "; calls were left to be recovered"
+        )
+    if parts.reconciler.broken is not None:
+        raise LoopBroken(f"a loop of the {kind.value}s process ended: {parts.reconciler.broken!r}; see the log")
+
+
+def _watch(parts: Parts, stopping: threading.Event) -> None:
+    """Stop the process when one of its loops has ended."""
+    while not stopping.wait(1.0):
+        if parts.reconciler.broken is not None:
+            parts.loop.stop()
+            return
+
+
+def _codec(settings: Settings) -> Codec:
+    if settings.schema_registry_url is None:
+        return Codec()
+    from schemas.registry import RegistrySource
+
+    return Codec(RegistrySource(settings.schema_registry_url))
+
+
+@click.command()
+@click.argument("what", type=click.Choice([f"{kind.value}s" for kind in Kind]))
+def consume(what: str) -> None:
+    """Consume one of Kompass's topics and make QuickBooks Online agree with it.
+
+    `invoices` also works the customers and jobs that its invoices wait for, so each process is useful alone.
+    """
+    run(settings_from(os.environ), Kind(what.removesuffix("s")))

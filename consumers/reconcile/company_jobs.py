@@ -1,0 +1,202 @@
+"""What a company needs before anything can be pushed there: a fresh access token, and its facts.
+
+Both are single-flight across all processes, by leases in the database; no transaction is open while Intuit is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from consumers.metrics import Metrics
+from consumers.reconcile.companies import CompanyCache, token_ready
+from consumers.reconcile.observing import observe_call
+from consumers.reconcile.settle import record_disconnection
+from qbo_client import company_facts as intuit_facts
+from qbo_client.calls import Call
+from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
+from qbo_client.oauth import OAuthApp
+from qbo_client.outcomes import Outcome
+from qbo_client.transport import Transport
+from schemas.company import CompanyFacts, TaxCodeFact
+from store import companies, connections, failures
+from store.connections import Tokens
+from store.secrets import TokenKeys
+
+log = logging.getLogger(__name__)
+
+# How long to leave a company alone whose token or facts somebody else is fetching, or could not be fetched.
+SOON_S = 0.2
+LATER_S = 15.0
+
+
+class AccessTokens:
+    """Decrypted access tokens of this process, by realm and connection version. Never leaves memory."""
+
+    def __init__(self, engine: Engine, keys: TokenKeys) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._lock = threading.Lock()
+        self._tokens: dict[str, tuple[int, str]] = {}
+
+    def get(self, realm_id: str, version: int) -> str | None:
+        """Give the access token of a connected company; None when it was disconnected meanwhile."""
+        with self._lock:
+            known = self._tokens.get(realm_id)
+        if known is not None and known[0] == version:
+            return known[1]
+        with self._engine.begin() as db:
+            stored = connections.read_tokens(db, self._keys, realm_id)
+        if stored is None:
+            return None
+        with self._lock:
+            self._tokens[realm_id] = (stored[0], stored[1].access_token)
+        return stored[1].access_token
+
+
+class CompanyJobs:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        oauth: OAuthApp,
+        transport: Transport,
+        keys: TokenKeys,
+        tokens: AccessTokens,
+        cache: CompanyCache,
+        owner: str,
+        refresh_lease: float,
+        facts_age: timedelta,
+        deadline: float,
+        metrics: Metrics,
+    ) -> None:
+        self._engine = engine
+        self._oauth = oauth
+        self._transport = transport
+        self._keys = keys
+        self._tokens = tokens
+        self._cache = cache
+        self._owner = owner
+        self._refresh_lease = refresh_lease
+        self._facts_age = facts_age
+        self._deadline = deadline
+        self._metrics = metrics
+
+    def prepare(self, org_id: str, realm_id: str) -> float:
+        """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone."""
+        with self._engine.begin() as db:
+            connection = connections.read_connections(db, [realm_id]).get(realm_id)
+        if connection is None or not connection.connected:
+            return 0.0
+        if not token_ready(connection) and not self._refresh(org_id, realm_id, connection.version):
+            return SOON_S
+        with self._engine.begin() as db:
+            known = companies.read_facts(db, [realm_id]).get(realm_id)
+        if known is not None and datetime.now(UTC) - known.fetched_at <= self._facts_age:
+            self._cache.forget(org_id)
+            return 0.0
+        return self._fetch_facts(org_id, realm_id)
+
+    def _refresh(self, org_id: str, realm_id: str, version: int) -> bool:
+        with self._engine.begin() as db:
+            if not connections.take_refresh_lease(
+                db, realm_id=realm_id, version=version, owner=self._owner, seconds=self._refresh_lease
+            ):
+                return False
+            stored = connections.read_tokens(db, self._keys, realm_id)
+        if stored is None or stored[0] != version:
+            return False
+        try:
+            fresh = self._oauth.refresh(stored[1].refresh_token)
+        except GrantRefused as error:
+            self._disconnect(org_id, realm_id, version, str(error), error.intuit_tid or "")
+            return True
+        except ClientRefused as error:
+            # Our own keys are wrong: every company would fail alike, and none of them is to blame.
+            log.error("Intuit refuses INTUIT_CLIENT_ID and INTUIT_CLIENT_SECRET: %s", error)
+            self._release(realm_id)
+            return False
+        except OAuthError as error:
+            log.warning("tokens of company %s not refreshed: %s", realm_id, error)
+            self._release(realm_id)
+            return False
+        with self._engine.begin() as db:
+            stored_now = connections.store_refreshed(
+                db,
+                self._keys,
+                realm_id=realm_id,
+                version=version,
+                tokens=Tokens(
+                    access_token=fresh.access_token,
+                    refresh_token=fresh.refresh_token,
+                    access_expires_at=fresh.access_expires_at,
+                    refresh_expires_at=fresh.refresh_expires_at,
+                    refresh_hard_expires_at=fresh.refresh_hard_expires_at,
+                ),
+            )
+        if not stored_now:
+            log.warning("company %s was linked anew while its tokens were refreshed; the newer ones stand", realm_id)
+        return True
+
+    def _release(self, realm_id: str) -> None:
+        with self._engine.begin() as db:
+            connections.release_refresh_lease(db, realm_id=realm_id, owner=self._owner, retry_in=LATER_S)
+
+    def _disconnect(self, org_id: str, realm_id: str, version: int, message: str, tid: str) -> None:
+        words = "Intuit no longer takes the refresh token of this company"
+        with self._engine.begin() as db:
+            if connections.disconnect(db, realm_id=realm_id, version=version, cause="invalid-grant", message=words):
+                record_disconnection(
+                    db, org_id=org_id, realm_id=realm_id, message=words, subscription_ended=False, tid=tid
+                )
+        log.error("company %s is disconnected: %s", realm_id, message)
+
+    def _fetch_facts(self, org_id: str, realm_id: str) -> float:
+        with self._engine.begin() as db:
+            if not companies.take_facts_lease(db, realm_id=realm_id, seconds=self._deadline * 4):
+                return SOON_S
+            connection = connections.read_connections(db, [realm_id]).get(realm_id)
+        if connection is None or not connection.connected:
+            return 0.0
+        token = self._tokens.get(realm_id, connection.version)
+        if token is None:
+            return SOON_S
+
+        def send(call: Call) -> Outcome:
+            outcome = self._transport.send(realm_id, token, call, deadline=self._deadline)
+            observe_call(self._metrics, org_id, call, outcome)
+            return outcome
+
+        try:
+            found = intuit_facts.fetch_company_facts(send)
+        except (ReadFailed, FactMissing) as error:
+            log.warning("facts of company %s not fetched: %s", realm_id, error)
+            return LATER_S
+        with self._engine.begin() as db:
+            companies.store_facts(db, facts_of(realm_id, found))
+            failures.close_connect(db, realm_id, "the company answers")
+        self._cache.forget(org_id)
+        return 0.0
+
+
+def facts_of(realm_id: str, found: intuit_facts.CompanyFacts) -> CompanyFacts:
+    """Give what Intuit says of a company as the snapshot that the mapping reads."""
+    return CompanyFacts(
+        realm_id=realm_id,
+        name=found.name,
+        country=found.country,
+        home_currency=found.home_currency,
+        fetched_at=datetime.now(UTC),
+        multicurrency=found.multicurrency,
+        tax_enabled=found.tax_enabled,
+        automated_tax=found.automated_tax,
+        class_per_line=found.class_per_line,
+        class_per_transaction=found.class_per_transaction,
+        custom_numbers=found.custom_numbers,
+        book_close_date=found.book_close_date,
+        tax_codes={code.id: TaxCodeFact(code.id, code.name, code.active, code.sales_rate) for code in found.tax_codes},
+        custom_fields=dict(found.custom_fields),
+    )

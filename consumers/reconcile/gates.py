@@ -1,0 +1,111 @@
+"""Which companies may be called now, as this process knows: quota waits, breakers, and jobs that prepare a company."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from qbo_client.breaker import Breaker, State
+from qbo_client.outcomes import NotSent, Outcome, Unknown
+
+INTUIT = ""
+"""The breaker of Intuit as a whole stands beside those of the companies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permits:
+    blocked: frozenset[str]
+    """Companies to leave out of the claim."""
+    probes: frozenset[str]
+    """Companies of which one call may go, to see whether they answer again."""
+    all_blocked: bool = False
+    next_in: float | None = None
+    """Seconds until the first block ends."""
+
+
+@dataclass(slots=True)
+class Gates:
+    """Shared by the dispatcher and the settler of a process."""
+
+    clock: Callable[[], float] = time.monotonic
+    uniform: Callable[[], float] = random.random
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _blocked: dict[str, float] = field(default_factory=dict)
+    _breakers: dict[str, Breaker] = field(default_factory=dict)
+    _intuit: Breaker = field(default_factory=lambda: Breaker())
+    _last_success: dict[str, float] = field(default_factory=dict)
+
+    def block(self, realm_id: str, seconds: float) -> None:
+        """Leave a company alone for some seconds."""
+        with self._lock:
+            self._blocked[realm_id] = self.clock() + seconds
+
+    def unblock(self, realm_id: str) -> None:
+        with self._lock:
+            self._blocked.pop(realm_id, None)
+
+    def permits(self) -> Permits:
+        """Tell which companies to leave out now; a half-open breaker lets one call through."""
+        now = self.clock()
+        with self._lock:
+            self._blocked = {realm: until for realm, until in self._blocked.items() if until > now}
+            blocked = set(self._blocked)
+            waits = [until - now for until in self._blocked.values()]
+            probes = set()
+            for realm, breaker in self._breakers.items():
+                if breaker.state(now) is State.CLOSED:
+                    continue
+                if breaker.retry_at(now) > now:
+                    blocked.add(realm)
+                    waits.append(breaker.retry_at(now) - now)
+                else:
+                    probes.add(realm)
+            if self._intuit.state(now) is not State.CLOSED and self._intuit.retry_at(now) > now:
+                return Permits(frozenset(blocked), frozenset(), True, self._intuit.retry_at(now) - now)
+            return Permits(frozenset(blocked), frozenset(probes), False, min(waits, default=None))
+
+    @property
+    def probing_intuit(self) -> bool:
+        """Whether Intuit as a whole is being tried again: one call only."""
+        with self._lock:
+            return self._intuit.state(self.clock()) is State.HALF_OPEN
+
+    def called(self, realm_id: str) -> None:
+        """Note that a call goes out: it is the probe, if one is due."""
+        now = self.clock()
+        with self._lock:
+            if (breaker := self._breakers.get(realm_id)) is not None:
+                self._breakers[realm_id] = breaker.attempt(now)[1]
+            self._intuit = self._intuit.attempt(now)[1]
+
+    def answered(self, realm_id: str, outcome: Outcome) -> None:
+        """Take an outcome into account: any answer of Intuit's is a success here, a fault too."""
+        now = self.clock()
+        with self._lock:
+            if isinstance(outcome, NotSent | Unknown):
+                self._breakers[realm_id] = self._breakers.get(realm_id, Breaker()).failed(now, self.uniform)
+                failing = sum(1 for one in self._breakers.values() if one.failures)
+                # One company that does not answer is its own trouble; Intuit is down when several do not and none does.
+                if failing > 1 or isinstance(outcome, NotSent):
+                    self._intuit = self._intuit.failed(now, self.uniform)
+            else:
+                self._breakers.pop(realm_id, None)
+                self._intuit = self._intuit.succeeded()
+                self._last_success[realm_id] = now
+
+    def answers_lately(self, realm_id: str, *, within: float = 600.0) -> bool:
+        """Whether other calls of the company came through lately."""
+        with self._lock:
+            return self.clock() - self._last_success.get(realm_id, float("-inf")) < within
+
+    def open_breakers(self) -> tuple[list[str], bool]:
+        """Give the companies whose breaker is not closed, and whether Intuit's is."""
+        now = self.clock()
+        with self._lock:
+            return (
+                [realm for realm, breaker in self._breakers.items() if breaker.state(now) is not State.CLOSED],
+                self._intuit.state(now) is not State.CLOSED,
+            )

@@ -1,0 +1,177 @@
+"""From due links to judgements: reads the records and the links they stand on, and asks the mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from schemas.jsonlines import record_from_json
+from sqlalchemy import Connection
+
+from consumers.reconcile.companies import Company
+from mapping import conflicts
+from mapping.judgement import Case, Decision, Party, Reject, Write, judge, needed_party, own_currency
+from mapping.results import PartyKey
+from schemas.events import Client, Kind, Project
+from store import links, records
+from store.links import Link
+from store.records import SourceEvent, source_event
+
+VOIDED = "#voided"
+"""A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
+
+PartyLinkKey = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCase:
+    case: Case
+    sequence: int
+    source: SourceEvent
+
+
+def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dict[int, RecordCase]:
+    """Read the newest record of each link, and for a job of a former billing client that client too."""
+    rows = records.read_records(db, list({(link.org_id, link.kind.value, link.kompass_id) for link, _ in judgeable}))
+    bodies = {key: record_from_json(Kind(key[1]), row.body) for key, row in rows.items()}
+    former = {
+        (link.org_id, Kind.CLIENT.value, link.party_id)
+        for link, _ in judgeable
+        if isinstance(record := bodies.get((link.org_id, link.kind.value, link.kompass_id)), Project)
+        and record.billing_client.id != link.party_id
+    }
+    clients = {
+        key: record_from_json(Kind.CLIENT, row.body) for key, row in records.read_records(db, list(former)).items()
+    }
+    cases = {}
+    for link, company in judgeable:
+        key = (link.org_id, link.kind.value, link.kompass_id)
+        if key not in bodies or company.facts is None:
+            continue
+        record = bodies[key]
+        billing_client = None
+        if isinstance(record, Project):
+            found = clients.get((link.org_id, Kind.CLIENT.value, link.party_id))
+            billing_client = found if isinstance(found, Client) else record.billing_client
+        cases[link.id] = RecordCase(
+            case=Case(
+                record=record,
+                configuration=company.configuration,
+                facts=company.facts,
+                standing=link.standing,
+                deleted=rows[key].deleted,
+                billing_client=billing_client,
+            ),
+            sequence=rows[key].sequence,
+            source=source_event(rows[key]),
+        )
+    return cases
+
+
+def with_currency(case: RecordCase, link: Link) -> RecordCase:
+    """The case once the currency of its link is fixed."""
+    return replace(case, case=replace(case.case, standing=link.standing))
+
+
+def currency_of(case: RecordCase) -> str:
+    return own_currency(case.case)
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The links that others stand on: by the id of the one that stands."""
+
+    found: Mapping[int, Link]
+    busy: frozenset[int]
+    """Links whose party somebody holds at this moment: judge them again in a moment."""
+
+
+def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, lane: int) -> Parties:
+    """Find, make if need be, and hold still what these links stand on, so that none of it settles unseen."""
+    needed: dict[int, tuple[Link, PartyKey]] = {
+        link.id: (link, key) for link, case in cases if (key := needed_party(case.case)) is not None
+    }
+    if not needed:
+        return Parties({}, frozenset())
+    known = links.find_party(
+        db, [key for link, party in needed.values() for key in (_key(link, party), _unfixed(link, party))]
+    )
+    missing = {
+        _key(link, party): (link, party)
+        for link, party in needed.values()
+        if _key(link, party) not in known and _unfixed(link, party) not in known
+    }
+    for link, party in missing.values():
+        links.want_party(
+            db,
+            org_id=link.org_id,
+            realm_id=link.realm_id,
+            kind=party.kind,
+            kompass_id=party.kompass_id,
+            party_id=party.party_id,
+            currency=party.currency,
+            reference=party.kompass_id,
+            lane=lane,
+        )
+    if missing:
+        known |= links.find_party(db, missing)
+    chosen = {
+        link_id: known.get(_key(link, party)) or known.get(_unfixed(link, party))
+        for link_id, (link, party) in needed.items()
+    }
+    unsettled = {one.id for one in chosen.values() if one is not None and one.qbo_id is None}
+    held = links.hold(db, unsettled)
+    links.add_lane(db, held, lane)
+    found: dict[int, Link] = {}
+    busy = set()
+    for link_id, one in chosen.items():
+        current = one if one is None or one.qbo_id is not None else held.get(one.id)
+        if current is None:
+            busy.add(link_id)
+        else:
+            found[link_id] = current
+    return Parties(found, frozenset(busy))
+
+
+def _key(link: Link, party: PartyKey) -> PartyLinkKey:
+    return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, party.currency)
+
+
+def _unfixed(link: Link, party: PartyKey) -> PartyLinkKey:
+    """A customer or job that was never judged has no currency yet: it may turn out to be the one."""
+    return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, "")
+
+
+def decide(db: Connection, link: Link, case: RecordCase, party: Link | None) -> Decision:
+    """Judge one link. A name that another link of ours stands under in QBO is found out without a call."""
+    full = case.case
+    if party is not None:
+        full = replace(full, party=_party(party))
+    decision = judge(full)
+    if link.kind is Kind.INVOICE or not isinstance(decision, Write) or not decision.name or decision.name == link.name:
+        return decision
+    holder = _holder(db, link, decision.name)
+    if holder is not None and link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id and not full.suffix:
+        # The same project under another billing client or currency: both stand in QBO, told apart by the client's name.
+        billing_client = full.billing_client
+        decision = judge(replace(full, suffix=f" ({billing_client.name if billing_client else link.party_id})"))
+        if not isinstance(decision, Write) or not decision.name:
+            return decision
+        holder = _holder(db, link, decision.name)
+    if holder is not None:
+        return Reject((conflicts.name_held(full.record, decision.name or "", holder.kind.value, holder.reference),))
+    return decision
+
+
+def _holder(db: Connection, link: Link, name: str) -> Link | None:
+    return links.name_holders(db, [(link.realm_id, name, link.id)]).get((link.realm_id, name))
+
+
+def _party(party: Link) -> Party:
+    return Party(
+        key=PartyKey(party.kind, party.kompass_id, party.party_id, party.currency),
+        qbo_id=party.qbo_id,
+        state=party.state,
+        cause=party.cause,
+        reason=party.reason,
+    )

@@ -1,0 +1,55 @@
+"""What a call to Intuit leaves behind for the operator: metrics, and one log line with its ids."""
+
+from __future__ import annotations
+
+import logging
+
+from consumers.metrics import Metrics
+from qbo_client.calls import Call
+from qbo_client.outcomes import Done, NotSent, Outcome, Unknown
+
+log = logging.getLogger(__name__)
+
+
+def observe_call(metrics: Metrics, org_id: str, call: Call, outcome: Outcome, *, about: str = "") -> None:
+    """Count and time a call, and log it in one line."""
+    codes = sorted(getattr(outcome, "codes", ()))
+    status = _status(outcome)
+    metrics.count(
+        "qbo_calls",
+        operation=call.operation.value,
+        entity=call.entity,
+        status=status,
+        fault=codes[0] if codes else "",
+        metering="coreplus" if call.metered else "core",
+        org=org_id,
+    )
+    metrics.observe("qbo_call_seconds", outcome.duration, operation=call.operation.value)
+    log.info(
+        "%s %s %s: %s",
+        call.operation.value,
+        call.entity or "query",
+        about,
+        type(outcome).__name__,
+        extra={
+            "org": org_id,
+            "operation": call.operation.value,
+            "entity": call.entity,
+            "record": about,
+            "status": status,
+            "faults": codes,
+            "request_id": call.request_id,
+            "intuit_tid": getattr(outcome, "intuit_tid", None),
+            "seconds": round(outcome.duration, 3),
+        },
+    )
+
+
+def _status(outcome: Outcome) -> str:
+    if isinstance(outcome, Done):
+        return "200"
+    if isinstance(outcome, NotSent):
+        return "network"
+    if isinstance(outcome, Unknown) and outcome.status is None:
+        return "timeout"
+    return str(outcome.status)

@@ -1,0 +1,469 @@
+"""Settle: write back what QBO answered, in one short transaction for many answers, each only if its epoch is still ours.
+
+Any definitive answer, a fault too, retires the request id. Only an unknown outcome keeps its intent, which is then sent again as it was
+written, or looked up.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from consumers.reconcile.refusals import problem_for
+from consumers.reconcile.work import CLOCK_SKEW, Work, amount
+from mapping.difference import OWN_NOTE, holds
+from mapping.results import Problem
+from qbo_client.faults import FaultCode
+from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
+from store import connections, failures, history, intents, links, quota, records
+from store.failures import Failure
+from store.records import source_event
+
+# A document that somebody changes at every one of our tries is not ours to win.
+MAX_REREADS = 5
+
+_COLLISIONS = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a claimed call."""
+
+    work: Work
+    outcome: Outcome
+    company_answers: bool = True
+    """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettlePolicy:
+    backoff_first: float = 2.0
+    backoff_longest: float = 300.0
+    reject_after: int = 8
+    probe_after: float = 3600.0
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a settle did, for the dispatcher and the metrics."""
+
+    fenced: int = 0
+    woken: bool = False
+    events: list[tuple[Work, str, str]] = field(default_factory=list)
+    """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
+    disconnected: set[str] = field(default_factory=set)
+
+
+class Settle:
+    def __init__(self, policy: SettlePolicy, *, uniform: Callable[[float, float], float] = random.uniform) -> None:
+        self._policy = policy
+        self._uniform = uniform
+
+    def __call__(self, db: Connection, answers: Sequence[Answer]) -> Settled:
+        """Write these answers back. Those of a call that somebody else has taken over since change nothing."""
+        transaction = _Transaction(self._policy, self._uniform, db)
+        mine = links.still_mine(db, [(answer.work.link.id, answer.work.epoch) for answer in answers])
+        for answer in answers:
+            row = mine.get(answer.work.link.id)
+            if row is None:
+                transaction.result.fenced += 1
+            else:
+                transaction.settle(answer, row)
+        transaction.write()
+        return transaction.result
+
+
+class _Transaction:
+    def __init__(self, policy: SettlePolicy, uniform: Callable[[float, float], float], db: Connection) -> None:
+        self._policy = policy
+        self._uniform = uniform
+        self._db = db
+        self._now: datetime = db.execute(select(func.now())).scalar_one()
+        self.result = Settled()
+        self._changes: list[dict[str, Any]] = []
+        self._history: list[history.Entry] = []
+        self._retired: set[int] = set()
+        self._released: set[int] = set()
+        self._well: set[int] = set()
+        self._wake: set[int] = set()
+
+    def settle(self, answer: Answer, row: Any) -> None:
+        work, outcome = answer.work, answer.outcome
+        self._called(work, outcome)
+        match outcome:
+            case Done() if work.phase == "lookup":
+                self._looked_up(work, outcome, row)
+            case Done() if work.operation == "read":
+                self._read(work, outcome.entity(work.entity), row)
+            case Done():
+                self._pushed(work, outcome.entity(work.entity), row)
+            case Refused():
+                self._refused(work, outcome, row)
+            case Throttled():
+                quota.block(self._db, work.link.realm_id, outcome.retry_after)
+                self._hold(work, row, "throttled", "Intuit asked us to wait", after=outcome.retry_after, counts=False)
+            case Unauthorized():
+                connections.expire_access(self._db, realm_id=work.link.realm_id, version=work.connection_version)
+                self._hold(work, row, "token-expired", "the access token is refreshed", after=0.0)
+            case Forbidden():
+                self._disconnected(work, outcome, row)
+            case NotSent():
+                self._failed(answer, row, "unreachable", outcome.reason, keep_intent=False)
+            case Unknown():
+                self._failed(answer, row, "no-answer", outcome.reason, keep_intent=True)
+
+    # Done
+
+    def _pushed(self, work: Work, document: dict[str, Any], row: Any, *, recovered: bool = False) -> None:
+        sent = {name: value for name, value in (work.sent or {}).items() if name != "#voided"}
+        tax = document.get("TxnTaxDetail")
+        self._put(
+            work,
+            row,
+            state="settled",
+            cause="",
+            reason="",
+            entity=work.entity,
+            qbo_id=str(document["Id"]),
+            sync_token=str(document["SyncToken"]),
+            sent=sent,
+            line_ids=[str(line["Id"]) for line in _lines(document) if "Id" in line],
+            name=str(document.get("DisplayName", document.get("DocNumber", work.name)) or work.name),
+            qbo_total=amount(document, "TotalAmt"),
+            qbo_tax=amount(tax, "TotalTax") if isinstance(tax, dict) else None,
+            voided=work.voided or work.operation == "void",
+            theirs=None,
+            sent_sequence=work.sequence,
+            settled_at=self._now,
+            attempts=0,
+            first_failed_at=None,
+            refresh_names=False,
+            overwrite=False,
+            due_since=None,
+        )
+        self._retired.add(work.link.id)
+        self._well.add(work.link.id)
+        self._wake.add(work.link.id)
+        self.result.events.append((work, "recovered" if recovered else "pushed", ""))
+
+    def _read(self, work: Work, document: dict[str, Any], row: Any) -> None:
+        """Keep what QBO has now, and judge again: the three sides are compared there."""
+        self._put(work, row, due_at=self._now, theirs=document, sync_token=str(document["SyncToken"]))
+        self._retired.add(work.link.id)
+        self.result.events.append((work, "read", ""))
+
+    def _looked_up(self, work: Work, done: Done, row: Any) -> None:
+        if work.operation != "create":
+            # Whether the update arrived shows in the object: the judgement compares it with what was to be sent.
+            self._read(work, done.entity(work.entity), row)
+            return
+        found = [one for one in done.rows(work.entity) if self._may_be_ours(work, one)]
+        ours = [one for one in found if _is_ours(work, one)]
+        if ours:
+            self._note(
+                work, "recovered", f"{work.entity} {ours[0].get('Id')} was made by an earlier call without an answer"
+            )
+            self._pushed(work, ours[0], row, recovered=True)
+        elif found and work.entity == "Customer":
+            self._reject(
+                work,
+                row,
+                Problem(
+                    cause="name-in-doubt",
+                    message=f"Customer {work.link.reference}: QuickBooks got a customer of that name (Id {found[0].get('Id')}) "
+                    "while a call of ours went without an answer, but it does not say what we sent",
+                    field="DisplayName",
+                    value=str(found[0].get("Id", "")),
+                    remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two",
+                ),
+                tid=done.intuit_tid,
+            )
+        else:
+            self._note(work, "recovered", "the earlier call had made nothing; it is made anew")
+            self._put(work, row, due_at=self._now)
+            self._retired.add(work.link.id)
+
+    def _may_be_ours(self, work: Work, document: dict[str, Any]) -> bool:
+        """Made after the intent was sent, and standing for no other link."""
+        made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
+        if not isinstance(made, str) or work.first_sent_at is None:
+            return False
+        if datetime.fromisoformat(made) < work.first_sent_at - CLOCK_SKEW:
+            return False
+        holder = links.holder_of(
+            self._db,
+            realm_id=work.link.realm_id,
+            entity=work.entity,
+            qbo_id=str(document.get("Id")),
+            other_than=work.link.id,
+        )
+        return holder is None
+
+    # Refused
+
+    def _refused(self, work: Work, refused: Refused, row: Any) -> None:
+        if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
+            if row.attempts + 1 >= MAX_REREADS:
+                self._reject(work, row, _keeps_changing(work), tid=refused.intuit_tid)
+                return
+            # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
+            self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
+            return
+        if refused.codes & _COLLISIONS and work.operation == "create" and work.attempt > 1 and work.phase == "send":
+            # Our own first call may hold the name or number. Its request id did not say so, so look.
+            intents.to_lookup(self._db, work.link.id)
+            self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
+            self._note(work, "recovered", "the name or number is taken, perhaps by an earlier call of ours: looking")
+            return
+        problem = problem_for(work.link, work.entity, refused)
+        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create":
+            problem = _deleted_in_qbo(work)
+        self._reject(work, row, problem, tid=refused.intuit_tid, stage="push")
+
+    def _disconnected(self, work: Work, outcome: Forbidden, row: Any) -> None:
+        message = _connection_words(outcome)
+        first = connections.disconnect(
+            self._db,
+            realm_id=work.link.realm_id,
+            version=work.connection_version,
+            cause="subscription-ended" if outcome.subscription_ended else "disconnected",
+            message=message,
+            probe_after=self._policy.probe_after if outcome.subscription_ended else None,
+        )
+        if first:
+            record_disconnection(
+                self._db,
+                org_id=work.link.org_id,
+                realm_id=work.link.realm_id,
+                message=message,
+                subscription_ended=outcome.subscription_ended,
+                tid=outcome.intuit_tid or "",
+            )
+        self._put(work, row, state="waiting", cause="disconnected", reason=message, due_at=None)
+        self._retired.add(work.link.id)
+        self.result.disconnected.add(work.link.realm_id)
+        self.result.events.append((work, "waiting", "disconnected"))
+
+    # No answer, or not now
+
+    def _failed(self, answer: Answer, row: Any, cause: str, reason: str, *, keep_intent: bool) -> None:
+        work = answer.work
+        attempts = row.attempts + 1
+        if attempts >= self._policy.reject_after and answer.company_answers:
+            problem = Problem(
+                cause="keeps-failing",
+                message=f"{work.entity} {work.link.reference}: no usable answer from Intuit after {attempts} tries, "
+                f"while other records of the company went through ({reason})",
+                field="",
+                value="",
+                remedy="Look it up in QuickBooks; if it is missing there, press Try again",
+            )
+            # An intent whose outcome is not known stays: trying again begins with looking it up.
+            self._reject(work, row, problem, tid=None, stage="push", retire=not keep_intent)
+            if keep_intent:
+                self._released.add(work.link.id)
+            return
+        wait = min(self._policy.backoff_first * 2.0 ** min(row.attempts, 30), self._policy.backoff_longest)
+        after = self._uniform(wait / 2, wait)
+        self._hold(work, row, cause, reason, after=after, keep_intent=keep_intent)
+
+    def _hold(
+        self,
+        work: Work,
+        row: Any,
+        cause: str,
+        reason: str,
+        *,
+        after: float,
+        counts: bool = True,
+        keep_intent: bool = False,
+        **changes: Any,
+    ) -> None:
+        due_at = self._now + timedelta(seconds=after)
+        if keep_intent:
+            # The claim finds the intent, and waits until the first call is certainly over.
+            self._released.add(work.link.id)
+        else:
+            self._retired.add(work.link.id)
+        self._put(
+            work,
+            row,
+            state="held",
+            cause=cause,
+            reason=reason,
+            due_at=due_at,
+            attempts=row.attempts + (1 if counts else 0),
+            first_failed_at=row.first_failed_at or self._now,
+            last_failed_at=self._now,
+            **changes,
+        )
+        self.result.events.append((work, "held", cause))
+
+    def _reject(
+        self, work: Work, row: Any, problem: Problem, *, tid: str | None, stage: str = "push", retire: bool = True
+    ) -> None:
+        self._put(work, row, state="rejected", cause=problem.cause, reason=problem.message, last_failed_at=self._now)
+        if retire:
+            self._retired.add(work.link.id)
+        link = work.link
+        stored = records.read_records(self._db, [(link.org_id, link.kind.value, link.kompass_id)])
+        origin = next(iter(stored.values()), None)
+        failures.record_failure(
+            self._db,
+            Failure(
+                stage=stage,
+                cause=problem.cause,
+                message=problem.message,
+                remedy=problem.remedy,
+                field=problem.field,
+                value=problem.value,
+                source=source_event(origin) if origin is not None else None,
+                org_id=link.org_id,
+                realm_id=link.realm_id,
+                link_id=link.id,
+                kind=link.kind.value,
+                kompass_id=link.kompass_id,
+                reference=link.reference,
+                sequence=work.sequence,
+                intuit_tid=tid or "",
+                attempts=row.attempts + 1,
+                detail={"operation": work.operation, "entity": work.entity, "body": work.body},
+            ),
+        )
+        self._wake.add(link.id)
+        self.result.events.append((work, "rejected", problem.cause))
+
+    # Write
+
+    def _put(self, work: Work, row: Any, **changes: Any) -> None:
+        """Change the link; it stays due when news came while the call was under way."""
+        if row.again:
+            changes["due_at"] = self._now
+        else:
+            changes.setdefault("due_at", None)
+        self._changes.append({"id": work.link.id, **changes})
+
+    def _called(self, work: Work, outcome: Outcome) -> None:
+        detail: dict[str, object] = {
+            "operation": work.operation,
+            "phase": work.phase,
+            "entity": work.entity,
+            "request_id": work.request_id,
+            "attempt": work.attempt,
+            "sequence": work.sequence,
+            "seconds": round(outcome.duration, 3),
+        }
+        codes = sorted(getattr(outcome, "codes", ()))
+        if codes:
+            detail["codes"] = codes
+        message = str(getattr(outcome, "reason", "")) or ", ".join(
+            fault.detail or fault.message for fault in getattr(outcome, "faults", ())
+        )
+        self._note(
+            work,
+            type(outcome).__name__.lower(),
+            message,
+            what="called",
+            tid=getattr(outcome, "intuit_tid", None),
+            detail=detail,
+        )
+
+    def _note(
+        self,
+        work: Work,
+        outcome: str,
+        message: str,
+        *,
+        what: str = "recovered",
+        tid: str | None = None,
+        detail: dict[str, object] | None = None,
+    ) -> None:
+        link = work.link
+        self._history.append(
+            history.Entry(
+                org_id=link.org_id,
+                realm_id=link.realm_id,
+                kind=link.kind.value,
+                kompass_id=link.kompass_id,
+                link_id=link.id,
+                what=what,
+                outcome=outcome,
+                message=message,
+                intuit_tid=tid or "",
+                detail=detail or {},
+            )
+        )
+
+    def write(self) -> None:
+        links.write(self._db, self._changes)
+        intents.retire(self._db, self._retired)
+        intents.release(self._db, self._released)
+        history.append(self._db, self._history)
+        failures.close_for_links(self._db, self._well, "settled")
+        if links.wake_dependents(self._db, self._wake):
+            self.result.woken = True
+            links.notify(self._db)
+
+
+def record_disconnection(
+    db: Connection, *, org_id: str, realm_id: str, message: str, subscription_ended: bool, tid: str = ""
+) -> None:
+    """Open the one failure that a lost connection is, however many records wait for it."""
+    failures.record_failure(
+        db,
+        Failure(
+            stage="connect",
+            cause="subscription-ended" if subscription_ended else "disconnected",
+            message=message,
+            remedy="Renew the QuickBooks subscription; everything that waits then goes by itself"
+            if subscription_ended
+            else "Run Authorize with QuickbooksOnline on the Configuration; everything that waits then goes by itself",
+            org_id=org_id,
+            realm_id=realm_id,
+            intuit_tid=tid,
+        ),
+    )
+
+
+def _connection_words(outcome: Forbidden) -> str:
+    if outcome.subscription_ended:
+        return "the QuickBooks subscription of the company has ended"
+    codes = ", ".join(sorted(outcome.codes)) or str(outcome.status)
+    return f"QuickBooks no longer lets Kompass into the company (code {codes})"
+
+
+def _lines(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [line for line in document.get("Line", ()) if line.get("DetailType") != "SubTotalLineDetail"]
+
+
+def _is_ours(work: Work, document: dict[str, Any]) -> bool:
+    """Carries our mark: the note that names the Kompass record; for a name, every member that we sent."""
+    sent = {name: value for name, value in (work.sent or {}).items() if not name.startswith(OWN_NOTE)}
+    if work.entity == "Customer":
+        return holds(document, sent)
+    return document.get("PrivateNote") == sent.get("PrivateNote")
+
+
+def _keeps_changing(work: Work) -> Problem:
+    return Problem(
+        cause="conflict:keeps-changing",
+        message=f"{work.entity} {work.link.reference}: somebody in QuickBooks changed it at each of {MAX_REREADS} tries",
+        field="",
+        value="",
+        remedy="See who works on it in QuickBooks, then press Try again",
+    )
+
+
+def _deleted_in_qbo(work: Work) -> Problem:
+    return Problem(
+        cause="deleted-in-qbo",
+        message=f"{work.entity} {work.link.reference} (Id {work.object_id}) was deleted or made inactive in QuickBooks",
+        field="",
+        value=work.object_id or "",
+        remedy="Make it active again in QuickBooks and press Try again, or have it made anew",
+    )

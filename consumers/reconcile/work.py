@@ -1,0 +1,88 @@
+"""A claimed call on its way: everything the worker needs to make it and the settle needs to write it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from qbo_client import calls
+from qbo_client.calls import Call
+from qbo_client.queries import compare, equals, one_of, select
+from store import json
+from store.links import Link
+
+Phase = Literal["send", "lookup"]
+
+# Our clock and Intuit's need not agree to the second.
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One call for one link, claimed under ``epoch``."""
+
+    link: Link
+    epoch: int
+    phase: Phase
+    operation: str
+    """create | update | void | read"""
+    entity: str
+    object_id: str | None
+    body: str = field(repr=False)
+    request_id: str
+    sent: Mapping[str, object] | None = field(repr=False)
+    name: str
+    sequence: int
+    configuration_version: int
+    attempt: int
+    first_sent_at: datetime | None
+    claimed_at: float
+    """Monotonic seconds, taken before the claim's transaction began."""
+    voided: bool = False
+    connection_version: int = 0
+
+    def call(self) -> Call:
+        """Give the call to make; for a look-up, the query that finds what an earlier call may have made."""
+        if self.phase == "lookup":
+            return self._lookup()
+        if self.operation == "read":
+            return calls.read(self.entity, self.object_id)
+        body = json.loads(self.body)
+        if self.operation == "create":
+            return calls.create(self.entity, body, request_id=self.request_id)
+        if self.operation == "update":
+            return calls.update(self.entity, body, request_id=self.request_id)
+        return calls.void(
+            self.entity, object_id=str(body["Id"]), sync_token=str(body["SyncToken"]), request_id=self.request_id
+        )
+
+    def _lookup(self) -> Call:
+        if self.operation != "create":
+            # What became of an update shows in the object itself.
+            return calls.read(self.entity, self.object_id)
+        body = json.loads(self.body)
+        if self.entity == "Customer":
+            # Everything we might have made under that name, also if somebody made it inactive since.
+            return calls.query(
+                select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
+            )
+        if "DocNumber" in body:
+            return calls.query(select(self.entity, equals("DocNumber", str(body["DocNumber"]))))
+        if self.first_sent_at is None:
+            raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
+        created = (self.first_sent_at - CLOCK_SKEW).isoformat(timespec="seconds")
+        return calls.query(
+            select(
+                self.entity,
+                equals("TxnDate", str(body["TxnDate"])),
+                compare("MetaData.CreateTime", ">=", created),
+            )
+        )
+
+
+def amount(document: Mapping[str, object], member: str) -> Decimal | None:
+    value = document.get(member)
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None

@@ -1,0 +1,30 @@
+"""Short transactions that try again when Postgres asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from psycopg.errors import DeadlockDetected, SerializationFailure
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+Answer = TypeVar("Answer")
+
+
+def _lost_a_race(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and isinstance(error.orig, DeadlockDetected | SerializationFailure)
+
+
+def retrying(engine: Engine, work: Callable[[Connection], Answer]) -> Answer:
+    """Run ``work`` in a transaction of its own, again when it lost a deadlock; ``work`` must not have effects elsewhere."""
+    for attempt in Retrying(
+        retry=retry_if_exception(_lost_a_race),
+        stop=stop_after_attempt(6),
+        wait=wait_random_exponential(multiplier=0.01, max=0.5),
+        reraise=True,
+    ):
+        with attempt, engine.begin() as db:
+            return work(db)
+    raise AssertionError("tenacity gives an answer or raises")
