@@ -1,205 +1,21 @@
-"""Every Prometheus metric, declared once. `docs/metrics.md` is made from here: ``python -m consumers.metrics``.
-
-The one label whose values grow with the customers is ``org``; ``METRICS_ORG_LABEL=off`` leaves it empty everywhere. Causes
-carry what they are about after a colon (``no-tax-code:VAT-21``); the label has only what stands before it.
-"""
+"""What this process measures: a registry of the declared metrics, and one line for each thing that is worth counting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.process_collector import ProcessCollector
 
-PREFIX: Final = "kompass_qbo_"
+from consumers.metric_declarations import DECLARATIONS, PREFIX
+from qbo_client.calls import Call
+from qbo_client.outcomes import Done, NotSent, Outcome, Unknown
 
-_LATENCY_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
-_CALL_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 15.0, 30.0, 60.0, 125.0)
-_WAIT_S: Final = (0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0)
+if TYPE_CHECKING:
+    from consumers.ingest.batch import BatchResult
 
-
-@dataclass(frozen=True, slots=True)
-class Declaration:
-    """One metric: its name without prefix and unit suffix rules applied, what it says, and its labels' meanings."""
-
-    kind: Literal["counter", "gauge", "histogram"]
-    name: str
-    help: str
-    labels: Sequence[tuple[str, str]] = ()
-    buckets: Sequence[float] = ()
-
-    @property
-    def exposed(self) -> str:
-        """The name under which Prometheus knows it."""
-        return PREFIX + self.name + ("_total" if self.kind == "counter" else "")
-
-
-_ORG: Final = ("org", "Kompass Org id; empty when METRICS_ORG_LABEL is off")
-_KIND: Final = ("kind", "client, project or invoice")
-_CAUSE: Final = ("cause", "stable code, without what follows its colon")
-
-DECLARATIONS: Final[tuple[Declaration, ...]] = (
-    # --- Ingest
-    Declaration(
-        "counter",
-        "events",
-        "Events read from Kafka, by what became of them.",
-        (
-            _KIND,
-            ("outcome", "kept, stale, repeated, tombstone, unconfigured or undecodable"),
-            ("reason", "of an undecodable one: garbage, truncated, unknown-schema, …; else empty"),
-            _ORG,
-        ),
-    ),
-    Declaration(
-        "gauge",
-        "ingest_lag_events",
-        "Events in Kafka that this process has yet to make durable, over its assigned partitions.",
-        (("topic", "Kafka topic"), ("partition", "Kafka partition")),
-    ),
-    Declaration("gauge", "ingest_last_commit_timestamp_seconds", "When offsets were last committed.", (_KIND,)),
-    Declaration("gauge", "ingest_assigned_partitions", "Partitions assigned to this process.", (_KIND,)),
-    Declaration(
-        "counter", "ingest_rebalances", "Times that partitions came or went.", (("what", "assigned, revoked or lost"),)
-    ),
-    Declaration(
-        "counter",
-        "ingest_gaps",
-        "Events that Kafka had forgotten before they were read (retention shorter than the outage).",
-        (("topic", "Kafka topic"),),
-    ),
-    Declaration("histogram", "ingest_batch_seconds", "One batch, from decoding to commit.", (_KIND,), _WAIT_S),
-    # --- Links
-    Declaration(
-        "gauge",
-        "links",
-        "Things that companies should have in QuickBooks, by state.",
-        (
-            _KIND,
-            ("state", "pending, settled, skipped, waiting, held, rejected or withdrawn"),
-            _CAUSE,
-            _ORG,
-        ),
-    ),
-    Declaration("gauge", "links_due", "Links with something to do now.", (_KIND, _ORG)),
-    Declaration(
-        "gauge",
-        "link_oldest_age_seconds",
-        "Age of the longest-standing link in that state; of due ones, since they are due.",
-        (_KIND, ("state", "due, waiting, held or rejected"), _CAUSE, _ORG),
-    ),
-    Declaration(
-        "counter",
-        "judgements",
-        "What was decided of a claimed link.",
-        (_KIND, ("decision", "create, update, void, nothing, skip, wait, hold, reject, withdraw"), _CAUSE, _ORG),
-    ),
-    Declaration(
-        "histogram",
-        "push_latency_seconds",
-        "From the event's creation in Kompass until its state stood in QuickBooks.",
-        (_KIND,),
-        _LATENCY_S,
-    ),
-    Declaration(
-        "counter",
-        "recoveries",
-        "Intents found without their owner, by what was done.",
-        (("how", "resent, looked-up, adopted, abandoned or asked"),),
-    ),
-    Declaration("counter", "fenced", "Settlements refused because another process had moved on.", (_KIND,)),
-    Declaration("gauge", "workers_busy", "Workers in a call or a transaction.", ()),
-    # --- Calls to Intuit
-    Declaration(
-        "counter",
-        "qbo_calls",
-        "Calls to Intuit's Accounting API.",
-        (
-            ("operation", "create, update, void, delete, read, query or batch"),
-            ("entity", "Customer, Invoice, CreditMemo, …; empty for a query"),
-            ("status", "HTTP status, or timeout, or network"),
-            ("fault", "Intuit's fault code; empty when there was none"),
-            ("metering", "core (free) or coreplus (counted against the monthly budget)"),
-            _ORG,
-        ),
-    ),
-    Declaration(
-        "histogram",
-        "qbo_call_seconds",
-        "Duration of calls to Intuit's Accounting API.",
-        (("operation", "create, update, void, delete, read, query or batch"),),
-        _CALL_S,
-    ),
-    Declaration("gauge", "qbo_calls_in_flight", "Calls to Intuit that this process waits for.", ()),
-    Declaration(
-        "gauge",
-        "budget_remaining_calls",
-        "Metered (CorePlus) calls left this month, over all companies.",
-        (),
-    ),
-    Declaration("gauge", "budget_limit_calls", "Metered (CorePlus) calls granted a month.", ()),
-    Declaration(
-        "counter",
-        "quota_waits",
-        "Times that a company's work was put off because its share of Intuit's limits was used up.",
-        (("limit", "second, minute, in-flight, throttled or budget"), _ORG),
-    ),
-    Declaration(
-        "histogram", "quota_wait_seconds", "How long such work was put off.", (("limit", "as above"),), _WAIT_S
-    ),
-    Declaration(
-        "gauge",
-        "breaker_state",
-        "Circuit breakers: 0 closed, 1 half open, 2 open.",
-        (("scope", "intuit, or company"), _ORG),
-    ),
-    # --- Connections
-    Declaration(
-        "gauge",
-        "connection_up",
-        "1 while Intuit takes our grant for the Org's company, 0 when it is disconnected.",
-        (_ORG,),
-    ),
-    Declaration("gauge", "token_age_seconds", "Age of the refresh token: since it was last used or renewed.", (_ORG,)),
-    Declaration(
-        "gauge",
-        "token_expires_in_seconds",
-        "Until the refresh token ends: the rolling 100 days or the grant's hard limit, whichever comes first.",
-        (_ORG,),
-    ),
-    Declaration(
-        "counter",
-        "token_refreshes",
-        "Calls to Intuit's token endpoint.",
-        (("outcome", "refreshed, refused, unavailable or lost-race"),),
-    ),
-    # --- Failures
-    Declaration(
-        "gauge",
-        "failures_open",
-        "Failures that wait for somebody.",
-        (("stage", "decode, map, push or connect"), _CAUSE, _ORG),
-    ),
-    Declaration(
-        "counter",
-        "dead_letters",
-        "Dead letters acknowledged by the broker.",
-        (("stage", "decode, map, push or connect"),),
-    ),
-    Declaration("gauge", "outbox_oldest_age_seconds", "Age of the oldest dead letter not yet produced.", ()),
-    Declaration("counter", "mails", "Mails handed to the mail server.", (("outcome", "sent or failed"), _ORG)),
-    Declaration("gauge", "notifier_last_run_timestamp_seconds", "When the notifier last looked.", ()),
-    # --- The process
-    Declaration(
-        "gauge", "loop_last_turn_timestamp_seconds", "When a loop of this process last turned.", (("loop", "its name"),)
-    ),
-    Declaration("gauge", "build_info", "Always 1.", (("version", "of kompass-qbo"), ("python", "its version"))),
-)
 _BY_NAME: Final = {declaration.name: declaration for declaration in DECLARATIONS}
-
 
 # A second series for every counter, which no dashboard of ours reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -214,7 +30,7 @@ class Metrics:
 
     def __init__(self, *, org_label: bool = True) -> None:
         self.registry = CollectorRegistry()
-        self._org_label = org_label
+        self.org_label = org_label
         # Named process_*, as everywhere.
         ProcessCollector(registry=self.registry)
         self._metrics: dict[str, MetricWrapperBase] = {}
@@ -276,7 +92,7 @@ class Metrics:
         values = []
         for label in declared:
             value = labels.get(label, "")
-            if label == "org" and not self._org_label:
+            if label == "org" and not self.org_label:
                 value = ""
             elif label == "cause":
                 value = value.partition(":")[0]
@@ -284,24 +100,56 @@ class Metrics:
         return values
 
 
-def documentation() -> str:
-    """The text of docs/metrics.md."""
-    lines = [
-        "# Metrics",
-        "",
-        "Every process serves these under `/metrics` at `METRICS_PORT`, besides Prometheus's usual",
-        "`process_*`. This page is made from `consumers/metrics.py` by `python -m consumers.metrics`.",
-        "",
-        "No label has unbounded values but `org`; `METRICS_ORG_LABEL=off` leaves it empty.",
-        "",
-        "| metric | type | what it says | labels |",
-        "|---|---|---|---|",
-    ]
-    for declaration in DECLARATIONS:
-        labels = "<br>".join(f"`{name}`: {meaning}" for name, meaning in declaration.labels) or "-"
-        lines.append(f"| `{declaration.exposed}` | {declaration.kind} | {declaration.help} | {labels} |")
-    return "\n".join(lines) + "\n"
+# --- This process
+
+process: Metrics = Metrics()
+"""The metrics of this process; what /metrics serves."""
 
 
-if __name__ == "__main__":
-    print(documentation(), end="")
+def leave_out_orgs() -> None:
+    """METRICS_ORG_LABEL=off: from now on the label ``org`` stays empty."""
+    process.org_label = False
+
+
+def ingested(kind: str, result: BatchResult) -> None:
+    """A batch was made durable."""
+    for outcome, number in (
+        ("kept", result.newer),
+        ("stale", result.stale),
+        ("unconfigured", result.unconfigured),
+        ("tombstone", result.tombstones),
+    ):
+        if number:
+            process.count("events", number, kind=kind, outcome=outcome)
+    for one in result.undecodable:
+        process.count("events", kind=kind, outcome="undecodable", reason=one.cause)
+
+
+def gap(kind: str, events: int) -> None:
+    """Kafka had deleted events that were never read."""
+    process.count("ingest_gaps", events, kind=kind)
+
+
+def called(org_id: str, call: Call, outcome: Outcome) -> None:
+    """A call to Intuit's Accounting API came to an end."""
+    faults = getattr(outcome, "faults", ())
+    process.count(
+        "qbo_calls",
+        operation=call.operation.value,
+        entity=call.entity,
+        status=_status(outcome),
+        fault=faults[0].code if faults else "",
+        metering="coreplus" if call.metered else "core",
+        org=org_id,
+    )
+    process.observe("qbo_call_seconds", outcome.duration, operation=call.operation.value)
+
+
+def _status(outcome: Outcome) -> str:
+    if isinstance(outcome, Done):
+        return "200"
+    if isinstance(outcome, NotSent):
+        return "not-sent"
+    if isinstance(outcome, Unknown) and outcome.status is None:
+        return "no-answer"
+    return str(outcome.status)

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from consumers.metrics import DECLARATIONS, Metrics, documentation
+from consumers import metrics as measured
+from consumers.metric_declarations import DECLARATIONS, documentation
+from consumers.metrics import Metrics
+from qbo_client.calls import create, query
+from qbo_client.faults import Fault
+from qbo_client.outcomes import Done, Refused, Unknown
 
 ROOT = Path(__file__).parents[3]
 
@@ -17,15 +22,15 @@ def exposed(metrics: Metrics) -> str:
 def test_a_count_carries_its_labels() -> None:
     metrics = Metrics()
 
-    metrics.count("events", 3, kind="invoice", outcome="kept", org="org-1")
+    metrics.count("events", 3, kind="invoice", outcome="kept")
 
-    assert 'kompass_qbo_events_total{kind="invoice",org="org-1",outcome="kept",reason=""} 3.0' in exposed(metrics)
+    assert 'kompass_qbo_events_total{kind="invoice",outcome="kept",reason=""} 3.0' in exposed(metrics)
 
 
 def test_the_org_can_be_switched_off() -> None:
     metrics = Metrics(org_label=False)
 
-    metrics.count("events", kind="invoice", outcome="kept", org="org-1")
+    metrics.set("links_due", 3, kind="invoice", org="org-1")
 
     assert "org-1" not in exposed(metrics)
 
@@ -66,4 +71,21 @@ def test_every_metric_is_named_once_and_says_something() -> None:
 def test_the_page_is_made_from_the_declarations() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
 
-    assert page == documentation(), "run: python -m consumers.metrics > docs/metrics.md"
+    assert page == documentation(), "run: python -m consumers.metric_declarations > docs/metrics.md"
+
+
+def test_a_call_is_counted_by_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured, "process", Metrics())
+    made = create("Customer", {"DisplayName": "Acme"}, request_id="1")
+
+    measured.called("org-1", made, Done({"Customer": {}}, duration=0.2))
+    measured.called("org-1", made, Refused(400, (Fault(code="6240", message="", detail="", element=""),)))
+    measured.called("org-1", query("SELECT * FROM Item"), Unknown("timed out"))
+
+    shown = exposed(measured.process)
+    for labels in (
+        'entity="Customer",fault="",metering="core",operation="create",org="org-1",status="200"',
+        'entity="Customer",fault="6240",metering="core",operation="create",org="org-1",status="400"',
+        'entity="",fault="",metering="coreplus",operation="query",org="org-1",status="no-answer"',
+    ):
+        assert f"kompass_qbo_qbo_calls_total{{{labels}}} 1.0" in shown
