@@ -143,7 +143,6 @@ class OAuthApp:
         client = WebApplicationClient(self._client_id)
         session = OAuth2Session(client=client, redirect_uri=redirect_uri, scope=scope)
         session.trust_env = False  # no .netrc that would replace our keys
-        session.max_redirects = 0
         session.mount("https://", self._adapter)
         return session
 
@@ -168,12 +167,10 @@ class OAuthApp:
         session.register_compliance_hook("refresh_token_response", look_at)
         asked_at = self._now()
         try:
-            granted = ask(session)
+            return _token_set(ask(session), asked_at)
         except OAuth2Error as error:
             raise self._refusal(doing, error.error or "", error.description, tid, secret) from None
-        try:
-            return _token_set(granted, asked_at)
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):  # from oauthlib's reading and ours
             raise OAuthUnavailable(f"{doing}: the answer lacks a token or its life", intuit_tid=tid) from None
 
     def _refusal(self, doing: str, name: str, description: object, tid: str | None, secret: str) -> OAuthError:
@@ -267,6 +264,9 @@ class _WireAdapter(BaseAdapter):
             answer = wire.exchange(method, head + bytes(body), until=self._clock() + self._deadline)
         except WireError as error:
             raise OAuthUnavailable(f"no answer from {wire.authority}: {error}", sent=error.sent) from error
+        tid = answer.header("intuit_tid")
+        if 300 <= answer.status < 400:  # requests would follow it, with our keys
+            raise OAuthUnavailable(f"{wire.authority} answered {answer.status}, a redirect", intuit_tid=tid)
         response = Response()
         response.status_code = answer.status
         response.headers = CaseInsensitiveDict(answer.headers.items())

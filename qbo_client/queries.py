@@ -111,7 +111,7 @@ def _statement(
     start: int | None = None,
     at_most: int | None = None,
 ) -> str:
-    text = f"SELECT {what} FROM {_name(entity)}"  # noqa: S608 - names are checked, values escaped
+    text = f"SELECT {what} FROM {_name(entity)}"
     if where:
         text += f" WHERE {' AND '.join(where)}"
     if order_by is not None:

