@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jinja2.exceptions import UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mapping import templates
 from mapping.sandbox import Sandbox
-from mapping.template_functions import CONCATENATE, CUT, FILTERS, METHODS, TESTS
+from mapping.template_functions import CONCATENATE, CUT, FILTERS, MAX_TEXT, METHODS, TESTS, Refused, concatenate
 from mapping.templates import COMPILED, MAX_OUTPUT, MAX_TEMPLATE, TemplateProblem, render
 
 SECONDS = 2.0
@@ -182,6 +183,25 @@ def test_these_would_be_dangerous_in_jinjas_own_sandbox(make: Any) -> None:
     stock = ImmutableSandboxedEnvironment()
     assert len(stock.from_string("{{ 'a' * 3000000 }}").render()) == 3_000_000
     assert len(stock.from_string("{{ '{:>3000000}'.format(1) }}").render()) == 3_000_000
+
+
+def test_the_sandbox_itself_calls_nothing_but_its_methods() -> None:
+    """Behind the check of what is written: should that ever let a call through, nothing is called."""
+    called: list[int] = []
+    with pytest.raises(Refused, match="cannot be called"):
+        Sandbox().from_string("{{ f(1) }}").render(f=called.append)
+    with pytest.raises(UndefinedError, match="has no field"):
+        Sandbox().from_string("{{ f.__name__ }}").render(f=test_is_refused_at_once)
+    with pytest.raises(UndefinedError, match="has no field"):
+        Sandbox().from_string("{{ f['__name__'] }}").render(f=test_is_refused_at_once)
+    assert called == []
+
+
+@pytest.mark.parametrize("name", sorted({*FILTERS, "~"} - {"d", "default", "first", "last", "length", "join"}))
+def test_no_filter_takes_a_text_that_is_too_long(name: str) -> None:
+    arguments = {"replace": ("a", "b"), "date": (), "~": ("x",)}.get(name, ())
+    with pytest.raises(Refused):
+        {**FILTERS, "~": concatenate}[name]("n" * (MAX_TEXT + 1), *arguments)
 
 
 def test_the_longest_result_is_bounded(make: Any) -> None:

@@ -50,6 +50,11 @@ def test_plain_has_one_form(value: Decimal) -> None:
         assert "E+" not in str(made)
 
 
+@pytest.mark.parametrize("zero", ["0", "-0", "-0.00", "0E+3"])
+def test_there_is_one_zero(zero: str) -> None:
+    assert (str(cents(D(zero))), str(plain(D(zero)))) == ("0.00", "0")
+
+
 def test_currencies() -> None:
     assert [decimals(currency) for currency in ("GBP", "JPY", "KWD", "ISK", "USD")] == [2, 0, 2, 0, 2]
     assert is_too_large(D("10000000000"))

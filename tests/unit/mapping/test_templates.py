@@ -104,6 +104,7 @@ def test_an_absent_project_is_written_as_nothing(make: Any) -> None:
         ("{{ client.account_manager.phone }}", 1, "client.account_manager.phone", "has no field", "email, id, name"),
         ("\n{{ client.extra_data.none }}", 2, "", "extra data has no field 'none'", "| default('')"),
         ("{{ client }}", 1, "", "a client cannot be written as it is; name one of its fields", "Correct the"),
+        ("{{ client.name }}\n{{ ['a'] }}", 2, "", "use | join(', ')", "Correct the"),
         ("{{ client.tags }}", 1, "", "use | join(', ')", "Correct the"),
         ("{{ client.name.upper }}", 1, "", "upper needs brackets", "Correct the"),
         ("x\n{{ 1 / 0 }}", 2, "", "a division by zero?", "Correct the"),
