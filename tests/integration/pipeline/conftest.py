@@ -1,0 +1,35 @@
+"""A linked UK company, ready to be pushed to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from qbo_client.simulator import Simulator
+from tests.database import database_server, migrated_database, template_database
+from tests.pipeline import Pipeline, open_pipeline
+
+__all__ = ["database_server", "migrated_database", "template_database"]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as intuit:
+        yield intuit
+
+
+@pytest.fixture
+def unlinked(migrated_database: str, simulator: Simulator) -> Iterator[Pipeline]:
+    pipeline = open_pipeline(migrated_database, simulator)
+    yield pipeline
+    pipeline.close()
+    pipeline.engine.dispose()
+
+
+@pytest.fixture
+def pipeline(unlinked: Pipeline) -> Pipeline:
+    """Linked, enabled, Standard 20 % mapped."""
+    unlinked.link()
+    unlinked.map_vat_rate("vat-20", "20.0% S")
+    return unlinked

@@ -1,0 +1,270 @@
+"""The pipeline in one thread, driven step by step: real Postgres, the simulator for Intuit, no Kafka and no clock to wait for.
+
+What a consumer process does in its threads (ingest, sweep, claim, call, settle) happens here when a test says so, so that a test can
+stand between any two of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine, text
+
+from consumers.ingest.batch import BatchResult, Ingest
+from consumers.metrics import Metrics
+from consumers.reconcile.claim import Claim, Claimed, ClaimPolicy
+from consumers.reconcile.companies import CompanyCache
+from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
+from consumers.reconcile.settle import Answer, Settle, Settled, SettlePolicy
+from consumers.reconcile.work import Work
+from qbo_client.environment import environment_for
+from qbo_client.oauth import OAuthApp
+from qbo_client.outcomes import Outcome
+from qbo_client.quota import Limits
+from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
+from qbo_client.simulator.seeds import CANADA, IRELAND, UK, USA
+from qbo_client.simulator.world import company_shown
+from qbo_client.transport import Transport
+from schemas.codec import Codec
+from schemas.events import Event, Kind, kind_of
+from store import companies, connections, links
+from store.connections import Tokens
+from store.engine import open_engine
+from store.records import SourceEvent
+from store.secrets import TokenKeys
+from store.transactions import retrying
+
+KEYS = TokenKeys([Fernet.generate_key().decode()])
+LOCALES = {UK: "EU", IRELAND: "EU", CANADA: "Canada", USA: "USA"}
+UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000)
+ALL_LANES = 7
+
+
+@dataclass
+class Pipeline:
+    engine: Engine
+    simulator: Simulator
+    owner: str = "test-1"
+    lease: float = 60.0
+    server_timeout: float = 0.0
+    resend_window: float = 600.0
+    deadline: float = 10.0
+    limits: Limits = UNLIMITED
+    policy: SettlePolicy = field(default_factory=lambda: SettlePolicy(backoff_first=0.0, backoff_longest=0.0))
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        environment = environment_for(self.simulator.base_url)
+        self.transport = Transport(environment)
+        self.oauth = OAuthApp(environment, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET)
+        self.cache = CompanyCache()
+        self.tokens = AccessTokens(self.engine, KEYS)
+        self.metrics = Metrics()
+        self.codec = Codec()
+        self.ingests = {kind: Ingest(self.engine, self.codec, kind) for kind in Kind}
+        self.jobs = CompanyJobs(
+            self.engine,
+            oauth=self.oauth,
+            transport=self.transport,
+            keys=KEYS,
+            tokens=self.tokens,
+            cache=self.cache,
+            owner=self.owner,
+            refresh_lease=30.0,
+            facts_age=timedelta(days=1),
+            deadline=self.deadline,
+            metrics=self.metrics,
+        )
+        self.claims = Claim(
+            ClaimPolicy(
+                owner=self.owner,
+                lane=ALL_LANES,
+                lease=self.lease,
+                server_timeout=self.server_timeout,
+                resend_window=self.resend_window,
+                facts_age=timedelta(days=1),
+                limits=self.limits,
+            ),
+            self.cache,
+        )
+        self.settles = Settle(self.policy, uniform=lambda low, high: high)
+
+    def close(self) -> None:
+        self.transport.close()
+        self.oauth.close()
+
+    # Set-up
+
+    def link(
+        self, org_id: str = "org-uk", org_name: str = "Meridian Geomatics Ltd", *, realm: str = UK, **more: Any
+    ) -> int:
+        """Make an Org's Configuration, linked, enabled and with defaults, as the admin would."""
+        granted = self.simulator.authorize(realm)
+        values: dict[str, Any] = {
+            "org": org_id,
+            "realm": realm,
+            "locale": LOCALES[realm],
+            "item": self.object_id(realm, "Item", "Surveying"),
+            "enabled": True,
+            **more,
+        }
+        with self.engine.begin() as db:
+            db.execute(
+                text("INSERT INTO qbo_org (id, name) VALUES (:id, :name) ON CONFLICT DO NOTHING"),
+                {"id": org_id, "name": org_name},
+            )
+            configuration_id = db.execute(
+                text(
+                    "INSERT INTO qbo_configuration (org_id, realm_id, locale, default_item_id, enabled)"
+                    " VALUES (:org, :realm, :locale, :item, :enabled)"
+                    " ON CONFLICT (org_id) DO UPDATE SET realm_id = excluded.realm_id RETURNING id"
+                ),
+                values,
+            ).scalar_one()
+            connections.link_company(
+                db,
+                KEYS,
+                configuration_id=configuration_id,
+                realm_id=realm,
+                company_name="",
+                tokens=Tokens(
+                    access_token=granted["access_token"],
+                    refresh_token=granted["refresh_token"],
+                    access_expires_at=db.execute(text("SELECT now() + interval '1 hour'")).scalar_one(),
+                ),
+            )
+        self.jobs.prepare(org_id, realm)
+        return int(configuration_id)
+
+    def map_vat_rate(self, kompass_id: str, tax_code: str, *, org_id: str = "org-uk", realm: str = UK) -> None:
+        """Save a row of Tax Code VAT Rates."""
+        with self.engine.begin() as db:
+            rate_id = db.execute(
+                text(
+                    "INSERT INTO qbo_vat_rate (org_id, kompass_id, name) VALUES (:org, :id, :id)"
+                    " ON CONFLICT (org_id, kompass_id) DO UPDATE SET name = qbo_vat_rate.name RETURNING id"
+                ),
+                {"org": org_id, "id": kompass_id},
+            ).scalar_one()
+            db.execute(
+                text(
+                    "INSERT INTO qbo_tax_code_vat_rate (configuration_id, realm_id, vat_rate_id, tax_code_id, tax_code_name)"
+                    " SELECT id, :realm, :rate, :code, :name FROM qbo_configuration WHERE org_id = :org"
+                ),
+                {
+                    "org": org_id,
+                    "realm": realm,
+                    "rate": rate_id,
+                    "code": self.object_id(realm, "TaxCode", tax_code),
+                    "name": tax_code,
+                },
+            )
+
+    # Driving
+
+    def source(self, event: Event) -> SourceEvent:
+        self.offset += 1
+        kind = kind_of(event.object)
+        return SourceEvent(
+            topic=f"kompass.{kind.value}s",
+            partition=0,
+            offset=self.offset,
+            key=f"{kind.value}/{event.object.id}".encode(),
+            value=self.codec.encode(event),
+        )
+
+    def ingest(self, *events: Event) -> list[BatchResult]:
+        """Ingest events as their topics' consumers would, each topic's in the order given."""
+        results = []
+        for kind in Kind:
+            batch = [self.source(event) for event in events if kind_of(event.object) is kind]
+            if batch:
+                results.append(self.ingests[kind].write(batch))
+        return results
+
+    def due(self) -> list[int]:
+        with self.engine.begin() as db:
+            return [
+                link_id
+                for _, link_id in links.due_candidates(
+                    db, lane=1, after_realm="", blocked=(), per_company=1000, limit=1000
+                )
+                + links.due_candidates(db, lane=2, after_realm="", blocked=(), per_company=1000, limit=1000)
+                + links.due_candidates(db, lane=4, after_realm="", blocked=(), per_company=1000, limit=1000)
+            ]
+
+    def claim(self, ids: Iterable[int] | None = None) -> Claimed:
+        wanted = sorted(set(self.due() if ids is None else ids))
+        return retrying(self.engine, lambda db: self.claims(db, wanted, calls_allowed={}))
+
+    def call(self, work: Work) -> Outcome:
+        token = self.tokens.get(work.link.realm_id, work.connection_version)
+        assert token is not None
+        return self.transport.send(work.link.realm_id, token, work.call(), deadline=self.deadline)
+
+    def settle(self, *answers: Answer) -> Settled:
+        return retrying(self.engine, lambda db: self.settles(db, answers))
+
+    def sweep(self) -> int:
+        return retrying(self.engine, companies.sweep_changed)
+
+    def drive(self, *, rounds: int = 60) -> list[Outcome]:
+        """Sweep, claim, call and settle until nothing is due; gives what Intuit answered."""
+        outcomes: list[Outcome] = []
+        for _ in range(rounds):
+            self.sweep()
+            ids = self.due()
+            if not ids:
+                return outcomes
+            claimed = self.claim(ids)
+            for realm, org in claimed.unready.items():
+                self.jobs.prepare(org, realm)
+            answers = [Answer(work, self.call(work)) for work in claimed.work]
+            outcomes += [answer.outcome for answer in answers]
+            if answers:
+                self.settle(*answers)
+            if not claimed.work:
+                self._hasten()
+        raise AssertionError(f"still due after {rounds} rounds: {self.links()}")
+
+    def _hasten(self) -> None:
+        """Let the moments for which links were put off be now."""
+        with self.engine.begin() as db:
+            db.execute(text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"))
+
+    # Looking
+
+    def links(self, **where: Any) -> list[Any]:
+        with self.engine.begin() as db:
+            rows = db.execute(text("SELECT * FROM qbo_link ORDER BY id")).all()
+        return [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
+
+    def one(self, kind: str, kompass_id: str, **where: Any) -> Any:
+        (row,) = self.links(kind=kind, kompass_id=kompass_id, **where)
+        return row
+
+    def rows(self, table: str) -> Sequence[Any]:
+        with self.engine.begin() as db:
+            return db.execute(text(f"SELECT * FROM {table} ORDER BY 1")).all()
+
+    def objects(self, entity: str, realm: str = UK) -> list[dict[str, Any]]:
+        """Give a company's objects of one entity, as the simulator holds them."""
+        return self.simulator.call(lambda world: list(company_shown(world.companies[realm])["objects"].get(entity, [])))
+
+    def object_id(self, realm: str, entity: str, name: str) -> str:
+        for one in self.objects(entity, realm):
+            if one.get("Name") == name or one.get("FullyQualifiedName") == name:
+                return str(one["Id"])
+        raise AssertionError(f"no {entity} {name!r} in {realm}")
+
+    def requests(self) -> list[Any]:
+        """Give the API requests the simulator has logged, oldest first."""
+        return self.simulator.call(lambda world: list(world.journal))
+
+
+def open_pipeline(url: str, simulator: Simulator, **more: Any) -> Pipeline:
+    return Pipeline(open_engine(url, pool_size=5), simulator, **more)
