@@ -64,7 +64,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "counter",
         "ingest_gaps",
         "Events that Kafka had forgotten before they were read (retention shorter than the outage).",
-        (_KIND,),
+        (("topic", "Kafka topic"),),
     ),
     Declaration("histogram", "ingest_batch_seconds", "One batch, from decoding to commit.", (_KIND,), _WAIT_S),
     # --- Links

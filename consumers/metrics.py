@@ -1,19 +1,14 @@
-"""What this process measures: a registry of the declared metrics, and one line for each thing that is worth counting."""
+"""What a process measures: the declared metrics in a registry of their own."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.process_collector import ProcessCollector
 
 from consumers.metric_declarations import DECLARATIONS, PREFIX
-from qbo_client.calls import Call
-from qbo_client.outcomes import Done, NotSent, Outcome, Unknown
-
-if TYPE_CHECKING:
-    from consumers.ingest.batch import BatchResult
 
 _BY_NAME: Final = {declaration.name: declaration for declaration in DECLARATIONS}
 
@@ -30,7 +25,7 @@ class Metrics:
 
     def __init__(self, *, org_label: bool = True) -> None:
         self.registry = CollectorRegistry()
-        self.org_label = org_label
+        self._org_label = org_label
         # Named process_*, as everywhere.
         ProcessCollector(registry=self.registry)
         self._metrics: dict[str, MetricWrapperBase] = {}
@@ -92,64 +87,9 @@ class Metrics:
         values = []
         for label in declared:
             value = labels.get(label, "")
-            if label == "org" and not self.org_label:
+            if label == "org" and not self._org_label:
                 value = ""
             elif label == "cause":
                 value = value.partition(":")[0]
             values.append(value)
         return values
-
-
-# --- This process
-
-process: Metrics = Metrics()
-"""The metrics of this process; what /metrics serves."""
-
-
-def leave_out_orgs() -> None:
-    """METRICS_ORG_LABEL=off: from now on the label ``org`` stays empty."""
-    process.org_label = False
-
-
-def ingested(kind: str, result: BatchResult) -> None:
-    """A batch was made durable."""
-    for outcome, number in (
-        ("kept", result.newer),
-        ("stale", result.stale),
-        ("unconfigured", result.unconfigured),
-        ("tombstone", result.tombstones),
-    ):
-        if number:
-            process.count("events", number, kind=kind, outcome=outcome)
-    for one in result.undecodable:
-        process.count("events", kind=kind, outcome="undecodable", reason=one.cause)
-
-
-def gap(kind: str, events: int) -> None:
-    """Kafka had deleted events that were never read."""
-    process.count("ingest_gaps", events, kind=kind)
-
-
-def called(org_id: str, call: Call, outcome: Outcome) -> None:
-    """A call to Intuit's Accounting API came to an end."""
-    faults = getattr(outcome, "faults", ())
-    process.count(
-        "qbo_calls",
-        operation=call.operation.value,
-        entity=call.entity,
-        status=_status(outcome),
-        fault=faults[0].code if faults else "",
-        metering="coreplus" if call.metered else "core",
-        org=org_id,
-    )
-    process.observe("qbo_call_seconds", outcome.duration, operation=call.operation.value)
-
-
-def _status(outcome: Outcome) -> str:
-    if isinstance(outcome, Done):
-        return "200"
-    if isinstance(outcome, NotSent):
-        return "not-sent"
-    if isinstance(outcome, Unknown) and outcome.status is None:
-        return "no-answer"
-    return str(outcome.status)

@@ -5,12 +5,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from consumers import metrics as measured
 from consumers.metric_declarations import DECLARATIONS, documentation
 from consumers.metrics import Metrics
-from qbo_client.calls import create, query
-from qbo_client.faults import Fault
-from qbo_client.outcomes import Done, Refused, Unknown
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,20 +68,3 @@ def test_the_page_is_made_from_the_declarations() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
 
     assert page == documentation(), "run: python -m consumers.metric_declarations > docs/metrics.md"
-
-
-def test_a_call_is_counted_by_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measured, "process", Metrics())
-    made = create("Customer", {"DisplayName": "Acme"}, request_id="1")
-
-    measured.called("org-1", made, Done({"Customer": {}}, duration=0.2))
-    measured.called("org-1", made, Refused(400, (Fault(code="6240", message="", detail="", element=""),)))
-    measured.called("org-1", query("SELECT * FROM Item"), Unknown("timed out"))
-
-    shown = exposed(measured.process)
-    for labels in (
-        'entity="Customer",fault="",metering="core",operation="create",org="org-1",status="200"',
-        'entity="Customer",fault="6240",metering="core",operation="create",org="org-1",status="400"',
-        'entity="",fault="",metering="coreplus",operation="query",org="org-1",status="no-answer"',
-    ):
-        assert f"kompass_qbo_qbo_calls_total{{{labels}}} 1.0" in shown
