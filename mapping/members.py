@@ -90,7 +90,7 @@ class Draft:
         if uri is None:
             return None
         if "://" not in uri:
-            # QBO's own form completes an address in the same way.
+            # A browser completes it in the same way; whether QBO takes an address without a scheme is not documented.
             uri = f"http://{uri}"
         try:
             parts = urlsplit(uri)
@@ -109,7 +109,7 @@ class Draft:
     def address(
         self, member: str, address: Address | None, *, source: str, addressee: str | None = None
     ) -> dict[str, object] | None:
-        """A PhysicalAddress; ``addressee`` takes the first line, as in QBO's own *Bill to* box."""
+        """A PhysicalAddress; ``addressee`` takes the first line, so that the printed form names who pays."""
         lines = [(addressee, "name of the addressee")] if addressee else []
         if address is not None:
             lines += [(address.line1, "line 1"), (address.line2 or "", "line 2")]
