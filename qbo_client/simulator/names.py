@@ -44,13 +44,11 @@ def _duplicate(company: Company, entity: str, identifier: str) -> ApiFault:
             return fault("6240", f"The name supplied already exists. : Id={identifier}")
 
 
-def made_inactive(name: str) -> str:
-    return name if name.endswith(DELETED_SUFFIX) else name + DELETED_SUFFIX
-
-
 def free_inactive_name(company: Company, entity: str, name: str, own: str) -> str:
     """`name (deleted)`, or `name (deleted) 2` … when that is taken."""
-    wanted = made_inactive(name)
+    if DELETED_SUFFIX in name and company.name_holder(entity, name) == (entity, own):
+        return name
+    wanted = made_active(name) + DELETED_SUFFIX
     candidate, count = wanted, 1
     while (holder := company.name_holder(entity, candidate)) is not None and holder != (entity, own):
         count += 1
