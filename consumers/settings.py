@@ -107,8 +107,9 @@ class Timings:
     """What a stopping process grants its calls in flight."""
     refresh_lease_seconds: float = 90.0
     """For so long one process alone may refresh a company's tokens."""
-    facts_seconds: float = 6 * 3600.0
-    """Age at which a company's facts (currency, tax codes, preferences) are fetched again."""
+    facts_seconds: float = 30 * 86_400.0
+    """Age at which a company's facts (currency, tax codes, preferences) are fetched again: four metered reads. They are also
+    fetched when a company is linked, and when the admin asks."""
     outbox_seconds: float = 1.0
     """The slow look for dead letters to be produced."""
     backoff_first_seconds: float = 2.0

@@ -13,7 +13,7 @@ from typing import Literal
 from mapping import conflicts
 from mapping.client import map_client
 from mapping.difference import OWN_NOTE, changed_members, holds, own_lines, touched_by_others, with_line_ids
-from mapping.invoice import map_invoice
+from mapping.invoice import map_invoice, mark
 from mapping.parties import party_key
 from mapping.project import map_job
 from mapping.results import Choice, Mapped, PartyKey, Problem, Unmappable
@@ -25,6 +25,8 @@ _TEMPLATE = OWN_NOTE + "template"
 _PARTY = OWN_NOTE + "party"
 _PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
 _SUFFIX = OWN_NOTE + "suffix"
+MARK = OWN_NOTE + "mark"
+"""The words in a document's PrivateNote by which it can be known for ours."""
 
 # What a bookkeeper's edit must not be silently overwritten in: the amounts of the books.
 _AMOUNTS = frozenset({"Line", "GlobalTaxCalculation", "TxnTaxDetail"})
@@ -430,6 +432,7 @@ def _notes(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, obj
         if needed is not None:
             notes[_PARTY] = _party_note(needed)
         notes[_PROJECT_CUSTOMERS] = case.configuration.project_customers
+        notes[MARK] = mark(case.record)
     else:
         notes[_SUFFIX] = _suffix(case)
     return notes

@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from store.failures import close_connect
 from store.secrets import TokenKeys
+from store.tables import configuration
 from store.tables import connection as table
 
 CONNECTED = "connected"
@@ -144,6 +146,7 @@ def link_company(
             index_elements=[table.c.configuration_id], set_={**values, "version": table.c.version + 1}
         )
     )
+    close_connect(db, realm_id, "authorised again")
 
 
 def take_refresh_lease(db: Connection, *, realm_id: str, version: int, owner: str, seconds: float) -> bool:
@@ -217,6 +220,53 @@ def disconnect(
         ).rowcount
         == 1
     )
+
+
+def due_probes(db: Connection) -> list[tuple[str, str, int]]:
+    """Give (Org, realm, version) of disconnected companies whose cause may have ended by itself, for one caller each."""
+    rows = db.execute(
+        update(table)
+        .where(
+            table.c.state == DISCONNECTED,
+            table.c.probe_at <= func.now(),
+            configuration.c.id == table.c.configuration_id,
+            configuration.c.realm_id == table.c.realm_id,
+        )
+        .values(probe_at=func.now() + timedelta(hours=1))
+        .returning(configuration.c.org_id, table.c.realm_id, table.c.version)
+    )
+    return [(row.org_id, row.realm_id, row.version) for row in rows]
+
+
+def reconnect(db: Connection, *, realm_id: str, version: int) -> bool:
+    """Note that a disconnected company answers again; what waits for it becomes due by itself."""
+    came_back = (
+        db.execute(
+            update(table)
+            .where(table.c.realm_id == realm_id, table.c.version == version, table.c.state == DISCONNECTED)
+            .values(
+                state=CONNECTED,
+                version=version + 1,
+                disconnected_at=None,
+                disconnect_cause="",
+                disconnect_message="",
+                probe_at=None,
+                access_expires_at=func.now(),
+            )
+        ).rowcount
+        == 1
+    )
+    if came_back:
+        close_connect(db, realm_id, "the company answers again")
+    return came_back
+
+
+def read_refresh_token(db: Connection, keys: TokenKeys, *, realm_id: str, version: int) -> str | None:
+    """Give the refresh token of a connection in any state, for a probe; None when it has moved on."""
+    stored = db.execute(
+        select(table.c.refresh_token).where(table.c.realm_id == realm_id, table.c.version == version)
+    ).scalar()
+    return keys.decrypt(stored) if stored else None
 
 
 def reencrypt(db: Connection, keys: TokenKeys) -> int:

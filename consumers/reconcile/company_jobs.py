@@ -16,13 +16,13 @@ from consumers.reconcile.companies import CompanyCache, token_ready
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.settle import record_disconnection
 from qbo_client import company_facts as intuit_facts
-from qbo_client.calls import Call
+from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
-from qbo_client.oauth import OAuthApp
-from qbo_client.outcomes import Outcome
+from qbo_client.oauth import OAuthApp, TokenSet
+from qbo_client.outcomes import Done, Outcome
 from qbo_client.transport import Transport
 from schemas.company import CompanyFacts, TaxCodeFact
-from store import companies, connections, failures
+from store import companies, connections
 from store.connections import Tokens
 from store.secrets import TokenKeys
 
@@ -100,6 +100,25 @@ class CompanyJobs:
             return 0.0
         return self._fetch_facts(org_id, realm_id)
 
+    def probe(self, org_id: str, realm_id: str, version: int) -> bool:
+        """Ask a disconnected company whether it answers again (a subscription that was paid); one refresh and one read."""
+        with self._engine.begin() as db:
+            refresh_token = connections.read_refresh_token(db, self._keys, realm_id=realm_id, version=version)
+        if refresh_token is None:
+            return False
+        try:
+            fresh = self._oauth.refresh(refresh_token)
+        except OAuthError as error:
+            log.info("company %s still does not let us in: %s", realm_id, error)
+            return False
+        call = read("CompanyInfo")
+        outcome = self._transport.send(realm_id, fresh.access_token, call, deadline=self._deadline)
+        observe_call(self._metrics, org_id, call, outcome)
+        with self._engine.begin() as db:
+            # The refresh token may have changed, whatever the company said.
+            connections.store_refreshed(db, self._keys, realm_id=realm_id, version=version, tokens=_tokens(fresh))
+            return isinstance(outcome, Done) and connections.reconnect(db, realm_id=realm_id, version=version + 1)
+
     def _refresh(self, org_id: str, realm_id: str, version: int) -> bool:
         with self._engine.begin() as db:
             if not connections.take_refresh_lease(
@@ -129,13 +148,7 @@ class CompanyJobs:
                 self._keys,
                 realm_id=realm_id,
                 version=version,
-                tokens=Tokens(
-                    access_token=fresh.access_token,
-                    refresh_token=fresh.refresh_token,
-                    access_expires_at=fresh.access_expires_at,
-                    refresh_expires_at=fresh.refresh_expires_at,
-                    refresh_hard_expires_at=fresh.refresh_hard_expires_at,
-                ),
+                tokens=_tokens(fresh),
             )
         if not stored_now:
             log.warning("company %s was linked anew while its tokens were refreshed; the newer ones stand", realm_id)
@@ -177,9 +190,18 @@ class CompanyJobs:
             return LATER_S
         with self._engine.begin() as db:
             companies.store_facts(db, facts_of(realm_id, found))
-            failures.close_connect(db, realm_id, "the company answers")
         self._cache.forget(org_id)
         return 0.0
+
+
+def _tokens(fresh: TokenSet) -> Tokens:
+    return Tokens(
+        access_token=fresh.access_token,
+        refresh_token=fresh.refresh_token,
+        access_expires_at=fresh.access_expires_at,
+        refresh_expires_at=fresh.refresh_expires_at,
+        refresh_hard_expires_at=fresh.refresh_hard_expires_at,
+    )
 
 
 def facts_of(realm_id: str, found: intuit_facts.CompanyFacts) -> CompanyFacts:

@@ -24,9 +24,9 @@ from consumers.reconcile.gates import Gates
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.settle import Answer, Settle, Settled
 from consumers.reconcile.work import Work
-from qbo_client.outcomes import NotSent, Outcome, Unauthorized
+from qbo_client.outcomes import Done, NotSent, Outcome, Unauthorized, Unknown
 from qbo_client.transport import Transport
-from store import companies, intents, links
+from store import companies, connections, intents, links
 from store.transactions import retrying
 
 log = logging.getLogger(__name__)
@@ -266,6 +266,8 @@ class Reconciler:
         if not self._still_ours(work):
             return None
         outcome = self._transport.send(work.link.realm_id, token, call, deadline=self._policy.call_deadline)
+        if isinstance(outcome, Done) and work.phase == "send" and not _complete(outcome, work.entity):
+            outcome = Unknown("Intuit's answer names no Id or SyncToken", intuit_tid=outcome.intuit_tid)
         observe_call(
             self._metrics, work.link.org_id, call, outcome, about=f"{work.link.kind.value}/{work.link.kompass_id}"
         )
@@ -356,9 +358,10 @@ class Reconciler:
         while not self._stopping.is_set():
             self._beat("sweeper")
             try:
-                due = retrying(self._engine, companies.sweep_changed)
-                if due:
+                if retrying(self._engine, companies.sweep_changed):
                     self.wake()
+                for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
+                    self._housekeepers.submit(self._jobs.probe, org_id, realm_id, version)
             except DBAPIError as error:
                 log.warning("configurations are not swept: %s", str(error).splitlines()[0])
             self._sweep_now.wait(self._policy.sweep)
@@ -367,3 +370,8 @@ class Reconciler:
     def configuration_changed(self) -> None:
         """Somebody saved a configuration: carry it into its links now."""
         self._sweep_now.set()
+
+
+def _complete(done: Done, entity: str) -> bool:
+    document = done.entity(entity)
+    return bool(document.get("Id")) and document.get("SyncToken") is not None

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 from consumers.reconcile.refusals import problem_for
 from consumers.reconcile.work import CLOCK_SKEW, Work, amount
 from mapping.difference import OWN_NOTE, holds
+from mapping.judgement import MARK
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
@@ -446,7 +447,7 @@ def _is_ours(work: Work, document: dict[str, Any]) -> bool:
     sent = {name: value for name, value in (work.sent or {}).items() if not name.startswith(OWN_NOTE)}
     if work.entity == "Customer":
         return holds(document, sent)
-    return document.get("PrivateNote") == sent.get("PrivateNote")
+    return str((work.sent or {})[MARK]) in str(document.get("PrivateNote", ""))
 
 
 def _keeps_changing(work: Work) -> Problem:
