@@ -66,20 +66,40 @@ def test_the_next_free_moment_is_true_and_is_never_early(
         assert grant(window, free - 0.01, 1, in_flight=0, limits=limits, batch=batch)[0] == 0
 
 
-def calls_in(seconds: float, *, batch: bool = False) -> int:
-    """How many calls a company gets that always wants more, waiting each time as long as it is told."""
-    window, now, total = Window(), START, 0
+def greedy(seconds: float, limits: Limits, *, wanted: int = 100, batch: bool = False, late: float = 0.0) -> list[float]:
+    """The times of the calls of a company that always wants more and asks `late` after each moment it is told."""
+    window, now = Window(), START
+    times: list[float] = []
     while now < START + seconds:
-        granted, window, free = grant(window, now, 100, in_flight=0, batch=batch)
-        total += granted
+        granted, window, free = grant(window, now, wanted, in_flight=0, limits=limits, batch=batch)
+        times += [now] * granted
         assert granted or free > now
-        now = max(free, now)
-    return total
+        now = max(free, now) + late
+    return times
 
 
 def test_the_quota_is_used_to_the_full() -> None:
-    assert calls_in(600) >= 0.97 * 5000
-    assert calls_in(600, batch=True) >= 0.97 * 400
+    assert len(greedy(600, INTUIT)) >= 0.97 * 5000
+    assert len(greedy(600, INTUIT, batch=True)) >= 0.97 * 400
+
+
+@STEADY
+@given(st.integers(1, 12), st.floats(0, 0.3), st.booleans(), st.sampled_from([INTUIT, SMALL]))
+def test_the_greediest_company_stays_within_every_second_and_minute(
+    wanted: int, late: float, batch: bool, limits: Limits
+) -> None:
+    times = greedy(150, limits, wanted=wanted, batch=batch, late=late)
+    assert most_within(times, 1.0) <= limits.per_second
+    assert most_within(times, 60.0) <= (limits.batches_per_minute if batch else limits.per_minute)
+
+
+def test_calls_that_are_kept_together_leave_the_minute_with_the_last_of_them() -> None:
+    limits = Limits(per_second=100, in_flight=100, per_minute=20)
+    _, window, _ = grant(Window(), START, 1, in_flight=0, limits=limits)
+    _, window, _ = grant(window, START + 0.95, 19, in_flight=0, limits=limits)
+    granted, _, free = grant(window, START + 60.55, 20, in_flight=0, limits=limits)
+    assert granted == 0
+    assert free == pytest.approx(START + 61.45)
 
 
 def test_the_state_stays_small_under_any_load() -> None:
