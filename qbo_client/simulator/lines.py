@@ -82,8 +82,6 @@ def _shape(line: Object) -> list[FaultError]:
     errors = []
     if kind in (SALES_LINE, DISCOUNT) and "Amount" not in line and not (kind == DISCOUNT and DISCOUNT in line):
         errors.append(missing("Line.Amount"))
-    if kind in (SALES_LINE, DISCOUNT) and kind not in line:
-        errors.append(missing(f"Line.{kind}"))
     if len(line.get("Description", "")) > MAXIMUM_DESCRIPTION:
         errors.append(too_long("Line.Description", len(line["Description"]), MAXIMUM_DESCRIPTION))
     if abs(dec(line.get("Amount"))) > MAXIMUM_AMOUNT:
