@@ -1,0 +1,175 @@
+"""Sales tax in each locale, to the cent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qbo_client.simulator import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX, bookkeeper
+
+from .conftest import Books, OpenBooks, code_of, line
+
+
+def taxes(document: dict[str, Any]) -> list[tuple[float, float, float]]:
+    """(percent, net, tax) of each tax line."""
+    return [
+        (one["TaxLineDetail"]["TaxPercent"], one["TaxLineDetail"]["NetAmountTaxable"], one["Amount"])
+        for one in document["TxnTaxDetail"].get("TaxLine", [])
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, tax", [("20.0% S", 20), ("5.0% R", 5), ("0.0% Z", 0), ("Exempt", 0), ("20.0% RC SG", 0), ("No VAT", 0)]
+)
+def test_uk_vat_standard_reduced_zero_exempt_and_reverse_charge(open_books: OpenBooks, name: str, tax: float) -> None:
+    books = open_books(UK)
+    made = books.invoice(books.customer(), line(100, code_of(books.company, name)))
+    assert (made["TxnTaxDetail"]["TotalTax"], made["TotalAmt"]) == (tax, 100 + tax)
+    assert made["GlobalTaxCalculation"] == "TaxExcluded"
+    assert len(taxes(made)) == 1
+
+
+@pytest.mark.parametrize(
+    "day, percent", [("2020-08-31", 23), ("2020-09-01", 21), ("2021-02-28", 21), ("2021-03-01", 23)]
+)
+def test_rates_are_effective_by_date(open_books: OpenBooks, day: str, percent: float) -> None:
+    books = open_books(IRELAND)
+    made = books.invoice(books.customer(), line(100, code_of(books.company, "23.0% S")), TxnDate=day)
+    assert taxes(made) == [(percent, 100, percent)]
+
+
+def test_a_rate_not_yet_in_force_is_refused(open_books: OpenBooks) -> None:
+    books = open_books(CANADA)
+    customer, code = books.customer(), code_of(books.company, "HST ON")
+    assert books.refuses(lambda: books.invoice(customer, line(1, code), TxnDate="2010-06-30")).codes == ("6000",)
+
+
+def test_canada_composite_codes(open_books: OpenBooks) -> None:
+    books = open_books(CANADA)
+    customer = books.customer()
+
+    def of(name: str) -> list[tuple[float, float, float]]:
+        return taxes(books.invoice(customer, line(200, code_of(books.company, name))))
+
+    assert of("GST") == [(5, 200, 10)]
+    assert of("HST ON") == [(13, 200, 26)]
+    assert of("GST/PST BC") == [(5, 200, 10), (7, 200, 14)]
+    assert of("GST/QST QC - 9.975") == [(5, 200, 10), (9.975, 200, 19.95)]
+    # As before 2013: the provincial tax on top of the federal one.
+    assert of("GST/QST QC - 9.5") == [(5, 200, 10), (9.5, 210, 19.95)]
+    assert of("Out of Scope") == [(0, 200, 0)]
+
+
+@pytest.mark.parametrize("realm, word", [(CANADA, "GST/HST"), (UK, "VAT"), (IRELAND, "VAT")])
+def test_outside_the_usa_every_line_needs_a_code(open_books: OpenBooks, realm: str, word: str) -> None:
+    books = open_books(realm)
+    customer = books.customer()
+    refused = books.refuses(lambda: books.invoice(customer, line(1, "1"), line(1)))
+    assert refused.codes == ("6000",)
+    assert refused.errors[0].detail == (
+        f"Business Validation Error: Make sure all your transactions have a {word} rate before you save."
+    )
+
+
+def test_a_code_of_the_other_kind_of_books_is_6100(open_books: OpenBooks) -> None:
+    abroad, home = open_books(UK), open_books(USA)
+    assert abroad.refuses(lambda: abroad.invoice(abroad.customer(), line(1, "TAX"))).codes == ("6100",)
+    assert home.refuses(lambda: home.invoice(home.customer(), line(1, "1"))).codes == ("6100",)
+
+
+def test_a_code_for_purchases_or_an_inactive_one_is_6160_an_unknown_one_2500(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    customer = books.customer()
+    assert books.refuses(lambda: books.invoice(customer, line(1, code_of(books.company, "Purchases only")))).codes == (
+        "6160",
+    )
+    bookkeeper.edit(books.company, {"action": "deactivate_tax_code", "id": "2"})
+    assert books.refuses(lambda: books.invoice(customer, line(1, "2"))).codes == ("6160",)
+    assert books.refuses(lambda: books.invoice(customer, line(1, "99"))).codes == ("2500",)
+
+
+def test_not_applicable_takes_no_tax_and_refuses_a_tax_detail_with_6170(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    customer = books.customer()
+    made = books.invoice(customer, line(100), GlobalTaxCalculation="NotApplicable")
+    assert (made["TotalAmt"], made["TxnTaxDetail"]) == (100, {"TotalTax": 0})
+    refused = books.refuses(
+        lambda: books.invoice(customer, line(100), GlobalTaxCalculation="NotApplicable", TxnTaxDetail={"TotalTax": 20})
+    )
+    assert refused.codes == ("6170",)
+
+
+def test_each_rate_comes_once_in_the_tax_lines(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    customer = books.customer()
+    one = {"Amount": 10, "DetailType": "TaxLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "1"}}}
+    refused = books.refuses(lambda: books.invoice(customer, line(100, "1"), TxnTaxDetail={"TaxLine": [one, one]}))
+    assert refused.codes == ("6000",)
+
+
+def test_tax_inclusive_amounts_hold_their_tax(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    made = books.invoice(
+        books.customer(), line(120, "1"), line(0, "1", TaxInclusiveAmt=9.99), GlobalTaxCalculation="TaxInclusive"
+    )
+    assert made["TotalAmt"] == 129.99
+    assert [one["Amount"] for one in made["Line"]] == [100, 8.33, 108.33]
+    assert made["TxnTaxDetail"]["TotalTax"] == 21.66
+    assert made["Line"][0]["SalesItemLineDetail"]["TaxInclusiveAmt"] == 120
+
+
+def test_switch_tax_rounding(open_books: OpenBooks) -> None:
+    totals = {}
+    for how in ("per_rate", "per_line"):
+        books = open_books(UK, tax_rounding=how)
+        totals[how] = books.invoice(books.customer(), *[line(0.12, "1")] * 3)["TxnTaxDetail"]["TotalTax"]
+    # 3 × 0.024: summed, 0.072 is 7 cents; by line, three times 2 cents.
+    assert totals == {"per_rate": 0.07, "per_line": 0.06}
+
+
+def test_usa_manual_tax_is_the_transaction_code_on_taxable_lines(books: Books) -> None:
+    code = {"value": code_of(books.company, "Tucson")}
+    customer = books.customer()
+    made = books.invoice(customer, line(100, "TAX"), line(50), TxnTaxDetail={"TxnTaxCodeRef": code})
+    assert taxes(made) == [(2, 100, 2), (7.1, 100, 7.1)]
+    assert (made["TotalAmt"], made["TxnTaxDetail"]["TxnTaxCodeRef"]) == (159.1, code)
+    assert books.invoice(customer, line(100, "TAX"))["TotalAmt"] == 100
+
+
+def test_usa_total_tax_can_be_overridden(books: Books) -> None:
+    code = {"value": code_of(books.company, "California")}
+    made = books.invoice(books.customer(), line(100, "TAX"), TxnTaxDetail={"TxnTaxCodeRef": code, "TotalTax": 7.5})
+    assert made["TotalAmt"] == 107.5
+
+
+def test_usa_automated_tax_goes_by_the_address_and_puts_its_own_code(open_books: OpenBooks) -> None:
+    books = open_books(USA_AUTOMATED_TAX)
+    customer = books.customer(ShipAddr={"Line1": "1 Main Street", "CountrySubDivisionCode": "CA"})
+    made = books.invoice(customer, line(100, "TAX"), line(10), TxnTaxDetail={"TxnTaxCodeRef": {"value": "77"}})
+    assert (made["TotalAmt"], made["TxnTaxDetail"]["TxnTaxCodeRef"]) == (118.25, {"value": "1"})
+    assert made["Line"][1]["SalesItemLineDetail"]["TaxCodeRef"] == {"value": "NON"}
+    assert books.invoice(books.customer("Nowhere"), line(100, "TAX"))["TotalAmt"] == 100
+
+
+def test_with_tax_turned_off_nothing_of_tax_is_kept(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    bookkeeper.edit(books.company, {"action": "preferences", "group": "TaxPrefs", "members": {"UsingSalesTax": False}})
+    made = books.invoice(books.customer(), line(100, "1"), TxnTaxDetail={"TotalTax": 20})
+    assert (made["TotalAmt"], made["GlobalTaxCalculation"], "TxnTaxDetail" in made) == (100, "NotApplicable", False)
+
+
+def test_changed_lines_are_taxed_anew_unless_the_old_tax_is_sent_along(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    made = books.invoice(books.customer(), line(100, "1"))
+    changed = books.update("Invoice", made, Line=[line(200, "1")])
+    assert changed["TotalAmt"] == 240
+    # Outside the USA a TxnTaxDetail that comes along is booked as it is, old amounts and all.
+    stale = books.update("Invoice", changed, Line=[line(300, "1")], TxnTaxDetail=made["TxnTaxDetail"])
+    assert stale["TotalAmt"] == 320
+
+
+def test_a_discount_is_taken_before_tax(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    tenth = {"DetailType": "DiscountLineDetail", "DiscountLineDetail": {"PercentBased": True, "DiscountPercent": 10}}
+    assert books.invoice(books.customer(), line(100, "1"), tenth)["TotalAmt"] == 108
