@@ -115,7 +115,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         (
             ("operation", "create, update, void, delete, read, query or batch"),
             ("entity", "Customer, Invoice, CreditMemo, …; empty for a query"),
-            ("status", "HTTP status; no-answer, not-sent"),
+            ("status", "HTTP status; timeout when no answer came, network when nothing was sent"),
             ("fault", "Intuit's fault code; empty when there was none"),
             ("metering", "core (free) or coreplus (counted against the monthly budget)"),
             _ORG,
