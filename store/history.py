@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
+from store.bulk import insert_rows
 from store.tables import history
 
 
@@ -37,11 +38,7 @@ class Happening:
 
 
 def append(db: Connection, entries: Sequence[Entry]) -> None:
-    if entries:
-        db.execute(
-            insert(history),
-            [{name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in entries],
-        )
+    insert_rows(db, history, [{name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in entries])
 
 
 def read(db: Connection, *, org_id: str, kind: str, kompass_id: str, limit: int = 500) -> list[Happening]:

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
 from schemas.company import Standing
 from schemas.events import Kind
+from store.bulk import insert_rows
 from store.records import SeenRecord
 from store.tables import link
 
@@ -95,24 +95,24 @@ def make_due(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str,
     wanted = [(realms[seen.org_id], seen) for seen in records if seen.org_id in realms]
     if not wanted:
         return
-    missing = _without_link(db, wanted)
-    if missing:
-        new_links = insert(link).values(
-            [
-                {
-                    "org_id": seen.org_id,
-                    "realm_id": realm_id,
-                    "kind": seen.kind.value,
-                    "kompass_id": seen.kompass_id,
-                    "party_id": seen.party_id,
-                    "reference": seen.reference,
-                    "lanes": lane | LANES[seen.kind],
-                    "event_created_at": seen.event_created_at,
-                }
-                for realm_id, seen in missing
-            ]
-        )
-        db.execute(new_links.on_conflict_do_nothing())
+    insert_rows(
+        db,
+        link,
+        [
+            {
+                "org_id": seen.org_id,
+                "realm_id": realm_id,
+                "kind": seen.kind.value,
+                "kompass_id": seen.kompass_id,
+                "party_id": seen.party_id,
+                "reference": seen.reference,
+                "lanes": lane | LANES[seen.kind],
+                "event_created_at": seen.event_created_at,
+            }
+            for realm_id, seen in _without_link(db, wanted)
+        ],
+        tail="ON CONFLICT DO NOTHING",
+    )
     db.execute(
         text(
             "WITH news AS ("

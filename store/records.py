@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,9 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from schemas.events import Kind
+from schemas.events import Kind, Record
+from schemas.jsonlines import record_to_json
+from store.bulk import insert_rows
 from store.tables import configuration, department, org, record, service, vat_rate
 
 RecordKey = tuple[str, str, str]
@@ -73,8 +75,7 @@ class SeenRecord:
     kompass_id: str
     sequence: int
     reference: str
-    body: Mapping[str, object] = field(repr=False)
-    """In the form of `schemas.jsonlines`."""
+    record: Record = field(repr=False)
     party_id: str
     """A project's billing client; else empty."""
     deleted: bool
@@ -136,6 +137,16 @@ def known_sequences(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey
     return {(row.org_id, row.kind, row.kompass_id): row.sequence for row in rows}
 
 
+_KEY = ("org_id", "kind", "kompass_id")
+_REPLACE_OLDER = (
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
+    + ", ".join(
+        f'"{column.name}" = excluded."{column.name}"' for column in record.columns if column.name not in ("id", *_KEY)
+    )
+    + " WHERE qbo_record.sequence < excluded.sequence RETURNING org_id, kind, kompass_id"
+)
+
+
 def write_newer(db: Connection, records: Iterable[SeenRecord]) -> list[SeenRecord]:
     """Write those records that are newer than what is known, and give them.
 
@@ -150,7 +161,9 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> list[SeenRecor
     candidates = [newest[key] for key in sorted(newest) if sequences.get(key, -1) < newest[key].sequence]
     if not candidates:
         return []
-    statement = insert(record).values(
+    written = insert_rows(
+        db,
+        record,
         [
             {
                 "org_id": seen.org_id,
@@ -158,27 +171,17 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> list[SeenRecor
                 "kompass_id": seen.kompass_id,
                 "sequence": seen.sequence,
                 "reference": seen.reference,
-                "body": seen.body,
+                "body": record_to_json(seen.record),
                 "deleted": seen.deleted,
                 "event_id": seen.event_id,
                 "event_created_at": seen.event_created_at,
                 **seen.source.columns(),
             }
             for seen in candidates
-        ]
+        ],
+        tail=_REPLACE_OLDER,
     )
-    written = db.execute(
-        statement.on_conflict_do_update(
-            index_elements=["org_id", "kind", "kompass_id"],
-            set_={
-                column.name: statement.excluded[column.name]
-                for column in record.columns
-                if column.name not in ("id", "org_id", "kind", "kompass_id", "received_at")
-            }
-            | {"received_at": func.now()},
-            where=record.c.sequence < statement.excluded.sequence,
-        ).returning(record.c.org_id, record.c.kind, record.c.kompass_id)
-    )
+    assert written is not None
     keys = {(row.org_id, row.kind, row.kompass_id) for row in written}
     return [seen for seen in candidates if seen.key in keys]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schemas.jsonlines import record_to_json
-
 from schemas.events import Action, Client, Event, Invoice, Kind, Project, Record
 from store.records import Remembered, SeenRecord, SourceEvent
 
@@ -29,7 +27,7 @@ def records_in(event: Event, source: SourceEvent) -> Iterator[SeenRecord]:
             kompass_id=record.id,
             sequence=record.sequence,
             reference=reference[:_REFERENCE],
-            body=record_to_json(record),
+            record=record,
             party_id=party_id,
             deleted=deleted and record is own,
             event_id=event.id,
