@@ -117,9 +117,17 @@ def event(raw: Raw, read_object: Callable[[Raw], Record]) -> Event:
     )
 
 
+def key(raw: Raw) -> str:
+    """The id under which a record is kept."""
+    value: str = raw["id"]
+    if not value:
+        raise Garbage("A record has an empty id; every client, project and invoice has one.")
+    return value
+
+
 def client(raw: Raw) -> Client:
     return Client(
-        raw["id"],
+        key(raw),
         raw["sequence"],
         raw["name"],
         tuple([OrgRef(org["id"], org["name"]) for org in raw["orgs"]]),
@@ -149,7 +157,7 @@ def project(raw: Raw) -> Project:
     raw_client, raw_billing = raw["client"], raw["billing_client"]
     the_client = client(raw_client)
     return Project(
-        raw["id"],
+        key(raw),
         raw["sequence"],
         raw["reference"],
         raw["name"],
@@ -182,7 +190,7 @@ def invoice(raw: Raw) -> Invoice:
     )
     sales_order = raw["sales_order"]
     return Invoice(
-        raw["id"],
+        key(raw),
         raw["sequence"],
         raw["reference"],
         OrgRef(org["id"], org["name"]),

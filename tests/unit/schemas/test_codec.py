@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 from decimal import Decimal
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from schemas.errors import (
     WrongKind,
 )
 from schemas.events import Event, Invoice, Kind
+from schemas.jsonlines import record_from_json, record_to_json
 from schemas.shipped import current, shipped
 
 CODEC = Codec()
@@ -200,6 +202,12 @@ def test_text_that_no_database_stores_is_refused(codec: Codec, events: dict[Kind
     assert codec.decode(Kind.CLIENT, codec.encode(typed)) == typed
 
 
+def test_a_record_without_an_id_is_refused(codec: Codec, events: dict[Kind, Event]) -> None:
+    nameless = dataclasses.replace(events[Kind.CLIENT], object=dataclasses.replace(events[Kind.CLIENT].object, id=""))
+    with pytest.raises(Garbage, match="empty id"):
+        codec.decode(Kind.CLIENT, codec.encode(nameless))
+
+
 def _with_net(event: Event, amount: Decimal) -> Event:
     invoice = event.object
     assert isinstance(invoice, Invoice)
@@ -278,6 +286,9 @@ def test_nothing_but_its_own_errors_escapes_from_any_bytes(data: st.DataObject) 
     with contextlib.suppress(UndecodableEvent):
         event = CODEC.decode(kind, value)
         assert event.resource == kind.value
+        # Whatever is read can be kept and written.
+        assert record_from_json(kind, orjson.loads(orjson.dumps(record_to_json(event.object)))) == event.object
+        assert CODEC.decode(kind, CODEC.encode(event)) == event
 
 
 @pytest.mark.parametrize("length", _HUGE, ids=lambda value: value.hex())
