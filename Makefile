@@ -1,0 +1,65 @@
+# Everything a fresh machine needs is made here: `make demo` and `make test` set themselves up.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Another interpreter: make demo PYTHON=/path/to/python3.12
+PYTHON ?=
+ROUNDS ?= 50
+ARGS ?=
+
+.PHONY: help demo test lint bench chaos fuzz lock clean
+
+help: ## Say what there is
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Run everything on this machine with sample events, and show what lands in QuickBooks
+	@$(BIN)/kompass-qbo demo $(ARGS)
+
+test: $(READY) ## Run every test that this machine can run; says what it could not
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(READY) ## Measure
+	@for benchmark in tests/benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
+
+chaos: $(READY) ## Kill and stop processes at random moments, ROUNDS=50 times
+	@CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos -s --timeout=0 $(ARGS)
+
+fuzz: $(READY) ## Run the property tests for much longer
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+
+lock: ## Pin the newest versions that pyproject.toml allows, with hashes and without any download address
+	@test -x $(BIN)/uv || { echo "make lock needs the environment it locks: run make test first" >&2; exit 1; }
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --extra embedded --extra dev pyproject.toml -o requirements/dev.lock
+
+clean: ## Remove what was made here, the environment too
+	@rm -rf $(VENV) .kompass-qbo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Once for each state of the lock file.
+$(READY): requirements/dev.lock pyproject.toml
+	@python=""; \
+	for candidate in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "kompass-qbo needs Python 3.11 or newer, and $(or $(PYTHON),python3) is not; name one: make demo PYTHON=/path/to/python3.12" >&2; \
+	  exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ]; then \
+	  "$$python" -m venv $(VENV) || { echo "python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }; \
+	fi
+	@echo "Installing what requirements/dev.lock pins into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
