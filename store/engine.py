@@ -78,7 +78,7 @@ def check_database(engine: Engine) -> None:
                     if column.name not in found[table.name]
                 )
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[-1] if error.orig else str(error)
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         raise DatabaseUnreachable(
             f"the database at {address} does not answer ({reason}); check DATABASE_URL"
         ) from error

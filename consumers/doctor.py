@@ -1,0 +1,276 @@
+"""`kompass-qbo doctor`: is this set-up sound; one line for each thing that is looked at."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import click
+import requests
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from cryptography.fernet import Fernet
+from rich.console import Console
+from sqlalchemy import Engine, select
+
+from consumers.errors import ConsumersError
+from consumers.settings import EMBEDDED, BadSetting, Settings, settings_from
+from qbo_client.calls import read
+from qbo_client.outcomes import Done
+from qbo_client.transport import Transport
+from store.connections import CompanyConnection, read_connections, read_tokens, reencrypt
+from store.engine import check_database, open_engine
+from store.errors import DatabaseUnreachable, NotMigrated, UnreadableToken
+from store.failures import DEAD_LETTERS
+from store.secrets import TokenKeys
+from store.tables import configuration, org
+
+TOPICS: Final = ("kompass.clients", "kompass.projects", "kompass.invoices", DEAD_LETTERS)
+_TIMEOUT_S: Final = 10.0
+# An outage of a weekend, and the Monday to notice it; docs/operations.md has the arithmetic.
+_RETENTION: Final = timedelta(days=7)
+_TOKEN_NEAR_ITS_END: Final = timedelta(days=14)
+
+
+class Verdict(StrEnum):
+    SOUND = "ok"
+    DOUBTFUL = "warn"
+    """It runs, and somebody should look."""
+    UNSOUND = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    verdict: Verdict
+    words: str
+
+
+class Unsound(ConsumersError):
+    """Something in the set-up is not sound."""
+
+
+@click.command()
+@click.option("--calls/--no-calls", default=True, help="Ask Intuit about each company: one metered call for each.")
+@click.option("--rotate-keys", is_flag=True, help="First encrypt every stored token anew with the first of TOKEN_KEYS.")
+def doctor(calls: bool, rotate_keys: bool) -> None:
+    """Look at the whole set-up; exits with 1 when something is not sound.
+
+    Settings, database, Kafka and its topics, schema registry, mail server, token keys and every connection.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    if rotate_keys:
+        console.print(_rotate(settings_from(os.environ)))
+    worst = Verdict.SOUND
+    for finding in examine(os.environ, calls=calls):
+        style = {Verdict.SOUND: "green", Verdict.DOUBTFUL: "yellow", Verdict.UNSOUND: "bold red"}[finding.verdict]
+        console.print(f"[{style}]{finding.verdict:<5}[/] {finding.what:<22} ", end="")
+        console.print(finding.words, markup=False)
+        if finding.verdict is not Verdict.SOUND and worst is not Verdict.UNSOUND:
+            worst = finding.verdict
+    if worst is Verdict.UNSOUND:
+        raise Unsound("the set-up is not sound: see the lines that begin with FAIL")
+
+
+def examine(environ: Mapping[str, str], *, calls: bool = True) -> Iterator[Finding]:
+    """Look at everything, in the order in which one thing needs another."""
+    try:
+        settings = settings_from(environ)
+    except BadSetting as error:
+        remedy = ""
+        if error.name == "TOKEN_KEYS":
+            remedy = f"; a new key could be {Fernet.generate_key().decode()}"
+        yield Finding("settings", Verdict.UNSOUND, f"{error}{remedy}")
+        return
+    yield _settings(settings)
+    engine = open_engine(settings.database_url, pool_size=1, application_name="kompass-qbo-doctor")
+    try:
+        database = _database(engine)
+        yield database
+        yield from _kafka(settings)
+        yield _registry(settings)
+        yield _mail(settings)
+        if database.verdict is Verdict.SOUND:
+            yield from _companies(engine, settings, calls=calls)
+    finally:
+        engine.dispose()
+
+
+def _settings(settings: Settings) -> Finding:
+    if settings.token_keys[0] == EMBEDDED["TOKEN_KEYS"]:
+        return Finding(
+            "settings", Verdict.DOUBTFUL, f"Intuit is {settings.intuit.name}; TOKEN_KEYS is the demo's, known to all"
+        )
+    if settings.operator_mail is None:
+        return Finding(
+            "settings", Verdict.DOUBTFUL, "OPERATOR_MAIL is not set: nobody is told of failures that belong to no Org"
+        )
+    return Finding(
+        "settings", Verdict.SOUND, f"Intuit is {settings.intuit.name}, {len(settings.token_keys)} token keys"
+    )
+
+
+def _database(engine: Engine) -> Finding:
+    address = engine.url.render_as_string(hide_password=True)
+    try:
+        check_database(engine)
+    except (DatabaseUnreachable, NotMigrated) as error:
+        return Finding("database", Verdict.UNSOUND, str(error))
+    return Finding("database", Verdict.SOUND, f"{address} answers and is migrated")
+
+
+def _kafka(settings: Settings) -> Iterator[Finding]:
+    servers = settings.kafka["bootstrap.servers"]
+    admin = AdminClient({**settings.kafka, "log_level": "0"})
+    try:
+        known = admin.list_topics(timeout=_TIMEOUT_S)
+    except KafkaException as error:
+        yield Finding("kafka", Verdict.UNSOUND, f"no broker answers at {servers} ({error.args[0].str()})")
+        return
+    yield Finding("kafka", Verdict.SOUND, f"{servers} answers, {len(known.brokers)} brokers")
+    for topic in TOPICS:
+        found = known.topics.get(topic)
+        if found is None or found.error is not None:
+            yield Finding(topic, Verdict.UNSOUND, "there is no such topic; create it (docs/operations.md says how)")
+        else:
+            yield _topic(admin, topic, len(found.partitions))
+
+
+def _topic(admin: AdminClient, topic: str, partitions: int) -> Finding:
+    try:
+        (answer,) = admin.describe_configs(
+            [ConfigResource(ResourceType.TOPIC, topic)], request_timeout=_TIMEOUT_S
+        ).values()
+        configured = {name: entry.value for name, entry in answer.result(_TIMEOUT_S).items()}
+    except (KafkaException, TimeoutError) as error:
+        code = error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
+        return Finding(
+            topic,
+            Verdict.DOUBTFUL,
+            f"{partitions} partitions; its retention cannot be read ({code.str() if code else error})",
+        )
+    milliseconds = int(configured.get("retention.ms") or -1)
+    if "compact" in str(configured.get("cleanup.policy")) and topic != DEAD_LETTERS:
+        return Finding(topic, Verdict.SOUND, f"{partitions} partitions, compacted: keeps each record's newest event")
+    kept = timedelta(milliseconds=milliseconds)
+    if 0 <= milliseconds < _RETENTION / timedelta(milliseconds=1):
+        return Finding(
+            topic,
+            Verdict.DOUBTFUL,
+            f"{partitions} partitions, keeps events for {kept}; with less than {_RETENTION.days} days, events of a longer "
+            "outage are lost",
+        )
+    how_long = "for ever" if milliseconds < 0 else f"for {kept.days} days"
+    return Finding(topic, Verdict.SOUND, f"{partitions} partitions, keeps events {how_long}")
+
+
+def _registry(settings: Settings) -> Finding:
+    url = settings.schema_registry_url
+    if url is None:
+        return Finding("schema registry", Verdict.SOUND, "none: events are read with the shipped schemas")
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+    try:
+        answer = requests.get(f"{url}/subjects", timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        status = getattr(error.response, "status_code", None)
+        return Finding(
+            "schema registry", Verdict.UNSOUND, f"{shown} {f'answers {status}' if status else 'does not answer'}"
+        )
+    return Finding("schema registry", Verdict.SOUND, f"{shown} answers")
+
+
+def _mail(settings: Settings) -> Finding:
+    parts = urlsplit(settings.smtp_url)
+    host, secure = parts.hostname or "", parts.scheme == "smtps"
+    port = parts.port or {"smtps": 465, "smtp+starttls": 587}.get(parts.scheme, 25)
+    connect: Callable[..., smtplib.SMTP] = smtplib.SMTP_SSL if secure else smtplib.SMTP
+    try:
+        with connect(host, port, timeout=_TIMEOUT_S) as server:
+            if parts.scheme == "smtp+starttls":
+                server.starttls(context=ssl.create_default_context())
+            if parts.username:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Finding("mail", Verdict.UNSOUND, f"{host}:{port}: {reason}; check SMTP_URL")
+    return Finding("mail", Verdict.SOUND, f"{host}:{port} answers")
+
+
+def _companies(engine: Engine, settings: Settings, *, calls: bool) -> Iterator[Finding]:
+    keys = TokenKeys(settings.token_keys)
+    with engine.connect() as db:
+        configured = db.execute(
+            select(org.c.name, configuration.c.realm_id, configuration.c.enabled)
+            .join(org, org.c.id == configuration.c.org_id)
+            .order_by(org.c.name)
+        ).all()
+        connections = read_connections(db)
+    if not configured:
+        yield Finding("companies", Verdict.DOUBTFUL, "no Org has a Configuration; add one in the admin site")
+    with Transport(settings.intuit) as transport:
+        for row in configured:
+            connection = connections.get(row.realm_id or "")
+            if connection is None:
+                yield Finding(row.name, Verdict.DOUBTFUL, "not linked; run Authorize with QuickbooksOnline")
+            else:
+                finding = _connection(row.name, connection)
+                if finding.verdict is not Verdict.UNSOUND:
+                    finding = _tokens(engine, keys, finding, connection, transport if calls else None)
+                if finding.verdict is Verdict.SOUND and not row.enabled:
+                    finding = Finding(row.name, Verdict.DOUBTFUL, f"{finding.words}; not enabled")
+                yield finding
+
+
+def _connection(name: str, connection: CompanyConnection) -> Finding:
+    company = f"company {connection.realm_id} ({connection.company_name})"
+    if not connection.connected:
+        return Finding(name, Verdict.UNSOUND, f"{company} is disconnected: {connection.disconnect_message}")
+    expires = connection.refresh_expires_at
+    if expires is not None and expires - datetime.now(UTC) < _TOKEN_NEAR_ITS_END:
+        return Finding(
+            name, Verdict.DOUBTFUL, f"{company}: the refresh token ends on {expires:%Y-%m-%d}; authorise again"
+        )
+    return Finding(name, Verdict.SOUND, f"{company} is connected")
+
+
+def _tokens(
+    engine: Engine, keys: TokenKeys, finding: Finding, connection: CompanyConnection, transport: Transport | None
+) -> Finding:
+    try:
+        with engine.connect() as db:
+            stored = read_tokens(db, keys, connection.realm_id)
+    except UnreadableToken as error:
+        return Finding(finding.what, Verdict.UNSOUND, str(error))
+    if transport is None or stored is None:
+        return finding
+    if stored[1].access_expires_at <= datetime.now(UTC):
+        # Refreshing is for the consumers, one at a time; looking must not change anything.
+        return Finding(
+            finding.what, finding.verdict, f"{finding.words}; the access token has expired and is renewed at need"
+        )
+    outcome = transport.send(connection.realm_id, stored[1].access_token, read("CompanyInfo"), deadline=_TIMEOUT_S)
+    if isinstance(outcome, Done):
+        return Finding(finding.what, finding.verdict, f"{finding.words} and answers")
+    reason = getattr(outcome, "reason", "") or ", ".join(
+        f"{fault.code} {fault.detail or fault.message}" for fault in getattr(outcome, "faults", ())
+    )
+    return Finding(finding.what, Verdict.UNSOUND, f"{finding.words}, but: {type(outcome).__name__.lower()} {reason}")
+
+
+def _rotate(settings: Settings) -> str:
+    engine = open_engine(settings.database_url, pool_size=1)
+    check_database(engine)
+    with engine.begin() as db:
+        count = reencrypt(db, TokenKeys(settings.token_keys))
+    engine.dispose()
+    return f"{count} connections encrypted with the first of TOKEN_KEYS; older keys can be removed now"
