@@ -32,6 +32,12 @@ from store.transactions import retrying
 log = logging.getLogger(__name__)
 
 SETTLE_BATCH = 64
+
+# A claim and a settle cost about as much for one link as for thirty, so each waits this long for company: 2.5 ms on average against a call
+# of 100 ms or more. Measured at 16 workers and a 2 ms Intuit, that more than halves the CPU of a push.
+GATHER_S = 0.005
+# Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
+UNSETTLED_PER_WORKER = 4
 _DATABASE_AWAY_S = 1.0
 
 
@@ -79,6 +85,7 @@ class Reconciler:
         self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._in_work: dict[int, float] = {}
+        self._calling = 0
         self._preparing: set[str] = set()
         self._workers = ThreadPoolExecutor(policy.workers, thread_name_prefix="worker")
         # Apart from the workers: a token that is slow to come must not take one from the companies that can be called.
@@ -142,6 +149,7 @@ class Reconciler:
     def _dispatch(self) -> None:
         while not self._stopping.is_set():
             self._beat("dispatcher")
+            self._gather()
             # Cleared before looking: news that comes while we look wakes us again.
             self._wake.clear()
             try:
@@ -155,7 +163,7 @@ class Reconciler:
 
     def _claim_some(self) -> bool:
         """Claim for the free workers; True when it is worth looking again at once."""
-        free = self._policy.workers - self._busy()
+        free = self._free()
         permits = self._gates.permits()
         if free <= 0 or permits.all_blocked:
             return False
@@ -171,6 +179,18 @@ class Reconciler:
         claimed = retrying(self._engine, lambda db: self._claim(db, ids, calls_allowed=allowed))
         self._take(claimed)
         return bool(claimed.work or claimed.judged)
+
+    def _free(self) -> int:
+        """Give how many calls can be claimed now."""
+        with self._lock:
+            workers = self._policy.workers
+            return min(workers - self._calling, UNSETTLED_PER_WORKER * workers - len(self._in_work))
+
+    def _gather(self) -> None:
+        """While calls are under way, wait a moment for more workers to become free."""
+        until = time.monotonic() + GATHER_S
+        while 0 <= self._free() < self._policy.workers // 2 and time.monotonic() < until:
+            self._stopping.wait(GATHER_S / 5)
 
     def _candidates(self, db: Connection, free: int, blocked: frozenset[str]) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
@@ -196,6 +216,7 @@ class Reconciler:
         for work in claimed.work:
             with self._lock:
                 self._in_work[work.link.id] = work.claimed_at
+                self._calling += 1
             self._gates.called(work.link.realm_id)
             self._metrics.count("judgements", kind=work.link.kind.value, decision=work.operation)
             if work.attempt > 1:
@@ -227,7 +248,7 @@ class Reconciler:
 
     def _pause(self) -> float:
         """Give the seconds until something may be due; news cuts it short."""
-        if self._busy() >= self._policy.workers:
+        if self._free() <= 0:
             return self._policy.poll
         pauses = [self._policy.poll]
         permits = self._gates.permits()
@@ -251,6 +272,9 @@ class Reconciler:
             # A mistake of ours in putting the call together: nothing was sent, and the record says so.
             log.exception("call for %s %s", work.link.kind.value, work.link.kompass_id)
             outcome = NotSent(f"{type(error).__name__}: {error}")
+        with self._lock:
+            self._calling -= 1
+        self.wake()
         if outcome is None:
             self._done(work)
             return
@@ -300,9 +324,10 @@ class Reconciler:
             except queue.Empty:
                 continue
             batch = [first]
-            while len(batch) < SETTLE_BATCH:
+            until = time.monotonic() + GATHER_S
+            while batch[-1] is not None and len(batch) < SETTLE_BATCH and (left := until - time.monotonic()) > 0:
                 try:
-                    batch.append(self._answers.get_nowait())
+                    batch.append(self._answers.get(timeout=left))
                 except queue.Empty:
                     break
             last = None in batch
