@@ -6,6 +6,11 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+admin.site.site_header = "Kompass administration"
+admin.site.site_title = "Kompass"
+admin.site.index_title = "Administration"
+admin.site.enable_nav_sidebar = True
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),

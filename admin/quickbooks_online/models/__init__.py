@@ -13,10 +13,12 @@ from admin.quickbooks_online.models.configuration import (
 from admin.quickbooks_online.models.failures import Failure, Outbox
 from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
 from admin.quickbooks_online.models.links import Customer, History, Intent, Invoice, Link, Project
+from admin.quickbooks_online.models.lists import CompanyList
 
 __all__ = [
     "CompanyConnection",
     "CompanyFacts",
+    "CompanyList",
     "Configuration",
     "CustomField",
     "Customer",

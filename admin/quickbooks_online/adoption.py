@@ -1,0 +1,271 @@
+"""Linking Kompass Clients to customers that were in QuickBooks before: one by one, or in bulk by exact name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from admin.quickbooks_online.cases import kompass_record
+from admin.quickbooks_online.companies import Company, trouble_of
+from admin.quickbooks_online.models import Configuration, History, Intent, Link, Org, Record
+from admin.quickbooks_online.runtime import engine
+from admin.quickbooks_online.template_preview import KINDS, values_for
+from mapping.templates import TemplateProblem, render
+from qbo_client.calls import query
+from qbo_client.errors import ReadFailed
+from qbo_client.queries import compare, equals, iterate, select
+from schemas.events import Client, OrgRef
+from store.companies import read_facts
+
+FOUND_AT_MOST = 20
+CLIENT_LANES = 7
+
+
+class CannotAdopt(Exception):
+    """The link cannot be made; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class QboCustomer:
+    id: str
+    name: str
+    currency: str
+    active: bool = True
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} ({self.currency})" if self.currency else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A Kompass Client and the QBO customer of exactly its name and currency."""
+
+    kompass_id: str
+    client: str
+    customer: QboCustomer
+    taken_by: str = ""
+    """Another client that is linked to this customer already."""
+
+
+def search(configuration: Configuration, words: str) -> list[QboCustomer]:
+    """Find customers whose DisplayName holds the words (one metered read).
+
+    Raises
+    ------
+    CompanyTrouble
+    """
+    text = select(
+        "Customer",
+        compare("DisplayName", "LIKE", f"%{words.replace('%', '')}%"),
+        equals("Job", False),
+        at_most=FOUND_AT_MOST,
+    )
+    answer = Company(configuration.realm_id or "").ask(query(text))
+    return [_customer(row) for row in answer.rows("Customer")]
+
+
+def customer_by_id(configuration: Configuration, qbo_id: str) -> QboCustomer | None:
+    """Read one customer (one metered read); None when there is none, or it is a sub-customer.
+
+    Raises
+    ------
+    CompanyTrouble
+    """
+    text = select("Customer", equals("Id", qbo_id), at_most=1)
+    rows = Company(configuration.realm_id or "").ask(query(text)).rows("Customer")
+    return None if not rows or rows[0].get("Job") else _customer(rows[0])
+
+
+def _customer(row: dict[str, object]) -> QboCustomer:
+    currency = row.get("CurrencyRef")
+    code = str(currency.get("value") or "") if isinstance(currency, dict) else ""
+    return QboCustomer(str(row.get("Id")), str(row.get("DisplayName") or ""), code, bool(row.get("Active", True)))
+
+
+def home_currency(configuration: Configuration) -> str:
+    with engine().begin() as db:
+        facts = read_facts(db, [configuration.realm_id or ""]).get(configuration.realm_id or "")
+    return facts.home_currency if facts is not None else ""
+
+
+def holders(configuration: Configuration, qbo_id: str) -> list[Link]:
+    """Give the links that stand for a QBO customer already."""
+    return list(Link.objects.filter(realm_id=configuration.realm_id, qbo_id=qbo_id, entity="Customer"))
+
+
+def adopt(configuration: Configuration, *, kompass_id: str, customer: QboCustomer, by: str) -> Link:
+    """Let a Client's link stand for a customer that was there before. The pipeline reads it before it ever writes.
+
+    Raises
+    ------
+    CannotAdopt
+    """
+    realm_id = configuration.realm_id or ""
+    record = Record.objects.filter(org_id=configuration.org_id, kind="client", kompass_id=kompass_id).first()
+    if record is None:
+        raise CannotAdopt("This Client has not been seen in events of the Org yet.")
+    currency = customer.currency or home_currency(configuration)
+    with transaction.atomic():
+        links = {
+            link.currency: link
+            for link in Link.objects.select_for_update()
+            .filter(realm_id=realm_id, kind="client", kompass_id=kompass_id, party_id="")
+            .order_by("pk")
+        }
+        link = links.get(currency) or links.get("")
+        if link is not None and link.qbo_id:
+            raise CannotAdopt(
+                f"{record.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already. Open it "
+                "under Customers to see or remove that link."
+            )
+        if link is not None and Intent.objects.filter(link=link).exists():
+            raise CannotAdopt(f"{record.reference} is being sent to QuickBooks right now. Try again in a minute.")
+        if link is None:
+            link = Link(
+                org_id=configuration.org_id,
+                realm_id=realm_id,
+                kind="client",
+                kompass_id=kompass_id,
+                reference=record.reference,
+                event_created_at=record.event_created_at,
+            )
+        link.currency = currency
+        link.entity = "Customer"
+        link.qbo_id = customer.id
+        link.name = customer.name
+        link.sync_token = None
+        link.sent = None
+        link.theirs = None
+        link.adopted = True
+        link.state = "pending"
+        link.cause = ""
+        link.reason = ""
+        link.lanes = CLIENT_LANES
+        link.epoch += 1
+        link.save()
+        _due(link, by, f"{by} linked it to the QuickBooks customer {customer.name} ({customer.id})")
+    return link
+
+
+def release(link: Link, *, by: str) -> None:
+    """Take a link made by hand back: Kompass makes a customer of its own, as if none had been there.
+
+    Raises
+    ------
+    CannotAdopt
+    """
+    with transaction.atomic():
+        locked = Link.objects.select_for_update().get(pk=link.pk)
+        if not locked.adopted:
+            raise CannotAdopt("Only a link that was made by hand can be removed.")
+        if Intent.objects.filter(link=locked).exists():
+            raise CannotAdopt("It is being sent to QuickBooks right now. Try again in a minute.")
+        former = locked.name
+        locked.qbo_id = None
+        locked.sync_token = None
+        locked.sent = None
+        locked.theirs = None
+        locked.name = ""
+        locked.adopted = False
+        locked.state = "pending"
+        locked.epoch += 1
+        locked.save()
+        _due(locked, by, f"{by} removed the link to the QuickBooks customer {former}")
+
+
+def _due(link: Link, by: str, message: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE qbo_link SET again = true, due_at = now(), due_since = coalesce(due_since, now()) WHERE id = %s",
+            [link.pk],
+        )
+        cursor.execute("NOTIFY kompass_qbo, 'links'")
+    History.objects.create(
+        org_id=link.org_id,
+        realm_id=link.realm_id,
+        kind=link.kind,
+        kompass_id=link.kompass_id,
+        link=link,
+        what="asked",
+        outcome="linked-by-hand",
+        message=message,
+    )
+
+
+def unlinked_clients(configuration: Configuration) -> list[Record]:
+    """Give the Org's clients that have nothing in the company yet."""
+    linked = Link.objects.filter(realm_id=configuration.realm_id, kind="client", qbo_id__isnull=False)
+    return list(
+        Record.objects.filter(org_id=configuration.org_id, kind="client", deleted=False)
+        .exclude(kompass_id__in=linked.values("kompass_id"))
+        .order_by("reference")
+    )
+
+
+def matches(configuration: Configuration) -> list[Match]:
+    """Match clients without a link with all customers of the company, by exact name and currency (a metered read per 1,000).
+
+    A name that stands twice on either side is left to a person.
+
+    Raises
+    ------
+    CompanyTrouble
+    """
+    company = Company(configuration.realm_id or "")
+    home = home_currency(configuration) or company.facts().home_currency
+    by_name: dict[tuple[str, str], list[QboCustomer]] = {}
+    try:
+        for row in iterate(company.send, "Customer", equals("Job", False)):
+            customer = _customer(row)
+            by_name.setdefault((customer.name, customer.currency or home), []).append(customer)
+    except ReadFailed as error:
+        raise trouble_of(error.outcome) from error
+    org = Org.objects.get(pk=configuration.org_id)
+    taken = {
+        link.qbo_id: link.reference or link.name
+        for link in Link.objects.filter(realm_id=configuration.realm_id, entity="Customer", qbo_id__isnull=False)
+    }
+    wanted: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for record in unlinked_clients(configuration):
+        client = kompass_record(record)
+        assert isinstance(client, Client)
+        currency = client.currency or home
+        for name in {client.name, _template_name(configuration, client, org)}:
+            wanted.setdefault((name, currency), []).append((record.kompass_id, client.name))
+    found = []
+    seen: set[str] = set()
+    for key, clients in sorted(wanted.items()):
+        customers = by_name.get(key, [])
+        if len(customers) == 1 and len(clients) == 1 and clients[0][0] not in seen:
+            seen.add(clients[0][0])
+            customer = customers[0]
+            found.append(Match(clients[0][0], clients[0][1], customer, taken.get(customer.id, "")))
+    return [match for match in found if not match.taken_by]
+
+
+def _template_name(configuration: Configuration, client: Client, org: Org) -> str:
+    try:
+        return render(
+            configuration.client_name_template,
+            values_for(client, OrgRef(org.id, org.name)),
+            field=KINDS["client_name_template"].label,
+        )
+    except TemplateProblem:
+        return client.name
+
+
+def adopt_all(configuration: Configuration, chosen: Iterable[Match], *, by: str) -> tuple[int, list[str]]:
+    """Adopt the confirmed matches; gives how many, and what could not be done."""
+    count = 0
+    problems = []
+    for match in chosen:
+        try:
+            adopt(configuration, kompass_id=match.kompass_id, customer=match.customer, by=by)
+        except CannotAdopt as problem:
+            problems.append(str(problem))
+        else:
+            count += 1
+    return count, problems

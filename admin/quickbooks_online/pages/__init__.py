@@ -1,0 +1,1 @@
+"""The pages of the section Quickbooks Online, one module for each."""

@@ -1,0 +1,308 @@
+"""Configurations: the article's steps 1 to 3, its five actions, and the pages that they lead to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+
+from admin.quickbooks_online import dumps, lists
+from admin.quickbooks_online.check import check_company, count_by_level
+from admin.quickbooks_online.companies import Company, CompanyTrouble
+from admin.quickbooks_online.forms import ConfigurationForm
+from admin.quickbooks_online.impact import impact_of
+from admin.quickbooks_online.linking import start
+from admin.quickbooks_online.models import CompanyConnection, Configuration
+from admin.quickbooks_online.pages.authorization import AuthorizationPages
+from admin.quickbooks_online.pages.base import exactly_one, not_allowed
+from admin.quickbooks_online.pages.going_live import GoingLivePages
+from admin.quickbooks_online.pages.impact import ImpactPages
+from admin.quickbooks_online.template_preview import preview_template, variables_of
+
+PLACEHOLDER = "<will be extracted during authorization>"
+TEMPLATES = ("doc_number_template", "project_name_template", "client_name_template")
+# What a sent document's payload depends on.
+IMPACTFUL = {*TEMPLATES, "locale", "default_item_id", "default_class_id", "project_customers", "start_date"}
+
+
+class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages):
+    form = ConfigurationForm
+    change_form_template = "admin/quickbooks_online/configuration_form.html"
+    change_list_template = "admin/quickbooks_online/configuration_list.html"
+    list_display = ("org", "shown_enabled", "shown_company", "shown_connection", "locale", "open_errors")
+    list_filter = ("enabled", "locale", "connection__state")
+    search_fields = ("org__name", "org__id", "realm_id", "connection__company_name")
+    list_select_related = ("org", "connection")
+    actions = ("authorize", "test_connection", "get_customers", "get_jobs", "get_invoices")
+    fieldsets = (
+        (None, {"fields": ("org", "enabled", "start_date", "notification_recipients", "project_customers")}),
+        (
+            "Names and numbers in QuickBooks",
+            {"fields": TEMPLATES, "description": "Jinja2 templates. The defaults work for most customers."},
+        ),
+        (None, {"fields": ("locale",)}),
+        ("QuickBooks company", {"fields": ("company_id", "refresh_token")}),
+        ("Defaults", {"fields": ("default_item_id", "default_class_id")}),
+    )
+
+    # --- the list
+
+    @admin.display(description="Enable", boolean=True, ordering="enabled")
+    def shown_enabled(self, configuration: Configuration) -> bool:
+        return configuration.enabled
+
+    @admin.display(description="QuickBooks company", ordering="connection__company_name")
+    def shown_company(self, configuration: Configuration) -> str:
+        link = _connection(configuration)
+        if link is None:
+            return "Not linked yet"
+        return format_html('{}<br><span class="qbo-quiet">{}</span>', link.company_name, link.realm_id)
+
+    @admin.display(description="Connection", ordering="connection__state")
+    def shown_connection(self, configuration: Configuration) -> str:
+        link = _connection(configuration)
+        if link is None:
+            return format_html('<span class="qbo-badge">{}</span>', "none")
+        tone = "settled" if link.state == "connected" else "rejected"
+        return format_html('<span class="qbo-badge qbo-{}">{}</span>', tone, link.state)
+
+    @admin.display(description="Sync errors")
+    def open_errors(self, configuration: Configuration) -> str:
+        from admin.quickbooks_online.models import Failure
+
+        count = Failure.objects.filter(org_id=configuration.org_id, closed_at=None).count()
+        if not count:
+            return "none"
+        address = reverse("admin:quickbooks_online_failure_changelist")
+        return format_html('<a href="{}?org={}">{}</a>', address, configuration.org_id, count)
+
+    # --- the form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("company_id", "refresh_token", *(("org",) if obj is not None else ()))
+
+    @admin.display(description="Company id")
+    def company_id(self, configuration: Configuration) -> str:
+        if configuration.pk is None or not configuration.realm_id:
+            return PLACEHOLDER
+        link = _connection(configuration)
+        return f"{configuration.realm_id} ({link.company_name})" if link is not None else configuration.realm_id
+
+    @admin.display(description="Refresh token")
+    def refresh_token(self, configuration: Configuration) -> str:
+        link = _connection(configuration) if configuration.pk else None
+        if link is None:
+            return PLACEHOLDER
+        if link.state != "connected":
+            return f"no longer valid: {link.disconnect_message or 'disconnected'}. Run Authorize with QuickbooksOnline."
+        renewed = _moment(link.refreshed_at or link.linked_at)
+        until = f", good until {_moment(link.refresh_expires_at)} unless renewed" if link.refresh_expires_at else ""
+        return f"stored, renewed {renewed}{until}"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if isinstance(obj, Configuration):
+            link = _connection(obj)
+            if link is not None and link.state == "connected":
+                return False
+        return super().has_delete_permission(request, obj)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        configuration = self.get_object(request, object_id) if object_id else None
+        link = _connection(configuration) if configuration is not None else None
+        context = {
+            "connection": link,
+            "linked_elsewhere": configuration is not None and link is not None,
+            "may_authorize": self.may(request, "authorize_configuration"),
+            "variables": {name: variables_of(name) for name in TEMPLATES},
+            "preview_url": reverse("admin:quickbooks_online_configuration_template_preview"),
+            **(extra_context or {}),
+        }
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        was_enabled = change and Configuration.objects.filter(pk=obj.pk, enabled=True).exists()
+        request.session.pop("qbo_going_live", None)
+        if obj.enabled and not was_enabled:
+            # Sending cannot be undone: one page says what will go before it starts.
+            obj.enabled = False
+            request.session["qbo_going_live"] = obj.pk
+        super().save_model(request, obj, form, change)
+        changed = IMPACTFUL & set(form.changed_data)
+        if change and changed:
+            names = bool(changed & set(TEMPLATES))
+            # The comparison reads what is committed.
+            transaction.on_commit(lambda: self.tell_impact(request, obj, names=names))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if request.session.pop("qbo_going_live", None) == obj.pk:
+            return HttpResponseRedirect(reverse("admin:quickbooks_online_configuration_going_live", args=[obj.pk]))
+        return super().response_change(request, obj)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        messages.info(
+            request,
+            f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go.",
+        )
+        return super().response_add(request, obj, post_url_continue)
+
+    def tell_impact(self, request: HttpRequest, configuration: Configuration, *, names: bool) -> None:
+        kinds = ("client", "project", "invoice") if names else ("invoice",)
+        impact = impact_of(configuration, kinds=kinds, refresh_names=names)
+        if impact.going_out or impact.differing or impact.closed:
+            address = reverse("admin:quickbooks_online_configuration_impact", args=[configuration.pk])
+            text = format_html(
+                '{}. <a href="{}{}">See the difference, resend</a>',
+                impact.sentence,
+                address,
+                "?names=1" if names else "",
+            )
+            messages.info(request, text)
+
+    # --- the actions
+
+    def has_authorize_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "authorize_configuration")
+
+    def has_test_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "test_configuration")
+
+    def has_dump_customers_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "dump_customers")
+
+    def has_dump_jobs_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "dump_jobs")
+
+    def has_dump_invoices_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "dump_invoices")
+
+    @admin.action(description="Authorize with QuickbooksOnline", permissions=["authorize"])
+    def authorize(self, request: HttpRequest, queryset: QuerySet[Configuration]) -> HttpResponse | None:
+        configuration = exactly_one(request, queryset)
+        if configuration is None:
+            return None
+        address = start(request.session, configuration_id=configuration.pk, user_id=request.user.pk or 0)
+        return HttpResponseRedirect(address)
+
+    @admin.action(description="Test connection", permissions=["test"])
+    def test_connection(self, request: HttpRequest, queryset: QuerySet[Configuration]) -> HttpResponse | None:
+        configuration = exactly_one(request, queryset)
+        if configuration is None:
+            return None
+        if not configuration.realm_id:
+            messages.error(
+                request, f"{configuration} is not linked to a QuickBooks company: run Authorize with QuickbooksOnline."
+            )
+            return None
+        try:
+            facts = Company(configuration.realm_id).facts()
+        except CompanyTrouble as trouble:
+            messages.error(request, f"Connection to QuickBooks failed: {trouble.sentence}")
+            return None
+        CompanyConnection.objects.filter(configuration=configuration).exclude(company_name=facts.name).update(
+            company_name=facts.name
+        )
+        messages.success(request, f"Connection successful: Kompass reached {facts.name} ({configuration.realm_id}).")
+        findings = check_company(configuration, facts)
+        return self.page(
+            request,
+            "company_check.html",
+            f"Company check: {facts.name}",
+            configuration=configuration,
+            facts=facts,
+            findings=findings,
+            counts=count_by_level(findings),
+        )
+
+    @admin.action(description="Get QBO customers as JSON", permissions=["dump_customers"])
+    def get_customers(self, request: HttpRequest, queryset: QuerySet[Configuration]) -> HttpResponseBase | None:
+        return self._dump(request, queryset, dumps.CUSTOMERS)
+
+    @admin.action(description="Get QBO jobs (sub-customers) as JSON", permissions=["dump_jobs"])
+    def get_jobs(self, request: HttpRequest, queryset: QuerySet[Configuration]) -> HttpResponseBase | None:
+        return self._dump(request, queryset, dumps.JOBS)
+
+    @admin.action(description="Get QBO invoices as JSON", permissions=["dump_invoices"])
+    def get_invoices(self, request: HttpRequest, queryset: QuerySet[Configuration]) -> HttpResponseBase | None:
+        return self._dump(request, queryset, dumps.INVOICES)
+
+    def _dump(
+        self, request: HttpRequest, queryset: QuerySet[Configuration], what: dumps.Dump
+    ) -> HttpResponseBase | None:
+        configuration = exactly_one(request, queryset)
+        if configuration is None:
+            return None
+        try:
+            return dumps.download(configuration, what)
+        except CompanyTrouble as trouble:
+            messages.error(request, f"The {what.words} could not be read: {trouble.sentence}")
+            return None
+
+    # --- small pages of their own
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_configuration_{name}")
+
+        own = [
+            at("template-preview/", self.template_preview_view, "template_preview"),
+            at("<path:object_id>/refresh-lists/", self.refresh_lists_view, "refresh_lists"),
+        ]
+        return own + super().get_urls()
+
+    def template_preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Render a template that is being written against recent records of the Org; saves nothing."""
+        self.require(request, "add_configuration", "change_configuration", "add_customfield", "change_customfield")
+        if request.method != "POST":
+            return not_allowed("POST")
+        name, template = request.POST.get("name", ""), request.POST.get("template", "")
+        org_id = request.POST.get("org", "")
+        configuration = request.POST.get("configuration", "")
+        if not org_id and configuration.isdecimal():
+            org_id = Configuration.objects.filter(pk=configuration).values_list("org_id", flat=True).first() or ""
+        shown = preview_template(org_id, name, template)
+        return JsonResponse(json.loads(json.dumps(shown.as_json())))
+
+    def refresh_lists_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Fetch items, classes, tax codes and facts anew, then go back to where the link was."""
+        self.require(
+            request, "change_configuration", "change_itemservice", "change_taxcodevatrate", "view_configuration"
+        )
+        if request.method != "POST":
+            return not_allowed("POST")
+        configuration = self.existing(request, object_id)
+        if configuration.realm_id:
+            problems = lists.refresh_all(configuration.realm_id)
+            for problem in problems:
+                messages.error(request, f"The lists of QuickBooks could not be refreshed: {problem}")
+            if not problems:
+                messages.success(request, "Items, classes and tax codes are as in QuickBooks now.")
+        back = request.POST.get("next", "")
+        if not back.startswith("/") or back.startswith("//") or "\\" in back:
+            back = reverse("admin:quickbooks_online_configuration_change", args=[configuration.pk])
+        return HttpResponseRedirect(back)
+
+
+def _connection(configuration: Configuration | None) -> CompanyConnection | None:
+    if configuration is None:
+        return None
+    try:
+        found = configuration.connection
+    except CompanyConnection.DoesNotExist:
+        return None
+    return found if found.realm_id == configuration.realm_id else None
+
+
+def _moment(value: Any) -> str:
+    return date_format(timezone.localtime(value), "j M Y, H:i")

@@ -1,0 +1,56 @@
+"""What the configuration as saved now would change in QuickBooks, and asking for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+
+from admin.quickbooks_online.impact import ask_again, impact_of
+from admin.quickbooks_online.pages.base import SectionAdmin
+
+RESEND = ("resend_customer", "resend_project", "resend_invoice")
+
+
+class ImpactPages(SectionAdmin):
+    """A part of the Configurations' admin."""
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            wrapped = self.admin_site.admin_view(view)
+            return path(route, wrapped, name=f"quickbooks_online_configuration_{name}")
+
+        return [at("<path:object_id>/impact/", self.impact_view, "impact"), *super().get_urls()]
+
+    def impact_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show sent documents that would now differ, with the difference; with POST, ask for the ticked ones."""
+        self.require(request, "view_configuration", "change_configuration")
+        configuration = self.existing(request, object_id)
+        names = request.GET.get("names") == "1"
+        kinds = ("client", "project", "invoice") if names else ("invoice",)
+        impact = impact_of(configuration, kinds=kinds, refresh_names=names)
+        if request.method == "POST":
+            self.require(request, *RESEND)
+            offered = {one.link_id for one in impact.differing}
+            wanted = [int(value) for value in request.POST.getlist("link") if value.isdecimal()]
+            count = ask_again(
+                [link_id for link_id in wanted if link_id in offered],
+                by=str(request.user),
+                refresh_names=names,
+                why=f"{request.user} asked for it to be resent with the changed configuration",
+            )
+            self.log_change(request, configuration, f"Asked for {count} documents to be resent.")
+            messages.success(request, f"{count} will be resent in the background.")
+            return HttpResponseRedirect(
+                reverse("admin:quickbooks_online_configuration_change", args=[configuration.pk])
+            )
+        return self.page(
+            request,
+            "impact.html",
+            f"What the change means: {configuration}",
+            configuration=configuration,
+            impact=impact,
+            may_resend=any(self.may(request, codename) for codename in RESEND),
+        )

@@ -1,0 +1,329 @@
+"""The mapping tables of the article's step 4: what is seen but not mapped, editable lists, CSV, and the impact of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from admin.quickbooks_online import forms, mapping_files
+from admin.quickbooks_online.impact import impact_of
+from admin.quickbooks_online.lists import any_listing
+from admin.quickbooks_online.models import (
+    Configuration,
+    CustomField,
+    DepartmentClass,
+    ItemService,
+    Mapping,
+    TaxCodeVatRate,
+)
+from admin.quickbooks_online.pages.base import SectionAdmin, not_allowed
+from admin.quickbooks_online.seen import unmapped
+from admin.quickbooks_online.template_preview import variables_of
+
+LARGEST_FILE = 2_000_000
+"""Bytes of an imported CSV."""
+
+
+class MappingAdmin(SectionAdmin):
+    change_list_template = "admin/quickbooks_online/mapping_list.html"
+    change_form_template = "admin/quickbooks_online/mapping_form.html"
+    list_filter = (("configuration", admin.RelatedOnlyFieldListFilter),)
+    list_select_related: ClassVar[Any] = ("configuration__org",)
+    list_display_links = None
+    what = ""
+    """The QBO list of the first dropdown."""
+    kompass = ""
+    intro = ""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # Rows of a company that was linked before stay, but do not count.
+        return super().get_queryset(request).filter(realm_id=F("configuration__realm_id"))
+
+    def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
+        base = cast(type[forms.MappingForm], self.form)
+        known: dict[Any, Any] = {}
+        return type(base.__name__, (base,), {"known": known, "Meta": base.Meta})  # type: ignore[attr-defined]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        return ("configuration", *((self.kompass,) if self.kompass else ()))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = super().get_changeform_initial_data(request)
+        return {key: value for key, value in initial.items() if isinstance(value, str)}
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        context = {
+            "preview_url": reverse("admin:quickbooks_online_configuration_template_preview"),
+            "variables": {"template": variables_of("template")} if self.model is CustomField else {},
+            **(extra_context or {}),
+        }
+        return super().changeform_view(request, object_id, form_url, context)
+
+    @admin.display(description="Change")
+    def change_link(self, row: Mapping) -> str:
+        address = reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[row.pk])
+        return format_html('<a href="{}" aria-label="Change {}">Change</a>', address, str(row))
+
+    @admin.display(description="Org", ordering="configuration__org__name")
+    def org(self, row: Mapping) -> str:
+        return str(row.configuration)
+
+    # --- the list
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        chosen = self.chosen_configuration(request)
+        linked = Configuration.objects.exclude(realm_id=None)
+        rows = unmapped(chosen, self.model) if chosen is not None else []
+        seen_listing = any_listing(chosen.realm_id, self.what) if chosen is not None and self.what else None
+        entries = [
+            entry
+            for entry in (seen_listing.entries if seen_listing else ())
+            if (entry.usable_item if self.what == "items" else entry.active)
+        ]
+        context = {
+            "chosen": chosen,
+            "linked_count": linked.count(),
+            "unmapped": rows,
+            "entries": entries,
+            "listing": seen_listing,
+            "intro": self.intro,
+            "may_map": self.has_add_permission(request),
+            "kompass_label": self.kompass.replace("_", " "),
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    def chosen_configuration(self, request: HttpRequest) -> Configuration | None:
+        """Give the one whose unmapped things are shown: the filtered one, or the only linked one."""
+        linked = Configuration.objects.exclude(realm_id=None).select_related("org")
+        chosen = request.GET.get("configuration__id__exact", "")
+        if chosen.isdecimal():
+            return linked.filter(pk=chosen).first()
+        first = list(linked[:2])
+        return first[0] if len(first) == 1 else None
+
+    # --- saving, and what it means
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change or form.changed_data:
+            self.tell_later(request, obj.configuration)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        self.tell_later(request, obj.configuration)
+
+    def tell_later(self, request: HttpRequest, configuration: Configuration) -> None:
+        """After the transaction, say once what the change means for documents."""
+        told: set[int] = request.__dict__.setdefault("_qbo_told", set())
+        if configuration.pk in told:
+            return
+        told.add(configuration.pk)
+        transaction.on_commit(lambda: self._tell(request, configuration))
+
+    def _tell(self, request: HttpRequest, configuration: Configuration) -> None:
+        impact = impact_of(configuration)
+        if not configuration.enabled:
+            return
+        if impact.differing and self.may(request, "view_configuration"):
+            address = reverse("admin:quickbooks_online_configuration_impact", args=[configuration.pk])
+            text = format_html('{}: <a href="{}">see the difference, resend</a>', impact.sentence, address)
+            messages.info(request, text)
+        else:
+            messages.info(request, f"{impact.sentence}.")
+
+    # --- pages of its own
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            wrapped = self.admin_site.admin_view(view)
+            return path(route, wrapped, name=f"quickbooks_online_{self.opts.model_name}_{name}")
+
+        own = [
+            at("map-seen/", self.map_seen_view, "map_seen"),
+            at("export/", self.export_view, "export"),
+            at("import/", self.import_view, "import"),
+        ]
+        return own + super().get_urls()
+
+    def _list(self, request: HttpRequest) -> HttpResponseRedirect:
+        address = reverse(f"admin:quickbooks_online_{self.opts.model_name}_changelist")
+        chosen = request.POST.get("configuration", "")
+        return HttpResponseRedirect(
+            f"{address}?configuration__id__exact={chosen}"
+            if chosen.isdecimal() and "filtered" in request.POST
+            else address
+        )
+
+    def map_seen_view(self, request: HttpRequest) -> HttpResponse:
+        """Make rows for those unmapped things for which something was chosen, in one go."""
+        self.require(request, f"add_{self.opts.model_name}")
+        if request.method != "POST":
+            return not_allowed("POST")
+        configuration_id = request.POST.get("configuration", "")
+        configuration = (
+            Configuration.objects.exclude(realm_id=None).filter(pk=configuration_id).first()
+            if configuration_id.isdecimal()
+            else None
+        )
+        if configuration is None:
+            messages.error(request, "The Configuration is not linked to a QuickBooks company any more.")
+            return self._list(request)
+        first = cast(type[forms.MappingForm], self.form).quickbooks[0][0]
+        made = 0
+        with transaction.atomic():
+            for one in unmapped(configuration, self.model):
+                chosen = request.POST.get(f"qbo-{one.pk}", "")
+                if not chosen:
+                    continue
+                form = self.form(
+                    data={"configuration": str(configuration.pk), self.kompass: str(one.pk), first: chosen}
+                )
+                if not form.is_valid():
+                    problems = "; ".join(str(error) for errors in form.errors.values() for error in errors)
+                    messages.error(request, f"{one.name}: {problems}")
+                    continue
+                row = form.save()
+                self.log_addition(request, row, [{"added": {}}])
+                made += 1
+            if made:
+                self.tell_later(request, configuration)
+        if made:
+            label = self.opts.verbose_name if made == 1 else self.opts.verbose_name_plural
+            messages.success(request, f"{made} {label} added.")
+        else:
+            messages.info(request, "Nothing was chosen: pick something from a dropdown first.")
+        return self._list(request)
+
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        self.require(request, f"view_{self.opts.model_name}", f"change_{self.opts.model_name}")
+        configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
+        chosen = request.GET.get("configuration__id__exact", "")
+        if chosen.isdecimal():
+            configurations = configurations.filter(pk=chosen)
+        response = HttpResponse(
+            "\ufeff" + mapping_files.export(self.model, configurations), content_type="text/csv; charset=utf-8"
+        )
+        name = str(self.opts.verbose_name_plural).lower().replace(" ", "-")
+        response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        return response
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Import a CSV: every row, or none and the reasons."""
+        self.require(request, f"change_{self.opts.model_name}")
+        self.require(request, f"add_{self.opts.model_name}")
+        problems: tuple[str, ...] = ()
+        if request.method == "POST":
+            upload = request.FILES.get("file")
+            if upload is None:
+                problems = ("Choose a file first.",)
+            elif (upload.size or 0) > LARGEST_FILE:
+                problems = (f"The file has more than {LARGEST_FILE:,} bytes: import it in parts.",)
+            else:
+                outcome = self._import(upload.read())
+                if not outcome.problems:
+                    for pk in outcome.configurations:
+                        configuration = Configuration.objects.get(pk=pk)
+                        self._log_import(request, configuration, outcome)
+                        self.tell_later(request, configuration)
+                    messages.success(request, f"Imported: {outcome.created} added, {outcome.changed} changed.")
+                    return self._list(request)
+                problems = outcome.problems
+        return self.page(
+            request,
+            "mapping_import.html",
+            f"Import {self.opts.verbose_name_plural}",
+            problems=problems,
+            columns=mapping_files.COLUMNS[self.model],
+        )
+
+    def _import(self, content: bytes) -> mapping_files.Imported:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return mapping_files.Imported(0, 0, ("The file is not UTF-8 text: save it as CSV UTF-8.",))
+        configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
+        return mapping_files.read_file(self.model, text, configurations)
+
+    def _log_import(self, request: HttpRequest, configuration: Configuration, outcome: mapping_files.Imported) -> None:
+        self.log_change(
+            request,
+            configuration,
+            f"Imported {self.opts.verbose_name_plural}: {outcome.created} added, {outcome.changed} changed.",
+        )
+
+
+class ItemServiceAdmin(MappingAdmin):
+    form = forms.ItemServiceForm
+    list_display = ("service", "org", "item_id", "class_id", "change_link")
+    list_editable = ("item_id", "class_id")
+    list_select_related = ("configuration__org", "service")
+    search_fields = ("service__name", "item_name", "class_name")
+    what = "items"
+    kompass = "service"
+    intro = (
+        "Map each Kompass Service to a QBO Item (Product/Service). Lines of an unmapped Service fall back to the "
+        "Configuration's Default Item ID. A Class set here takes precedence over the Department's."
+    )
+
+
+class DepartmentClassAdmin(MappingAdmin):
+    form = forms.DepartmentClassForm
+    list_display = ("department", "org", "class_id", "change_link")
+    list_editable = ("class_id",)
+    list_select_related = ("configuration__org", "department")
+    search_fields = ("department__name", "class_name")
+    what = "classes"
+    kompass = "department"
+    intro = (
+        "Only relevant if your QBO company uses Classes. Every Service of the Department gets this Class, unless its Item "
+        "Service has one of its own; the Configuration's Default Class ID is the final fallback."
+    )
+
+
+class TaxCodeVatRateAdmin(MappingAdmin):
+    form = forms.TaxCodeVatRateForm
+    list_display = ("vat_rate", "org", "tax_code_id", "change_link")
+    list_editable = ("tax_code_id",)
+    list_select_related = ("configuration__org", "vat_rate")
+    search_fields = ("vat_rate__name", "tax_code_name")
+    what = "tax_codes"
+    kompass = "vat_rate"
+    intro = (
+        "Map Kompass VAT rates to QBO tax codes. Required for the EU and Canada locales; not used in the USA. Lines "
+        "without a VAT rate have a row of their own, “No VAT rate”."
+    )
+
+
+class CustomFieldAdmin(MappingAdmin):
+    form = forms.CustomFieldForm
+    list_display = ("shown_name", "org", "definition_id", "template", "change_link")
+    list_editable = ("definition_id", "template")
+    search_fields = ("name", "template")
+    intro = (
+        "Jinja2 templates for QBO invoice custom fields, with the variables of the DocNumber Template: for example "
+        "{{ project.order_confirmation }} for the client's PO number."
+    )
+
+    @admin.display(description="Custom field", ordering="name")
+    def shown_name(self, row: CustomField) -> str:
+        return row.name or row.definition_id
+
+
+MAPPING_ADMINS = {
+    ItemService: ItemServiceAdmin,
+    DepartmentClass: DepartmentClassAdmin,
+    TaxCodeVatRate: TaxCodeVatRateAdmin,
+    CustomField: CustomFieldAdmin,
+}

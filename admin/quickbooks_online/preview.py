@@ -1,0 +1,113 @@
+"""Preview: what would be sent now, beside what was sent last, with the reason of every choice. No call is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from admin.quickbooks_online.cases import Judged
+from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.results import Choice, Problem
+from store.json import dumps
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    member: str
+    before: str
+    now: str
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    headline: str
+    tone: str
+    """good | calm | bad: how the headline is coloured."""
+    explanation: str = ""
+    differences: tuple[Difference, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    body: str = ""
+    """The very body of the call, as JSON."""
+    assumed: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+def preview_of(judged: Judged) -> Preview:
+    decision, assumed = judged.decision, judged.assumed
+    match decision:
+        case Write():
+            verb = {"create": "would be created", "update": "would be updated", "void": "would be voided"}
+            return Preview(
+                headline=f"{decision.entity} {decision.name or ''} {verb[decision.operation]} in QuickBooks".replace(
+                    "  ", " "
+                ),
+                tone="good",
+                differences=differences(judged.link.sent, decision.sent),
+                choices=decision.choices,
+                body=pretty(decision.body),
+                assumed=assumed,
+            )
+        case Reject():
+            return Preview(
+                headline="It could not be sent: something has to be mended first",
+                tone="bad",
+                problems=decision.problems,
+            )
+        case Nothing():
+            return Preview(headline="Nothing would be sent", tone="calm", explanation=_sentence(decision.reason))
+        case Skip() | Withdraw():
+            return Preview(headline="It is not to be synced", tone="calm", explanation=_sentence(decision.reason))
+        case Wait():
+            return Preview(headline="It waits", tone="calm", explanation=_sentence(decision.reason))
+        case Read():
+            return Preview(
+                headline="It would be read again first",
+                tone="calm",
+                explanation=f"{decision.entity} {decision.object_id} was changed or linked in QuickBooks since Kompass "
+                "last saw it; Kompass reads it before deciding what to send.",
+            )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def differences(before: Mapping[str, object] | None, now: Mapping[str, object]) -> tuple[Difference, ...]:
+    """Member by member, in the order of the payload; notes of our own (``#…``) are left out."""
+    former = before or {}
+    members = [name for name in (*now, *(name for name in former if name not in now)) if not name.startswith("#")]
+    return tuple(Difference(name, shown(former.get(name)), shown(now.get(name))) for name in members)
+
+
+def shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping) and set(value) <= {"value", "name"}:
+        return str(value.get("value", ""))
+    return pretty(value)
+
+
+def pretty(value: object) -> str:
+    return json.dumps(json.loads(dumps(value), parse_float=_AsWritten), indent=2, ensure_ascii=False)
+
+
+class _AsWritten(float):
+    """A number that is written with the digits it came with."""
+
+    def __new__(cls, text: str) -> _AsWritten:
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text

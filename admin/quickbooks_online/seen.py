@@ -1,0 +1,147 @@
+"""What was seen in events of the last 90 days and has no mapping yet, with how often and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, models
+from django.utils import timezone
+
+from admin.quickbooks_online.lists import CompanyListing, Entry, any_listing
+from admin.quickbooks_online.models import (
+    Configuration,
+    Department,
+    DepartmentClass,
+    ItemService,
+    Service,
+    TaxCodeVatRate,
+    VatRate,
+)
+
+DAYS = 90
+
+_KEYS = {
+    "service": "line -> 'service' ->> 'id'",
+    "department": "line -> 'service' -> 'department' ->> 'id'",
+    "vat_rate": "coalesce(line -> 'vat_rate' ->> 'id', '')",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """One Kompass service, department or VAT rate without a row of its own."""
+
+    pk: int
+    name: str
+    lines: int
+    consequence: str
+    proposal: str
+    """The QBO id that its name suggests, or empty; never taken without a person's click."""
+
+    @property
+    def sentence(self) -> str:
+        count = f"{self.lines:,} line{'' if self.lines == 1 else 's'} in {DAYS} days"
+        return f"{self.name}: {count}, {self.consequence}"
+
+
+def count_lines(org_id: str, what: str) -> dict[str, int]:
+    """Kompass id → how many invoice lines of the last 90 days name it. ``what``: service, department or vat_rate."""
+    since = (timezone.now() - timedelta(days=DAYS)).date().isoformat()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {_KEYS[what]}, count(*) FROM qbo_record r, jsonb_array_elements(r.body -> 'lines') AS line"
+            " WHERE r.org_id = %s AND r.kind = 'invoice' AND NOT r.deleted AND r.body ->> 'date' >= %s GROUP BY 1",
+            [org_id, since],
+        )
+        return {key: count for key, count in cursor.fetchall() if key is not None}
+
+
+def unmapped_services(configuration: Configuration, items: CompanyListing) -> list[Unmapped]:
+    mapped = ItemService.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
+    default = configuration.default_item_id
+    consequence = (
+        f"goes to the default item {items.name_of(default) or default}" if default else "is refused: no Default Item ID"
+    )
+    services = Service.objects.filter(org_id=configuration.org_id).exclude(pk__in=mapped.values("service_id"))
+    former = _former(ItemService.objects.filter(configuration=configuration), "service_id", "item_name")
+    return _unmapped(
+        services,
+        count_lines(configuration.org_id, "service"),
+        consequence,
+        [entry for entry in items.entries if entry.usable_item],
+        former,
+    )
+
+
+def unmapped_departments(configuration: Configuration, classes: CompanyListing) -> list[Unmapped]:
+    mapped = DepartmentClass.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
+    default = configuration.default_class_id
+    consequence = f"goes to the default class {classes.name_of(default) or default}" if default else "gets no class"
+    departments = Department.objects.filter(org_id=configuration.org_id).exclude(pk__in=mapped.values("department_id"))
+    former = _former(DepartmentClass.objects.filter(configuration=configuration), "department_id", "class_name")
+    return _unmapped(
+        departments,
+        count_lines(configuration.org_id, "department"),
+        consequence,
+        [entry for entry in classes.entries if entry.active],
+        former,
+    )
+
+
+def unmapped_vat_rates(configuration: Configuration, codes: CompanyListing) -> list[Unmapped]:
+    mapped = TaxCodeVatRate.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
+    rates = VatRate.objects.filter(org_id=configuration.org_id).exclude(pk__in=mapped.values("vat_rate_id"))
+    consequence = "not used in the USA" if configuration.locale == "USA" else "is refused until it is mapped"
+    former = _former(TaxCodeVatRate.objects.filter(configuration=configuration), "vat_rate_id", "tax_code_name")
+    return _unmapped(
+        rates,
+        count_lines(configuration.org_id, "vat_rate"),
+        consequence,
+        [entry for entry in codes.entries if entry.active],
+        former,
+    )
+
+
+def unmapped(configuration: Configuration, model: type[models.Model]) -> list[Unmapped]:
+    """Give what is seen but not mapped for a mapping table; nothing while no company is linked."""
+    if not configuration.realm_id:
+        return []
+    if model is ItemService:
+        return unmapped_services(configuration, any_listing(configuration.realm_id, "items"))
+    if model is DepartmentClass:
+        return unmapped_departments(configuration, any_listing(configuration.realm_id, "classes"))
+    if model is TaxCodeVatRate:
+        return unmapped_vat_rates(configuration, any_listing(configuration.realm_id, "tax_codes"))
+    return []
+
+
+def _former(rows: models.QuerySet[models.Model], key: str, name: str) -> dict[int, str]:
+    """What the same thing was called in a company linked before: mappings are proposed anew by name."""
+    return {pk: label for pk, label in rows.values_list(key, name) if label}
+
+
+def _unmapped(
+    rows: Iterable[Service] | Iterable[Department] | Iterable[VatRate],
+    counts: Mapping[str, int],
+    consequence: str,
+    entries: list[Entry],
+    former: Mapping[int, str],
+) -> list[Unmapped]:
+    by_name: dict[str, list[str]] = {}
+    for entry in entries:
+        by_name.setdefault(entry.name.casefold(), []).append(entry.id)
+
+    def proposal(pk: int, name: str) -> str:
+        for candidate in (former.get(pk, ""), name):
+            found = by_name.get(candidate.casefold(), [])
+            if len(found) == 1:
+                return found[0]
+        return ""
+
+    made = [
+        Unmapped(row.pk, str(row), counts.get(row.kompass_id, 0), consequence, proposal(row.pk, row.name))
+        for row in rows
+    ]
+    return sorted(made, key=lambda one: (-one.lines, one.name.casefold()))
