@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import CursorResult
 
 from store import json
@@ -22,7 +23,9 @@ from store import json
 def _statement(table: Table, columns: tuple[str, ...], tail: str) -> TextClause:
     binary = _binary(table, columns)
     named = ", ".join(f'"{name}"' for name in columns)
-    chosen = ", ".join(f"decode(n.\"{name}\", 'base64')" if name in binary else f'n."{name}"' for name in columns)
+    chosen = ", ".join(
+        f"decode(n.\"{name}\", 'base64')" if name in binary else _from_json(table, name) for name in columns
+    )
     typed = ", ".join(f'"{name}" {"text" if name in binary else _type(table, name)}' for name in columns)
     return text(
         f'INSERT INTO "{table.name}" ({named}) SELECT {chosen} FROM json_to_recordset(CAST(:rows AS json)) AS n({typed}) {tail}'
@@ -56,3 +59,26 @@ def insert_rows(
             for row in rows
         ]
     return db.execute(_statement(table, columns, tail), {"rows": json.dumps(rows)})
+
+
+@cache
+def _update(table: Table, columns: tuple[str, ...]) -> TextClause:
+    typed = ", ".join(f'"{name}" {_type(table, name)}' for name in ("id", *columns))
+    assigned = ", ".join(f'"{name}" = {_from_json(table, name)}' for name in columns)
+    return text(
+        f'UPDATE "{table.name}" AS t SET {assigned} FROM json_to_recordset(CAST(:rows AS json)) AS n({typed}) WHERE t.id = n.id'
+    )
+
+
+def _from_json(table: Table, name: str) -> str:
+    # A JSON null is SQL's NULL here: no column of ours holds the JSON value null.
+    return f"nullif(n.\"{name}\", 'null'::jsonb)" if isinstance(table.c[name].type, JSONB) else f'n."{name}"'
+
+
+def update_rows(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Change rows by ``id``: one statement for each set of columns that occurs."""
+    by_columns: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_columns.setdefault(tuple(sorted(name for name in row if name != "id")), []).append(row)
+    for columns, changes in by_columns.items():
+        db.execute(_update(table, columns), {"rows": json.dumps(changes)})

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
+from store.bulk import insert_rows
 from store.tables import intent as table
 
 
@@ -38,6 +38,9 @@ class Intent:
 
 _LONG_AGO = text("now() - interval '1 year'")
 
+_REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
+    f"{column.name} = excluded.{column.name}" for column in table.columns if column.name != "link_id"
+)
 _COLUMNS = tuple(table.c[name] for name in Intent.__dataclass_fields__)
 
 
@@ -78,15 +81,7 @@ def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dic
 
 def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write intents of links that this transaction has locked; replaces one that is being recovered."""
-    if not rows:
-        return
-    statement = insert(table).values(list(rows))
-    db.execute(
-        statement.on_conflict_do_update(
-            index_elements=["link_id"],
-            set_={column.name: statement.excluded[column.name] for column in table.columns if column.name != "link_id"},
-        )
-    )
+    insert_rows(db, table, rows, tail=_REPLACE)
 
 
 def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> dict[str, int]:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from schemas.company import Standing
 from schemas.events import Kind
-from store.bulk import insert_rows
+from store.bulk import insert_rows, update_rows
 from store.records import SeenRecord
 from store.tables import link
 
@@ -77,6 +77,16 @@ class Link:
 
 
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
+
+
+# Of a customer or job that others stand on, what it holds in QBO is known by its id: the documents stay where they are.
+_FIND_PARTY = text(
+    "SELECT "
+    + ", ".join(f"NULL AS {name}" if name in ("sent", "theirs") else f"l.{name}" for name in Link.__dataclass_fields__)
+    + " FROM qbo_link l JOIN unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),"
+    " CAST(:parties AS text[]), CAST(:currencies AS text[])) AS n(realm_id, kind, kompass_id, party_id, currency)"
+    " USING (realm_id, kind, kompass_id, party_id, currency)"
+)
 
 
 def _link(row: Any) -> Link:
@@ -214,11 +224,7 @@ def find_party(
     if not wanted:
         return {}
     rows = db.execute(
-        text(
-            "SELECT l.id FROM qbo_link l JOIN unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),"
-            " CAST(:parties AS text[]), CAST(:currencies AS text[])) AS n(realm_id, kind, kompass_id, party_id, currency)"
-            " USING (realm_id, kind, kompass_id, party_id, currency)"
-        ),
+        _FIND_PARTY,
         {
             "realms": [key[0] for key in wanted],
             "kinds": [key[1] for key in wanted],
@@ -227,8 +233,7 @@ def find_party(
             "currencies": [key[4] for key in wanted],
         },
     )
-    ids = [row.id for row in rows]
-    found = [_link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(ids)))] if ids else []
+    found = [_link(row) for row in rows]
     return {(one.realm_id, one.kind.value, one.kompass_id, one.party_id, one.currency): one for one in found}
 
 
@@ -281,17 +286,7 @@ def add_lane(db: Connection, ids: Collection[int], lane: int) -> None:
 
 def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
     """Change links that this transaction has locked: each change holds ``id`` and the same other columns."""
-    by_columns: dict[tuple[str, ...], list[dict[str, object]]] = {}
-    for change in changes:
-        columns = tuple(sorted(name for name in change if name != "id"))
-        by_columns.setdefault(columns, []).append({"b_" + name: value for name, value in change.items()})
-    for columns, rows in by_columns.items():
-        statement = (
-            update(link)
-            .where(link.c.id == bindparam("b_id"))
-            .values({name: bindparam("b_" + name, type_=link.c[name].type) for name in columns})
-        )
-        db.execute(statement, rows)
+    update_rows(db, link, changes)
 
 
 def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> dict[int, Any]:

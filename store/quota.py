@@ -1,4 +1,7 @@
-"""Quota leases: Intuit's limits for a company, shared by all processes through one row, locked for as long as a claim takes."""
+"""Quota leases: Intuit's limits for a company, shared by all processes through one row, locked for as long as a claim takes.
+
+The row of no company holds what Intuit limits for the app as a whole: the metered calls of the month.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from store.tables import quota_lease as table
+
+APP = ""
+"""In place of a realm: the app as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +65,36 @@ def block(db: Connection, realm_id: str, seconds: float) -> None:
             index_elements=["realm_id"],
             set_={"blocked_until": func.greatest(table.c.blocked_until, statement.excluded.blocked_until)},
         )
+    )
+
+
+def count_metered(db: Connection, calls: int) -> int:
+    """Add successful metered calls to those of this calendar month (UTC); gives the month's count.
+
+    Intuit grants them by the month for all companies together and publishes no count that could be asked for: this is ours.
+    """
+    return int(
+        db.execute(
+            text(
+                'INSERT INTO qbo_quota_lease AS lease (realm_id, "window")'
+                " VALUES (:app, jsonb_build_object('month', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'),"
+                " 'metered', CAST(:calls AS bigint)))"
+                ' ON CONFLICT (realm_id) DO UPDATE SET "window" = jsonb_set(excluded."window", \'{metered}\','
+                " to_jsonb(CASE WHEN lease.\"window\"->>'month' = excluded.\"window\"->>'month'"
+                " THEN CAST(lease.\"window\"->>'metered' AS bigint) ELSE 0 END + CAST(:calls AS bigint)))"
+                " RETURNING CAST(\"window\"->>'metered' AS bigint)"
+            ).bindparams(app=APP, calls=calls)
+        ).scalar_one()
+    )
+
+
+def metered_this_month(db: Connection) -> int:
+    """Give the successful metered calls of this calendar month (UTC)."""
+    return int(
+        db.execute(
+            text(
+                "SELECT coalesce(sum(CAST(\"window\"->>'metered' AS bigint)), 0) FROM qbo_quota_lease WHERE realm_id = :app"
+                " AND \"window\"->>'month' = to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')"
+            ).bindparams(app=APP)
+        ).scalar_one()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -220,6 +220,38 @@ def remember(db: Connection, names: Iterable[Remembered]) -> None:
                 index_elements=["org_id", "kompass_id"], set_={**changing, "last_seen_at": func.now()}
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    sequence: int
+    body: Mapping[str, Any] = field(repr=False)
+    deleted: bool
+
+
+def read_bodies(db: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, StoredRecord]:
+    """Give what Kompass says of each, without the events it came in."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    rows = db.execute(
+        _READ_BODIES,
+        {"orgs": [key[0] for key in wanted], "kinds": [key[1] for key in wanted], "ids": [key[2] for key in wanted]},
+    )
+    return {(row.org_id, row.kind, row.kompass_id): StoredRecord(row.sequence, row.body, row.deleted) for row in rows}
+
+
+_READ_BODIES = text(
+    "SELECT r.org_id, r.kind, r.kompass_id, r.sequence, r.body, r.deleted FROM qbo_record r"
+    " JOIN unnest(CAST(:orgs AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[])) AS k(org_id, kind, kompass_id)"
+    " USING (org_id, kind, kompass_id)"
+)
+
+
+def read_source(db: Connection, key: RecordKey) -> SourceEvent | None:
+    """Give the event that a record came in, for its dead letter."""
+    row = next(iter(read_records(db, [key]).values()), None)
+    return None if row is None else source_event(row)
 
 
 def read_records(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, Any]:

@@ -22,7 +22,7 @@ from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits, Window, grant
 from schemas.events import Kind
-from store import companies, connections, failures, history, intents, json, links, quota
+from store import companies, connections, failures, history, intents, json, links, quota, records
 from store.connections import CompanyConnection
 from store.failures import Failure
 from store.intents import OpenIntent
@@ -313,7 +313,7 @@ class _Transaction:
                 remedy=first.remedy,
                 field=first.field,
                 value=first.value,
-                source=case.source,
+                source=records.read_source(self._db, (link.org_id, link.kind.value, link.kompass_id)),
                 org_id=link.org_id,
                 realm_id=link.realm_id,
                 link_id=link.id,

@@ -131,14 +131,17 @@ class CompanyJobs:
         try:
             fresh = self._oauth.refresh(stored[1].refresh_token)
         except GrantRefused as error:
+            self._metrics.count("token_refreshes", outcome="refused")
             self._disconnect(org_id, realm_id, version, str(error), error.intuit_tid or "")
             return True
         except ClientRefused as error:
+            self._metrics.count("token_refreshes", outcome="refused")
             # Our own keys are wrong: every company would fail alike, and none of them is to blame.
             log.error("Intuit refuses INTUIT_CLIENT_ID and INTUIT_CLIENT_SECRET: %s", error)
             self._release(realm_id)
             return False
         except OAuthError as error:
+            self._metrics.count("token_refreshes", outcome="unavailable")
             log.warning("tokens of company %s not refreshed: %s", realm_id, error)
             self._release(realm_id)
             return False
@@ -150,6 +153,7 @@ class CompanyJobs:
                 version=version,
                 tokens=_tokens(fresh),
             )
+        self._metrics.count("token_refreshes", outcome="refreshed" if stored_now else "lost-race")
         if not stored_now:
             log.warning("company %s was linked anew while its tokens were refreshed; the newer ones stand", realm_id)
         return True

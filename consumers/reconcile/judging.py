@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from schemas.jsonlines import record_from_json
 from sqlalchemy import Connection
 
 from consumers.reconcile.companies import Company
@@ -13,9 +12,9 @@ from mapping import conflicts
 from mapping.judgement import Case, Decision, Party, Reject, Write, judge, needed_party, own_currency
 from mapping.results import PartyKey
 from schemas.events import Client, Kind, Project
+from schemas.jsonlines import record_from_json
 from store import links, records
 from store.links import Link
-from store.records import SourceEvent, source_event
 
 VOIDED = "#voided"
 """A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
@@ -27,12 +26,11 @@ PartyLinkKey = tuple[str, str, str, str, str]
 class RecordCase:
     case: Case
     sequence: int
-    source: SourceEvent
 
 
 def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dict[int, RecordCase]:
     """Read the newest record of each link, and for a job of a former billing client that client too."""
-    rows = records.read_records(db, list({(link.org_id, link.kind.value, link.kompass_id) for link, _ in judgeable}))
+    rows = records.read_bodies(db, {(link.org_id, link.kind.value, link.kompass_id) for link, _ in judgeable})
     bodies = {key: record_from_json(Kind(key[1]), row.body) for key, row in rows.items()}
     former = {
         (link.org_id, Kind.CLIENT.value, link.party_id)
@@ -40,9 +38,7 @@ def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dic
         if isinstance(record := bodies.get((link.org_id, link.kind.value, link.kompass_id)), Project)
         and record.billing_client.id != link.party_id
     }
-    clients = {
-        key: record_from_json(Kind.CLIENT, row.body) for key, row in records.read_records(db, list(former)).items()
-    }
+    clients = {key: record_from_json(Kind.CLIENT, row.body) for key, row in records.read_bodies(db, former).items()}
     cases = {}
     for link, company in judgeable:
         key = (link.org_id, link.kind.value, link.kompass_id)
@@ -63,7 +59,6 @@ def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dic
                 billing_client=billing_client,
             ),
             sequence=rows[key].sequence,
-            source=source_event(rows[key]),
         )
     return cases
 

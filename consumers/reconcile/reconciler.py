@@ -25,6 +25,7 @@ from consumers.reconcile.observing import observe_call
 from consumers.reconcile.settle import Answer, Settle, Settled
 from consumers.reconcile.work import Work
 from qbo_client.outcomes import Done, NotSent, Outcome, Unauthorized, Unknown
+from qbo_client.quota import SECOND
 from qbo_client.transport import Transport
 from store import companies, connections, intents, links
 from store.transactions import retrying
@@ -39,6 +40,11 @@ GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
 _DATABASE_AWAY_S = 1.0
+
+# What a link became → what was decided of it, in the words of the metrics.
+_DECISIONS = {
+    "settled": "nothing", "skipped": "skip", "waiting": "wait", "held": "hold", "rejected": "reject", "withdrawn": "withdraw",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +213,12 @@ class Reconciler:
 
     def _take(self, claimed: Claimed) -> None:
         for kind, state, cause in claimed.judged:
-            self._metrics.count("judgements", kind=kind.value, decision=state, cause=cause)
+            self._metrics.count("judgements", kind=kind.value, decision=_DECISIONS.get(state, state), cause=cause)
         for realm_id, seconds in claimed.blocked.items():
             self._gates.block(realm_id, seconds)
-            self._metrics.observe("quota_wait_seconds", seconds, limit="second")
+            limit = _limit(seconds)
+            self._metrics.count("quota_waits", limit=limit)
+            self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
             self._prepare(realm_id, org_id)
         for work in claimed.work:
@@ -289,7 +297,11 @@ class Reconciler:
             return Unauthorized()
         if not self._still_ours(work):
             return None
-        outcome = self._transport.send(work.link.realm_id, token, call, deadline=self._policy.call_deadline)
+        self._metrics.add("qbo_calls_in_flight", 1)
+        try:
+            outcome = self._transport.send(work.link.realm_id, token, call, deadline=self._policy.call_deadline)
+        finally:
+            self._metrics.add("qbo_calls_in_flight", -1)
         if isinstance(outcome, Done) and work.phase == "send" and not _complete(outcome, work.entity):
             outcome = Unknown("Intuit's answer names no Id or SyncToken", intuit_tid=outcome.intuit_tid)
         observe_call(
@@ -355,7 +367,14 @@ class Reconciler:
         if settled.fenced:
             self._metrics.count("fenced", settled.fenced)
         now = time.time()
-        for work, result, _ in settled.events:
+        for work, result, cause in settled.events:
+            if (decision := _DECISIONS.get(result)) is not None:
+                kind, org = work.link.kind.value, work.link.org_id
+                self._metrics.count("judgements", kind=kind, decision=decision, cause=cause, org=org)
+            if cause == "throttled":
+                self._metrics.count("quota_waits", limit="throttled", org=work.link.org_id)
+            if result == "recovered":
+                self._metrics.count("recoveries", how="adopted")
             created = work.link.event_created_at
             if result in ("pushed", "recovered") and created is not None:
                 self._metrics.observe(
@@ -395,6 +414,13 @@ class Reconciler:
     def configuration_changed(self) -> None:
         """Somebody saved a configuration: carry it into its links now."""
         self._sweep_now.set()
+
+
+def _limit(seconds: float) -> str:
+    """Tell by the length of a wait which of Intuit's limits it is for."""
+    if seconds <= 0.05:
+        return "in-flight"
+    return "second" if seconds <= SECOND else "minute"
 
 
 def _complete(done: Done, entity: str) -> bool:

@@ -23,7 +23,6 @@ from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
 from store import connections, failures, history, intents, links, quota, records
 from store.failures import Failure
-from store.records import source_event
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
@@ -312,8 +311,6 @@ class _Transaction:
         if retire:
             self._retired.add(work.link.id)
         link = work.link
-        stored = records.read_records(self._db, [(link.org_id, link.kind.value, link.kompass_id)])
-        origin = next(iter(stored.values()), None)
         failures.record_failure(
             self._db,
             Failure(
@@ -323,7 +320,7 @@ class _Transaction:
                 remedy=problem.remedy,
                 field=problem.field,
                 value=problem.value,
-                source=source_event(origin) if origin is not None else None,
+                source=records.read_source(self._db, (link.org_id, link.kind.value, link.kompass_id)),
                 org_id=link.org_id,
                 realm_id=link.realm_id,
                 link_id=link.id,
