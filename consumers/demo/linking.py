@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from consumers.demo.rules import OrgRules
 from qbo_client.calls import Call
 from qbo_client.company_facts import fetch_classes, fetch_items, fetch_tax_codes
 from qbo_client.oauth import OAuthApp, TokenSet
-from qbo_client.outcomes import Outcome
+from qbo_client.outcomes import Outcome, Throttled
 from qbo_client.queries import Send
 from qbo_client.transport import Transport
 from schemas.events import Client, Event, Invoice
@@ -34,6 +35,8 @@ from store.tables import (
 )
 
 _DEADLINE_S = 30.0
+_TRIES = 10
+_LIMIT_WINDOW_S = 1.1
 
 
 @dataclass(slots=True)
@@ -81,10 +84,16 @@ def authorize(simulator: str, app: OAuthApp, *, client_id: str, realm_id: str, r
 
 
 def sender(transport: Transport, realm_id: str, access_token: str) -> Send:
-    """A way to read one company."""
+    """A way to read one company beside the consumers, who do not know of it: the company's limit of ten calls a second may
+    be used up by them, so a refused read is tried again a second later."""
 
     def send(call: Call) -> Outcome:
-        return transport.send(realm_id, access_token, call, deadline=_DEADLINE_S)
+        for _ in range(_TRIES):
+            outcome = transport.send(realm_id, access_token, call, deadline=_DEADLINE_S)
+            if not isinstance(outcome, Throttled):
+                break
+            time.sleep(_LIMIT_WINDOW_S)
+        return outcome
 
     return send
 

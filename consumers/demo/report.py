@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, text
@@ -53,9 +54,11 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
     """Print one table for each company."""
     for one in rules:
         made = calls.get(one.realm_id, Calls({}, 0, 0))
-        table = Table(title=f"{one.company} ({one.locale}), QBO company {one.realm_id}", title_justify="left")
+        table = Table(
+            title=f"{one.company} ({one.locale}), QBO company {one.realm_id}", title_justify="left", box=SIMPLE_HEAD
+        )
         for heading in ("", "in QBO", "created", "updated", "voided", "skipped", "rejected", "waiting"):
-            table.add_column(heading, justify="left" if not heading else "right")
+            table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
         with engine.connect() as db:
             states = {
                 (row.kind, row.state): row.number
