@@ -32,6 +32,11 @@ def producer_settings(kafka: Mapping[str, str]) -> dict[str, object]:
     }
 
 
+def stage_of(headers: Any) -> str:
+    """Give the stage that a dead letter's headers, as the outbox holds them, name."""
+    return next(((value or b"").decode() for name, value in headers_from_json(headers) if name == "dlq.stage"), "")
+
+
 class OutboxPublisher:
     """Publishes what the outbox holds; every process may run one, each row is published by one of them at a time."""
 
@@ -64,7 +69,9 @@ class OutboxPublisher:
                 self._produce(row, acknowledged)
             self._producer.flush(ACK_TIMEOUT_S)
             failures.published(db, acknowledged)
-        self._metrics.count("dead_letters", len(acknowledged))
+        stages = {row.id: stage_of(row.headers) for row in rows}
+        for row_id in acknowledged:
+            self._metrics.count("dead_letters", stage=stages[row_id])
         return len(acknowledged)
 
     def _produce(self, row: Any, acknowledged: list[int], *, whole: bool = True) -> None:

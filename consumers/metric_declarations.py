@@ -83,7 +83,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "gauge",
         "link_oldest_age_seconds",
-        "Age of the longest-standing link in that state; of due ones, since they are due.",
+        "Age of the longest-standing link in that state: since it is due, since it first failed, else since its event.",
         (_KIND, ("state", "due, waiting, held or rejected"), _CAUSE, _ORG),
     ),
     Declaration(

@@ -25,7 +25,7 @@ class Metrics:
 
     def __init__(self, *, org_label: bool = True) -> None:
         self.registry = CollectorRegistry()
-        self._org_label = org_label
+        self.org_label = org_label
         # Named process_*, as everywhere.
         ProcessCollector(registry=self.registry)
         self._metrics: dict[str, MetricWrapperBase] = {}
@@ -87,7 +87,7 @@ class Metrics:
         values = []
         for label in declared:
             value = labels.get(label, "")
-            if label == "org" and not self._org_label:
+            if label == "org" and not self.org_label:
                 value = ""
             elif label == "cause":
                 value = value.partition(":")[0]

@@ -21,6 +21,7 @@ from sqlalchemy import Engine, text
 
 from consumers.dead_letters import OutboxPublisher, producer_settings
 from consumers.errors import BrokerUnreachable, ConsumersError
+from consumers.gauges import GaugeKeeper
 from consumers.health import Health, HealthServer, dump_stacks_on_signal
 from consumers.ingest.batch import Ingest
 from consumers.ingest.loop import IngestLoop, consumer_settings
@@ -87,6 +88,7 @@ class Parts:
     outbox: OutboxPublisher
     listener: NewsListener
     health: Health
+    gauges: GaugeKeeper
 
 
 def owner_name() -> str:
@@ -100,7 +102,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
     owner = owner_name()
     metrics = Metrics(org_label=settings.metrics_org_label)
     health = Health(metrics, stuck_seconds=timings.stuck_seconds)
-    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox and company jobs; workers need none while they call.
+    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and company jobs; workers need none while they call.
     engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
     keys = TokenKeys(settings.token_keys)
     transport = Transport(settings.intuit)
@@ -138,6 +140,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
             reject_after=timings.reject_after_attempts,
         )
     )
+    gates = Gates()
     reconciler = Reconciler(
         engine,
         ReconcilerPolicy(
@@ -156,7 +159,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         transport=transport,
         tokens=tokens,
         jobs=jobs,
-        gates=Gates(),
+        gates=gates,
         metrics=metrics,
         beat=health.beat,
     )
@@ -170,7 +173,15 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
     outbox = OutboxPublisher(engine, Producer(producer_settings(settings.kafka)), metrics=metrics, beat=health.beat)
     health.add_check("database", lambda: _database_check(engine))
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
-    return Parts(engine, transport, reconciler, loop, outbox, NewsListener(engine, reconciler), health)
+    gauges = GaugeKeeper(
+        engine,
+        metrics,
+        budget=timings.budget_calls,
+        period=timings.gauges_seconds,
+        open_breakers=gates.open_breakers,
+    )
+    gauges.start_from_zero(kind)
+    return Parts(engine, transport, reconciler, loop, outbox, NewsListener(engine, reconciler), health, gauges)
 
 
 def _database_check(engine: Engine) -> str | None:
@@ -208,6 +219,7 @@ def run(settings: Settings, kind: Kind) -> None:
     outbox = threading.Thread(
         target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.timings.outbox_seconds}, name="outbox"
     )
+    gauges = threading.Thread(target=parts.gauges.run, args=(stopping,), name="gauges")
     watch = threading.Thread(target=_watch, args=(parts, stopping), name="watch", daemon=True)
     served = ExitStack()
     if settings.metrics is not None:
@@ -215,6 +227,7 @@ def run(settings: Settings, kind: Kind) -> None:
     parts.reconciler.start()
     parts.listener.start()
     outbox.start()
+    gauges.start()
     watch.start()
     log.info("consuming %ss", kind.value)
     try:
@@ -226,6 +239,7 @@ def run(settings: Settings, kind: Kind) -> None:
         drained = parts.reconciler.stop()
         parts.listener.stop()
         outbox.join()
+        gauges.join()
         served.close()
         parts.transport.close()
         parts.engine.dispose()

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 BATCH = 500
 """Records to a transaction, at most."""
 
+MEASURE_S = 1.0
+"""Between two looks at the lag; it costs no request, the brokers tell with every fetch where a partition ends."""
+
 FETCH_BYTES = 64 * 1024 * 1024
 """Room for any record a broker lets through, so that one that is too large becomes a dead letter and not a standstill."""
 
@@ -93,6 +96,8 @@ class IngestLoop:
         self._limit = limit or DecodeLimit()
         self._assigned: set[int] = set()
         self._uncommitted: dict[int, int] = {}
+        self._durable: dict[int, int] = {}
+        self._measured = 0.0
         self._stopping = False
 
     @property
@@ -116,6 +121,8 @@ class IngestLoop:
                     self._make_durable(batch)
                 if self._uncommitted:
                     self._commit()
+                if time.monotonic() - self._measured >= MEASURE_S:
+                    self._measure()
         finally:
             self._consumer.close()
 
@@ -160,7 +167,7 @@ class IngestLoop:
 
         Meanwhile the partitions are paused and the broker still polled: a consumer that does not poll is put out of the group.
         """
-        wait, paused = 0.1, False
+        wait, paused, started = 0.1, False, time.monotonic()
         while True:
             try:
                 result = self._ingest.write(batch)
@@ -181,11 +188,12 @@ class IngestLoop:
                 wait = min(wait * 2, 10.0)
         if paused:
             self._consumer.resume(self._consumer.assignment())
+        self._metrics.observe("ingest_batch_seconds", time.monotonic() - started, kind=self._kind.value)
         self._limit.count(result, len(batch))
         self._count(result)
         for source in batch:
             if source.partition in self._assigned:
-                self._uncommitted[source.partition] = source.offset + 1
+                self._uncommitted[source.partition] = self._durable[source.partition] = source.offset + 1
 
     def _count(self, result: BatchResult) -> None:
         kind = self._kind.value
@@ -207,11 +215,22 @@ class IngestLoop:
         self._uncommitted.clear()
         self._metrics.set("ingest_last_commit_timestamp_seconds", time.time(), kind=self._kind.value)
 
+    def _measure(self) -> None:
+        self._measured = time.monotonic()
+        self._metrics.set("ingest_assigned_partitions", len(self._assigned), kind=self._kind.value)
+        for partition in self._assigned:
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+            if end >= 0 and partition in self._durable:
+                lag = max(end - self._durable[partition], 0)
+                self._metrics.set("ingest_lag_events", lag, topic=self._topic, partition=str(partition))
+
     # Rebalances
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         placed = [self._place(consumer, partition) for partition in partitions]
         self._assigned |= {partition.partition for partition in placed}
+        self._durable |= {partition.partition: partition.offset for partition in placed}
+        self._metrics.count("ingest_rebalances", what="assigned")
         consumer.incremental_assign(placed)
         log.info("assigned %s %s", self._topic, sorted(self._assigned))
 
@@ -245,12 +264,14 @@ class IngestLoop:
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._uncommitted:
             self._commit()
+        self._metrics.count("ingest_rebalances", what="revoked")
         self._forget(partitions)
         consumer.incremental_unassign(partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Somebody else may own them already: committing now could move their offsets back.
         log.warning("lost %s %s", self._topic, [partition.partition for partition in partitions])
+        self._metrics.count("ingest_rebalances", what="lost")
         self._forget(partitions)
         consumer.incremental_unassign(partitions)
 
@@ -258,11 +279,14 @@ class IngestLoop:
         for partition in partitions:
             self._assigned.discard(partition.partition)
             self._uncommitted.pop(partition.partition, None)
+            if self._durable.pop(partition.partition, None) is not None:
+                self._metrics.remove("ingest_lag_events", topic=self._topic, partition=str(partition.partition))
 
     def _jump_gap(self, partition: int | None) -> None:
         if partition is None:
             return
         placed = self._place(self._consumer, TopicPartition(self._topic, partition))
+        self._durable[partition] = placed.offset
         self._consumer.seek(placed)
 
 

@@ -1,0 +1,162 @@
+"""What /metrics says of the database is what stands there."""
+
+from __future__ import annotations
+
+import threading
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+
+from consumers.gauges import GaugeKeeper
+from consumers.metrics import Metrics
+from qbo_client.simulator.seeds import IRELAND
+from schemas.events import Kind, OrgRef
+from store import quota
+from tests.builders import client, event, invoice, line
+from tests.pipeline import Pipeline
+
+OTHER = OrgRef("org-ie", "Liffey Surveys")
+
+
+def keeper(pipeline: Pipeline, metrics: Metrics, **more: object) -> GaugeKeeper:
+    return GaugeKeeper(pipeline.engine, metrics, budget=1000, period=60.0, **more)  # type: ignore[arg-type]
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    return registry.get_sample_value(f"kompass_qbo_{name}", labels)
+
+
+def test_links_are_counted_by_state_cause_and_org_and_what_is_gone_is_dropped(pipeline: Pipeline) -> None:
+    metrics = Metrics()
+    gauges = keeper(pipeline, metrics)
+    pipeline.ingest(event(client()), event(client("c2")))
+    gauges.fill()
+    assert value(metrics.registry, "links_due", kind="client", org="org-uk") == 2
+    age = value(metrics.registry, "link_oldest_age_seconds", kind="client", state="due", cause="", org="org-uk")
+    assert age is not None
+    assert 0 <= age < 60
+
+    pipeline.drive()
+    gauges.fill()
+
+    assert value(metrics.registry, "links", kind="client", state="settled", cause="", org="org-uk") == 2
+    assert value(metrics.registry, "links_due", kind="client", org="org-uk") is None
+    assert value(metrics.registry, "links_due", kind="client", org="") == 0
+
+
+def test_a_rejected_link_is_as_old_as_its_failure_and_a_waiting_one_as_its_event(pipeline: Pipeline) -> None:
+    metrics = Metrics()
+    pipeline.ingest(event(invoice(lines=(line(vat_rate=None),))))
+    pipeline.drive()
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_failure SET first_failed_at = now() - interval '1 hour'"))
+    keeper(pipeline, metrics).fill()
+
+    labels = {"kind": "invoice", "cause": "no-tax-code", "org": "org-uk"}
+    age = value(metrics.registry, "link_oldest_age_seconds", state="rejected", **labels)
+    assert age is not None
+    assert 3600 <= age < 3700
+    assert value(metrics.registry, "links", state="rejected", **labels) == 1
+    assert value(metrics.registry, "failures_open", stage="map", cause="no-tax-code", org="org-uk") == 1
+    outbox_age = value(metrics.registry, "outbox_oldest_age_seconds")
+    assert outbox_age is not None
+    assert outbox_age > 0
+
+
+def test_without_the_org_label_what_falls_together_is_summed_and_the_worst_is_shown(pipeline: Pipeline) -> None:
+    pipeline.link(OTHER.id, OTHER.name, realm=IRELAND)
+    pipeline.ingest(event(client()), event(client("c9", org=OTHER)))
+    pipeline.drive()
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_connection SET state = 'disconnected' WHERE realm_id = :realm"), {"realm": IRELAND})
+    metrics = Metrics(org_label=False)
+    keeper(pipeline, metrics).fill()
+
+    assert value(metrics.registry, "links", kind="client", state="settled", cause="", org="") == 2
+    assert value(metrics.registry, "connection_up", org="") == 0
+
+
+def test_connections_tell_how_long_their_tokens_live(pipeline: Pipeline) -> None:
+    with pipeline.engine.begin() as db:
+        db.execute(
+            text(
+                "UPDATE qbo_connection SET refreshed_at = now() - interval '90 days', refresh_expires_at = NULL,"
+                " refresh_hard_expires_at = now() + interval '3 days'"
+            )
+        )
+    metrics = Metrics()
+    gauges = keeper(pipeline, metrics)
+    gauges.fill()
+    day = 86_400.0
+    assert value(metrics.registry, "connection_up", org="org-uk") == 1
+    assert round((value(metrics.registry, "token_age_seconds", org="org-uk") or 0) / day) == 90
+    assert round((value(metrics.registry, "token_expires_in_seconds", org="org-uk") or 0) / day) == 3
+
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_connection SET refresh_hard_expires_at = NULL"))
+    gauges.fill()
+    assert round((value(metrics.registry, "token_expires_in_seconds", org="org-uk") or 0) / day) == 10
+
+
+def test_an_open_breaker_is_shown_with_its_org_and_a_closed_one_is_not(pipeline: Pipeline) -> None:
+    metrics = Metrics()
+    (connection,) = pipeline.rows("qbo_connection")
+    opened = ([connection.realm_id], True)
+    gauges = keeper(pipeline, metrics, open_breakers=lambda: opened)
+    gauges.fill()
+    assert value(metrics.registry, "breaker_state", scope="company", org="org-uk") == 2
+    assert value(metrics.registry, "breaker_state", scope="intuit", org="") == 2
+
+    opened = ([], False)
+    gauges.fill()
+    assert value(metrics.registry, "breaker_state", scope="company", org="org-uk") is None
+    assert value(metrics.registry, "breaker_state", scope="intuit", org="") == 0
+
+
+def test_metered_calls_of_every_process_add_up_to_the_months(pipeline: Pipeline) -> None:
+    one, two = Metrics(), Metrics()
+    first, second = keeper(pipeline, one), keeper(pipeline, two)
+    for metrics, calls in ((one, 3), (two, 4)):
+        metrics.count("qbo_calls", calls, operation="query", status="200", metering="coreplus", org="org-uk")
+        metrics.count("qbo_calls", 9, operation="query", status="503", metering="coreplus", org="org-uk")
+        metrics.count("qbo_calls", 9, operation="create", status="200", metering="core", org="org-uk")
+    first.fill()
+    second.fill()
+    second.fill()
+    assert value(two.registry, "budget_limit_calls") == 1000
+    assert value(two.registry, "budget_remaining_calls") == 1000 - 7
+
+
+def test_a_new_month_begins_with_a_whole_budget(pipeline: Pipeline) -> None:
+    with pipeline.engine.begin() as db:
+        quota.count_metered(db, 500)
+        db.execute(
+            text(
+                'UPDATE qbo_quota_lease SET "window" = jsonb_set("window", \'{month}\', \'"2020-01"\')'
+                " WHERE realm_id = ''"
+            )
+        )
+        assert quota.metered_this_month(db) == 0
+        assert quota.count_metered(db, 2) == 2
+        assert quota.metered_this_month(db) == 2
+
+
+def test_the_last_turn_carries_the_calls_made_since_the_one_before(pipeline: Pipeline) -> None:
+    metrics = Metrics()
+    stopping = threading.Event()
+    gauges = keeper(pipeline, metrics)
+    thread = threading.Thread(target=gauges.run, args=(stopping,))
+    thread.start()
+    metrics.count("qbo_calls", 2, operation="query", status="200", metering="coreplus", org="org-uk")
+    stopping.set()
+    thread.join(30)
+    with pipeline.engine.begin() as db:
+        assert quota.metered_this_month(db) == 2
+
+
+def test_what_may_be_counted_is_shown_before_it_is(pipeline: Pipeline) -> None:
+    metrics = Metrics()
+    keeper(pipeline, metrics).start_from_zero(Kind.INVOICE)
+    assert value(metrics.registry, "events_total", kind="invoice", outcome="undecodable", reason="") == 0
+    assert value(metrics.registry, "recoveries_total", how="adopted") == 0
+    assert value(metrics.registry, "budget_limit_calls") == 1000
