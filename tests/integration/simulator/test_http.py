@@ -185,6 +185,13 @@ def test_a_batch_holds_thirty_items_at_most(usa: Http) -> None:
     assert fault_codes(usa.post("batch", {"BatchItemRequest": items})) == ["1040"]
 
 
+def test_switch_batch_items(start: Callable[..., Simulator], connect: Connect) -> None:
+    usa = connect(start(batch_items=1), USA)
+    items = [{"bId": str(number), "Query": "select * from Term"} for number in range(2)]
+    assert fault_codes(usa.post("batch", {"BatchItemRequest": items})) == ["1040"]
+    assert usa.post("batch", {"BatchItemRequest": items[:1]}).status_code == 200
+
+
 def test_a_batch_can_void_by_options_data(usa: Http) -> None:
     usa.create("Customer", {"DisplayName": "Larch"})
     detail = {"ItemRef": {"value": "1"}}

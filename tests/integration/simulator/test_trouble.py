@@ -177,6 +177,17 @@ def test_switch_concurrent_refresh(start: Start, how: str) -> None:
     assert (statuses, refresh(0)) == (([200, 200], 200) if how == "allow" else ([200, 400], 400))
 
 
+def test_switch_concurrent_refresh_seconds(start: Start) -> None:
+    intuit = start(concurrent_refresh="revoke", concurrent_refresh_seconds=30)
+    form = {"grant_type": "refresh_token", "refresh_token": intuit.authorize(USA)["refresh_token"]}
+    statuses = []
+    for wait in (0, 30, 29):
+        intuit.call(lambda world, wait=wait: world.clock.advance(wait))
+        answer = requests.post(f"{intuit.base_url}/oauth2/v1/tokens/bearer", data=form, auth=BASIC, timeout=10)
+        statuses.append(answer.status_code)
+    assert statuses == [200, 200, 400]
+
+
 @pytest.mark.parametrize(
     "rule",
     [

@@ -95,6 +95,7 @@ PLAUSIBLE: dict[str, Any] = {
     "DueDays": 5,
     "IncomeAccountRef": {"value": "1"},
     "CustomerRef": {"value": "6"},
+    "CurrencyRef": {"value": ""},
     "TotalAmt": 5,
     "Line": [
         {
@@ -112,6 +113,8 @@ def plausible(entity: str, realm: str = USA) -> dict[str, Any]:
     members: dict[str, Any] = orjson.loads(
         orjson.dumps({key: value for key, value in PLAUSIBLE.items() if key in catalogue()[entity]})
     )
+    if "CurrencyRef" in members:
+        members["CurrencyRef"] = {"value": {USA: "USD", UK: "GBP", CANADA: "CAD"}[realm]}
     if entity == "Payment":
         members["Line"] = []
     elif "Line" in members and realm == USA:
@@ -139,7 +142,12 @@ def snapshot(company: Company) -> bytes:
 SWITCHES = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in choices().items()})
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data(), realm=st.sampled_from([USA, UK, CANADA]), entity=st.sampled_from(WRITABLE), switches=SWITCHES)
 def test_arbitrary_members_are_answered_without_an_error_of_our_own(
     data: st.DataObject, realm: str, entity: str, switches: dict[str, Any]
@@ -173,7 +181,7 @@ def test_arbitrary_members_are_answered_without_an_error_of_our_own(
         assert clean(entity, shown) == shown
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.data(), entity=st.sampled_from(WRITABLE), name=st.text(min_size=1, max_size=20))
 def test_no_unknown_member_is_accepted(data: st.DataObject, entity: str, name: str) -> None:
     company = new_company(USA, {})
@@ -193,7 +201,7 @@ def test_no_unknown_member_is_accepted(data: st.DataObject, entity: str, name: s
     assert send(company, entity, {}, payload).status == 200
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(body=st.one_of(st.binary(max_size=60), JSON.map(orjson.dumps)), entity=st.sampled_from([*WRITABLE, "batch"]))
 @example(body=b'{"DisplayName":"\xff"}', entity="Customer")
 @example(body=b"[" * 60, entity="Invoice")
@@ -259,7 +267,7 @@ QUERIES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(text=QUERIES, method=st.sampled_from(["GET", "POST"]))
 def test_arbitrary_queries_are_answered_or_refused_with_4000_or_4001(text: str, method: str) -> None:
     company = _QUERIED
@@ -272,7 +280,7 @@ def test_arbitrary_queries_are_answered_or_refused_with_4000_or_4001(text: str, 
 _QUERIED = new_company(USA, {})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_arbitrary_batches_are_answered_item_by_item(data: st.DataObject) -> None:
     company = new_company(USA, {})

@@ -183,3 +183,19 @@ def test_a_redirect_address_is_an_exact_one_of_those_registered() -> None:
     assert Authority.accepts_redirect(app, "https://a.example/back")
     assert not Authority.accepts_redirect(app, "https://a.example/back/")
     assert not Authority.accepts_redirect(App("a", "b", "c"), "javascript:alert(1)")
+
+
+def test_switch_lives_of_codes_and_tokens() -> None:
+    server = Server(code_seconds=5, access_token_seconds=7, refresh_token_seconds=9, rotation_seconds=100)
+    late = server.code()
+    grant = server.grant()
+    tokens = server.tokens(grant)
+    assert (tokens["expires_in"], tokens["x_refresh_token_expires_in"]) == (7, 9)
+    server.clock.advance(6)
+    with pytest.raises(OAuthError):
+        server.authority.exchange(server.app, late, None, server.settings)
+    assert server.authority.check(str(tokens["access_token"])) is not None
+    server.clock.advance(2)
+    assert server.authority.check(str(tokens["access_token"])) is None
+    server.clock.advance(1)
+    assert server.refuses(grant.refresh_token).error == "invalid_grant"

@@ -126,3 +126,23 @@ def test_a_switch_that_does_not_exist_is_refused(changes: dict[str, Any]) -> Non
 def test_each_switch_with_choices_names_its_default_first() -> None:
     defaults = Settings().as_mapping()
     assert all(values[0] == defaults[name] and len(values) > 1 for name, values in choices().items())
+
+
+@pytest.mark.parametrize(
+    ("switch", "batch"),
+    [
+        ("quota_per_minute", False),
+        ("quota_per_second", False),
+        ("quota_batch_per_minute", True),
+        ("quota_batch_per_minute_realm", True),
+    ],
+)
+def test_switch_limits_of_calls(switch: str, batch: bool) -> None:
+    gate = Gate(**{switch: 3})
+    assert [gate.call(batch=batch) for _ in range(4)] == [True] * 3 + [False]
+
+
+def test_switch_quota_in_flight() -> None:
+    gate = Gate(quota_in_flight=1)
+    assert gate.quotas.admit("1", "app", batch=False, settings=gate.settings)
+    assert not gate.call()

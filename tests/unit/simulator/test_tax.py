@@ -20,7 +20,7 @@ def taxes(document: dict[str, Any]) -> list[tuple[float, float, float]]:
 
 
 @pytest.mark.parametrize(
-    "name, tax", [("20.0% S", 20), ("5.0% R", 5), ("0.0% Z", 0), ("Exempt", 0), ("20.0% RC SG", 0), ("No VAT", 0)]
+    ("name", "tax"), [("20.0% S", 20), ("5.0% R", 5), ("0.0% Z", 0), ("Exempt", 0), ("20.0% RC SG", 0), ("No VAT", 0)]
 )
 def test_uk_vat_standard_reduced_zero_exempt_and_reverse_charge(open_books: OpenBooks, name: str, tax: float) -> None:
     books = open_books(UK)
@@ -31,7 +31,7 @@ def test_uk_vat_standard_reduced_zero_exempt_and_reverse_charge(open_books: Open
 
 
 @pytest.mark.parametrize(
-    "day, percent", [("2020-08-31", 23), ("2020-09-01", 21), ("2021-02-28", 21), ("2021-03-01", 23)]
+    ("day", "percent"), [("2020-08-31", 23), ("2020-09-01", 21), ("2021-02-28", 21), ("2021-03-01", 23)]
 )
 def test_rates_are_effective_by_date(open_books: OpenBooks, day: str, percent: float) -> None:
     books = open_books(IRELAND)
@@ -61,7 +61,7 @@ def test_canada_composite_codes(open_books: OpenBooks) -> None:
     assert of("Out of Scope") == [(0, 200, 0)]
 
 
-@pytest.mark.parametrize("realm, word", [(CANADA, "GST/HST"), (UK, "VAT"), (IRELAND, "VAT")])
+@pytest.mark.parametrize(("realm", "word"), [(CANADA, "GST/HST"), (UK, "VAT"), (IRELAND, "VAT")])
 def test_outside_the_usa_every_line_needs_a_code(open_books: OpenBooks, realm: str, word: str) -> None:
     books = open_books(realm)
     customer = books.customer()
