@@ -11,6 +11,7 @@ from consumers.reconcile.companies import Company
 from mapping import conflicts
 from mapping.judgement import Case, Decision, Party, Reject, Write, judge, needed_party, own_currency
 from mapping.results import PartyKey
+from schemas.company import Standing
 from schemas.events import Client, Kind, Project
 from schemas.jsonlines import record_from_json
 from store import links, records
@@ -54,7 +55,7 @@ def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dic
                 record=record,
                 configuration=company.configuration,
                 facts=company.facts,
-                standing=link.standing,
+                standing=standing_of(link),
                 deleted=rows[key].deleted,
                 billing_client=billing_client,
             ),
@@ -63,9 +64,16 @@ def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dic
     return cases
 
 
+def standing_of(link: Link) -> Standing:
+    """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again."""
+    if link.state == "rejected" and link.theirs is not None:
+        return replace(link.standing, sync_token=None, theirs=None)
+    return link.standing
+
+
 def with_currency(case: RecordCase, link: Link) -> RecordCase:
     """The case once the currency of its link is fixed."""
-    return replace(case, case=replace(case.case, standing=link.standing))
+    return replace(case, case=replace(case.case, standing=standing_of(link)))
 
 
 def currency_of(case: RecordCase) -> str:

@@ -153,7 +153,9 @@ class _Transaction:
 
     def _read(self, work: Work, document: dict[str, Any], row: Any) -> None:
         """Keep what QBO has now, and judge again: the three sides are compared there."""
-        self._put(work, row, due_at=self._now, theirs=document, sync_token=str(document["SyncToken"]))
+        self._put(
+            work, row, state="pending", due_at=self._now, theirs=document, sync_token=str(document["SyncToken"])
+        )
         self._retired.add(work.link.id)
         self.result.events.append((work, "read", ""))
 
