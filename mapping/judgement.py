@@ -41,6 +41,8 @@ class Nothing:
     """What counts as sent from now on, without a call: the object was linked by hand, or turned out to say it already."""
     currency: str = ""
     voided: bool = False
+    cause: str = ""
+    """Set when it only stays as it is because it is not to be synced now: a changed configuration may end that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ def judge(case: Case) -> Decision:
             return Skip(cause, reason)
         if isinstance(case.record, Invoice) and not standing.voided and cause != "before-start-date":
             return Withdraw(cause, reason)
-        return Nothing(f"stays in QuickBooks as it is: {reason}")
+        return Nothing(f"stays in QuickBooks as it is: {reason}", cause=cause)
     is_void = isinstance(case.record, Invoice) and case.record.step is Step.VOIDED
     if is_void and standing.qbo_id is None:
         return Skip("void-never-sent", "voided in Kompass before it was ever sent to QuickBooks")
@@ -439,11 +441,15 @@ def _notes(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, obj
 
 
 def _kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None:
-    """Give the name in QBO when only the template was edited since it was sent; None when the new name is right."""
+    """Give the name that was sent when only the template was edited since; None when the new name is right.
+
+    What was sent, not what QBO has: a bookkeeper's rename is no reason to give the object another name.
+    """
     standing = case.standing
-    if standing.sent is None or standing.name is None or mapped.name in (None, standing.name):
+    if standing.sent is None or standing.refresh_names or standing.name_override:
         return None
-    if standing.refresh_names or standing.name_override:
+    held = standing.sent.get(_name_member(case.record))
+    if not isinstance(held, str) or mapped.name in (None, held):
         return None
     template = standing.sent.get(_TEMPLATE)
     if not isinstance(template, str) or template == _template(case.record, case.configuration):
@@ -457,10 +463,10 @@ def _kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | Non
         doc_number_template=template if isinstance(case.record, Invoice) else case.configuration.doc_number_template,
     )
     try:
-        unchanged = _map(case, before, needed).name == standing.name
+        unchanged = _map(case, before, needed).name == held
     except Unmappable:
         return None
-    return standing.name if unchanged else None
+    return held if unchanged else None
 
 
 def _same_currency(sent: Mapping[str, object], payload: Mapping[str, object]) -> bool:

@@ -232,7 +232,8 @@ def sweep_changed(db: Connection) -> int:
             text(
                 "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
                 " SELECT id FROM qbo_link WHERE realm_id = :realm AND org_id = :org"
-                " AND state IN ('waiting', 'rejected', 'skipped') AND coalesce(judged_version, 0) < :version"
+                " AND (state IN ('waiting', 'rejected', 'skipped') OR (state = 'settled' AND cause <> ''))"
+                " AND coalesce(judged_version, 0) < :version"
                 " ORDER BY id FOR UPDATE)"
             ),
             {"realm": row.realm_id, "org": row.org_id, "version": row.version},

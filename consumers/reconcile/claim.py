@@ -292,7 +292,7 @@ class _Transaction:
         if decision.voided:
             changes |= {"voided": True, "theirs": None}
         self._put(
-            link, "settled", "", decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
+            link, "settled", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
         )  # fmt: skip
         self._well.add(link.id)

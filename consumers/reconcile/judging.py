@@ -151,7 +151,9 @@ def decide(db: Connection, link: Link, case: RecordCase, party: Link | None) -> 
     if party is not None:
         full = replace(full, party=_party(party))
     decision = judge(full)
-    if link.kind is Kind.INVOICE or not isinstance(decision, Write) or not decision.name or decision.name == link.name:
+    if link.kind is Kind.INVOICE or not isinstance(decision, Write) or "DisplayName" not in decision.body:
+        return decision
+    if not decision.name or decision.name == link.name:
         return decision
     holder = _holder(db, link, decision.name)
     if holder is not None and link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id and not full.suffix:
