@@ -41,7 +41,7 @@ class Profile:
     home_currency: str
     language: str = "en"
     status: str = "active"
-    """`active`, `subscription_ended`, `locked` or `maintenance`."""
+    """`active`, `subscription_ended`, `locked`, `maintenance` or `no_access`."""
     warn_duplicate_numbers: bool = True
     """The company's own setting; the API does not show it."""
     last_number: int = 1000

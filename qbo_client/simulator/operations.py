@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qbo_client.simulator import lists, payments, people, sales
+from qbo_client.simulator import document_tax, lists, payments, people, sales
 from qbo_client.simulator.amounts import dec
 from qbo_client.simulator.changes import checked_id, existing, object_not_found, wanted_members
 from qbo_client.simulator.company import SALES, TRANSACTIONS, Company
@@ -56,7 +56,7 @@ def _save(company: Company, request: Write, wanted: Object, old: Object | None) 
     entity = request.entity
     if entity in SALES:
         if old is not None:
-            sales.forget_stale_tax(wanted, request.payload)
+            document_tax.forget_stale_tax(wanted, request.payload)
         allow = request.allow_duplicate_number
         stored = sales.save(company, entity, wanted, old, allow_duplicate_number=allow)
         if old is None and entity == "CreditMemo" and company.preference("SalesFormsPrefs", "AutoApplyCredit"):

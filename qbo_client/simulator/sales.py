@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from decimal import Decimal
-
-from qbo_client.simulator import limits, tax
-from qbo_client.simulator.amounts import HUNDRED, ZERO, cents, dec, number
+from qbo_client.simulator import limits
+from qbo_client.simulator.amounts import ZERO, cents, dec, number
 from qbo_client.simulator.clock import add_days
 from qbo_client.simulator.company import SALES, Company
+from qbo_client.simulator.document_tax import discounts, put_codes, tax_basis, tax_document
 from qbo_client.simulator.faults import CLOSED_SENTENCE, ApiFault, FaultError, business, error, fault, missing
 from qbo_client.simulator.lines import (
-    DISCOUNT,
     SALES_LINE,
     SUBTOTAL,
-    DocumentLine,
     number_lines,
     put_class,
     read,
@@ -45,7 +41,7 @@ def save(
     check_open(company, members["TxnDate"], old)
     _references(company, members, old)
     _custom_fields(company, members)
-    _lines_and_tax(company, entity, members, customer, old)
+    _lines_and_tax(company, members, customer, old)
     _delivery(members)
     for name in ("BillAddr", "ShipAddr"):
         if old is None and name not in members and name in customer:
@@ -58,16 +54,6 @@ def save(
         company.line_counters[stored["Id"]] = sum(1 for line in stored["Line"] if "Id" in line)
         return stored
     return company.replace(entity, old, members)
-
-
-def forget_stale_tax(wanted: Object, payload: Object) -> None:
-    """In a sparse update that changes what tax stands on, without saying anything of tax, the old amounts go."""
-    changes = ("Line", "TxnDate", "GlobalTaxCalculation", "CustomerRef", "ShipAddr")
-    if payload.get("sparse") is not True or payload.get("TxnTaxDetail") or not any(name in payload for name in changes):
-        return
-    detail = wanted.pop("TxnTaxDetail", {})
-    if "TxnTaxCodeRef" in detail:
-        wanted["TxnTaxDetail"] = {"TxnTaxCodeRef": detail["TxnTaxCodeRef"]}
 
 
 def void(company: Company, entity: str, old: Object) -> Object:
@@ -209,139 +195,23 @@ def custom_field_definitions(company: Company) -> list[dict[str, str]]:
     return found
 
 
-def _lines_and_tax(company: Company, entity: str, members: Object, customer: Object, old: Object | None) -> None:
-    basis = _basis(company, members)
+def _lines_and_tax(company: Company, members: Object, customer: Object, old: Object | None) -> None:
+    basis = tax_basis(company, members)
     lines = read(company, members.pop("Line"), old, inclusive=basis == "TaxInclusive")
     sales = [line for line in lines if line.kind == SALES_LINE]
     taxed = company.using_tax and basis != "NotApplicable"
     if taxed and len(sales) > MAXIMUM_TAXABLE_LINES:
         raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
-    for line in sales:
-        line.code = tax.line_code(company, line.code, taxed=taxed)
-        line.detail.pop("TaxCodeRef", None)
-        if line.code is not None:
-            line.detail["TaxCodeRef"] = {"value": line.code}
-    sent_tax = members.pop("TxnTaxDetail", {}) if company.using_tax else {}
-    if not company.using_tax:
-        members.pop("TxnTaxDetail", None)
-    if company.american:
-        entries, code = _american_tax(company, members, customer, sales, lines, sent_tax)
-    else:
-        entries, code = _value_added_tax(company, basis, members["TxnDate"], sales, lines), None
+    put_codes(company, sales, taxed=taxed)
+    total_tax = tax_document(company, members, customer, lines, basis)
     subtotal = sum((line.amount for line in sales), ZERO)
-    off = _discounts(lines, subtotal)
-    total_tax = _total_tax(entries, sent_tax, american=company.american)
-    total = subtotal - off + total_tax
+    total = subtotal - discounts(lines, subtotal) + total_tax
     if total < 0:
         code = company.settings.negative_total_code
         sentence = "Transaction amount must be positive"
         raise business(f"{sentence}.") if code == "6000" else fault(code, sentence, "TotalAmt")
     members["Line"] = [*number_lines(company, None if old is None else old["Id"], lines, old), subtotal_line(subtotal)]
-    if company.using_tax:
-        detail: Object = {"TotalTax": number(total_tax)}
-        if code is not None:
-            detail["TxnTaxCodeRef"] = {"value": code}
-        if entries:
-            detail["TaxLine"] = sent_tax.get("TaxLine") or [entry.as_wire() for entry in entries]
-        members["TxnTaxDetail"] = detail
     members["TotalAmt"] = number(total)
-
-
-def _basis(company: Company, members: Object) -> str:
-    if company.american:
-        members.pop("GlobalTaxCalculation", None)
-        return "TaxExcluded"
-    if not company.using_tax:
-        members["GlobalTaxCalculation"] = "NotApplicable"
-    basis = str(members.setdefault("GlobalTaxCalculation", "TaxExcluded"))
-    detail = members.get("TxnTaxDetail") or {}
-    if basis == "NotApplicable" and company.using_tax and (detail.get("TaxLine") or dec(detail.get("TotalTax"))):
-        raise fault("6170", "TxnTaxDetail cannot be given when GlobalTaxCalculation is NotApplicable", "TxnTaxDetail")
-    rates = [
-        value_of(line.get("TaxLineDetail", {}).get("TaxRateRef"))
-        for line in (detail.get("TaxLine") or [])
-        if company.using_tax
-    ]
-    if len(rates) != len(set(rates)):
-        raise business("Each tax rate can be used only once in TxnTaxDetail.")
-    return basis
-
-
-def _american_tax(
-    company: Company,
-    members: Object,
-    customer: Object,
-    sales: list[DocumentLine],
-    lines: list[DocumentLine],
-    sent_tax: Object,
-) -> tuple[list[tax.TaxLine], str | None]:
-    if not company.using_tax:
-        return [], None
-    subtotal = sum((line.amount for line in sales), ZERO)
-    taxable = sum((line.amount for line in sales if line.code == "TAX"), ZERO)
-    if subtotal and members.get("ApplyTaxAfterDiscount"):
-        taxable = cents(taxable * (1 - _discounts(lines, subtotal) / subtotal))
-    day = members["TxnDate"]
-    if company.preference("TaxPrefs", "PartnerTaxEnabled"):
-        address = (
-            members.get("ShipAddr") or customer.get("ShipAddr") or members.get("BillAddr") or customer.get("BillAddr")
-        )
-        entries = tax.automated(company, (address or {}).get("CountrySubDivisionCode"), taxable, day)
-        # The engine puts a code of its own in the place of what was sent.
-        return entries, company.preference("TaxPrefs", "TaxGroupCodeRef")["value"] if entries else None
-    code = value_of(sent_tax.get("TxnTaxCodeRef"))
-    if code is None:
-        return [], None
-    rates = tax.rates_of(company, code, day)
-    if not taxable:
-        return [], code
-    per_line = company.settings.tax_rounding == "per_line"
-    return tax.excluded([tax.TaxableLine(taxable, rates)], per_line=per_line), code
-
-
-def _value_added_tax(
-    company: Company, basis: str, day: str, sales: list[DocumentLine], lines: list[DocumentLine]
-) -> list[tax.TaxLine]:
-    if not company.using_tax or basis == "NotApplicable":
-        return []
-    per_line = company.settings.tax_rounding == "per_line"
-    taxable = [tax.TaxableLine(line.amount, tax.rates_of(company, line.code or "", day)) for line in sales]
-    if basis == "TaxInclusive":
-        entries, nets = tax.included(taxable, per_line=per_line)
-        for line, net in zip(sales, nets, strict=True):
-            line.detail["TaxInclusiveAmt"] = number(line.amount)
-            line.wire["Amount"] = number(net)
-            line.amount = net
-    else:
-        subtotal = sum((line.amount for line in sales), ZERO)
-        off = _discounts(lines, subtotal)
-        if off and subtotal:
-            # A discount takes its share of every line before tax.
-            taxable = [replace(line, amount=line.amount * (1 - off / subtotal)) for line in taxable]
-        entries = tax.excluded(taxable, per_line=per_line)
-    return entries
-
-
-def _discounts(lines: list[DocumentLine], subtotal: Decimal) -> Decimal:
-    off = ZERO
-    for line in lines:
-        if line.kind == DISCOUNT:
-            detail = line.wire[DISCOUNT]
-            if detail.get("PercentBased"):
-                line.amount = cents(subtotal * dec(detail.get("DiscountPercent")) / HUNDRED)
-                line.wire["Amount"] = number(line.amount)
-            off += line.amount
-    return off
-
-
-def _total_tax(entries: list[tax.TaxLine], sent: Object, *, american: bool) -> Decimal:
-    """What the rates make, unless the sender says otherwise: then QuickBooks books what was sent."""
-    computed = sum((entry.tax for entry in entries), ZERO)
-    if sent.get("TaxLine") and entries:
-        return cents(sum((dec(line.get("Amount")) for line in sent["TaxLine"]), ZERO))
-    if american and dec(sent.get("TotalTax")) and entries:
-        return cents(dec(sent["TotalTax"]))
-    return computed
 
 
 def _number(

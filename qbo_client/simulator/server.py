@@ -287,6 +287,10 @@ def _duplicate(call: ApiCall) -> ApiFault:
 
 
 def _closed_company(company: Company) -> ApiFault | None:
+    if company.profile.status == "no_access":
+        # The person who connected is not an administrator any more.
+        detail = "Authorization Failure: -11014-You do not have access to this company."
+        return fault("120", detail)
     if company.profile.status == "locked":
         return fault("140", "Company locked out : The company is locked.")
     if company.profile.status == "maintenance":

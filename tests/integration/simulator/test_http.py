@@ -152,8 +152,8 @@ def test_switch_validation_fault_status(start: Callable[..., Simulator], connect
     assert (answer.status_code, fault_codes(answer)) == (200, ["6080"])
 
 
-def test_a_locked_company_or_one_under_maintenance(usa: Http) -> None:
-    for status, code in (("locked", "140"), ("maintenance", "150")):
+def test_a_company_that_is_locked_under_maintenance_or_out_of_reach(usa: Http) -> None:
+    for status, code in (("locked", "140"), ("maintenance", "150"), ("no_access", "120")):
         usa.control("POST", "bookkeeper", {"realm": USA, "action": "profile", "members": {"status": status}})
         assert fault_codes(usa.get("companyinfo/1")) == [code]
 

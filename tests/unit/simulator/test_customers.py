@@ -115,6 +115,12 @@ def test_a_job_without_parent_is_6150_and_below_itself_900_or_700(books: Books) 
     assert books.refuses(lambda: books.update("Customer", parent, Job=True, ParentRef=own)).codes == ("700",)
 
 
+def test_a_parent_without_job_is_not_taken_over(books: Books) -> None:
+    parent = books.customer("Larch")
+    made = books.customer("House", ParentRef={"value": parent["Id"]})
+    assert (made["Job"], "ParentRef" in made, made["FullyQualifiedName"]) == (False, False, "House")
+
+
 def test_a_fifth_level_below_is_refused_with_6180(books: Books) -> None:
     above = books.customer("0")
     for level in range(1, 5):
