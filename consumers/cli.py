@@ -25,7 +25,7 @@ from consumers.errors import ConsumersError, ExitCode
 from consumers.logs import configure_logs
 from consumers.settings import log_format
 from qbo_client.errors import EnvironmentInvalid, QboClientError
-from schemas.errors import SchemasError
+from schemas.errors import RegistryUnavailable, SchemasError
 from store.errors import BadDatabaseUrl, BadTokenKeys, DatabaseUnreachable, NotMigrated, StoreError
 
 GROUP: Final = "kompass_qbo.commands"
@@ -39,6 +39,7 @@ _EXPECTED: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
     (DatabaseUnreachable, ExitCode.UNREACHABLE),
     (NotMigrated, ExitCode.NOT_MIGRATED),
     (StoreError, ExitCode.FAILED),
+    (RegistryUnavailable, ExitCode.UNREACHABLE),
     (SchemasError, ExitCode.FAILED),
     (QboClientError, ExitCode.FAILED),
 )

@@ -97,7 +97,16 @@ def configure_logs(log_format: str, *, debug: bool = False, stream: TextIO | Non
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if debug else logging.INFO)
     # Their own news is ours already, call by call, and theirs may hold bodies and headers.
-    for chatty in ("urllib3", "requests_oauthlib", "oauthlib", "aiohttp.access", "mail.log", "asyncio"):
+    for chatty in (
+        "urllib3",
+        "requests_oauthlib",
+        "oauthlib",
+        "aiohttp.access",
+        "mail.log",
+        "asyncio",
+        "httpx2",
+        "httpx",
+    ):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(True)
 

@@ -11,6 +11,10 @@ class RegistryUnavailable(SchemasError):
     """The schema registry did not answer as it should: the event may well be fine, so wait and try again."""
 
 
+class NotRegistered(SchemasError):
+    """The registry does not hold our current schema, so nothing can be written with it."""
+
+
 class UndecodableEvent(SchemasError):
     """These bytes will never be an event; `cause` is a stable code for people's filters and for metrics."""
 
