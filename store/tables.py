@@ -405,3 +405,46 @@ outbox = Table(
     Column("failure_id", BigInteger, nullable=True),
     _moment("created_at", now=True),
 )
+
+# --- Mails ---
+
+# A mail as it was written, kept until the mail server has taken it.
+mail = Table(
+    "qbo_mail",
+    metadata,
+    _id(),
+    _text("org_id"),  # empty: to the operator
+    Column("kind", Text, nullable=False),  # digest | all-clear | forwarded
+    Column("recipients", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("delivered", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("message_id", Text, nullable=False, unique=True),  # the same at every try, so that a mailbox can tell
+    _text("thread_id"),  # the Message-ID of the first mail about this trouble
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),  # waiting | sent | refused | failed
+    _moment("created_at", now=True),
+    _moment("due_at"),
+    _text("claimed_by"),
+    _moment("claimed_until"),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _text("last_error"),
+    _moment("sent_at"),
+)
+
+# What was told in a mail; open until it is over.
+notice = Table(
+    "qbo_notice",
+    metadata,
+    _id(),
+    _text("org_id"),
+    Column("subject", Text, nullable=False),  # the cause, or <cause>#<failure or link> where each record has its own
+    Column("cause", Text, nullable=False),
+    _text("headline"),
+    Column("failure_id", BigInteger, nullable=True),
+    Column("link_id", BigInteger, nullable=True),  # of a withdrawn document
+    Column("mail_id", BigInteger, nullable=False),
+    _moment("told_at", now=True),
+    _moment("cleared_at"),
+    Column("all_clear_id", BigInteger, nullable=True),
+)

@@ -14,6 +14,7 @@ from admin.quickbooks_online.models.failures import Failure, Outbox
 from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
 from admin.quickbooks_online.models.links import Customer, History, Intent, Invoice, Link, Project
 from admin.quickbooks_online.models.lists import CompanyList
+from admin.quickbooks_online.models.mails import Mail, Notice
 
 __all__ = [
     "CompanyConnection",
@@ -30,7 +31,9 @@ __all__ = [
     "Invoice",
     "ItemService",
     "Link",
+    "Mail",
     "Mapping",
+    "Notice",
     "Org",
     "Outbox",
     "Project",
