@@ -1,0 +1,150 @@
+"""The set-up article from top to bottom, as written, by a person with a mouse: until the invoices are in QuickBooks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from qbo_client.simulator import UK
+from tests.admin_site import Site
+from tests.browser import run_action, sign_in
+from tests.builders import event, invoice, line
+
+RECENT = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=10)
+
+
+def seen_events(site: Site) -> None:
+    """What Kompass has sent before anybody opened the admin: the Org is known, its events are kept once it is configured."""
+    pipeline = site.pipeline()
+    pipeline.ingest(event(invoice("i0")))
+
+
+def test_the_article_from_add_configuration_to_invoices_in_quickbooks(
+    site: Site, page: Page, tmp_path: Path
+) -> None:
+    seen_events(site)
+    sign_in(page, site)
+
+    # Step 1 — Create the Configuration
+    expect(page.get_by_role("link", name="Quickbooks Online")).to_be_visible()
+    page.get_by_role("link", name="Configurations").first.click()
+    page.get_by_role("link", name=re.compile("Add configuration", re.IGNORECASE)).first.click()
+    page.get_by_label("Org:").select_option(label="Meridian Geomatics Ltd")
+    expect(page.get_by_label("Enable")).not_to_be_checked()
+    page.get_by_label("Notification recipients:").fill("ada@example.com\nbooks@example.com")
+    expect(page.get_by_label("Project customers")).to_be_checked()
+    expect(page.get_by_label("DocNumber Template:")).to_have_value("{{ invoice.reference }}")
+    page.get_by_label("Locale:").select_option("EU")
+    expect(page.get_by_label("Default Item ID:")).to_be_disabled()
+    assert page.content().count("&lt;will be extracted") == 2
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+
+    # Step 2 — Link
+    pipeline = site.pipeline()
+    pipeline.ingest(
+        event(invoice("i1", date=RECENT)),
+        event(invoice("i2", date=RECENT, lines=(line("250.00"), line("50.00", position=2)))),
+    )
+    page.locator("input.action-select").check()
+    run_action(page, "Authorize with QuickbooksOnline")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Larch Design Ltd").check()
+    page.get_by_role("button", name="Connect").click()
+    expect(page.get_by_text("is linked to the QuickBooks company Larch Design Ltd")).to_be_visible()
+
+    # Step 3 — Set defaults, enable, and test
+    expect(page.get_by_text(f"{UK} (Larch Design Ltd)")).to_be_visible()
+    expect(page.get_by_text("stored, renewed")).to_be_visible()
+    assert "will be extracted" not in page.content()
+    page.get_by_label("Default Item ID:").select_option(label="Surveying")
+    options = page.get_by_label("Default Item ID:").locator("option").all_inner_texts()
+    assert "Studio" not in options, "a category cannot stand on an invoice line"
+    assert not any("deleted" in option for option in options)
+    page.get_by_label("Enable").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("heading", name="Going live")).to_be_visible()
+    expect(page.get_by_text("Standard 20 % (20 %): 3 lines in 90 days, is refused until it is mapped")).to_be_visible()
+    page.get_by_label("Send documents dated from").fill("2026-01-01")
+    page.get_by_role("button", name="Enable and start sending").click()
+    expect(page.get_by_text("is enabled")).to_be_visible()
+    page.locator("input.action-select").check()
+    run_action(page, "Test connection")
+    expect(page.get_by_text("Connection successful: Kompass reached Larch Design Ltd")).to_be_visible()
+    expect(page.get_by_text("Without a tax code: Standard 20 % (20 %)")).to_be_visible()
+
+    # What is not mapped is told, and mapped in one go; what waited goes out by itself.
+    pipeline.drive()
+    page.get_by_role("link", name="Sync errors").first.click()
+    expect(page.get_by_text("2 invoices wait for a tax code for Standard 20 %")).to_be_visible()
+
+    # Step 4 — Post-link mappings
+    page.get_by_role("link", name="Tax Code VAT Rates").first.click()
+    page.get_by_role("row", name=re.compile("Standard 20 %")).get_by_role("combobox").select_option(label="20.0% S (20 %)")
+    page.get_by_role("button", name="Save these mappings").click()
+    expect(page.get_by_text("1 Tax Code VAT Rate added")).to_be_visible()
+    expect(page.get_by_text("2 waiting documents will go out")).to_be_visible()
+    page.get_by_role("link", name="Item Services").first.click()
+    page.get_by_role("row", name=re.compile("LiDAR")).get_by_role("combobox").select_option(label="Engineering")
+    page.get_by_role("button", name="Save these mappings").click()
+    expect(page.get_by_text("1 Item Service added")).to_be_visible()
+    page.get_by_role("link", name="Custom Fields").first.click()
+    page.get_by_role("link", name=re.compile("Add custom field", re.IGNORECASE)).first.click()
+    page.get_by_label("QBO custom field:").select_option(label="Order confirmation")
+    page.get_by_label("Template:").fill("{{ project.reference }}")
+    expect(page.get_by_label("Preview")).to_contain_text("24-p1")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+
+    # How the sync runs after setup
+    pipeline.drive()
+    documents = {one["DocNumber"]: one for one in pipeline.objects("Invoice")}
+    assert sorted(documents) == ["INV-i1", "INV-i2"]
+    assert documents["INV-i2"]["TotalAmt"] == 360
+    assert [one.get("StringValue") for one in documents["INV-i1"]["CustomField"]][-1] == "24-p1"
+    page.get_by_role("link", name="Invoices").first.click()
+    expect(page.get_by_role("row", name=re.compile("INV-i2"))).to_contain_text("settled")
+    page.get_by_role("link", name="INV-i2").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.get_by_role("link", name="Preview").click()
+    expect(page.get_by_text("Nothing would be sent")).to_be_visible()
+    page.get_by_role("link", name="Sync errors").first.click()
+    expect(page.get_by_role("heading", name="No sync errors")).to_be_visible()
+
+    # Troubleshooting actions
+    for action, names in (
+        ("Get QBO customers as JSON", {"Harbour & Sons c1"}),
+        ("Get QBO jobs (sub-customers) as JSON", {"24-p1 Survey p1"}),
+        ("Get QBO invoices as JSON", {"INV-i1", "INV-i2"}),
+    ):
+        page.get_by_role("link", name="Configurations").first.click()
+        page.locator("input.action-select").check()
+        with page.expect_download() as download:
+            run_action(page, action)
+        path = tmp_path / "dump.json"
+        download.value.save_as(path)
+        rows = json.loads(path.read_text())
+        assert {row.get("DocNumber") or row["DisplayName"] for row in rows} == names
+
+
+def test_the_action_menu_holds_the_articles_five_and_no_more(site: Site, page: Page) -> None:
+    site.pipeline().link()
+    sign_in(page, site)
+    page.get_by_role("link", name="Configurations").first.click()
+    expect(page.get_by_label("Action:").locator("option")).to_have_text(
+        [
+            "---------",
+            "Authorize with QuickbooksOnline",
+            "Test connection",
+            "Get QBO customers as JSON",
+            "Get QBO jobs (sub-customers) as JSON",
+            "Get QBO invoices as JSON",
+        ]
+    )
+    assert "sync now" not in page.content().lower()
+
+
