@@ -36,6 +36,8 @@ def write(company: Company, request: Write) -> Object:
         raise unsupported(f"/v3/company/{company.profile.realm}/{entity.lower()}")
     if not isinstance(payload, dict):
         clean(entity, payload)
+    if company.american and company.settings.usa_characters == "latin-1":
+        _check_characters(payload)
     if request.operation in ("void", "delete"):
         clean(entity, payload)
         if payload.get("Id") in (None, ""):
@@ -50,6 +52,15 @@ def write(company: Company, request: Write) -> Object:
         raise ApiFault(missing("Id"))
     wanted = wanted_members(company, entity, payload, old)
     return company.render(entity, _save(company, request, wanted, old))
+
+
+def _check_characters(value: Any) -> None:
+    """:raises ApiFault: 2040 for a character outside ISO-8859-1, which is all that is documented for the USA."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_characters(one)
+    elif isinstance(value, str) and any(ord(character) > 0xFF for character in value):
+        raise fault("2040", f"Invalid String : {value[:100]}")
 
 
 def _save(company: Company, request: Write, wanted: Object, old: Object | None) -> Object:

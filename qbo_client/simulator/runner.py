@@ -16,7 +16,7 @@ from aiohttp import web
 
 from qbo_client.simulator.clock import Clock
 from qbo_client.simulator.oauth import ACCOUNTING_SCOPE, DEFAULT_CLIENT_ID
-from qbo_client.simulator.server import Edge
+from qbo_client.simulator.server import MAXIMUM_BODY, Edge
 from qbo_client.simulator.settings import Settings
 from qbo_client.simulator.world import World
 
@@ -135,7 +135,17 @@ async def serve(
     if state is not None and state.exists():
         world.load(state.read_bytes())
     edge = Edge(world)
-    runner = web.ServerRunner(web.Server(edge.handle, access_log=None), shutdown_timeout=_SHUTDOWN_SECONDS)
+    loop = asyncio.get_running_loop()
+
+    def request_factory(
+        message: Any, payload: Any, protocol: Any, writer: Any, task: asyncio.Task[None]
+    ) -> web.BaseRequest:
+        # An invoice of 10,000 lines is larger than what the server reads by default.
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAXIMUM_BODY)
+
+    runner = web.ServerRunner(
+        web.Server(edge.handle, request_factory=request_factory, access_log=None), shutdown_timeout=_SHUTDOWN_SECONDS
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from qbo_client.simulator.clock import Clock
 from qbo_client.simulator.company import Company, Profile
 from qbo_client.simulator.members import Object
 from qbo_client.simulator.people import currency_reference
+from qbo_client.simulator.seed_taxes import (
+    AUTOMATED_CODES,
+    AUTOMATED_RATES,
+    CANADA_CODES,
+    CANADA_RATES,
+    EU_CODES,
+    EU_RATES,
+    UK_CODES,
+    UK_RATES,
+    USA_CODES,
+    USA_RATES,
+    Codes,
+    Rates,
+)
 from qbo_client.simulator.settings import Settings
 
 USA = "9130347000000000001"
@@ -35,87 +49,6 @@ _TERMS = (("Due on receipt", 0), ("Net 15", 15), ("Net 30", 30), ("Net 60", 60))
 _VENDORS = ("Harbour Printing", "Northern Surveys", "Tall Crane Hire")
 _EMPLOYEES = (("Emily", "Platt"), ("John", "Johnson"))
 
-# Rates: (name, [(percent, from, until)], special type). Codes: (name, description, taxable, [(rate name, compound?)]).
-_FOREVER = "2000-01-01"
-_Rates = Sequence[tuple[str, Sequence[tuple[str, str, str | None]], str]]
-_Codes = Sequence[tuple[str, str, bool, Sequence[tuple[str, bool]]]]
-
-_UK_RATES: _Rates = (
-    (
-        "20% S",
-        (("20", "2011-01-04", None), ("17.5", "2010-01-01", "2011-01-03"), ("15", _FOREVER, "2009-12-31")),
-        "NONE",
-    ),
-    ("5% R", (("5", _FOREVER, None),), "NONE"),
-    ("0% Z", (("0", _FOREVER, None),), "ZERO_RATE"),
-    ("Exempt", (("0", _FOREVER, None),), "NONE"),
-    ("20% RC", (("0", _FOREVER, None),), "REVERSE_CHARGE"),
-    ("No VAT", (("0", _FOREVER, None),), "NONE"),
-)
-_UK_CODES: _Codes = (
-    ("20.0% S", "20% standard", True, (("20% S", False),)),
-    ("5.0% R", "5% reduced", True, (("5% R", False),)),
-    ("0.0% Z", "Zero-rated", True, (("0% Z", False),)),
-    ("Exempt", "Exempt", True, (("Exempt", False),)),
-    ("20.0% RC SG", "Reverse charge, services", True, (("20% RC", False),)),
-    ("No VAT", "Outside the scope of VAT", False, (("No VAT", False),)),
-)
-_EU_RATES: _Rates = (
-    ("23% S", (("23", "2021-03-01", None), ("21", "2020-09-01", "2021-02-28"), ("23", _FOREVER, "2020-08-31")), "NONE"),
-    ("13.5% R", (("13.5", _FOREVER, None),), "NONE"),
-    ("9% R", (("9", _FOREVER, None),), "NONE"),
-    ("0% Z", (("0", _FOREVER, None),), "ZERO_RATE"),
-    ("Exempt", (("0", _FOREVER, None),), "NONE"),
-    ("0% EC", (("0", _FOREVER, None),), "REVERSE_CHARGE"),
-)
-_EU_CODES: _Codes = (
-    ("23.0% S", "Standard", True, (("23% S", False),)),
-    ("13.5% R", "Reduced", True, (("13.5% R", False),)),
-    ("9.0% R", "Second reduced", True, (("9% R", False),)),
-    ("0.0% Z", "Zero-rated", True, (("0% Z", False),)),
-    ("Exempt", "Exempt", True, (("Exempt", False),)),
-    ("0.0% ECS", "Reverse charge, services in the EU", True, (("0% EC", False),)),
-)
-_CANADA_RATES: _Rates = (
-    ("GST", (("5", _FOREVER, None),), "NONE"),
-    ("HST ON", (("13", "2010-07-01", None),), "NONE"),
-    ("HST NS", (("14", "2025-04-01", None), ("15", "2010-07-01", "2025-03-31")), "NONE"),
-    ("PST BC", (("7", _FOREVER, None),), "NONE"),
-    ("QST", (("9.975", "2013-01-01", None),), "NONE"),
-    ("QST 9.5", (("9.5", _FOREVER, None),), "NONE"),
-    ("Zero-rated", (("0", _FOREVER, None),), "ZERO_RATE"),
-    ("Exempt", (("0", _FOREVER, None),), "NONE"),
-    ("Out of scope", (("0", _FOREVER, None),), "NONE"),
-)
-_CANADA_CODES: _Codes = (
-    ("GST", "GST 5%", True, (("GST", False),)),
-    ("HST ON", "HST Ontario 13%", True, (("HST ON", False),)),
-    ("HST NS", "HST Nova Scotia", True, (("HST NS", False),)),
-    ("GST/PST BC", "GST 5% and PST 7%", True, (("GST", False), ("PST BC", False))),
-    ("GST/QST QC - 9.975", "GST 5% and QST 9.975%", True, (("GST", False), ("QST", False))),
-    ("GST/QST QC - 9.5", "GST 5% and QST on top of it, as before 2013", True, (("GST", False), ("QST 9.5", True))),
-    ("Zero-rated", "Zero-rated", True, (("Zero-rated", False),)),
-    ("Exempt", "Exempt", True, (("Exempt", False),)),
-    ("Out of Scope", "Out of scope", False, (("Out of scope", False),)),
-)
-_USA_RATES: _Rates = (
-    ("California", (("8", _FOREVER, None),), "NONE"),
-    ("Tucson City", (("2", _FOREVER, None),), "NONE"),
-    ("AZ State tax", (("7.1", _FOREVER, None),), "NONE"),
-)
-_USA_CODES: _Codes = (
-    ("California", "California", True, (("California", False),)),
-    ("Tucson", "Tucson and Arizona", True, (("Tucson City", False), ("AZ State tax", False))),
-)
-_AUTOMATED_RATES: _Rates = (
-    ("California Sales Tax", (("8.25", _FOREVER, None),), "NONE"),
-    ("New York Sales Tax", (("8.875", _FOREVER, None),), "NONE"),
-    ("Texas Sales Tax", (("6.25", _FOREVER, None),), "NONE"),
-)
-_AUTOMATED_CODES: _Codes = (
-    ("Automated Sales Tax", "Found from the address", True, (("California Sales Tax", False),)),
-)
-
 
 def companies(clock: Clock, settings: Settings) -> dict[str, Company]:
     """Realm → company, each as on its first day."""
@@ -124,16 +57,16 @@ def companies(clock: Clock, settings: Settings) -> dict[str, Company]:
             Profile(USA, "Larch & Co Design", "US", "US", "USD"),
             clock,
             settings,
-            _USA_RATES,
-            _USA_CODES,
+            USA_RATES,
+            USA_CODES,
             "Agency of Taxes",
         ),
         _company(
             Profile(UK, "Larch Design Ltd", "GB", "UK", "GBP"),
             clock,
             settings,
-            _UK_RATES,
-            _UK_CODES,
+            UK_RATES,
+            UK_CODES,
             "HMRC",
             multicurrency=True,
         ),
@@ -141,8 +74,8 @@ def companies(clock: Clock, settings: Settings) -> dict[str, Company]:
             Profile(CANADA, "Larch Design Canada Inc", "CA", "CA", "CAD"),
             clock,
             settings,
-            _CANADA_RATES,
-            _CANADA_CODES,
+            CANADA_RATES,
+            CANADA_CODES,
             "Canada Revenue Agency",
             multicurrency=True,
         ),
@@ -150,8 +83,8 @@ def companies(clock: Clock, settings: Settings) -> dict[str, Company]:
             Profile(IRELAND, "Larch Design Ireland DAC", "IE", "EU", "EUR"),
             clock,
             settings,
-            _EU_RATES,
-            _EU_CODES,
+            EU_RATES,
+            EU_CODES,
             "Revenue",
             multicurrency=True,
         ),
@@ -159,8 +92,8 @@ def companies(clock: Clock, settings: Settings) -> dict[str, Company]:
             Profile(USA_AUTOMATED_TAX, "Larch West LLC", "US", "US", "USD"),
             clock,
             settings,
-            _AUTOMATED_RATES,
-            _AUTOMATED_CODES,
+            AUTOMATED_RATES,
+            AUTOMATED_CODES,
             "Department of Revenue",
             automated=True,
         ),
@@ -168,8 +101,8 @@ def companies(clock: Clock, settings: Settings) -> dict[str, Company]:
             Profile(SELF_NUMBERED, "Larch Workshop Inc", "US", "US", "USD"),
             clock,
             settings,
-            _USA_RATES,
-            _USA_CODES,
+            USA_RATES,
+            USA_CODES,
             "Agency of Taxes",
             custom_numbers=False,
         ),
@@ -195,8 +128,8 @@ def _company(
     profile: Profile,
     clock: Clock,
     settings: Settings,
-    rates: _Rates,
-    codes: _Codes,
+    rates: Rates,
+    codes: Codes,
     agency: str,
     *,
     multicurrency: bool = False,
@@ -308,7 +241,7 @@ def _preferences(profile: Profile, multicurrency: bool, automated: bool, custom_
     }
 
 
-def _tax(company: Company, rates: _Rates, codes: _Codes, agency: str) -> None:
+def _tax(company: Company, rates: Rates, codes: Codes, agency: str) -> None:
     made = company.insert(
         "TaxAgency", {"DisplayName": agency, "TaxTrackedOnSales": True, "TaxTrackedOnPurchases": True}
     )

@@ -66,6 +66,8 @@ class Settings:
     order_by_two_words: bool = True
     query_url_limit: int = 8_192
 
+    usa_characters: Literal["any", "latin-1"] = "any"
+
     # --- quotas
     quota_enabled: bool = True
     quota_window: Literal["sliding", "fixed"] = "sliding"

@@ -216,6 +216,15 @@ def test_minor_versions_make_no_difference(usa: Http) -> None:
     assert usa.get("term/1", minorversion="4").json()["Term"] == usa.get("term/1", minorversion="75").json()["Term"]
 
 
+def test_a_document_of_several_megabytes_is_read_and_refused_by_its_lines(usa: Http) -> None:
+    usa.create("Customer", {"DisplayName": "Larch"})
+    detail = {"ItemRef": {"value": "1"}}
+    sold = {"Amount": 1, "Description": "x" * 300, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
+    answer = usa.post("invoice", {"CustomerRef": {"value": "6"}, "Line": [sold] * 10_001})
+    assert fault_codes(answer) == ["6000"]
+    assert "10,000 lines" in answer.text
+
+
 def test_the_token_endpoint_refuses_what_is_not_a_form(intuit: Simulator) -> None:
     answer = requests.post(
         f"{intuit.base_url}/oauth2/v1/tokens/bearer", json={"grant_type": "refresh_token"}, auth=BASIC, timeout=10

@@ -295,6 +295,7 @@ def test_closed_books_refuse_create_update_void_and_delete(books: Books) -> None
     bookkeeper.edit(books.company, {"action": "close_books", "date": "2026-01-31"})
     for work in (
         lambda: books.invoice(customer, TxnDate="2026-01-15"),
+        lambda: books.invoice(customer, TxnDate="2026-01-31"),
         lambda: books.update("Invoice", made, PrivateNote="x"),
         lambda: books.update("Invoice", made, TxnDate="2026-02-01"),
         lambda: books.remove("Invoice", "void", made),

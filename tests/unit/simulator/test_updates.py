@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qbo_client.simulator import UK
+
 from .conftest import Books, OpenBooks, line
 
 
@@ -130,3 +132,11 @@ def test_an_unknown_member_is_2010_at_any_depth(books: Books) -> None:
     assert refused.errors[0].detail.startswith(
         'Property Name:Unrecognized field "Street" (class com.intuit.schema.finance.v3.PhysicalAddress), not marked as ignor'
     )
+
+
+def test_switch_usa_characters(open_books: OpenBooks) -> None:
+    assert open_books().customer("Łódź")["DisplayName"] == "Łódź"
+    strict = open_books(usa_characters="latin-1")
+    assert strict.customer("Müller")["DisplayName"] == "Müller"
+    assert strict.refuses(lambda: strict.customer("x", BillAddr={"City": "Łódź"})).codes == ("2040",)
+    assert open_books(UK, usa_characters="latin-1").customer("Łódź")["DisplayName"] == "Łódź"
