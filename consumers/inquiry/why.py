@@ -1,0 +1,240 @@
+"""`kompass-qbo why`: everything that happened to one record, its state now, and what would be done about it now."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from consumers.errors import ConsumersError, ExitCode
+from consumers.inquiry.foresight import Foreseen, foresee, label_of, new_link, read_company
+from consumers.inquiry.showing import foreseen_lines, plain, pretty, say
+from consumers.reconcile import judging
+from consumers.settings import EMBEDDED, with_files
+from mapping.problems import money
+from schemas.events import Kind
+from schemas.jsonlines import record_from_json
+from store import history, mails
+from store.connections import read_connections
+from store.engine import check_database, open_engine
+from store.links import Link
+from store.records import read_records
+from store.searching import LinkTimes, Match, failures_of_record, find_orgs, find_records, link_times, links_of_record
+
+
+class NoSuchRecord(ConsumersError):
+    """REF fits no record, or more than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    at: dt.datetime
+    what: str
+    """event | judged | called | recovered | asked | failed | closed | mailed"""
+    outcome: str
+    message: str
+    intuit_tid: str = ""
+    detail: dict[str, object] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "at": self.at, "what": self.what, "outcome": self.outcome, "message": self.message,
+            "intuit_tid": self.intuit_tid, "detail": self.detail,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    record: Match
+    happened: tuple[Happened, ...]
+    links: tuple[tuple[Link, LinkTimes], ...]
+    now: tuple[Foreseen, ...]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "org": {"id": self.record.org_id, "name": self.record.org_name},
+            "kind": self.record.kind.value,
+            "id": self.record.kompass_id,
+            "reference": self.record.reference,
+            "sequence": self.record.sequence,
+            "deleted": self.record.deleted,
+            "history": [one.to_json() for one in self.happened],
+            "links": [
+                {
+                    "company": link.realm_id, "state": link.state, "cause": link.cause, "reason": link.reason,
+                    "entity": link.entity, "qbo_id": link.qbo_id, "name": link.name, "currency": link.currency,
+                    "sent_sequence": times.sent_sequence, "settled_at": times.settled_at, "due_at": times.due_at,
+                    "total": times.qbo_total, "attempts": link.attempts,
+                }
+                for link, times in self.links
+            ],
+            "now": [one.to_json() for one in self.now],
+        }  # fmt: skip
+
+
+@click.command("why")
+@click.argument("kind", type=click.Choice([kind.value for kind in Kind]))
+@click.argument("ref")
+@click.option("--org", help="The Org's id or name, when REF is in several.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def why(kind: str, ref: str, org: str | None, as_json: bool) -> int:
+    """Tell the whole history of one record, where it stands and what would be done now. Calls nothing.
+
+    REF is the record's Kompass id, an invoice's or project's reference or a client's name; a part of it will do when it
+    fits one record only. Exit code 1 when it fits none or several.
+    """
+    engine = open_engine(with_files(os.environ).get("DATABASE_URL") or EMBEDDED["DATABASE_URL"], pool_size=1)
+    try:
+        check_database(engine)
+        with engine.connect() as db:
+            told = story(db, find_one(db, Kind(kind), ref, org))
+    finally:
+        engine.dispose()
+    if as_json:
+        click.echo(pretty(told.to_json()))
+    else:
+        show(told)
+    return ExitCode.OK
+
+
+def find_one(db: Connection, kind: Kind, ref: str, org: str | None) -> Match:
+    """Give the one record that is meant. Raises `NoSuchRecord`, which names what there is."""
+    if org is not None and not find_orgs(db, org):
+        raise NoSuchRecord(f"no Org has the id or name {org!r}")
+    found = find_records(db, kind, ref, org_id=org)
+    if not found:
+        where = f" in Org {org}" if org else ""
+        raise NoSuchRecord(
+            f"no {kind.value} with id, reference or name {ref!r} was seen{where}; events of an Org without a Configuration "
+            "are not kept"
+        )
+    if len(found) > 1:
+        shown = ", ".join(f"{one.reference} (id {one.kompass_id}, Org {one.org_name})" for one in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise NoSuchRecord(f"{ref!r} fits {len(found)} {kind.value}s: {shown}{more}; give the id, or --org")
+    return found[0]
+
+
+def story(db: Connection, record: Match) -> Story:
+    """Put together everything that is known of a record."""
+    key = {"org_id": record.org_id, "kind": record.kind, "kompass_id": record.kompass_id}
+    found = links_of_record(db, **key)  # type: ignore[arg-type]
+    times = link_times(db, [link.id for link in found])
+    written = history.read(db, org_id=record.org_id, kind=record.kind.value, kompass_id=record.kompass_id)
+    happened = [
+        *_from_history(db, written),
+        *_from_failures(failures_of_record(db, **key)),  # type: ignore[arg-type]
+    ]
+    happened.sort(key=lambda one: one.at)
+    return Story(
+        record, tuple(happened), tuple((link, times[link.id]) for link in found), tuple(_now(db, record, found))
+    )
+
+
+def _from_history(db: Connection, written: Sequence[history.Happening]) -> Iterator[Happened]:
+    ids = {one.detail["mail"] for one in written if one.what == "mailed" and isinstance(one.detail.get("mail"), int)}
+    known = mails.read_states(db, {int(str(one)) for one in ids})
+    for one in written:
+        message = one.message
+        if one.what == "mailed" and (state := known.get(int(str(one.detail.get("mail", -1))))) is not None:
+            message = f"“{message}” {state}"
+        yield Happened(one.at, one.what, one.outcome, message, one.intuit_tid, dict(one.detail))
+
+
+def _from_failures(rows: Sequence[Any]) -> Iterator[Happened]:
+    for row in rows:
+        times = f", {row.attempts} times until {_moment(row.last_failed_at)}" if row.attempts > 1 else ""
+        yield Happened(
+            row.first_failed_at, "failed", row.cause, f"{row.message} → {row.remedy}{times}", row.intuit_tid,
+            {"failure": row.id, "stage": row.stage, "attempts": row.attempts, "replay_count": row.replay_count},
+        )  # fmt: skip
+        if row.closed_at is not None:
+            yield Happened(
+                row.closed_at, "closed", row.closed_because, f"the failure {row.cause} is over", "", {"failure": row.id}
+            )
+
+
+def _now(db: Connection, record: Match, found: Sequence[Link]) -> Iterator[Foreseen]:
+    """Judge the record's links in the company that is linked now."""
+    rows = read_records(db, [(record.org_id, record.kind.value, record.kompass_id)])
+    body = record_from_json(record.kind, next(iter(rows.values())).body)
+    told = Foreseen(record.org_id, record.kind, record.kompass_id, label_of(body), outcome="unlinked")
+    company = read_company(db, record.org_id)
+    if company is None:
+        yield _because(told, "unconfigured", "the Org has no Configuration any more")
+        return
+    realm_id = company.configuration.realm_id
+    if realm_id is None:
+        yield _because(told, "unlinked", "no QuickBooks company is linked: Authorize with QuickbooksOnline first")
+        return
+    if company.facts is None:
+        yield _because(told, "no-facts", "nothing is known of the QuickBooks company yet: its facts are fetched first")
+        return
+    linked = [one for one in found if one.realm_id == realm_id] or [
+        new_link(body, org_id=record.org_id, realm_id=realm_id)
+    ]
+    cases = judging.read_cases(db, [(link, company) for link in linked])
+    connection = read_connections(db, [realm_id]).get(realm_id)
+    for link in linked:
+        judged = foresee(db, link, company, cases[link.id], assume_parties=False)
+        if judged.outcome in ("create", "update", "void", "read") and (connection is None or not connection.connected):
+            reason = (connection.disconnect_message if connection else "") or "the connection to QuickBooks has ended"
+            judged = _because(told, "disconnected", reason)
+        yield judged
+
+
+def _because(told: Foreseen, cause: str, reason: str) -> Foreseen:
+    return Foreseen(told.org_id, told.kind, told.kompass_id, told.label, outcome="wait", cause=cause, reason=reason)
+
+
+def _moment(at: dt.datetime) -> str:
+    return at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def show(told: Story) -> None:
+    """Print a story for people."""
+    record = told.record
+    gone = ", deleted in Kompass" if record.deleted else ""
+    say(f"{record.kind.value} {record.reference} (id {record.kompass_id}) of {record.org_name}")
+    say(f"Newest state: sequence {record.sequence}{gone}, read {_moment(record.received_at)} UTC")
+    say()
+    say("What happened (UTC)")
+    for one in told.happened:
+        tid = f" [intuit_tid {one.intuit_tid}]" if one.intuit_tid else ""
+        how = " ".join(str(one.detail[name]) for name in ("operation", "entity") if one.detail.get(name))
+        took = f" in {one.detail['seconds']} s" if "seconds" in one.detail else ""
+        words = ": ".join(part for part in (f"{one.outcome}{took}", one.message) if part)
+        say(f"{_moment(one.at)}  {one.what} {how + ', ' if how else ''}{words}{tid}", indent=2)
+    if not told.happened:
+        say("nothing is on record", indent=2)
+    say()
+    say("Where it stands")
+    for link, times in told.links:
+        say(_standing(link, times), indent=2)
+    if not told.links:
+        say("it has no link to any QuickBooks company", indent=2)
+    say()
+    say("What would be done now")
+    for judged in told.now:
+        for line in foreseen_lines(judged):
+            click.echo("  " + line.replace("\n", "\n  "))
+
+
+def _standing(link: Link, times: LinkTimes) -> str:
+    words = f"company {link.realm_id}: {link.state}"
+    if link.cause or link.reason:
+        words += f", {link.reason or link.cause}" + (f" ({link.cause})" if link.cause and link.reason else "")
+    if link.qbo_id:
+        words += f"; {link.entity} {link.name} (Id {link.qbo_id}), sent from sequence {times.sent_sequence}"
+        if times.settled_at is not None:
+            words += f" on {_moment(times.settled_at)}"
+        if times.qbo_total is not None:
+            words += f", total {money(times.qbo_total)}"
+    if times.due_at is not None:
+        words += f"; due {_moment(times.due_at)}"
+    return plain(words)

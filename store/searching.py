@@ -1,0 +1,140 @@
+"""Finding one record among all: by its Kompass id, its reference or name, and everything that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, text
+
+from schemas.events import Kind
+from store.links import _LINK_COLUMNS, Link, _link
+from store.tables import failure, link, org, record
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A record that a search found."""
+
+    org_id: str
+    org_name: str
+    kind: Kind
+    kompass_id: str
+    reference: str
+    sequence: int
+    deleted: bool
+    received_at: datetime
+
+
+def find_records(db: Connection, kind: Kind, wanted: str, *, org_id: str | None = None, limit: int = 20) -> list[Match]:
+    """Give the records whose Kompass id, reference or name is ``wanted``; else those whose name holds it, in any case.
+
+    A client of several Orgs is a record in each of them.
+    """
+    columns = (
+        record.c.org_id,
+        org.c.name.label("org_name"),
+        record.c.kompass_id,
+        record.c.reference,
+        record.c.sequence,
+        record.c.deleted,
+        record.c.received_at,
+    )
+    base = select(*columns).join_from(record, org, org.c.id == record.c.org_id, isouter=True)
+    base = base.where(record.c.kind == kind.value)
+    if org_id is not None:
+        base = base.where(or_(record.c.org_id == org_id, org.c.name == org_id))
+    by_id = base.where(record.c.kompass_id == wanted)
+    by_name = base.where(record.c.reference == wanted)
+    like = "%" + wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    by_part = base.where(record.c.reference.ilike(like))
+    for query in (by_id, by_name, by_part):
+        rows = db.execute(query.order_by(record.c.org_id, record.c.kompass_id).limit(limit)).all()
+        if rows:
+            return [
+                Match(
+                    org_id=row.org_id,
+                    org_name=row.org_name or row.org_id,
+                    kind=kind,
+                    kompass_id=row.kompass_id,
+                    reference=row.reference,
+                    sequence=row.sequence,
+                    deleted=row.deleted,
+                    received_at=row.received_at,
+                )
+                for row in rows
+            ]
+    return []
+
+
+def links_of_record(
+    db: Connection, *, org_id: str, kind: Kind, kompass_id: str, realm_id: str | None = None
+) -> list[Link]:
+    """Give the links of a record, in every company it ever had one or in one of them; no lock."""
+    query = select(*_LINK_COLUMNS).where(
+        link.c.org_id == org_id, link.c.kind == kind.value, link.c.kompass_id == kompass_id
+    )
+    if realm_id is not None:
+        query = query.where(link.c.realm_id == realm_id)
+    return [_link(row) for row in db.execute(query.order_by(link.c.id))]
+
+
+def links_by_id(db: Connection, ids: Collection[int]) -> dict[int, Link]:
+    """Give links by their ids; no lock."""
+    if not ids:
+        return {}
+    return {row.id: _link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTimes:
+    settled_at: datetime | None
+    due_at: datetime | None
+    qbo_total: Any
+    qbo_tax: Any
+    sent_sequence: int | None
+
+
+def link_times(db: Connection, ids: Collection[int]) -> dict[int, LinkTimes]:
+    """Give what a claim does not need of links: when they settled and what QuickBooks came to."""
+    if not ids:
+        return {}
+    rows = db.execute(
+        select(
+            link.c.id, link.c.settled_at, link.c.due_at, link.c.qbo_total, link.c.qbo_tax, link.c.sent_sequence
+        ).where(link.c.id.in_(sorted(ids)))
+    )
+    return {row.id: LinkTimes(*row[1:]) for row in rows}
+
+
+def failures_of_record(db: Connection, *, org_id: str, kind: Kind, kompass_id: str) -> list[Any]:
+    """Give the `qbo_failure` rows of a record, open and closed, oldest first, without the event's bytes."""
+    columns = [column for column in failure.columns if not column.name.startswith("event_")]
+    return list(
+        db.execute(
+            select(*columns)
+            .where(failure.c.org_id == org_id, failure.c.kind == kind.value, failure.c.kompass_id == kompass_id)
+            .order_by(failure.c.id)
+        )
+    )
+
+
+def find_orgs(db: Connection, wanted: str) -> list[tuple[str, str]]:
+    """Give (id, name) of the Orgs with this id or name."""
+    rows = db.execute(select(org.c.id, org.c.name).where(or_(org.c.id == wanted, org.c.name == wanted)))
+    return [(row.id, row.name) for row in rows]
+
+
+def connection_failures(db: Connection, *, org_id: str) -> list[Any]:
+    """Give the open failures of an Org's connection: what holds up all of its records."""
+    return list(
+        db.execute(
+            text(
+                "SELECT id, cause, message, remedy, intuit_tid, first_failed_at, last_failed_at FROM qbo_failure"
+                " WHERE org_id = :org AND stage = 'connect' AND closed_at IS NULL ORDER BY id"
+            ),
+            {"org": org_id},
+        )
+    )
