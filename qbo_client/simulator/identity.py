@@ -11,11 +11,10 @@ from aiohttp import web
 from qbo_client.simulator import pages
 from qbo_client.simulator.journal import Request
 from qbo_client.simulator.oauth import ACCOUNTING_SCOPE, SCOPES, App, Grant, OAuthError
+from qbo_client.simulator.reply import HTML, Reply, json_reply
 from qbo_client.simulator.trouble import Rule
 from qbo_client.simulator.world import World
 
-JSON = "application/json;charset=UTF-8"
-HTML = "text/html;charset=UTF-8"
 TOKEN_PATH = "/oauth2/v1/tokens/bearer"  # noqa: S105
 REVOKE_PATH = "/v2/oauth2/tokens/revoke"
 AUTHORIZE_PATH = "/connect/oauth2"
@@ -25,8 +24,6 @@ DISCOVERY_PATHS = ("/.well-known/openid_configuration", "/.well-known/openid_san
 NOT_ADMIN = "clerk@larch.example"
 """A user who can sign in, but is not an administrator of any company."""
 _HARD_EXPIRY_HEADER = "x-include-refresh-token-hard-expires-in"
-
-Answered = tuple[int, bytes | None, str, dict[str, str] | None, tuple[str, ...]]
 
 
 def operation(path: str) -> str:
@@ -51,8 +48,8 @@ async def answer(
     query: dict[str, str],
     body: bytes,
     rules: list[Rule],
-) -> Answered:
-    """Status, body, content type, headers and error codes."""
+) -> Reply:
+    """The answer to a request that is not for the Accounting API."""
     path, method = record.path, request.method
     form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     if path == TOKEN_PATH and method == "POST":
@@ -60,9 +57,9 @@ async def answer(
     if path == REVOKE_PATH and method == "POST":
         return _revoke(world, request, record, body)
     if path.rstrip("/") in DISCOVERY_PATHS and method == "GET":
-        return _json(200, discovery(base_url))
+        return json_reply(200, discovery(base_url))
     if path == JWKS_PATH:
-        return _json(200, {"keys": []})
+        return json_reply(200, {"keys": []})
     if path == USERINFO_PATH:
         return _userinfo(world, request)
     if path == AUTHORIZE_PATH and method == "GET":
@@ -97,7 +94,7 @@ def discovery(base_url: str) -> dict[str, object]:
 
 async def _token(
     world: World, request: web.BaseRequest, record: Request, form: dict[str, str], rules: list[Rule]
-) -> Answered:
+) -> Reply:
     settings, authority = world.settings, world.authority
     try:
         app = authority.authenticate(request.headers.get("Authorization"), settings)
@@ -119,8 +116,10 @@ async def _token(
         record.realm = grant.realm
         hard = request.headers.get(_HARD_EXPIRY_HEADER, "").lower() == "true"
         record.committed = True
-        return _json(
-            200, authority.issue_access(grant, settings, hard_expiry=hard), {"Cache-Control": "no-cache, no-store"}
+        return json_reply(
+            200,
+            authority.issue_access(grant, settings, hard_expiry=hard),
+            headers={"Cache-Control": "no-cache, no-store"},
         )
     except OAuthError as refused:
         return _refused(refused)
@@ -146,7 +145,7 @@ async def _refresh(world: World, app: App, token: str, wait: float) -> Grant:
     return grant
 
 
-def _revoke(world: World, request: web.BaseRequest, record: Request, body: bytes) -> Answered:
+def _revoke(world: World, request: web.BaseRequest, record: Request, body: bytes) -> Reply:
     try:
         app = world.authority.authenticate(request.headers.get("Authorization"), world.settings)
         record.client = app.client_id
@@ -160,15 +159,15 @@ def _revoke(world: World, request: web.BaseRequest, record: Request, body: bytes
         world.authority.revoke(app, token)
     except OAuthError as refused:
         return _refused(refused)
-    return 200, b"", JSON, None, ()
+    return Reply(200, b"")
 
 
-def _userinfo(world: World, request: web.BaseRequest) -> Answered:
+def _userinfo(world: World, request: web.BaseRequest) -> Reply:
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     found = world.authority.check(token)
     if found is None or "openid" not in world.authority.grants[found.grant].scope.split():
-        return _json(401, {"error": "invalid_token"})
-    return _json(
+        return json_reply(401, {"error": "invalid_token"})
+    return json_reply(
         200,
         {
             "sub": "4d1f3f6e-0001",
@@ -180,20 +179,14 @@ def _userinfo(world: World, request: web.BaseRequest) -> Answered:
     )
 
 
-def _refused(refused: OAuthError) -> Answered:
-    return (
-        200 if refused.status == 200 else refused.status,
-        orjson.dumps(refused.as_wire()),
-        JSON,
-        None,
-        (refused.error,),
-    )
+def _refused(refused: OAuthError) -> Reply:
+    return json_reply(refused.status, refused.as_wire(), codes=(refused.error,))
 
 
 # --- pages
 
 
-def _authorize(world: World, query: dict[str, str]) -> Answered:
+def _authorize(world: World, query: dict[str, str]) -> Reply:
     app, problem = _asked(world, query)
     if app is None or problem is not None:
         return _page(400, "refused.html", title="Sorry, we cannot connect", problem=problem or "")
@@ -203,7 +196,7 @@ def _authorize(world: World, query: dict[str, str]) -> Answered:
     return _page(200, "sign-in.html", title="Sign in", narrow=True, app=app, hidden=_hidden(query))
 
 
-def _signed_in(world: World, form: dict[str, str]) -> Answered:
+def _signed_in(world: World, form: dict[str, str]) -> Reply:
     app, problem = _asked(world, form)
     if app is None or problem is not None:
         return _page(400, "refused.html", title="Sorry, we cannot connect", problem=problem or "")
@@ -221,7 +214,7 @@ def _signed_in(world: World, form: dict[str, str]) -> Answered:
     )
 
 
-def _decided(world: World, form: dict[str, str]) -> Answered:
+def _decided(world: World, form: dict[str, str]) -> Reply:
     app, problem = _asked(world, form)
     if app is None or problem is not None:
         return _page(400, "refused.html", title="Sorry, we cannot connect", problem=problem or "")
@@ -263,15 +256,11 @@ def _hidden(query: dict[str, str]) -> dict[str, str]:
     return {name: query.get(name, "") for name in ("client_id", "redirect_uri", "response_type", "scope", "state")}
 
 
-def _back(query: dict[str, str], members: dict[str, str]) -> Answered:
+def _back(query: dict[str, str], members: dict[str, str]) -> Reply:
     parts = urlsplit(query["redirect_uri"])
     joined = "&".join(part for part in (parts.query, urlencode({**members, "state": query["state"]})) if part)
-    return 302, b"", HTML, {"Location": urlunsplit(parts._replace(query=joined))}, ()
+    return Reply(302, b"", HTML, {"Location": urlunsplit(parts._replace(query=joined))})
 
 
-def _page(status: int, template: str, **members: object) -> Answered:
-    return status, pages.page_bytes(template, **members), HTML, None, ()
-
-
-def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Answered:
-    return status, orjson.dumps(body), JSON, headers, ()
+def _page(status: int, template: str, **members: object) -> Reply:
+    return Reply(status, pages.page_bytes(template, **members), HTML)

@@ -7,7 +7,8 @@ import binascii
 import hashlib
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from qbo_client.simulator.clock import Clock
@@ -261,6 +262,31 @@ class Authority:
             grant.refresh_issued = min(grant.refresh_issued, self._clock.time() - 86_400 * 2)
             count += 1
         return count
+
+    # --- state
+
+    def as_state(self) -> dict[str, Any]:
+        """Everything it remembers, JSON-native."""
+        return {
+            "made": self._made,
+            "apps": [asdict(one) for one in self.apps.values()],
+            "codes": {key: asdict(one) for key, one in self.codes.items()},
+            "grants": [asdict(one) for one in self.grants.values()],
+            "access_tokens": {key: asdict(one) for key, one in self.access_tokens.items()},
+            "by_refresh": self._by_refresh,
+        }
+
+    @classmethod
+    def from_state(cls, clock: Clock, state: dict[str, Any]) -> Authority:
+        """:raises KeyError, TypeError: when the state is not one of :meth:`as_state`."""
+        made = cls(clock)
+        made._made = state["made"]
+        made.apps = {one["client_id"]: App(**one) for one in state["apps"]}
+        made.codes = {key: Code(**one) for key, one in state["codes"].items()}
+        made.grants = {one["id"]: Grant(**one) for one in state["grants"]}
+        made.access_tokens = {key: AccessToken(**one) for key, one in state["access_tokens"].items()}
+        made._by_refresh = dict(state["by_refresh"])
+        return made
 
     # --- inside
 

@@ -6,10 +6,8 @@ import asyncio
 import socket
 import struct
 import time
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
-import orjson
 from aiohttp import web
 
 from qbo_client.simulator import accounting, controls, identity, pages
@@ -18,28 +16,16 @@ from qbo_client.simulator.company import Company
 from qbo_client.simulator.faults import MESSAGES, SYSTEM_CODES, ApiFault, FaultError, fault, gateway_fault
 from qbo_client.simulator.journal import Request
 from qbo_client.simulator.quota import CORE_PLUS
+from qbo_client.simulator.reply import HTML, JSON, XML, Reply, json_reply
 from qbo_client.simulator.requestids import Answer
 from qbo_client.simulator.trouble import Call, Rule
 from qbo_client.simulator.world import World
 
-JSON = "application/json;charset=UTF-8"
-HTML = "text/html;charset=UTF-8"
 QBO_VERSION = "1956.150"
 MAXIMUM_BODY = 16 * 1024 * 1024
 _SLOW_STEPS = 20
 _WATCH_SECONDS = 0.02
 _OUTAGE = "<html><body><h1>503 Service Unavailable</h1></body></html>"
-
-
-@dataclass(slots=True)
-class Reply:
-    """What to send. `body` None cuts the connection instead."""
-
-    status: int
-    body: bytes | None
-    content_type: str = JSON
-    headers: dict[str, str] | None = None
-    codes: tuple[str, ...] = ()
 
 
 class Edge:
@@ -119,9 +105,7 @@ class Edge:
                 and reply.body is not None
                 and "json" not in request.headers.get("Accept", "")
             ):
-                reply = Reply(
-                    reply.status, pages.as_xml(reply.body), "application/xml;charset=UTF-8", codes=reply.codes
-                )
+                reply = Reply(reply.status, pages.as_xml(reply.body), XML, codes=reply.codes)
             return await self._send(request, record, reply, kinds)
         finally:
             self.world.quotas.finish(call.realm, record.client)
@@ -135,12 +119,12 @@ class Edge:
             detail = f"Token expired: {token[:4]}…" if known else "Malformed bearer token: too short or too long"
             body = gateway_fault("3200", "AuthenticationFailed", detail, "AUTHENTICATION", 401, now)
             headers = {"WWW-Authenticate": 'Bearer realm="Intuit", error="invalid_token"'}
-            return Reply(401, orjson.dumps(body), headers=headers, codes=("3200",))
+            return json_reply(401, body, headers=headers, codes=("3200",))
         record.client = found.client_id
         grant = self.world.authority.grants[found.grant]
         if found.realm != call.realm or call.realm not in self.world.companies or not identity.accounting_scope(grant):
             body = gateway_fault("3100", "ApplicationAuthorizationFailed", None, "SERVICE", 403, now)
-            return Reply(403, orjson.dumps(body), codes=("3100",))
+            return json_reply(403, body, codes=("3100",))
         return None
 
     def _throttled(self) -> Reply:
@@ -155,20 +139,14 @@ class Edge:
                     "3001", "ThrottleExceeded", detail, "SERVICE", status, int(self.world.clock.time() * 1000)
                 )
                 body["fault"]["error"][0]["code"] = code
-                return Reply(status, orjson.dumps(body), headers=headers, codes=(code,))
+                return json_reply(status, body, headers=headers, codes=(code,))
             case "service":
                 one = {"Message": message, "Detail": detail, "code": code}
-                return Reply(
-                    status,
-                    orjson.dumps(
-                        {"Fault": {"Error": [one], "type": "SERVICE"}, "time": self.world.clock.envelope_stamp()}
-                    ),
-                    headers=headers,
-                    codes=(code,),
-                )
+                wire = {"Fault": {"Error": [one], "type": "SERVICE"}, "time": self.world.clock.envelope_stamp()}
+                return json_reply(status, wire, headers=headers, codes=(code,))
             case _:
                 text = pages.throttle_xml(code, message, detail)
-                return Reply(status, text.encode(), "application/xml;charset=UTF-8", headers, (code,))
+                return Reply(status, text.encode(), XML, headers, (code,))
 
     async def _perform(self, record: Request, call: ApiCall, rules: list[Rule], kinds: dict[str, Rule]) -> Reply:
         company = self.world.companies[call.realm]
@@ -243,7 +221,7 @@ class Edge:
         if "reset_before" in kinds:
             return await self._send(request, record, Reply(0, None), kinds)
         reply = await identity.answer(self.world, self.base_url, request, record, query, body, rules)
-        return await self._send(request, record, Reply(*reply), kinds)
+        return await self._send(request, record, reply, kinds)
 
     # --- the wire
 

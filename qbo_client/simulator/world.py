@@ -11,7 +11,7 @@ from qbo_client.simulator import seeds
 from qbo_client.simulator.clock import Clock
 from qbo_client.simulator.company import Company, Profile
 from qbo_client.simulator.journal import Journal
-from qbo_client.simulator.oauth import AccessToken, App, Authority, Code, Grant
+from qbo_client.simulator.oauth import Authority
 from qbo_client.simulator.quota import Metered, Quotas
 from qbo_client.simulator.requestids import RequestIds
 from qbo_client.simulator.settings import Settings
@@ -85,14 +85,7 @@ class World:
                     }
                     for realm, company in self.companies.items()
                 },
-                "authority": {
-                    "made": self.authority._made,
-                    "apps": [asdict(one) for one in self.authority.apps.values()],
-                    "codes": {key: asdict(one) for key, one in self.authority.codes.items()},
-                    "grants": [asdict(one) for one in self.authority.grants.values()],
-                    "access_tokens": {key: asdict(one) for key, one in self.authority.access_tokens.items()},
-                    "by_refresh": self.authority._by_refresh,
-                },
+                "authority": self.authority.as_state(),
                 "metered": {client: asdict(one) for client, one in self.quotas.metered.items()},
             }
         )
@@ -107,14 +100,7 @@ class World:
             if found["version"] != STATE_VERSION:
                 raise StateError(f"the state has version {found['version']}; this simulator reads {STATE_VERSION}")
             companies = {realm: self._company(one) for realm, one in found["companies"].items()}
-            authority = Authority(self.clock)
-            kept = found["authority"]
-            authority._made = kept["made"]
-            authority.apps = {one["client_id"]: App(**one) for one in kept["apps"]}
-            authority.codes = {key: Code(**one) for key, one in kept["codes"].items()}
-            authority.grants = {one["id"]: Grant(**one) for one in kept["grants"]}
-            authority.access_tokens = {key: AccessToken(**one) for key, one in kept["access_tokens"].items()}
-            authority._by_refresh = kept["by_refresh"]
+            authority = Authority.from_state(self.clock, found["authority"])
             metered = {client: Metered(**one) for client, one in found["metered"].items()}
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise StateError(f"this is not a state that the simulator exported: {error}") from error

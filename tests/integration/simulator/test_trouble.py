@@ -174,7 +174,9 @@ def test_switch_concurrent_refresh(start: Start, how: str) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         statuses = sorted(pool.map(refresh, range(2)))
-    assert (statuses, refresh(0)) == (([200, 200], 200) if how == "allow" else ([200, 400], 400))
+    # The one that came first may have its answer already, or lose the grant while it waits for it.
+    assert statuses in ([[200, 200]] if how == "allow" else [[200, 400], [400, 400]])
+    assert refresh(0) == (200 if how == "allow" else 400)
 
 
 def test_switch_concurrent_refresh_seconds(start: Start) -> None:
