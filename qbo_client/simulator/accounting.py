@@ -55,6 +55,14 @@ class ApiCall:
         return CORE if self.writes else CORE_PLUS
 
     @property
+    def reads(self) -> int:
+        """How many metered reads the call is: the queries of a batch count each."""
+        if self.operation != "batch":
+            return 0 if self.writes else 1
+        items = self.payload.get("BatchItemRequest") if isinstance(self.payload, dict) else None
+        return sum(isinstance(one, dict) and "Query" in one for one in items) if isinstance(items, list) else 0
+
+    @property
     def requestid(self) -> str:
         return self.query.get("requestid", "") if self.writes else ""
 

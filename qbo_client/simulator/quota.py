@@ -89,9 +89,9 @@ class Quotas:
     def budget_spent(self, client: str, settings: Settings) -> bool:
         return self.meter(client).used >= settings.metered_per_month
 
-    def count_read(self, client: str) -> None:
-        """Only a successful call is counted."""
-        self.meter(client).used += 1
+    def count_reads(self, client: str, reads: int) -> None:
+        """Only the reads of a successful call are counted."""
+        self.meter(client).used += reads
 
     def meter(self, client: str) -> Metered:
         found = self.metered[client]

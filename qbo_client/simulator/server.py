@@ -15,7 +15,6 @@ from qbo_client.simulator.accounting import ApiCall
 from qbo_client.simulator.company import Company
 from qbo_client.simulator.faults import MESSAGES, SYSTEM_CODES, ApiFault, FaultError, fault, gateway_fault
 from qbo_client.simulator.journal import Request
-from qbo_client.simulator.quota import CORE_PLUS
 from qbo_client.simulator.reply import HTML, JSON, XML, Reply, json_reply
 from qbo_client.simulator.requestids import Answer
 from qbo_client.simulator.trouble import Call, Rule
@@ -91,15 +90,15 @@ class Edge:
         if refused is not None:
             return await self._send(request, record, refused, kinds)
         settings = self.world.settings
-        if call.metering == CORE_PLUS and self.world.quotas.budget_spent(record.client, settings):
+        if call.reads and self.world.quotas.budget_spent(record.client, settings):
             return await self._send(request, record, self._throttled(), kinds)
         batch = call.operation == "batch"
         if not self.world.quotas.admit(call.realm, record.client, batch=batch, settings=settings):
             return await self._send(request, record, self._throttled(), kinds)
         try:
             reply = await self._perform(record, call, rules, kinds)
-            if reply.status == 200 and not reply.codes and call.metering == CORE_PLUS:
-                self.world.quotas.count_read(record.client)
+            if reply.status == 200 and not reply.codes:
+                self.world.quotas.count_reads(record.client, call.reads)
             if (
                 reply.content_type == JSON
                 and reply.body is not None

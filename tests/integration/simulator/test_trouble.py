@@ -161,6 +161,16 @@ def test_reads_are_blocked_when_the_months_budget_is_spent_and_writes_are_not(st
     assert usa.get("term/1").status_code == 200
 
 
+def test_the_queries_of_a_batch_are_metered_each(start: Start, connect: Connect) -> None:
+    usa = connect(start(metered_per_month=3), USA)
+    queries = [{"bId": str(number), "Query": "select * from Term"} for number in range(3)]
+    assert usa.post("batch", {"BatchItemRequest": queries}).status_code == 200
+    assert usa.control("GET", "quota")["metered"] == {"simulator-client": 3}
+    assert usa.post("batch", {"BatchItemRequest": queries}).status_code == 429
+    item = {"bId": "1", "operation": "create", "Customer": LARCH}
+    assert usa.post("batch", {"BatchItemRequest": [item]}).status_code == 200
+
+
 @pytest.mark.parametrize("how", ["allow", "revoke"])
 def test_switch_concurrent_refresh(start: Start, how: str) -> None:
     intuit = start(concurrent_refresh=how)

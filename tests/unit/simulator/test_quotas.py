@@ -95,7 +95,7 @@ def test_reads_are_metered_by_the_month() -> None:
     gate = Gate(metered_per_month=2)
     for _ in range(2):
         assert not gate.quotas.budget_spent("app", gate.settings)
-        gate.quotas.count_read("app")
+        gate.quotas.count_reads("app", 1)
     assert gate.quotas.budget_spent("app", gate.settings)
     assert not gate.quotas.budget_spent("another", gate.settings)
     gate.clock.advance(3600)

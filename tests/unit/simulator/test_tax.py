@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from qbo_client.simulator import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX, bookkeeper
+from qbo_client.simulator import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX, Settings, bookkeeper
 
 from .conftest import Books, OpenBooks, code_of, line
 
@@ -173,3 +176,43 @@ def test_a_discount_is_taken_before_tax(open_books: OpenBooks) -> None:
     books = open_books(UK)
     tenth = {"DetailType": "DiscountLineDetail", "DiscountLineDetail": {"PercentBased": True, "DiscountPercent": 10}}
     assert books.invoice(books.customer(), line(100, "1"), tenth)["TotalAmt"] == 108
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    lines=st.lists(st.tuples(st.decimals("0", "5000", places=2), st.integers(1, 9)), min_size=1, max_size=6),
+    basis=st.sampled_from(["TaxInclusive", "TaxExcluded"]),
+    rounding=st.sampled_from(["per_rate", "per_line"]),
+)
+def test_net_and_tax_make_the_gross_whatever_the_lines(
+    lines: list[tuple[Decimal, int]], basis: str, rounding: str
+) -> None:
+    books = Books(CANADA, Settings(tax_rounding=rounding))
+    sold = [line(float(amount), str(code)) for amount, code in lines]
+    made = books.invoice(books.customer(), *sold, GlobalTaxCalculation=basis)
+    net = sum((Decimal(str(one["Amount"])) for one in made["Line"][:-1]), Decimal(0))
+    tax = Decimal(str(made["TxnTaxDetail"]["TotalTax"]))
+    entries = sum((Decimal(str(one["Amount"])) for one in made["TxnTaxDetail"]["TaxLine"]), Decimal(0))
+    sent = sum((amount for amount, _ in lines), Decimal(0))
+    assert Decimal(str(made["TotalAmt"])) == net + tax
+    assert entries == tax
+    assert (net + tax if basis == "TaxInclusive" else net) == sent
+    # No more than a cent for each line and rate lies between the tax that is booked and the exact one.
+    exact = sum(
+        (TAX[code] * Decimal(str(one["Amount"])) for (_, code), one in zip(lines, made["Line"], strict=False)),
+        Decimal(0),
+    )
+    assert abs(tax - exact) <= Decimal("0.01") * 2 * len(lines)
+
+
+TAX = {
+    1: Decimal("0.05"),
+    2: Decimal("0.13"),
+    3: Decimal("0.14"),
+    4: Decimal("0.12"),
+    5: Decimal("0.14975"),
+    6: Decimal("0.05") + Decimal("0.095") * Decimal("1.05"),
+    7: Decimal(0),
+    8: Decimal(0),
+    9: Decimal(0),
+}
