@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections import defaultdict
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, settings
 
 from consumers.embedded.broker import EmbeddedBroker
 from consumers.embedded.mail import EmbeddedMail
+from tests.database import database_server, migrated_database, module_database, template_database
+
+__all__ = ["database_server", "migrated_database", "module_database", "template_database"]
 
 SEED = int(os.environ.get("TEST_SEED", "20261122"))
 
@@ -29,6 +33,17 @@ def pytest_report_header() -> str:
 def rng(request: pytest.FixtureRequest) -> random.Random:
     """Random numbers that are the same for this test in every run with the same TEST_SEED."""
     return random.Random(f"{SEED} {request.node.nodeid}")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that configures logging writes to the stderr of its own test, which is closed after it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,18 +12,6 @@ from consumers.errors import BrokerUnreachable, ExitCode
 from consumers.settings import BadSetting
 from qbo_client.errors import EnvironmentInvalid
 from store.errors import BadTokenKeys, DatabaseUnreachable, NotMigrated
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_were() -> Iterator[None]:
-    import logging
-
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 @pytest.fixture
