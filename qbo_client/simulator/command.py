@@ -16,7 +16,11 @@ from qbo_client.simulator.world import StateError
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Read the state from this file, write it at the end.",
+)
 @click.option(
     "--set",
     "switches",

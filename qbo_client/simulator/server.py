@@ -17,7 +17,7 @@ from qbo_client.simulator.faults import MESSAGES, SYSTEM_CODES, ApiFault, FaultE
 from qbo_client.simulator.journal import Request
 from qbo_client.simulator.reply import HTML, JSON, XML, Reply, json_reply
 from qbo_client.simulator.requestids import Answer
-from qbo_client.simulator.trouble import Call, Rule
+from qbo_client.simulator.trouble import OAUTH_KINDS, Call, Rule
 from qbo_client.simulator.world import World
 
 QBO_VERSION = "1956.150"
@@ -209,7 +209,7 @@ class Edge:
         self, request: web.BaseRequest, record: Request, query: dict[str, str], body: bytes
     ) -> web.StreamResponse:
         record.operation = identity.operation(record.path)
-        rules = self.world.troubles.striking(Call(operation=record.operation, path=record.path))
+        rules = self.world.troubles.striking(Call(operation=record.operation, path=record.path), only=OAUTH_KINDS)
         record.trouble = ",".join(rule.kind for rule in rules)
         kinds: dict[str, Rule] = {rule.kind: rule for rule in rules}
         if "outage" in kinds:
@@ -217,7 +217,9 @@ class Edge:
         if "http" in kinds:
             text = kinds["http"].body or _OUTAGE
             return await self._send(request, record, Reply(kinds["http"].status, text.encode(), HTML), kinds)
-        if "reset_before" in kinds:
+        if "throttle" in kinds:
+            return await self._send(request, record, self._throttled(), kinds)
+        if "reset_before" in kinds or ("no_answer" in kinds and not kinds["no_answer"].commit):
             return await self._send(request, record, Reply(0, None), kinds)
         reply = await identity.answer(self.world, self.base_url, request, record, query, body, rules)
         return await self._send(request, record, reply, kinds)

@@ -11,6 +11,8 @@ Kind = Literal[
     "latency", "http", "fault", "throttle", "reset_before", "reset_after", "no_answer", "slow", "token_death", "outage"
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+OAUTH_KINDS = ("latency", "http", "throttle", "reset_before", "reset_after", "no_answer", "slow", "outage")
+"""What can happen to a call that is not for the Accounting API; other rules pass it by, uncounted."""
 DISTRIBUTIONS = ("constant", "uniform", "exponential", "lognormal")
 
 
@@ -147,11 +149,11 @@ class Troubles:
         self.rules.append(rule)
         return rule
 
-    def striking(self, call: Call) -> list[Rule]:
-        """The rules that strike this call, counted."""
+    def striking(self, call: Call, *, only: tuple[str, ...] = KINDS) -> list[Rule]:
+        """The rules of those kinds that strike this call, counted."""
         if not self.rules:
             return []
-        return [rule for rule in self.rules if rule.applies(call)]
+        return [rule for rule in self.rules if rule.kind in only and rule.applies(call)]
 
     def remove(self, identifier: str | None = None) -> int:
         """Take one rule away, or all; returns how many went."""

@@ -134,6 +134,32 @@ def test_an_access_token_dies_under_a_call(usa: Http) -> None:
     assert [usa.get("term/1").status_code for _ in range(2)] == [401, 401]
 
 
+def refresh(intuit: Simulator, token: str, timeout: float = 10) -> requests.Response:
+    form = {"grant_type": "refresh_token", "refresh_token": token}
+    return requests.post(f"{intuit.base_url}/oauth2/v1/tokens/bearer", data=form, auth=BASIC, timeout=timeout)
+
+
+def test_trouble_at_the_token_endpoint(usa: Http) -> None:
+    token = usa.intuit.authorize(USA)["refresh_token"]
+    usa.control("POST", "faults", {"kind": "fault", "code": "10000", "count": 1})
+    assert refresh(usa.intuit, token).status_code == 200
+    for rule, status in (({"kind": "http", "status": 500}, 500), ({"kind": "throttle"}, 429)):
+        usa.control("POST", "faults", {**rule, "operation": "token", "count": 1})
+        assert refresh(usa.intuit, token).status_code == status
+    for kind in ("reset_before", "reset_after"):
+        usa.control("POST", "faults", {"kind": kind, "operation": "token", "count": 1})
+        with pytest.raises(requests.ConnectionError):
+            refresh(usa.intuit, token)
+    # An answer that is lost after the token was rotated: the old value is dead, and nobody has the new one.
+    usa.control("POST", "tokens", {"action": "rotate"})
+    usa.control("POST", "faults", {"kind": "no_answer", "operation": "token", "count": 1})
+    with pytest.raises(requests.ReadTimeout):
+        refresh(usa.intuit, token, timeout=0.3)
+    assert refresh(usa.intuit, token).json() == {"error": "invalid_grant"}
+    # The fault had no business there: it waits for a call it can strike.
+    assert usa.get("term/1").status_code == 500
+
+
 def test_an_outage_takes_everything_with_it(usa: Http) -> None:
     usa.control("POST", "faults", {"kind": "outage"})
     assert usa.get("term/1").status_code == 503
