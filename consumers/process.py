@@ -42,6 +42,7 @@ from store.links import CHANNEL, LANES
 from store.secrets import TokenKeys
 
 log = logging.getLogger(__name__)
+_LIBRDKAFKA = logging.getLogger("librdkafka")
 
 
 class LoopBroken(ConsumersError):
@@ -164,13 +165,13 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         beat=health.beat,
     )
     loop = IngestLoop(
-        Consumer(consumer_settings(settings.kafka, kind)),
+        Consumer(consumer_settings(settings.kafka, kind), logger=_LIBRDKAFKA),
         Ingest(engine, codec, kind),
         kind,
         metrics=metrics,
         beat=lambda: health.beat("ingest"),
     )
-    outbox = OutboxPublisher(engine, Producer(producer_settings(settings.kafka)), metrics=metrics, beat=health.beat)
+    outbox = OutboxPublisher(engine, Producer(producer_settings(settings.kafka), logger=_LIBRDKAFKA), metrics=metrics, beat=health.beat)
     health.add_check("database", lambda: _database_check(engine))
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
     gauges = GaugeKeeper(
@@ -193,7 +194,8 @@ def _database_check(engine: Engine) -> str | None:
 def check_broker(settings: Settings, *, timeout: float = 10.0) -> None:
     """See that a broker answers. Raises `BrokerUnreachable`."""
     try:
-        Producer(dict(settings.kafka)).list_topics(timeout=timeout)
+        # What librdkafka would log about it is said in one line below.
+        Producer({**settings.kafka, "log_level": "0"}).list_topics(timeout=timeout)
     except KafkaException as error:
         servers = settings.kafka.get("bootstrap.servers", "")
         raise BrokerUnreachable(
@@ -204,10 +206,11 @@ def check_broker(settings: Settings, *, timeout: float = 10.0) -> None:
 def run(settings: Settings, kind: Kind) -> None:
     """Run a consumer process until SIGTERM or SIGINT; calls in flight are finished within the drain."""
     dump_stacks_on_signal()
-    codec = _codec(settings)
-    parts = build(settings, kind, codec)
-    check_database(parts.engine)
+    engine = open_engine(settings.database_url, pool_size=1)
+    check_database(engine)
+    engine.dispose()
     check_broker(settings)
+    parts = build(settings, kind, _codec(settings))
     stopping = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -25,9 +25,11 @@ class Limits:
 INTUIT: Final = Limits()
 
 # A call reaches Intuit some time after it was granted, and that time varies. A window that is longer by what it
-# may vary keeps two bursts from drawing together on the way. 0.1 s a second still allows 10 / 1.1 x 60 = 545 a minute,
-# more than the minute's limit, so only that one costs throughput: 60 / 60.5, less than one percent.
-SECOND: Final = 1.1
+# may vary keeps two bursts from drawing together on the way. 0.2 s a second still allows 10 / 1.2 x 60 = 500 a minute,
+# as many as the minute's limit, so only that one costs throughput: 60 / 60.5, less than one percent.
+SECOND: Final = 1.2
+GRANT_VALID: Final = 0.15
+"""Seconds within which a granted call must be sent; after that another grant is needed."""
 MINUTE: Final = 60.5
 # Calls of the minute are kept in runs that span at most this long and count as if all were as late as the last: at most
 # 62 pairs instead of 500 times, and never too many calls.

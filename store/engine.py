@@ -61,7 +61,7 @@ def check_database(engine: Engine) -> None:
     ------
     DatabaseUnreachable, NotMigrated
     """
-    address = engine.url.render_as_string(hide_password=True)
+    address = engine.url.set(drivername="postgresql").render_as_string(hide_password=True)
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))

@@ -74,7 +74,18 @@ class Claim:
     def __call__(self, db: Connection, ids: Sequence[int], *, calls_allowed: Mapping[str, int]) -> Claimed:
         """Judge these links; at most ``calls_allowed[realm]`` calls come out for a company (no limit where it is absent)."""
         started = self._clock()
-        return _Transaction(self._policy, self._cache, db, started, dict(calls_allowed)).run(ids)
+        return _Transaction(self._policy, self._cache, db, self._clock, started, dict(calls_allowed)).run(ids)
+
+
+def grant_anew(db: Connection, realm_id: str, limits: Limits) -> bool:
+    """Take one call out of a company's quota, for a call whose first grant grew old before it could be sent."""
+    lease = quota.lock_leases(db, [realm_id])[realm_id]
+    if lease.blocked_for > 0:
+        return False
+    granted, window, _ = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits)
+    if granted:
+        quota.save_window(db, realm_id, window.to_json())
+    return bool(granted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +108,16 @@ class _Transaction:
     """One claim. Reads everything it needs in a handful of queries, decides, and writes in as few."""
 
     def __init__(
-        self, policy: ClaimPolicy, cache: CompanyCache, db: Connection, started: float, allowed: dict[str, int]
+        self,
+        policy: ClaimPolicy,
+        cache: CompanyCache,
+        db: Connection,
+        clock: Callable[[], float],
+        started: float,
+        allowed: dict[str, int],
     ) -> None:
+        self._clock = clock
+        self._granted_at = started
         self._policy = policy
         self._cache = cache
         self._db = db
@@ -190,6 +209,7 @@ class _Transaction:
                 attempt=intent.attempt + 1,
                 first_sent_at=intent.first_sent_at,
                 claimed_at=self._started,
+                granted_at=self._granted_at,
                 voided=bool(sent and sent.get(judging.VOIDED)),
                 connection_version=connection.version,
             )
@@ -337,6 +357,7 @@ class _Transaction:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
         leases = quota.lock_leases(self._db, self._wanted.keys())
         flying = intents.in_flight(self._db, self._wanted.keys(), lease=self._policy.lease) if self._wanted else {}
+        self._granted_at = self._clock()
         for realm_id, wanted in self._wanted.items():
             lease = leases[realm_id]
             if lease.blocked_for > 0:
@@ -389,6 +410,7 @@ class _Transaction:
             attempt=1,
             first_sent_at=None,
             claimed_at=self._started,
+            granted_at=self._granted_at,
             voided=write is not None and write.voided,
             connection_version=connection.version,
         )

@@ -12,20 +12,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from consumers.metrics import Metrics
-from consumers.reconcile.claim import Claim, Claimed
+from consumers.reconcile.claim import Claim, Claimed, grant_anew
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.settle import Answer, Settle, Settled
-from consumers.reconcile.work import Work
+from consumers.reconcile.work import Late, Work
 from qbo_client.outcomes import Done, NotSent, Outcome, Unauthorized, Unknown
-from qbo_client.quota import SECOND
+from qbo_client.quota import GRANT_VALID, SECOND, Limits
 from qbo_client.transport import Transport
 from store import companies, connections, intents, links
 from store.transactions import retrying
@@ -40,6 +40,7 @@ GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
 _DATABASE_AWAY_S = 1.0
+_CONTENDED_S = 0.01
 
 # What a link became → what was decided of it, in the words of the metrics.
 _DECISIONS = {
@@ -58,6 +59,7 @@ class ReconcilerPolicy:
     sweep: float
     drain: float
     call_deadline: float
+    limits: Limits = field(default_factory=Limits)
 
 
 class Reconciler:
@@ -184,7 +186,10 @@ class Reconciler:
         allowed = dict.fromkeys(permits.probes, 1)
         claimed = retrying(self._engine, lambda db: self._claim(db, ids, calls_allowed=allowed))
         self._take(claimed)
-        return bool(claimed.work or claimed.judged)
+        if not (claimed.work or claimed.judged or claimed.unready or claimed.blocked):
+            # Another process holds these very links at this moment; there may be others behind them.
+            self._stopping.wait(_CONTENDED_S)
+        return True
 
     def _free(self) -> int:
         """Give how many calls can be claimed now."""
@@ -222,6 +227,8 @@ class Reconciler:
         for realm_id, org_id in claimed.unready.items():
             self._prepare(realm_id, org_id)
         for work in claimed.work:
+            # Decrypted here once, and not by every worker at the moment it should send.
+            self._tokens.get(work.link.realm_id, work.connection_version)
             with self._lock:
                 self._in_work[work.link.id] = work.claimed_at
                 self._calling += 1
@@ -274,6 +281,7 @@ class Reconciler:
     # Call
 
     def _work(self, work: Work) -> None:
+        outcome: Outcome | Late | None
         try:
             outcome = self._send(work)
         except Exception as error:
@@ -286,15 +294,22 @@ class Reconciler:
         if outcome is None:
             self._done(work)
             return
-        self._gates.answered(work.link.realm_id, outcome)
+        if not isinstance(outcome, Late):
+            self._gates.answered(work.link.realm_id, outcome)
         self._answers.put(Answer(work, outcome, self._gates.answers_lately(work.link.realm_id)))
 
-    def _send(self, work: Work) -> Outcome | None:
+    def _grant_anew(self, work: Work) -> bool:
+        with self._engine.begin() as db:
+            return grant_anew(db, work.link.realm_id, self._policy.limits)
+
+    def _send(self, work: Work) -> Outcome | Late | None:
         """Make the call; None when the claim is not ours any more and nothing may be sent."""
         call = work.call()
         token = self._tokens.get(work.link.realm_id, work.connection_version)
         if token is None:
             return Unauthorized()
+        if time.monotonic() - work.granted_at > GRANT_VALID and not self._grant_anew(work):
+            return Late()
         if not self._still_ours(work):
             return None
         self._metrics.add("qbo_calls_in_flight", 1)

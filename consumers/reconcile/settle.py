@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from consumers.reconcile.refusals import problem_for
-from consumers.reconcile.work import CLOCK_SKEW, Work, amount
+from consumers.reconcile.work import CLOCK_SKEW, Late, Work, amount
 from mapping.difference import OWN_NOTE, holds
 from mapping.judgement import MARK
 from mapping.results import Problem
@@ -35,7 +35,7 @@ class Answer:
     """What became of a claimed call."""
 
     work: Work
-    outcome: Outcome
+    outcome: Outcome | Late
     company_answers: bool = True
     """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails by itself."""
 
@@ -94,6 +94,9 @@ class _Transaction:
 
     def settle(self, answer: Answer, row: Any) -> None:
         work, outcome = answer.work, answer.outcome
+        if isinstance(outcome, Late):
+            self._hold(work, row, "late", "waits for Intuit's limit of calls a second", after=0.0, counts=False)
+            return
         self._called(work, outcome)
         match outcome:
             case Done() if work.phase == "lookup":
@@ -153,9 +156,7 @@ class _Transaction:
 
     def _read(self, work: Work, document: dict[str, Any], row: Any) -> None:
         """Keep what QBO has now, and judge again: the three sides are compared there."""
-        self._put(
-            work, row, state="pending", due_at=self._now, theirs=document, sync_token=str(document["SyncToken"])
-        )
+        self._put(work, row, state="pending", due_at=self._now, theirs=document, sync_token=str(document["SyncToken"]))
         self._retired.add(work.link.id)
         self.result.events.append((work, "read", ""))
 

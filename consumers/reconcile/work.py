@@ -41,6 +41,8 @@ class Work:
     first_sent_at: datetime | None
     claimed_at: float
     """Monotonic seconds, taken before the claim's transaction began."""
+    granted_at: float = 0.0
+    """Monotonic seconds at which the company's quota granted the call."""
     voided: bool = False
     connection_version: int = 0
 
@@ -81,6 +83,13 @@ class Work:
                 compare("MetaData.CreateTime", ">=", created),
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Not sent: so much time went by since the quota was granted that the call would have been one too many in its second."""
+
+    duration: float = 0.0
 
 
 def amount(document: Mapping[str, object], member: str) -> Decimal | None:
