@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from sqlalchemy import Engine, text
 
 from consumers.dead_letters import OutboxPublisher, producer_settings
-from consumers.errors import BrokerUnreachable, ConsumersError
+from consumers.errors import BrokerUnreachable, ConsumersError, ExitCode
 from consumers.gauges import GaugeKeeper
 from consumers.health import Health, HealthServer, dump_stacks_on_signal
 from consumers.ingest.batch import Ingest
@@ -249,6 +249,10 @@ def run(settings: Settings, kind: Kind) -> None:
         log.info(
             "stopped after %.1f s%s", time.monotonic() - started, "" if drained else "; calls were left to be recovered"
         )
+    if not drained:
+        # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as intents.
+        logging.shutdown()
+        os._exit(ExitCode.OK if parts.reconciler.broken is None else ExitCode.FAILED)
     if parts.reconciler.broken is not None:
         raise LoopBroken(f"a loop of the {kind.value}s process ended: {parts.reconciler.broken!r}; see the log")
 

@@ -151,7 +151,11 @@ class _Transaction:
             elif (open_intent := opened.get(link.id)) is not None:
                 self._resume(link, open_intent, connected.get(link.realm_id))
             elif company.facts is None:
-                self._unready(link)
+                connection = connected.get(link.realm_id)
+                if connection is not None and connection.connected:
+                    self._unready(link)
+                else:
+                    self._disconnected(link, connection)
             else:
                 judgeable.append((link, company))
         self._judge(judgeable, connected)
@@ -165,9 +169,7 @@ class _Transaction:
         if opened.alive:
             self._change(link, due_at=self._now + timedelta(seconds=max(opened.busy_for, 0.01)))
         elif connection is None or not connection.connected:
-            self._put(
-                link, "waiting", "disconnected", "the connection to QuickBooks has ended", sequence=None, version=None
-            )
+            self._disconnected(link, connection)
         elif not token_ready(connection):
             self._unready(link)
         else:
@@ -250,7 +252,7 @@ class _Transaction:
         self._db.execute(
             text(
                 "UPDATE qbo_link SET depends_on = :twin, due_at = now(), again = true WHERE id IN"
-                " (SELECT id FROM qbo_link WHERE depends_on = :id FOR UPDATE SKIP LOCKED)"
+                " (SELECT id FROM qbo_link WHERE depends_on = :id FOR NO KEY UPDATE SKIP LOCKED)"
             ),
             {"twin": twin.id, "id": link.id},
         )
@@ -285,17 +287,26 @@ class _Transaction:
                 self._reject(link, case, problems, sequence=sequence, version=version)
             case Read() | Write():
                 if connection is None or not connection.connected:
-                    self._put(
-                        link, "waiting", "disconnected",
-                        (connection.disconnect_message if connection else "") or "the connection to QuickBooks has ended",
-                        sequence=sequence, version=version,
-                    )  # fmt: skip
+                    self._disconnected(link, connection, sequence=sequence, version=version)
                 elif not token_ready(connection) or self._stale_facts(company):
                     self._unready(link)
                 else:
                     self._wanted.setdefault(link.realm_id, []).append(
                         _New(link, decision, sequence, version, connection)
                     )
+
+    def _disconnected(
+        self,
+        link: Link,
+        connection: CompanyConnection | None,
+        *,
+        sequence: int | None = None,
+        version: int | None = None,
+    ) -> None:
+        """Put a link to wait until its company is authorised again, which raises the version and so makes it due."""
+        said = connection.disconnect_message if connection is not None else ""
+        reason = said or "the connection to QuickBooks has ended"
+        self._put(link, "waiting", "disconnected", reason, sequence=sequence, version=version)
 
     def _stale_facts(self, company: Company) -> bool:
         age = company.facts_age(datetime.now(UTC))

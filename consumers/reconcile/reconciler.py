@@ -99,7 +99,7 @@ class Reconciler:
         # Apart from the workers: a token that is slow to come must not take one from the companies that can be called.
         self._housekeepers = ThreadPoolExecutor(4, thread_name_prefix="company")
         self._threads = [
-            threading.Thread(target=self._guard, args=(run,), name=name)
+            threading.Thread(target=self._guard, args=(run,), name=name, daemon=True)
             for name, run in (
                 ("dispatcher", self._dispatch),
                 ("settler", self._settle_answers),

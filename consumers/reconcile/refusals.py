@@ -1,67 +1,47 @@
-"""What Intuit refuses, in words a person can act on: by fault code, never by message, which is localised."""
+"""What Intuit refuses, in words a person can act on: by fault code, never by message, which is localised.
+
+The words are those of the one table (`consumers.causes`); here they are put to a record and to what QuickBooks said.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
 
+from consumers.causes.table import BY_CODE, words_of
+from mapping.problems import quoted
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id
 from qbo_client.outcomes import Refused
 from store.links import Link
+from store.references import Reference
+
+Used = Callable[[], Sequence[Reference]]
+"""Gives what the refused body refers to, by name; asked only where the fault is about that."""
+
+_ELEMENT_ID = re.compile(r"element id\D{0,3}([0-9]+)", re.ASCII | re.IGNORECASE)
+# Causes in which the code says what to look for.
+_WITH_CODE = frozenset({"request-refused"})
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    cause: str
-    what: str
-    """Completes "<record>: …"."""
-    remedy: str
-
-
-_BOOKS_CLOSED = Words(
-    "books-closed",
-    "its date lies in a period for which the books are closed in QuickBooks",
-    "Reopen the period in QuickBooks, or date the document after the closing date",
-)
-
-_WORDS: Mapping[str, Words] = {
-    FaultCode.OBJECT_NOT_FOUND: Words(
-        "inactive-or-deleted",
-        "something it uses, or the object itself, was deleted or made inactive in QuickBooks",
-        "Make it active again in QuickBooks, or choose another one in the mapping",
-    ),
-    FaultCode.REFERENCE_INVALID: Words(
-        "invalid-reference",
-        "it refers to something QuickBooks does not have, or that is inactive, or a category",
-        "Check the item, class and tax code mappings, and choose ones that are active",
-    ),
-    FaultCode.ACCOUNT_PERIOD_CLOSED: _BOOKS_CLOSED,
-    FaultCode.BOOKS_CLOSED: _BOOKS_CLOSED,
-    FaultCode.AMOUNT_CALCULATION: Words(
-        "amount-mismatch",
-        "QuickBooks calculates another amount from quantity and unit price",
-        "Check quantity and unit price of its lines in Kompass",
-    ),
-}
-
-
-def problem_for(link: Link, entity: str, refused: Refused) -> Problem:
+def problem_for(link: Link, entity: str, refused: Refused, *, used: Used = tuple) -> Problem:
     """Tell a refusal as a problem: what is wrong with which record, and what to do."""
     fault = refused.faults[0] if refused.faults else Fault(code="", message="", detail="", element=None)
     subject = f"{_noun(link, entity)} {link.reference or link.kompass_id}"
     special = _SPECIAL.get(fault.code)
     if special is not None:
-        return special(subject, fault)
-    words = _WORDS.get(fault.code)
-    if words is not None:
-        return Problem(words.cause, f"{subject}: {words.what}{_said(fault)}", fault.element or "", "", words.remedy)
+        return special(subject, fault, used)
+    words = BY_CODE.get(fault.code) or words_of("fault")
+    cause = words.cause
+    if cause == "fault" or words.who.name == "NOBODY":
+        # With a code that should have ended by itself, and did not, nothing better can be said than what QuickBooks says.
+        words = words_of("fault")
+        cause = f"fault:{fault.code or refused.status}"
+    elif cause in _WITH_CODE:
+        cause = f"{cause}:{fault.code}"
+    said = _said(refused) or f" with HTTP status {refused.status}"
     return Problem(
-        cause=f"fault:{fault.code or refused.status}",
-        message=f"{subject}: QuickBooks refused it{_said(fault) or f' with HTTP status {refused.status}'}",
-        field=fault.element or "",
-        value="",
-        remedy="Mend what QuickBooks names, in Kompass or in QuickBooks, then press Try again",
+        cause, f"{subject}: {words.refused or words.what.rstrip('.')}{said}", fault.element or "", "", words.remedy
     )
 
 
@@ -71,37 +51,71 @@ def _noun(link: Link, entity: str) -> str:
     )
 
 
-def _said(fault: Fault) -> str:
-    said = fault.detail or fault.message
-    return f" (QuickBooks says: {said.strip()}; code {fault.code})" if said else ""
+def _said(refused: Refused) -> str:
+    """What QuickBooks says, each of its faults once: several may come together (2050 with 2020)."""
+    words = [
+        f"{said}; code {fault.code}"
+        for fault in refused.faults[:3]
+        if (said := (fault.detail or fault.message).strip())
+    ]  # fmt: skip
+    return f" (QuickBooks says: {'; and '.join(dict.fromkeys(words))})" if words else ""
 
 
-def _name_taken(subject: str, fault: Fault) -> Problem:
+def _one_said(fault: Fault) -> str:
+    said = (fault.detail or fault.message).strip()
+    return f" (QuickBooks says: {said}; code {fault.code})" if said else f" (code {fault.code})"
+
+
+def _name_taken(subject: str, fault: Fault, used: Used) -> Problem:
     other = colliding_id(fault)
     return Problem(
         cause="name-taken",
         message=f"{subject}: a customer, vendor or employee of that name is in QuickBooks already"
-        + (f" (Id {other})" if other else ""),
+        + (f" (Id {other}, perhaps inactive)" if other else ""),
         field="DisplayName",
         value=other or "",
-        remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two "
-        "or give a DisplayName override",
+        remedy=words_of("name-taken").remedy,
     )
 
 
-def _number_taken(subject: str, fault: Fault) -> Problem:
+def _number_taken(subject: str, fault: Fault, used: Used) -> Problem:
     other = colliding_document(fault)
-    held = f", by {other.txn_type} with Id {other.txn_id}" if other is not None else ""
+    held = f", by {other.txn_type or 'a document'} with Id {other.txn_id}" if other is not None else ""
     return Problem(
         cause="number-taken",
         message=f"{subject}: its number is used in QuickBooks already{held}",
         field="DocNumber",
-        value="",
-        remedy="Renumber one of the two documents, or void the one in QuickBooks if it was typed in by hand",
+        value=other.txn_id if other is not None else "",
+        remedy=words_of("number-taken").remedy,
     )
 
 
-_SPECIAL: Mapping[str, Callable[[str, Fault], Problem]] = {
+def _reference_refused(subject: str, fault: Fault, used: Used) -> Problem:
+    """Name what is inactive by its name: by the Id where QuickBooks gives one, else whatever it could be."""
+    words = BY_CODE[fault.code]
+    suspects = list(used())
+    match = _ELEMENT_ID.search(fault.detail)
+    if match is not None:
+        suspects = [one for one in suspects if one.id == match[1]]
+    if match is not None and not suspects:
+        what = f"it refers to Id {match[1]}, which QuickBooks does not have, or which is inactive"
+        value = match[1]
+    elif suspects:
+        names = [f"{one.what} {quoted(one.name)} (Id {one.id})" for one in suspects[:6]]
+        verb = "is" if len(names) == 1 else "one of these is"
+        what = f"{verb} deleted, merged or inactive in QuickBooks: " + ", ".join(names)
+        if len(names) == 1:
+            what = f"its {names[0]} is deleted, merged or inactive in QuickBooks"
+        value = ", ".join(one.name for one in suspects[:3])
+    else:
+        what, value = words.refused, ""
+    return Problem(words.cause, f"{subject}: {what}{_one_said(fault)}", fault.element or "", value, words.remedy)
+
+
+_SPECIAL: Mapping[str, Callable[[str, Fault, Used], Problem]] = {
     FaultCode.DUPLICATE_NAME: _name_taken,
     FaultCode.DUPLICATE_DOCUMENT_NUMBER: _number_taken,
+    FaultCode.OBJECT_NOT_FOUND: _reference_refused,
+    FaultCode.REFERENCE_INVALID: _reference_refused,
+    FaultCode.CUSTOMER_INVALID: _reference_refused,
 }
