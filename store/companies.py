@@ -205,8 +205,10 @@ def store_facts(db: Connection, facts: CompanyFacts) -> None:
 def sweep_changed(db: Connection) -> int:
     """Carry changed configurations into their links; gives how many links became due.
 
-    Links that wait, were rejected or skipped are judged again under the new version; settled ones are left until their record
-    changes or the admin asks. A company that was newly linked gets its links from the records that were kept.
+    Links that wait, were rejected or skipped are judged again under the new version, and so are those whose call is under way:
+    it may be refused for what was just mended. Settled ones are left until their record changes or the admin asks. A company
+    that was newly linked gets its links from the records that were kept, and all it had before are judged again: news that came
+    while another company was linked reached none of them.
     """
     changed = db.execute(
         text(
@@ -226,17 +228,19 @@ def sweep_changed(db: Connection) -> int:
         )
         if row.realm_id is None:
             continue
-        if row.swept_realm != row.realm_id:
+        relinked = row.swept_realm != row.realm_id
+        if relinked:
             due += _link_records(db, org_id=row.org_id, realm_id=row.realm_id)
         due += db.execute(
             text(
                 "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
-                " SELECT id FROM qbo_link WHERE realm_id = :realm AND org_id = :org"
-                " AND (state IN ('waiting', 'rejected', 'skipped') OR (state = 'settled' AND cause <> ''))"
-                " AND coalesce(judged_version, 0) < :version"
-                " ORDER BY id FOR UPDATE)"
+                " SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND (:relinked OR"
+                " coalesce(l.judged_version, 0) < :version"
+                " AND (l.state IN ('waiting', 'rejected', 'skipped') OR (l.state = 'settled' AND l.cause <> '')"
+                " OR EXISTS (SELECT 1 FROM qbo_intent i WHERE i.link_id = l.id)))"
+                " ORDER BY l.id FOR UPDATE OF l)"
             ),
-            {"realm": row.realm_id, "org": row.org_id, "version": row.version},
+            {"realm": row.realm_id, "org": row.org_id, "version": row.version, "relinked": relinked},
         ).rowcount
     return due
 

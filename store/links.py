@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, func, select, text
 
 from schemas.company import Standing
 from schemas.events import Kind
@@ -238,11 +238,18 @@ def find_party(
 
 
 def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
-    """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out."""
+    """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out.
+
+    The weakest lock there is: it keeps out a settle and a judgement of the link itself, who lock it FOR UPDATE, but not those
+    who only wake it (`wake_dependents`). A job held here for an invoice must hear of its customer all the same.
+    """
     if not ids:
         return {}
     rows = db.execute(
-        select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update(skip_locked=True)
+        select(*_LINK_COLUMNS)
+        .where(link.c.id.in_(sorted(ids)))
+        .order_by(link.c.id)
+        .with_for_update(read=True, key_share=True, skip_locked=True)
     )
     return {row.id: _link(row) for row in rows}
 
@@ -276,11 +283,16 @@ def want_party(
 
 
 def add_lane(db: Connection, ids: Collection[int], lane: int) -> None:
+    """Have these links worked in this lane too. One that waits is judged again: who woke it meanwhile found it locked."""
     if ids:
         db.execute(
-            update(link)
-            .where(link.c.id.in_(sorted(ids)), link.c.lanes.op("&")(lane) == 0)
-            .values(lanes=link.c.lanes.op("|")(lane))
+            text(
+                "UPDATE qbo_link SET lanes = lanes | :lane, again = again OR state = 'waiting',"
+                " due_at = CASE WHEN state = 'waiting' THEN now() ELSE due_at END WHERE id IN ("
+                " SELECT id FROM qbo_link WHERE id = ANY(CAST(:ids AS bigint[])) AND (lanes & :lane) = 0"
+                " ORDER BY id FOR NO KEY UPDATE)"
+            ),
+            {"ids": sorted(ids), "lane": lane},
         )
 
 
@@ -305,8 +317,8 @@ def epochs(db: Connection, ids: Collection[int]) -> dict[int, int]:
 def wake_dependents(db: Connection, ids: Collection[int]) -> int:
     """Make those due that wait for one of these links.
 
-    One that somebody holds is left out: who holds it either brings news or found the link it waits for busy, and will judge it
-    again by itself.
+    One that somebody has locked is left out: who locked it either brings news or found the link it waits for busy, and will
+    judge it again by itself. One that is only held still (`hold`) is woken.
     """
     if not ids:
         return 0
@@ -314,7 +326,7 @@ def wake_dependents(db: Connection, ids: Collection[int]) -> int:
         text(
             "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
             " SELECT id FROM qbo_link WHERE depends_on = ANY(CAST(:ids AS bigint[])) AND state = 'waiting'"
-            " ORDER BY id FOR UPDATE SKIP LOCKED)"
+            " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
         ),
         {"ids": sorted(ids)},
     ).rowcount

@@ -1,0 +1,51 @@
+"""A linked UK company, as for the main job, and a second process on the same database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from qbo_client.simulator import Simulator
+from qbo_client.simulator.settings import Settings
+from tests.database import database_server, migrated_database, template_database
+from tests.pipeline import Pipeline, open_pipeline
+
+__all__ = ["database_server", "migrated_database", "template_database"]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Without quotas: the tests of those switch them on."""
+    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+        yield intuit
+
+
+@pytest.fixture
+def opened(migrated_database: str, simulator: Simulator) -> Iterator[Callable[..., Pipeline]]:
+    """Open a pipeline: another process, as far as the database and Intuit can tell."""
+    made: list[Pipeline] = []
+
+    def another(**more: Any) -> Pipeline:
+        more.setdefault("owner", f"test-{len(made) + 1}")
+        made.append(open_pipeline(migrated_database, simulator, **more))
+        return made[-1]
+
+    yield another
+    for one in made:
+        one.close()
+        one.engine.dispose()
+
+
+@pytest.fixture
+def unlinked(opened: Callable[..., Pipeline]) -> Pipeline:
+    return opened()
+
+
+@pytest.fixture
+def pipeline(unlinked: Pipeline) -> Pipeline:
+    """Linked, enabled, Standard 20 % mapped."""
+    unlinked.link()
+    unlinked.map_vat_rate("vat-20", "20.0% S")
+    return unlinked

@@ -1,0 +1,194 @@
+"""Whatever happens between two steps, a link that could go is due again: nobody has to press anything."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from consumers.reconcile.settle import Answer
+from qbo_client.outcomes import Done, Forbidden, Refused
+from qbo_client.simulator.seeds import IRELAND, UK
+from tests.builders import client, event, invoice, line, project
+from tests.pipeline import Pipeline
+
+
+def execute(pipeline: Pipeline, statement: str, **values: object) -> None:
+    with pipeline.engine.begin() as db:
+        db.execute(text(statement), values)
+
+
+def states(pipeline: Pipeline) -> set[tuple[str, str]]:
+    return {(row.kind, row.state) for row in pipeline.links()}
+
+
+def test_news_that_came_while_another_company_was_linked_goes_when_the_first_one_is_back(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client(name="First")))
+    pipeline.drive()
+    pipeline.link(realm=IRELAND)
+    pipeline.drive()
+    pipeline.ingest(event(client(sequence=2, name="Second")))
+    pipeline.drive()
+    assert [one["DisplayName"] for one in pipeline.objects("Customer", UK)] == ["First"]
+    pipeline.link(realm=UK)
+    pipeline.drive()
+    assert [one["DisplayName"] for one in pipeline.objects("Customer", UK)] == ["Second"]
+
+
+def test_a_call_without_an_answer_is_recovered_when_its_company_is_linked_again(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client(name="First")))
+    (work,) = pipeline.claim().work
+    pipeline.call(work)
+    pipeline.link(realm=IRELAND)
+    pipeline.lease = 0.0
+    execute(pipeline, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
+    execute(pipeline, "UPDATE qbo_link SET due_at = now()")
+    pipeline.drive()
+    assert len(pipeline.rows("qbo_intent")) == 1
+    assert [one["DisplayName"] for one in pipeline.objects("Customer", IRELAND)] == ["First"]
+    pipeline.link(realm=UK)
+    pipeline.drive()
+    assert [one["DisplayName"] for one in pipeline.objects("Customer", UK)] == ["First"]
+    assert pipeline.rows("qbo_intent") == []
+
+
+@pytest.mark.parametrize("sent_before", [False, True])
+def test_a_mapping_that_is_mended_while_the_call_it_dooms_is_under_way(pipeline: Pipeline, sent_before: bool) -> None:
+    pipeline.ingest(event(invoice()))
+    if sent_before:
+        pipeline.drive()
+    execute(pipeline, "UPDATE qbo_configuration SET default_item_id = '999999'")
+    pipeline.ingest(event(invoice(sequence=2, details="again")))
+    if sent_before:
+        pipeline.ingest(event(invoice(sequence=3, lines=(line("300.00"),))))
+    work = None
+    for _ in range(5):
+        pipeline.sweep()
+        works = pipeline.claim().work
+        document = [one for one in works if one.entity == "Invoice"]
+        if document:
+            (work,) = document
+            break
+        pipeline.settle(*[Answer(one, pipeline.call(one)) for one in works])
+    assert work is not None
+    outcome = pipeline.call(work)
+    assert isinstance(outcome, Refused)
+    item = pipeline.object_id(UK, "Item", "Surveying")
+    execute(pipeline, "UPDATE qbo_configuration SET default_item_id = :item", item=item)
+    pipeline.sweep()
+    pipeline.settle(Answer(work, outcome))
+    pipeline.drive()
+    assert pipeline.one("invoice", "i1").state == "settled"
+    assert len(pipeline.objects("Invoice")) == 1
+
+
+def test_an_old_refusal_to_let_us_in_does_not_outlive_a_new_authorisation(pipeline: Pipeline) -> None:
+    """The call went out under the old connection; somebody authorised anew before its answer was written back."""
+    pipeline.ingest(event(client()))
+    (work,) = pipeline.claim().work
+    pipeline.link()
+    pipeline.sweep()
+    pipeline.settle(Answer(work, Forbidden(())))
+    pipeline.drive()
+    assert states(pipeline) == {("client", "settled")}
+    assert not [row for row in pipeline.rows("qbo_failure") if row.closed_at is None]
+
+
+def test_a_job_that_an_invoice_is_being_judged_upon_hears_of_its_customer(pipeline: Pipeline) -> None:
+    """The judgement of the invoice holds the job still, at the very moment in which the job's customer is settled."""
+    pipeline.ingest(event(project()))
+    customer, job = pipeline.one("client", "c1"), pipeline.one("project", "p1")
+    (work,) = pipeline.claim([customer.id]).work
+    assert pipeline.claim([job.id]).work == []
+    pipeline.ingest(event(invoice()))
+    document = pipeline.one("invoice", "i1")
+    outcome = pipeline.call(work)
+    with pipeline.engine.begin() as db:
+        pipeline.claims(db, [document.id], calls_allowed={})
+        settling = threading.Thread(target=pipeline.settle, args=(Answer(work, outcome),))
+        settling.start()
+        settling.join(1.0)
+    settling.join()
+    pipeline.drive()
+    assert states(pipeline) == {("client", "settled"), ("project", "settled"), ("invoice", "settled")}
+
+
+def test_a_record_changed_while_it_was_not_to_be_synced_goes_when_it_is_again(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(project()))
+    pipeline.drive()
+    execute(pipeline, "UPDATE qbo_configuration SET project_customers = false")
+    pipeline.ingest(event(project(sequence=2, name="Renamed meanwhile")))
+    pipeline.drive()
+    execute(pipeline, "UPDATE qbo_configuration SET project_customers = true")
+    pipeline.drive()
+    assert "24-p1 Renamed meanwhile" in {one["DisplayName"] for one in pipeline.objects("Customer")}
+
+
+def test_news_that_comes_while_a_company_is_disconnected_follows_the_call_that_hung(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client(name="First")))
+    (work,) = pipeline.claim().work
+    pipeline.call(work)
+    execute(pipeline, "UPDATE qbo_connection SET state = 'disconnected', version = version + 1")
+    execute(pipeline, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
+    pipeline.ingest(event(client(sequence=2, name="Second")))
+    pipeline.drive()
+    assert pipeline.one("client", "c1").state == "waiting"
+    pipeline.link()
+    pipeline.drive()
+    assert [one["DisplayName"] for one in pipeline.objects("Customer")] == ["Second"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_configuration_saved_at_any_moment_among_judgements_is_heeded(
+    pipeline: Pipeline, opened: Callable[..., Pipeline], seed: int
+) -> None:
+    """Two processes claim, call, settle and sweep while an admin takes a mapping away, gives it back, and events come in."""
+    chance = random.Random(seed)
+    other = opened(owner="other")
+    rate = pipeline.rows("qbo_tax_code_vat_rate")[0]
+    stop = threading.Event()
+    problems: list[BaseException] = []
+
+    def work(one: Pipeline, dice: random.Random) -> None:
+        try:
+            while not stop.is_set():
+                if dice.random() < 0.4:
+                    one.sweep()
+                claimed = one.claim(one.due()[: dice.randint(1, 4)])
+                for found in claimed.work:
+                    outcome = one.call(found)
+                    if dice.random() < 0.5:
+                        one.sweep()
+                    one.settle(Answer(found, outcome))
+        except BaseException as problem:  # noqa: BLE001 - handed to the test
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(one, random.Random(chance.random()))) for one in (pipeline, other)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 9):
+        pipeline.ingest(event(invoice(f"i{number % 4}", sequence=number, details=str(number))))
+        if number % 2:
+            execute(pipeline, "DELETE FROM qbo_tax_code_vat_rate")
+        else:
+            execute(
+                pipeline,
+                "INSERT INTO qbo_tax_code_vat_rate (configuration_id, realm_id, vat_rate_id, tax_code_id)"
+                " VALUES (:configuration, :realm, :rate, :code)",
+                configuration=rate.configuration_id, realm=rate.realm_id, rate=rate.vat_rate_id, code=rate.tax_code_id,
+            )  # fmt: skip
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    # What is still under way belongs to nobody now; everything else has to become due by itself.
+    execute(pipeline, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
+    execute(pipeline, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
+    outcomes = pipeline.drive()
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
+    assert {row.state for row in pipeline.links()} == {"settled"}, (seed, pipeline.links())
+    assert sorted(one["DocNumber"] for one in pipeline.objects("Invoice")) == ["INV-i0", "INV-i1", "INV-i2", "INV-i3"]
+    assert sorted(one["CustomerMemo"]["value"] for one in pipeline.objects("Invoice")) == ["5", "6", "7", "8"]
