@@ -251,10 +251,6 @@ class _Transaction:
             # The connection has moved on since the call went out: whether it still stands is judged anew.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
-        if not first:
-            # The connection has moved on since the call went out: whether it still stands is judged anew.
-            self._hold(work, row, "disconnected", message, after=0.0, counts=False)
-            return
         self._put(work, row, state="waiting", cause="disconnected", reason=message, due_at=None)
         self._retired.add(work.link.id)
         self.result.disconnected.add(work.link.realm_id)
