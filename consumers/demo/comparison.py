@@ -86,6 +86,7 @@ def _document(expected: Document, booked: BookedDocument) -> Iterator[str]:
         ("total", expected.total, booked.total),
         ("tax", expected.tax, booked.tax),
         ("memo", expected.memo, booked.memo),
+        ("custom fields", expected.custom_fields, booked.custom_fields),
     ):
         yield from _same(who, what, wanted, found)
     if expected.mark not in booked.note:

@@ -18,6 +18,7 @@ from schemas.events import Client, Event, Invoice, InvoiceLine, InvoiceType, Pro
 
 _MAX_NUMBER = 21
 _MAX_NAME = 500
+_MAX_TEXT = 4000
 _CENT = Decimal("0.01")
 _NEVER_SENT = {
     Step.DRAFT: "its step is Draft",
@@ -62,6 +63,7 @@ class Document:
     tax: Decimal
     lines: tuple[Line, ...]
     memo: str | None = None
+    custom_fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -166,6 +168,13 @@ class _Names:
             return self.job(project, invoice.currency)
         return self.customer(self._seen.client(project.billing_client), invoice.currency)
 
+    def custom_fields(self, invoice: Invoice) -> tuple[tuple[str, str], ...]:
+        """The order confirmation of the project, where the Org shows it."""
+        if self._rules.order_field is None or invoice.project is None:
+            return ()
+        text = (self._seen.project(invoice.project).order_confirmation or "").strip()
+        return ((self._rules.order_field, text),) if text else ()
+
     def _want(self, customer: Customer, whose: str) -> None:
         self._wanted[customer.name.casefold()][whose] = customer
         if self.firm:
@@ -267,6 +276,7 @@ def _map(invoice: Invoice, names: _Names, rules: OrgRules) -> Document | str:
         tax=sign * invoice.amount_vat,
         lines=tuple(_line(line, rules, sign) for line in sorted(invoice.lines, key=lambda one: one.position)),
         memo=invoice.details.strip() if invoice.details and invoice.details.strip() else None,
+        custom_fields=names.custom_fields(invoice),
     )
 
 
@@ -281,6 +291,8 @@ def _refused(invoice: Invoice, rules: OrgRules, sign: int) -> str | None:
         return "an amount is finer than a cent"
     if sign * invoice.amount_gross < 0:
         return "its total is negative"
+    if any(len(line.description or "") > _MAX_TEXT for line in invoice.lines):
+        return f"the text of a line is longer than {_MAX_TEXT}"
     if len(invoice.reference) > _MAX_NUMBER:
         return f"its number is longer than {_MAX_NUMBER}"
     if invoice.currency != rules.home_currency and not rules.multicurrency:

@@ -33,5 +33,7 @@ class OrgRules:
     tax_codes: Mapping[str, str] = field(default_factory=dict)
     custom_fields: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Definition id → name and template."""
+    order_field: str | None = None
+    """The definition id of the custom field that shows the project's order confirmation."""
     taken_names: frozenset[str] = frozenset()
     """Names that vendors and employees of the company have: no customer can have them."""
