@@ -12,7 +12,7 @@ PYTHON ?=
 ROUNDS ?= 50
 ARGS ?=
 
-.PHONY: help demo test lint bench chaos fuzz lock clean
+.PHONY: help demo test lint bench chaos fuzz lock lock-image clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,13 @@ lock: ## Pin the newest versions that pyproject.toml allows, with hashes and wit
 	@test -x $(BIN)/uv || { echo "make lock needs the environment it locks: run make test first" >&2; exit 1; }
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra embedded --extra dev pyproject.toml -o requirements/dev.lock
+	@$(MAKE) lock-image
+
+lock-image: ## Pin for the image what dev.lock has tested: what runs, and what builds it
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
+	@echo 'setuptools>=77' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate -c requirements/dev.lock - -o requirements/build.lock
 
 clean: ## Remove what was made here, the environment too
 	@rm -rf $(VENV) .kompass-qbo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
