@@ -67,6 +67,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = _environment.time_zone
 USE_TZ = True
 USE_I18N = True
+FORMAT_MODULE_PATH = ["admin.formats"]
 
 STATIC_URL = "static/"
 # Static files are served from the installed packages, so that a site needs no collectstatic step.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from schemas.jsonlines import record_from_json
 from sqlalchemy import Connection
 
 from admin.quickbooks_online.models import Link, Record
@@ -14,6 +13,7 @@ from mapping.results import PartyKey
 from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Kind, Project
 from schemas.events import Record as KompassRecord
+from schemas.jsonlines import record_from_json
 from store.companies import read_configuration, read_facts
 
 
@@ -129,6 +129,8 @@ def _with_party(link: Link, case: Case) -> Judged:
     assumed = ""
     if party is not None and party.qbo_id:
         found = Party(key, qbo_id=party.qbo_id, state=party.state, cause=party.cause, reason=party.reason)
+    elif party is not None and _stuck(party):
+        found = Party(key, state="rejected", cause=party.cause, reason=party.reason)
     else:
         label = (party.name or party.reference) if party is not None else key.kompass_id
         what = "customer" if key.kind is Kind.CLIENT else "sub-customer"
@@ -136,6 +138,11 @@ def _with_party(link: Link, case: Case) -> Judged:
         found = Party(key, qbo_id="(new)", state="settled")
     with_party = replace(case, party=found)
     return Judged(link, with_party, judge(with_party), assumed)
+
+
+def _stuck(party: Link) -> bool:
+    """Whether somebody has to mend something before the customer or job can be in QuickBooks."""
+    return party.state == "rejected" or (party.state == "waiting" and party.cause.startswith("dependency:"))
 
 
 def _find_party(realm_id: str, key: PartyKey) -> Link | None:

@@ -12,34 +12,54 @@ from admin.quickbooks_online.models import Configuration, Failure, Service, VatR
 
 _NOUNS = {"client": "client", "project": "project", "invoice": "invoice"}
 
+# {have}, {were} … are bent to the number by `_bend`.
 _TITLES = {
-    "template-error": "met an error in a template",
-    "name-characters": "have a character in their name that QuickBooks does not allow",
-    "bad-website": "have a web address that is none",
-    "bad-currency": "have a currency that is none",
-    "amount-too-fine": "have amounts finer than QuickBooks keeps",
-    "amount-too-large": "have amounts too large for QuickBooks",
-    "does-not-add-up": "have lines that do not add up to their total",
-    "negative-total": "have a total below zero",
-    "no-lines": "have no lines",
-    "too-many-lines": "have too many lines",
-    "tax-not-booked": "bill tax that QuickBooks would not book",
-    "too-many-custom-fields": "wait: too many Custom Fields are configured",
-    "currency-changed": "changed their currency after they were sent",
-    "name-taken": "have a name that QuickBooks uses already",
-    "name-held-by-another": "have the name of another record",
-    "name-in-doubt": "may be in QuickBooks already under their name",
-    "number-taken": "have a number that QuickBooks uses already",
-    "deleted-in-qbo": "were deleted in QuickBooks",
-    "keeps-failing": "keep failing at QuickBooks",
-    "conflict:edited-in-qbo": "were changed in QuickBooks and in Kompass",
-    "conflict:voided-in-qbo": "were voided in QuickBooks and changed in Kompass",
-    "conflict:voided-before": "were voided, and are back in Kompass",
-    "conflict:paid": "were paid in QuickBooks before they changed in Kompass",
-    "conflict:credit-applied": "were applied in QuickBooks before they changed in Kompass",
-    "conflict:currency": "are linked to a customer of another currency",
-    "conflict:keeps-changing": "keep changing in QuickBooks",
+    "template-error": "{meet} an error in a template",
+    "name-characters": "{have} a character in the name that QuickBooks does not allow",
+    "bad-website": "{have} a web address that is none",
+    "bad-currency": "{have} a currency that is none",
+    "amount-too-fine": "{have} amounts finer than QuickBooks keeps",
+    "amount-too-large": "{have} amounts too large for QuickBooks",
+    "does-not-add-up": "{have} lines that do not add up to the total",
+    "negative-total": "{have} a total below zero",
+    "no-lines": "{have} no lines",
+    "too-many-lines": "{have} too many lines",
+    "tax-not-booked": "{bill} tax that QuickBooks would not book",
+    "too-many-custom-fields": "{wait}: too many Custom Fields are configured",
+    "currency-changed": "changed currency after being sent",
+    "name-taken": "{have} a name that QuickBooks uses already",
+    "name-held-by-another": "{have} the name of another record",
+    "name-in-doubt": "may be in QuickBooks already under the same name",
+    "number-taken": "{have} a number that QuickBooks uses already",
+    "deleted-in-qbo": "{were} deleted in QuickBooks",
+    "keeps-failing": "{keep} failing at QuickBooks",
+    "conflict:edited-in-qbo": "{were} changed in QuickBooks and in Kompass",
+    "conflict:voided-in-qbo": "{were} voided in QuickBooks and changed in Kompass",
+    "conflict:voided-before": "{were} voided, and {are} back in Kompass",
+    "conflict:paid": "{were} paid in QuickBooks before changing in Kompass",
+    "conflict:credit-applied": "{were} applied in QuickBooks before changing in Kompass",
+    "conflict:currency": "{are} linked to a customer of another currency",
+    "conflict:keeps-changing": "{keep} changing in QuickBooks",
+    "no-tax-code": "{wait} for a tax code for {what}",
+    "no-item": "{wait} for an item for {what}",
+    "tax-code-inactive": "{use} a tax code that QuickBooks has no more",
+    "tax-code-unknown": "{use} a tax code that QuickBooks has no more",
+    "custom-field-unknown": "{meet} a wrong row in Custom Fields",
+    "custom-field-twice": "{meet} a wrong row in Custom Fields",
+    "no-multicurrency": "{are} in {detail}, which the company does not keep",
+    "too-long": "{have} a {detail} that is too long for QuickBooks",
+    "empty": "{have} an empty {detail}",
+    "control-character": "{have} a {detail} that QuickBooks does not take",
+    "bad-email": "{have} a {detail} that QuickBooks does not take",
+    "fault": "{were} refused by QuickBooks",
 }
+_PLURALS = ("meet", "have", "bill", "wait", "keep", "use")
+
+
+def _bend(count: int) -> dict[str, str]:
+    one = count == 1
+    bent = {verb: ("has" if verb == "have" else f"{verb}s") if one else verb for verb in _PLURALS}
+    return {**bent, "were": "was" if one else "were", "are": "is" if one else "are"}
 
 
 def title_of(failure: Failure, count: int) -> str:
@@ -48,25 +68,14 @@ def title_of(failure: Failure, count: int) -> str:
         return "The connection to QuickBooks is lost"
     noun = _NOUNS.get(failure.kind, "event")
     things = f"{count:,} {noun}{'' if count == 1 else 's'}"
-    head, _, detail = failure.cause.partition(":")
-    if head == "no-tax-code":
-        return f"{things} wait for a tax code for {failure.value or 'lines without a VAT rate'}"
-    if head == "no-item":
-        return f"{things} wait for an item for {failure.value or 'lines without a Service'}"
-    if head in ("tax-code-inactive", "tax-code-unknown"):
-        return f"{things} use a tax code that QuickBooks has no more"
-    if head in ("custom-field-unknown", "custom-field-twice"):
-        return f"{things} meet a wrong row in Custom Fields"
-    if head == "no-multicurrency":
-        return f"{things} are in {detail}, which the company does not keep"
-    if head in ("too-long", "empty", "control-character", "bad-email"):
-        return f"{things} have a {detail} that QuickBooks does not take"
     if failure.stage == "decode":
         return f"{things} could not be read"
-    if head == "fault":
-        return f"{things} were refused by QuickBooks"
+    head, _, detail = failure.cause.partition(":")
     words = _TITLES.get(failure.cause) or _TITLES.get(head)
-    return f"{things} {words}" if words else f"{things}: {failure.cause}"
+    if words is None:
+        return f"{things}: {failure.cause}"
+    what = failure.value or {"no-tax-code": "lines without a VAT rate"}.get(head, "lines without a Service")
+    return f"{things} {words.format(**_bend(count), what=what, detail=detail)}"
 
 
 def mend_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:

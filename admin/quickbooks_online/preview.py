@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from admin.quickbooks_online.cases import Judged
 from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
@@ -86,13 +87,55 @@ def differences(before: Mapping[str, object] | None, now: Mapping[str, object]) 
 
 
 def shown(value: object) -> str:
+    """Give a member's value for people: lines and addresses in words, in one order, so that alike looks alike."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, Mapping) and set(value) <= {"value", "name"}:
-        return str(value.get("value", ""))
+    if isinstance(value, list | tuple):
+        return _lines(value)
+    if isinstance(value, Mapping):
+        if set(value) <= {"value", "name"}:
+            return str(value.get("value", ""))
+        if len(value) == 1:
+            return shown(next(iter(value.values())))
+        if set(value) <= {*_ADDRESS, "Id"}:
+            return "\n".join(str(value[part]) for part in _ADDRESS if value.get(part))
     return pretty(value)
+
+
+_ADDRESS = ("Line1", "Line2", "Line3", "Line4", "Line5", "City", "CountrySubDivisionCode", "PostalCode", "Country")
+
+
+def _lines(rows: Sequence[object]) -> str:
+    written = [_line(row) for row in rows if isinstance(row, Mapping)]
+    return "\n\n".join(line for line in written if line)
+
+
+def _line(row: Mapping[str, object]) -> str:
+    if "DefinitionId" in row:
+        return f"{row['DefinitionId']}: {row['StringValue']}" if row.get("StringValue") else ""
+    if row.get("DetailType") == "SubTotalLineDetail":
+        return ""
+    detail = row.get("SalesItemLineDetail")
+    if not isinstance(detail, Mapping):
+        return pretty(row)
+    parts = [str(row.get("Description") or "").replace("\n", " / "), _amount(row.get("Amount"))]
+    if detail.get("Qty") is not None and detail.get("UnitPrice") is not None:
+        parts[1] += f" ({_amount(detail['Qty'], plain=True)} × {_amount(detail['UnitPrice'])})"
+    for member, label in (("ItemRef", "item"), ("ClassRef", "class"), ("TaxCodeRef", "tax code")):
+        reference = detail.get(member)
+        if isinstance(reference, Mapping) and reference.get("value") not in (None, ""):
+            parts.append(f"{label} {reference['value']}")
+    return "\n".join(part for part in parts if part)
+
+
+def _amount(value: object, *, plain: bool = False) -> str:
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        return "" if value is None else str(value)
+    return f"{number.normalize():f}" if plain else f"{number:,.2f}"
 
 
 def pretty(value: object) -> str:

@@ -39,8 +39,8 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages):
     form = ConfigurationForm
     change_form_template = "admin/quickbooks_online/configuration_form.html"
     change_list_template = "admin/quickbooks_online/configuration_list.html"
-    list_display = ("org", "shown_enabled", "shown_company", "shown_connection", "locale", "open_errors")
-    list_filter = ("enabled", "locale", "connection__state")
+    list_display = ("org", "shown_enabled", "shown_company", "shown_connection", "open_errors")
+    list_filter = ("enabled", "locale", ("connection__state", admin.AllValuesFieldListFilter))
     search_fields = ("org__name", "org__id", "realm_id", "connection__company_name")
     list_select_related = ("org", "connection")
     actions = ("authorize", "test_connection", "get_customers", "get_jobs", "get_invoices")

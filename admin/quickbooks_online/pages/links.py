@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 
 from admin.quickbooks_online import adoption
@@ -85,14 +87,14 @@ class LinkAdmin(ReadOnlyAdmin):
     search_help_text = "Search by name, number, Kompass id or QBO id"
     ordering = ("-id",)
     actions = ()
-    list_display: Any = ("shown_record", "shown_state", "shown_reason", "name", "shown_qbo", "settled_at")
+    list_display: Any = ("shown_record", "shown_state", "shown_reason", "shown_name", "shown_qbo")
     readonly_fields: ClassVar[Any] = (
         "shown_record",
         "org_name",
         "shown_state",
         "shown_reason",
         "shown_qbo",
-        "name",
+        "shown_name",
         "settled_at",
     )
     fields: ClassVar[Any] = readonly_fields
@@ -100,9 +102,9 @@ class LinkAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("sent", "theirs")
 
-    @admin.display(description="Kompass", ordering="reference")
+    @admin.display(description="Record", ordering="reference")
     def shown_record(self, link: Link) -> str:
-        return link.reference or link.kompass_id
+        return format_html('<span class="qbo-record">{}</span>', link.reference or link.kompass_id)
 
     @admin.display(description="Org")
     def org_name(self, link: Link) -> str:
@@ -131,7 +133,19 @@ class LinkAdmin(ReadOnlyAdmin):
             address_in_quickbooks(link),
             link.entity,
             link.qbo_id,
-            link.qbo_id,
+            f"{link.entity} {link.qbo_id}" if link.kind == "invoice" else link.qbo_id,
+        )
+
+    @admin.display(description="Name in QuickBooks", ordering="name")
+    def shown_name(self, link: Link) -> str:
+        return link.name or "–"
+
+    @admin.display(description="Settled", ordering="settled_at")
+    def shown_settled(self, link: Link) -> str:
+        if link.settled_at is None:
+            return "–"
+        return format_html(
+            '<span class="qbo-nowrap">{}</span>', date_format(timezone.localtime(link.settled_at), "j M, H:i")
         )
 
     @admin.display(description="Total in QBO", ordering="qbo_total")
@@ -157,6 +171,8 @@ class LinkAdmin(ReadOnlyAdmin):
                 else "",
                 "history": history_of(link),
                 "may_resend": self.may(request, self._resend_permission()),
+                "show_save_and_add_another": False,
+                "show_save_and_continue": False,
                 "current_company": Configuration.objects.filter(realm_id=link.realm_id).exists(),
             }
         return super().changeform_view(request, object_id, form_url, context)
@@ -235,7 +251,7 @@ def address_in_quickbooks(link: Link) -> str:
 
 class CustomerAdmin(LinkAdmin):
     form = CustomerForm
-    list_display = ("shown_record", "currency", "shown_state", "shown_reason", "name", "shown_qbo", "settled_at")
+    list_display = ("shown_record", "currency", "shown_state", "shown_reason", "shown_name", "shown_qbo")
     readonly_fields = (
         "shown_record",
         "org_name",
@@ -243,7 +259,7 @@ class CustomerAdmin(LinkAdmin):
         "shown_state",
         "shown_reason",
         "shown_qbo",
-        "name",
+        "shown_name",
         "settled_at",
     )
     fields = (*readonly_fields, "name_override")
@@ -371,23 +387,14 @@ class CustomerAdmin(LinkAdmin):
 
 
 class ProjectAdmin(LinkAdmin):
-    list_display = ("shown_record", "currency", "shown_state", "shown_reason", "name", "shown_qbo", "settled_at")
+    list_display = ("shown_record", "currency", "shown_state", "shown_reason", "shown_name", "shown_qbo")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 class InvoiceAdmin(LinkAdmin):
-    list_display = (
-        "shown_record",
-        "entity",
-        "shown_state",
-        "shown_reason",
-        "name",
-        "shown_total",
-        "shown_qbo",
-        "settled_at",
-    )
+    list_display = ("shown_record", "shown_state", "shown_reason", "shown_total", "shown_qbo", "shown_settled")
     readonly_fields = (
         "shown_record",
         "org_name",
@@ -395,7 +402,7 @@ class InvoiceAdmin(LinkAdmin):
         "shown_state",
         "shown_reason",
         "shown_qbo",
-        "name",
+        "shown_name",
         "shown_total",
         "settled_at",
     )

@@ -51,6 +51,14 @@ class MappingAdmin(SectionAdmin):
         known: dict[Any, Any] = {}
         return type(base.__name__, (base,), {"known": known, "Meta": base.Meta})  # type: ignore[attr-defined]
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **options)
+        if field is not None:
+            # What Kompass says and which company is linked is not edited from here.
+            for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
+                setattr(field.widget, name, False)
+        return field
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return ()

@@ -23,9 +23,7 @@ def seen_events(site: Site) -> None:
     pipeline.ingest(event(invoice("i0")))
 
 
-def test_the_article_from_add_configuration_to_invoices_in_quickbooks(
-    site: Site, page: Page, tmp_path: Path
-) -> None:
+def test_the_article_from_add_configuration_to_invoices_in_quickbooks(site: Site, page: Page, tmp_path: Path) -> None:
     seen_events(site)
     sign_in(page, site)
 
@@ -84,7 +82,9 @@ def test_the_article_from_add_configuration_to_invoices_in_quickbooks(
 
     # Step 4 — Post-link mappings
     page.get_by_role("link", name="Tax Code VAT Rates").first.click()
-    page.get_by_role("row", name=re.compile("Standard 20 %")).get_by_role("combobox").select_option(label="20.0% S (20 %)")
+    page.get_by_role("row", name=re.compile("Standard 20 %")).get_by_role("combobox").select_option(
+        label="20.0% S (20 %)"
+    )
     page.get_by_role("button", name="Save these mappings").click()
     expect(page.get_by_text("1 Tax Code VAT Rate added")).to_be_visible()
     expect(page.get_by_text("2 waiting documents will go out")).to_be_visible()
@@ -146,5 +146,3 @@ def test_the_action_menu_holds_the_articles_five_and_no_more(site: Site, page: P
         ]
     )
     assert "sync now" not in page.content().lower()
-
-

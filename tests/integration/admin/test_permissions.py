@@ -1,0 +1,231 @@
+"""Who may see and do what: every page and action, for every kind of person, by GET and by POST, with and without the token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from qbo_client.simulator import UK
+from tests.admin_story_light import full_house
+from tests.integration.admin.conftest import Section, words
+
+ROOT = "/admin/quickbooks_online/"
+
+
+@dataclass(frozen=True)
+class Page:
+    path: str
+    needs: tuple[str, ...]
+    """Any of these permissions opens it."""
+    method: str = "GET"
+    data: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.method} {self.path} {dict(self.data).get('action', '')}".strip()
+
+
+def listed(model: str) -> Page:
+    return Page(f"{model}/", (f"view_{model}", f"change_{model}"))
+
+
+def action(name: str, codename: str) -> Page:
+    return Page("configuration/", (codename,), "POST", (("action", name), ("_selected_action", "1")))
+
+
+MODELS = (
+    "configuration",
+    "customer",
+    "project",
+    "invoice",
+    "itemservice",
+    "departmentclass",
+    "taxcodevatrate",
+    "customfield",
+)
+PAGES = (
+    *(listed(model) for model in MODELS),
+    *(Page(f"{model}/1/change/", (f"view_{model}", f"change_{model}")) for model in MODELS),
+    *(
+        Page(f"{model}/add/", (f"add_{model}",))
+        for model in ("configuration", "customer", "itemservice", "departmentclass", "taxcodevatrate", "customfield")
+    ),
+    Page("failure/", ("view_failure",)),
+    Page("failure/1/change/", ("view_failure",)),
+    Page("failure/try-again/", ("retry_failure",), "POST", (("failure", "1"),)),
+    Page("failure/1/choose/", ("resend_invoice",), "POST", (("side", "kompass"),)),
+    Page("configuration/1/going-live/", ("change_configuration",)),
+    Page("configuration/1/going-live/", ("change_configuration",), "POST", (("start_date", "2026-01-01"),)),
+    Page("configuration/1/match-customers/", ("add_customer",), "POST", (("confirm", "1"),)),
+    Page("configuration/1/impact/", ("view_configuration", "change_configuration")),
+    Page("configuration/1/disconnect/", ("authorize_configuration",)),
+    Page("configuration/1/disconnect/", ("authorize_configuration",), "POST"),
+    Page("configuration/1/another-company/", ("authorize_configuration",), "POST", (("cancel", "1"),)),
+    Page(
+        "configuration/template-preview/",
+        ("add_configuration", "change_configuration", "add_customfield", "change_customfield"),
+        "POST",
+        (("name", "doc_number_template"), ("template", "x")),
+    ),
+    Page(
+        "configuration/1/refresh-lists/",
+        ("change_configuration", "change_itemservice", "change_taxcodevatrate", "view_configuration"),
+        "POST",
+    ),
+    *(
+        Page(f"{model}/1/preview/", (f"view_{model}", f"change_{model}"))
+        for model in ("customer", "project", "invoice")
+    ),
+    *(Page(f"{model}/1/resend/", (f"resend_{model}",), "POST") for model in ("customer", "project", "invoice")),
+    Page("customer/search-quickbooks/?configuration=1&q=Ha", ("add_customer",)),
+    Page("customer/1/remove-link/", ("add_customer",), "POST"),
+    *(
+        Page(f"{model}/map-seen/", (f"add_{model}",), "POST", (("configuration", "1"),))
+        for model in ("itemservice", "departmentclass", "taxcodevatrate", "customfield")
+    ),
+    *(
+        Page(f"{model}/export/", (f"view_{model}", f"change_{model}"))
+        for model in ("itemservice", "departmentclass", "taxcodevatrate", "customfield")
+    ),
+    action("authorize", "authorize_configuration"),
+    action("test_connection", "test_configuration"),
+    action("get_customers", "dump_customers"),
+    action("get_jobs", "dump_jobs"),
+    action("get_invoices", "dump_invoices"),
+)
+POSTS = tuple(page for page in PAGES if page.method == "POST")
+
+
+def address(page: Page, ids: dict[str, int]) -> str:
+    model = page.path.partition("/")[0]
+    return ROOT + page.path.replace("/1/", f"/{ids.get(model, 1)}/", 1)
+
+
+def call(client: Client, page: Page, ids: dict[str, int]) -> int:
+    where = address(page, ids)
+    answer = client.post(where, dict(page.data)) if page.method == "POST" else client.get(where)
+    if answer.streaming:
+        words(answer)
+    return answer.status_code
+
+
+def allowed(status: int) -> bool:
+    return status in (200, 302, 400)
+
+
+def did(section: Section) -> tuple[object, ...]:
+    """What an action could have changed, or asked Intuit for."""
+    return (
+        section.requests(),
+        section.pipeline.rows("qbo_connection")[0].state,
+        [row.version for row in section.pipeline.rows("qbo_configuration")],
+        [(row.again, row.overwrite, row.refresh_names) for row in section.pipeline.rows("qbo_link")],
+        [row.replay_asked_at for row in section.pipeline.rows("qbo_failure")],
+    )
+
+
+@pytest.fixture
+def ids(section: Section) -> dict[str, int]:
+    return full_house(section.pipeline)
+
+
+def test_each_permission_opens_its_pages_and_no_other(section: Section, ids: dict[str, int]) -> None:
+    """One person for each permission, at every page: what is not named stays shut and changes nothing."""
+    codenames = sorted({codename for page in PAGES for codename in page.needs})
+    wrong = []
+    for number, codename in enumerate(codenames):
+        # A list page and its actions belong to those who may see the list.
+        extra = ["view_configuration"] if codename.startswith(("dump_", "test_", "authorize_")) else []
+        person = section.person(f"p{number}", codename, *extra)
+        for page in PAGES:
+            mine = bool({codename, *extra} & set(page.needs))
+            if mine and page.method == "POST":
+                continue
+            before = did(section) if page.method == "POST" else None
+            status = call(person, page, ids)
+            if page.path == "configuration/" and page.method == "POST" and not mine:
+                # Django answers an action one may not run with the list, unchanged.
+                if did(section) != before:
+                    wrong.append(f"{codename}: {page.id} did something")
+                continue
+            if allowed(status) != mine:
+                wrong.append(f"{codename}: {page.id} gave {status}")
+            if before is not None and did(section) != before:
+                wrong.append(f"{codename}: {page.id} did something")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("who", ["nobody", "anonymous", "inactive", "not-staff", "other-group"])
+def test_those_without_any_permission_see_no_section(section: Section, ids: dict[str, int], who: str) -> None:
+    known = {"is_staff": who != "not-staff", "is_active": who != "inactive"}
+    person = Client() if who == "anonymous" else section.person(who, **known)
+    if who == "other-group":
+        from django.contrib.auth.models import User
+
+        group = Group.objects.create(name="Payroll")
+        User.objects.get(username=who).groups.add(group)
+    before = did(section)
+    for page in PAGES:
+        where = address(page, ids)
+        answer = person.post(where, dict(page.data)) if page.method == "POST" else person.get(where)
+        if who in ("nobody", "other-group"):
+            assert answer.status_code == 403, page.id
+        else:
+            assert answer.status_code == 302, page.id
+            assert "/admin/login/" in answer["Location"], page.id
+    assert did(section) == before
+    if who in ("nobody", "other-group"):
+        assert "Quickbooks Online" not in words(person.get("/admin/"))
+
+
+def test_the_ready_group_opens_everything(section: Section, ids: dict[str, int]) -> None:
+    ada = section.person(group=True)
+    for page in PAGES:
+        if page.method == "GET":
+            assert call(ada, page, ids) == 200, page.id
+
+
+def test_a_view_only_person_can_act_on_nothing(section: Section, ids: dict[str, int]) -> None:
+    views = [f"view_{model}" for model in (*MODELS, "failure")]
+    viewer = section.person("viewer", *views)
+    listing = words(viewer.get(f"{ROOT}configuration/"))
+    for name in ("Authorize with QuickbooksOnline", "Test connection", "as JSON"):
+        assert name not in listing
+    before = did(section)
+    for page in POSTS:
+        if page.path in ("configuration/1/refresh-lists/",):
+            continue
+        call(viewer, page, ids)
+    for model in MODELS:
+        viewer.post(f"{ROOT}{model}/{ids.get(model, 1)}/change/", {"enabled": "on", "name_override": "x"})
+        viewer.post(f"{ROOT}{model}/{ids.get(model, 1)}/delete/", {"post": "yes"})
+    assert did(section) == before
+
+
+def test_get_changes_nothing_where_post_belongs(section: Section, ids: dict[str, int]) -> None:
+    ada = section.person(group=True)
+    before = did(section)
+    for page in POSTS:
+        ada.get(address(page, ids), dict(page.data))
+    assert did(section) == before
+
+
+def test_a_post_without_the_token_is_refused(section: Section, ids: dict[str, int]) -> None:
+    section.person(group=True)
+    from django.contrib.auth.models import User
+
+    careful = Client(enforce_csrf_checks=True)
+    careful.force_login(User.objects.get(username="ada"))
+    before = did(section)
+    for page in POSTS:
+        assert careful.post(address(page, ids), dict(page.data)).status_code == 403, page.id
+    assert did(section) == before
+
+
+def test_a_linked_configuration_cannot_be_deleted(section: Section, ids: dict[str, int]) -> None:
+    ada = section.person(group=True)
+    assert ada.post(f"{ROOT}configuration/1/delete/", {"post": "yes"}).status_code == 403
+    assert section.configuration().realm_id == UK
