@@ -13,6 +13,7 @@ from fastavro import parse_schema
 from schemas import compose, events
 from schemas.compose import definitions
 from schemas.reading import PRECISION, SCALE
+from schemas.reference import reference
 
 FILES = sorted(Path(compose.__file__).parent.glob("**/*.avsc"))
 RECORDS = {
@@ -67,6 +68,11 @@ def test_every_type_has_its_class_with_the_same_members(name: str) -> None:
         assert isinstance(field["type"], list) == ("None" in str(member.type)), f"{name}.{member.name}"
         has_default = member.default is not dataclasses.MISSING or member.default_factory is not dataclasses.MISSING
         assert ("default" in field) == has_default, f"{name}.{member.name}"
+
+
+def test_the_documentation_has_every_member() -> None:
+    page = (Path(compose.__file__).parents[1] / "docs" / "events.md").read_text("utf-8")
+    assert reference() in page, "paste python -m schemas.reference into docs/events.md"
 
 
 def test_every_decimal_has_the_precision_the_codec_checks() -> None:
