@@ -1,0 +1,282 @@
+"""Causes that we find ourselves: before anything is sent, or by comparing what QuickBooks has with what was sent."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from consumers.causes.words import Who, Words
+
+_ADMIN, _BOOKKEEPER, _OPERATOR, _NOBODY = Who.ADMIN, Who.BOOKKEEPER, Who.OPERATOR, Who.NOBODY
+
+# `mapping.problems`: the record cannot be mapped.
+MAPPING: Final = (
+    Words(
+        "no-tax-code", "{value} has no QuickBooks tax code",
+        "A line's VAT rate has no row in Tax Code VAT Rates (EU and Canada need one for each).",
+        "Add a row for the VAT rate to Tax Code VAT Rates.", _ADMIN, shared=True,
+        without="lines without a VAT rate have no QuickBooks tax code",
+    ),
+    Words(
+        "tax-code-inactive", "the QuickBooks tax code of a VAT rate is inactive",
+        "A row of Tax Code VAT Rates names a tax code that somebody made inactive in QuickBooks.",
+        "Choose another tax code in the row, or make the old one active again in QuickBooks.", _ADMIN, shared=True,
+    ),
+    Words(
+        "tax-code-unknown", "a VAT rate's tax code is unknown to the QuickBooks company",
+        "A row of Tax Code VAT Rates names a tax code that the linked company does not have.",
+        "Choose one of the company's tax codes in the row.", _ADMIN, shared=True,
+    ),
+    Words(
+        "no-item", "Service {value} has no QuickBooks item",
+        "A line's Service has no Item Service, and the Configuration has no Default Item ID.",
+        "Add an Item Service for the Service, or choose a Default Item ID in the Configuration.", _ADMIN, shared=True,
+        without="lines without a Service have no QuickBooks item",
+    ),
+    Words(
+        "tax-not-booked", "tax was billed that QuickBooks would not book",
+        "Kompass billed tax, but no tax codes are sent to this company: it has tax off, or its locale is the USA.",
+        "Turn on tax in QuickBooks, correct the Configuration's Locale, or take the tax off the invoice.", _ADMIN,
+    ),
+    Words(
+        "template-error", "the {field} fails",
+        "A template of the Configuration cannot be filled in from this record; the message names its line.",
+        "Correct the template, or fill in what it uses in Kompass.", _ADMIN, shared=True, without="a template fails",
+    ),
+    Words(
+        "empty", "a template gives an empty {detail}",
+        "A template gives nothing for this record, and QuickBooks needs a value there.",
+        "Fill in what the template uses, or use another field in it.", _ADMIN,
+    ),
+    Words(
+        "too-long", "too long for QuickBooks' {detail}",
+        "A value has more characters than QuickBooks takes; nothing is ever cut off.",
+        "Shorten it in Kompass, or in the template that makes it.", _ADMIN,
+    ),
+    Words(
+        "name-characters", "a name has a character that QuickBooks does not allow",
+        "QuickBooks does not take colons, tabs or line breaks in the names of customers.",
+        "Change the name in Kompass, or replace the character in the template.", _ADMIN,
+    ),
+    Words(
+        "control-character", "a text has an unprintable character",
+        "A text has a character that cannot be printed, which QuickBooks does not take.",
+        "Type the text again in Kompass without that character.", _ADMIN,
+    ),
+    Words(
+        "bad-email", "{value} is not an email address",
+        "QuickBooks takes only what looks like an email address.", "Correct the address in Kompass, or empty it.", _ADMIN,
+    ),
+    Words(
+        "bad-website", "{value} is not a web address",
+        "QuickBooks takes only what looks like a web address.", "Correct the address in Kompass, or empty it.", _ADMIN,
+    ),
+    Words(
+        "bad-currency", "{value} is not a currency", "The currency is not an ISO code of three letters.",
+        "Give the currency in Kompass as its ISO code, such as EUR.", _ADMIN,
+    ),
+    Words(
+        "no-multicurrency", "the QuickBooks company does not keep {detail}",
+        "The document is in another currency than the company's, and Multicurrency is off in QuickBooks.",
+        "Turn on Multicurrency in QuickBooks (it cannot be turned off again), or bill in the home currency.", _BOOKKEEPER,
+        shared=True,
+    ),
+    Words(
+        "amount-too-fine", "an amount has more decimals than its currency",
+        "An amount is finer than QuickBooks keeps the currency.", "Round the amount in Kompass.", _ADMIN,
+    ),
+    Words(
+        "amount-too-large", "an amount is too large for QuickBooks",
+        "QuickBooks takes ten digits before the point.", "Correct the amount in Kompass, or bill it on several invoices.",
+        _ADMIN,
+    ),
+    Words(
+        "does-not-add-up", "its lines do not come to its total",
+        "The lines of the invoice and its header disagree in Kompass.",
+        "Save the invoice again in Kompass so that its amounts are computed anew; if they still differ, ask Kompass support.",
+        _ADMIN,
+    ),
+    Words(
+        "negative-total", "its total has the wrong sign",
+        "QuickBooks has no invoice below zero and no credit note above.",
+        "Make it a credit note, or an invoice, in Kompass.", _ADMIN,
+    ),
+    Words("no-lines", "it has no lines", "QuickBooks needs at least one line.", "Allocate it to a quote item in Kompass.", _ADMIN),
+    Words(
+        "too-many-lines", "it has too many lines for QuickBooks",
+        "QuickBooks takes 10,000 lines in a document, 750 when it is taxed.", "Bill it on several invoices.", _ADMIN,
+    ),
+    Words(
+        "custom-field-unknown", "a Custom Field names what the QuickBooks company does not have",
+        "A row of Custom Fields names a definition that the linked company does not have.",
+        "Choose one of the company's custom fields in the row, or remove it.", _ADMIN, shared=True,
+    ),
+    Words(
+        "custom-field-twice", "two Custom Fields fill the same QuickBooks field",
+        "Two rows of Custom Fields name the same definition.", "Keep one row for each definition.", _ADMIN, shared=True,
+    ),
+    Words(
+        "too-many-custom-fields", "more Custom Fields are configured than QuickBooks takes",
+        "QuickBooks takes three custom fields on a document.", "Remove rows from Custom Fields until three are left.", _ADMIN,
+        shared=True,
+    ),
+)  # fmt: skip
+
+# `mapping.conflicts` and `consumers.reconcile`: what QuickBooks has, and what Kompass says.
+CONFLICTS: Final = (
+    Words(
+        "conflict:edited-in-qbo", "changed in QuickBooks and in Kompass",
+        "A bookkeeper changed lines or tax by hand, and Kompass changed them too; neither is overwritten.",
+        "Open it under Sync errors, compare both sides and choose which one is right.", _BOOKKEEPER,
+    ),
+    Words(
+        "conflict:paid", "paid in QuickBooks before its amounts changed in Kompass",
+        "The amounts of an invoice changed in Kompass, or it was voided there, after a payment was booked against it.",
+        "Undo the payment in QuickBooks and press Try again, or correct it with a credit note.", _BOOKKEEPER,
+    ),
+    Words(
+        "conflict:credit-applied", "applied in QuickBooks before it changed in Kompass",
+        "A credit note changed or was voided in Kompass after QuickBooks applied it to an invoice; the message names which.",
+        "Undo the application in QuickBooks and press Try again, or correct it with another document.", _BOOKKEEPER,
+    ),
+    Words(
+        "conflict:voided-in-qbo", "voided in QuickBooks and changed in Kompass",
+        "A document was voided by hand in QuickBooks and has changed in Kompass since.",
+        "Void it in Kompass too, or raise a new invoice there.", _ADMIN,
+    ),
+    Words(
+        "conflict:voided-before", "voided, and back in Kompass",
+        "The document was voided in both, and Kompass brought it back; QuickBooks cannot.",
+        "Raise a new invoice in Kompass.", _ADMIN,
+    ),
+    Words(
+        "conflict:keeps-changing", "changed in QuickBooks at each of our tries",
+        "Somebody or something in QuickBooks writes the object again and again.",
+        "See who works on it in QuickBooks, then press Try again.", _BOOKKEEPER,
+    ),
+    Words(
+        "conflict:currency", "linked by hand to a customer of another currency",
+        "A customer that was linked by hand has another currency than Kompass bills in.",
+        "Link it to a customer of the right currency, or remove the link and let Kompass create one.", _ADMIN,
+    ),
+    Words(
+        "currency-changed", "its currency changed after it was sent",
+        "QuickBooks never changes the currency of a document or customer.",
+        "Void it in Kompass and raise a new invoice in the other currency.", _ADMIN,
+    ),
+    Words(
+        "name-held-by-another", "another Kompass record has the name {value} in QuickBooks",
+        "Two records of Kompass would have the same name in QuickBooks, which wants every name once.",
+        "Give one of the two another name in Kompass, or a DisplayName override in the admin.", _ADMIN,
+    ),
+    Words(
+        "name-in-doubt", "perhaps in QuickBooks already under its name",
+        "A customer of that name appeared while a call of ours went without an answer, but it does not say what we sent.",
+        "If it is the same customer, link it by hand under Customers; if not, rename one of the two.", _ADMIN,
+    ),
+    Words(
+        "deleted-in-qbo", "deleted or made inactive in QuickBooks",
+        "What we once sent is no longer there, so it cannot be updated.",
+        "Make it active again in QuickBooks and press Try again, or have it made anew.", _BOOKKEEPER,
+    ),
+    Words(
+        "keeps-failing", "no usable answer from Intuit, time after time",
+        "This record's calls keep failing while others of the company go through.",
+        "Look it up in QuickBooks; if it is missing there, press Try again.", _OPERATOR,
+    ),
+)  # fmt: skip
+
+# Before a record is a record.
+DECODING: Final = tuple(
+    Words(cause, headline, what, remedy, _OPERATOR)
+    for cause, headline, what, remedy in (
+        (
+            "garbage", "unreadable bytes on Kompass's topic", "The bytes are no Avro event.",
+            "Find out who writes such records to the topic.",
+        ),
+        (
+            "truncated", "events cut short on Kompass's topic", "The bytes end before the event does.",
+            "Find out who writes such records to the topic.",
+        ),
+        (
+            "trailing-bytes", "events with too many bytes on Kompass's topic", "Bytes follow the event.",
+            "Find out who writes such records to the topic.",
+        ),
+        (
+            "too-large", "events larger than 2 MiB", "An event has 2 MiB at most.",
+            "Find out who writes such records to the topic.",
+        ),
+        (
+            "unknown-schema", "events of a schema that nobody knows",
+            "The event's schema is neither shipped with this version nor in the registry.",
+            "Register the schema, or update this program; then replay the dead letters.",
+        ),
+        (
+            "incompatible-schema", "events of a schema that cannot be read",
+            "The event's schema cannot be resolved to the one that this version reads.",
+            "Have the schema changed compatibly, or update this program; then replay the dead letters.",
+        ),
+        (
+            "wrong-kind", "events on the wrong topic", "The topic carries events of another kind.",
+            "Correct the producer.",
+        ),
+        (
+            "unstorable", "events that the database cannot hold",
+            "The event holds something that Postgres refuses, such as a NUL character or a date out of range.",
+            "Have the value corrected in Kompass; its next event replaces this one.",
+        ),
+        (
+            "undecodable", "events that cannot be read", "The event cannot be read; the message says why.",
+            "Find out who writes such records to the topic.",
+        ),
+    )
+)  # fmt: skip
+
+# Of the whole company, and what ends by itself.
+STATES: Final = (
+    Words(
+        "disconnected", "the connection to QuickBooks is lost",
+        "Intuit no longer lets Kompass into the company: somebody disconnected it in QuickBooks, the grant ended, or the admin who "
+        "authorised it lost their role.",
+        "Run Authorize with QuickbooksOnline on the Configuration; everything that waits then goes by itself.", _ADMIN,
+        shared=True, codes=("100", "110", "120", "140", "3100", "3200", "3202"),
+    ),
+    Words(
+        "subscription-ended", "the QuickBooks subscription has ended",
+        "Intuit takes no more data for the company: its trial or subscription ended, or a payment failed.",
+        "Renew the QuickBooks subscription; everything that waits then goes by itself, within the hour.", _BOOKKEEPER,
+        shared=True, codes=("6190",),
+    ),
+    Words(
+        "withdrawn", "taken back in Kompass, still in QuickBooks",
+        "The document was sent, then rejected, deleted, excluded or turned into another type in Kompass. The books are not touched "
+        "behind anybody's back.",
+        "Void or delete it in QuickBooks if it should not be there, or approve it again in Kompass.", _BOOKKEEPER,
+    ),
+    Words(
+        "throttled", "Intuit asked us to wait",
+        "Too many calls in a minute, or Intuit moves or mends the company.", "Nothing: it goes a minute later.", _NOBODY,
+        codes=("130", "150", "3001"),
+    ),
+    Words(
+        "no-answer", "Intuit did not answer",
+        "The call may have arrived or not: it is sent again under the same request id, or looked up.",
+        "Nothing: it is settled by itself.", _NOBODY, codes=("600", "10000"),
+    ),
+    Words("unreachable", "Intuit cannot be reached", "Nothing left this machine.", "Nothing: it is tried again.", _NOBODY),
+    Words(
+        "stale", "somebody changed it in QuickBooks meanwhile", "It is read again and compared before anything is written.",
+        "Nothing: it is settled by itself, or becomes one of the conflicts above.", _NOBODY, codes=("5010",),
+    ),
+    Words(
+        "token-expired", "the access token is renewed", "An access token lives an hour.", "Nothing: it goes in a moment.", _NOBODY,
+    ),
+    Words(
+        "dependency", "it waits for its customer or project",
+        "What it stands on is not in QuickBooks: it waits under that one's cause, without a call and without a mail of its own.",
+        "Mend that cause.", _ADMIN, shared=True,
+    ),
+    Words(
+        "not-enabled", "the Configuration is not enabled", "Nothing is sent, and nothing is lost, before it is.",
+        "Tick Enable on the Configuration.", _ADMIN, shared=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,64 @@
+"""The one table, and docs/faults.md, which is made from it: `python -m consumers.causes.table`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from consumers.causes.intuit import REFUSALS
+from consumers.causes.ours import CONFLICTS, DECODING, MAPPING, STATES
+from consumers.causes.words import UNFORESEEN, Words
+
+ALL: Final = (*MAPPING, *CONFLICTS, *REFUSALS, *DECODING, *STATES)
+BY_CAUSE: Final[Mapping[str, Words]] = {words.cause: words for words in ALL}
+BY_CODE: Final[Mapping[str, Words]] = {code: words for words in ALL for code in words.codes}
+"""Intuit's fault code → what it comes to."""
+
+
+def words_of(cause: str) -> Words:
+    """Give what is said of a cause; of one that nobody foresaw, what can honestly be said."""
+    return BY_CAUSE.get(cause) or BY_CAUSE.get(cause.partition(":")[0]) or UNFORESEEN
+
+
+_HEAD = (
+    "# Faults in words",
+    "",
+    "Every cause for which a record does not reach QuickBooks, or not yet: what happened, what to do, and who can do it. This page",
+    "is made from `consumers/causes` by `python -m consumers.causes.table`.",
+    "",
+    "The cause is stable: failures are grouped by it, and `kompass-qbo dead-letters list --cause` takes it. What follows a colon",
+    "in a cause is the VAT rate, Service, member or code that is meant (`no-tax-code:vat-21`). A failure's own message says which",
+    "record, field and value it is about. Once the cause is mended the record goes by itself: saving a mapping, the Configuration",
+    "or the record in Kompass has it judged again; after something was mended inside QuickBooks, press *Try again*.",
+    "",
+)
+
+
+def _rows(table: Sequence[Words], *, codes: bool) -> Iterator[str]:
+    yield f"| cause |{' codes |' if codes else ''} what happened | what to do | who |"
+    yield f"|---|{'---|' if codes else ''}---|---|---|"
+    for words in table:
+        cells = [f"`{words.cause}`"]
+        if codes:
+            cells.append(", ".join(words.codes) or "-")
+        cells += [words.what, words.remedy, words.who.value]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def documentation() -> str:
+    """The text of docs/faults.md."""
+    lines = [*_HEAD]
+    for title, text, table, codes in (
+        ("The record cannot be mapped", "Found before anything is sent; nothing was called.", MAPPING, False),
+        ("QuickBooks and Kompass disagree", "Nothing is overwritten and nothing attached; a person decides.", CONFLICTS, False),
+        ("QuickBooks refuses", "By Intuit's fault code; QuickBooks' own words are quoted in the message.", REFUSALS, True),
+        ("Events that cannot be read", "Mailed to OPERATOR_MAIL: they belong to no Org.", DECODING, False),
+        ("The company, and what ends by itself", "Only the first three are mailed.", STATES, True),
+    ):  # fmt: skip
+        lines += [f"## {title}", "", text, "", *_rows(table, codes=codes), ""]
+    lines += ["## Anything else", "", f"{UNFORESEEN.what} {UNFORESEEN.remedy}"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(documentation(), end="")
