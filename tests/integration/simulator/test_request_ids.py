@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,19 @@ def test_switch_requestid_other_body(start: Start, connect: Connect, how: str) -
         assert answer.json()["Customer"]["DisplayName"] == "Larch"
     else:
         assert fault_codes(answer) == ["600"]
+    assert count(usa) == 1
+
+
+def test_switch_requestid_other_body_in_a_batch(start: Start, connect: Connect) -> None:
+    usa = connect(start(requestid_other_body="600"), USA)
+
+    def send(name: str) -> dict[str, Any]:
+        item = {"bId": "1", "operation": "create", "Customer": {"DisplayName": name}}
+        (answer,) = usa.post("batch", {"BatchItemRequest": [item]}, requestid="b").json()["BatchItemResponse"]
+        return dict(answer)
+
+    assert send("Larch") == send("Larch")
+    assert send("Birch")["Fault"]["Error"][0]["code"] == "600"
     assert count(usa) == 1
 
 

@@ -215,6 +215,15 @@ def test_switch_concurrent_refresh(start: Start, how: str) -> None:
     assert refresh(0) == (200 if how == "allow" else 400)
 
 
+def test_a_grant_that_is_lost_while_a_refresh_waits_gives_no_token(start: Start, connect: Connect) -> None:
+    intuit = start(concurrent_refresh="revoke")
+    connect(intuit, USA).control("POST", "faults", {"kind": "latency", "operation": "token", "seconds": 0.3})
+    token = intuit.authorize(USA)["refresh_token"]
+    with ThreadPoolExecutor(2) as pool:
+        statuses = list(pool.map(lambda _: refresh(intuit, token).status_code, range(2)))
+    assert statuses == [400, 400]
+
+
 def test_switch_concurrent_refresh_seconds(start: Start) -> None:
     intuit = start(concurrent_refresh="revoke", concurrent_refresh_seconds=30)
     form = {"grant_type": "refresh_token", "refresh_token": intuit.authorize(USA)["refresh_token"]}

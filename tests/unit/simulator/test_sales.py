@@ -335,3 +335,10 @@ def test_a_deposit_comes_off_the_balance(books: Books) -> None:
     made = books.invoice(books.customer(), Deposit=30)
     assert (made["TotalAmt"], made["Balance"]) == (100, 70)
     assert books.update("Invoice", made, Line=[line(200)])["Balance"] == 170
+
+
+def test_a_deposit_needs_the_preference(books: Books) -> None:
+    off = {"action": "preferences", "group": "SalesFormsPrefs", "members": {"AllowDeposit": False}}
+    bookkeeper.edit(books.company, off)
+    customer = books.customer()
+    assert books.refuses(lambda: books.invoice(customer, Deposit=30)).codes == ("6000",)

@@ -108,6 +108,13 @@ def test_a_line_sent_again_without_id_gets_a_new_id(books: Books) -> None:
     assert (changed["Line"][0]["Id"], changed["SyncToken"]) == ("2", "1")
 
 
+def test_a_line_id_that_is_not_of_the_document_makes_a_new_line(books: Books) -> None:
+    made = books.invoice(books.customer(), line(10))
+    twice = [{**line(10), "Id": "1"}, {**line(10), "Id": "1"}, {**line(10), "Id": "77"}]
+    changed = books.update("Invoice", made, Line=twice)
+    assert [one.get("Id") for one in changed["Line"]] == ["1", "2", "3", None]
+
+
 def test_a_scalar_is_read_the_way_a_json_reader_of_java_reads_it(books: Books) -> None:
     made = books.customer(Job="false", CreditLimit="12.50", Notes=5, OpenBalanceDate="")
     assert (made["Job"], made["CreditLimit"], made["Notes"], "OpenBalanceDate" in made) == (False, 12.5, "5", False)
