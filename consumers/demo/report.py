@@ -55,7 +55,10 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
     for one in rules:
         made = calls.get(one.realm_id, Calls({}, 0, 0))
         table = Table(
-            title=f"{one.company} ({one.locale}), QBO company {one.realm_id}", title_justify="left", box=SIMPLE_HEAD
+            title=f"{one.company} ({one.locale}), QBO company {one.realm_id}",
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            padding=(0, 0, 0, 1),
         )
         for heading in ("", "in QBO", "created", "updated", "voided", "skipped", "rejected", "waiting"):
             table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
