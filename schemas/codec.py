@@ -9,8 +9,8 @@ Two framings, both always readable:
 Written is the first when there is a registry, else the second. Whatever was written, an event is read as the newest schema
 of its kind, by Avro's rules of resolution.
 
-Of the time to decode an invoice, fastavro takes some three quarters and the typed objects the rest
-(``tests/benchmarks/schemas`` measures it).
+Of the time to decode an invoice, fastavro takes two thirds, the typed objects a quarter, and the search for what no database
+stores the rest (measured with every optional field filled).
 """
 
 from __future__ import annotations
