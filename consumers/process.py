@@ -24,7 +24,8 @@ from consumers.errors import BrokerUnreachable, ConsumersError, ExitCode
 from consumers.gauges import GaugeKeeper
 from consumers.health import Health, HealthServer, dump_stacks_on_signal
 from consumers.ingest.batch import Ingest
-from consumers.ingest.loop import IngestLoop, consumer_settings
+from consumers.ingest.group import consumer_settings
+from consumers.ingest.loop import IngestLoop
 from consumers.metrics import Metrics
 from consumers.reconcile.claim import Claim, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache

@@ -71,6 +71,7 @@ class EmbeddedBroker:
             self.close()
             raise EmbeddedPartFailed("librdkafka's mock cluster did not start")
         library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, _REBALANCE_DELAY_MS)
+        library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, _REBALANCE_DELAY_MS * 3)
         library.rd_kafka_mock_set_controller_id(self._cluster, 1)
         for topic, partitions in self._topics.items():
             self.create_topic(topic, partitions)
@@ -194,6 +195,7 @@ def _library() -> ctypes.CDLL:
         ("rd_kafka_mock_cluster_bootstraps", text, [pointer]),
         ("rd_kafka_mock_topic_create", number, [pointer, text, number, number]),
         ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, [pointer, ctypes.c_int32]),
+        ("rd_kafka_mock_set_group_consumer_heartbeat_interval_ms", None, [pointer, ctypes.c_int]),
         ("rd_kafka_mock_set_controller_id", None, [pointer, ctypes.c_int32]),
         ("rd_kafka_mock_broker_set_down", number, [pointer, ctypes.c_int32]),
         ("rd_kafka_mock_broker_set_up", number, [pointer, ctypes.c_int32]),

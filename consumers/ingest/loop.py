@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_STORED,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from sqlalchemy.exc import DBAPIError
 
-from consumers.errors import ConsumersError
 from consumers.ingest.batch import BatchResult, Ingest
+from consumers.ingest.group import topic_of
+from consumers.ingest.limit import DecodeLimit
+from consumers.ingest.messages import source_event
+from consumers.ingest.placing import OnGap, Placing
 from consumers.metrics import Metrics
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
@@ -25,53 +34,18 @@ BATCH = 500
 MEASURE_S = 1.0
 """Between two looks at the lag; it costs no request, the brokers tell with every fetch where a partition ends."""
 
-FETCH_BYTES = 64 * 1024 * 1024
-"""Room for any record a broker lets through, so that one that is too large becomes a dead letter and not a standstill."""
-
-
-class TooManyUndecodable(ConsumersError):
-    """So many events in a row cannot be read that the fault is ours, or the producer's, and no dead letter will mend it."""
-
-
-class DecodeLimit:
-    """Stops the consumer rather than empty a topic into the dead letters after a bad deploy (arroyo's DlqLimit)."""
-
-    def __init__(self, *, run: int = 100) -> None:
-        self._limit = run
-        self._run = 0
-
-    def count(self, result: BatchResult, events: int) -> None:
-        """Take a batch's result into account; raises `TooManyUndecodable` once the run is too long."""
-        bad = len(result.undecodable)
-        self._run = self._run + bad if bad == events else 0
-        if self._run >= self._limit:
-            last = result.undecodable[-1]
-            raise TooManyUndecodable(
-                f"the last {self._run} records of {last.source.topic} could not be read ({last.message}); stopped before the "
-                "topic is emptied into the dead letters: check the producer's schema and this version's"
-            )
-
-
-def topic_of(kind: Kind) -> str:
-    return f"kompass.{kind.value}s"
-
-
-def consumer_settings(kafka: Mapping[str, str], kind: Kind) -> dict[str, object]:
-    """Give the settings of a consumer group of one process kind; what the operator set stands."""
-    return {
-        "group.id": f"kompass-qbo.{kind.value}s",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "fetch.message.max.bytes": FETCH_BYTES,
-        "max.partition.fetch.bytes": FETCH_BYTES,
-        "receive.message.max.bytes": FETCH_BYTES + 1024 * 1024,
-        "queued.max.messages.kbytes": 64 * 1024,
-        **kafka,
-        # Offsets are committed by us, after the transaction; and a missing one is never guessed at.
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
+_RETRY_S = 1.0
+# A commit that meets one of these was overtaken by a rebalance, which is nobody's fault.
+_REBALANCING = frozenset(
+    {
+        KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError._ASSIGNMENT_LOST,
     }
+)
 
 
 class IngestLoop:
@@ -86,6 +60,7 @@ class IngestLoop:
         metrics: Metrics,
         beat: Callable[[], None],
         limit: DecodeLimit | None = None,
+        on_gap: OnGap = OnGap.CONTINUE,
     ) -> None:
         self._consumer = consumer
         self._ingest = ingest
@@ -94,9 +69,19 @@ class IngestLoop:
         self._metrics = metrics
         self._beat = beat
         self._limit = limit or DecodeLimit()
+        self._placing = Placing(self._topic, metrics=metrics, on_gap=on_gap)
         self._assigned: set[int] = set()
         self._uncommitted: dict[int, int] = {}
         self._durable: dict[int, int] = {}
+        # Assigned, but where to start could not be found out yet.
+        self._unplaced: set[int] = set()
+        # Taken away, perhaps given back, since the batch at hand was polled.
+        self._taken: set[int] = set()
+        # Polled while another batch waited for the database.
+        self._early: list[SourceEvent] = []
+        self._holding = False
+        self._next_commit = 0.0
+        self._next_placing = 0.0
         self._measured = 0.0
         self._stopping = False
 
@@ -119,19 +104,27 @@ class IngestLoop:
                 batch = self._poll()
                 if batch:
                     self._make_durable(batch)
-                if self._uncommitted:
+                if self._uncommitted and time.monotonic() >= self._next_commit:
                     self._commit()
+                if self._unplaced and time.monotonic() >= self._next_placing:
+                    self._place_rest()
                 if time.monotonic() - self._measured >= MEASURE_S:
                     self._measure()
         finally:
             self._consumer.close()
 
     def _poll(self) -> list[SourceEvent]:
+        self._taken.clear()
+        early, self._early = self._early, []
+        if early:
+            return early
         # poll() returns with the first record, consume() would wait out its timeout; it then takes what is there already.
         first = self._consumer.poll(0.25)
         if first is None:
             return []
-        messages: list[Message] = [first, *self._consumer.consume(BATCH - 1, 0.002)]
+        return self._sources([first, *self._consumer.consume(BATCH - 1, 0.002)])
+
+    def _sources(self, messages: Sequence[Message]) -> list[SourceEvent]:
         return [source for message in messages if (source := self._source(message)) is not None]
 
     def _source(self, message: Message) -> SourceEvent | None:
@@ -139,24 +132,11 @@ class IngestLoop:
         if error is not None:
             self._on_error(error, message)
             return None
-        timestamp: tuple[int, int] = message.timestamp()
-        kind, millis = timestamp
-        partition, offset = message.partition(), message.offset()
-        assert partition is not None
-        assert offset is not None
-        return SourceEvent(
-            topic=message.topic() or self._topic,
-            partition=partition,
-            offset=offset,
-            timestamp=None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(millis / 1000, UTC),
-            key=_bytes(message.key()),
-            value=_bytes(message.value()),
-            headers=tuple((name, _bytes(value)) for name, value in _headers(message)),
-        )
+        return source_event(message)
 
     def _on_error(self, error: KafkaError, message: Message) -> None:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-            self._jump_gap(message.partition())
+            self._unplaced |= {number for number in self._assigned if number == message.partition()}
         elif error.fatal():
             raise KafkaException(error)
         elif error.code() != KafkaError._PARTITION_EOF:
@@ -167,7 +147,7 @@ class IngestLoop:
 
         Meanwhile the partitions are paused and the broker still polled: a consumer that does not poll is put out of the group.
         """
-        wait, paused, started = 0.1, False, time.monotonic()
+        wait, started = 0.1, time.monotonic()
         while True:
             try:
                 result = self._ingest.write(batch)
@@ -176,24 +156,32 @@ class IngestLoop:
                 if isinstance(error, DBAPIError) and not (error.connection_invalidated or _passing(error)):
                     raise
                 log.warning("ingest of %s waits: %s", self._topic, str(error).splitlines()[0])
-                if not paused:
-                    self._consumer.pause(self._consumer.assignment())
-                    paused = True
-                until = time.monotonic() + wait
-                while (left := until - time.monotonic()) > 0 and not self._stopping:
-                    self._beat()
-                    self._consumer.poll(min(left, 0.25))
+                self._hold(wait)
                 if self._stopping:
                     return
                 wait = min(wait * 2, 10.0)
-        if paused:
+        if self._holding:
+            self._holding = False
             self._consumer.resume(self._consumer.assignment())
         self._metrics.observe("ingest_batch_seconds", time.monotonic() - started, kind=self._kind.value)
         self._limit.count(result, len(batch))
         self._count(result)
         for source in batch:
-            if source.partition in self._assigned:
+            # What was taken away meanwhile is read again by whoever has it now, ourselves included.
+            if source.partition in self._assigned and source.partition not in self._taken:
                 self._uncommitted[source.partition] = self._durable[source.partition] = source.offset + 1
+
+    def _hold(self, seconds: float) -> None:
+        """Take part in the group without reading on. A rebalance may bring partitions meanwhile: they are paused as they come."""
+        if not self._holding:
+            self._holding = True
+            self._consumer.pause(self._consumer.assignment())
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stopping:
+            self._beat()
+            message = self._consumer.poll(min(left, 0.25))
+            if message is not None:
+                self._early += self._sources([message])
 
     def _count(self, result: BatchResult) -> None:
         kind = self._kind.value
@@ -206,14 +194,25 @@ class IngestLoop:
 
     def _commit(self) -> None:
         offsets = [TopicPartition(self._topic, partition, offset) for partition, offset in self._uncommitted.items()]
+        self._next_commit = time.monotonic() + _RETRY_S
         try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
+            answered = self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
-            # A rebalance under way, or a broker away: what is durable stays so, and the offsets go with the next commit.
-            log.info("offsets of %s not committed yet: %s", self._topic, error.args[0])
+            self._not_committed(error.args[0])
             return
-        self._uncommitted.clear()
-        self._metrics.set("ingest_last_commit_timestamp_seconds", time.time(), kind=self._kind.value)
+        for place in answered or ():
+            if place.error is not None:
+                self._not_committed(place.error)
+            elif self._uncommitted.get(place.partition) == place.offset:
+                del self._uncommitted[place.partition]
+        if not self._uncommitted:
+            self._next_commit = 0.0
+            self._metrics.set("ingest_last_commit_timestamp_seconds", time.time(), kind=self._kind.value)
+
+    def _not_committed(self, error: KafkaError) -> None:
+        # What is durable stays so, and the offsets go with the next commit, or are read again by the partition's next owner.
+        level = logging.INFO if error.code() in _REBALANCING else logging.WARNING
+        log.log(level, "offsets of %s not committed yet: %s", self._topic, error.str())
 
     def _measure(self) -> None:
         self._measured = time.monotonic()
@@ -227,39 +226,39 @@ class IngestLoop:
     # Rebalances
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        placed = [self._place(consumer, partition) for partition in partitions]
-        self._assigned |= {partition.partition for partition in placed}
-        self._durable |= {partition.partition: partition.offset for partition in placed}
         self._metrics.count("ingest_rebalances", what="assigned")
-        consumer.incremental_assign(placed)
+        self._assigned |= {partition.partition for partition in partitions}
+        self._unplaced |= {partition.partition for partition in partitions}
+        starts = self._starts(consumer)
+        # Where it is not known yet, librdkafka begins at the committed offset by itself, and asks us when that is no good.
+        consumer.incremental_assign(
+            [
+                TopicPartition(self._topic, partition.partition, starts.get(partition.partition, OFFSET_STORED))
+                for partition in partitions
+            ]
+        )
+        if self._holding:
+            consumer.pause(partitions)
         log.info("assigned %s %s", self._topic, sorted(self._assigned))
 
-    def _place(self, consumer: Consumer, partition: TopicPartition) -> TopicPartition:
-        """Give the offset to start at: the committed one; the oldest there is, said aloud, when records are gone."""
-        committed = consumer.committed([partition], timeout=10)[0].offset
-        low, high = consumer.get_watermark_offsets(partition, timeout=10)
-        if committed < 0:
-            log.info(
-                "%s/%d: no committed offset, starting at the oldest record %d", self._topic, partition.partition, low
-            )
-            start = low
-        elif committed < low:
-            self._metrics.count("ingest_gaps", low - committed, topic=self._topic)
-            log.error(
-                "%s/%d: records %d to %d were deleted before they were read; their newest states may be missing until Kompass "
-                "sends those records again (see docs/operations.md, Retention)",
-                self._topic, partition.partition, committed, low - 1,
-            )  # fmt: skip
-            start = low
-        elif committed > high:
-            log.error(
-                "%s/%d: the committed offset %d is beyond the topic's end %d: the topic was made anew; reading it from the start",
-                self._topic, partition.partition, committed, high,
-            )  # fmt: skip
-            start = low
-        else:
-            start = committed
-        return TopicPartition(partition.topic, partition.partition, start)
+    def _starts(self, consumer: Consumer) -> dict[int, int]:
+        """Find out where unplaced partitions start; those for which nobody answers stay unplaced, and are asked for again."""
+        found: dict[int, int] = {}
+        for partition in sorted(self._unplaced):
+            self._beat()
+            try:
+                found[partition] = self._placing.start(consumer, partition, reached=self._durable.get(partition, -1))
+            except KafkaException as error:
+                log.warning("%s/%d: where to start is not known yet: %s", self._topic, partition, error.args[0].str())
+                self._next_placing = time.monotonic() + _RETRY_S
+                break
+        self._unplaced -= found.keys()
+        self._durable |= found
+        return found
+
+    def _place_rest(self) -> None:
+        for partition, offset in self._starts(self._consumer).items():
+            self._consumer.seek(TopicPartition(self._topic, partition, offset))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._uncommitted:
@@ -278,25 +277,12 @@ class IngestLoop:
     def _forget(self, partitions: Sequence[TopicPartition]) -> None:
         for partition in partitions:
             self._assigned.discard(partition.partition)
+            self._unplaced.discard(partition.partition)
+            self._taken.add(partition.partition)
+            self._early = [source for source in self._early if source.partition != partition.partition]
             self._uncommitted.pop(partition.partition, None)
             if self._durable.pop(partition.partition, None) is not None:
                 self._metrics.remove("ingest_lag_events", topic=self._topic, partition=str(partition.partition))
-
-    def _jump_gap(self, partition: int | None) -> None:
-        if partition is None:
-            return
-        placed = self._place(self._consumer, TopicPartition(self._topic, partition))
-        self._durable[partition] = placed.offset
-        self._consumer.seek(placed)
-
-
-def _headers(message: Message) -> list[tuple[str, str | bytes | None]]:
-    headers = message.headers() or []
-    return list(headers.items()) if isinstance(headers, dict) else headers
-
-
-def _bytes(value: bytes | str | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
 
 
 def _passing(error: DBAPIError) -> bool:

@@ -1,0 +1,81 @@
+"""Where to start reading a partition, and what is said when records are gone that nobody has read."""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+from confluent_kafka import Consumer, TopicPartition
+
+from consumers.errors import ConsumersError
+from consumers.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT_S = 5.0
+
+
+class OnGap(StrEnum):
+    """What to do when Kafka has deleted records before they were read."""
+
+    CONTINUE = "continue"
+    """Say it, count it, and go on with the oldest record there is: later events bring each record's newest state anyway."""
+    STOP = "stop"
+    """Say it and end, so that somebody looks before anything else is read."""
+
+
+class RetentionGap(ConsumersError):
+    """Records were deleted before they were read, and `OnGap.STOP` is set."""
+
+
+class Placing:
+    """Finds the offset to start at: the committed one, or the oldest there is where that record is gone or none was committed."""
+
+    def __init__(self, topic: str, *, metrics: Metrics, on_gap: OnGap) -> None:
+        self._topic = topic
+        self._metrics = metrics
+        self._on_gap = on_gap
+
+    def start(self, consumer: Consumer, partition: int, *, reached: int = -1) -> int:
+        """Give the offset; ``reached`` is what is durable already though perhaps not committed.
+
+        Raises
+        ------
+        KafkaException
+            the coordinator or the partition's leader does not answer now.
+        RetentionGap
+        """
+        place = TopicPartition(self._topic, partition)
+        (found,) = consumer.committed([place], timeout=_TIMEOUT_S)
+        low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        return self._judge(partition, max(found.offset, reached), low, high)
+
+    def _judge(self, partition: int, wanted: int, low: int, high: int) -> int:
+        if wanted < 0:
+            log.log(
+                logging.WARNING if low > 0 else logging.INFO,
+                "%s/%d: the group has committed no offset, or it has expired; starting at the oldest record, %d%s",
+                self._topic, partition, low, "; those before it are deleted" if low > 0 else "",
+            )  # fmt: skip
+            return low
+        if wanted < low:
+            self._metrics.count("ingest_gaps", low - wanted, topic=self._topic)
+            self._gap(
+                f"{self._topic}/{partition}: records {wanted} to {low - 1} were deleted before they were read; their newest "
+                "states may be missing until Kompass sends those records again (see docs/kafka.md, Retention)"
+            )
+            return low
+        if wanted > high:
+            self._gap(
+                f"{self._topic}/{partition}: the offset reached, {wanted}, is beyond the topic's end, {high}: the topic was made "
+                "anew, and what the old one held unread is gone; reading the new one from its start"
+            )
+            return low
+        return wanted
+
+    def _gap(self, words: str) -> None:
+        log.error("%s", words)
+        if self._on_gap is OnGap.STOP:
+            raise RetentionGap(
+                f"{words}; stopped, because INGEST_ON_GAP=stop: start once with INGEST_ON_GAP=continue to go on"
+            )

@@ -1,0 +1,245 @@
+"""Fixtures: the brokers that the broker tests run on, and the line at the end of a run that says which they were.
+
+Apache Kafka is, in this order: the cluster at KAFKA_BOOTSTRAP_SERVERS, when it has none of Kompass's topics (the tests make
+and delete them); a container where Docker answers; Apache's own artifacts on this machine's Java. Tests that kill brokers or
+want TLS need the last.
+
+REQUIRE_KAFKA=auto (`.ci/run` sets it) turns a skip into a failure on a machine that has Docker, or Java and Maven;
+REQUIRE_KAFKA=yes on any.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+import confluent_kafka
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from consumers.embedded.broker import EmbeddedBroker
+from schemas.events import Kind
+from store.failures import DEAD_LETTERS
+from tests.artifacts import NotHere
+from tests.kafka_cluster import VERSION, KafkaCluster
+from tests.kafka_container import container_answers, kafka_container
+
+TOPICS: Final = (*(f"kompass.{kind.value}s" for kind in Kind), DEAD_LETTERS)
+GROUPS: Final = tuple(f"kompass-qbo.{kind.value}s" for kind in Kind)
+PARTITIONS: Final = 4
+
+# What librdkafka writes to stderr about brokers that a test has killed.
+_QUIET: Final = {"log_level": "0"}
+
+_NOT_YET: Final = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NON_EMPTY_GROUP,
+)
+
+_USED = pytest.StashKey[dict[str, str]]()
+
+
+@dataclass
+class Kafka:
+    """A broker under test."""
+
+    name: str
+    bootstrap_servers: str
+    embedded: EmbeddedBroker | None = None
+    cluster: KafkaCluster | None = None
+    """Set when its brokers are this session's own processes."""
+    _admin: AdminClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, **_QUIET})
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"bootstrap.servers": self.bootstrap_servers}
+
+    @property
+    def session_ms(self) -> int:
+        """The shortest session that the broker grants a member and a busy machine can keep."""
+        return 2000 if self.embedded is not None else 3000 if self.cluster is not None else 6000
+
+    @property
+    def apache(self) -> bool:
+        return self.embedded is None
+
+    def create_topic(self, name: str, partitions: int = PARTITIONS, config: Mapping[str, str] | None = None) -> None:
+        if self.embedded is not None:
+            self.embedded.create_topic(name, partitions)
+            return
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=-1, config=dict(config or {}))
+        for made in self._admin.create_topics([topic]).values():
+            made.result(20)
+
+    def delete_topics(self, *names: str) -> None:
+        for gone in self._admin.delete_topics(list(names)).values():
+            try:
+                gone.result(20)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+
+    def delete_groups(self, *names: str) -> None:
+        for name in names:
+            deadline = time.monotonic() + 20
+            while True:
+                (gone,) = self._admin.delete_consumer_groups([name]).values()
+                try:
+                    gone.result(20)
+                    break
+                except KafkaException as error:
+                    if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                        break
+                    # The first to ask about groups has the topic of offsets made, or moved; a killed member leaves in time.
+                    if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+
+    def forget_before(self, topic: str, partition: int, offset: int) -> None:
+        """Delete the records before an offset, as retention does (Apache Kafka only)."""
+        for done in self._admin.delete_records([TopicPartition(topic, partition, offset)]).values():
+            done.result(20)
+
+    def watermarks(self, topic: str, partition: int = 0) -> tuple[int, int]:
+        consumer = Consumer({**self.settings, "group.id": "tests.watermarks", **_QUIET})
+        try:
+            found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            return found
+        finally:
+            consumer.close()
+
+    def committed(self, group: str, topic: str, partitions: int = PARTITIONS) -> dict[int, int]:
+        """The committed offsets of a group, by partition; partitions without one are left out."""
+        consumer = Consumer({**self.settings, "group.id": group, **_QUIET})
+        try:
+            asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+            return {one.partition: one.offset for one in consumer.committed(asked, timeout=10) if one.offset >= 0}
+        finally:
+            consumer.close()
+
+    def members(self, group: str) -> int:
+        """How many members a group has (Apache Kafka only)."""
+        (found,) = self._admin.describe_consumer_groups([group]).values()
+        return len(found.result(20).members)
+
+    def producer(self, **more: object) -> Producer:
+        return Producer({**self.settings, "enable.idempotence": True, "linger.ms": 1, **_QUIET, **more})
+
+    def clear(self) -> None:
+        """Take Kompass's topics and our groups away."""
+        self.delete_groups(*GROUPS)
+        self.delete_topics(*TOPICS)
+
+    def topics(self) -> set[str]:
+        return set(self._admin.list_topics(timeout=10).topics)
+
+
+def _cannot(why: str) -> pytest.skip.Exception:
+    """Skip, or fail where that is not to be excused."""
+    required = os.environ.get("REQUIRE_KAFKA", "")
+    has_them = bool(shutil.which("java") and shutil.which("mvn")) or container_answers()
+    if required == "yes" or (required == "auto" and has_them):
+        pytest.fail(f"Apache Kafka {VERSION} did not run, and REQUIRE_KAFKA={required} wants it: {why}", pytrace=False)
+    pytest.skip(f"Apache Kafka {VERSION} cannot run here: {why}")
+
+
+def _used(config: pytest.Config, what: str, name: str) -> None:
+    config.stash.setdefault(_USED, {})[what] = name
+
+
+@pytest.fixture(scope="session")
+def apache_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
+    """One broker of Apache Kafka, a process of this session's own: it may be killed if it is started again."""
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(KafkaCluster())
+        except NotHere as why:
+            _cannot(str(why))
+        _used(request.config, "own", f"Apache Kafka {VERSION}, 1 broker, Apache's artifacts on this machine's Java")
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def three_brokers(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
+    """Three brokers of Apache Kafka; whoever kills one starts it again."""
+    with ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(KafkaCluster(brokers=3))
+        except NotHere as why:
+            _cannot(str(why))
+        _used(request.config, "three", f"Apache Kafka {VERSION}, 3 brokers, Apache's artifacts on this machine's Java")
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def apache(request: pytest.FixtureRequest) -> Iterator[Kafka]:
+    """Apache Kafka, whichever can be had."""
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if given:
+        kafka = Kafka("Apache Kafka", given)
+        present = sorted(kafka.topics() & set(TOPICS))
+        if present:
+            _cannot(f"the cluster at KAFKA_BOOTSTRAP_SERVERS has {present[0]}, and the tests make and delete it")
+        _used(request.config, "given", "Apache Kafka as given by KAFKA_BOOTSTRAP_SERVERS")
+        yield kafka
+        kafka.clear()
+    elif container_answers():
+        with kafka_container(VERSION) as bootstrap:
+            _used(request.config, "container", f"Apache Kafka {VERSION}, 1 broker, a container")
+            yield Kafka("Apache Kafka", bootstrap)
+    else:
+        cluster: KafkaCluster = request.getfixturevalue("apache_cluster")
+        yield Kafka("Apache Kafka", cluster.bootstrap_servers, cluster=cluster)
+
+
+@pytest.fixture
+def empty_apache(apache: Kafka) -> Iterator[Kafka]:
+    """Apache Kafka without Kompass's topics and our groups, before and after."""
+    apache.clear()
+    yield apache
+    apache.clear()
+
+
+@pytest.fixture(params=["embedded", "apache"])
+def empty_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
+    """Each broker in turn, without any of Kompass's topics."""
+    if request.param == "apache":
+        yield request.getfixturevalue("empty_apache")
+        return
+    name = f"librdkafka's embedded broker {confluent_kafka.libversion()[0]}"
+    _used(request.config, "embedded", name)
+    with EmbeddedBroker(topics={}) as broker:
+        yield Kafka(name, broker.bootstrap_servers, embedded=broker)
+
+
+@pytest.fixture
+def kafka(empty_kafka: Kafka) -> Kafka:
+    """Each broker in turn, with Kompass's topics of `PARTITIONS` partitions."""
+    for topic in TOPICS:
+        empty_kafka.create_topic(topic)
+    return empty_kafka
+
+
+@pytest.fixture
+def apache_kafka(empty_apache: Kafka) -> Kafka:
+    """Apache Kafka with Kompass's topics."""
+    for topic in TOPICS:
+        empty_apache.create_topic(topic)
+    return empty_apache
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say on which brokers this run was."""
+    for name in config.stash.get(_USED, {}).values():
+        terminalreporter.write_line(f"broker tests ran on: {name}")
