@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -90,6 +91,8 @@ class MappingAdmin(SectionAdmin):
     # --- the list
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         chosen = self.chosen_configuration(request)
         linked = Configuration.objects.exclude(realm_id=None)
         rows = unmapped(chosen, self.model) if chosen is not None else []
