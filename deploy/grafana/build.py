@@ -1,0 +1,15 @@
+"""Writes the dashboards: ``python deploy/grafana/build.py``, after a change in dashboards.py. A test holds the JSON to it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from dashboards import ALL
+from panels import render
+
+if __name__ == "__main__":
+    directory = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    for name, dashboard in ALL.items():
+        (directory / name).write_text(json.dumps(render(dashboard), indent=2) + "\n", "utf-8")

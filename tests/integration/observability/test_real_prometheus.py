@@ -1,0 +1,173 @@
+"""A real Prometheus scrapes real processes in fair and in foul weather; every panel and every rule finds what it asks for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+
+import pytest
+from confluent_kafka import Producer
+
+from consumers.cli import GROUP
+from consumers.demo.addresses import Addresses
+from consumers.demo.installation import CONSUMERS, Installation
+from consumers.demo.rules import OrgRules
+from consumers.embedded.ports import HOST, free_port
+from qbo_client.simulator.seeds import CANADA, IRELAND, UK
+from schemas.codec import Codec
+from schemas.events import Event, OrgRef, Record, kind_of
+from tests.builders import client, event, invoice, line, project
+from tests.integration.observability.expressions import RULES, Expression, panels, rules
+from tests.integration.observability.real_prometheus import Prometheus, running, tool
+
+WELL = OrgRef("org-uk", "Meridian Geomatics Ltd")
+ILL = OrgRef("org-ie", "Liffey Surveys")
+BUSY = OrgRef("org-ca", "Rideau Mapping")
+HAS_NOTIFIER = "notify" in {entry.name for entry in entry_points(group=GROUP)}
+OF_THE_NOTIFIER = ("kompass_qbo_mails_total", "kompass_qbo_notifier_last_run")
+PATIENCE_S = 90.0
+
+
+def org_rules(org: OrgRef, realm: str, *, locale: str = "EU") -> OrgRules:
+    return OrgRules(
+        org_id=org.id, realm_id=realm, company=org.name, locale=locale, home_currency="GBP", default_item="Surveying",
+        tax_codes={"vat-20": "20.0% S"} if org is WELL else {},
+    )  # fmt: skip
+
+
+def now(record: Record) -> Event:
+    return replace(event(record), created=datetime.now(UTC))
+
+
+def fair() -> list[Event]:
+    """More clients than Intuit takes in a second, a project, an invoice, and one that nobody mapped."""
+    clients = [now(client(f"c{number}")) for number in range(25)]
+    return [*clients, now(project("p1")), now(invoice("i1")), now(invoice("i2", lines=(line(vat=None),)))]
+
+
+def foul() -> list[Event]:
+    """One company answers nothing but 503, one is throttled."""
+    return [now(client(f"d{number}", org=ILL)) for number in range(6)]
+
+
+def first() -> list[Event]:
+    """One client each, for which the companies' facts are read: not in the second in which the others are pushed."""
+    return [now(client(f"first-{org.id}", org=org)) for org in (WELL, ILL, BUSY)]
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    prometheus: Prometheus
+    installation: Installation
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    tool("prometheus")
+    directory = tmp_path_factory.mktemp("observability")
+    metrics = {name: free_port() for name in (*CONSUMERS, "notify")}
+    addresses = Addresses(
+        postgres=free_port(), broker=free_port(), simulator=free_port(), mail=free_port(), admin=free_port(),
+        metrics=metrics, moved=True,
+    )  # fmt: skip
+    served = [*CONSUMERS, "notify"] if HAS_NOTIFIER else list(CONSUMERS)
+    quick = {"KOMPASS_QBO_GAUGES_SECONDS": "1", "KOMPASS_QBO_BACKOFF_FIRST_SECONDS": "0.5"}
+    with Installation(addresses, logs=directory / "logs", extra=quick) as installation:
+        installation.start_surroundings()
+        orgs = [org_rules(WELL, UK), org_rules(ILL, IRELAND), org_rules(BUSY, CANADA, locale="Canada")]
+        installation.link(orgs, [*first(), *fair(), *foul()])
+        trouble(installation, {"kind": "http", "status": 503, "realm": IRELAND, "operation": "create"})
+        trouble(installation, {"kind": "throttle", "realm": CANADA, "operation": "create", "count": 1})
+        installation.start_consumers()
+        targets = [f"{HOST}:{metrics[name]}" for name in served]
+        with running(directory / "prometheus", targets, RULES) as prometheus:
+            # A second look at every counter, so that what the events do is seen as an increase.
+            until(lambda: len(prometheus.query("count_over_time(up[1m]) >= 3")) == len(served))
+            produce(installation, first())
+            called = 'sum by (org) (kompass_qbo_qbo_calls_total{operation="create"}) >= 1'
+            until(lambda: len(prometheus.query(called)) == len(orgs))
+            produce(installation, [*fair(), *foul()], garbage=True)
+            yield Scraped(prometheus, installation)
+
+
+def trouble(installation: Installation, rule: dict[str, object]) -> None:
+    request = urllib.request.Request(
+        f"{installation.simulator_url}/_simulator/faults", data=json.dumps(rule).encode(), method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def produce(installation: Installation, events: list[Event], *, garbage: bool = False) -> None:
+    codec = Codec()
+    producer = Producer(dict(installation.settings.kafka))
+    for one in events:
+        kind = kind_of(one.object).value
+        producer.produce(f"kompass.{kind}s", value=codec.encode(one), key=f"{kind}/{one.object.id}")
+    if garbage:
+        producer.produce("kompass.clients", value=b"this is no event", key=b"client/garbage")
+    assert producer.flush(30) == 0
+
+
+def until(reached: object) -> None:
+    assert callable(reached)
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.25)
+
+
+def answerable() -> list[Expression]:
+    everything = [*panels(), *rules()]
+    return [one for one in everything if HAS_NOTIFIER or not any(name in one.text for name in OF_THE_NOTIFIER)]
+
+
+def test_every_panel_and_every_rule_finds_what_it_asks_for(scraped: Scraped) -> None:
+    missing = answerable()
+    assert len(missing) > 80
+    deadline = time.monotonic() + PATIENCE_S
+    while missing and time.monotonic() < deadline:
+        missing = [one for one in missing if not scraped.prometheus.query(one.asked(org=WELL.id))]
+        if missing:
+            time.sleep(1.0)
+    assert not missing, "\n".join(f"{one.where}: {one.asked(org=WELL.id)}" for one in missing)
+
+
+def test_prometheus_takes_every_rule(scraped: Scraped) -> None:
+    until(lambda: all(rule["health"] == "ok" for rule in scraped.prometheus.rules()))
+    assert len(scraped.prometheus.rules()) == len(list(rules()))
+
+
+def test_the_weather_shows(scraped: Scraped) -> None:
+    """That an answer came is not enough: the numbers are those of this run."""
+    prometheus = scraped.prometheus
+
+    def number(expression: str) -> float:
+        (sample,) = prometheus.query(expression)
+        return float(sample["value"][1])
+
+    settled = 'sum(max by (kind, org) (kompass_qbo_links{state="settled", org="org-uk"}))'
+    until(lambda: prometheus.query(settled) and number(settled) == 28)
+    assert number('max(kompass_qbo_failures_open{cause="no-tax-code", org="org-uk"})') == 1
+    assert number('sum(kompass_qbo_events_total{outcome="undecodable"})') == 1
+    assert number('sum(kompass_qbo_dead_letters_total{stage="decode"})') == 1
+    assert number('max(kompass_qbo_breaker_state{scope="company", org="org-ie"})') == 2
+    assert number('max(kompass_qbo_breaker_state{scope="intuit"})') == 0
+    assert number('sum(kompass_qbo_quota_waits_total{limit="throttled", org="org-ca"})') == 1
+    metered = number('sum(kompass_qbo_qbo_calls_total{metering="coreplus", status="200"})')
+    assert metered > 0
+    assert number("max(kompass_qbo_budget_limit_calls) - max(kompass_qbo_budget_remaining_calls)") == metered
+
+
+def test_promtool_finds_no_fault_with_our_metrics(scraped: Scraped) -> None:
+    port = scraped.installation.addresses.metrics["invoices"]
+    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=10) as answer:
+        page = answer.read()
+    checked = subprocess.run([tool("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
+    assert checked.returncode == 0, (checked.stdout + checked.stderr).decode()
