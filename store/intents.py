@@ -118,7 +118,29 @@ def to_lookup(db: Connection, link_id: int) -> None:
     db.execute(update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=_LONG_AGO))
 
 
-def release(db: Connection, link_ids: Collection[int]) -> None:
-    """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come."""
+def release(db: Connection, link_ids: Collection[int], *, over: bool = False) -> None:
+    """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come.
+
+    ``over``: no call of theirs can still be under way, so their time has come.
+    """
     if link_ids:
-        db.execute(update(table).where(table.c.link_id.in_(sorted(link_ids))).values(heartbeat_at=_LONG_AGO))
+        moments = {"heartbeat_at": _LONG_AGO} | ({"resend_after": func.now()} if over else {})
+        db.execute(update(table).where(table.c.link_id.in_(sorted(link_ids))).values(**moments))
+
+
+def others_creating(db: Connection, *, realm_id: str, entity: str, name: str, other_than: int) -> bool:
+    """Whether a create of another link, under the same name, has no answer yet."""
+    return (
+        db.execute(
+            select(table.c.link_id)
+            .where(
+                table.c.realm_id == realm_id,
+                table.c.entity == entity,
+                table.c.operation == "create",
+                table.c.name == name,
+                table.c.link_id != other_than,
+            )
+            .limit(1)
+        ).scalar()
+        is not None
+    )

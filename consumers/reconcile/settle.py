@@ -16,12 +16,12 @@ from sqlalchemy import Connection, func, select
 
 from consumers.reconcile.refusals import problem_for
 from consumers.reconcile.work import CLOCK_SKEW, Late, Work, amount
-from mapping.difference import OWN_NOTE, holds
+from mapping.difference import OWN_NOTE, holds, touched_by_others
 from mapping.judgement import MARK
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from store import connections, failures, history, intents, links, quota, records
+from store import connections, failures, history, intents, json, links, quota, records
 from store.failures import Failure
 
 # A document that somebody changes at every one of our tries is not ours to win.
@@ -89,6 +89,7 @@ class _Transaction:
         self._history: list[history.Entry] = []
         self._retired: set[int] = set()
         self._released: set[int] = set()
+        self._over: set[int] = set()
         self._well: set[int] = set()
         self._wake: set[int] = set()
 
@@ -162,12 +163,18 @@ class _Transaction:
 
     def _looked_up(self, work: Work, done: Done, row: Any) -> None:
         if work.operation != "create":
-            # Whether the update arrived shows in the object: the judgement compares it with what was to be sent.
-            self._read(work, done.entity(work.entity), row)
+            # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, whatever Kompass says by now;
+            # when that cannot be told, the judgement compares the three sides.
+            document = done.entity(work.entity)
+            if work.operation == "update" and _arrived(work, document):
+                self._note(work, "recovered", f"{work.entity} {work.object_id} has it from an earlier call without an answer")
+                self._pushed(work, document, row, recovered=True)
+            else:
+                self._read(work, document, row)
             return
         found = [one for one in done.rows(work.entity) if self._may_be_ours(work, one)]
         ours = [one for one in found if _is_ours(work, one)]
-        if ours:
+        if ours and not self._rivals(work):
             self._note(
                 work, "recovered", f"{work.entity} {ours[0].get('Id')} was made by an earlier call without an answer"
             )
@@ -191,6 +198,12 @@ class _Transaction:
             self._put(work, row, due_at=self._now)
             self._retired.add(work.link.id)
 
+    def _rivals(self, work: Work) -> bool:
+        """Whether another link's call without an answer may have made the same: nothing in a customer says whose it is."""
+        return work.entity == "Customer" and intents.others_creating(
+            self._db, realm_id=work.link.realm_id, entity=work.entity, name=work.name, other_than=work.link.id
+        )
+
     def _may_be_ours(self, work: Work, document: dict[str, Any]) -> bool:
         """Made after the intent was sent, and standing for no other link."""
         made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
@@ -210,6 +223,13 @@ class _Transaction:
     # Refused
 
     def _refused(self, work: Work, refused: Refused, row: Any) -> None:
+        if work.phase == "send" and work.attempt > 1:
+            # The first call may have done it and Intuit forgotten its request id: a refusal of the second is no proof. Look.
+            intents.to_lookup(self._db, work.link.id)
+            self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
+            codes = ", ".join(sorted(refused.codes)) or str(refused.status)
+            self._note(work, "recovered", f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
+            return
         if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
             if row.attempts + 1 >= MAX_REREADS:
                 self._reject(work, row, _keeps_changing(work), tid=refused.intuit_tid)
@@ -252,7 +272,7 @@ class _Transaction:
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
         self._put(work, row, state="waiting", cause="disconnected", reason=message, due_at=None)
-        self._retired.add(work.link.id)
+        (self._over if _doubtful(work) else self._retired).add(work.link.id)
         self.result.disconnected.add(work.link.realm_id)
         self.result.events.append((work, "waiting", "disconnected"))
 
@@ -270,8 +290,7 @@ class _Transaction:
                 value="",
                 remedy="Look it up in QuickBooks; if it is missing there, press Try again",
             )
-            # An intent whose outcome is not known stays: trying again begins with looking it up.
-            self._reject(work, row, problem, tid=None, stage="push", retire=not keep_intent)
+            self._reject(work, row, problem, tid=None, stage="push", retire=not (keep_intent or _doubtful(work)))
             if keep_intent:
                 self._released.add(work.link.id)
             return
@@ -295,6 +314,9 @@ class _Transaction:
         if keep_intent:
             # The claim finds the intent, and waits until the first call is certainly over.
             self._released.add(work.link.id)
+        elif _doubtful(work):
+            # This call was not done, but the first one may have been: it is still that one's outcome that has to be found.
+            self._over.add(work.link.id)
         else:
             self._retired.add(work.link.id)
         self._put(
@@ -315,7 +337,10 @@ class _Transaction:
         self, work: Work, row: Any, problem: Problem, *, tid: str | None, stage: str = "push", retire: bool = True
     ) -> None:
         self._put(work, row, state="rejected", cause=problem.cause, reason=problem.message, last_failed_at=self._now)
-        if retire:
+        if not retire or (work.phase == "lookup" and work.operation == "create" and problem.cause != "name-in-doubt"):
+            # What became of the first call is still not known: trying again begins with looking it up.
+            self._over.add(work.link.id)
+        else:
             self._retired.add(work.link.id)
         link = work.link
         failures.record_failure(
@@ -407,6 +432,7 @@ class _Transaction:
     def write(self) -> None:
         links.write(self._db, self._changes)
         intents.retire(self._db, self._retired)
+        intents.release(self._db, self._over, over=True)
         intents.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "settled")
@@ -444,6 +470,21 @@ def _connection_words(outcome: Forbidden) -> str:
 
 def _lines(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [line for line in document.get("Line", ()) if line.get("DetailType") != "SubTotalLineDetail"]
+
+
+def _doubtful(work: Work) -> bool:
+    """Whether an earlier call of the intent may have been done: only its own answer, or a look, can retire the request id."""
+    return work.attempt > 1 or work.phase == "lookup"
+
+
+def _arrived(work: Work, document: dict[str, Any]) -> bool:
+    """Tell whether an object says in every member what an update without an answer was to make it say."""
+    sent = work.sent or {}
+    members = [name for name in json.loads(work.body) if name not in ("Id", "SyncToken", "sparse")]
+    cleared = [name for name in members if name not in sent]
+    return not any(document.get(name) for name in cleared) and not touched_by_others(
+        document, sent, dict.fromkeys(members)
+    )
 
 
 def _is_ours(work: Work, document: dict[str, Any]) -> bool:
