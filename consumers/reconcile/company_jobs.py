@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
 from consumers.metrics import Metrics
+from consumers.reconcile.claim import grant_anew
 from consumers.reconcile.companies import CompanyCache, token_ready
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.settle import record_disconnection
@@ -19,7 +21,8 @@ from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
 from qbo_client.oauth import OAuthApp, TokenSet
-from qbo_client.outcomes import Done, Outcome
+from qbo_client.outcomes import Done, NotSent, Outcome
+from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
 from schemas.company import CompanyFacts, TaxCodeFact
 from store import companies, connections
@@ -31,6 +34,7 @@ log = logging.getLogger(__name__)
 # How long to leave a company alone whose token or facts somebody else is fetching, or could not be fetched.
 SOON_S = 0.2
 LATER_S = 15.0
+_QUOTA_PAUSE_S = 0.1
 
 
 class AccessTokens:
@@ -158,6 +162,16 @@ class CompanyJobs:
             log.warning("company %s was linked anew while its tokens were refreshed; the newer ones stand", realm_id)
         return True
 
+    def _wait_for_quota(self, realm_id: str) -> bool:
+        """Take a call out of the company's quota, which its pushes draw on too; False when there is none in time."""
+        until = time.monotonic() + self._deadline
+        while time.monotonic() < until:
+            with self._engine.begin() as db:
+                if grant_anew(db, realm_id, INTUIT):
+                    return True
+            time.sleep(_QUOTA_PAUSE_S)
+        return False
+
     def _release(self, realm_id: str) -> None:
         with self._engine.begin() as db:
             connections.release_refresh_lease(db, realm_id=realm_id, owner=self._owner, retry_in=LATER_S)
@@ -183,6 +197,8 @@ class CompanyJobs:
             return SOON_S
 
         def send(call: Call) -> Outcome:
+            if not self._wait_for_quota(realm_id):
+                return NotSent("the company's share of Intuit's limits is used up")
             outcome = self._transport.send(realm_id, token, call, deadline=self._deadline)
             observe_call(self._metrics, org_id, call, outcome)
             return outcome
