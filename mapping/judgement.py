@@ -12,7 +12,7 @@ from typing import Literal
 
 from mapping import conflicts
 from mapping.client import map_client
-from mapping.difference import OWN_NOTE, changed_members, holds, own_lines, touched_by_others, with_line_ids
+from mapping.difference import OWN_NOTE, changed_members, own_lines, same, touched_by_others, with_line_ids
 from mapping.invoice import map_invoice, mark
 from mapping.parties import party_key
 from mapping.project import map_job
@@ -292,7 +292,7 @@ def _push(case: Case) -> Decision:
     if standing.sent is None:
         return _adopt(case, payload, sent, currency, mapped.entity)
     changed = changed_members(standing.sent, payload, line_ids=standing.line_ids)
-    if not _same_currency(standing.sent, payload):
+    if not _same_currency(case, standing.sent, payload):
         return Reject((conflicts.currency_changed(case.record, standing.sent.get("CurrencyRef")),))
     if not changed:
         return Nothing("QuickBooks has it")
@@ -469,7 +469,7 @@ def _kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | Non
     return held if unchanged else None
 
 
-def _same_currency(sent: Mapping[str, object], payload: Mapping[str, object]) -> bool:
-    return holds(sent.get("CurrencyRef"), payload.get("CurrencyRef")) or sent.get("CurrencyRef") == payload.get(
-        "CurrencyRef"
-    )
+def _same_currency(case: Case, sent: Mapping[str, object], payload: Mapping[str, object]) -> bool:
+    """Compare currencies; one that is not said is the home currency, as before the company had more than that."""
+    home = {"value": case.facts.home_currency}
+    return same(sent.get("CurrencyRef", home), payload.get("CurrencyRef", home))

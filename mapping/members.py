@@ -183,7 +183,11 @@ class Draft:
         return self.text("DisplayName", name, DISPLAY_NAME, source=f"what the {field} gives")
 
     def currency(self, currency: str, *, home: str, multicurrency: bool) -> None:
-        """CurrencyRef, always sent when it is not the home currency; QBO fixes a customer's at create."""
+        """CurrencyRef: always when it is not the home currency, and always in a company with multicurrency.
+
+        Intuit's Invoice page requires it there; in practice the home currency may be left out, and saying it never hurts.
+        QBO fixes a customer's at create.
+        """
         if not re.fullmatch(r"[A-Z]{3}", currency):
             self.refuse(problems.bad_currency(self.record, value=currency))
         elif currency != home:
@@ -191,6 +195,8 @@ class Draft:
                 self.refuse(problems.no_multicurrency(self.record, currency=currency, home=home))
             self.put("CurrencyRef", ref(currency))
             self.choose("CurrencyRef", currency, f"Not the company's home currency {home}")
+        elif multicurrency:
+            self.put("CurrencyRef", ref(currency))
 
 
 def ref(value: str) -> dict[str, object]:

@@ -32,6 +32,7 @@ def test_a_client_becomes_a_customer(make: Any, members: Any) -> None:
             "Country": "United Kingdom",
         },
         "Notes": "Gate code\n1234",
+        "CurrencyRef": {"value": "GBP"},
     }
     members.check("Customer", mapped.payload)
     assert [(choice.member, choice.reason) for choice in mapped.choices] == [
@@ -42,7 +43,7 @@ def test_a_client_becomes_a_customer(make: Any, members: Any) -> None:
 
 def test_what_kompass_does_not_have_is_left_out(make: Any) -> None:
     bare = make.client(email=" ", accounts_email="", phone=None, website="", address=None)
-    mapped = map_client(bare, make.configuration(), make.facts(), currency="GBP")
+    mapped = map_client(bare, make.configuration(), make.facts(multicurrency=False), currency="GBP")
     assert mapped.payload == {"DisplayName": "Harbour Authority", "CompanyName": "Harbour Authority"}
 
 

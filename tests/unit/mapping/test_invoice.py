@@ -22,6 +22,7 @@ def test_an_invoice(make: Any, members: Any) -> None:
         "CustomerRef": {"value": "77"},
         "TxnDate": "2025-03-01",
         "DueDate": "2025-03-31",
+        "CurrencyRef": {"value": "GBP"},
         "PrivateNote": "Kompass invoice inv-1 (24-0329-01)\nProject 24-0329 Quay wall survey\nSales Order PO 88",
         "CustomerMemo": {"value": "Thank you"},
         "BillEmail": {"Address": "office@harbour.example"},

@@ -19,6 +19,7 @@ def test_a_project_becomes_a_job_of_its_billing_client(make: Any, members: Any) 
         "BillWithParent": True,
         "ShipAddr": {"Line1": "Dock 4", "City": "Grimsby", "PostalCode": "DN31", "Country": "United Kingdom"},
         "Notes": "Two visits",
+        "CurrencyRef": {"value": "GBP"},
     }
     members.check("Customer", mapped.payload)
 
