@@ -27,8 +27,6 @@ from store.failures import Failure
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
 
-_COLLISIONS = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -167,7 +165,9 @@ class _Transaction:
             # when that cannot be told, the judgement compares the three sides.
             document = done.entity(work.entity)
             if work.operation == "update" and _arrived(work, document):
-                self._note(work, "recovered", f"{work.entity} {work.object_id} has it from an earlier call without an answer")
+                self._note(
+                    work, "recovered", f"{work.entity} {work.object_id} has it from an earlier call without an answer"
+                )
                 self._pushed(work, document, row, recovered=True)
             else:
                 self._read(work, document, row)
@@ -228,7 +228,9 @@ class _Transaction:
             intents.to_lookup(self._db, work.link.id)
             self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
-            self._note(work, "recovered", f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
+            self._note(
+                work, "recovered", f"refused ({codes}), perhaps because an earlier call of ours has done it: looking"
+            )
             return
         if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
             if row.attempts + 1 >= MAX_REREADS:
@@ -236,12 +238,6 @@ class _Transaction:
                 return
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
-            return
-        if refused.codes & _COLLISIONS and work.operation == "create" and work.attempt > 1 and work.phase == "send":
-            # Our own first call may hold the name or number. Its request id did not say so, so look.
-            intents.to_lookup(self._db, work.link.id)
-            self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
-            self._note(work, "recovered", "the name or number is taken, perhaps by an earlier call of ours: looking")
             return
         problem = problem_for(work.link, work.entity, refused)
         if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create":
