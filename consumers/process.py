@@ -26,6 +26,7 @@ from consumers.health import Health, HealthServer, dump_stacks_on_signal
 from consumers.ingest.batch import Ingest
 from consumers.ingest.group import consumer_settings
 from consumers.ingest.loop import IngestLoop
+from consumers.ingest.placing import OnGap
 from consumers.metrics import Metrics
 from consumers.reconcile.claim import Claim, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache
@@ -171,8 +172,11 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         kind,
         metrics=metrics,
         beat=lambda: health.beat("ingest"),
+        on_gap=OnGap(settings.ingest_on_gap),
     )
-    outbox = OutboxPublisher(engine, Producer(producer_settings(settings.kafka), logger=_LIBRDKAFKA), metrics=metrics, beat=health.beat)
+    outbox = OutboxPublisher(
+        engine, Producer(producer_settings(settings.kafka), logger=_LIBRDKAFKA), metrics=metrics, beat=health.beat
+    )
     health.add_check("database", lambda: _database_check(engine))
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
     gauges = GaugeKeeper(

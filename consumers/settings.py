@@ -164,6 +164,8 @@ class Settings:
     """None: ``METRICS_PORT=off``."""
     metrics_org_label: bool = True
     log_format: str = "text"
+    ingest_on_gap: str = "continue"
+    """``stop``: end when Kafka has deleted records before they were read, instead of saying so and going on."""
     timings: Timings = field(default_factory=Timings)
 
 
@@ -200,6 +202,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         metrics=metrics_address(_value(values, "METRICS_PORT")),
         metrics_org_label=_choice(values, "METRICS_ORG_LABEL", ("on", "off"), "on") == "on",
         log_format=log_format(values),
+        ingest_on_gap=_choice(values, "INGEST_ON_GAP", ("continue", "stop"), "continue"),
         timings=timings_from(values),
     )
 

@@ -20,8 +20,8 @@ from typing import Final
 
 import confluent_kafka
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
 from consumers.embedded.broker import EmbeddedBroker
 from schemas.events import Kind
@@ -132,6 +132,16 @@ class Kafka:
         """How many members a group has (Apache Kafka only)."""
         (found,) = self._admin.describe_consumer_groups([group]).values()
         return len(found.result(20).members)
+
+    def commit(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        """Set an empty group's offsets (Apache Kafka only)."""
+        wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+        for done in self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)]).values():
+            done.result(20)
+
+    def add_partitions(self, topic: str, total: int) -> None:
+        for done in self._admin.create_partitions([NewPartitions(topic, total)]).values():
+            done.result(20)
 
     def producer(self, **more: object) -> Producer:
         return Producer({**self.settings, "enable.idempotence": True, "linger.ms": 1, **_QUIET, **more})

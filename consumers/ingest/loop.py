@@ -258,7 +258,9 @@ class IngestLoop:
 
     def _place_rest(self) -> None:
         for partition, offset in self._starts(self._consumer).items():
-            self._consumer.seek(TopicPartition(self._topic, partition, offset))
+            # Not seek(): a partition whose offset was refused is no longer being fetched, and cannot be sought in.
+            self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
+            self._consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._uncommitted:

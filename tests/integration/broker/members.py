@@ -206,6 +206,28 @@ def all_committed(kafka: Kafka, partitions: int = PARTITIONS) -> bool:
     return kafka.committed(GROUP, TOPIC, partitions) == {number: end for number, end in ends.items() if end}
 
 
+FORGOTTEN = 40
+"""How many records `forget` leaves behind, at least."""
+
+
+def forget(kafka: Kafka, publisher: Publisher) -> int:
+    """Have the broker delete the oldest records of partition 0, as retention does; gives the offset of the oldest one left.
+
+    Apache Kafka is asked to; the embedded broker forgets by itself what is more than 5 MiB.
+    """
+    if kafka.apache:
+        publisher.send_all([f"forgotten{number}" for number in range(FORGOTTEN)], partition=0)
+        _, end = kafka.watermarks(TOPIC)
+        kafka.forget_before(TOPIC, 0, end)
+    else:
+        for _ in range(8):
+            publisher.send("bulk", partition=0, value=b"x" * 900_000)
+        publisher.flush()
+    low, _ = kafka.watermarks(TOPIC)
+    assert low > 0
+    return low
+
+
 @contextmanager
 def database_away(database: str) -> Iterator[None]:
     """Put everybody out of the database and let nobody in."""
