@@ -192,6 +192,11 @@ def take_facts_lease(db: Connection, *, realm_id: str, seconds: float) -> bool:
     )
 
 
+def release_facts_lease(db: Connection, *, realm_id: str) -> None:
+    """Let somebody else try: the facts could not be fetched."""
+    db.execute(update(company_facts).where(company_facts.c.realm_id == realm_id).values(lease_until=None))
+
+
 def store_facts(db: Connection, facts: CompanyFacts) -> None:
     """Keep a fresh snapshot. The database raises the configuration's version if it says anything new."""
     values = {"fetched_at": facts.fetched_at, "body": facts_to_json(facts), "lease_until": None}

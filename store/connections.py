@@ -188,10 +188,18 @@ def store_refreshed(db: Connection, keys: TokenKeys, *, realm_id: str, version: 
 
 
 def expire_access(db: Connection, *, realm_id: str, version: int) -> None:
-    """Note that QBO refused the access token of this version (401): the next call refreshes first."""
+    """Note that QBO refused the access token of this version (401): the next call refreshes first.
+
+    Nothing is noted while somebody refreshes: a new version would have the new tokens thrown away, and the refresh token that
+    they replace is dead.
+    """
     db.execute(
         update(table)
-        .where(table.c.realm_id == realm_id, table.c.version == version)
+        .where(
+            table.c.realm_id == realm_id,
+            table.c.version == version,
+            or_(table.c.refresh_lease_until.is_(None), table.c.refresh_lease_until < func.now()),
+        )
         .values(access_expires_at=func.now(), version=version + 1)
     )
 

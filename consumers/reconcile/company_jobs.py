@@ -16,17 +16,17 @@ from consumers.metrics import Metrics
 from consumers.reconcile.claim import grant_anew
 from consumers.reconcile.companies import CompanyCache, token_ready
 from consumers.reconcile.observing import observe_call
-from consumers.reconcile.settle import record_disconnection
+from consumers.reconcile.settle import record_disconnection, shut_out
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
 from qbo_client.oauth import OAuthApp, TokenSet
-from qbo_client.outcomes import Done, NotSent, Outcome
+from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
 from schemas.company import CompanyFacts, TaxCodeFact
 from store import companies, connections
-from store.connections import Tokens
+from store.connections import CompanyConnection, Tokens
 from store.secrets import TokenKeys
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 # How long to leave a company alone whose token or facts somebody else is fetching, or could not be fetched.
 SOON_S = 0.2
 LATER_S = 15.0
+# A token that is refused although it is this new would be refused again.
+JUST_REFRESHED = timedelta(minutes=1)
+# A company whose subscription has ended is asked again so much later.
+PROBE_AFTER_S = 3600.0
 _QUOTA_PAUSE_S = 0.1
 
 
@@ -207,11 +211,27 @@ class CompanyJobs:
             found = intuit_facts.fetch_company_facts(send)
         except (ReadFailed, FactMissing) as error:
             log.warning("facts of company %s not fetched: %s", realm_id, error)
-            return LATER_S
+            return self._not_fetched(org_id, connection, error)
         with self._engine.begin() as db:
             companies.store_facts(db, facts_of(realm_id, found))
         self._cache.forget(org_id)
         return 0.0
+
+
+    def _not_fetched(self, org_id: str, connection: CompanyConnection, error: ReadFailed | FactMissing) -> float:
+        """What a failed read of the facts says of the connection, it says as well as a failed push."""
+        realm_id, version = connection.realm_id, connection.version
+        outcome = error.outcome if isinstance(error, ReadFailed) else None
+        with self._engine.begin() as db:
+            companies.release_facts_lease(db, realm_id=realm_id)
+            if isinstance(outcome, Forbidden):
+                shut_out(db, outcome, org_id=org_id, realm_id=realm_id, version=version, probe_after=PROBE_AFTER_S)
+                return 0.0
+            if not isinstance(outcome, Unauthorized):
+                return LATER_S
+            connections.expire_access(db, realm_id=realm_id, version=version)
+        fresh = connection.refreshed_at is not None and datetime.now(UTC) - connection.refreshed_at < JUST_REFRESHED
+        return LATER_S if fresh else SOON_S
 
 
 def _tokens(fresh: TokenSet) -> Tokens:

@@ -111,7 +111,9 @@ class _Transaction:
                 self._hold(work, row, "throttled", "Intuit asked us to wait", after=outcome.retry_after, counts=False)
             case Unauthorized():
                 connections.expire_access(self._db, realm_id=work.link.realm_id, version=work.connection_version)
-                self._hold(work, row, "token-expired", "the access token is refreshed", after=0.0)
+                # At once, but for a token that is refused however often it is refreshed.
+                after = self._backoff(row) if row.attempts else 0.0
+                self._hold(work, row, "token-expired", "the access token is refreshed", after=after)
             case Forbidden():
                 self._disconnected(work, outcome, row)
             case NotSent():
@@ -246,24 +248,14 @@ class _Transaction:
 
     def _disconnected(self, work: Work, outcome: Forbidden, row: Any) -> None:
         message = _connection_words(outcome)
-        first = connections.disconnect(
+        if not shut_out(
             self._db,
+            outcome,
+            org_id=work.link.org_id,
             realm_id=work.link.realm_id,
             version=work.connection_version,
-            cause="subscription-ended" if outcome.subscription_ended else "disconnected",
-            message=message,
-            probe_after=self._policy.probe_after if outcome.subscription_ended else None,
-        )
-        if first:
-            record_disconnection(
-                self._db,
-                org_id=work.link.org_id,
-                realm_id=work.link.realm_id,
-                message=message,
-                subscription_ended=outcome.subscription_ended,
-                tid=outcome.intuit_tid or "",
-            )
-        if not first:
+            probe_after=self._policy.probe_after,
+        ):
             # The connection has moved on since the call went out: whether it still stands is judged anew.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
@@ -290,9 +282,11 @@ class _Transaction:
             if keep_intent:
                 self._released.add(work.link.id)
             return
+        self._hold(work, row, cause, reason, after=self._backoff(row), keep_intent=keep_intent)
+
+    def _backoff(self, row: Any) -> float:
         wait = min(self._policy.backoff_first * 2.0 ** min(row.attempts, 30), self._policy.backoff_longest)
-        after = self._uniform(wait / 2, wait)
-        self._hold(work, row, cause, reason, after=after, keep_intent=keep_intent)
+        return self._uniform(wait / 2, wait)
 
     def _hold(
         self,
@@ -435,6 +429,31 @@ class _Transaction:
         if links.wake_dependents(self._db, self._wake):
             self.result.woken = True
             links.notify(self._db)
+
+
+def shut_out(
+    db: Connection, outcome: Forbidden, *, org_id: str, realm_id: str, version: int, probe_after: float
+) -> bool:
+    """Note that a company does not let us in any more; False when its connection has moved on since ``version``."""
+    message = _connection_words(outcome)
+    first = connections.disconnect(
+        db,
+        realm_id=realm_id,
+        version=version,
+        cause="subscription-ended" if outcome.subscription_ended else "disconnected",
+        message=message,
+        probe_after=probe_after if outcome.subscription_ended else None,
+    )
+    if first:
+        record_disconnection(
+            db,
+            org_id=org_id,
+            realm_id=realm_id,
+            message=message,
+            subscription_ended=outcome.subscription_ended,
+            tid=outcome.intuit_tid or "",
+        )
+    return first
 
 
 def record_disconnection(
