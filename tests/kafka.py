@@ -20,8 +20,24 @@ from typing import Final
 
 import confluent_kafka
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
 
 from consumers.embedded.broker import EmbeddedBroker
 from schemas.events import Kind
@@ -142,6 +158,32 @@ class Kafka:
     def add_partitions(self, topic: str, total: int) -> None:
         for done in self._admin.create_partitions([NewPartitions(topic, total)]).values():
             done.result(20)
+
+    def set_topic(self, topic: str, config: Mapping[str, str]) -> None:
+        """Change a topic's configuration (Apache Kafka only)."""
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        for done in self._admin.incremental_alter_configs([resource]).values():
+            done.result(20)
+
+    def offsets_of(self, topic: str, key: bytes) -> list[int]:
+        """The offsets in partition 0 at which a key's records still are."""
+        consumer = Consumer({**self.settings, "group.id": "tests.offsets", "enable.partition.eof": True, **_QUIET})
+        found: list[int] = []
+        try:
+            consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+            while True:
+                message = consumer.poll(10)
+                assert message is not None
+                if message.error() is not None:
+                    assert message.error().code() == KafkaError._PARTITION_EOF
+                    return found
+                if message.key() == key:
+                    found.append(message.offset())
+        finally:
+            consumer.close()
 
     def producer(self, **more: object) -> Producer:
         return Producer({**self.settings, "enable.idempotence": True, "linger.ms": 1, **_QUIET, **more})

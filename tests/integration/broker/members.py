@@ -173,6 +173,9 @@ class Publisher:
         )
         self._producer.poll(0)
 
+    def send_tombstone(self, id: str, *, partition: int = -1) -> None:
+        self._producer.produce(TOPIC, key=f"client/{id}".encode(), value=None, partition=partition)
+
     def flush(self) -> None:
         assert self._producer.flush(60) == 0
         assert not self.refused
