@@ -41,7 +41,8 @@ class BookedDocument:
 
     @property
     def voided(self) -> bool:
-        return not self.total and not any(line.amount for line in self.lines) and "Voided" in self.note
+        # A credit memo has no void of its own: ours is every amount at zero.
+        return not self.total and not any(line.amount for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
