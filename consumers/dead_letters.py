@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from consumers.crash_points import reached
 from consumers.metrics import Metrics
 from store import failures
 from store.records import headers_from_json
@@ -64,11 +65,17 @@ class OutboxPublisher:
         """
         with self._engine.begin() as db:
             rows = failures.take_outbox(db)
+            if rows:
+                reached("dead-letters-taken")
             acknowledged: list[int] = []
             for row in rows:
                 self._produce(row, acknowledged)
             self._producer.flush(ACK_TIMEOUT_S)
+            if acknowledged:
+                reached("dead-letters-produced")
             failures.published(db, acknowledged)
+        if acknowledged:
+            reached("dead-letters-deleted")
         stages = {row.id: stage_of(row.headers) for row in rows}
         for row_id in acknowledged:
             self._metrics.count("dead_letters", stage=stages[row_id])

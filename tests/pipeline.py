@@ -38,7 +38,8 @@ from store.records import SourceEvent
 from store.secrets import TokenKeys
 from store.transactions import retrying
 
-KEYS = TokenKeys([Fernet.generate_key().decode()])
+KEY = Fernet.generate_key().decode()
+KEYS = TokenKeys([KEY])
 LOCALES = {UK: "EU", IRELAND: "EU", CANADA: "Canada", USA: "USA"}
 UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000)
 ALL_LANES = 7

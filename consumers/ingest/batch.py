@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError
 
+from consumers.crash_points import reached
 from consumers.ingest.findings import names_in, records_in
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
@@ -118,6 +119,7 @@ class Ingest:
         history.append(db, [_event_entry(seen) for seen in newer])
         if newer or undecodable:
             links.notify(db)
+        reached("ingesting")
         return len(candidates) - len(kept), newer
 
     def _keep(self, fresh: Iterable[Remembered], newer: Iterable[SeenRecord]) -> None:

@@ -21,6 +21,7 @@ from consumers.ingest.group import topic_of
 from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
 from consumers.ingest.placing import OnGap, Placing
+from consumers.crash_points import reached
 from consumers.metrics import Metrics
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
@@ -103,6 +104,7 @@ class IngestLoop:
                 self._beat()
                 batch = self._poll()
                 if batch:
+                    reached("polled")
                     self._make_durable(batch)
                 if self._uncommitted and time.monotonic() >= self._next_commit:
                     self._commit()
@@ -160,6 +162,7 @@ class IngestLoop:
                 if self._stopping:
                     return
                 wait = min(wait * 2, 10.0)
+        reached("ingested")
         if self._holding:
             self._holding = False
             self._consumer.resume(self._consumer.assignment())
@@ -200,6 +203,7 @@ class IngestLoop:
         except KafkaException as error:
             self._not_committed(error.args[0])
             return
+        reached("offsets-committed")
         for place in answered or ():
             if place.error is not None:
                 self._not_committed(place.error)

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
+from consumers.crash_points import reached
 from consumers.reconcile import judging
 from consumers.reconcile.companies import Company, CompanyCache, token_ready
 from consumers.reconcile.work import Work
@@ -509,3 +510,5 @@ class _Transaction:
         if links.wake_dependents(self._db, self._wake):
             self._result.woken = True
             links.notify(self._db)
+        if self._intents:
+            reached("claiming")

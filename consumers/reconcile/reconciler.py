@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from consumers.crash_points import reached
 from consumers.metrics import Metrics
 from consumers.reconcile.claim import Claim, Claimed, grant_anew
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
@@ -226,6 +227,8 @@ class Reconciler:
             self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
             self._prepare(realm_id, org_id)
+        if claimed.work:
+            reached("claimed")
         for work in claimed.work:
             # Decrypted here once, and not by every worker at the moment it should send.
             self._tokens.get(work.link.realm_id, work.connection_version)
@@ -313,10 +316,12 @@ class Reconciler:
         if not self._still_ours(work):
             return None
         self._metrics.add("qbo_calls_in_flight", 1)
+        reached("sending")
         try:
             outcome = self._transport.send(work.link.realm_id, token, call, deadline=self._policy.call_deadline)
         finally:
             self._metrics.add("qbo_calls_in_flight", -1)
+        reached("answered")
         if isinstance(outcome, Done) and work.phase == "send" and not _complete(outcome, work.entity):
             outcome = Unknown("Intuit's answer names no Id or SyncToken", intuit_tid=outcome.intuit_tid)
         observe_call(
@@ -372,6 +377,7 @@ class Reconciler:
                 log.warning("answers are not written back yet: %s", str(error).splitlines()[0])
                 if self._stopping.wait(_DATABASE_AWAY_S) and self._busy() == 0:
                     return
+        reached("settled")
         for answer in answers:
             with self._lock:
                 self._in_work.pop(answer.work.link.id, None)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from consumers.crash_points import reached
 from consumers.reconcile.refusals import problem_for
 from consumers.reconcile.work import CLOCK_SKEW, Late, Work, amount
 from mapping.difference import OWN_NOTE, holds, touched_by_others
@@ -429,6 +430,7 @@ class _Transaction:
         if links.wake_dependents(self._db, self._wake):
             self.result.woken = True
             links.notify(self._db)
+        reached("settling")
 
 
 def shut_out(
