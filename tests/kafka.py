@@ -14,8 +14,8 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import confluent_kafka
@@ -72,10 +72,14 @@ class Kafka:
     embedded: EmbeddedBroker | None = None
     cluster: KafkaCluster | None = None
     """Set when its brokers are this session's own processes."""
-    _admin: AdminClient = field(init=False)
+    _asked: AdminClient | None = None
 
-    def __post_init__(self) -> None:
-        self._admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, **_QUIET})
+    @property
+    def _admin(self) -> AdminClient:
+        # A fresh one each time: one that saw its broker killed takes long to ask the new one about groups.
+        # Kept, because its answers come only as long as it lives.
+        self._asked = AdminClient({"bootstrap.servers": self.bootstrap_servers, **_QUIET})
+        return self._asked
 
     @property
     def settings(self) -> dict[str, str]:
@@ -184,6 +188,20 @@ class Kafka:
                     found.append(message.offset())
         finally:
             consumer.close()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Take the only broker away and bring it back with its records."""
+        if self.embedded is not None:
+            self.embedded.stop_broker(1)
+            yield
+            self.embedded.start_broker(1)
+            return
+        if self.cluster is None:
+            pytest.skip("the brokers are not this session's own processes, and cannot be stopped")
+        self.cluster.kill(1)
+        yield
+        self.cluster.start(1)
 
     def producer(self, **more: object) -> Producer:
         return Producer({**self.settings, "enable.idempotence": True, "linger.ms": 1, **_QUIET, **more})

@@ -91,6 +91,11 @@ class IngestLoop:
         """Whether the group has given us a partition."""
         return bool(self._assigned)
 
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions the group has given us."""
+        return frozenset(self._assigned)
+
     def stop(self) -> None:
         self._stopping = True
 
