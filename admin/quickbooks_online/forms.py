@@ -123,6 +123,9 @@ def quickbooks_field(
         widget=QuickbooksSelect(listing if realm_id else None),
     )
     field.error_messages["invalid_choice"] = "Choose one from the list; the one chosen is not in QuickBooks any more."
+    if what == "classes" and realm_id and listing.fetched_at is None and not listing.problem:
+        field.help_text = "This QuickBooks company does not use Classes (Account and settings → Advanced → Categories)."
+        field.required = False
     if not realm_id:
         field.disabled = True
         field.required = False

@@ -104,6 +104,8 @@ def _known_or_mine(realm_id: str, what: str, *, refresh: bool) -> tuple[CompanyL
         known = CompanyListing(_entries(row.body), row.fetched_at, row.problem)
         failed = row.tried and row.problem
         busy = row.tried and not row.problem and not row.done
+        if busy and not known.entries and what != "facts":
+            return CompanyListing((), None, "The list is being fetched at this moment: reload the page."), False
         if busy or (not refresh and (row.fresh or failed)):
             return known, False
         db.execute(
@@ -179,7 +181,16 @@ def _with_rate(name: str, rate: object) -> str:
     return name if rate is None else f"{name} ({rate:f} %)"
 
 
+def tracks_classes(realm_id: str | None) -> bool:
+    """Whether the company uses Classes; yes while that is not known."""
+    facts = facts_of(realm_id)
+    return facts is None or facts.class_per_line or facts.class_per_transaction
+
+
 def any_listing(realm_id: str | None, what: str, *, refresh: bool = False) -> CompanyListing:
+    """Give a list by its name. A company that does not use Classes is not asked for them."""
+    if what == "classes" and realm_id and not tracks_classes(realm_id):
+        return CompanyListing((), None)
     if what in _FETCHERS:
         return listing(realm_id, what, refresh=refresh)
     return facts_listing(realm_id, what, refresh=refresh)

@@ -122,7 +122,7 @@ def _line(row: Mapping[str, object]) -> str:
         return pretty(row)
     parts = [str(row.get("Description") or "").replace("\n", " / "), _amount(row.get("Amount"))]
     if detail.get("Qty") is not None and detail.get("UnitPrice") is not None:
-        parts[1] += f" ({_amount(detail['Qty'], plain=True)} × {_amount(detail['UnitPrice'])})"
+        parts[1] += f" ({_amount(detail['Qty'], plain=True)} × {_amount(detail['UnitPrice'], plain=True)})"
     for member, label in (("ItemRef", "item"), ("ClassRef", "class"), ("TaxCodeRef", "tax code")):
         reference = detail.get(member)
         if isinstance(reference, Mapping) and reference.get("value") not in (None, ""):

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 
 from admin.quickbooks_online import linking
+from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.linking import Linked, LinkRefused, OtherCompany
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import SectionAdmin, not_allowed
@@ -92,6 +93,11 @@ class AuthorizationPages(SectionAdmin):
     def _linked(self, request: HttpRequest, linked: Linked) -> HttpResponse:
         configuration = Configuration.objects.get(pk=linked.configuration_id)
         self.log_change(request, configuration, f"Linked to {linked.company_name} ({linked.realm_id}).")
+        try:
+            # So that dropdowns, previews and the pipeline know the company from the start.
+            Company(linked.realm_id).facts()
+        except CompanyTrouble as trouble:
+            messages.warning(request, f"The company's settings could not be read yet: {trouble.sentence}")
         messages.success(
             request, f"{configuration} is linked to the QuickBooks company {linked.company_name} ({linked.realm_id})."
         )

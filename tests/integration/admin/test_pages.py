@@ -539,3 +539,17 @@ def test_preview_shows_what_would_be_sent_and_calls_nothing(section: Section, ad
     assert "would be updated in QuickBooks" in page
     assert "Default Item ID" in page, "the reason of the choice"
     assert section.requests() == before
+
+
+def test_a_company_without_classes_is_not_asked_for_them(section: Section, ada: Client, ids: dict[str, int]) -> None:
+    section.simulator.call(
+        lambda world: (
+            world.companies[UK]
+            .tables["Preferences"]["1"]["AccountingInfoPrefs"]
+            .update({"ClassTrackingPerTxnLine": False})
+        )
+    )
+    lists.facts_listing(UK, "tax_codes", refresh=True)
+    page = words(ada.get(f"{ROOT}configuration/1/change/"))
+    assert "does not use Classes" in page
+    assert not CompanyList.objects.filter(what="classes").exists()

@@ -51,7 +51,7 @@ def test_lines_are_shown_in_words() -> None:
         },
     }
     subtotal = {"Amount": 1, "DetailType": "SubTotalLineDetail"}
-    assert shown([line, subtotal]) == "Point cloud / Survey\n1,200.50 (3 × 400.17)\nitem 5\ntax code 2"
+    assert shown([line, subtotal]) == "Point cloud / Survey\n1,200.50 (3 × 400.1666)\nitem 5\ntax code 2"
 
 
 def test_what_says_the_same_looks_the_same() -> None:
