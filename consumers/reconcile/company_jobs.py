@@ -217,7 +217,6 @@ class CompanyJobs:
         self._cache.forget(org_id)
         return 0.0
 
-
     def _not_fetched(self, org_id: str, connection: CompanyConnection, error: ReadFailed | FactMissing) -> float:
         """What a failed read of the facts says of the connection, it says as well as a failed push."""
         realm_id, version = connection.realm_id, connection.version
