@@ -1,0 +1,1 @@
+"""Going back in time: the topics read again for one Org."""
