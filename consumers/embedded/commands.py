@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import click
 
 from consumers.embedded.broker import TOPICS, EmbeddedBroker
-from consumers.embedded.mail import EmbeddedMail
+from consumers.errors import EmbeddedPartFailed
 
 
 @click.command("broker")
@@ -25,6 +25,11 @@ def broker(port: int) -> None:
 @click.option("--port", default=11025, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 def mail(port: int) -> None:
     """Run the demo's mail server: takes every mail and prints it."""
+    try:
+        # Here, since an installation that is not for the demo lacks it, and its other commands must be listed all the same.
+        from consumers.embedded.mail import EmbeddedMail
+    except ModuleNotFoundError as error:
+        raise EmbeddedPartFailed(f"{error.name} is not installed; install kompass-qbo[embedded]") from None
     with EmbeddedMail(port=port, on_message=_print) as running:
         click.echo(f"SMTP_URL={running.url}")
         _wait_for_the_end()

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,22 @@ def test_every_dependency_that_is_named_is_in_the_image() -> None:
     assert named is not None
     names = {re.split(r"[\[<>=]", one)[0].lower() for one in re.findall(r'"([^"]+)"', named[1])}
     assert names <= pins("runtime.lock").keys(), "run: make lock-image"
+
+
+def test_every_command_loads_with_what_the_image_has() -> None:
+    present = {name.lower().replace("_", "-") for name in pins("runtime.lock")} | {"kompass-qbo"}
+    absent = [
+        module
+        for module, distributions in packages_distributions().items()
+        if not present & {name.lower().replace("_", "-") for name in distributions}
+    ]
+    assert "aiosmtpd" in absent
+    asked = [["--help"], *([name, "--help"] for name in sorted(COMMANDS))]
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent!r}));"
+        f"from consumers.cli import run; codes = [run(args) for args in {asked!r}]; sys.exit(max(codes))"
+    )
+    judge(sys.executable, "-c", program)
 
 
 def pins(name: str) -> dict[str, str]:
