@@ -22,7 +22,6 @@ from cryptography.fernet import Fernet
 
 from qbo_client.simulator import Simulator
 from store.secrets import TokenKeys
-from tests import pipeline as pipelines
 from tests.pipeline import Pipeline, open_pipeline
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,8 +50,9 @@ class Site:
     def pipeline(self) -> Pipeline:
         """The pipeline on the same database and with the same keys."""
         if not self.pipelines:
-            pipelines.KEYS = TokenKeys.parse(self.environ["TOKEN_KEYS"])
-            made = open_pipeline(self.database_url, self.simulator)
+            made = open_pipeline(
+                self.database_url, self.simulator, keys=TokenKeys.parse(self.environ["TOKEN_KEYS"])
+            )
             self.pipelines.append(made)
         return self.pipelines[0]
 

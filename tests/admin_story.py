@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
+from consumers.demo.command import sample_events, sample_file
+from consumers.demo.linking import authorize, names_by_org, sender, set_up
+from consumers.demo.orgs import DEMO_ORGS
+from qbo_client.environment import environment_for
+from qbo_client.oauth import OAuthApp
 from qbo_client.simulator import UK, bookkeeper
-from schemas.events import Address, Client, Department, InvoiceType, OrgRef, Project, Service, Step, VatRate
-from tests.admin_site import Site
+from schemas.events import (
+    Address,
+    Client,
+    Department,
+    Invoice,
+    InvoiceType,
+    Kind,
+    OrgRef,
+    Project,
+    Service,
+    Step,
+    VatRate,
+)
+from schemas.jsonlines import record_from_json
+from tests.admin_site import CLIENT_ID, Site
 from tests.builders import client, event, invoice, line, project
 
 ORG = OrgRef("org-uk", "Meridian Geomatics Ltd")
@@ -55,7 +74,9 @@ def projects(people: dict[str, Client]) -> dict[str, Project]:
         "orchard": ("24-0371", "Site set-out"),
     }
     return {
-        key: project(f"p-{key}", of=people[key], org=ORG, reference=reference, name=name, order_confirmation=f"PO-{i}77")
+        key: project(
+            f"p-{key}", of=people[key], org=ORG, reference=reference, name=name, order_confirmation=f"PO-{i}77"
+        )
         for i, (key, (reference, name)) in enumerate(titles.items(), start=4)
     }
 
@@ -91,7 +112,12 @@ def tell(site: Site) -> None:
         )
 
     lidar, cloud, topo, setout = (SERVICES[key] for key in ("lidar", "cloud", "topo", "setout"))
-    bill(1, "harbour", line("4200.00", vat=STANDARD, service=lidar), line("860.50", vat=STANDARD, service=cloud, position=2))
+    bill(
+        1,
+        "harbour",
+        line("4200.00", vat=STANDARD, service=lidar),
+        line("860.50", vat=STANDARD, service=cloud, position=2),
+    )
     bill(2, "northgate", line("12750.00", vat=STANDARD, service=lidar), days=25)
     bill(3, "abbey", line("1980.00", vat=STANDARD, service=topo), days=40)
     bill(4, "tyne", line("640.00", vat=STANDARD, service=setout), days=5)
@@ -139,3 +165,66 @@ def _bookkeeper_and_kompass(site: Site, job: Project, lidar: Service) -> None:
             )
         )
     )
+
+
+def tell_demo(site: Site) -> None:
+    """The demo's Orgs and events, all of them pushed, and one conflict with a bookkeeper."""
+    pipeline = site.pipeline()
+    events = sample_events(sample_file())
+    names = names_by_org(events)
+    intuit = environment_for(site.simulator.base_url)
+    app = OAuthApp(intuit, CLIENT_ID, site.environ["INTUIT_CLIENT_SECRET"])
+    for rules in DEMO_ORGS:
+        tokens = authorize(
+            site.simulator.base_url,
+            app,
+            client_id=CLIENT_ID,
+            realm_id=rules.realm_id,
+            redirect_uri=f"{site.url}/admin/quickbooks_online/configuration/callback/",
+        )
+        set_up(
+            pipeline.engine,
+            pipeline.keys,
+            rules=rules,
+            names=names[rules.org_id],
+            tokens=tokens,
+            send=sender(pipeline.transport, rules.realm_id, tokens.access_token),
+            recipients=[f"accounts@{rules.org_id}.example"],
+        )
+        pipeline.jobs.prepare(rules.org_id, rules.realm_id)
+    app.close()
+    pipeline.ingest(*events)
+    pipeline.drive(rounds=300)
+    _edit_by_hand(site)
+    pipeline.drive(rounds=300)
+
+
+def _edit_by_hand(site: Site) -> None:
+    """A bookkeeper changes an amount of a sent invoice in QuickBooks; then Kompass changes it too."""
+    pipeline = site.pipeline()
+    body, qbo_id = site.sql(
+        "SELECT r.body, l.qbo_id FROM qbo_link l JOIN qbo_record r USING (org_id, kind, kompass_id)"
+        " WHERE l.kind = 'invoice' AND l.state = 'settled' AND l.entity = 'Invoice' AND NOT l.voided"
+        " AND l.realm_id = %s AND jsonb_array_length(r.body -> 'lines') = 1 ORDER BY l.id LIMIT 1",
+        UK,
+    )[0]
+    sent = record_from_json(Kind.INVOICE, body)
+    assert isinstance(sent, Invoice)
+    (document,) = [one for one in pipeline.objects("Invoice") if one["Id"] == qbo_id]
+    lines = [dict(one) for one in document["Line"] if one["DetailType"] == "SalesItemLineDetail"]
+    lines[0]["Amount"] = lines[0]["Amount"] - 100
+    lines[0]["SalesItemLineDetail"] = {
+        key: value for key, value in lines[0]["SalesItemLineDetail"].items() if key not in ("Qty", "UnitPrice")
+    }
+    wanted = {"action": "update", "entity": "Invoice", "id": qbo_id, "members": {"Line": lines}}
+    site.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
+    (was,) = sent.lines
+    more = Decimal("250.00")
+    changed = replace(
+        sent,
+        sequence=sent.sequence + 1,
+        lines=(replace(was, amount_net=was.amount_net + more, quantity=None, unit_price=None, percentage=None),),
+        amount_net=sent.amount_net + more,
+        amount_gross=sent.amount_gross + more,
+    )
+    pipeline.ingest(event(changed))

@@ -17,6 +17,9 @@ from tests.database import database_server, migrated_database, module_database, 
 
 __all__ = ["database_server", "migrated_database", "module_database", "template_database"]
 
+# The browser driver keeps an event loop in the tests' own thread, in which Django would otherwise refuse to ask its database.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
 SEED = int(os.environ.get("TEST_SEED", "20261122"))
 
 # The same examples in every run; `make fuzz` looks further.

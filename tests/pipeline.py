@@ -57,13 +57,14 @@ class Pipeline:
     limits: Limits = UNLIMITED
     policy: SettlePolicy = field(default_factory=lambda: SettlePolicy(backoff_first=0.0, backoff_longest=0.0))
     offset: int = 0
+    keys: TokenKeys = KEYS
 
     def __post_init__(self) -> None:
         environment = environment_for(self.simulator.base_url)
         self.transport = Transport(environment)
         self.oauth = OAuthApp(environment, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET)
         self.cache = CompanyCache()
-        self.tokens = AccessTokens(self.engine, KEYS)
+        self.tokens = AccessTokens(self.engine, self.keys)
         self.metrics = Metrics()
         self.codec = Codec()
         self.ingests = {kind: Ingest(self.engine, self.codec, kind) for kind in Kind}
@@ -71,7 +72,7 @@ class Pipeline:
             self.engine,
             oauth=self.oauth,
             transport=self.transport,
-            keys=KEYS,
+            keys=self.keys,
             tokens=self.tokens,
             cache=self.cache,
             owner=self.owner,
@@ -128,7 +129,7 @@ class Pipeline:
             ).scalar_one()
             connections.link_company(
                 db,
-                KEYS,
+                self.keys,
                 configuration_id=configuration_id,
                 realm_id=realm,
                 company_name="",

@@ -18,7 +18,7 @@ from qbo_client.oauth import TokenSet
 from qbo_client.simulator import Simulator
 from qbo_client.simulator.settings import Settings
 from schemas.events import Event
-from tests.pipeline import KEYS, Pipeline, open_pipeline
+from tests.pipeline import Pipeline, open_pipeline
 
 # What QBO makes of an object rather than what it says: ids, versions, moments.
 _MADE = {"Id", "SyncToken", "MetaData", "sparse", "domain", "time", "LinkedTxn", "PrintOnCheckName"}
@@ -52,7 +52,7 @@ def _link(pipeline: Pipeline, events: Sequence[Event]) -> None:
         assert isinstance(tokens, TokenSet)
         set_up(
             pipeline.engine,
-            KEYS,
+            pipeline.keys,
             rules=rules,
             names=names[rules.org_id],
             tokens=tokens,

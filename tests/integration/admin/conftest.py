@@ -28,7 +28,6 @@ from admin.quickbooks_online import runtime
 from admin.quickbooks_online.models import Configuration
 from qbo_client.simulator import Settings, Simulator
 from store.secrets import TokenKeys
-from tests import pipeline as pipelines
 from tests.database import database_server, migrated_database, module_database, template_database
 from tests.pipeline import Pipeline, open_pipeline
 
@@ -94,10 +93,9 @@ class Section:
 
 
 @pytest.fixture
-def section(database: str, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Section]:
+def section(database: str, simulator: Simulator) -> Iterator[Section]:
     keys, secret = Fernet.generate_key().decode(), "the-client-secret-of-this-test"
-    monkeypatch.setattr(pipelines, "KEYS", TokenKeys.parse(keys))
-    made = open_pipeline(database, simulator)
+    made = open_pipeline(database, simulator, keys=TokenKeys.parse(keys))
     ours = {
         "PUBLIC_URL": "http://testserver",
         "INTUIT_ENVIRONMENT": simulator.base_url,
