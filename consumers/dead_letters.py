@@ -41,9 +41,13 @@ def stage_of(headers: Any) -> str:
 class OutboxPublisher:
     """Publishes what the outbox holds; every process may run one, each row is published by one of them at a time."""
 
-    def __init__(self, engine: Engine, producer: Producer, *, metrics: Metrics, beat: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, make_producer: Callable[[], Producer], *, metrics: Metrics, beat: Callable[[str], None]
+    ) -> None:
         self._engine = engine
-        self._producer = producer
+        self._make_producer = make_producer
+        self._producer = make_producer()
+        self._broken = False
         self._metrics = metrics
         self._beat = beat
 
@@ -63,6 +67,11 @@ class OutboxPublisher:
 
         The rows stay locked while the broker is asked. That holds up nobody: only publishers read them, and they skip locked rows.
         """
+        if self._broken:
+            # An idempotent producer that met a fatal error (no right to write yet, say) never works again; a new one may.
+            self._producer.purge()
+            self._producer = self._make_producer()
+            self._broken = False
         with self._engine.begin() as db:
             rows = failures.take_outbox(db)
             if rows:
@@ -70,7 +79,10 @@ class OutboxPublisher:
             acknowledged: list[int] = []
             for row in rows:
                 self._produce(row, acknowledged)
-            self._producer.flush(ACK_TIMEOUT_S)
+            try:
+                self._producer.flush(ACK_TIMEOUT_S)
+            except KafkaException as error:
+                self._note(error.args[0])
             if acknowledged:
                 reached("dead-letters-produced")
             failures.published(db, acknowledged)
@@ -80,6 +92,11 @@ class OutboxPublisher:
         for row_id in acknowledged:
             self._metrics.count("dead_letters", stage=stages[row_id])
         return len(acknowledged)
+
+    def _note(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() == KafkaError._FATAL:
+            log.warning("the dead letters' producer is made anew: %s", error.str())
+            self._broken = True
 
     def _produce(self, row: Any, acknowledged: list[int], *, whole: bool = True) -> None:
         headers: list[tuple[str, str | bytes | None]] = [*headers_from_json(row.headers)]
@@ -103,6 +120,7 @@ class OutboxPublisher:
             if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE and whole:
                 self._produce(row, acknowledged, whole=False)
             else:
-                log.warning("dead letter %d is not produced: %s", row.id, error)
+                log.warning("dead letter %d is not produced: %s", row.id, error.args[0].str())
+                self._note(error.args[0])
         except BufferError:
             log.warning("dead letter %d waits: the producer's queue is full", row.id)

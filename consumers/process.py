@@ -16,7 +16,7 @@ from types import FrameType
 
 import click
 import psycopg
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from sqlalchemy import Engine, text
 
 from consumers.dead_letters import OutboxPublisher, producer_settings
@@ -44,6 +44,7 @@ from store.links import CHANNEL, LANES
 from store.secrets import TokenKeys
 
 log = logging.getLogger(__name__)
+_REFUSALS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 _LIBRDKAFKA = logging.getLogger("librdkafka")
 
 
@@ -175,7 +176,10 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         on_gap=OnGap(settings.ingest_on_gap),
     )
     outbox = OutboxPublisher(
-        engine, Producer(producer_settings(settings.kafka), logger=_LIBRDKAFKA), metrics=metrics, beat=health.beat
+        engine,
+        lambda: Producer(producer_settings(settings.kafka), logger=_LIBRDKAFKA),
+        metrics=metrics,
+        beat=health.beat,
     )
     health.add_check("database", lambda: _database_check(engine))
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
@@ -198,11 +202,20 @@ def _database_check(engine: Engine) -> str | None:
 
 def check_broker(settings: Settings, *, timeout: float = 10.0) -> None:
     """See that a broker answers. Raises `BrokerUnreachable`."""
+    met: list[KafkaError] = []
+    # What librdkafka would log about it is said in one line below.
+    producer = Producer({**settings.kafka, "log_level": "0", "error_cb": met.append})
     try:
-        # What librdkafka would log about it is said in one line below.
-        Producer({**settings.kafka, "log_level": "0"}).list_topics(timeout=timeout)
+        producer.list_topics(timeout=timeout)
     except KafkaException as error:
+        producer.poll(0)
         servers = settings.kafka.get("bootstrap.servers", "")
+        refused = next((one for one in met if one.code() in _REFUSALS), None)
+        if refused is not None:
+            raise BrokerUnreachable(
+                f"Kafka at {servers} cannot be used ({refused.str()}); check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and "
+                "KAFKA_SSL_*"
+            ) from error
         raise BrokerUnreachable(
             f"no Kafka broker answers at {servers} ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
         ) from error

@@ -189,6 +189,11 @@ class Kafka:
         finally:
             consumer.close()
 
+    def in_sync(self, topic: str, copies: int) -> bool:
+        """Whether every partition has so many copies in step with its leader."""
+        partitions = self._admin.list_topics(topic, timeout=10).topics[topic].partitions
+        return all(len(partition.isrs) == copies for partition in partitions.values())
+
     @contextmanager
     def away(self) -> Iterator[None]:
         """Take the only broker away and bring it back with its records."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from tests.kafka import PARTITIONS, Kafka
 TOPIC: Final = "kompass.clients"
 GROUP: Final = "kompass-qbo.clients"
 _HURRIED: Final = {"topic.metadata.refresh.interval.ms": "500", "reconnect.backoff.max.ms": "500"}
+_LIBRDKAFKA: Final = logging.getLogger("librdkafka")
 _CODEC: Final = Codec()
 
 
@@ -68,7 +70,7 @@ class Member:
         self.turns: list[float] = []
         self.ingest = StallingIngest(self.engine, codec, Kind.CLIENT)
         self.loop = IngestLoop(
-            Consumer(consumer_settings({**kafka.settings, **_HURRIED, **settings}, Kind.CLIENT)),
+            Consumer(consumer_settings({**kafka.settings, **_HURRIED, **settings}, Kind.CLIENT), logger=_LIBRDKAFKA),
             self.ingest,
             Kind.CLIENT,
             metrics=self.metrics,

@@ -28,7 +28,7 @@ def outbox(database: str, kafka: Kafka) -> Iterator[None]:
 def publish_outbox(database: str, settings: dict[str, str]) -> Iterator[None]:
     engine = open_engine(database, pool_size=1)
     publisher = OutboxPublisher(
-        engine, Producer(producer_settings(settings)), metrics=Metrics(), beat=lambda name: None
+        engine, lambda: Producer(producer_settings(settings)), metrics=Metrics(), beat=lambda name: None
     )
     stopping = threading.Event()
     thread = threading.Thread(target=publisher.run, args=(stopping,), kwargs={"pause": 0.05})

@@ -215,7 +215,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedBroker]:
 
 def publish(pipeline: Pipeline, broker: EmbeddedBroker) -> None:
     producer = Producer(producer_settings({"bootstrap.servers": broker.bootstrap_servers}))
-    publisher = OutboxPublisher(pipeline.engine, producer, metrics=Metrics(), beat=lambda name: None)
+    publisher = OutboxPublisher(pipeline.engine, lambda: producer, metrics=Metrics(), beat=lambda name: None)
     while publisher.publish_some():
         pass
 
