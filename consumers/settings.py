@@ -159,6 +159,8 @@ class Settings:
     smtp_url: str = field(repr=False)
     mail_from: str
     operator_mail: str | None
+    notifier_templates: str | None = None
+    """NOTIFIER_TEMPLATES: a directory whose templates replace those of the mails."""
     schema_registry_url: str | None = field(default=None, repr=False)
     metrics: MetricsAddress | None = None
     """None: ``METRICS_PORT=off``."""
@@ -198,6 +200,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         smtp_url=_url("SMTP_URL", _value(values, "SMTP_URL"), ("smtp", "smtps", "smtp+starttls")),
         mail_from=_mail("MAIL_FROM", _value(values, "MAIL_FROM")),
         operator_mail=_operator_mail(values, intuit),
+        notifier_templates=values.get("NOTIFIER_TEMPLATES") or None,
         schema_registry_url=_registry_url(values),
         metrics=metrics_address(_value(values, "METRICS_PORT")),
         metrics_org_label=_choice(values, "METRICS_ORG_LABEL", ("on", "off"), "on") == "on",

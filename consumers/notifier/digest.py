@@ -1,0 +1,226 @@
+"""What a digest says, gathered from the database, before it is put into words by the templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from consumers.causes.table import words_of
+from consumers.notifier.addresses import AdminPages
+from mapping.problems import money
+from store import notices
+from store.notices import Sample, Untold, Withdrawn
+
+SECTIONS = 12
+"""Causes told in full; the rest by their number."""
+ITEMS = 6
+"""Records of a cause that are shown."""
+_TEXT = 400
+_NOUNS = {"client": "client", "project": "project", "invoice": "invoice", "": "event"}
+_CODE = re.compile(r"\bcode (\d{2,6})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record."""
+
+    reference: str
+    message: str
+    url: str
+    intuit_tid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One cause with everything it holds up, or one that each record has for itself."""
+
+    cause: str
+    headline: str
+    shared: bool
+    waiting: str
+    """``3 invoices are waiting``"""
+    count: int
+    behind: str
+    """``and 12 invoices behind them``, or empty."""
+    message: str
+    remedy: str
+    who: str
+    items: tuple[Item, ...]
+    more: int
+    url: str
+    link_words: str
+    code: str
+    intuit_tid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A document that was taken back in Kompass and stands in QuickBooks."""
+
+    words: str
+    """``Invoice INV-7 is still in QuickBooks with 1,200.00``"""
+    reason: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    org_id: str
+    org_name: str
+    subject: str
+    sections: tuple[Section, ...]
+    more_causes: int
+    left: tuple[Left, ...]
+    more_left: int
+    told_before: int
+    url: str
+    note: str = ""
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def amounts(by_kind: Mapping[str, int]) -> str:
+    """``1 client and 12 invoices``; the most numerous first."""
+    parts = [
+        plural(count, _NOUNS.get(kind, "record")) for kind, count in sorted(by_kind.items(), key=lambda one: -one[1])
+    ]
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + (f" and {parts[-1]}" if parts else "")
+
+
+def waiting_words(by_kind: Mapping[str, int]) -> str:
+    total = sum(by_kind.values())
+    return f"{amounts(by_kind)} {'is' if total == 1 else 'are'} waiting" if total else "Nothing goes to QuickBooks"
+
+
+def short(text: str, limit: int = _TEXT) -> str:
+    """Text from events on one line, without what a terminal or mail reader would obey, and cut where it gets long."""
+    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return clean if len(clean) <= limit else clean[: limit - 1].rstrip() + "…"
+
+
+def gather(
+    db: Connection,
+    *,
+    org_id: str,
+    org_name: str,
+    untold: Sequence[Untold],
+    withdrawn: Sequence[Withdrawn],
+    pages: AdminPages,
+    note: str = "",
+    sections: int = SECTIONS,
+) -> Digest:
+    """Put together what an Org has to be told. Reads only."""
+    causes = [one.cause for one in untold]
+    own = notices.counts(db, org_id, causes)
+    behind = notices.held_up(db, org_id, causes)
+    if any(one.stage == "connect" for one in untold):
+        cut_off = notices.cut_off(db, org_id)
+        for one in untold:
+            if one.stage == "connect":
+                own[one.cause], behind[one.cause] = cut_off, {}
+    weights = {one.cause: _sum(own.get(one.cause, {})) + _sum(behind.get(one.cause, {})) for one in untold}
+    # A lost connection holds up everything, however little waits by now.
+    ordered = sorted(untold, key=lambda one: (one.stage != "connect", -weights[one.cause], one.cause))
+    told = [
+        _section(
+            one, notices.samples(db, org_id, one.cause, limit=ITEMS), own.get(one.cause, {}), behind.get(one.cause, {}), pages
+        )
+        for one in ordered[:sections]
+    ]  # fmt: skip
+    left = tuple(_left(one, pages) for one in withdrawn[: 2 * ITEMS])
+    total: dict[str, int] = {}
+    for counts in (*own.values(), *behind.values()):
+        for kind, count in counts.items():
+            total[kind] = total.get(kind, 0) + count
+    return Digest(
+        org_id=org_id,
+        org_name=short(org_name, 80),
+        subject=_subject(told, len(ordered), total, withdrawn, left, org_name),
+        sections=tuple(told),
+        more_causes=len(ordered) - len(told),
+        left=left,
+        more_left=len(withdrawn) - len(left),
+        told_before=notices.told_before(db, org_id),
+        url=pages.sync_errors(org_id),
+        note=note,
+    )
+
+
+def _sum(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())
+
+
+def _section(
+    one: Untold, samples: Sequence[Sample], own: Mapping[str, int], behind: Mapping[str, int], pages: AdminPages
+) -> Section:
+    words = words_of(one.cause)
+    sample = samples[0]
+    match = _CODE.search(sample.message)
+    code = match[1] if match else (words.codes[0] if one.stage == "push" and len(words.codes) == 1 else "")
+    headline = short(words.told(cause=one.cause, field=short(sample.field, 60), value=short(sample.value, 60)), 160)
+    if one.stage == "connect":
+        url, link_words = pages.configurations(), "Open the Configurations and authorise again"
+    elif len(samples) == 1 and not words.shared:
+        url, link_words = pages.failure(sample.id), "Open it in Kompass"
+    else:
+        url, link_words = pages.cause(one.org_id, one.cause), "Open these in Kompass"
+    total = {kind: own.get(kind, 0) + behind.get(kind, 0) for kind in {*own, *behind}}
+    shown = () if one.stage == "connect" else samples
+    return Section(
+        cause=one.cause,
+        headline=headline,
+        shared=words.shared,
+        waiting=waiting_words(total),
+        count=_sum(total),
+        behind=f"{amounts(behind)} {'waits' if _sum(behind) == 1 else 'wait'} behind {'it' if _sum(own) == 1 else 'them'}"
+        if behind
+        else "",
+        message=short(sample.message),
+        remedy=short(sample.remedy or words.remedy),
+        who=words.who.value,
+        items=tuple(
+            Item(
+                short(each.reference, 60), short(each.message, 250), pages.failure(each.id), short(each.intuit_tid, 60)
+            )
+            for each in shown
+        ),
+        more=max(0, one.count - len(shown)) if shown else 0,
+        url=url,
+        link_words=link_words,
+        code=code,
+        intuit_tid=short(sample.intuit_tid, 60),
+    )
+
+
+def _left(one: Withdrawn, pages: AdminPages) -> Left:
+    noun = {"CreditMemo": "Credit note"}.get(one.entity, one.entity or "Document")
+    amount = f" with {(one.currency + ' ') if one.currency else ''}{money(one.total)}" if one.total is not None else ""
+    number = f", as {short(one.name, 60)}" if one.name and one.name != one.reference else ""
+    return Left(
+        words=f"{noun} {short(one.reference, 60)} is still in QuickBooks{amount}{number}",
+        reason=short(one.reason, 200),
+        url=pages.invoice(one.link_id),
+    )
+
+
+def _subject(
+    told: Sequence[Section],
+    causes: int,
+    total: Mapping[str, int],
+    withdrawn: Sequence[Withdrawn],
+    left: Sequence[Left],
+    org_name: str,
+) -> str:
+    if told:
+        others = f" and {plural(causes - 1, 'other cause')}" if causes > 1 else ""
+        words = f"{waiting_words(total)}: {told[0].headline}{others}"
+    elif len(withdrawn) == 1:
+        words = left[0].words
+    else:
+        words = f"{plural(len(withdrawn), 'document')} taken back in Kompass are still in QuickBooks"
+    return f"{short(words, 150)} ({short(org_name, 60)})" if org_name else short(words, 150)

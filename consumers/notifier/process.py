@@ -1,0 +1,158 @@
+"""`kompass-qbo notify`: the process that tells people. The dead-letter topic wakes it; what it tells it reads in the database."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from types import FrameType
+
+import click
+from confluent_kafka import Consumer, KafkaException
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from consumers.dead_letter_tools.options import open_codec
+from consumers.dead_letter_tools.replay import replay_asked
+from consumers.health import Health, HealthServer, dump_stacks_on_signal
+from consumers.metrics import Metrics
+from consumers.notifier.notifier import Notifier, NotifierPolicy
+from consumers.notifier.rendering import Renderer
+from consumers.notifier.smtp import Mailer
+from consumers.process import owner_name
+from consumers.settings import Settings, settings_from
+from schemas.errors import RegistryUnavailable
+from store.engine import check_database, open_engine
+from store.failures import DEAD_LETTERS
+
+log = logging.getLogger(__name__)
+
+GROUP = "kompass-qbo.notifier"
+_STUCK_S = 600.0
+"""A mail server may take its time over each of several mails."""
+
+
+class WakeUpCall:
+    """A consumer of the dead-letter topic whose records say only: look now. Without a broker the poll goes on by itself."""
+
+    def __init__(self, kafka: Mapping[str, str], *, group: str = GROUP, topic: str = DEAD_LETTERS) -> None:
+        self._consumer = Consumer(
+            {
+                **kafka,
+                "group.id": group,
+                # What came before is seen in the database at the first look.
+                "auto.offset.reset": "latest",
+                "enable.auto.commit": True,
+                "isolation.level": "read_committed",
+            }
+        )
+        self._consumer.subscribe([topic])
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a dead letter, ``seconds`` at most; True when one came. All that are there already count as one."""
+        message = self._consumer.poll(seconds)
+        if message is None:
+            return False
+        if (error := message.error()) is not None:
+            log.info("kafka: %s; looking by the clock meanwhile", error.str())
+            return False
+        self._consumer.consume(1000, 0.0)
+        return True
+
+    def close(self) -> None:
+        try:
+            self._consumer.close()
+        except KafkaException as error:
+            log.info("leaving the group %s: %s", GROUP, error.args[0])
+
+
+def loop(
+    turn: Callable[[], object],
+    wait: Callable[[float], bool],
+    stopping: threading.Event,
+    *,
+    poll: float,
+    beat: Callable[[], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Turn at once, at every wake-up call, and every ``poll`` seconds; a database that is away is waited for."""
+    while not stopping.is_set():
+        beat()
+        try:
+            turn()
+        except (DBAPIError, RegistryUnavailable) as error:
+            log.warning("the notifier waits: %s", str(error).splitlines()[0])
+        until = clock() + poll
+        while not stopping.is_set() and (left := until - clock()) > 0:
+            beat()
+            if wait(min(left, 0.5)):
+                # A dead letter is produced after its failure is committed; what comes with it gathers for a few seconds.
+                break
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; a mail being sent is finished."""
+    dump_stacks_on_signal()
+    metrics = Metrics(org_label=settings.metrics_org_label)
+    health = Health(metrics, stuck_seconds=settings.timings.stuck_seconds)
+    renderer = Renderer(settings.notifier_templates)
+    engine = open_engine(settings.database_url, pool_size=2, application_name="kompass-qbo-notifier")
+    check_database(engine)
+    mailer = Mailer(settings.smtp_url, sender=settings.mail_from)
+    notifier = Notifier(
+        engine,
+        NotifierPolicy(
+            owner=owner_name(),
+            mail_from=settings.mail_from,
+            operator_mail=settings.operator_mail,
+            public_url=settings.public_url,
+        ),
+        renderer=renderer,
+        mailer=mailer,
+        metrics=metrics,
+    )
+    codec = open_codec()
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    def turn() -> None:
+        # Bytes that somebody asked for in the admin to be read again belong to no consumer's links.
+        replay_asked(engine, codec)
+        notifier.turn()
+
+    def database() -> str | None:
+        with engine.connect() as db:
+            db.execute(text("SELECT 1"))
+        return None
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    health.add_check("database", database)
+    calls = WakeUpCall(settings.kafka)
+    with ExitStack() as served:
+        served.callback(engine.dispose)
+        served.callback(calls.close)
+        if settings.metrics is not None:
+            log.info("metrics at %s/metrics", served.enter_context(HealthServer(health, settings.metrics)).url)
+        log.info("telling people by way of %s", mailer.server)
+        loop(
+            turn, calls.wait, stopping, poll=settings.timings.poll_seconds,
+            beat=lambda: health.beat("notifier", within=_STUCK_S),
+        )  # fmt: skip
+        health.stop()
+
+
+@click.command()
+def notify() -> None:
+    """Mail people what waits and why: a digest for each Org, and an all clear when it is over.
+
+    At once when trouble begins, bundled at growing intervals while it lasts; no cause is told twice, and a mail server that is
+    away is waited for.
+    """
+    run(settings_from(os.environ))

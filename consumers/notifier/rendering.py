@@ -1,0 +1,90 @@
+"""Digests and all clears as text and HTML, by templates that can be replaced one by one (NOTIFIER_TEMPLATES)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateError,
+    select_autoescape,
+)
+from jinja2 import ChoiceLoader as Choices
+
+from consumers.errors import ConsumersError, ExitCode
+from consumers.notifier.digest import Digest
+
+LARGEST = 90_000
+"""Bytes of HTML: some mail readers cut a mail off at 102 kB."""
+TEMPLATES = ("digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2")
+
+
+class BadTemplates(ConsumersError):
+    """NOTIFIER_TEMPLATES holds a template that cannot be used."""
+
+    exit_code = ExitCode.BAD_SETTING
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    text: str
+    html: str
+
+
+class Renderer:
+    """Renders mails. ``directory`` may hold templates that replace ours, by the same names."""
+
+    def __init__(self, directory: str | None = None) -> None:
+        loaders: list[BaseLoader] = [PackageLoader("consumers.notifier", "templates")]
+        if directory:
+            if not Path(directory).is_dir():
+                raise BadTemplates(
+                    f"NOTIFIER_TEMPLATES is {directory!r}, which is no directory; give one, or leave it unset"
+                )
+            loaders.insert(0, FileSystemLoader(directory))
+        # Names from events land in these pages: everything is escaped but in the plain texts.
+        self._environment = Environment(
+            loader=Choices(loaders),
+            autoescape=select_autoescape(enabled_extensions=("html", "html.j2"), default_for_string=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        for name in TEMPLATES:
+            try:
+                self._environment.get_template(name)
+            except TemplateError as error:
+                raise BadTemplates(
+                    f"NOTIFIER_TEMPLATES: {name} cannot be used ({error}); correct it or take it away"
+                ) from None
+
+    def digest(self, digest: Digest) -> Rendered:
+        """Render a digest; with fewer causes told in full when the mail would become too large."""
+        rendered = self._render("digest", digest=digest)
+        while len(rendered.html.encode()) > LARGEST and len(digest.sections) > 1:
+            kept = len(digest.sections) // 2
+            digest = replace(
+                digest,
+                sections=digest.sections[:kept],
+                more_causes=digest.more_causes + len(digest.sections) - kept,
+            )
+            rendered = self._render("digest", digest=digest)
+        return rendered
+
+    def all_clear(self, *, org_name: str, headlines: Sequence[str], url: str) -> Rendered:
+        return self._render(
+            "all_clear", org_name=org_name, headlines=headlines[:20], more=max(0, len(headlines) - 20), url=url
+        )
+
+    def _render(self, name: str, **values: object) -> Rendered:
+        return Rendered(
+            text=self._environment.get_template(f"{name}.txt.j2").render(**values),
+            html=self._environment.get_template(f"{name}.html.j2").render(**values),
+        )
