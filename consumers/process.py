@@ -12,6 +12,7 @@ import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from types import FrameType
 
 import click
@@ -40,6 +41,7 @@ from qbo_client.transport import Transport
 from schemas.codec import Codec
 from schemas.events import Kind
 from store.engine import check_database, open_engine
+from store.failures import DEAD_LETTERS
 from store.links import CHANNEL, LANES
 from store.secrets import TokenKeys
 
@@ -182,6 +184,9 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         beat=health.beat,
     )
     health.add_check("database", lambda: _database_check(engine))
+    # Made when it is first asked for, and kept.
+    probe = lru_cache(lambda: Producer({**settings.kafka, "log_level": "0"}, logger=_LIBRDKAFKA))
+    health.add_check("broker", lambda: _broker_check(probe()))
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
     gauges = GaugeKeeper(
         engine,
@@ -197,6 +202,12 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
 def _database_check(engine: Engine) -> str | None:
     with engine.connect() as db:
         db.execute(text("SELECT 1"))
+    return None
+
+
+def _broker_check(producer: Producer) -> str | None:
+    # Shorter than a probe waits, and of one topic alone: a cluster may have thousands.
+    producer.list_topics(DEAD_LETTERS, timeout=2.0)
     return None
 
 
