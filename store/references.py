@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from store import json
+from store.links import Link
+
 _KINDS: Mapping[str, str] = {
     "ItemRef": "item",
     "ClassRef": "class",
@@ -23,6 +26,13 @@ class Reference:
     id: str
     name: str
     """Its Id again where no mapping names it."""
+
+
+def of_payload(db: Connection, link: Link, payload: str) -> tuple[Reference, ...]:
+    """`references_in` for the JSON body of a link's call; an empty one refers to nothing."""
+    if not payload:
+        return ()
+    return references_in(db, org_id=link.org_id, realm_id=link.realm_id, body=json.loads(payload))
 
 
 def references_in(db: Connection, *, org_id: str, realm_id: str, body: object) -> tuple[Reference, ...]:
