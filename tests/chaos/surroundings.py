@@ -1,0 +1,275 @@
+"""Consumer processes to kill, on a real PostgreSQL, librdkafka's broker and the simulator.
+
+The processes come from a fork server that has imported everything already, so that one is up in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from sqlalchemy import text
+
+from consumers.embedded.broker import EmbeddedBroker
+from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
+from qbo_client.simulator.seeds import UK
+from qbo_client.simulator.settings import Settings
+from qbo_client.simulator.world import World, company_shown
+from schemas.events import Event, OrgRef, kind_of
+from tests import pipeline as pipelines
+from tests.chaos import oracle
+from tests.pipeline import Pipeline, open_pipeline
+
+ORGS = tuple(OrgRef(f"org-{number}", f"Company {number}") for number in range(1, 7))
+REALMS = {org.id: f"913034700000001000{number}" for number, org in enumerate(ORGS, 1)}
+
+TIMINGS = {
+    "LEASE_SECONDS": "0.6",
+    "HEARTBEAT_SECONDS": "0.15",
+    "CALL_DEADLINE_SECONDS": "0.8",
+    "SERVER_TIMEOUT_SECONDS": "1.0",
+    "POLL_SECONDS": "0.3",
+    "SWEEP_SECONDS": "0.5",
+    "OUTBOX_SECONDS": "0.1",
+    "DRAIN_SECONDS": "3",
+    "BACKOFF_FIRST_SECONDS": "0.05",
+    "BACKOFF_LONGEST_SECONDS": "0.4",
+    "REJECT_AFTER_ATTEMPTS": "1000",
+    "WORKERS": "4",
+}
+
+
+def consume(environment: dict[str, str], kind: str, log: str) -> None:
+    """Be `kompass-qbo consume <kind>s`."""
+    with Path(log).open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.update(environment)
+    from consumers import crash_points
+    from consumers.logs import configure_logs
+    from consumers.process import run
+    from consumers.settings import settings_from
+    from schemas.events import Kind
+
+    configure_logs("text")
+    crash_points.arm(environment.get(crash_points.VARIABLE, ""))
+    run(settings_from(os.environ), Kind(kind))
+    sys.exit(0)
+
+
+class Surroundings:
+    """Everything but the consumers. A context manager; ends every process it started."""
+
+    def __init__(self, database_url: str, directory: Path) -> None:
+        self._database_url = database_url
+        self._directory = directory
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["consumers.process", "tests.chaos.surroundings"])
+        self._open = ExitStack()
+        self._running: list[BaseProcess] = []
+        self.published: list[Event] = []
+
+    def __enter__(self) -> Self:
+        topics = dict.fromkeys(
+            ("kompass.clients", "kompass.projects", "kompass.invoices", "kompass.qbo.dead-letters"), 4
+        )
+        self.broker = self._open.enter_context(EmbeddedBroker(topics=topics))
+        self.simulator = self._open.enter_context(Simulator(settings=Settings(throttle_retry_after=1)))
+        self.pipeline: Pipeline = open_pipeline(self._database_url, self.simulator)
+        self._open.callback(self.pipeline.engine.dispose)
+        self._open.callback(self.pipeline.close)
+        self._open.callback(self._end_all)
+        self._producer = Producer({"bootstrap.servers": self.broker.bootstrap_servers})
+        for org in ORGS:
+            self._link(org, REALMS[org.id])
+        self.simulator.call(lambda world: world.journal.clear())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._open.close()
+
+    def _link(self, org: OrgRef, realm: str) -> None:
+        pipelines.LOCALES[realm] = "EU"
+
+        def add(world: World) -> None:
+            world.add_company(realm=realm, name=org.name, like=UK, changes={})
+
+        self.simulator.call(add)
+        self.pipeline.link(org.id, org.name, realm=realm)
+        self.pipeline.map_vat_rate("vat-20", "20.0% S", org_id=org.id, realm=realm)
+
+    # Processes
+
+    def start(self, kind: str, **environment: str) -> BaseProcess:
+        """Start one consumer; more environment goes on top of the shortened timings."""
+        process = self._context.Process(
+            target=consume,
+            args=({**self._environment(), **environment}, kind, str(self._directory / f"{kind}.log")),
+            daemon=True,
+        )
+        process.start()
+        self._running.append(process)
+        return process
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self._database_url,
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker.bootstrap_servers,
+            "KAFKA_SESSION_TIMEOUT_MS": "1000",
+            "KAFKA_HEARTBEAT_INTERVAL_MS": "150",
+            "INTUIT_ENVIRONMENT": self.simulator.base_url,
+            "INTUIT_CLIENT_ID": DEFAULT_CLIENT_ID,
+            "INTUIT_CLIENT_SECRET": DEFAULT_CLIENT_SECRET,
+            "TOKEN_KEYS": pipelines.KEY,
+            "METRICS_PORT": "off",
+            **{f"KOMPASS_QBO_{name}": value for name, value in TIMINGS.items()},
+        }
+
+    def kill(self, process: BaseProcess) -> None:
+        """SIGKILL, whatever it does at this moment."""
+        process.kill()
+        process.join()
+        self._running.remove(process)
+
+    def stop(self, process: BaseProcess, *, timeout: float = 20.0) -> int | None:
+        """SIGTERM; gives the exit code, None when it did not end in time."""
+        process.terminate()
+        process.join(timeout)
+        return process.exitcode
+
+    def _end_all(self) -> None:
+        for process in self._running:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGCONT)
+                process.kill()
+                process.join()
+
+    def log(self, kind: str) -> str:
+        path = self._directory / f"{kind}.log"
+        return path.read_text() if path.exists() else ""
+
+    # Kompass and Intuit
+
+    def publish(self, events: Iterable[Event]) -> None:
+        for one in events:
+            kind = kind_of(one.object)
+            self._producer.produce(
+                f"kompass.{kind.value}s",
+                key=f"{kind.value}/{one.object.id}".encode(),
+                value=self.pipeline.codec.encode(one),
+            )
+            self.published.append(one)
+        assert self._producer.flush(10) == 0
+
+    def publish_bytes(self, topic: str, value: bytes) -> None:
+        self._producer.produce(topic, key=b"garbage", value=value)
+        assert self._producer.flush(10) == 0
+
+    def dead_letters(self) -> list[tuple[bytes, dict[str, str]]]:
+        """Give the value and the headers of each dead letter on its topic; one may be there twice."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.broker.bootstrap_servers,
+                "group.id": "test",
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+            }
+        )
+        partitions = [TopicPartition("kompass.qbo.dead-letters", number, OFFSET_BEGINNING) for number in range(4)]
+        consumer.assign(partitions)
+        found, ended = [], 0
+        while ended < len(partitions):
+            message = consumer.poll(10)
+            assert message is not None
+            if message.error() is not None:
+                ended += 1
+                continue
+            headers = {name: (value or b"").decode() for name, value in message.headers() or []}  # type: ignore[union-attr]
+            found.append((message.value() or b"", headers))
+        consumer.close()
+        return found  # type: ignore[return-value]
+
+    def trouble(self, **rule: Any) -> None:
+        self.simulator.call(lambda world: world.troubles.add(rule))
+
+    def no_more_trouble(self) -> None:
+        self.simulator.call(lambda world: world.troubles.remove())
+
+    # At the end
+
+    def wait_until_at_rest(self, *, timeout: float = 60.0, alive: Callable[[], None] = lambda: None) -> None:
+        """Wait until everything published is ingested and nothing is left to do. ``alive`` may restart what has died."""
+        newest = oracle.Newest()
+        for one in self.published:
+            newest.take(one.object)
+        wanted = {
+            (kind, record.id): record.sequence
+            for kind, records in (
+                ("client", newest.clients),
+                ("project", newest.projects),
+                ("invoice", newest.invoices),
+            )
+            for record in records.values()  # type: ignore[attr-defined]
+        }
+        deadline = time.monotonic() + timeout
+        quiet = 0
+        while quiet < 2:
+            alive()
+            with self.pipeline.engine.begin() as db:
+                known = {
+                    (row.kind, row.kompass_id): row.sequence
+                    for row in db.execute(text("SELECT kind, kompass_id, sequence FROM qbo_record"))
+                }
+                left = db.execute(
+                    text(
+                        "SELECT (SELECT count(*) FROM qbo_link WHERE due_at IS NOT NULL) +"
+                        " (SELECT count(*) FROM qbo_intent) + (SELECT count(*) FROM qbo_outbox)"
+                    )
+                ).scalar_one()
+            quiet = quiet + 1 if known == wanted and left == 0 else 0
+            if time.monotonic() > deadline:
+                missing = {key for key, sequence in wanted.items() if known.get(key) != sequence}
+                raise AssertionError(
+                    f"not at rest: {left} things to do, not ingested: {sorted(missing)[:5]}\n" + self._unfinished()
+                )
+            time.sleep(0.05)
+
+    def _unfinished(self) -> str:
+        with self.pipeline.engine.begin() as db:
+            rows = db.execute(
+                text(
+                    "SELECT now(), l.id, l.realm_id, l.kind, l.kompass_id, l.state, l.cause, l.due_at, l.again, l.lanes, l.epoch,"
+                    " i.phase, i.attempt, i.owner, i.heartbeat_at, i.resend_after, c.state, c.version, c.access_expires_at,"
+                    " c.refresh_lease_until, q.blocked_until, q.window"
+                    " FROM qbo_link l LEFT JOIN qbo_intent i ON i.link_id = l.id"
+                    " LEFT JOIN qbo_connection c ON c.realm_id = l.realm_id"
+                    " LEFT JOIN qbo_quota_lease q ON q.realm_id = l.realm_id"
+                    " WHERE l.due_at IS NOT NULL OR i.link_id IS NOT NULL LIMIT 5"
+                )
+            )
+            told = ["  ".join(f"{name}={value}" for name, value in row._mapping.items()) for row in rows]
+        logs = [
+            f"--- {path.name}\n" + "\n".join(path.read_text().splitlines()[-25:])
+            for path in self._directory.glob("*.log")
+        ]
+        return "\n".join(told + logs)
+
+    def differences(self) -> list[str]:
+        """What is in QuickBooks against what must be, and writes that overlapped."""
+        found = []
+        for realm, company in oracle.expected(self.published, REALMS).items():
+            shown = self.simulator.call(lambda world, realm=realm: company_shown(world.companies[realm])["objects"])
+            found += [f"{realm}: {one}" for one in oracle.differences(company, shown)]
+        found += oracle.overlapping_writes(self.simulator.call(lambda world: list(world.journal)))
+        states = [row for row in self.pipeline.links() if row.state not in ("settled", "skipped")]
+        return found + [f"link {row.kind} {row.kompass_id} is {row.state}: {row.reason}" for row in states]
