@@ -19,6 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 POMS: Final = ROOT / "deploy" / "kafka"
 _OLDEST_JAVA: Final = 17
 _DOWNLOAD_S: Final = 240
+_PLAIN: Final = ("-Dstyle.color=never",)
 
 # Small servers that live for a minute or two: the quick compiler alone, the collector without threads.
 JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx512m")
@@ -49,8 +50,11 @@ def version_in(pom: Path, name: str) -> str:
 
 
 @cache
-def libraries(pom: Path, name: str) -> Path:
-    """The directory with what `pom` depends on, downloaded when it is not there yet. Raises `NotHere`."""
+def libraries(pom: Path, name: str, *, goal: str = "copy-dependencies") -> Path:
+    """The directory with what `pom` depends on (with the goal ``copy``: names), downloaded when it is not there yet.
+
+    Raises `NotHere`.
+    """
     java()
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kompass-qbo"
     directory = base / f"{name}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:12]}"
@@ -67,9 +71,7 @@ def libraries(pom: Path, name: str) -> Path:
         # In a place of its own until it is whole: an interrupted download must not look like a finished one.
         part = directory.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
-        _run(
-            [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={part}"], name=name
-        )
+        _run([maven, "-q", "-B", *_PLAIN, "-f", str(pom), f"dependency:{goal}", f"-DoutputDirectory={part}"], name=name)
         for archive in part.glob("*.tar.gz"):
             shutil.unpack_archive(archive, part, filter="data")
             archive.unlink()

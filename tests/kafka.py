@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import confluent_kafka
 import pytest
@@ -60,6 +60,7 @@ _NOT_YET: Final = (
     KafkaError.NON_EMPTY_GROUP,
 )
 
+_APACHE: Final = f"Apache Kafka {VERSION}"
 _USED = pytest.StashKey[dict[str, str]]()
 
 
@@ -220,16 +221,17 @@ class Kafka:
         return set(self._admin.list_topics(timeout=10).topics)
 
 
-def _cannot(why: str) -> pytest.skip.Exception:
+def cannot(what: str, why: str) -> NoReturn:
     """Skip, or fail where that is not to be excused."""
     required = os.environ.get("REQUIRE_KAFKA", "")
     has_them = bool(shutil.which("java") and shutil.which("mvn")) or container_answers()
     if required == "yes" or (required == "auto" and has_them):
-        pytest.fail(f"Apache Kafka {VERSION} did not run, and REQUIRE_KAFKA={required} wants it: {why}", pytrace=False)
-    pytest.skip(f"Apache Kafka {VERSION} cannot run here: {why}")
+        pytest.fail(f"{what} did not run, and REQUIRE_KAFKA={required} wants it: {why}", pytrace=False)
+    pytest.skip(f"{what} cannot run here: {why}")
 
 
-def _used(config: pytest.Config, what: str, name: str) -> None:
+def used(config: pytest.Config, what: str, name: str) -> None:
+    """Have the end of the run say that tests ran on this."""
     config.stash.setdefault(_USED, {})[what] = name
 
 
@@ -240,8 +242,8 @@ def apache_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
         try:
             cluster = stack.enter_context(KafkaCluster())
         except NotHere as why:
-            _cannot(str(why))
-        _used(request.config, "own", f"Apache Kafka {VERSION}, 1 broker, Apache's artifacts on this machine's Java")
+            cannot(_APACHE, str(why))
+        used(request.config, "own", f"Apache Kafka {VERSION}, 1 broker, Apache's artifacts on this machine's Java")
         yield cluster
 
 
@@ -252,8 +254,8 @@ def three_brokers(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
         try:
             cluster = stack.enter_context(KafkaCluster(brokers=3))
         except NotHere as why:
-            _cannot(str(why))
-        _used(request.config, "three", f"Apache Kafka {VERSION}, 3 brokers, Apache's artifacts on this machine's Java")
+            cannot(_APACHE, str(why))
+        used(request.config, "three", f"Apache Kafka {VERSION}, 3 brokers, Apache's artifacts on this machine's Java")
         yield cluster
 
 
@@ -265,13 +267,15 @@ def apache(request: pytest.FixtureRequest) -> Iterator[Kafka]:
         kafka = Kafka("Apache Kafka", given)
         present = sorted(kafka.topics() & set(TOPICS))
         if present:
-            _cannot(f"the cluster at KAFKA_BOOTSTRAP_SERVERS has {present[0]}, and the tests make and delete it")
-        _used(request.config, "given", "Apache Kafka as given by KAFKA_BOOTSTRAP_SERVERS")
+            cannot(
+                _APACHE, f"the cluster at KAFKA_BOOTSTRAP_SERVERS has {present[0]}, and the tests make and delete it"
+            )
+        used(request.config, "given", "Apache Kafka as given by KAFKA_BOOTSTRAP_SERVERS")
         yield kafka
         kafka.clear()
     elif container_answers():
         with kafka_container(VERSION) as bootstrap:
-            _used(request.config, "container", f"Apache Kafka {VERSION}, 1 broker, a container")
+            used(request.config, "container", f"Apache Kafka {VERSION}, 1 broker, a container")
             yield Kafka("Apache Kafka", bootstrap)
     else:
         cluster: KafkaCluster = request.getfixturevalue("apache_cluster")
@@ -293,7 +297,7 @@ def empty_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
         yield request.getfixturevalue("empty_apache")
         return
     name = f"librdkafka's embedded broker {confluent_kafka.libversion()[0]}"
-    _used(request.config, "embedded", name)
+    used(request.config, "embedded", name)
     with EmbeddedBroker(topics={}) as broker:
         yield Kafka(name, broker.bootstrap_servers, embedded=broker)
 

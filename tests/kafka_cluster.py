@@ -85,7 +85,7 @@ class KafkaCluster:
         self._holder = tempfile.TemporaryDirectory(prefix="kqkafka", ignore_cleanup_errors=True)
         self.directory = Path(self._holder.name)
         self.authority = self.directory / "authority.pem"
-        _write_certificates(self.authority, self.directory / "broker.pem")
+        write_certificates(self.authority, self.directory / "broker.pem")
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
         formatting = [self._format(number, cluster_id) for number in self._ports]
         for process in formatting:
@@ -205,7 +205,7 @@ class KafkaCluster:
         self._configuration(number).write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def _write_certificates(authority: Path, server: Path) -> None:
+def write_certificates(authority: Path, server: Path) -> None:
     """Write an authority of the cluster's own, and the brokers' key with the certificate it gave them."""
     now = dt.datetime.now(dt.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kompass-qbo tests")])
@@ -234,4 +234,4 @@ def _write_certificates(authority: Path, server: Path) -> None:
     server.write_bytes(private + certificate.public_bytes(pem))
 
 
-__all__ = ["VERSION", "KafkaCluster"]
+__all__ = ["VERSION", "KafkaCluster", "write_certificates"]

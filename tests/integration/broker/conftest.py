@@ -18,6 +18,7 @@ from tests.kafka import (
     pytest_terminal_summary,
     three_brokers,
 )
+from tests.schema_registry import schema_registry
 
 __all__ = [
     "apache",
@@ -27,6 +28,7 @@ __all__ = [
     "empty_kafka",
     "kafka",
     "pytest_terminal_summary",
+    "schema_registry",
     "three_brokers",
 ]
 
