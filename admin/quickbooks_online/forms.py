@@ -261,7 +261,7 @@ class MappingForm(AnyModelForm):
                     required=required,
                     known=self.known,
                 )
-        if self.prefix:
+        if self.prefix and self.instance.pk:
             # A row of a list: its columns have headings, its fields need names of their own.
             for field in self.fields.values():
                 field.widget.attrs.setdefault("aria-label", f"{field.label}: {self.instance}")

@@ -111,6 +111,6 @@ class VatRate(models.Model):
     def __str__(self) -> str:
         if not self.kompass_id:
             return "No VAT rate"
-        if self.rate is None:
-            return self.name
-        return f"{self.name} ({self.rate.normalize():f} %)"
+        percent = "" if self.rate is None else f"{self.rate.normalize():f}"
+        # "Standard 20 %" says it already.
+        return self.name if percent in self.name else f"{self.name} ({percent} %)"

@@ -145,7 +145,7 @@ class LinkAdmin(ReadOnlyAdmin):
         if link.settled_at is None:
             return "–"
         return format_html(
-            '<span class="qbo-nowrap">{}</span>', date_format(timezone.localtime(link.settled_at), "j M, H:i")
+            '<span class="qbo-nowrap">{}</span>', date_format(timezone.localtime(link.settled_at), "j M")
         )
 
     @admin.display(description="Total in QBO", ordering="qbo_total")

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from qbo_client.simulator import Settings, Simulator
+from qbo_client.simulator import UK, Settings, Simulator
 from tests.admin_site import Site, make_user, served
-from tests.admin_story import ORG, tell
-from tests.browser import open_browser, run_action, sign_in, tick_first
+from tests.admin_story import tell_demo
+from tests.browser import HEIGHT, WIDTH, open_browser, run_action, sign_in
 from tests.database import cloned_database, embedded_server, migrate
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "docs" / "screenshots"
+# Pixels; a long list looks the same further down.
+TALLEST = 1_700
 Shot = Callable[[str], None]
 
 
@@ -23,31 +25,39 @@ def go(page: Page, site: Site, path: str) -> None:
     page.goto(f"{site.url}/admin/quickbooks_online/{path}")
 
 
-def link_id(site: Site, kind: str, reference: str) -> int:
-    return int(site.sql("SELECT id FROM qbo_link WHERE kind = %s AND reference = %s", kind, reference)[0][0])
+def one_link(site: Site, kind: str, state: str) -> int:
+    """A record of the company that keeps its books in pounds, the newest one in this state."""
+    rows = site.sql(
+        "SELECT id FROM qbo_link WHERE realm_id = %s AND kind = %s AND state = %s ORDER BY id DESC LIMIT 1",
+        UK,
+        kind,
+        state,
+    )
+    return int(rows[0][0])
 
 
 def tour(page: Page, site: Site, shot: Shot) -> None:
     """Show every page of the section, with ``shot(name)`` at each."""
     sign_in(page, site)
+    ((own,),) = site.sql("SELECT id FROM qbo_configuration WHERE realm_id = %s", UK)
     shot("section")
     go(page, site, "configuration/")
     shot("configurations")
     go(page, site, "configuration/add/")
     expect(page.locator(".qbo-preview").first).not_to_be_empty()
     shot("configuration-add")
-    go(page, site, "configuration/1/change/")
+    go(page, site, f"configuration/{own}/change/")
     expect(page.locator(".qbo-preview table").first).to_be_visible()
     shot("configuration")
-    go(page, site, "configuration/1/disconnect/")
+    go(page, site, f"configuration/{own}/disconnect/")
     shot("disconnect")
     go(page, site, "configuration/callback/?state=unknown")
     shot("authorization-failed")
     go(page, site, "configuration/")
-    tick_first(page)
+    page.locator(f"input.action-select[value='{own}']").check()
     run_action(page, "Test connection")
     shot("company-check")
-    go(page, site, "configuration/1/going-live/?start_date=2026-01-01")
+    go(page, site, f"configuration/{own}/going-live/?start_date=2026-01-01")
     shot("going-live")
     for model, name in (
         ("itemservice", "item-services"),
@@ -55,43 +65,50 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
         ("taxcodevatrate", "tax-code-vat-rates"),
         ("customfield", "custom-fields"),
     ):
-        go(page, site, f"{model}/")
+        go(page, site, f"{model}/?configuration__id__exact={own}")
         shot(name)
     go(page, site, "taxcodevatrate/import/")
     shot("import")
-    go(page, site, "itemservice/add/")
+    go(page, site, f"itemservice/add/?configuration={own}")
     shot("item-service-add")
-    go(page, site, "customfield/add/?configuration=1")
+    go(page, site, f"customfield/add/?configuration={own}")
     page.get_by_label("Template:").fill("PO {{ project.order_confirmation }}")
-    expect(page.locator(".qbo-preview")).to_contain_text("PO PO-")
+    expect(page.locator(".qbo-preview tbody tr").first).to_be_visible()
+    expect(page.locator(".qbo-preview")).to_contain_text("PO")
     shot("custom-field-add")
     go(page, site, "customer/")
     shot("customers")
-    go(page, site, "customer/add/")
-    page.get_by_label("Search QBO customers by name:").fill("Harb")
+    go(page, site, f"customer/add/?configuration={own}")
+    page.get_by_label("Search QBO customers by name:").fill("on")
     page.get_by_role("button", name="Search").last.click()
     expect(page.locator("#qbo-search-results li").first).to_be_visible()
     shot("customer-link")
-    go(page, site, f"customer/{link_id(site, 'client', 'Harbour & Sons')}/change/")
+    go(page, site, f"customer/{one_link(site, 'client', 'settled')}/change/")
     shot("customer")
     go(page, site, "project/")
     shot("projects")
     go(page, site, "invoice/")
     shot("invoices")
-    invoice = link_id(site, "invoice", "24-0329-01")
+    invoice = one_link(site, "invoice", "settled")
     go(page, site, f"invoice/{invoice}/change/")
     shot("invoice")
-    go(page, site, f"invoice/{link_id(site, 'invoice', '24-0352-06')}/preview/")
+    ((refused,),) = site.sql(
+        "SELECT link_id FROM qbo_failure WHERE cause LIKE 'no-tax-code%%' AND closed_at IS NULL LIMIT 1"
+    )
+    go(page, site, f"invoice/{refused}/preview/")
     shot("preview-refused")
     go(page, site, "failure/")
     shot("sync-errors")
-    (conflict,) = site.sql("SELECT id FROM qbo_failure WHERE cause LIKE 'conflict:%%' AND closed_at IS NULL")
-    go(page, site, f"failure/{conflict[0]}/change/")
+    ((conflict,),) = site.sql(
+        "SELECT id FROM qbo_failure WHERE cause = 'conflict:edited-in-qbo' AND closed_at IS NULL LIMIT 1"
+    )
+    go(page, site, f"failure/{conflict}/change/")
     shot("conflict")
-    site.sql("UPDATE qbo_configuration SET doc_number_template = '{{ invoice.reference }}/K'")
+    # Another item for every Service: what was sent would now differ.
+    site.sql("UPDATE qbo_item_service SET item_id = %s WHERE realm_id = %s", "2", UK)
     go(page, site, f"invoice/{invoice}/preview/")
     shot("preview")
-    go(page, site, "configuration/1/impact/?names=1")
+    go(page, site, f"configuration/{own}/impact/")
     shot("impact")
 
 
@@ -109,14 +126,17 @@ def main(directory: Path) -> None:
                 open_browser() as browser,
             ):
                 make_user(site, "ada", group="Quickbooks Online admins")
-                tell(site)
+                tell_demo(site)
                 page = browser.new_page()
 
                 def shot(name: str) -> None:
-                    page.screenshot(path=directory / f"{name}.png", full_page=True)
+                    height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
+                    page.set_viewport_size({"width": WIDTH, "height": max(height, HEIGHT)})
+                    page.screenshot(path=directory / f"{name}.png")
+                    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
                 tour(page, site, shot)
-                print(f"{ORG.name}: screenshots in {directory}")
+                print(f"screenshots in {directory}")
 
 
 if __name__ == "__main__":

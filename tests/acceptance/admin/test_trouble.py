@@ -156,6 +156,6 @@ def test_times_are_in_the_viewers_zone(site: Site, page: Page) -> None:
     site.sql("UPDATE qbo_link SET settled_at = '2026-07-01 12:00:00+00' WHERE kind = 'invoice'")
     sign_in(page, site)
     page.goto(f"{site.url}/admin/quickbooks_online/invoice/")
-    page.reload()
-    expect(page.get_by_text("1 Jul, 13:00")).to_be_visible()
+    page.get_by_role("link", name="INV-i1").click()
+    expect(page.get_by_text("1 Jul 2026, 13:00")).to_be_visible()
     assert urlsplit(page.url).hostname == "127.0.0.1"

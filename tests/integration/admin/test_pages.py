@@ -204,6 +204,13 @@ def test_refresh_leads_nowhere_else(section: Section, ada: Client, ids: dict[str
 # --- mappings
 
 
+@pytest.mark.parametrize("model", ["itemservice", "departmentclass", "taxcodevatrate", "customfield", "customer"])
+def test_an_empty_list_opens(section: Section, ada: Client, model: str) -> None:
+    assert ada.get(f"{ROOT}{model}/").status_code == 200
+    section.pipeline.link()
+    assert ada.get(f"{ROOT}{model}/").status_code == 200
+
+
 def test_a_mapping_tells_its_impact(section: Section, ada: Client, ids: dict[str, int]) -> None:
     reduced = VatRate("vat-5", "Reduced", Decimal("5"))
     section.pipeline.ingest(event(invoice("i2", date=RECENT, lines=(line("40.00", vat=None),))))
