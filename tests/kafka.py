@@ -10,12 +10,14 @@ REQUIRE_KAFKA=yes on any.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, NoReturn
 
 import confluent_kafka
@@ -233,6 +235,31 @@ def cannot(what: str, why: str) -> NoReturn:
 def used(config: pytest.Config, what: str, name: str) -> None:
     """Have the end of the run say that tests ran on this."""
     config.stash.setdefault(_USED, {})[what] = name
+
+
+@cache
+def _shared_cluster() -> KafkaCluster:
+    cluster = KafkaCluster().__enter__()
+    atexit.register(cluster.close)
+    return cluster
+
+
+@contextmanager
+def chosen_broker(topics: Mapping[str, int]) -> Iterator[EmbeddedBroker | Kafka]:
+    """The broker of tests that are not about brokers: the embedded one, or Apache Kafka with TEST_BROKER=apache."""
+    if os.environ.get("TEST_BROKER", "embedded") != "apache":
+        with EmbeddedBroker(topics=topics) as broker:
+            yield broker
+        return
+    try:
+        cluster = _shared_cluster()
+    except NotHere as why:
+        cannot(_APACHE, str(why))
+    kafka = Kafka(_APACHE, cluster.bootstrap_servers, cluster=cluster)
+    kafka.clear()
+    for topic, partitions in topics.items():
+        kafka.create_topic(topic, partitions)
+    yield kafka
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from sqlalchemy import text
 
-from consumers.embedded.broker import EmbeddedBroker
 from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
 from qbo_client.simulator.seeds import UK
 from qbo_client.simulator.settings import Settings
@@ -28,6 +27,7 @@ from qbo_client.simulator.world import World, company_shown
 from schemas.events import Event, OrgRef, kind_of
 from tests import pipeline as pipelines
 from tests.chaos import oracle
+from tests.kafka import chosen_broker
 from tests.pipeline import Pipeline, open_pipeline
 
 ORGS = tuple(OrgRef(f"org-{number}", f"Company {number}") for number in range(1, 7))
@@ -83,7 +83,7 @@ class Surroundings:
         topics = dict.fromkeys(
             ("kompass.clients", "kompass.projects", "kompass.invoices", "kompass.qbo.dead-letters"), 4
         )
-        self.broker = self._open.enter_context(EmbeddedBroker(topics=topics))
+        self.broker = self._open.enter_context(chosen_broker(topics))
         self.simulator = self._open.enter_context(Simulator(settings=Settings(throttle_retry_after=1)))
         self.pipeline: Pipeline = open_pipeline(self._database_url, self.simulator)
         self._open.callback(self.pipeline.engine.dispose)

@@ -1,0 +1,107 @@
+"""On a PostgreSQL that others run too: behind PgBouncer, restarted, migrated further while consumers run."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.errors import QueryCanceled
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from consumers.embedded.postgres import EmbeddedPostgres
+from store import engine as engines
+from store.engine import check_database, open_engine
+from tests import builders
+from tests.chaos.surroundings import ORGS, REALMS, Surroundings
+from tests.integration.broker.members import eventually
+
+
+@pytest.fixture
+def surroundings(database: str, tmp_path: Path) -> Iterator[Surroundings]:
+    """Broker, simulator and linked companies, on the direct address."""
+    with Surroundings(database, tmp_path) as surroundings:
+        yield surroundings
+
+
+def publish(surroundings: Surroundings, *ids: str) -> None:
+    surroundings.publish([builders.event(builders.client(one, org=ORGS[0])) for one in ids])
+
+
+def pushed(surroundings: Surroundings) -> int:
+    return len(surroundings.pipeline.objects("Customer", REALMS[ORGS[0].id]))
+
+
+def all_there(surroundings: Surroundings, count: int) -> None:
+    eventually(lambda: pushed(surroundings) == count, f"{count} customers in QuickBooks", timeout=60)
+
+
+def test_consumers_work_through_pgbouncer_and_survive_restarts(
+    server: EmbeddedPostgres, bouncer: str, surroundings: Surroundings
+) -> None:
+    before = pushed(surroundings)
+    # NOTIFY does not reach through a pooler in transaction mode; the slow look must be enough.
+    process = surroundings.start("client", DATABASE_URL=bouncer, KOMPASS_QBO_POLL_SECONDS="0.2")
+    publish(surroundings, "c1", "c2")
+    all_there(surroundings, before + 2)
+    # A failover, as clients see it: every connection is cut, and for a while nobody answers.
+    server.stop(how=signal.SIGQUIT)
+    publish(surroundings, "c3")
+    eventually(lambda: "waits" in surroundings.log("client"), "ingest waits for the database")
+    server.start()
+    all_there(surroundings, before + 3)
+    assert process.is_alive()
+    assert surroundings.stop(process) == 0
+
+
+def test_old_consumers_run_on_a_newer_schema(database: str, surroundings: Surroundings) -> None:
+    """A migration that adds columns and tables is run before the consumers are replaced, and nobody stops for it."""
+    before = pushed(surroundings)
+    process = surroundings.start("client")
+    publish(surroundings, "c1")
+    all_there(surroundings, before + 1)
+    with psycopg.connect(database, autocommit=True) as db:
+        for table in (
+            "qbo_record",
+            "qbo_link",
+            "qbo_intent",
+            "qbo_configuration",
+            "qbo_history",
+            "qbo_failure",
+            "qbo_outbox",
+        ):
+            db.execute(f"ALTER TABLE {table} ADD COLUMN added_later text NOT NULL DEFAULT 'x'")  # type: ignore[arg-type]
+        db.execute("CREATE TABLE qbo_added_later (id bigint PRIMARY KEY, link_id bigint REFERENCES qbo_link (id))")
+        db.execute("CREATE INDEX CONCURRENTLY qbo_added_later_index ON qbo_link (added_later)")
+    publish(surroundings, "c2")
+    surroundings.publish([builders.event(builders.client("c1", sequence=2, name="Renamed & Sons", org=ORGS[0]))])
+    all_there(surroundings, before + 2)
+    eventually(
+        lambda: (
+            "Renamed & Sons"
+            in {one["DisplayName"] for one in surroundings.pipeline.objects("Customer", REALMS[ORGS[0].id])}
+        )
+    )
+    assert process.is_alive()
+    # One that is started now, before it is replaced, is content too.
+    check_database(surroundings.pipeline.engine)
+    assert surroundings.stop(process) == 0
+
+
+def test_statements_are_bounded_and_a_pooled_connection_is_left_as_it_was(
+    bouncer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "STATEMENT_TIMEOUT_MS", 200)
+    engine = open_engine(bouncer, pool_size=1)
+    try:
+        with pytest.raises(DBAPIError) as slow, engine.begin() as db:
+            db.execute(text("SELECT pg_sleep(20)"))
+        assert isinstance(slow.value.orig, QueryCanceled)
+        with psycopg.connect(bouncer, autocommit=True) as others:
+            for _ in range(5):
+                assert others.execute("SHOW statement_timeout").fetchone() == ("0",)
+    finally:
+        engine.dispose()
