@@ -12,7 +12,7 @@ PYTHON ?=
 ROUNDS ?= 50
 ARGS ?=
 
-.PHONY: help demo test lint bench chaos fuzz lock lock-image clean
+.PHONY: help demo test lint bench chaos brokers fuzz lock lock-image clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ bench: $(READY) ## Measure
 
 chaos: $(READY) ## Kill and stop processes at random moments, ROUNDS=50 times
 	@CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos -s --timeout=0 $(ARGS)
+
+brokers: $(READY) ## On Apache Kafka: kill one broker of three 20 times, and consumers in 20 rounds
+	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)
+	@TEST_BROKER=apache REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/chaos/test_random_kills.py --rounds 520 --timeout=0 $(ARGS)
 
 fuzz: $(READY) ## Run the property tests for much longer
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
