@@ -305,9 +305,17 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> dict[int, A
     """Lock those links whose epoch is still the claimed one; gives `again` and `depends_on`-independent row data by id."""
     wanted = dict(claims)
     rows = db.execute(
-        select(*_LINK_COLUMNS, link.c.again).where(link.c.id.in_(sorted(wanted))).order_by(link.c.id).with_for_update()
+        select(*_LINK_COLUMNS, link.c.again, link.c.last_failed_at).where(link.c.id.in_(sorted(wanted))).order_by(link.c.id).with_for_update()
     )
     return {row.id: row for row in rows if row.epoch == wanted[row.id]}
+
+
+def others_settled_since(db: Connection, *, realm_id: str, other_than: int, moment: datetime | None) -> bool:
+    """Whether another link of the company came through at a moment or after it; False when there is no moment."""
+    if moment is None:
+        return False
+    found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.settled_at >= moment)
+    return db.execute(found.limit(1)).scalar() is not None
 
 
 def epochs(db: Connection, ids: Collection[int]) -> dict[int, int]:

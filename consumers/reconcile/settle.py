@@ -269,8 +269,15 @@ class _Transaction:
 
     def _failed(self, answer: Answer, row: Any, cause: str, reason: str, *, keep_intent: bool) -> None:
         work = answer.work
+        # Whether others went through between its last failure and this one: in an outage none does, however recent the last success.
+        alone = answer.company_answers and links.others_settled_since(
+            self._db, realm_id=work.link.realm_id, other_than=work.link.id, moment=row.last_failed_at
+        )
         attempts = row.attempts + 1
-        if attempts >= self._policy.reject_after and answer.company_answers:
+        if not alone:
+            # What the outage of a company cost in tries is not held against the record once the others go again.
+            attempts = min(attempts, max(self._policy.reject_after // 2, 1))
+        if attempts >= self._policy.reject_after and alone:
             problem = Problem(
                 cause="keeps-failing",
                 message=f"{work.entity} {work.link.reference}: no usable answer from Intuit after {attempts} tries, "
@@ -283,7 +290,7 @@ class _Transaction:
             if keep_intent:
                 self._released.add(work.link.id)
             return
-        self._hold(work, row, cause, reason, after=self._backoff(row), keep_intent=keep_intent)
+        self._hold(work, row, cause, reason, after=self._backoff(row), keep_intent=keep_intent, attempts=attempts)
 
     def _backoff(self, row: Any) -> float:
         wait = min(self._policy.backoff_first * 2.0 ** min(row.attempts, 30), self._policy.backoff_longest)
@@ -317,10 +324,9 @@ class _Transaction:
             cause=cause,
             reason=reason,
             due_at=due_at,
-            attempts=row.attempts + (1 if counts else 0),
             first_failed_at=row.first_failed_at or self._now,
             last_failed_at=self._now,
-            **changes,
+            **{"attempts": row.attempts + (1 if counts else 0), **changes},
         )
         self.result.events.append((work, "held", cause))
 

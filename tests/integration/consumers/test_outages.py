@@ -1,0 +1,109 @@
+"""An outage is a longer queue: nothing is dead-lettered for it, nothing is made twice, and afterwards everything goes by itself."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from consumers.reconcile.settle import Answer
+from qbo_client.outcomes import NotSent, Outcome
+from tests.builders import client, event
+from tests.pipeline import Pipeline
+
+
+def hasten(pipeline: Pipeline, seconds: int = 0) -> None:
+    """Let time go by: what was put off is due, and what was being called is over."""
+    with pipeline.engine.begin() as db:
+        for table, column in (
+            ("qbo_intent", "heartbeat_at"), ("qbo_intent", "resend_after"), ("qbo_intent", "first_sent_at"),
+            ("qbo_link", "due_at"), ("qbo_link", "last_failed_at"), ("qbo_link", "first_failed_at"),
+            ("qbo_link", "settled_at"),
+        ):  # fmt: skip
+            db.execute(text(f"UPDATE {table} SET {column} = {column} - :by * interval '1 second'"), {"by": seconds})
+        db.execute(text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"))
+
+
+def turn(pipeline: Pipeline, call: Callable[..., Outcome] | None = None) -> int:
+    claimed = pipeline.claim(pipeline.due())
+    answers = [Answer(work, (call or pipeline.call)(work)) for work in claimed.work]
+    if answers:
+        pipeline.settle(*answers)
+    return len(answers)
+
+
+@pytest.mark.parametrize("how", ["503", "reset", "refused"])
+def test_an_outage_rejects_nothing_however_often_it_is_tried(pipeline: Pipeline, how: str) -> None:
+    pipeline.ingest(event(client("before")))
+    pipeline.drive()
+    pipeline.ingest(*[event(client(f"c{number}")) for number in range(4)])
+    rule = {"503": {"kind": "outage"}, "reset": {"kind": "reset_before"}, "refused": {"kind": "outage"}}[how]
+    pipeline.simulator.call(lambda world: world.troubles.add(rule))
+    down: Callable[..., Outcome] | None = (lambda work: NotSent("connection refused")) if how == "refused" else None
+    for _ in range(15):
+        hasten(pipeline, 130)
+        assert turn(pipeline, down) == 4
+    assert {row.state for row in pipeline.links(sent=None)} == {"held"}
+    assert pipeline.rows("qbo_failure") == []
+    pipeline.simulator.call(lambda world: world.troubles.remove())
+    # Intuit flickers as it comes back: one record goes through, the others fail once more.
+    hasten(pipeline, 130)
+    first = pipeline.due()[0]
+    (work,) = pipeline.claim([first]).work
+    pipeline.settle(Answer(work, pipeline.call(work)))
+    hasten(pipeline, 130)
+    turn(pipeline, lambda work: NotSent("connection refused"))
+    assert pipeline.rows("qbo_failure") == []
+    for _ in range(4):
+        hasten(pipeline, 130)
+        turn(pipeline)
+    assert {row.state for row in pipeline.links()} == {"settled"}
+    assert len(pipeline.objects("Customer")) == 5
+    assert pipeline.rows("qbo_outbox") == []
+
+
+def test_one_record_that_keeps_failing_while_others_go_through_is_rejected_after_a_while(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client("bad", name="Bad")))
+    for number in range(10):
+        pipeline.ingest(event(client(f"c{number}")))
+        hasten(pipeline, 10)
+        turn(pipeline, lambda work: NotSent("broken") if work.link.kompass_id == "bad" else pipeline.call(work))
+    link = pipeline.one("client", "bad")
+    assert (link.state, link.cause) == ("rejected", "keeps-failing")
+    assert len(pipeline.rows("qbo_outbox")) == 1
+
+
+def test_half_an_hour_without_intuit_over_many_events(pipeline: Pipeline) -> None:
+    """A scaled-down half hour: every record changes again and again meanwhile, and memory stays flat."""
+    count, rounds = 40, 15
+    pipeline.ingest(*[event(client(f"c{number}", name=f"First {number}")) for number in range(count)])
+    while turn(pipeline):
+        pass
+    pipeline.simulator.call(lambda world: world.troubles.add({"kind": "outage"}))
+    before = len([one for one in pipeline.requests() if one.operation == "create"])
+    sizes = []
+    tracemalloc.start()
+    for number in range(rounds):
+        pipeline.ingest(
+            *[event(client(f"c{one}", sequence=number + 2, name=f"State {number} of {one}")) for one in range(count)]
+        )
+        hasten(pipeline, 120)
+        turn(pipeline)
+        if number in (4, rounds - 1):
+            sizes.append(tracemalloc.get_traced_memory()[0])
+        # The simulator keeps what it was asked; that is not what is measured.
+        pipeline.simulator.call(lambda world: world.journal.clear())
+    tracemalloc.stop()
+    assert sizes[1] - sizes[0] < 1_000_000, sizes
+    assert before == count
+    assert pipeline.rows("qbo_failure") == []
+    pipeline.simulator.call(lambda world: world.troubles.remove())
+    for _ in range(5):
+        hasten(pipeline, 130)
+        turn(pipeline)
+    assert {row.state for row in pipeline.links()} == {"settled"}
+    names = sorted(one["DisplayName"] for one in pipeline.objects("Customer"))
+    assert names == sorted(f"State {rounds - 1} of {number}" for number in range(count))
+    assert [one.operation for one in pipeline.requests() if one.operation == "create"] == []
