@@ -21,6 +21,9 @@ from store.tables import connection as table
 CONNECTED = "connected"
 DISCONNECTED = "disconnected"
 
+IDLE = timedelta(days=30)
+"""A refresh token unused for so long is used, so that a company without news does not lose its connection after 100 days."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyConnection:
@@ -244,6 +247,21 @@ def due_probes(db: Connection) -> list[tuple[str, str, int]]:
         .returning(configuration.c.org_id, table.c.realm_id, table.c.version)
     )
     return [(row.org_id, row.realm_id, row.version) for row in rows]
+
+
+def idle_connections(db: Connection) -> list[tuple[str, str]]:
+    """Give (Org, realm) of connected companies whose refresh token nobody has used for long: it would end after 100 days."""
+    rows = db.execute(
+        select(configuration.c.org_id, table.c.realm_id)
+        .join(configuration, configuration.c.id == table.c.configuration_id)
+        .where(
+            table.c.state == CONNECTED,
+            configuration.c.realm_id == table.c.realm_id,
+            table.c.refreshed_at < func.now() - IDLE,
+        )
+        .limit(10)
+    )
+    return [(row.org_id, row.realm_id) for row in rows]
 
 
 def reconnect(db: Connection, *, realm_id: str, version: int) -> bool:
