@@ -1,0 +1,206 @@
+"""The sheet itself: one line for each document that either side has, and what it comes to. No I/O."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from mapping.problems import money
+from schemas.events import Invoice, InvoiceType, Step
+
+Standing = Literal["agrees", "differs", "withdrawn", "missing", "not-sent", "only-in-quickbooks"]
+
+ORDER: Mapping[str, str] = {
+    "differs": "Differs",
+    "missing": "Sent, but not found in QuickBooks",
+    "withdrawn": "Taken back in Kompass, still in QuickBooks",
+    "only-in-quickbooks": "Only in QuickBooks",
+    "not-sent": "Not in QuickBooks",
+    "agrees": "Agrees",
+}
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Signed as in Kompass: a credit note is below zero."""
+
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(self.net + other.net, self.tax + other.tax, self.gross + other.gross)
+
+
+NOTHING = Amounts(_ZERO, _ZERO, _ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A document as Kompass has it, and what we know of sending it."""
+
+    invoice: Invoice
+    deleted: bool
+    state: str
+    """The link's; empty when there is none."""
+    reason: str
+    entity: str
+    qbo_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """A document as QuickBooks has it."""
+
+    entity: str
+    id: str
+    number: str
+    date: dt.date
+    currency: str
+    amounts: Amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    standing: Standing
+    reference: str
+    date: dt.date
+    what: str
+    """invoice | credit note | journal"""
+    currency: str
+    kompass: Amounts | None
+    quickbooks: Amounts | None
+    remark: str
+    qbo_id: str
+
+    @property
+    def difference(self) -> Decimal:
+        """QuickBooks less Kompass, gross."""
+        return (self.quickbooks or NOTHING).gross - (self.kompass or NOTHING).gross
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    org_name: str
+    company_name: str
+    month: str
+    made_at: dt.datetime
+    reads: int
+    """Metered calls that it took."""
+    lines: tuple[Line, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything that should be in QuickBooks is, to the cent, and nothing else."""
+        return all(line.standing in ("agrees", "not-sent") for line in self.lines)
+
+    def totals(self) -> dict[str, tuple[Amounts, Amounts]]:
+        """Kompass's and QuickBooks' sums of what both have, by currency."""
+        found: dict[str, tuple[Amounts, Amounts]] = {}
+        for line in self.lines:
+            if line.kompass is not None and line.quickbooks is not None and line.standing in ("agrees", "differs"):
+                ours, theirs = found.get(line.currency, (NOTHING, NOTHING))
+                found[line.currency] = (ours + line.kompass, theirs + line.quickbooks)
+        return dict(sorted(found.items()))
+
+
+def lines_of(
+    ours: Iterable[Ours], theirs: Mapping[tuple[str, str], Theirs], *, automated_tax: bool
+) -> tuple[Line, ...]:
+    """Compare both sides, by the Id under which we sent each document; the worst first."""
+    known: set[tuple[str, str]] = set()
+    lines = []
+    for one in ours:
+        found = theirs.get((one.entity, one.qbo_id)) if one.qbo_id else None
+        if one.qbo_id:
+            known.add((one.entity, one.qbo_id))
+        lines.append(_line(one, found, automated_tax=automated_tax))
+    lines += [_only_theirs(one) for key, one in theirs.items() if key not in known]
+    rank = {standing: number for number, standing in enumerate(ORDER)}
+    return tuple(sorted(lines, key=lambda line: (rank[line.standing], line.date, line.reference)))
+
+
+def _line(one: Ours, found: Theirs | None, *, automated_tax: bool) -> Line:
+    invoice = one.invoice
+    voided = invoice.step is Step.VOIDED
+    amounts = NOTHING if voided else Amounts(invoice.amount_net, invoice.amount_vat, invoice.amount_gross)
+    standing, remark = _judge(one, amounts, found, automated_tax=automated_tax)
+    if voided:
+        remark = f"voided in Kompass{'; ' + remark if remark else ''}"
+    return Line(
+        standing=standing,
+        reference=invoice.reference,
+        date=invoice.date,
+        what={InvoiceType.CREDIT_NOTE: "credit note", InvoiceType.JOURNAL: "journal"}.get(invoice.type, "invoice"),
+        currency=invoice.currency,
+        kompass=amounts,
+        quickbooks=found.amounts if found is not None else None,
+        remark=remark,
+        qbo_id=one.qbo_id,
+    )
+
+
+def _judge(one: Ours, amounts: Amounts, found: Theirs | None, *, automated_tax: bool) -> tuple[Standing, str]:
+    if not one.qbo_id:
+        return "not-sent", one.reason or one.state or "no link to the QuickBooks company"
+    if found is None:
+        return "missing", f"{one.entity} {one.qbo_id} is not in QuickBooks any more: somebody deleted it"
+    if one.state == "withdrawn":
+        return "withdrawn", one.reason
+    if found.amounts == amounts:
+        dated = "" if found.date == one.invoice.date else f"dated {found.date} in QuickBooks"
+        return "agrees", dated or ("" if one.state in ("settled", "") else f"{one.state}: {one.reason}")
+    return "differs", "; ".join(_reasons(one, amounts, found, automated_tax=automated_tax))
+
+
+def _reasons(one: Ours, ours: Amounts, theirs: Theirs, *, automated_tax: bool) -> Iterator[str]:
+    if one.state not in ("settled", ""):
+        yield f"its newest state is not in QuickBooks yet ({one.state}: {one.reason})"
+    elif theirs.amounts.net != ours.net:
+        yield "its net was changed in QuickBooks"
+    elif automated_tax:
+        yield "QuickBooks computes the tax itself (automated sales tax)"
+    elif abs(theirs.amounts.tax - ours.tax) <= Decimal("0.01") * max(1, len(one.invoice.lines)):
+        yield "tax is rounded for each line in Kompass, for each tax code in QuickBooks"
+    else:
+        yield "the tax code's rate in QuickBooks is another than Kompass's VAT rate"
+    yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.gross)}"
+
+
+def _only_theirs(one: Theirs) -> Line:
+    return Line(
+        standing="only-in-quickbooks",
+        reference=one.number or one.id,
+        date=one.date,
+        what="credit note" if one.entity == "CreditMemo" else "invoice",
+        currency=one.currency,
+        kompass=None,
+        quickbooks=one.amounts,
+        remark="typed in by hand, or made by another program",
+        qbo_id=one.id,
+    )
+
+
+def theirs_of(entity: str, document: Mapping[str, object], *, home_currency: str) -> Theirs:
+    """Read a document of QuickBooks'."""
+    sign = -1 if entity == "CreditMemo" else 1
+    gross = _decimal(document.get("TotalAmt"))
+    tax = document.get("TxnTaxDetail")
+    tax_amount = _decimal(tax.get("TotalTax")) if isinstance(tax, Mapping) else _ZERO
+    currency = document.get("CurrencyRef")
+    return Theirs(
+        entity=entity,
+        id=str(document["Id"]),
+        number=str(document.get("DocNumber") or ""),
+        date=dt.date.fromisoformat(str(document["TxnDate"])),
+        currency=str(currency.get("value")) if isinstance(currency, Mapping) else home_currency,
+        amounts=Amounts(sign * (gross - tax_amount), sign * tax_amount, sign * gross),
+    )
+
+
+def _decimal(value: object) -> Decimal:
+    return Decimal(value) if isinstance(value, int | Decimal) else _ZERO

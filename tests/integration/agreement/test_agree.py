@@ -1,0 +1,110 @@
+"""The agreement sheet: every document of a month, on both sides, to the cent."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from consumers.agreement.command import agree
+from qbo_client.calls import create
+from schemas.events import InvoiceType, Step
+from store import json as exact
+from tests.builders import event, invoice, line
+from tests.integration.pipeline.test_bookkeeper import edit
+from tests.pipeline import KEYS, Pipeline
+
+UK = "9130347000000000002"
+
+
+@pytest.fixture
+def run(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Any:
+    url = pipeline.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("INTUIT_ENVIRONMENT", pipeline.simulator.base_url)
+    monkeypatch.setattr("consumers.agreement.command.TokenKeys", lambda given: KEYS)
+
+    def invoke(*arguments: str) -> Result:
+        result = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-03", *arguments], standalone_mode=False)
+        assert result.exception is None, result.exception
+        return result
+
+    return invoke
+
+
+def test_a_month_that_agrees(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(invoice("i1")), event(invoice("i2", lines=(line("-50.00"),))))
+    pipeline.drive()
+    before = len(pipeline.requests())
+    result = run()
+    assert result.return_value == 0, result.stdout
+    assert "The month agrees to the cent." in result.stdout
+    assert len(pipeline.requests()) - before == 2
+    found = exact.loads(run("--json").stdout)
+    (sums,) = found["totals"].values()
+    assert sums["kompass"] == sums["quickbooks"] == {"net": Decimal(50), "tax": Decimal(10), "gross": Decimal(60)}
+    assert found["reads"] == 2
+
+
+def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(
+        event(invoice("skipped", synchronize=False)),
+        event(invoice("journal", type=InvoiceType.JOURNAL)),
+        event(invoice("back")),
+        event(invoice("unmapped", lines=(line(vat=None),))),
+    )
+    pipeline.drive()
+    pipeline.ingest(event(invoice("back", sequence=2, step=Step.REJECTED)))
+    pipeline.drive()
+    pipeline.ingest(event(invoice("edited")))
+    pipeline.drive()
+    document = pipeline.objects("Invoice")[-1]
+    lines = [one for one in document["Line"] if one["DetailType"] == "SalesItemLineDetail"]
+    detail = {
+        name: value for name, value in lines[0]["SalesItemLineDetail"].items() if name not in ("Qty", "UnitPrice")
+    }
+    edit(pipeline, "Invoice", Line=[{**lines[0], "Amount": Decimal("77.00"), "SalesItemLineDetail": detail}])
+    token = pipeline.simulator.authorize(UK)["access_token"]
+    body = {name: document[name] for name in ("CustomerRef", "TxnDate", "GlobalTaxCalculation") if name in document}
+    by_hand = {**body, "DocNumber": "=HAND", "Line": [{**lines[0]}]}
+    by_hand["Line"][0].pop("Id")
+    assert (
+        type(pipeline.transport.send(UK, token, create("Invoice", by_hand, request_id="r"), deadline=10.0)).__name__
+        == "Done"
+    )
+
+    result = run("--json")
+    assert result.return_value == 1
+    found = {one["reference"]: one for one in exact.loads(result.stdout)["lines"]}
+    assert {reference: one["standing"] for reference, one in found.items()} == {
+        "INV-edited": "differs",
+        "INV-back": "withdrawn",
+        "=HAND": "only-in-quickbooks",
+        "INV-skipped": "not-sent",
+        "INV-journal": "not-sent",
+        "INV-unmapped": "not-sent",
+    }
+    assert found["INV-edited"]["difference"] == Decimal("92.40") - Decimal("120.00")
+    assert "its net was changed in QuickBooks" in found["INV-edited"]["remark"]
+    assert found["INV-skipped"]["remark"] == "Synchronize is off in Kompass"
+    rows = list(csv.DictReader(io.StringIO(run("--csv").stdout)))
+    assert len(rows) == 6
+    assert {row["reference"] for row in rows} >= {"'=HAND"}
+    text = run().stdout
+    assert "Taken back in Kompass, still in QuickBooks (1)" in text
+    assert "-27.60" in text
+
+
+def test_another_month_is_empty_and_another_org_is_named(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    assert exact.loads(run("--month", "2026-04", "--json").stdout)["lines"] == []
+    missing = CliRunner().invoke(agree, ["--org", "nobody", "--month", "2026-03"], standalone_mode=False)
+    assert "no Org has the id or name 'nobody'" in str(missing.exception)
+    bad = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-13"])
+    assert bad.exit_code == 2
+    assert "is no month; give it as 2026-03" in bad.output
