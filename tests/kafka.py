@@ -184,11 +184,12 @@ class Kafka:
             while True:
                 message = consumer.poll(10)
                 assert message is not None
-                if message.error() is not None:
-                    assert message.error().code() == KafkaError._PARTITION_EOF
+                error, offset = message.error(), message.offset()
+                if error is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF
                     return found
-                if message.key() == key:
-                    found.append(message.offset())
+                if message.key() == key and offset is not None:
+                    found.append(offset)
         finally:
             consumer.close()
 

@@ -24,7 +24,7 @@ def container_answers() -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import docker
+            import docker  # type: ignore[import-untyped]
 
             return bool(docker.from_env(timeout=5).ping())
     except Exception:  # noqa: BLE001 - the client raises whatever its transport meets, and each means no

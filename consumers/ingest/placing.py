@@ -62,7 +62,7 @@ class Placing:
             self._metrics.count("ingest_gaps", low - wanted, topic=self._topic)
             self._gap(
                 f"{self._topic}/{partition}: records {wanted} to {low - 1} were deleted before they were read; their newest "
-                "states may be missing until Kompass sends those records again (see docs/kafka.md, Retention)"
+                "states may be missing until Kompass sends those records again (see docs/operations.md, Retention)"
             )
             return low
         if wanted > high:

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from consumers.dead_letters import OutboxPublisher, producer_settings
 from consumers.ingest.limit import DecodeLimit, TooManyUndecodable
+from consumers.ingest.messages import source_event
 from consumers.metrics import Metrics
 from schemas.codec import MAX_BYTES
 from store.engine import open_engine
@@ -57,7 +58,7 @@ def dead_letters(kafka: Kafka, count: int, partitions: int = 4) -> list[Message]
 
 
 def headers(message: Message) -> dict[str, bytes]:
-    return {str(name): value for name, value in message.headers() or [] if isinstance(value, bytes)}
+    return {name: value or b"" for name, value in source_event(message).headers}
 
 
 @pytest.mark.usefixtures("outbox")

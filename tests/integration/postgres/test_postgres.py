@@ -73,7 +73,7 @@ def test_old_consumers_run_on_a_newer_schema(database: str, surroundings: Surrou
             "qbo_failure",
             "qbo_outbox",
         ):
-            db.execute(f"ALTER TABLE {table} ADD COLUMN added_later text NOT NULL DEFAULT 'x'")  # type: ignore[arg-type]
+            db.execute(f"ALTER TABLE {table} ADD COLUMN added_later text NOT NULL DEFAULT 'x'")
         db.execute("CREATE TABLE qbo_added_later (id bigint PRIMARY KEY, link_id bigint REFERENCES qbo_link (id))")
         db.execute("CREATE INDEX CONCURRENTLY qbo_added_later_index ON qbo_link (added_later)")
     publish(surroundings, "c2")
