@@ -207,46 +207,75 @@ def store_facts(db: Connection, facts: CompanyFacts) -> None:
     )
 
 
-def sweep_changed(db: Connection) -> int:
-    """Carry changed configurations into their links; gives how many links became due.
+def changed(db: Connection) -> list[int]:
+    """Give the ids of the configurations that changed since they were last carried into their links."""
+    # Rows for new ones here, in a transaction that is over at once: in the sweep's own, a second process would wait for it.
+    db.execute(
+        text(
+            "INSERT INTO qbo_sweep (configuration_id, version, realm_id) SELECT c.id, 0, '' FROM qbo_configuration c"
+            " WHERE NOT EXISTS (SELECT 1 FROM qbo_sweep s WHERE s.configuration_id = c.id) ON CONFLICT DO NOTHING"
+        )
+    )
+    return list(
+        db.execute(
+            text(
+                "SELECT c.id FROM qbo_configuration c JOIN qbo_sweep s ON s.configuration_id = c.id"
+                " WHERE s.version < c.version ORDER BY c.id"
+            )
+        ).scalars()
+    )
+
+
+def sweep(db: Connection, configuration_id: int) -> int:
+    """Carry one configuration that `changed` gave into its links; gives how many became due. 0 also when somebody else is at it.
 
     Links that wait, were rejected or skipped are judged again under the new version, and so are those whose call is under way:
     it may be refused for what was just mended. Settled ones are left until their record changes or the admin asks. A company
     that was newly linked gets its links from the records that were kept, and all it had before are judged again: news that came
     while another company was linked reached none of them.
+
+    A transaction for each: a company of many links is locked for no longer than its own take, and fails for no other.
     """
-    changed = db.execute(
+    row = db.execute(
         text(
-            "SELECT c.id, c.org_id, c.version, c.realm_id, coalesce(s.realm_id, '') AS swept_realm"
-            " FROM qbo_configuration c LEFT JOIN qbo_sweep s ON s.configuration_id = c.id"
-            " WHERE s.configuration_id IS NULL OR s.version < c.version"
-        )
-    ).all()
+            "SELECT c.id, c.org_id, c.version, c.realm_id, s.realm_id AS swept_realm FROM qbo_sweep s"
+            " JOIN qbo_configuration c ON c.id = s.configuration_id"
+            " WHERE s.configuration_id = :id AND s.version < c.version FOR UPDATE OF s SKIP LOCKED"
+        ),
+        {"id": configuration_id},
+    ).one_or_none()
+    if row is None:
+        return 0
+    db.execute(
+        text("UPDATE qbo_sweep SET version = :version, realm_id = :realm WHERE configuration_id = :id"),
+        {"id": row.id, "version": row.version, "realm": row.realm_id or ""},
+    )
+    if row.realm_id is None:
+        return 0
+    relinked = row.swept_realm != row.realm_id
     due = 0
-    for row in changed:
+    if relinked:
+        # The former Org's clients, of which some are this one's too, stand in the company under the same Kompass ids.
         db.execute(
             text(
-                "INSERT INTO qbo_sweep (configuration_id, version, realm_id) VALUES (:id, :version, :realm)"
-                " ON CONFLICT (configuration_id) DO UPDATE SET version = excluded.version, realm_id = excluded.realm_id"
+                "UPDATE qbo_link SET org_id = :org WHERE id IN (SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm"
+                " AND l.org_id <> :org AND EXISTS (SELECT 1 FROM qbo_record r WHERE r.org_id = :org AND r.kind = l.kind"
+                " AND r.kompass_id = l.kompass_id) ORDER BY l.id FOR UPDATE OF l)"
             ),
-            {"id": row.id, "version": row.version, "realm": row.realm_id or ""},
+            {"realm": row.realm_id, "org": row.org_id},
         )
-        if row.realm_id is None:
-            continue
-        relinked = row.swept_realm != row.realm_id
-        if relinked:
-            due += _link_records(db, org_id=row.org_id, realm_id=row.realm_id)
-        due += db.execute(
-            text(
-                "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
-                " SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND (:relinked OR"
-                " coalesce(l.judged_version, 0) < :version"
-                " AND (l.state IN ('waiting', 'rejected', 'skipped') OR (l.state = 'settled' AND l.cause <> '')"
-                " OR EXISTS (SELECT 1 FROM qbo_intent i WHERE i.link_id = l.id)))"
-                " ORDER BY l.id FOR UPDATE OF l)"
-            ),
-            {"realm": row.realm_id, "org": row.org_id, "version": row.version, "relinked": relinked},
-        ).rowcount
+        due = _link_records(db, org_id=row.org_id, realm_id=row.realm_id)
+    due += db.execute(
+        text(
+            "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
+            " SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND (:relinked OR"
+            " coalesce(l.judged_version, 0) < :version"
+            " AND (l.state IN ('waiting', 'rejected', 'skipped') OR (l.state = 'settled' AND l.cause <> '')"
+            " OR EXISTS (SELECT 1 FROM qbo_intent i WHERE i.link_id = l.id)))"
+            " ORDER BY l.id FOR UPDATE OF l)"
+        ),
+        {"realm": row.realm_id, "org": row.org_id, "version": row.version, "relinked": relinked},
+    ).rowcount
     return due
 
 

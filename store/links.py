@@ -127,12 +127,14 @@ def make_due(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str,
         text(
             "WITH news AS ("
             " SELECT * FROM unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),"
-            " CAST(:references AS text[]), CAST(:created AS timestamptz[])) AS n(realm_id, kind, kompass_id, reference, created)"
+            " CAST(:references AS text[]), CAST(:created AS timestamptz[]), CAST(:orgs AS text[]))"
+            " AS n(realm_id, kind, kompass_id, reference, created, org_id)"
             "), locked AS ("
-            " SELECT l.id, n.reference, n.created FROM qbo_link l JOIN news n USING (realm_id, kind, kompass_id)"
+            " SELECT l.id, n.reference, n.created, n.org_id FROM qbo_link l JOIN news n USING (realm_id, kind, kompass_id)"
             " ORDER BY l.id FOR UPDATE OF l"
             ") UPDATE qbo_link l SET due_at = now(), again = true, due_since = coalesce(l.due_since, now()),"
-            " reference = locked.reference, event_created_at = locked.created, lanes = l.lanes | :lane"
+            # A client's link may stem from the Org that the company was linked to before.
+            " org_id = locked.org_id, reference = locked.reference, event_created_at = locked.created, lanes = l.lanes | :lane"
             " FROM locked WHERE l.id = locked.id"
         ),
         {
@@ -141,6 +143,7 @@ def make_due(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str,
             "ids": [seen.kompass_id for _, seen in wanted],
             "references": [seen.reference for _, seen in wanted],
             "created": [seen.event_created_at for _, seen in wanted],
+            "orgs": [seen.org_id for _, seen in wanted],
             "lane": lane,
         },
     )
@@ -195,11 +198,22 @@ def due_candidates(
 
 
 def next_due_in(db: Connection, *, lane: int) -> float | None:
-    """Give the seconds until the next link of this lane is due; None when none is scheduled."""
+    """Give the seconds until the next link of this lane becomes due; None when none is scheduled.
+
+    Those that are due already are not meant: who finds none to claim is waiting for a gate to open. One probe a company, as for
+    the candidates, however many links are due.
+    """
+    lane_filter = f"due_at IS NOT NULL AND (lanes & {lane:d}) <> 0"
     seconds = db.execute(
         text(
-            "SELECT extract(epoch FROM min(due_at) - now()) FROM qbo_link"
-            f" WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0"
+            "WITH RECURSIVE realms(realm_id) AS ("
+            f" (SELECT realm_id FROM qbo_link WHERE {lane_filter} ORDER BY realm_id LIMIT 1)"
+            " UNION ALL"
+            f" SELECT (SELECT l.realm_id FROM qbo_link l WHERE {lane_filter} AND l.realm_id > r.realm_id"
+            " ORDER BY l.realm_id LIMIT 1) FROM realms r WHERE r.realm_id IS NOT NULL"
+            ") SELECT extract(epoch FROM min(d.due_at) - now()) FROM realms r CROSS JOIN LATERAL ("
+            f" SELECT l.due_at FROM qbo_link l WHERE l.realm_id = r.realm_id AND {lane_filter} AND l.due_at > now()"
+            " ORDER BY l.due_at LIMIT 1) d"
         )
     ).scalar()
     return None if seconds is None else float(seconds)
@@ -305,7 +319,10 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> dict[int, A
     """Lock those links whose epoch is still the claimed one; gives `again` and `depends_on`-independent row data by id."""
     wanted = dict(claims)
     rows = db.execute(
-        select(*_LINK_COLUMNS, link.c.again, link.c.last_failed_at).where(link.c.id.in_(sorted(wanted))).order_by(link.c.id).with_for_update()
+        select(*_LINK_COLUMNS, link.c.again, link.c.last_failed_at)
+        .where(link.c.id.in_(sorted(wanted)))
+        .order_by(link.c.id)
+        .with_for_update()
     )
     return {row.id: row for row in rows if row.epoch == wanted[row.id]}
 
@@ -349,7 +366,8 @@ def name_holders(db: Connection, names: Iterable[tuple[str, str, int]]) -> dict[
         text(
             "SELECT l.id FROM qbo_link l JOIN unnest(CAST(:realms AS text[]), CAST(:names AS text[]), CAST(:ids AS bigint[]))"
             " AS n(realm_id, name, id) ON l.realm_id = n.realm_id AND l.name = n.name AND l.id <> n.id"
-            " WHERE l.kind <> 'invoice' AND l.qbo_id IS NOT NULL"
+            # By name, for the sake of the index: realm, kind, name.
+            " WHERE l.kind IN ('client', 'project') AND l.qbo_id IS NOT NULL"
         ),
         {
             "realms": [name[0] for name in wanted],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -212,7 +213,10 @@ class Pipeline:
         return retrying(self.engine, lambda db: self.settles(db, answers))
 
     def sweep(self) -> int:
-        return retrying(self.engine, companies.sweep_changed)
+        due = 0
+        for configuration_id in retrying(self.engine, companies.changed):
+            due += retrying(self.engine, partial(companies.sweep, configuration_id=configuration_id))
+        return due
 
     def drive(self, *, rounds: int = 60) -> list[Outcome]:
         """Sweep, claim, call and settle until nothing is due; gives what Intuit answered."""

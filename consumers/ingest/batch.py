@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 
 from consumers.crash_points import reached
 from consumers.ingest.findings import names_in, records_in
@@ -21,6 +21,8 @@ from store.transactions import retrying
 
 _REMEMBERED = 20_000
 _KNOWN = 200_000
+_TOO_LARGE = "54000"
+"""Postgres: program_limit_exceeded, such as an id or a reference of more bytes than an index entry may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,16 @@ class Ingest:
             unconfigured, newer = retrying(
                 self._engine, lambda db: self._write(db, candidates, fresh, result.undecodable)
             )
-        except DataError as error:
+        except (DataError, OperationalError) as error:
+            if isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) != _TOO_LARGE:
+                raise
             return self._blame(sources, error)
         result.unconfigured, result.newer = unconfigured, len(newer)
         result.stale = len(found) - unconfigured - len(newer)
         self._keep(fresh, newer)
         return result
 
-    def _blame(self, sources: Sequence[SourceEvent], error: DataError) -> BatchResult:
+    def _blame(self, sources: Sequence[SourceEvent], error: DataError | OperationalError) -> BatchResult:
         """Write the records one by one, so that the one Postgres cannot hold (a NUL character, say) holds up no other."""
         if len(sources) > 1:
             total = BatchResult()

@@ -32,20 +32,21 @@ class CompanyCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._companies: dict[str, Company] = {}
+        self._companies: dict[str, tuple[ConfigurationVersion, Company]] = {}
 
     def get(self, db: Connection, version: ConfigurationVersion) -> Company | None:
         """Give an Org's company at this version; reads it when the version is new."""
         with self._lock:
             known = self._companies.get(version.org_id)
-        if known is not None and known.configuration.version == version.version:
-            return known
+        # The whole of it: a Configuration that was deleted and made anew begins at version 1 again.
+        if known is not None and known[0] == version:
+            return known[1]
         configuration = companies.read_configuration(db, version.org_id)
         if configuration is None or configuration.realm_id is None:
             return None
         company = Company(configuration, companies.read_facts(db, [configuration.realm_id]).get(configuration.realm_id))
         with self._lock:
-            self._companies[version.org_id] = company
+            self._companies[version.org_id] = (version, company)
         return company
 
     def forget(self, org_id: str) -> None:

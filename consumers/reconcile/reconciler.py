@@ -12,23 +12,29 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.crash_points import reached
 from consumers.metrics import Metrics
-from consumers.reconcile.claim import Claim, Claimed, grant_anew
+from consumers.reconcile.claim import Claim, Claimed, claim_around, grant_anew
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.settle import Answer, Settle, Settled
 from consumers.reconcile.work import Late, Work
+from qbo_client.calls import Call
+from qbo_client.errors import BodyInvalid, CallInvalid
 from qbo_client.outcomes import Done, NotSent, Outcome, Unauthorized, Unknown
 from qbo_client.quota import GRANT_VALID, SECOND, Limits
 from qbo_client.transport import Transport
 from store import companies, connections, intents, links
+from store.errors import UnreadableToken
 from store.transactions import retrying
 
 log = logging.getLogger(__name__)
@@ -41,6 +47,8 @@ GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
 _DATABASE_AWAY_S = 1.0
+# A pool whose connections are all busy with a database that hangs is no reason to end the process either.
+_AWAY = (DBAPIError, PoolTimeout)
 _CONTENDED_S = 0.01
 
 # What a link became → what was decided of it, in the words of the metrics.
@@ -163,7 +171,7 @@ class Reconciler:
             self._wake.clear()
             try:
                 found = self._claim_some()
-            except DBAPIError as error:
+            except _AWAY as error:
                 log.warning("the database does not answer the claim: %s", str(error).splitlines()[0])
                 self._stopping.wait(_DATABASE_AWAY_S)
                 continue
@@ -185,7 +193,7 @@ class Reconciler:
         self._after_realm = candidates[-1][0]
         ids = [link_id for _, link_id in candidates]
         allowed = dict.fromkeys(permits.probes, 1)
-        claimed = retrying(self._engine, lambda db: self._claim(db, ids, calls_allowed=allowed))
+        claimed = claim_around(self._engine, self._claim, ids, calls_allowed=allowed)
         self._take(claimed)
         if not (claimed.work or claimed.judged or claimed.unready or claimed.blocked):
             # Another process holds these very links at this moment; there may be others behind them.
@@ -230,8 +238,9 @@ class Reconciler:
         if claimed.work:
             reached("claimed")
         for work in claimed.work:
-            # Decrypted here once, and not by every worker at the moment it should send.
-            self._tokens.get(work.link.realm_id, work.connection_version)
+            # Decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
+            with suppress(UnreadableToken):
+                self._tokens.get(work.link.realm_id, work.connection_version)
             with self._lock:
                 self._in_work[work.link.id] = work.claimed_at
                 self._calling += 1
@@ -244,11 +253,12 @@ class Reconciler:
 
     def _prepare(self, realm_id: str, org_id: str) -> None:
         with self._lock:
-            if realm_id in self._preparing:
-                return
+            under_way = realm_id in self._preparing
             self._preparing.add(realm_id)
-        self._gates.block(realm_id, self._policy.call_deadline)
-        self._housekeepers.submit(self._prepare_now, realm_id, org_id)
+            # Again for one that is in hand: it may stand in the queue for longer than it was blocked.
+            self._gates.block(realm_id, self._policy.call_deadline)
+        if not under_way:
+            self._housekeepers.submit(self._prepare_now, realm_id, org_id)
 
     def _prepare_now(self, realm_id: str, org_id: str) -> None:
         pause = _DATABASE_AWAY_S
@@ -259,9 +269,9 @@ class Reconciler:
         finally:
             with self._lock:
                 self._preparing.discard(realm_id)
-            self._gates.unblock(realm_id)
-            if pause:
-                self._gates.block(realm_id, pause)
+                self._gates.unblock(realm_id)
+                if pause:
+                    self._gates.block(realm_id, pause)
             self.wake()
 
     def _pause(self) -> float:
@@ -275,7 +285,7 @@ class Reconciler:
         try:
             with self._engine.begin() as db:
                 due_in = links.next_due_in(db, lane=self._policy.lane)
-        except DBAPIError:
+        except _AWAY:
             return _DATABASE_AWAY_S
         if due_in is not None and due_in > 0:
             pauses.append(due_in)
@@ -285,19 +295,20 @@ class Reconciler:
 
     def _work(self, work: Work) -> None:
         outcome: Outcome | Late | None
+        ours = False
         try:
             outcome = self._send(work)
         except Exception as error:
-            # A mistake of ours in putting the call together: nothing was sent, and the record says so.
+            # A mistake of ours in putting the call together: nothing was sent, and the record says so. No word of Intuit's.
             log.exception("call for %s %s", work.link.kind.value, work.link.kompass_id)
-            outcome = NotSent(f"{type(error).__name__}: {error}")
+            outcome, ours = NotSent(f"{type(error).__name__}: {error}"), True
         with self._lock:
             self._calling -= 1
         self.wake()
         if outcome is None:
             self._done(work)
             return
-        if not isinstance(outcome, Late):
+        if not (ours or isinstance(outcome, Late)):
             self._gates.answered(work.link.realm_id, outcome)
         self._answers.put(Answer(work, outcome, self._gates.answers_lately(work.link.realm_id)))
 
@@ -319,10 +330,20 @@ class Reconciler:
         reached("sending")
         try:
             outcome = self._transport.send(work.link.realm_id, token, call, deadline=self._policy.call_deadline)
+            reached("answered")
+            return self._heard(work, call, outcome)
+        except (CallInvalid, BodyInvalid):
+            # It could not even be written down.
+            raise
+        except Exception as error:
+            # A mistake of ours once bytes may have left: what became of the call has to be found out.
+            log.exception("call for %s %s", work.link.kind.value, work.link.kompass_id)
+            return Unknown(f"{type(error).__name__}: {error}")
         finally:
             self._metrics.add("qbo_calls_in_flight", -1)
-        reached("answered")
-        if isinstance(outcome, Done) and work.phase == "send" and not _complete(outcome, work.entity):
+
+    def _heard(self, work: Work, call: Call, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Done) and not _complete(outcome, work):
             outcome = Unknown("Intuit's answer names no Id or SyncToken", intuit_tid=outcome.intuit_tid)
         observe_call(
             self._metrics, work.link.org_id, call, outcome, about=f"{work.link.kind.value}/{work.link.kompass_id}"
@@ -373,7 +394,7 @@ class Reconciler:
             try:
                 settled = retrying(self._engine, lambda db: self._settle(db, answers))
                 break
-            except DBAPIError as error:
+            except _AWAY as error:
                 log.warning("answers are not written back yet: %s", str(error).splitlines()[0])
                 if self._stopping.wait(_DATABASE_AWAY_S) and self._busy() == 0:
                     return
@@ -415,7 +436,7 @@ class Reconciler:
             try:
                 with self._engine.begin() as db:
                     intents.heartbeat(db, self._policy.owner, ids)
-            except DBAPIError as error:
+            except _AWAY as error:
                 log.warning("no heartbeat: %s", str(error).splitlines()[0])
 
     def _sweep(self) -> None:
@@ -423,14 +444,30 @@ class Reconciler:
         while not self._stopping.is_set():
             self._beat("sweeper")
             try:
-                if retrying(self._engine, companies.sweep_changed):
-                    self.wake()
+                self._sweep_changed()
                 for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
                     self._housekeepers.submit(self._jobs.probe, org_id, realm_id, version)
-            except DBAPIError as error:
+                for org_id, realm_id in retrying(self._engine, connections.idle_connections):
+                    self._prepare(realm_id, org_id)
+            except _AWAY as error:
                 log.warning("configurations are not swept: %s", str(error).splitlines()[0])
             self._sweep_now.wait(self._policy.sweep)
             self._sweep_now.clear()
+
+    def _sweep_changed(self) -> None:
+        failed: BaseException | None = None
+        for configuration_id in retrying(self._engine, companies.changed):
+            self._beat("sweeper")
+            if self._stopping.is_set():
+                return
+            try:
+                if retrying(self._engine, partial(companies.sweep, configuration_id=configuration_id)):
+                    self.wake()
+            except DBAPIError as error:
+                # The others' are carried over all the same.
+                failed = error
+        if failed is not None:
+            raise failed
 
     def configuration_changed(self) -> None:
         """Somebody saved a configuration: carry it into its links now."""
@@ -444,6 +481,8 @@ def _limit(seconds: float) -> str:
     return "second" if seconds <= SECOND else "minute"
 
 
-def _complete(done: Done, entity: str) -> bool:
-    document = done.entity(entity)
-    return bool(document.get("Id")) and document.get("SyncToken") is not None
+def _complete(done: Done, work: Work) -> bool:
+    """Whether every object in the answer can be told by its Id and written to by its SyncToken."""
+    looked_for = work.phase == "lookup" and work.operation == "create"
+    documents = done.rows(work.entity) if looked_for else [done.entity(work.entity)]
+    return all(bool(one.get("Id")) and one.get("SyncToken") is not None for one in documents)

@@ -22,6 +22,7 @@ from mapping.judgement import MARK
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
+from qbo_client.queries import PAGE_SIZE
 from store import connections, failures, history, intents, json, links, quota, records
 from store.failures import Failure
 
@@ -147,8 +148,9 @@ class _Transaction:
             settled_at=self._now,
             attempts=0,
             first_failed_at=None,
-            refresh_names=False,
-            overwrite=False,
+            # What the admin asked for while the call was under way is not in it.
+            refresh_names=row.refresh_names and row.again,
+            overwrite=row.overwrite and row.again,
             due_since=None,
         )
         self._retired.add(work.link.id)
@@ -193,6 +195,20 @@ class _Transaction:
                     field="DisplayName",
                     value=str(found[0].get("Id", "")),
                     remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two",
+                ),
+                tid=done.intuit_tid,
+            )
+        elif len(done.rows(work.entity)) >= PAGE_SIZE:
+            self._reject(
+                work,
+                row,
+                Problem(
+                    cause="keeps-failing",
+                    message=f"{work.entity} {work.link.reference}: a call of ours went without an answer, and so many were made at "
+                    "that time that it cannot be told whether this one is among them",
+                    field="",
+                    value="",
+                    remedy="Look it up in QuickBooks; if it is missing there, press Try again",
                 ),
                 tid=done.intuit_tid,
             )
@@ -288,6 +304,8 @@ class _Transaction:
             )
             self._reject(work, row, problem, tid=None, stage="push", retire=not (keep_intent or _doubtful(work)))
             if keep_intent:
+                # It may still be under way at Intuit: not before that is over may anybody look for it.
+                self._over.discard(work.link.id)
                 self._released.add(work.link.id)
             return
         self._hold(work, row, cause, reason, after=self._backoff(row), keep_intent=keep_intent, attempts=attempts)

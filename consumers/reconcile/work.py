@@ -10,7 +10,7 @@ from typing import Literal
 
 from qbo_client import calls
 from qbo_client.calls import Call
-from qbo_client.queries import compare, equals, one_of, select
+from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
 from store import json
 from store.links import Link
 
@@ -81,6 +81,9 @@ class Work:
                 self.entity,
                 equals("TxnDate", str(body["TxnDate"])),
                 compare("MetaData.CreateTime", ">=", created),
+                # Not told how many, Intuit gives a hundred: at the end of a month ours need not be among those.
+                order_by="MetaData.CreateTime",
+                at_most=PAGE_SIZE,
             )
         )
 

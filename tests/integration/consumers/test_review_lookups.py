@@ -1,0 +1,101 @@
+"""A call without an answer is found among many, and what was asked for while a call was under way is not forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import text
+
+from consumers.reconcile.settle import Answer, Settle, SettlePolicy
+from qbo_client.outcomes import Done, Unknown
+from qbo_client.simulator import bookkeeper
+from qbo_client.simulator.seeds import UK
+from tests.builders import client, event, invoice
+from tests.pipeline import Pipeline
+
+
+def forgotten(pipeline: Pipeline) -> None:
+    """So long ago that Intuit need not remember the request id."""
+    with pipeline.engine.begin() as db:
+        db.execute(
+            text(
+                "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 day', resend_after = now(),"
+                " first_sent_at = first_sent_at - interval '11 minutes'"
+            )
+        )
+        db.execute(text("UPDATE qbo_link SET due_at = now() WHERE id IN (SELECT link_id FROM qbo_intent)"))
+
+
+def numbered_by_quickbooks(pipeline: Pipeline) -> None:
+    edit = {"action": "preferences", "group": "SalesFormsPrefs", "members": {"CustomTxnNumbers": False}}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_company_facts SET fetched_at = fetched_at - interval '2 days'"))
+
+
+def test_an_invoice_without_a_number_is_found_among_a_busy_day(pipeline: Pipeline) -> None:
+    numbered_by_quickbooks(pipeline)
+    pipeline.ingest(*[event(invoice(f"i{number}")) for number in range(105)])
+    pipeline.drive()
+    pipeline.ingest(event(invoice("lost")))
+    (work,) = pipeline.claim().work
+    assert "DocNumber" not in work.body
+    assert isinstance(pipeline.call(work), Done)
+    pipeline.ingest(*[event(invoice(f"j{number}")) for number in range(105)])
+    for _ in range(10):
+        works = pipeline.claim().work
+        pipeline.settle(*[Answer(one, pipeline.call(one)) for one in works])
+        if not works:
+            break
+    forgotten(pipeline)
+    pipeline.drive()
+    assert len(pipeline.objects("Invoice")) == 211
+    assert pipeline.one("invoice", "lost").state == "settled"
+
+
+def test_a_page_that_is_full_proves_nothing(pipeline: Pipeline) -> None:
+    numbered_by_quickbooks(pipeline)
+    pipeline.ingest(event(invoice("i0")))
+    pipeline.drive()
+    pipeline.ingest(event(invoice("lost")))
+    (work,) = pipeline.claim().work
+    forgotten(pipeline)
+    (look,) = pipeline.claim().work
+    assert (look.phase, look.request_id) == ("lookup", work.request_id)
+    outcome = pipeline.call(look)
+    assert isinstance(outcome, Done)
+    (other,) = outcome.rows("Invoice")
+    full = replace(outcome, body={"QueryResponse": {"Invoice": [{**other, "Id": str(n)} for n in range(1000)]}})
+    pipeline.settle(Answer(look, full))
+    assert pipeline.one("invoice", "lost").state == "rejected"
+    (intent,) = pipeline.rows("qbo_intent")
+    assert intent.request_id == work.request_id
+
+
+def test_names_asked_for_while_a_call_is_under_way_are_given_afterwards(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client(name="Harbour")))
+    pipeline.drive()
+    pipeline.ingest(event(client(name="Harbour", sequence=2, email="new@example.com")))
+    (work,) = pipeline.claim().work
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_configuration SET client_name_template = '{{ client.name }} Ltd'"))
+        db.execute(text("UPDATE qbo_link SET refresh_names = true, due_at = now(), again = true"))
+    pipeline.settle(Answer(work, pipeline.call(work)))
+    pipeline.drive()
+    assert [one["DisplayName"] for one in pipeline.objects("Customer")] == ["Harbour Ltd"]
+    assert not pipeline.one("client", "c1").refresh_names
+
+
+def test_a_call_that_may_be_under_way_is_not_looked_for_because_its_record_was_given_up(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client("c0")))
+    pipeline.drive()
+    pipeline.ingest(event(client("c1")))
+    (work,) = pipeline.claim().work
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_intent SET resend_after = now() + interval '2 minutes'"))
+        db.execute(text("UPDATE qbo_link SET attempts = 20, last_failed_at = now() - interval '1 hour'"))
+    pipeline.settles = Settle(SettlePolicy())
+    pipeline.settle(Answer(work, Unknown("timed out")))
+    assert pipeline.one("client", "c1").state == "rejected"
+    with pipeline.engine.begin() as db:
+        assert db.execute(text("SELECT resend_after > now() + interval '1 minute' FROM qbo_intent")).scalar()

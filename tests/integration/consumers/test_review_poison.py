@@ -1,0 +1,174 @@
+"""A mistake of ours, in one record or one company, stops no process, holds up no other, and never sends a thing twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+
+from consumers.reconcile import judging, reconciler
+from consumers.reconcile.claim import claim_around
+from consumers.reconcile.company_jobs import AccessTokens
+from consumers.reconcile.gates import Gates
+from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from qbo_client.outcomes import Done
+from qbo_client.simulator.seeds import UK
+from store.secrets import TokenKeys
+from tests.builders import client, event
+from tests.pipeline import Pipeline
+
+Opened = Callable[..., Reconciler]
+
+
+@pytest.fixture
+def reconciling(pipeline: Pipeline) -> Iterator[Opened]:
+    """Put a process's reconciler on the pipeline's parts, not started."""
+    made: list[Reconciler] = []
+
+    def another(**more: Any) -> Reconciler:
+        policy = ReconcilerPolicy(
+            owner=pipeline.owner, lane=1, workers=2, lease=60.0, heartbeat=1.0, poll=0.05, sweep=60.0, drain=5.0,
+            call_deadline=10.0,
+        )  # fmt: skip
+        parts: dict[str, Any] = {
+            "claim": pipeline.claims,
+            "settle": pipeline.settles,
+            "transport": pipeline.transport,
+            "tokens": pipeline.tokens,
+            "jobs": pipeline.jobs,
+            "gates": Gates(),
+            "metrics": pipeline.metrics,
+            "beat": lambda what: None,
+        }
+        made.append(Reconciler(pipeline.engine, policy, **{**parts, **more}))
+        return made[-1]
+
+    yield another
+    for one in made:
+        one._workers.shutdown()
+        one._housekeepers.shutdown()
+
+
+def test_an_error_of_ours_after_the_call_keeps_its_request_id(
+    pipeline: Pipeline, reconciling: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.ingest(event(client()))
+    pipeline.sweep()
+
+    def broken(*args: object, **more: object) -> None:
+        raise RuntimeError("a metric of the wrong name")
+
+    monkeypatch.setattr(reconciler, "observe_call", broken)
+    process = reconciling()
+    (work,) = pipeline.claim().work
+    process._work(work)
+    answer = process._answers.get(timeout=5)
+    assert answer is not None
+    assert len(pipeline.objects("Customer")) == 1
+    pipeline.settle(answer)
+    (intent,) = pipeline.rows("qbo_intent")
+    assert intent.request_id == work.request_id
+
+
+def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
+    pipeline.sweep()
+    judged = judging.decide
+
+    def poisoned(db: Any, link: Any, case: Any, party: Any) -> Any:
+        if link.kompass_id == "c2":
+            raise AssertionError("nobody thought of this")
+        return judged(db, link, case, party)
+
+    monkeypatch.setattr(judging, "decide", poisoned)
+    claimed = claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={})
+    assert sorted(work.link.kompass_id for work in claimed.work) == ["c1", "c3"]
+    link = pipeline.one("client", "c2")
+    assert (link.state, link.cause, link.due_at) == ("rejected", "unforeseen", None)
+    assert [row.cause for row in pipeline.rows("qbo_failure")] == ["unforeseen"]
+    monkeypatch.setattr(judging, "decide", judged)
+    pipeline.ingest(event(client("c2", sequence=2)))
+    (work,) = [one for one in pipeline.claim().work if one.link.kompass_id == "c2"]
+    assert work.operation == "create"
+
+
+def test_a_probe_lets_one_call_through_past_a_record_that_cannot_be_judged(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
+    pipeline.sweep()
+    judged = judging.decide
+
+    def poisoned(db: Any, link: Any, case: Any, party: Any) -> Any:
+        if link.kompass_id == "c1":
+            raise AssertionError("nobody thought of this")
+        return judged(db, link, case, party)
+
+    monkeypatch.setattr(judging, "decide", poisoned)
+    assert len(claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={UK: 1}).work) == 1
+
+
+def test_tokens_that_no_key_opens_stop_no_process(pipeline: Pipeline, reconciling: Opened) -> None:
+    pipeline.ingest(event(client()))
+    pipeline.sweep()
+    other = AccessTokens(pipeline.engine, TokenKeys([Fernet.generate_key().decode()]))
+    gates = Gates()
+    process = reconciling(tokens=other, gates=gates)
+    assert process._claim_some()
+    answer = process._answers.get(timeout=5)
+    assert answer is not None
+    pipeline.settle(answer)
+    assert pipeline.one("client", "c1").state == "held"
+    assert pipeline.rows("qbo_intent") == []
+    # It is no word of Intuit's, so nobody else's calls are held back for it.
+    assert gates.open_breakers() == ([], False)
+
+
+def test_a_company_that_waits_to_be_prepared_is_not_looked_at_again_and_again(
+    pipeline: Pipeline, reconciling: Opened
+) -> None:
+    gates = Gates()
+    process = reconciling(gates=gates)
+    gone = threading.Event()
+    for _ in range(4):
+        process._housekeepers.submit(gone.wait, 10)
+    process._prepare(UK, "org-uk")
+    gates.unblock(UK)  # as when its time is over, and it still stands in the queue
+    process._prepare(UK, "org-uk")
+    assert UK in gates.permits().blocked
+    gone.set()
+
+
+def test_an_answer_without_ids_to_a_look_up_is_no_answer(
+    opened: Callable[..., Pipeline], pipeline: Pipeline, reconciling: Opened
+) -> None:
+    pipeline.ingest(event(client()))
+    pipeline.sweep()
+    (work,) = pipeline.claim().work
+    pipeline.call(work)
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_intent SET heartbeat_at = now() - interval '1 day', resend_after = now()"))
+        db.execute(text("UPDATE qbo_link SET due_at = now()"))
+    later = opened(lease=0.0, resend_window=0.0)
+    (look,) = later.claim().work
+    assert look.phase == "lookup"
+
+    class WithoutTokens:
+        def send(self, *args: Any, **more: Any) -> Any:
+            outcome = pipeline.transport.send(*args, **more)
+            assert isinstance(outcome, Done)
+            (found,) = outcome.rows("Customer")
+            del found["SyncToken"]
+            return outcome
+
+    process = reconciling(transport=WithoutTokens())
+    process._work(look)
+    answer = process._answers.get(timeout=5)
+    assert answer is not None
+    assert type(answer.outcome).__name__ == "Unknown"
