@@ -1,0 +1,116 @@
+"""What a push and a claim cost when there are many companies and many links.
+
+``python tests/benchmarks/scale.py [companies]``; one to two minutes. The big database is made in SQL, from what one real push left.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+
+from bench.figures import Figure, publish
+from bench.stage import Run, Stage, stage
+from sqlalchemy import text
+
+from schemas.events import Kind
+from store import links
+from tests.builders import client, event
+
+COMPANIES, FEW, PUSHES, RUNS, DUE = 1_000, 10, 500, 3, 100_000
+CLAIMS = 50
+
+
+def main(companies: int) -> None:
+    with stage() as ours:
+        ours.link_companies(companies)
+        cost(ours, companies)
+        claims(ours)
+
+
+def cost(ours: Stage, companies: int) -> None:
+    few: list[Run] = []
+    many: list[Run] = []
+    for number in range(RUNS + 1):
+        for what in (FEW, companies) if number % 2 else (companies, FEW):
+            orgs = ours.orgs[:what]
+            batch = [
+                event(client(f"s{number}-{what}-{n}", org=orgs[n % len(orgs)][0])) for n in range(max(PUSHES, what))
+            ]
+            ours.pipeline.ingest(*batch)
+            run = ours.push(workers=16, kind=Kind.CLIENT)
+            # The first round fills caches, in us and in Postgres.
+            if number:
+                (few if what == FEW else many).append(run)
+    each = [[(one.cpu + one.postgres_cpu) / one.links * 1000 for one in runs] for runs in (few, many)]
+    ratios = [more / less for less, more in zip(*each, strict=True)]
+    publish(
+        Figure(
+            "scale-1-companies", "Scale", f"Cost of a push, {companies:,} companies ÷ {FEW}", "times", ratios, "lower", 1.2,
+            f"CPU of ours and of Postgres together: {statistics.median(each[0]):.2f} ms with {FEW} companies, "
+            f"{statistics.median(each[1]):.2f} ms with {companies:,}, in turns.",
+            cause="" if statistics.median(ratios) <= 1.2 else _COST_CAUSE,
+        )
+    )  # fmt: skip
+
+
+def claims(ours: Stage) -> None:
+    with ours.watching.begin() as db:
+        db.execute(
+            text(
+                "CREATE TEMP TABLE made ON COMMIT DROP AS SELECT r.*, n AS copy FROM qbo_link r CROSS JOIN generate_series(1, :copies) n"
+                " WHERE r.id IN (SELECT min(id) FROM qbo_link GROUP BY realm_id)"
+            ),
+            {"copies": -(-DUE // len(ours.orgs))},
+        )
+        columns = [
+            row.column_name
+            for row in db.execute(
+                text(
+                    "SELECT column_name FROM information_schema.columns WHERE table_name = 'qbo_link' AND column_name NOT IN"
+                    " ('id', 'kompass_id', 'due_at', 'due_since', 'again', 'lanes', 'state', 'qbo_id', 'epoch')"
+                )
+            )
+        ]
+        listed = ", ".join(f'"{name}"' for name in columns)
+        db.execute(
+            text(
+                f"INSERT INTO qbo_link ({listed}, kompass_id, due_at, due_since, again, lanes, state)"
+                f" SELECT {listed}, 'due-' || copy, now() - random() * interval '1 hour', now(), true, 1, 'pending' FROM made"
+            )
+        )
+    with ours.watching.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.execute(text("ANALYZE qbo_link"))
+        due = int(db.execute(text("SELECT count(*) FROM qbo_link WHERE due_at <= now()")).scalar_one())
+    taken = []
+    after = ""
+    for _ in range(CLAIMS):
+        started = time.perf_counter()
+        with ours.watching.begin() as db:
+            found = links.due_candidates(
+                db, lane=links.LANES[Kind.CLIENT], after_realm=after, blocked=(), per_company=2, limit=16
+            )
+            locked = links.lock_due(db, [link_id for _, link_id in found])
+        taken.append((time.perf_counter() - started) * 1000)
+        after = found[-1][0] if len(found) == 16 else ""
+        if len(locked) < 16:
+            # Round all companies once; the next one begins with the first again.
+            taken.pop()
+    middle = statistics.median(taken)
+    publish(
+        Figure(
+            "scale-2-claim", "Scale", f"Finding and locking 16 links, {due // 1000 * 1000:,} due", "ms", taken, "lower", 5.0,
+            f"the next two of each company in turn, over {len(ours.orgs):,} companies; BEGIN to COMMIT, {CLAIMS} times.",
+            cause="" if middle <= 5 else _CLAIM_CAUSE,
+        )
+    )  # fmt: skip
+
+
+_COST_CAUSE = (
+    "Cause: with one link of each company to a claim, configuration, facts and quota are looked at once a link instead of once for "
+    "several; what is known of a company is kept, so this does not grow further with the number of companies."
+)
+_CLAIM_CAUSE = "Cause: one index probe a company, and the machine's cores were shared."
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else COMPANIES)
