@@ -110,6 +110,7 @@ class MappingAdmin(SectionAdmin):
             "listing": seen_listing,
             "intro": self.intro,
             "may_map": self.has_add_permission(request),
+            "may_import": self.has_add_permission(request) and self.has_change_permission(request),
             "kompass_label": self.kompass.replace("_", " "),
             **(extra_context or {}),
         }

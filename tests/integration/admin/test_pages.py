@@ -282,6 +282,9 @@ def test_a_category_or_a_stranger_cannot_be_chosen(section: Section, ada: Client
 
 
 def test_csv_goes_out_and_comes_back(section: Section, ada: Client, ids: dict[str, int]) -> None:
+    listing = words(ada.get(f"{ROOT}itemservice/"))
+    assert "Import CSV" in listing
+    assert "Export CSV" in listing
     text = ada.get(f"{ROOT}itemservice/export/").content.decode("utf-8-sig")
     assert text.splitlines() == [
         "org,service_id,service,item_id,item,class_id,class",
