@@ -25,6 +25,7 @@ from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Thro
 from qbo_client.queries import PAGE_SIZE
 from store import connections, failures, history, intents, json, links, quota, records
 from store.failures import Failure
+from store.references import of_payload
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
@@ -258,7 +259,7 @@ class _Transaction:
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
-        problem = problem_for(work.link, work.entity, refused)
+        problem = problem_for(work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body))
         if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create":
             problem = _deleted_in_qbo(work)
         self._reject(work, row, problem, tid=refused.intuit_tid, stage="push")
