@@ -152,7 +152,10 @@ _CAUSE = (
     "Cause: five handovers lie on the way (broker, ingest's commit, the notification, claim, settle), each of which waits for a core of "
     "this machine when others use it."
 )
-_START_CAUSE = "Cause: half of it is importing the libraries, which takes as much longer as the cores are shared; then the group's join."
+_START_CAUSE = (
+    "Cause: importing the libraries alone is 1.0 s of CPU, and takes as much longer as the cores are shared; then comes the group's "
+    "join."
+)
 
 if __name__ == "__main__":
     main(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)

@@ -235,7 +235,7 @@ def _watched(seen: Overlaps) -> type[Reconciler]:
 
 def cpu(root: psutil.Process) -> float:
     """CPU seconds of a process and its children, also of those that have ended."""
-    total = sum(root.cpu_times()[:4])
+    total = float(sum(root.cpu_times()[:4]))
     for child in root.children(recursive=True):
         try:
             total += sum(child.cpu_times()[:2])
