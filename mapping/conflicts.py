@@ -88,3 +88,13 @@ def name_held(record: Record, name: str, kind: str, holder: str) -> Problem:
         value=name,
         remedy="Give one of the two another name in Kompass, or a DisplayName override in the admin",
     )
+
+
+def party_not_synced(record: Record, kind: str, reason: str) -> Problem:
+    return Problem(
+        cause="party-not-synced",
+        message=f"{label(record)} is billed to a {kind} that is not synced: {reason}",
+        field="client",
+        value="",
+        remedy="Bill it to another client in Kompass, or bring that one back there",
+    )

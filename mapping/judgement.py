@@ -272,6 +272,8 @@ def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, obje
 def _push(case: Case) -> Decision:
     needed = needed_party(case)
     if needed is not None and (case.party is None or case.party.qbo_id is None):
+        if case.party is not None and case.party.state == "skipped":
+            return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
         return _wait_for(case, needed)
     try:
         mapped = _map(case, case.configuration, needed)

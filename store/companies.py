@@ -253,6 +253,15 @@ def sweep(db: Connection, configuration_id: int) -> int:
     if row.realm_id is None:
         return 0
     relinked = row.swept_realm != row.realm_id
+    if relinked:
+        # What waits for a person in the company that was linked before waits for nothing any more.
+        db.execute(
+            text(
+                "UPDATE qbo_failure SET closed_at = now(), closed_because = 'another company is linked'"
+                " WHERE org_id = :org AND realm_id NOT IN (:realm, '') AND closed_at IS NULL"
+            ),
+            {"org": row.org_id, "realm": row.realm_id},
+        )
     due = 0
     if relinked:
         # The former Org's clients, of which some are this one's too, stand in the company under the same Kompass ids.

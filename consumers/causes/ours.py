@@ -124,6 +124,11 @@ MAPPING: Final = (
 # `mapping.conflicts` and `consumers.reconcile`: what QuickBooks has, and what Kompass says.
 CONFLICTS: Final = (
     Words(
+        "party-not-synced", "billed to a client that is not synced",
+        "The document is billed to a client or project that was deleted in Kompass, or is not synced for another reason.",
+        "Bill it to another client in Kompass, or bring that one back there.", _ADMIN,
+    ),
+    Words(
         "conflict:edited-in-qbo", "changed in QuickBooks and in Kompass",
         "A bookkeeper changed lines or tax by hand, and Kompass changed them too; neither is overwritten.",
         "Open it under Sync errors, compare both sides and choose which one is right.", _BOOKKEEPER,

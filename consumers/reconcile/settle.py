@@ -260,7 +260,7 @@ class _Transaction:
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
         problem = problem_for(work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body))
-        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create":
+        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and not _refers(work):
             problem = _deleted_in_qbo(work)
         self._reject(work, row, problem, tid=refused.intuit_tid, stage="push")
 
@@ -545,6 +545,11 @@ def _keeps_changing(work: Work) -> Problem:
         value="",
         remedy="See who works on it in QuickBooks, then press Try again",
     )
+
+
+def _refers(work: Work) -> bool:
+    """Whether the body names other objects, one of which may be what is inactive, rather than the object itself."""
+    return 'Ref":' in work.body
 
 
 def _deleted_in_qbo(work: Work) -> Problem:

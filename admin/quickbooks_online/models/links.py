@@ -90,6 +90,10 @@ class Link(models.Model):
             models.Index(fields=("realm_id", "state", "judged_version"), name="qbo_link_state_version"),
             models.Index(fields=("realm_id", "kind", "name"), name="qbo_link_name"),
             models.Index(fields=("org_id", "kind", "kompass_id"), name="qbo_link_record"),
+            models.Index(fields=("realm_id", "qbo_id"), name="qbo_link_object", condition=Q(qbo_id__isnull=False)),
+            models.Index(
+                fields=("realm_id", "settled_at"), name="qbo_link_settled", condition=Q(settled_at__isnull=False)
+            ),
         )
 
     def __str__(self) -> str:
