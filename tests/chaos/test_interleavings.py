@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -211,9 +210,9 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def machine(database_server: URL, template_database: URL) -> Iterator[type[Machine]]:
+def machine(database_server: URL, template_database: URL) -> type[Machine]:
     Machine.server, Machine.template = database_server, template_database
-    yield Machine
+    return Machine
 
 
 @pytest.mark.timeout(280)
