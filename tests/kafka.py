@@ -275,7 +275,7 @@ def apache_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def three_brokers(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
     """Three brokers of Apache Kafka; whoever kills one starts it again."""
     with ExitStack() as stack:

@@ -170,9 +170,9 @@ class Guard:
         return Handler
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def schema_registry(request: pytest.FixtureRequest) -> Iterator[SchemaRegistry]:
-    """A real schema registry for the whole session; each test takes subjects as it finds them."""
+    """A real schema registry for all tests of a module."""
     try:
         registry = SchemaRegistry()
     except NotHere as why:

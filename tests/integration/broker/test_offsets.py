@@ -6,6 +6,7 @@ import pytest
 
 from consumers.errors import ExitCode
 from consumers.ingest.placing import OnGap, RetentionGap
+from consumers.settings import BadSetting, settings_from
 from tests.integration.broker.members import (
     GROUP,
     TOPIC,
@@ -76,6 +77,13 @@ def test_a_gap_in_retention_stops_the_process_that_is_told_so(
     assert "late" not in kept(database)
     members(kafka, on_gap=OnGap.CONTINUE)
     eventually(lambda: "late" in kept(database))
+
+
+def test_what_to_do_at_a_gap_is_a_setting() -> None:
+    assert OnGap(settings_from({}).ingest_on_gap) is OnGap.CONTINUE
+    assert OnGap(settings_from({"INGEST_ON_GAP": "stop"}).ingest_on_gap) is OnGap.STOP
+    with pytest.raises(BadSetting, match="INGEST_ON_GAP"):
+        settings_from({"INGEST_ON_GAP": "panic"})
 
 
 def test_a_gap_that_opens_while_the_database_is_away(
