@@ -57,6 +57,10 @@ class Machine(RuleBasedStateMachine):
         self.kompass = Kompass((UK_ORG,), random.Random(seed))
         LOCALES[OTHER] = "EU"
         self.simulator.call(lambda world: world.add_company(realm=OTHER, name="Other", like=UK, changes={}))
+        for realm in (UK, OTHER):
+            self.simulator.call(
+                lambda world, realm=realm: setattr(world.companies[realm].profile, "warn_duplicate_numbers", False)
+            )
         self._link(UK)
         self.change(4)
 
