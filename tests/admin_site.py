@@ -50,9 +50,7 @@ class Site:
     def pipeline(self) -> Pipeline:
         """The pipeline on the same database and with the same keys."""
         if not self.pipelines:
-            made = open_pipeline(
-                self.database_url, self.simulator, keys=TokenKeys.parse(self.environ["TOKEN_KEYS"])
-            )
+            made = open_pipeline(self.database_url, self.simulator, keys=TokenKeys.parse(self.environ["TOKEN_KEYS"]))
             self.pipelines.append(made)
         return self.pipelines[0]
 
