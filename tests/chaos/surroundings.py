@@ -5,6 +5,7 @@ The processes come from a fork server that has imported everything already, so t
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -61,6 +62,7 @@ def consume(environment: dict[str, str], kind: str, log: str) -> None:
     from consumers.settings import settings_from
     from schemas.events import Kind
 
+    faulthandler.enable()
     configure_logs("text")
     crash_points.arm(environment.get(crash_points.VARIABLE, ""))
     run(settings_from(os.environ), Kind(kind))
@@ -158,6 +160,11 @@ class Surroundings:
     def log(self, kind: str) -> str:
         path = self._directory / f"{kind}.log"
         return path.read_text() if path.exists() else ""
+
+    def trouble_told(self, kind: str) -> str:
+        """Give the end of a log without what is well."""
+        lines = [line for line in self.log(kind).splitlines() if " INFO " not in line and "CONFWARN" not in line]
+        return "\n".join(lines[-60:])
 
     # Kompass and Intuit
 

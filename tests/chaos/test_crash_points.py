@@ -45,7 +45,7 @@ def test_killed_between_any_two_effects(migrated_database: str, tmp_path: Path, 
                 process.join(0.15)
                 if not process.is_alive():
                     break
-            assert process.exitcode == -signal.SIGKILL, (point, surroundings.log("invoice")[-2000:])
+            assert process.exitcode == -signal.SIGKILL, (point, surroundings.trouble_told("invoice"))
         surroundings.no_more_trouble()
         last = surroundings.start("invoice")
         surroundings.wait_until_at_rest(timeout=60)
