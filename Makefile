@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Another interpreter: make demo PYTHON=/path/to/python3.12
 PYTHON ?=
-ROUNDS ?= 50
+ROUNDS ?= 2000
 ARGS ?=
 
 .PHONY: help demo test lint bench chaos brokers fuzz lock lock-image clean
@@ -31,8 +31,8 @@ lint: $(READY) ## Style and types
 bench: $(READY) ## Measure
 	@for benchmark in tests/benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
 
-chaos: $(READY) ## Kill and stop processes at random moments, ROUNDS=50 times
-	@CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos -s --timeout=0 $(ARGS)
+chaos: $(READY) ## Kill and stop processes at random moments, ROUNDS=2000 times
+	@$(BIN)/python -m pytest tests/chaos -s --rounds $(ROUNDS) --timeout=0 $(ARGS)
 
 brokers: $(READY) ## On Apache Kafka: kill one broker of three 20 times, and consumers in 20 rounds
 	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)
