@@ -116,16 +116,12 @@ class Timings:
     """The first wait after a call that had no definite answer; doubles each time, with jitter."""
     backoff_longest_seconds: float = 300.0
     """The longest such wait."""
-    batch_seconds: float = 0.05
-    """How long ingest waits to fill a batch."""
     stuck_seconds: float = 60.0
     """A loop that has not turned for so long makes /livez fail, and every stack is written to the log."""
     gauges_seconds: float = 15.0
     """How often what the database says is counted for /metrics; more seldom by itself where counting takes long."""
     workers: int = 16
     """Calls to Intuit in flight at once, in one process."""
-    batch_size: int = 500
-    """Records ingested in one transaction."""
     reject_after_attempts: int = 8
     """A record whose calls keep failing, while others of its company succeed, is rejected after so many."""
     budget_calls: int = 500_000

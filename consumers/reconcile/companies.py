@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -58,7 +57,3 @@ class CompanyCache:
 def token_ready(connection: CompanyConnection) -> bool:
     expires = connection.access_expires_at
     return expires is not None and expires - datetime.now(UTC) > TOKEN_MARGIN
-
-
-def versions_by_org(db: Connection, org_ids: set[str]) -> Mapping[str, ConfigurationVersion]:
-    return companies.hold_versions(db, org_ids)
