@@ -11,9 +11,6 @@ from playwright.sync_api import BrowserContext, Page
 from qbo_client.simulator import Settings, Simulator
 from tests.admin_site import Site, make_user, served
 from tests.browser import open_browser
-from tests.database import database_server, migrated_database, template_database
-
-__all__ = ["database_server", "migrated_database", "template_database"]
 
 
 @pytest.fixture(scope="session")

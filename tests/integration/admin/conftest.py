@@ -28,10 +28,8 @@ from admin.quickbooks_online import runtime
 from admin.quickbooks_online.models import Configuration
 from qbo_client.simulator import Settings, Simulator
 from store.secrets import TokenKeys
-from tests.database import database_server, migrated_database, module_database, template_database
 from tests.pipeline import Pipeline, open_pipeline
 
-__all__ = ["database_server", "migrated_database", "module_database", "template_database"]
 
 GROUP = "Quickbooks Online admins"
 
