@@ -30,7 +30,6 @@ from qbo_client.simulator import Settings, Simulator
 from store.secrets import TokenKeys
 from tests.pipeline import Pipeline, open_pipeline
 
-
 GROUP = "Quickbooks Online admins"
 
 
