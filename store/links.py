@@ -310,6 +310,30 @@ def add_lane(db: Connection, ids: Collection[int], lane: int) -> None:
         )
 
 
+def set_currencies(db: Connection, currencies: Mapping[int, str]) -> None:
+    """Fix the currencies of customers and jobs that this transaction has locked, by id."""
+    if currencies:
+        db.execute(
+            text(
+                "UPDATE qbo_link l SET currency = n.currency"
+                " FROM unnest(CAST(:ids AS bigint[]), CAST(:currencies AS text[])) AS n(id, currency) WHERE l.id = n.id"
+            ),
+            {"ids": list(currencies), "currencies": list(currencies.values())},
+        )
+
+
+def replace_by_twin(db: Connection, link_id: int, *, twin_id: int) -> None:
+    """Delete a link that turned out to stand for what another one stands for already; what waited for it waits for that one."""
+    db.execute(
+        text(
+            "UPDATE qbo_link SET depends_on = :twin, due_at = now(), again = true WHERE id IN"
+            " (SELECT id FROM qbo_link WHERE depends_on = :id FOR NO KEY UPDATE SKIP LOCKED)"
+        ),
+        {"twin": twin_id, "id": link_id},
+    )
+    db.execute(text("DELETE FROM qbo_link WHERE id = :id"), {"id": link_id})
+
+
 def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
     """Change links that this transaction has locked: each change holds ``id`` and the same other columns."""
     update_rows(db, link, changes)

@@ -224,7 +224,7 @@ class Company:
                 else:
                     granted, window, free_at = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0)
                     if granted:
-                        quota.save_window(db, self.realm_id, window.to_json())
+                        quota.save_windows(db, {self.realm_id: window.to_json()})
                         return
                     wait = free_at - lease.now
             if time.monotonic() + wait > until:

@@ -6,34 +6,30 @@ here, and the mapping is CPU alone, so the transaction lasts milliseconds.
 
 from __future__ import annotations
 
-import logging
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection, func, select
 
 from consumers.crash_points import reached
 from consumers.reconcile import judging
 from consumers.reconcile.companies import Company, CompanyCache, token_ready
+from consumers.reconcile.currencies import Judgeable, fix_currencies
+from consumers.reconcile.granting import grant_calls
+from consumers.reconcile.intending import New, Resend, Terms, intend, take_over
 from consumers.reconcile.work import Work
 from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
-from qbo_client.quota import Limits, Window, grant
+from qbo_client.quota import Limits
 from schemas.events import Kind
-from store import companies, connections, failures, history, intents, json, links, quota, records
+from store import companies, connections, failures, history, intents, links, records
 from store.connections import CompanyConnection
 from store.failures import Failure
 from store.intents import OpenIntent
 from store.links import Link
-from store.transactions import retrying
-
-log = logging.getLogger(__name__)
 
 # A link that stands on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -84,95 +80,6 @@ class Claim:
         return _Transaction(self._policy, self._cache, db, self._clock, started, dict(calls_allowed)).run(ids)
 
 
-def grant_anew(db: Connection, realm_id: str, limits: Limits) -> bool:
-    """Take one call out of a company's quota, for a call whose first grant grew old before it could be sent."""
-    lease = quota.lock_leases(db, [realm_id])[realm_id]
-    if lease.blocked_for > 0:
-        return False
-    granted, window, _ = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits)
-    if granted:
-        quota.save_window(db, realm_id, window.to_json())
-    return bool(granted)
-
-
-def claim_around(engine: Engine, claim: Claim, ids: Sequence[int], *, calls_allowed: Mapping[str, int]) -> Claimed:
-    """Claim these links; one that cannot be judged for a mistake of ours is rejected, and holds up no other.
-
-    Raises the database's errors, after which none of them is claimed, or only the first of them.
-    """
-    try:
-        return retrying(engine, lambda db: claim(db, ids, calls_allowed=calls_allowed))
-    except (DBAPIError, PoolTimeout):
-        raise
-    except Exception as error:
-        if len(ids) == 1:
-            log.exception("link %d cannot be judged", ids[0])
-            (poison,), words = ids, f"{type(error).__name__}: {error}"
-            return retrying(engine, lambda db: _set_aside(db, poison, words))
-    found, left = Claimed(), dict(calls_allowed)
-    for link_id in ids:
-        one = claim_around(engine, claim, [link_id], calls_allowed=left)
-        for work in one.work:
-            if work.link.realm_id in left:
-                left[work.link.realm_id] -= 1
-        found.work += one.work
-        found.unready |= one.unready
-        found.blocked |= one.blocked
-        found.judged += one.judged
-        found.woken = found.woken or one.woken
-    return found
-
-
-def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
-    found = Claimed()
-    for link in links.lock_due(db, [link_id]):
-        reason = f"{link.kind.value.capitalize()} {link.reference or link.kompass_id}: the sync fails over it ({words[:300]})"
-        changes = {
-            "state": "rejected",
-            "cause": "unforeseen",
-            "reason": reason,
-            "depends_on": None,
-            "due_at": None,
-            "again": False,
-        }
-        links.write(db, [{"id": link.id, **changes}])
-        failures.record_failure(
-            db,
-            Failure(
-                stage="map",
-                cause="unforeseen",
-                message=reason,
-                remedy="Hand this message to whoever runs the sync: the log says more. The next change of the record is tried again",
-                source=records.read_source(db, (link.org_id, link.kind.value, link.kompass_id)),
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                link_id=link.id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                reference=link.reference,
-            ),
-        )
-        found.judged.append((link.kind, "rejected", "unforeseen"))
-        found.woken = bool(links.wake_dependents(db, [link.id]))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _New:
-    link: Link
-    decision: Write | Read
-    sequence: int
-    version: int
-    connection: CompanyConnection
-
-
-@dataclass(frozen=True, slots=True)
-class _Resend:
-    link: Link
-    opened: OpenIntent
-    connection: CompanyConnection
-
-
 class _Transaction:
     """One claim. Reads everything it needs in a handful of queries, decides, and writes in as few."""
 
@@ -186,7 +93,6 @@ class _Transaction:
         allowed: dict[str, int],
     ) -> None:
         self._clock = clock
-        self._granted_at = started
         self._policy = policy
         self._cache = cache
         self._db = db
@@ -198,7 +104,7 @@ class _Transaction:
         self._history: list[history.Entry] = []
         self._well: set[int] = set()
         self._wake: set[int] = set()
-        self._wanted: dict[str, list[_Resend | _New]] = {}
+        self._wanted: dict[str, list[Resend | New]] = {}
         self._now = datetime.now(UTC)
 
     def run(self, ids: Sequence[int]) -> Claimed:
@@ -242,61 +148,19 @@ class _Transaction:
         elif not token_ready(connection):
             self._unready(link)
         else:
-            self._wanted.setdefault(link.realm_id, []).append(_Resend(link, opened, connection))
-
-    def _take_over(self, resend: _Resend) -> None:
-        """Re-send as it was written while Intuit is trusted to remember the request id; look up afterwards."""
-        link, opened, connection = resend.link, resend.opened, resend.connection
-        intent = opened.intent
-        phase = "lookup" if intent.phase == "lookup" or opened.age > self._policy.resend_window else "send"
-        epoch = link.epoch + 1
-        self._intents.append(
-            {
-                **{name: getattr(intent, name) for name in type(intent).__dataclass_fields__},
-                "epoch": epoch,
-                "phase": phase,
-                "attempt": intent.attempt + 1,
-                "owner": self._policy.owner,
-                "heartbeat_at": self._now,
-                "resend_after": self._now + timedelta(seconds=self._policy.server_timeout),
-            }
-        )
-        self._change(link, epoch=epoch, due_at=self._now + timedelta(seconds=self._horizon()))
-        sent = intent.sent
-        self._result.work.append(
-            Work(
-                link=replace(link, epoch=epoch),
-                epoch=epoch,
-                phase="lookup" if phase == "lookup" else "send",
-                operation=intent.operation,
-                entity=intent.entity,
-                object_id=intent.object_id,
-                body=intent.body,
-                request_id=intent.request_id,
-                sent=sent,
-                name=intent.name,
-                sequence=intent.sequence,
-                configuration_version=intent.configuration_version,
-                attempt=intent.attempt + 1,
-                first_sent_at=intent.first_sent_at,
-                claimed_at=self._started,
-                granted_at=self._granted_at,
-                voided=bool(sent and sent.get(judging.VOIDED)),
-                connection_version=connection.version,
-            )
-        )
+            self._wanted.setdefault(link.realm_id, []).append(Resend(link, opened, connection))
 
     # Judge
 
     def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
         cases = judging.read_cases(self._db, judgeable)
-        ready: list[tuple[Link, Company, judging.RecordCase]] = []
+        known: list[Judgeable] = []
         for link, company in judgeable:
-            case = cases.get(link.id)
-            if case is None:
+            if (case := cases.get(link.id)) is None:
                 self._change(link, due_at=None, again=False, reason="Kompass never said what it is")
-            elif (fixed := self._fix_currency(link, case)) is not None:
-                ready.append((fixed, company, judging.with_currency(case, fixed)))
+            else:
+                known.append((link, company, case))
+        ready = fix_currencies(self._db, known)
         parties = judging.find_parties(self._db, [(link, case) for link, _, case in ready], lane=self._policy.lane)
         for link, company, case in ready:
             if link.id in parties.busy:
@@ -305,28 +169,6 @@ class _Transaction:
             party = parties.found.get(link.id)
             decision = judging.decide(self._db, link, case, party)
             self._apply(link, company, case, decision, party, connected.get(link.realm_id))
-
-    def _fix_currency(self, link: Link, case: judging.RecordCase) -> Link | None:
-        """Fix the currency of a customer or job at its first judgement; a second link for the same thing goes (None)."""
-        if link.kind is Kind.INVOICE or link.currency:
-            return link
-        currency = judging.currency_of(case)
-        key = (link.realm_id, link.kind.value, link.kompass_id, link.party_id, currency)
-        twin = links.find_party(self._db, [key]).get(key)
-        if twin is None:
-            self._db.execute(
-                text("UPDATE qbo_link SET currency = :currency WHERE id = :id"), {"currency": currency, "id": link.id}
-            )
-            return replace(link, currency=currency)
-        self._db.execute(
-            text(
-                "UPDATE qbo_link SET depends_on = :twin, due_at = now(), again = true WHERE id IN"
-                " (SELECT id FROM qbo_link WHERE depends_on = :id FOR NO KEY UPDATE SKIP LOCKED)"
-            ),
-            {"twin": twin.id, "id": link.id},
-        )
-        self._db.execute(text("DELETE FROM qbo_link WHERE id = :id"), {"id": link.id})
-        return None
 
     def _apply(
         self,
@@ -361,7 +203,7 @@ class _Transaction:
                     self._unready(link)
                 else:
                     self._wanted.setdefault(link.realm_id, []).append(
-                        _New(link, decision, sequence, version, connection)
+                        New(link, decision, sequence, version, connection)
                     )
 
     def _disconnected(
@@ -435,96 +277,31 @@ class _Transaction:
 
     def _grant(self) -> None:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
-        leases = quota.lock_leases(self._db, self._wanted.keys())
-        flying = intents.in_flight(self._db, self._wanted.keys(), lease=self._policy.lease) if self._wanted else {}
-        self._granted_at = self._clock()
+        policy = self._policy
+        granted = grant_calls(
+            self._db,
+            {realm_id: len(wanted) for realm_id, wanted in self._wanted.items()},
+            allowed=self._allowed,
+            limits=policy.limits,
+            lease=policy.lease,
+            clock=self._clock,
+        )
+        self._result.blocked |= granted.waits
+        terms = Terms(
+            owner=policy.owner,
+            horizon=timedelta(seconds=max(policy.lease, policy.server_timeout)),
+            server_timeout=timedelta(seconds=policy.server_timeout),
+            resend_window=policy.resend_window,
+            now=self._now,
+            started=self._started,
+            granted_at=granted.at,
+        )
         for realm_id, wanted in self._wanted.items():
-            lease = leases[realm_id]
-            if lease.blocked_for > 0:
-                self._result.blocked[realm_id] = lease.blocked_for
-                continue
-            allowed = min(len(wanted), self._allowed.get(realm_id, len(wanted)))
-            granted, window, next_free = grant(
-                Window.from_json(lease.window),
-                lease.now,
-                allowed,
-                in_flight=flying.get(realm_id, 0),
-                limits=self._policy.limits,
-            )
-            if granted:
-                quota.save_window(self._db, realm_id, window.to_json())
-            if granted < len(wanted):
-                self._result.blocked[realm_id] = max(next_free - lease.now, 0.02)
-            for one in wanted[:granted]:
-                if isinstance(one, _Resend):
-                    self._take_over(one)
-                else:
-                    self._intend(one)
-
-    def _intend(self, new: _New) -> None:
-        link, decision, sequence, version, connection = (
-            new.link,
-            new.decision,
-            new.sequence,
-            new.version,
-            new.connection,
-        )
-        epoch = link.epoch + 1
-        write = decision if isinstance(decision, Write) else None
-        sent = None
-        if write is not None:
-            sent = {**write.sent, judging.VOIDED: True} if write.voided else dict(write.sent)
-        work = Work(
-            link=replace(link, epoch=epoch),
-            epoch=epoch,
-            phase="send",
-            operation=write.operation if write is not None else "read",
-            entity=decision.entity,
-            object_id=decision.object_id,
-            body=json.dumps(write.body) if write is not None else "",
-            request_id=uuid.uuid4().hex,
-            sent=sent,
-            name=(write.name or "") if write is not None else "",
-            sequence=sequence,
-            configuration_version=version,
-            attempt=1,
-            first_sent_at=None,
-            claimed_at=self._started,
-            granted_at=self._granted_at,
-            voided=write is not None and write.voided,
-            connection_version=connection.version,
-        )
-        self._intents.append(
-            {
-                "link_id": link.id,
-                "realm_id": link.realm_id,
-                "epoch": epoch,
-                "phase": "send",
-                "operation": work.operation,
-                "entity": work.entity,
-                "object_id": work.object_id,
-                "body": work.body,
-                "request_id": work.request_id,
-                "sent": sent,
-                "name": work.name,
-                "sequence": sequence,
-                "configuration_version": version,
-                "attempt": 1,
-                "owner": self._policy.owner,
-                "heartbeat_at": self._now,
-                "first_sent_at": self._now,
-                "resend_after": self._now + timedelta(seconds=self._policy.server_timeout),
-            }
-        )
-        self._change(
-            link, epoch=epoch, again=False, depends_on=None, judged_sequence=sequence, judged_version=version,
-            # Should this process die, the link becomes due by itself once the call is certainly over.
-            due_at=self._now + timedelta(seconds=self._horizon()),
-        )  # fmt: skip
-        self._result.work.append(work)
-
-    def _horizon(self) -> float:
-        return max(self._policy.lease, self._policy.server_timeout)
+            for one in wanted[: granted.calls.get(realm_id, 0)]:
+                intended = take_over(one, terms) if isinstance(one, Resend) else intend(one, terms)
+                self._result.work.append(intended.work)
+                self._intents.append(intended.intent)
+                self._changes.append(intended.link)
 
     # Write
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from consumers.metrics import Metrics
-from consumers.reconcile.claim import grant_anew
 from consumers.reconcile.companies import CompanyCache, token_ready
+from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
-from consumers.reconcile.settle import record_disconnection, shut_out
+from consumers.reconcile.shutting_out import record_disconnection, shut_out
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed

@@ -22,10 +22,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.crash_points import reached
 from consumers.metrics import Metrics
-from consumers.reconcile.claim import Claim, Claimed, claim_around, grant_anew
+from consumers.reconcile.claim import Claim, Claimed
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
+from consumers.reconcile.set_aside import claim_around
 from consumers.reconcile.settle import Answer, Settle, Settled
 from consumers.reconcile.work import Late, Work
 from qbo_client.calls import Call

@@ -119,3 +119,23 @@ _SPECIAL: Mapping[str, Callable[[str, Fault, Used], Problem]] = {
     FaultCode.REFERENCE_INVALID: _reference_refused,
     FaultCode.CUSTOMER_INVALID: _reference_refused,
 }
+
+
+def keeps_changing(link: Link, entity: str, *, tries: int) -> Problem:
+    return Problem(
+        cause="conflict:keeps-changing",
+        message=f"{entity} {link.reference}: somebody in QuickBooks changed it at each of {tries} tries",
+        field="",
+        value="",
+        remedy="See who works on it in QuickBooks, then press Try again",
+    )
+
+
+def deleted_in_qbo(link: Link, entity: str, object_id: str | None) -> Problem:
+    return Problem(
+        cause="deleted-in-qbo",
+        message=f"{entity} {link.reference} (Id {object_id}) was deleted or made inactive in QuickBooks",
+        field="",
+        value=object_id or "",
+        remedy="Make it active again in QuickBooks and press Try again, or have it made anew",
+    )

@@ -15,15 +15,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from consumers.crash_points import reached
-from consumers.reconcile.refusals import problem_for
-from consumers.reconcile.work import CLOCK_SKEW, Late, Work, amount
-from mapping.difference import OWN_NOTE, holds, touched_by_others
-from mapping.judgement import MARK
+from consumers.reconcile.looking_up import arrived, what_was_made
+from consumers.reconcile.refusals import deleted_in_qbo, keeps_changing, problem_for
+from consumers.reconcile.shutting_out import connection_words, shut_out
+from consumers.reconcile.work import Late, Work, amount
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from qbo_client.queries import PAGE_SIZE
-from store import connections, failures, history, intents, json, links, quota, records
+from store import connections, failures, history, intents, links, quota, records
 from store.failures import Failure
 from store.references import of_payload
 
@@ -170,7 +169,7 @@ class _Transaction:
             # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, whatever Kompass says by now;
             # when that cannot be told, the judgement compares the three sides.
             document = done.entity(work.entity)
-            if work.operation == "update" and _arrived(work, document):
+            if work.operation == "update" and arrived(work, document):
                 self._note(
                     work, "recovered", f"{work.entity} {work.object_id} has it from an earlier call without an answer"
                 )
@@ -178,67 +177,18 @@ class _Transaction:
             else:
                 self._read(work, document, row)
             return
-        found = [one for one in done.rows(work.entity) if self._may_be_ours(work, one)]
-        ours = [one for one in found if _is_ours(work, one)]
-        if ours and not self._rivals(work):
+        made = what_was_made(self._db, work, done)
+        if isinstance(made, Problem):
+            self._reject(work, row, made, tid=done.intuit_tid)
+        elif made is not None:
             self._note(
-                work, "recovered", f"{work.entity} {ours[0].get('Id')} was made by an earlier call without an answer"
+                work, "recovered", f"{work.entity} {made.get('Id')} was made by an earlier call without an answer"
             )
-            self._pushed(work, ours[0], row, recovered=True)
-        elif found and work.entity == "Customer":
-            self._reject(
-                work,
-                row,
-                Problem(
-                    cause="name-in-doubt",
-                    message=f"Customer {work.link.reference}: QuickBooks got a customer of that name (Id {found[0].get('Id')}) "
-                    "while a call of ours went without an answer, but it does not say what we sent",
-                    field="DisplayName",
-                    value=str(found[0].get("Id", "")),
-                    remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two",
-                ),
-                tid=done.intuit_tid,
-            )
-        elif len(done.rows(work.entity)) >= PAGE_SIZE:
-            self._reject(
-                work,
-                row,
-                Problem(
-                    cause="keeps-failing",
-                    message=f"{work.entity} {work.link.reference}: a call of ours went without an answer, and so many were made at "
-                    "that time that it cannot be told whether this one is among them",
-                    field="",
-                    value="",
-                    remedy="Look it up in QuickBooks; if it is missing there, press Try again",
-                ),
-                tid=done.intuit_tid,
-            )
+            self._pushed(work, made, row, recovered=True)
         else:
             self._note(work, "recovered", "the earlier call had made nothing; it is made anew")
             self._put(work, row, due_at=self._now)
             self._retired.add(work.link.id)
-
-    def _rivals(self, work: Work) -> bool:
-        """Whether another link's call without an answer may have made the same: nothing in a customer says whose it is."""
-        return work.entity == "Customer" and intents.others_creating(
-            self._db, realm_id=work.link.realm_id, entity=work.entity, name=work.name, other_than=work.link.id
-        )
-
-    def _may_be_ours(self, work: Work, document: dict[str, Any]) -> bool:
-        """Made after the intent was sent, and standing for no other link."""
-        made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
-        if not isinstance(made, str) or work.first_sent_at is None:
-            return False
-        if datetime.fromisoformat(made) < work.first_sent_at - CLOCK_SKEW:
-            return False
-        holder = links.holder_of(
-            self._db,
-            realm_id=work.link.realm_id,
-            entity=work.entity,
-            qbo_id=str(document.get("Id")),
-            other_than=work.link.id,
-        )
-        return holder is None
 
     # Refused
 
@@ -254,18 +204,20 @@ class _Transaction:
             return
         if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
             if row.attempts + 1 >= MAX_REREADS:
-                self._reject(work, row, _keeps_changing(work), tid=refused.intuit_tid)
+                self._reject(
+                    work, row, keeps_changing(work.link, work.entity, tries=MAX_REREADS), tid=refused.intuit_tid
+                )
                 return
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
         problem = problem_for(work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body))
         if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and not _refers(work):
-            problem = _deleted_in_qbo(work)
+            problem = deleted_in_qbo(work.link, work.entity, work.object_id)
         self._reject(work, row, problem, tid=refused.intuit_tid, stage="push")
 
     def _disconnected(self, work: Work, outcome: Forbidden, row: Any) -> None:
-        message = _connection_words(outcome)
+        message = connection_words(outcome)
         if not shut_out(
             self._db,
             outcome,
@@ -458,58 +410,6 @@ class _Transaction:
         reached("settling")
 
 
-def shut_out(
-    db: Connection, outcome: Forbidden, *, org_id: str, realm_id: str, version: int, probe_after: float
-) -> bool:
-    """Note that a company does not let us in any more; False when its connection has moved on since ``version``."""
-    message = _connection_words(outcome)
-    first = connections.disconnect(
-        db,
-        realm_id=realm_id,
-        version=version,
-        cause="subscription-ended" if outcome.subscription_ended else "disconnected",
-        message=message,
-        probe_after=probe_after if outcome.subscription_ended else None,
-    )
-    if first:
-        record_disconnection(
-            db,
-            org_id=org_id,
-            realm_id=realm_id,
-            message=message,
-            subscription_ended=outcome.subscription_ended,
-            tid=outcome.intuit_tid or "",
-        )
-    return first
-
-
-def record_disconnection(
-    db: Connection, *, org_id: str, realm_id: str, message: str, subscription_ended: bool, tid: str = ""
-) -> None:
-    """Open the one failure that a lost connection is, however many records wait for it."""
-    failures.record_failure(
-        db,
-        Failure(
-            stage="connect",
-            cause="subscription-ended" if subscription_ended else "disconnected",
-            message=message,
-            remedy="Renew the QuickBooks subscription; everything that waits then goes by itself"
-            if subscription_ended
-            else "Run Authorize with QuickbooksOnline on the Configuration; everything that waits then goes by itself",
-            org_id=org_id,
-            realm_id=realm_id,
-            intuit_tid=tid,
-        ),
-    )
-
-
-def _connection_words(outcome: Forbidden) -> str:
-    if outcome.subscription_ended:
-        return "the QuickBooks subscription of the company has ended"
-    codes = ", ".join(sorted(outcome.codes)) or str(outcome.status)
-    return f"QuickBooks no longer lets Kompass into the company (code {codes})"
-
-
 def _lines(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [line for line in document.get("Line", ()) if line.get("DetailType") != "SubTotalLineDetail"]
 
@@ -519,44 +419,6 @@ def _doubtful(work: Work) -> bool:
     return work.attempt > 1 or work.phase == "lookup"
 
 
-def _arrived(work: Work, document: dict[str, Any]) -> bool:
-    """Tell whether an object says in every member what an update without an answer was to make it say."""
-    sent = work.sent or {}
-    members = [name for name in json.loads(work.body) if name not in ("Id", "SyncToken", "sparse")]
-    cleared = [name for name in members if name not in sent]
-    return not any(document.get(name) for name in cleared) and not touched_by_others(
-        document, sent, dict.fromkeys(members)
-    )
-
-
-def _is_ours(work: Work, document: dict[str, Any]) -> bool:
-    """Carries our mark: the note that names the Kompass record; for a name, every member that we sent."""
-    sent = {name: value for name, value in (work.sent or {}).items() if not name.startswith(OWN_NOTE)}
-    if work.entity == "Customer":
-        return holds(document, sent)
-    return str((work.sent or {})[MARK]) in str(document.get("PrivateNote", ""))
-
-
-def _keeps_changing(work: Work) -> Problem:
-    return Problem(
-        cause="conflict:keeps-changing",
-        message=f"{work.entity} {work.link.reference}: somebody in QuickBooks changed it at each of {MAX_REREADS} tries",
-        field="",
-        value="",
-        remedy="See who works on it in QuickBooks, then press Try again",
-    )
-
-
 def _refers(work: Work) -> bool:
     """Whether the body names other objects, one of which may be what is inactive, rather than the object itself."""
     return 'Ref":' in work.body
-
-
-def _deleted_in_qbo(work: Work) -> Problem:
-    return Problem(
-        cause="deleted-in-qbo",
-        message=f"{work.entity} {work.link.reference} (Id {work.object_id}) was deleted or made inactive in QuickBooks",
-        field="",
-        value=work.object_id or "",
-        remedy="Make it active again in QuickBooks and press Try again, or have it made anew",
-    )

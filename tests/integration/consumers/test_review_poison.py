@@ -11,10 +11,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from consumers.reconcile import judging, reconciler
-from consumers.reconcile.claim import claim_around
 from consumers.reconcile.company_jobs import AccessTokens
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.set_aside import claim_around
 from qbo_client.outcomes import Done
 from qbo_client.simulator.seeds import UK
 from store.secrets import TokenKeys

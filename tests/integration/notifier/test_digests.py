@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import text
 
 from consumers.inquiry.why import find_one, story
-from consumers.reconcile.settle import record_disconnection
+from consumers.reconcile.shutting_out import record_disconnection
 from schemas.events import Kind, Step
 from store import connections
 from store.records import SourceEvent

@@ -71,7 +71,9 @@ def _causes_in(path: str) -> set[str]:
     [
         "mapping/problems.py",
         "mapping/conflicts.py",
+        "consumers/reconcile/looking_up.py",
         "consumers/reconcile/settle.py",
+        "consumers/reconcile/shutting_out.py",
         "consumers/reconcile/refusals.py",
         "consumers/ingest/batch.py",
     ],

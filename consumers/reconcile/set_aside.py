@@ -1,0 +1,79 @@
+"""Claims in which one link that cannot be judged, for a mistake of ours, holds up no other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from consumers.reconcile.claim import Claim, Claimed
+from store import failures, links, records
+from store.failures import Failure
+from store.transactions import retrying
+
+log = logging.getLogger(__name__)
+
+
+def claim_around(engine: Engine, claim: Claim, ids: Sequence[int], *, calls_allowed: Mapping[str, int]) -> Claimed:
+    """Claim these links; one that cannot be judged for a mistake of ours is rejected, and holds up no other.
+
+    Raises the database's errors, after which none of them is claimed, or only the first of them.
+    """
+    try:
+        return retrying(engine, lambda db: claim(db, ids, calls_allowed=calls_allowed))
+    except (DBAPIError, PoolTimeout):
+        raise
+    except Exception as error:
+        if len(ids) == 1:
+            log.exception("link %d cannot be judged", ids[0])
+            (poison,), words = ids, f"{type(error).__name__}: {error}"
+            return retrying(engine, lambda db: _set_aside(db, poison, words))
+    found, left = Claimed(), dict(calls_allowed)
+    for link_id in ids:
+        one = claim_around(engine, claim, [link_id], calls_allowed=left)
+        for work in one.work:
+            if work.link.realm_id in left:
+                left[work.link.realm_id] -= 1
+        found.work += one.work
+        found.unready |= one.unready
+        found.blocked |= one.blocked
+        found.judged += one.judged
+        found.woken = found.woken or one.woken
+    return found
+
+
+def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
+    found = Claimed()
+    for link in links.lock_due(db, [link_id]):
+        reason = f"{link.kind.value.capitalize()} {link.reference or link.kompass_id}: the sync fails over it ({words[:300]})"
+        changes = {
+            "state": "rejected",
+            "cause": "unforeseen",
+            "reason": reason,
+            "depends_on": None,
+            "due_at": None,
+            "again": False,
+        }
+        links.write(db, [{"id": link.id, **changes}])
+        failures.record_failure(
+            db,
+            Failure(
+                stage="map",
+                cause="unforeseen",
+                message=reason,
+                remedy="Hand this message to whoever runs the sync: the log says more. The next change of the record is tried again",
+                source=records.read_source(db, (link.org_id, link.kind.value, link.kompass_id)),
+                org_id=link.org_id,
+                realm_id=link.realm_id,
+                link_id=link.id,
+                kind=link.kind.value,
+                kompass_id=link.kompass_id,
+                reference=link.reference,
+            ),
+        )
+        found.judged.append((link.kind, "rejected", "unforeseen"))
+        found.woken = bool(links.wake_dependents(db, [link.id]))
+    return found
