@@ -6,20 +6,24 @@ a quarter of an hour.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import connection as django_connection
 from django.urls import reverse
+from django.utils import timezone
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from admin.quickbooks_online.companies import CompanyTrouble, trouble_of
 from admin.quickbooks_online.lists import forget
+from admin.quickbooks_online.models import PendingAuthorization
 from admin.quickbooks_online.runtime import engine, intuit, public_url, token_keys
 from qbo_client.calls import read
 from qbo_client.errors import CallInvalid, ClientRefused, GrantRefused, OAuthError, OAuthUnavailable
@@ -31,7 +35,7 @@ from store.failures import close_connect
 from store.tables import configuration, connection, org
 
 STATE_LIFE_S = 15 * 60
-_STATES = "qbo_authorizations"
+_BROWSER = "qbo_browser"
 _PENDING = "qbo_pending_company"
 AGAIN = "Go back to the Configurations list and start Authorize with QuickbooksOnline again."
 
@@ -73,36 +77,52 @@ def redirect_uri() -> str:
 
 def start(session: SessionBase, *, configuration_id: int, user_id: int) -> str:
     """Give the address of Intuit's sign-in page for linking this configuration."""
-    now = time.time()
-    states = {key: one for key, one in session.get(_STATES, {}).items() if one["until"] > now}
+    browser = session.get(_BROWSER)
+    if browser is None:
+        browser = session[_BROWSER] = secrets.token_urlsafe(32)
+        session.save()
     state = secrets.token_urlsafe(32)
-    states[state] = {"configuration": configuration_id, "user": user_id, "until": now + STATE_LIFE_S}
-    # The last few are enough: one browser, some open tabs.
-    session[_STATES] = dict(list(states.items())[-5:])
-    session.save()
+    now = timezone.now()
+    # Those that nobody came back from.
+    PendingAuthorization.objects.filter(until__lt=now - timedelta(seconds=STATE_LIFE_S)).delete()
+    PendingAuthorization.objects.create(
+        state_digest=_digest(state),
+        browser_digest=_digest(browser),
+        configuration_id=configuration_id,
+        user_id=user_id,
+        until=now + timedelta(seconds=STATE_LIFE_S),
+    )
     return intuit().oauth.authorize_url(redirect_uri=redirect_uri(), state=state)
 
 
 def take_state(session: SessionBase, state: str, *, user_id: int) -> int:
-    """Use a state up; gives its configuration.
+    """Use a state up; gives its configuration. Of two callbacks at the same moment one is refused.
 
     Raises
     ------
     LinkRefused
     """
-    states = session.get(_STATES, {})
-    found = states.pop(state, None)
-    if found is not None:
-        session[_STATES] = states
-        session.save()
-    if found is None or found["user"] != user_id:
+    with django_connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM qboadmin_authorization WHERE state_digest = %s AND browser_digest = %s AND user_id = %s"
+            " RETURNING configuration_id, until < now()",
+            [_digest(state), _digest(session.get(_BROWSER, "")), user_id],
+        )
+        found = cursor.fetchone()
+    if found is None:
         raise LinkRefused(
             "This authorization cannot be used",
             "It was not started in this browser session, or it has been used already.",
         )
-    if found["until"] < time.time():
+    configuration_id, late = found
+    if late:
         raise LinkRefused("This authorization took too long", "It was started more than 15 minutes ago.")
-    return int(found["configuration"])
+    return int(configuration_id)
+
+
+def _digest(text: str) -> str:
+    """What is kept of a state: whoever reads the table cannot finish somebody's authorisation."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def finish(session: SessionBase, *, configuration_id: int, code: str, realm_id: str) -> Linked | OtherCompany:

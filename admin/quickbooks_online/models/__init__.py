@@ -1,5 +1,6 @@
 """The tables. `store.tables` describes the same ones for the consumers; a test holds the two together."""
 
+from admin.quickbooks_online.models.authorizations import PendingAuthorization
 from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, QuotaLease
 from admin.quickbooks_online.models.configuration import (
     Configuration,
@@ -36,6 +37,7 @@ __all__ = [
     "Notice",
     "Org",
     "Outbox",
+    "PendingAuthorization",
     "Project",
     "QuotaLease",
     "Record",

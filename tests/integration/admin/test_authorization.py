@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
+from sqlalchemy import text
 
-from admin.quickbooks_online import linking
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
     CustomField,
     Org,
+    PendingAuthorization,
     Service,
 )
 from admin.quickbooks_online.models import ItemService as ItemServiceRow
@@ -81,15 +85,46 @@ def test_a_state_belongs_to_its_session(section: Section, authorize: Back) -> No
     assert not CompanyConnection.objects.exists()
 
 
-def test_a_state_dies_after_a_quarter_of_an_hour(
-    section: Section, authorize: Back, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def until_waiting(section: Section, number: int) -> None:
+    """Until so many sessions of this test's database wait for a lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    give_up = time.monotonic() + 30
+    while True:
+        with section.pipeline.engine.begin() as db:
+            if db.execute(waiting).scalar_one() >= number:
+                return
+        assert time.monotonic() < give_up, "nobody waits"
+        time.sleep(0.02)
+
+
+def test_of_two_callbacks_at_the_same_moment_one_is_refused(section: Section, authorize: Back) -> None:
     ada = section.person(group=True)
     back = authorize(begin(ada, configured()), UK)
-    session = ada.session
-    for one in session["qbo_authorizations"].values():
-        one["until"] -= linking.STATE_LIFE_S + 1
-    session.save()
+
+    def come_back() -> int:
+        browser = Client()
+        browser.cookies = ada.cookies
+        try:
+            return browser.get(CALLBACK, back).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        # Both are let go only once both stand before the row that says that it was not used yet.
+        with section.pipeline.engine.begin() as db:
+            db.execute(text("SELECT 1 FROM qboadmin_authorization FOR UPDATE"))
+            answers = [pool.submit(come_back) for _ in range(2)]
+            until_waiting(section, 2)
+        assert sorted(answer.result() for answer in answers) == [302, 400]
+    assert len(section.pipeline.rows("qbo_connection")) == 1
+
+
+def test_a_state_dies_after_a_quarter_of_an_hour(section: Section, authorize: Back) -> None:
+    ada = section.person(group=True)
+    back = authorize(begin(ada, configured()), UK)
+    PendingAuthorization.objects.update(until=timezone.now() - dt.timedelta(seconds=1))
     page = ada.get(CALLBACK, back)
     assert page.status_code == 400
     assert "more than 15 minutes ago" in words(page)
