@@ -9,73 +9,22 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from admin.quickbooks_online.models import Configuration, Failure, Service, VatRate
+from mapping.causes.table import words_of
 
 _NOUNS = {"client": "client", "project": "project", "invoice": "invoice"}
 
-# {have}, {were} … are bent to the number by `_bend`.
-_TITLES = {
-    "template-error": "{meet} an error in a template",
-    "name-characters": "{have} a character in the name that QuickBooks does not allow",
-    "bad-website": "{have} a web address that is none",
-    "bad-currency": "{have} a currency that is none",
-    "amount-too-fine": "{have} amounts finer than QuickBooks keeps",
-    "amount-too-large": "{have} amounts too large for QuickBooks",
-    "does-not-add-up": "{have} lines that do not add up to the total",
-    "negative-total": "{have} a total below zero",
-    "no-lines": "{have} no lines",
-    "too-many-lines": "{have} too many lines",
-    "tax-not-booked": "{bill} tax that QuickBooks would not book",
-    "too-many-custom-fields": "{wait}: too many Custom Fields are configured",
-    "currency-changed": "changed currency after being sent",
-    "name-taken": "{have} a name that QuickBooks uses already",
-    "name-held-by-another": "{have} the name of another record",
-    "name-in-doubt": "may be in QuickBooks already under the same name",
-    "number-taken": "{have} a number that QuickBooks uses already",
-    "deleted-in-qbo": "{were} deleted in QuickBooks",
-    "keeps-failing": "{keep} failing at QuickBooks",
-    "conflict:edited-in-qbo": "{were} changed in QuickBooks and in Kompass",
-    "conflict:voided-in-qbo": "{were} voided in QuickBooks and changed in Kompass",
-    "conflict:voided-before": "{were} voided, and {are} back in Kompass",
-    "conflict:paid": "{were} paid in QuickBooks before changing in Kompass",
-    "conflict:credit-applied": "{were} applied in QuickBooks before changing in Kompass",
-    "conflict:currency": "{are} linked to a customer of another currency",
-    "conflict:keeps-changing": "{keep} changing in QuickBooks",
-    "no-tax-code": "{wait} for a tax code for {what}",
-    "no-item": "{wait} for an item for {what}",
-    "tax-code-inactive": "{use} a tax code that QuickBooks has no more",
-    "tax-code-unknown": "{use} a tax code that QuickBooks has no more",
-    "custom-field-unknown": "{meet} a wrong row in Custom Fields",
-    "custom-field-twice": "{meet} a wrong row in Custom Fields",
-    "no-multicurrency": "{are} in {detail}, which the company does not keep",
-    "too-long": "{have} a {detail} that is too long for QuickBooks",
-    "empty": "{have} an empty {detail}",
-    "control-character": "{have} a {detail} that QuickBooks does not take",
-    "bad-email": "{have} a {detail} that QuickBooks does not take",
-    "fault": "{were} refused by QuickBooks",
-}
-_PLURALS = ("meet", "have", "bill", "wait", "keep", "use")
-
-
-def _bend(count: int) -> dict[str, str]:
-    one = count == 1
-    bent = {verb: ("has" if verb == "have" else f"{verb}s") if one else verb for verb in _PLURALS}
-    return {**bent, "were": "was" if one else "were", "are": "is" if one else "are"}
-
 
 def title_of(failure: Failure, count: int) -> str:
-    """Give the heading of a group: ``37 invoices wait for VAT 21 %``."""
+    """Give the heading of a group, in the words of the mail about it.
+
+    ``37 invoices are waiting: VAT 21 % has no QuickBooks tax code``
+    """
+    headline = words_of(failure.cause).told(cause=failure.cause, field=failure.field, value=failure.value)
     if failure.stage == "connect":
-        return "The connection to QuickBooks is lost"
+        # However many records wait for it, and be it none.
+        return headline[:1].upper() + headline[1:]
     noun = _NOUNS.get(failure.kind, "event")
-    things = f"{count:,} {noun}{'' if count == 1 else 's'}"
-    if failure.stage == "decode":
-        return f"{things} could not be read"
-    head, _, detail = failure.cause.partition(":")
-    words = _TITLES.get(failure.cause) or _TITLES.get(head)
-    if words is None:
-        return f"{things}: {failure.cause}"
-    what = failure.value or {"no-tax-code": "lines without a VAT rate"}.get(head, "lines without a Service")
-    return f"{things} {words.format(**_bend(count), what=what, detail=detail)}"
+    return f"{count:,} {noun} is waiting: {headline}" if count == 1 else f"{count:,} {noun}s are waiting: {headline}"
 
 
 def mend_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:

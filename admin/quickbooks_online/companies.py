@@ -259,7 +259,8 @@ def note_disconnected(
         db,
         Failure(
             stage="connect",
-            cause=cause,
+            # As the consumers record it: one trouble is one cause, whoever meets it first.
+            cause="subscription-ended" if cause == "subscription-ended" else "disconnected",
             message=message,
             remedy=REAUTHORIZE,
             org_id=org_id or "",

@@ -1,30 +1,18 @@
-"""The one table, and docs/faults.md, which is made from it: `python -m consumers.causes.table`."""
+"""docs/faults.md, made from the one table in `mapping.causes`: `python -m consumers.causes.table`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
 
-from consumers.causes.intuit import REFUSALS
-from consumers.causes.ours import CONFLICTS, DECODING, MAPPING, STATES
-from consumers.causes.words import UNFORESEEN, Words
-
-ALL: Final = (*MAPPING, *CONFLICTS, *REFUSALS, *DECODING, *STATES)
-BY_CAUSE: Final[Mapping[str, Words]] = {words.cause: words for words in ALL}
-BY_CODE: Final[Mapping[str, Words]] = {code: words for words in ALL for code in words.codes}
-"""Intuit's fault code → what it comes to."""
-
-
-def words_of(cause: str) -> Words:
-    """Give what is said of a cause; of one that nobody foresaw, what can honestly be said."""
-    return BY_CAUSE.get(cause) or BY_CAUSE.get(cause.partition(":")[0]) or UNFORESEEN
-
+from mapping.causes.intuit import REFUSALS
+from mapping.causes.ours import CONFLICTS, DECODING, MAPPING, STATES
+from mapping.causes.words import UNFORESEEN, Words
 
 _HEAD = (
     "# Faults in words",
     "",
     "Every cause for which a record does not reach QuickBooks, or not yet: what happened, what to do, and who can do it. This page",
-    "is made from `consumers/causes` by `python -m consumers.causes.table`.",
+    "is made from `mapping/causes` by `python -m consumers.causes.table`.",
     "",
     "The cause is stable: failures are grouped by it, and `kompass-qbo dead-letters list --cause` takes it. What follows a colon",
     "in a cause is the VAT rate, Service, member or code that is meant (`no-tax-code:vat-21`). A failure's own message says which",

@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from consumers.causes.table import words_of
 from consumers.dead_letter_tools import from_topic as topic_tools
 from consumers.dead_letter_tools.options import filters, open_codec, opened, selection
 from consumers.dead_letter_tools.replay import Pace, Predicted, kind_of_topic, predict, replay
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty, say
 from consumers.settings import kafka_settings
+from mapping.causes.table import words_of
 from schemas.errors import SchemasError
 from schemas.events import Kind
 from schemas.jsonlines import event_to_json

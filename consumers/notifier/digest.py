@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from consumers.causes.table import words_of
 from consumers.notifier.addresses import AdminPages
+from mapping.causes.table import words_of
 from mapping.problems import money
 from store import notices
 from store.notices import Sample, Untold, Withdrawn

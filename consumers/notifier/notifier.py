@@ -17,13 +17,13 @@ from html import escape
 
 from sqlalchemy import Connection, Engine
 
-from consumers.causes.table import words_of
 from consumers.metrics import Metrics
 from consumers.notifier.addresses import AdminPages, usable
 from consumers.notifier.digest import Digest, gather, short
 from consumers.notifier.pacing import Pacing
 from consumers.notifier.rendering import Rendered, Renderer
 from consumers.notifier.smtp import Handed, Mailer
+from mapping.causes.table import words_of
 from store import mails, notices
 from store.mails import Letter, Outgoing, PastMail
 from store.notices import Audience, Over, Untold, Withdrawn

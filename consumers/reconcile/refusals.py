@@ -1,6 +1,6 @@
 """What Intuit refuses, in words a person can act on: by fault code, never by message, which is localised.
 
-The words are those of the one table (`consumers.causes`); here they are put to a record and to what QuickBooks said.
+The words are those of the one table (`mapping.causes`); here they are put to a record and to what QuickBooks said.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from consumers.causes.table import BY_CODE, words_of
+from mapping.causes.table import BY_CODE, words_of
 from mapping.problems import quoted
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id

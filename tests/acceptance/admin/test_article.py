@@ -78,7 +78,7 @@ def test_the_article_from_add_configuration_to_invoices_in_quickbooks(site: Site
     # What is not mapped is told, and mapped in one go; what waited goes out by itself.
     pipeline.drive()
     page.get_by_role("link", name="Sync errors").first.click()
-    expect(page.get_by_text("2 invoices wait for a tax code for Standard 20 %")).to_be_visible()
+    expect(page.get_by_text("2 invoices are waiting: Standard 20 % has no QuickBooks tax code")).to_be_visible()
 
     # Step 4 — Post-link mappings
     page.get_by_role("link", name="Tax Code VAT Rates").first.click()

@@ -503,7 +503,7 @@ def test_errors_are_grouped_and_lead_to_the_field(section: Section, ada: Client,
         section.pipeline.ingest(event(invoice(f"x{number}", of=project("p1"))))
     section.pipeline.drive()
     page = ada.get(f"{ROOT}failure/")
-    assert "3 invoices wait for a tax code for Standard 20 %" in words(page)
+    assert "3 invoices are waiting: Standard 20 % has no QuickBooks tax code" in words(page)
     assert f"{ROOT}taxcodevatrate/add/?configuration=1&amp;vat_rate=" in page.content.decode()
     ada.post(f"{ROOT}failure/try-again/", {"org": "org-uk", "cause": "no-tax-code:vat-20"})
     assert Failure.objects.filter(replay_asked_at__isnull=False).count() == 3

@@ -21,16 +21,26 @@ from admin.quickbooks_online.preview import differences, shown
 @pytest.mark.parametrize(
     ("cause", "count", "more", "title"),
     [
-        ("no-tax-code:vat-21", 37, {"value": "VAT 21 %"}, "37 invoices wait for a tax code for VAT 21 %"),
-        ("no-tax-code:none", 1, {}, "1 invoice waits for a tax code for lines without a VAT rate"),
-        ("no-item:none", 2, {}, "2 invoices wait for an item for lines without a Service"),
-        ("conflict:edited-in-qbo", 1, {}, "1 invoice was changed in QuickBooks and in Kompass"),
-        ("no-multicurrency:EUR", 1, {}, "1 invoice is in EUR, which the company does not keep"),
-        ("too-long:DocNumber", 2, {}, "2 invoices have a DocNumber that is too long for QuickBooks"),
-        ("never-heard-of", 1_200, {}, "1,200 invoices: never-heard-of"),
-        ("fault:6000", 1, {"kind": "client"}, "1 client was refused by QuickBooks"),
-        ("undecodable", 1, {"stage": "decode", "kind": ""}, "1 event could not be read"),
-        ("invalid-grant", 1, {"stage": "connect"}, "The connection to QuickBooks is lost"),
+        (
+            "no-tax-code:vat-21",
+            37,
+            {"value": "VAT 21 %"},
+            "37 invoices are waiting: VAT 21 % has no QuickBooks tax code",
+        ),
+        ("no-tax-code:none", 1, {}, "1 invoice is waiting: lines without a VAT rate have no QuickBooks tax code"),
+        ("no-item:none", 2, {}, "2 invoices are waiting: lines without a Service have no QuickBooks item"),
+        ("conflict:edited-in-qbo", 1, {}, "1 invoice is waiting: changed in QuickBooks and in Kompass"),
+        ("no-multicurrency:EUR", 1, {}, "1 invoice is waiting: the QuickBooks company does not keep EUR"),
+        ("too-long:DocNumber", 2, {}, "2 invoices are waiting: too long for QuickBooks' DocNumber"),
+        ("never-heard-of", 1_200, {}, "1,200 invoices are waiting: of a cause that is not in our table"),
+        ("fault:6999", 1, {"kind": "client"}, "1 client is waiting: QuickBooks refuses it (code 6999)"),
+        (
+            "undecodable",
+            2,
+            {"stage": "decode", "kind": ""},
+            "2 events are waiting: events that cannot be read",
+        ),
+        ("disconnected", 1, {"stage": "connect", "kind": ""}, "The connection to QuickBooks is lost"),
     ],
 )
 def test_a_group_says_in_a_heading_what_is_wrong(cause: str, count: int, more: dict[str, str], title: str) -> None:

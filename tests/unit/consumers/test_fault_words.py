@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from consumers.causes.table import ALL, BY_CAUSE, BY_CODE, documentation, words_of
-from consumers.causes.words import UNFORESEEN, Who, Words
+from consumers.causes.table import documentation
 from consumers.inquiry.foresight import new_link
 from consumers.reconcile.refusals import problem_for
+from mapping.causes.table import ALL, BY_CAUSE, BY_CODE, words_of
+from mapping.causes.words import UNFORESEEN, Who, Words
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode
 from qbo_client.outcomes import Refused

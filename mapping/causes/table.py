@@ -1,0 +1,20 @@
+"""The one table, and the look-up from a stable cause or a fault code to what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from mapping.causes.intuit import REFUSALS
+from mapping.causes.ours import CONFLICTS, DECODING, MAPPING, STATES
+from mapping.causes.words import UNFORESEEN, Words
+
+ALL: Final = (*MAPPING, *CONFLICTS, *REFUSALS, *DECODING, *STATES)
+BY_CAUSE: Final[Mapping[str, Words]] = {words.cause: words for words in ALL}
+BY_CODE: Final[Mapping[str, Words]] = {code: words for words in ALL for code in words.codes}
+"""Intuit's fault code → what it comes to."""
+
+
+def words_of(cause: str) -> Words:
+    """Give what is said of a cause; of one that nobody foresaw, what can honestly be said."""
+    return BY_CAUSE.get(cause) or BY_CAUSE.get(cause.partition(":")[0]) or UNFORESEEN
