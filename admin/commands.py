@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from admin.environment import BadEnvironment, Environment, read_environment
-from admin.serving import serve
+from admin.serving import MetricsAddress, counting_together, serve, take_address
 from qbo_client.environment import environment_for
 from qbo_client.errors import EnvironmentInvalid
 from store.engine import check_database, open_engine
@@ -74,6 +74,11 @@ def migrate() -> None:
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Threads in each process.")
 def admin(bind: str, workers: int, threads: int) -> None:
     """Serve the Django Admin site."""
+    with counting_together():
+        _admin(bind=bind, workers=workers, threads=threads)
+
+
+def _admin(*, bind: str, workers: int, threads: int) -> None:
     environment = _set_up()
     engine = open_engine(environment.database_url, pool_size=1)
     try:
@@ -88,5 +93,20 @@ def admin(bind: str, workers: int, threads: int) -> None:
         raise _NotMigrated(str(error)) from None
     finally:
         engine.dispose()
+    metrics = _metrics_address(environment)
     click.echo(f"admin: {environment.public_url}/admin/ (listening on {bind})")
-    serve(bind=bind, workers=workers, threads=threads)
+    if metrics is not None:
+        click.echo(f"admin: http://{metrics.bind}/metrics, /livez, /readyz")
+    serve(bind=bind, workers=workers, threads=threads, metrics=metrics)
+
+
+def _metrics_address(environment: Environment) -> MetricsAddress | None:
+    if environment.metrics is None:
+        return None
+    host, port = environment.metrics
+    try:
+        return take_address(host, port)
+    except OSError as error:
+        raise _BadSetting(
+            f"METRICS_PORT: cannot listen on {host}:{port} ({error.strerror}); give a free port, 0 for any, or off"
+        ) from None

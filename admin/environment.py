@@ -39,6 +39,9 @@ class Environment:
     intuit_client_secret: str = field(repr=False)
     token_keys: str = field(repr=False)
     time_zone: str
+    metrics: tuple[str, int] | None
+    """Host and port of /metrics, /livez and /readyz; 0 for any free port. None: ``METRICS_PORT=off``."""
+    metrics_org_label: str
     debug: bool
     unsafe_defaults: tuple[str, ...]
     """What was left at the demo's default although Intuit is the real one; nothing may be served with those."""
@@ -50,7 +53,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     Raises
     ------
     BadEnvironment
-        PUBLIC_URL is not an http(s) address.
+        PUBLIC_URL is not an http(s) address, METRICS_PORT not one of a port.
     """
     given = _with_files(os.environ if environ is None else environ)
 
@@ -75,11 +78,22 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         intuit_client_secret=value("INTUIT_CLIENT_SECRET"),
         token_keys=value("TOKEN_KEYS"),
         time_zone=value("TIME_ZONE", "UTC"),
+        metrics=_metrics(value("METRICS_PORT", "127.0.0.1:0")),
+        metrics_org_label=value("METRICS_ORG_LABEL", "on"),
         debug=value("DEBUG", "0") == "1",
         unsafe_defaults=tuple(name for name in EMBEDDED if value(name) == EMBEDDED[name])
         if intuit in ("production", "sandbox")
         else (),
     )
+
+
+def _metrics(value: str) -> tuple[str, int] | None:
+    if value == "off":
+        return None
+    host, colon, port = value.rpartition(":")
+    if not port.isdigit() or int(port) > 65535 or (colon and not host):
+        raise BadEnvironment(f"METRICS_PORT is {value!r}; give a port, host:port, 0 for any free port, or off")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - what a bare port means
 
 
 def _with_files(environ: Mapping[str, str]) -> dict[str, str]:

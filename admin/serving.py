@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsAddress:
+    """Where Prometheus and the probes ask."""
+
+    host: str
+    port: int
+
+    @property
+    def bind(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def take_address(host: str, port: int) -> MetricsAddress:
+    """See that the address can be listened on; gives the very port where 0 asked for a free one.
+
+    Raises
+    ------
+    OSError
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return MetricsAddress(host, probe.getsockname()[1])
+
+
 class _Site(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], metrics: MetricsAddress | None) -> None:
         self._settings = settings
+        self._metrics = metrics
         super().__init__()
 
     def load_config(self) -> None:
@@ -20,14 +54,34 @@ class _Site(BaseApplication):  # type: ignore[misc]
         # Here, in the worker: connections are not to be shared across a fork.
         from admin.wsgi import application
 
-        return application
+        if self._metrics is None:
+            return application
+        from admin.probes import with_probes
+
+        return with_probes(application, port=self._metrics.port)
 
 
-def serve(*, bind: str, workers: int, threads: int) -> None:
+@contextmanager
+def counting_together() -> Iterator[None]:
+    """Have all workers count into files of one directory, for as long as this lasts.
+
+    To be entered before Django is set up: prometheus_client reads the setting when it is imported.
+    """
+    directory, master = tempfile.mkdtemp(prefix="kompass-qbo-metrics-"), os.getpid()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    try:
+        yield
+    finally:
+        # A worker that ends comes by here too, and the others still count.
+        if os.getpid() == master:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def serve(*, bind: str, workers: int, threads: int, metrics: MetricsAddress | None) -> None:
     """Serve until told to stop (SIGTERM, SIGINT)."""
     _Site(
         {
-            "bind": bind,
+            "bind": [bind] if metrics is None else [bind, metrics.bind],
             "workers": workers,
             "threads": threads,
             "worker_class": "gthread",
@@ -39,5 +93,8 @@ def serve(*, bind: str, workers: int, threads: int) -> None:
             "errorlog": "-",
             "loglevel": "warning",
             "control_socket_disable": True,
-        }
+            # A worker that is stuck says where before it is replaced.
+            "worker_abort": lambda worker: faulthandler.dump_traceback(all_threads=True),
+        },
+        metrics,
     ).run()

@@ -103,4 +103,5 @@ QUICKBOOKS_ONLINE = {
     "INTUIT_CLIENT_ID": _environment.intuit_client_id,
     "INTUIT_CLIENT_SECRET": _environment.intuit_client_secret,
     "TOKEN_KEYS": _environment.token_keys,
+    "METRICS_ORG_LABEL": _environment.metrics_org_label,
 }

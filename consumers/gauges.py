@@ -16,9 +16,9 @@ from importlib.metadata import version
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from consumers.metric_declarations import PREFIX
 from consumers.metrics import Metrics
 from schemas.events import Kind
+from schemas.metric_declarations import PREFIX
 from store import gauges, quota
 from store.gauges import Gauges
 from store.transactions import retrying

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.process_collector import ProcessCollector
 
-from consumers.metric_declarations import DECLARATIONS, PREFIX
+from schemas.metric_declarations import DECLARATIONS, PREFIX
 
 _BY_NAME: Final = {declaration.name: declaration for declaration in DECLARATIONS}
 

@@ -208,6 +208,17 @@ def of_faults(
 _NOT_INTUITS_WORD: Final = frozenset({403, 408, 425})
 
 
+def status_of(outcome: Outcome) -> str:
+    """The HTTP status as logs and metrics name it: ``timeout`` when no answer came, ``network`` when nothing was sent."""
+    if isinstance(outcome, Done):
+        return "200"
+    if isinstance(outcome, NotSent):
+        return "network"
+    if isinstance(outcome, Unknown) and outcome.status is None:
+        return "timeout"
+    return str(outcome.status)
+
+
 def of_success(call: Call, body: object, *, status: int, intuit_tid: str | None, duration: float) -> Outcome:
     """What a decoded 2xx answer means: it may hold a fault, and it must hold what the call asks for."""
     if not isinstance(body, dict):

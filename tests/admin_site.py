@@ -70,6 +70,7 @@ def environment(database_url: str, simulator: Simulator, port: int) -> dict[str,
         "TOKEN_KEYS": Fernet.generate_key().decode(),
         "SECRET_KEY": f"django-secret-{secrets.token_hex(24)}",
         "DJANGO_SETTINGS_MODULE": "admin.settings",
+        "METRICS_PORT": f"127.0.0.1:{free_port()}",
     }
 
 

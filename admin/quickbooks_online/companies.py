@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from admin.quickbooks_online.metrics import observe_call, observe_refresh
 from admin.quickbooks_online.runtime import engine, intuit, token_keys
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call
@@ -71,6 +72,7 @@ class Company:
         for last in (False, True):
             access = self._fresh_access()
             outcome = intuit().transport.send(self.realm_id, access.token, call, deadline=CALL_DEADLINE_S)
+            observe_call(self.realm_id, call, outcome)
             if isinstance(outcome, Unauthorized) and not last:
                 self._access = None
                 with engine().begin() as db:
@@ -159,6 +161,7 @@ class Company:
         try:
             new = intuit().oauth.refresh(tokens.refresh_token)
         except GrantRefused as error:
+            observe_refresh("refused")
             with engine().begin() as db:
                 note_disconnected(
                     db,
@@ -172,16 +175,18 @@ class Company:
                 "Intuit no longer accepts Kompass's access to this company", REAUTHORIZE, disconnected=True
             ) from None
         except ClientRefused as error:
+            observe_refresh("refused")
             self._release(30.0)
             raise CompanyTrouble(
                 f"Intuit refuses Kompass itself ({error})", "Ask Kompass support: the app's keys at Intuit are wrong."
             ) from None
         except OAuthUnavailable as error:
+            observe_refresh("unavailable")
             # It may have been done: nobody repeats it while the first may still be under way.
             self._release(30.0 if error.sent else 0.0)
             raise CompanyTrouble("QuickBooks is out of reach", "Try again in a few minutes.") from None
         with engine().begin() as db:
-            connections.store_refreshed(
+            stored = connections.store_refreshed(
                 db,
                 token_keys(),
                 realm_id=self.realm_id,
@@ -194,6 +199,7 @@ class Company:
                     refresh_hard_expires_at=new.refresh_hard_expires_at,
                 ),
             )
+        observe_refresh("refreshed" if stored else "lost-race")
 
     def _release(self, retry_in: float) -> None:
         with engine().begin() as db:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 
 from admin.quickbooks_online.companies import CompanyTrouble, trouble_of
 from admin.quickbooks_online.lists import forget
+from admin.quickbooks_online.metrics import observe_call
 from admin.quickbooks_online.models import PendingAuthorization
 from admin.quickbooks_online.runtime import engine, intuit, public_url, token_keys
 from qbo_client.calls import read
@@ -275,10 +276,12 @@ def _refuse_taken(db: Connection, configuration_id: int, realm_id: str) -> None:
 
 def _company_name(realm_id: str, granted: TokenSet) -> str:
     """Ask the company its name: also the proof that the grant is for the company that the callback names."""
+    call = read("CompanyInfo")
     try:
-        outcome = intuit().transport.send(realm_id, granted.access_token, read("CompanyInfo"), deadline=20.0)
+        outcome = intuit().transport.send(realm_id, granted.access_token, call, deadline=20.0)
     except CallInvalid:
         raise LinkRefused("Intuit's answer is incomplete", "It names no company.") from None
+    observe_call(realm_id, call, outcome)
     if isinstance(outcome, Done):
         return str(outcome.entity("CompanyInfo").get("CompanyName") or realm_id)
     if isinstance(outcome, Forbidden | Unauthorized):

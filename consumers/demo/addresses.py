@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from consumers.embedded.ports import HOST, free_port, is_free
 from consumers.settings import EMBEDDED
 
-_PROCESSES = ("clients", "projects", "invoices", "notify")
+_PROCESSES = ("clients", "projects", "invoices", "notify", "admin")
 _FIRST_METRICS_PORT = 19101
 
 

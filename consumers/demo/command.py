@@ -183,7 +183,7 @@ def _where_to_look(console: Console, addresses: Addresses) -> None:
     lines = {
         "admin": f"{environment['PUBLIC_URL']}/admin/   (admin / admin)",
         "simulator": f"{environment['INTUIT_ENVIRONMENT']}/   (its state: {environment['INTUIT_ENVIRONMENT']}/_simulator/state)",
-        "metrics": "   ".join(f"http://127.0.0.1:{addresses.metrics[what]}/metrics" for what in CONSUMERS),
+        "metrics": "   ".join(f"http://127.0.0.1:{addresses.metrics[what]}/metrics" for what in (*CONSUMERS, "admin")),
         "logs and mail": f"{LOGS}/*.log",
     }
     console.print()

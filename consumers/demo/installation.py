@@ -112,7 +112,12 @@ class Installation:
         """Start the admin site, with a superuser ``admin`` whose password is ``admin``; does not wait for it."""
         at = self.addresses.admin
         self.processes.start(
-            Part("admin", ("consumers", "admin", "--bind", f"{HOST}:{at}", "--workers", "1"), listens(at))
+            Part(
+                "admin",
+                ("consumers", "admin", "--bind", f"{HOST}:{at}", "--workers", "1"),
+                listens(at),
+                {"METRICS_PORT": f"{HOST}:{self.addresses.metrics['admin']}"},
+            )
         )
         self.processes.run(
             _once(

@@ -6,7 +6,7 @@ import logging
 
 from consumers.metrics import Metrics
 from qbo_client.calls import Call
-from qbo_client.outcomes import Done, NotSent, Outcome, Unknown
+from qbo_client.outcomes import Outcome, status_of
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 def observe_call(metrics: Metrics, org_id: str, call: Call, outcome: Outcome, *, about: str = "") -> None:
     """Count and time a call, and log it in one line."""
     codes = sorted(getattr(outcome, "codes", ()))
-    status = _status(outcome)
+    status = status_of(outcome)
     metrics.count(
         "qbo_calls",
         operation=call.operation.value,
@@ -43,13 +43,3 @@ def observe_call(metrics: Metrics, org_id: str, call: Call, outcome: Outcome, *,
             "seconds": round(outcome.duration, 3),
         },
     )
-
-
-def _status(outcome: Outcome) -> str:
-    if isinstance(outcome, Done):
-        return "200"
-    if isinstance(outcome, NotSent):
-        return "network"
-    if isinstance(outcome, Unknown) and outcome.status is None:
-        return "timeout"
-    return str(outcome.status)

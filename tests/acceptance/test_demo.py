@@ -38,7 +38,7 @@ def free_addresses() -> Addresses:
         simulator=free_port(),
         mail=free_port(),
         admin=free_port(),
-        metrics={name: free_port() for name in (*CONSUMERS, "notify")},
+        metrics={name: free_port() for name in (*CONSUMERS, "notify", "admin")},
     )
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy.engine import make_url
+
+from tests.admin_site import free_port
 
 RUN = [sys.executable, "-c", "import sys; from admin import commands; getattr(commands, sys.argv.pop(1))()"]
 
@@ -33,6 +40,7 @@ def run(command: str, *arguments: str, **environ: str) -> subprocess.CompletedPr
         ({"DATABASE_URL": "nonsense"}, 3, "DATABASE_URL is not a database address"),
         ({"DATABASE_URL": "mysql://root@127.0.0.1/x"}, 3, "DATABASE_URL names 'mysql'"),
         ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 4, "does not answer"),
+        ({"METRICS_PORT": "ninety"}, 3, "METRICS_PORT is 'ninety'"),
         ({"PUBLIC_URL": "kompass.example.com"}, 3, "PUBLIC_URL is 'kompass.example.com'"),
         ({"INTUIT_ENVIRONMENT": "production", "DATABASE_URL": "postgresql://u@h/x"}, 3, "INTUIT_CLIENT_ID is not set"),
     ],
@@ -46,8 +54,6 @@ def test_a_bad_setting_is_one_line(command: str, environ: dict[str, str], code: 
 
 
 def test_an_unmigrated_database_is_named(database_server: object, migrated_database: str) -> None:
-    import psycopg
-
     with psycopg.connect(migrated_database, autocommit=True) as connection:
         connection.execute("DROP TABLE qbo_outbox")
     result = run("admin", DATABASE_URL=migrated_database)
@@ -62,12 +68,15 @@ def test_migrate_is_safe_to_run_again(migrated_database: str) -> None:
 
 
 def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port, metrics = free_port(), free_port()
     process = subprocess.Popen(
-        [*RUN, "admin", "--bind", f"127.0.0.1:{port}", "--workers", "1"],
-        env={**os.environ, "DATABASE_URL": migrated_database, "PUBLIC_URL": f"http://127.0.0.1:{port}"},
+        [sys.executable, "-m", "consumers", "admin", "--bind", f"127.0.0.1:{port}", "--workers", "2"],
+        env={
+            **os.environ,
+            "DATABASE_URL": migrated_database,
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "METRICS_PORT": f"127.0.0.1:{metrics}",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -76,17 +85,51 @@ def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
         page = _get(f"http://127.0.0.1:{port}/admin/login/", until=time.monotonic() + 30)
         assert "Log in" in page
         assert ".css" in page
+        assert json.loads(_get(f"http://127.0.0.1:{metrics}/livez")) == {"ok": True, "problems": {}}
+        assert json.loads(_get(f"http://127.0.0.1:{metrics}/readyz")) == {"ok": True, "problems": {}}
+        assert "kompass_qbo_build_info{" in _get(f"http://127.0.0.1:{metrics}/metrics")
+        # Every worker's numbers outlive it.
+        for worker in workers_of(process.pid):
+            os.kill(worker, signal.SIGTERM)
+        assert "kompass_qbo_build_info{" in _get(f"http://127.0.0.1:{metrics}/metrics")
+        # What people reach shows none of it, and the probes' port nothing of the site.
+        for elsewhere in (f"{port}/metrics", f"{port}/livez", f"{metrics}/admin/login/"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                _get(f"http://127.0.0.1:{elsewhere}")
+        with psycopg.connect(migrated_database, dbname="postgres", autocommit=True) as elsewhere:
+            name = make_url(migrated_database).database
+            elsewhere.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')  # type: ignore[arg-type]
+            elsewhere.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            _get(f"http://127.0.0.1:{metrics}/readyz")
+        assert json.loads(_get(f"http://127.0.0.1:{metrics}/livez"))["ok"], "a restart would mend nothing"
     finally:
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 0, output
 
 
-def _get(url: str, *, until: float) -> str:
+def test_a_taken_metrics_port_is_one_line(migrated_database: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = run("admin", DATABASE_URL=migrated_database, METRICS_PORT=address)
+    assert result.returncode == 3
+    assert f"METRICS_PORT: cannot listen on {address}" in result.stderr
+
+
+def workers_of(master: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+
+def _get(url: str, *, until: float = 0.0) -> str:
     while True:
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:
                 return str(answer.read().decode())
+        except urllib.error.HTTPError:
+            raise
         except OSError:
             if time.monotonic() > until:
                 raise

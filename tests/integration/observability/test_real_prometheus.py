@@ -71,7 +71,7 @@ class Scraped:
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     tool("prometheus")
     directory = tmp_path_factory.mktemp("observability")
-    metrics = {name: free_port() for name in (*CONSUMERS, "notify")}
+    metrics = {name: free_port() for name in (*CONSUMERS, "notify", "admin")}
     addresses = Addresses(
         postgres=free_port(), broker=free_port(), simulator=free_port(), mail=free_port(), admin=free_port(),
         metrics=metrics, moved=True,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from consumers.metric_declarations import DECLARATIONS, documentation
 from consumers.metrics import Metrics
+from schemas.metric_declarations import DECLARATIONS, documentation
 
 ROOT = Path(__file__).parents[3]
 
@@ -67,4 +67,4 @@ def test_every_metric_is_named_once_and_says_something() -> None:
 def test_the_page_is_made_from_the_declarations() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
 
-    assert page == documentation(), "run: python -m consumers.metric_declarations > docs/metrics.md"
+    assert page == documentation(), "run: python -m schemas.metric_declarations > docs/metrics.md"

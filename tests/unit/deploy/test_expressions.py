@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from consumers.metric_declarations import DECLARATIONS
+from schemas.metric_declarations import DECLARATIONS
 from tests.integration.observability.expressions import DASHBOARDS, ROOT, RULES, Expression, panels, rules
 
 RUNBOOKS = ROOT / "docs" / "runbooks"

@@ -209,8 +209,8 @@ def test_every_process_has_probes_and_time_to_drain(manifests: Path) -> None:
         pod = one["spec"]["template"]["spec"]
         assert pod["terminationGracePeriodSeconds"] > GRACE_S
         (container,) = pod["containers"]
-        assert container["livenessProbe"]["httpGet"]["path"] in ("/livez", "/admin/login/")
-        assert container["readinessProbe"]["httpGet"]["path"] in ("/readyz", "/admin/login/")
+        assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
 
 
 def test_what_there_is_several_of_survives_a_node(manifests: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every Prometheus metric, declared once. `docs/metrics.md` is made from here: ``python -m consumers.metric_declarations``.
+"""Every Prometheus metric of every process, declared once. `docs/metrics.md` is made from here: ``python -m schemas.metric_declarations``.
 
 The one label whose values grow with the customers is ``org``; ``METRICS_ORG_LABEL=off`` leaves it empty everywhere. Causes
 carry what they are about after a colon (``no-tax-code:VAT-21``); the label has only what stands before it.
@@ -200,8 +200,9 @@ def documentation() -> str:
     lines = [
         "# Metrics",
         "",
-        "Every process serves these under `/metrics` at `METRICS_PORT`, besides Prometheus's usual",
-        "`process_*`. This page is made from `consumers/metric_declarations.py` by `python -m consumers.metric_declarations`.",
+        "Every process serves these under `/metrics` at `METRICS_PORT`, the consumers and the notifier besides Prometheus's usual",
+        "`process_*`; the admin has the calls to Intuit, the token refreshes and the build. This page is made from",
+        "`schemas/metric_declarations.py` by `python -m schemas.metric_declarations`.",
         "",
         "No label has unbounded values but `org`; `METRICS_ORG_LABEL=off` leaves it empty.",
         "",
