@@ -101,6 +101,7 @@ class GaugeKeeper:
             found = gauges.read_gauges(db)
         self._links(found)
         self._failures(found)
+        self._differences(found)
         self._connections(found)
         self._metrics.set("outbox_oldest_age_seconds", found.outbox_age)
         self._metrics.set("budget_limit_calls", self._budget)
@@ -154,6 +155,13 @@ class GaugeKeeper:
             (_labels(stage=one.stage, cause=one.cause, org=one.org_id), float(one.count)) for one in found.failures
         ]
         self._show("failures_open", [*none_open, *failures], sum)
+
+    def _differences(self, found: Gauges) -> None:
+        none_open = [(_labels(reason="", org=""), 0.0)]
+        counted = [
+            (_labels(reason=cause.partition(":")[2], org=org), float(count)) for cause, org, count in found.differences
+        ]
+        self._show("differences_open", [*none_open, *counted], sum)
 
     def _connections(self, found: Gauges) -> None:
         of_realm = {one.realm_id: one.org_id for one in found.connections}

@@ -140,5 +140,21 @@ def touched_by_others(
     return tuple(touched)
 
 
+# What QBO computes the tax of a document from: a write of any of these undoes a tax that was put in by hand.
+TAX_BASES = frozenset({"Line", "GlobalTaxCalculation", "TxnTaxDetail", "TxnDate", "CustomerRef", "ShipAddr"})
+
+
+def tax_overridden(theirs: Mapping[str, object], sent: Mapping[str, object], qbo_tax: Decimal | None) -> bool:
+    """Whether the lines are still those we sent, but the tax no longer the one QBO made of them (``qbo_tax``; None: not known).
+
+    Of other lines QBO makes another tax by itself: then it is the lines that somebody touched.
+    """
+    detail = theirs.get("TxnTaxDetail")
+    found = detail.get("TotalTax") if isinstance(detail, Mapping) else None
+    if qbo_tax is None or not isinstance(found, int | Decimal) or isinstance(found, bool):
+        return False
+    return Decimal(found) != qbo_tax and not touched_by_others(theirs, sent, {"Line": None})
+
+
 def _without_blank_code(line: Mapping[str, object]) -> Mapping[str, object]:
     return {key: value for key, value in line.items() if key != "LineNum"}

@@ -11,8 +11,18 @@ from decimal import Decimal
 from typing import Literal
 
 from mapping import conflicts
+from mapping.cents import BILLED, billed
 from mapping.client import map_client
-from mapping.difference import OWN_NOTE, changed_members, own_lines, same, touched_by_others, with_line_ids
+from mapping.difference import (
+    OWN_NOTE,
+    TAX_BASES,
+    changed_members,
+    own_lines,
+    same,
+    tax_overridden,
+    touched_by_others,
+    with_line_ids,
+)
 from mapping.invoice import map_invoice, mark
 from mapping.parties import party_key
 from mapping.project import map_job
@@ -41,6 +51,8 @@ class Nothing:
     """What counts as sent from now on, without a call: the object was linked by hand, or turned out to say it already."""
     currency: str = ""
     voided: bool = False
+    billed: Mapping[str, object] | None = None
+    """What Kompass bills now, when that changed without changing what is sent: a tax that was rounded anew."""
     cause: str = ""
     """Set when it only stays as it is because it is not to be synced now: a changed configuration may end that."""
 
@@ -214,7 +226,7 @@ def _void(case: Case) -> Decision:
     assert isinstance(case.record, Invoice)
     assert standing.qbo_id is not None
     entity = standing.entity or "Invoice"
-    sent = dict(standing.sent or {})
+    sent = {**(standing.sent or {}), BILLED: billed(case.record, standing.sent or {}, case.facts)}
     if standing.sync_token is None or (entity == "CreditMemo" and standing.theirs is None):
         return Read(entity, standing.qbo_id)
     if standing.theirs is not None:
@@ -297,7 +309,7 @@ def _push(case: Case) -> Decision:
     if not _same_currency(case, standing.sent, payload):
         return Reject((conflicts.currency_changed(case.record, standing.sent.get("CurrencyRef")),))
     if not changed:
-        return Nothing("QuickBooks has it")
+        return Nothing("QuickBooks has it", billed=_billed_anew(standing.sent, notes))
     if standing.sync_token is None:
         return Read(mapped.entity, standing.qbo_id)
     if standing.theirs is not None and not standing.overwrite:
@@ -351,11 +363,15 @@ def _conflict(
         for member, value in changed.items()
         if member in _AMOUNTS and not _says_already(theirs, payload, (member,))
     }
-    if not amounts:
+    # A tax that was put in by hand stands until what it is computed from is written: the lines, but the date or customer too.
+    override: tuple[str, ...] = ()
+    if TAX_BASES & set(changed) and tax_overridden(theirs, sent, case.standing.qbo_tax):
+        override = ("TxnTaxDetail",)
+    if not amounts and not override:
         return None
     if _settled_amount(theirs) != 0:
         return conflicts.paid_in_qbo(case.record, theirs, entity)
-    touched = touched_by_others(theirs, sent, amounts)
+    touched = (*touched_by_others(theirs, sent, amounts), *override)
     if touched:
         return conflicts.edited_in_qbo(case.record, touched)
     return None
@@ -437,9 +453,19 @@ def _notes(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, obj
             notes[_PARTY] = _party_note(needed)
         notes[_PROJECT_CUSTOMERS] = case.configuration.project_customers
         notes[MARK] = mark(case.record)
+        notes[BILLED] = billed(case.record, mapped.payload, case.facts)
     else:
         notes[_SUFFIX] = _suffix(case)
     return notes
+
+
+def _billed_anew(sent: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:
+    """The note of what Kompass bills now, if its amounts are others than those of the note that was sent."""
+    before, now = sent.get(BILLED), notes.get(BILLED)
+    if not isinstance(now, Mapping):
+        return None
+    known = isinstance(before, Mapping) and all(same(before.get(name), now[name]) for name in ("net", "tax"))
+    return None if known else now
 
 
 def _kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None:

@@ -115,6 +115,10 @@ class Standing:
     currency: str = ""
     """The currency of the customer or job, fixed when it was made; empty until then."""
     voided: bool = False
+    qbo_total: Decimal | None = None
+    """TotalAmt as QBO answered our last write; None of a customer."""
+    qbo_tax: Decimal | None = None
+    """TxnTaxDetail.TotalTax as QBO answered our last write: another one since is somebody's override."""
     theirs: Mapping[str, object] | None = None
     """The object as it was re-read after somebody else's write; None when nobody else wrote."""
     name_override: str | None = None

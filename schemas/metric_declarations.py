@@ -36,6 +36,7 @@ class Declaration:
 _ORG: Final = ("org", "Kompass Org id; empty when METRICS_ORG_LABEL is off")
 _KIND: Final = ("kind", "client, project or invoice")
 _CAUSE: Final = ("cause", "stable code, without what follows its colon")
+_REASON: Final = ("reason", "tax-rounding, tax-rate-by-date, tax-rate, automated-tax, edited-in-qbo or net")
 
 DECLARATIONS: Final[tuple[Declaration, ...]] = (
     # --- Ingest
@@ -177,6 +178,18 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "failures_open",
         "Failures that wait for somebody.",
         (("stage", "decode, map, push or connect"), _CAUSE, _ORG),
+    ),
+    Declaration(
+        "gauge",
+        "differences_open",
+        "Documents that QuickBooks totals otherwise than Kompass, by the probable reason.",
+        (_REASON, _ORG),
+    ),
+    Declaration(
+        "counter",
+        "differences_found",
+        "Pushes after which QuickBooks' total was another than Kompass's.",
+        (_REASON, _ORG),
     ),
     Declaration(
         "counter",

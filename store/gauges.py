@@ -1,6 +1,6 @@
 """What an operator watches, counted in the database: links, failures, connections, the outbox, the metered budget.
 
-Five statements, each grouped by the server, so that a row comes back for each combination of labels and not for each record. The one
+Six statements, each grouped by the server, so that a row comes back for each combination of labels and not for each record. The one
 over the links reads the whole table; how often it may is for the caller to decide (`consumers.gauges`).
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, text
 
-from store import quota
+from store import differences, quota
 from store.tables import configuration, failure, outbox
 from store.tables import connection as connection_table
 
@@ -62,6 +62,8 @@ class ConnectionAge:
 class Gauges:
     links: tuple[LinkCount, ...]
     failures: tuple[FailureCount, ...]
+    differences: tuple[tuple[str, str, int], ...]
+    """(cause, Org, documents) that QuickBooks totals otherwise than Kompass."""
     connections: tuple[ConnectionAge, ...]
     outbox_age: float
     """Seconds for which the oldest dead letter has waited to be produced; 0 when none waits."""
@@ -74,6 +76,7 @@ def read_gauges(db: Connection) -> Gauges:
     return Gauges(
         links=_links(db),
         failures=_failures(db),
+        differences=tuple(differences.counts(db)),
         connections=_connections(db),
         outbox_age=_outbox_age(db),
         metered=quota.metered_this_month(db),

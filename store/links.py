@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, func, select, text
@@ -44,6 +45,8 @@ class Link:
     line_ids: tuple[str, ...]
     name: str
     voided: bool
+    qbo_total: Decimal | None
+    qbo_tax: Decimal | None
     theirs: Mapping[str, object] | None = field(repr=False)
     name_override: str
     refresh_names: bool
@@ -69,6 +72,8 @@ class Link:
             name=self.name or None,
             currency=self.currency,
             voided=self.voided,
+            qbo_total=self.qbo_total,
+            qbo_tax=self.qbo_tax,
             theirs=self.theirs,
             name_override=self.name_override or None,
             refresh_names=self.refresh_names,

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, text
 
 from schemas.events import Kind
+from store import differences
 from store.links import _LINK_COLUMNS, Link, _link
 from store.tables import failure, link, org, record
 
@@ -95,6 +96,8 @@ class LinkTimes:
     qbo_total: Any
     qbo_tax: Any
     sent_sequence: int | None
+    difference: str
+    """How and probably why QuickBooks' total is another than Kompass's; empty when it is not."""
 
 
 def link_times(db: Connection, ids: Collection[int]) -> dict[int, LinkTimes]:
@@ -106,7 +109,8 @@ def link_times(db: Connection, ids: Collection[int]) -> dict[int, LinkTimes]:
             link.c.id, link.c.settled_at, link.c.due_at, link.c.qbo_total, link.c.qbo_tax, link.c.sent_sequence
         ).where(link.c.id.in_(sorted(ids)))
     )
-    return {row.id: LinkTimes(*row[1:]) for row in rows}
+    told = differences.messages(db, ids)
+    return {row.id: LinkTimes(*(*row[1:], told.get(row.id, ""))) for row in rows}
 
 
 def failures_of_record(db: Connection, *, org_id: str, kind: Kind, kompass_id: str) -> list[Any]:

@@ -313,6 +313,22 @@ link = Table(
     UniqueConstraint("realm_id", "kind", "kompass_id", "party_id", "currency"),
 )
 
+# Documents whose total in QBO is another than what Kompass billed: one row as long as it is so.
+difference = Table(
+    "qbo_difference",
+    metadata,
+    Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), primary_key=True),
+    Column("org_id", Text, nullable=False),
+    Column("realm_id", Text, nullable=False),
+    Column("cause", Text, nullable=False),  # mapping.cents
+    Column("kompass_total", Numeric(20, 5), nullable=False),
+    Column("kompass_tax", Numeric(20, 5), nullable=False),
+    Column("qbo_total", Numeric(20, 5), nullable=False),
+    Column("qbo_tax", Numeric(20, 5), nullable=False),
+    Column("message", Text, nullable=False),
+    _moment("found_at", now=True),
+)
+
 # What is being sent, or may have been: at most one per link, written before the call and re-sent only as written.
 intent = Table(
     "qbo_intent",
@@ -414,7 +430,7 @@ mail = Table(
     metadata,
     _id(),
     _text("org_id"),  # empty: to the operator
-    Column("kind", Text, nullable=False),  # digest | all-clear | forwarded
+    Column("kind", Text, nullable=False),  # digest | note (nothing waits) | all-clear | forwarded
     Column("recipients", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("delivered", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("subject", Text, nullable=False),

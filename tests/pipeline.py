@@ -27,7 +27,7 @@ from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome
 from qbo_client.quota import Limits
 from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
-from qbo_client.simulator.seeds import CANADA, IRELAND, UK, USA
+from qbo_client.simulator.seeds import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX
 from qbo_client.simulator.world import company_shown
 from qbo_client.transport import Transport
 from schemas.codec import Codec
@@ -41,7 +41,7 @@ from store.transactions import retrying
 
 KEY = Fernet.generate_key().decode()
 KEYS = TokenKeys([KEY])
-LOCALES = {UK: "EU", IRELAND: "EU", CANADA: "Canada", USA: "USA"}
+LOCALES = {UK: "EU", IRELAND: "EU", CANADA: "Canada", USA: "USA", USA_AUTOMATED_TAX: "USA"}
 UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000)
 ALL_LANES = 7
 

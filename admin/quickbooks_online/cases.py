@@ -47,6 +47,8 @@ def standing_of(link: Link) -> Standing:
         name=link.name or None,
         currency=link.currency,
         voided=link.voided,
+        qbo_total=link.qbo_total,
+        qbo_tax=link.qbo_tax,
         theirs=link.theirs,
         name_override=link.name_override or None,
         refresh_names=link.refresh_names,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mapping.causes.intuit import REFUSALS
-from mapping.causes.ours import CONFLICTS, DECODING, MAPPING, STATES
+from mapping.causes.ours import CONFLICTS, DECODING, DIFFERENCES, MAPPING, STATES
 from mapping.causes.words import UNFORESEEN, Words
 
 _HEAD = (
@@ -40,6 +40,11 @@ def documentation() -> str:
         ("The record cannot be mapped", "Found before anything is sent; nothing was called.", MAPPING, False),
         ("QuickBooks and Kompass disagree", "Nothing is overwritten and nothing attached; a person decides.", CONFLICTS, False),
         ("QuickBooks refuses", "By Intuit's fault code; QuickBooks' own words are quoted in the message.", REFUSALS, True),
+        (
+            "QuickBooks totals it otherwise",
+            "It is in QuickBooks, and nothing waits; the probable reason of a difference to the cent, with both figures in its message.",
+            DIFFERENCES, False,
+        ),
         ("Events that cannot be read", "Mailed to OPERATOR_MAIL: they belong to no Org.", DECODING, False),
         ("The company, and what ends by itself", "Only the first three are mailed.", STATES, True),
     ):  # fmt: skip

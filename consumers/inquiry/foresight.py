@@ -112,6 +112,8 @@ def new_link(record: Record, *, org_id: str, realm_id: str) -> Link:
         line_ids=(),
         name="",
         voided=False,
+        qbo_total=None,
+        qbo_tax=None,
         theirs=None,
         name_override="",
         refresh_names=False,

@@ -69,7 +69,7 @@ class Story:
                     "company": link.realm_id, "state": link.state, "cause": link.cause, "reason": link.reason,
                     "entity": link.entity, "qbo_id": link.qbo_id, "name": link.name, "currency": link.currency,
                     "sent_sequence": times.sent_sequence, "settled_at": times.settled_at, "due_at": times.due_at,
-                    "total": times.qbo_total, "attempts": link.attempts,
+                    "total": times.qbo_total, "difference": times.difference, "attempts": link.attempts,
                 }
                 for link, times in self.links
             ],
@@ -235,6 +235,8 @@ def _standing(link: Link, times: LinkTimes) -> str:
             words += f" on {_moment(times.settled_at)}"
         if times.qbo_total is not None:
             words += f", total {money(times.qbo_total)}"
+        if times.difference:
+            words += f"; differs: {times.difference}"
     if times.due_at is not None:
         words += f"; due {_moment(times.due_at)}"
     return plain(words)

@@ -41,5 +41,9 @@ class AdminPages:
     def invoice(self, link_id: int) -> str:
         return f"{self._base}/invoice/{link_id}/change/"
 
+    def differing(self, org_id: str, cause: str) -> str:
+        """Every document that QuickBooks totals otherwise, for one reason."""
+        return f"{self._base}/invoice/?{urlencode({'org': org_id, 'sums': cause})}"
+
     def configurations(self) -> str:
         return f"{self._base}/configuration/"

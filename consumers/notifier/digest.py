@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from consumers.notifier.addresses import AdminPages
 from mapping.causes.table import words_of
 from mapping.problems import money
-from store import notices
+from store import differences, notices
 from store.notices import Sample, Untold, Withdrawn
 
 SECTIONS = 12
@@ -67,6 +67,21 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Differing:
+    """Documents that QuickBooks totals otherwise than Kompass, for one reason."""
+
+    cause: str
+    headline: str
+    words: str
+    """``3 documents differ``"""
+    remedy: str
+    who: str
+    items: tuple[Item, ...]
+    more: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     org_id: str
     org_name: str
@@ -75,6 +90,7 @@ class Digest:
     more_causes: int
     left: tuple[Left, ...]
     more_left: int
+    differing: tuple[Differing, ...]
     told_before: int
     url: str
     note: str = ""
@@ -110,6 +126,7 @@ def gather(
     org_name: str,
     untold: Sequence[Untold],
     withdrawn: Sequence[Withdrawn],
+    differing: Sequence[differences.Untold] = (),
     pages: AdminPages,
     note: str = "",
     sections: int = SECTIONS,
@@ -132,6 +149,7 @@ def gather(
         )
         for one in ordered[:sections]
     ]  # fmt: skip
+    differ = tuple(_differing(one, differences.samples(db, org_id, one.cause, limit=ITEMS), pages) for one in differing)
     left = tuple(_left(one, pages) for one in withdrawn[: 2 * ITEMS])
     total: dict[str, int] = {}
     for counts in (*own.values(), *behind.values()):
@@ -140,11 +158,12 @@ def gather(
     return Digest(
         org_id=org_id,
         org_name=short(org_name, 80),
-        subject=_subject(told, len(ordered), total, withdrawn, left, org_name),
+        subject=_subject(told, len(ordered), total, withdrawn, left, differ, org_name),
         sections=tuple(told),
         more_causes=len(ordered) - len(told),
         left=left,
         more_left=len(withdrawn) - len(left),
+        differing=differ,
         told_before=notices.told_before(db, org_id),
         url=pages.sync_errors(org_id),
         note=note,
@@ -197,6 +216,28 @@ def _section(
     )
 
 
+def _differing(one: differences.Untold, samples: Sequence[differences.Sample], pages: AdminPages) -> Differing:
+    words = words_of(one.cause)
+    return Differing(
+        cause=one.cause,
+        headline=words.told(cause=one.cause),
+        words=f"{plural(one.count, 'document')} {'differs' if one.count == 1 else 'differ'}",
+        remedy=words.remedy,
+        who=words.who.value,
+        items=tuple(
+            Item(
+                short(each.reference, 60),
+                short(each.message.partition(": probably")[0], 250),
+                pages.invoice(each.link_id),
+                "",
+            )
+            for each in samples
+        ),
+        more=max(0, one.count - len(samples)),
+        url=pages.differing(one.org_id, one.cause),
+    )
+
+
 def _left(one: Withdrawn, pages: AdminPages) -> Left:
     noun = {"CreditMemo": "Credit note"}.get(one.entity, one.entity or "Document")
     amount = f" with {(one.currency + ' ') if one.currency else ''}{money(one.total)}" if one.total is not None else ""
@@ -214,11 +255,15 @@ def _subject(
     total: Mapping[str, int],
     withdrawn: Sequence[Withdrawn],
     left: Sequence[Left],
+    differ: Sequence[Differing],
     org_name: str,
 ) -> str:
     if told:
         others = f" and {plural(causes - 1, 'other cause')}" if causes > 1 else ""
         words = f"{waiting_words(total)}: {told[0].headline}{others}"
+    elif not withdrawn:
+        others = f" and {plural(len(differ) - 1, 'other reason')}" if len(differ) > 1 else ""
+        words = f"{differ[0].words} from QuickBooks: {differ[0].headline}{others}"
     elif len(withdrawn) == 1:
         words = left[0].words
     else:

@@ -24,7 +24,7 @@ from consumers.notifier.pacing import Pacing
 from consumers.notifier.rendering import Rendered, Renderer
 from consumers.notifier.smtp import Handed, Mailer
 from mapping.causes.table import words_of
-from store import mails, notices
+from store import differences, mails, notices
 from store.mails import Letter, Outgoing, PastMail
 from store.notices import Audience, Over, Untold, Withdrawn
 
@@ -96,18 +96,31 @@ class Notifier:
         withdrawn: dict[str, list[Withdrawn]] = {}
         for left in notices.withdrawn(db, before=now - pacing.withdrawn_after):
             withdrawn.setdefault(left.org_id, []).append(left)
-        audiences = notices.audiences(db, untold.keys() | withdrawn.keys())
+        differing: dict[str, list[differences.Untold]] = {}
+        for different in differences.untold(db):
+            differing.setdefault(different.org_id, []).append(different)
+        # What gathers for a while yet goes along with what is due now.
+        ripe = {
+            org for org, found in differing.items() if min(one.oldest for one in found) + pacing.differs_after <= now
+        }
+        audiences = notices.audiences(db, untold.keys() | withdrawn.keys() | ripe)
         written = 0
-        for org_id in sorted(untold.keys() | withdrawn.keys()):
+        for org_id in sorted(untold.keys() | withdrawn.keys() | ripe):
             news = untold.get(org_id, [])
-            if news and not withdrawn.get(org_id) and min(one.oldest for one in news) + pacing.gather > now:
+            if (
+                news
+                and not withdrawn.get(org_id)
+                and org_id not in ripe
+                and min(one.oldest for one in news) + pacing.gather > now
+            ):
                 continue
             past = mails.of_org(db, org_id, since=now - pacing.memory)
             if _undelivered(past) or pacing.next_digest_at(past, now) > now:
                 continue
             written += self._digest(
-                db, audiences.get(org_id) or Audience(org_id, "", ()), news, withdrawn.get(org_id, []), past, now
-            )
+                db, audiences.get(org_id) or Audience(org_id, "", ()), news, withdrawn.get(org_id, []),
+                differing.get(org_id, []), past, now,
+            )  # fmt: skip
         return written
 
     def _digest(
@@ -116,6 +129,7 @@ class Notifier:
         audience: Audience,
         news: list[Untold],
         withdrawn: list[Withdrawn],
+        differing: list[differences.Untold],
         past: list[PastMail],
         now: datetime,
     ) -> int:
@@ -128,15 +142,19 @@ class Notifier:
             org_name=audience.org_name,
             untold=news,
             withdrawn=withdrawn,
+            differing=differing,
             pages=self._pages,
             note=note,
         )
         begun = self._policy.pacing.level(past, now) > 0
         mail_id = self._write(
-            db, "digest", audience.org_id, recipients, digest.subject, self._renderer.digest(digest),
+            db, "digest" if news else "note", audience.org_id, recipients, digest.subject, self._renderer.digest(digest),
             thread_id=past[-1].thread_id if begun and past else "", now=now,
         )  # fmt: skip
         self._note_told(db, digest, news, withdrawn, mail_id=mail_id, now=now)
+        differences.tell(
+            db, audience.org_id, {one.cause: one.headline for one in digest.differing}, mail_id=mail_id, now=now
+        )
         return 1
 
     def _note_told(

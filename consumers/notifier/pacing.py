@@ -26,6 +26,8 @@ class Pacing:
     """So long everything has to be well before it is called over."""
     withdrawn_after: timedelta = timedelta(days=1)
     """So long a document may stand in QuickBooks, taken back in Kompass, before somebody is told."""
+    differs_after: timedelta = timedelta(hours=1)
+    """So long differences to the cent gather before they are told, a cause in one."""
 
     @property
     def memory(self) -> timedelta:
@@ -40,7 +42,7 @@ class Pacing:
                 level = 0
             if mail.kind == "all-clear":
                 cleared_at = mail.created_at
-            else:
+            elif mail.kind != "note":
                 level, cleared_at = level + 1, None
         return 0 if cleared_at is not None and now - cleared_at >= self.quiet else level
 

@@ -17,10 +17,12 @@ from sqlalchemy import Connection, func, select
 from consumers.crash_points import reached
 from consumers.reconcile import judging
 from consumers.reconcile.companies import Company, CompanyCache, token_ready
+from consumers.reconcile.comparing import CentCheck, note_of
 from consumers.reconcile.currencies import Judgeable, fix_currencies
 from consumers.reconcile.granting import grant_calls
 from consumers.reconcile.intending import New, Resend, Terms, intend, take_over
-from consumers.reconcile.work import Work
+from consumers.reconcile.work import Work, figures
+from mapping.cents import BILLED
 from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits
@@ -105,6 +107,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._wanted: dict[str, list[Resend | New]] = {}
+        self._cents = CentCheck()
         self._now = datetime.now(UTC)
 
     def run(self, ids: Sequence[int]) -> Claimed:
@@ -225,14 +228,23 @@ class _Transaction:
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}
+        if decision.billed is not None:
+            changes = {"sent": {**(link.sent or {}), BILLED: decision.billed}}
+            self._cents.known(link, decision.billed)
+        if link.theirs is not None and (decision.adopt is not None or decision.voided):
+            # What was read just now is what stands there.
+            changes = figures(link.theirs)
+            if (note := note_of(decision.adopt)) is not None:
+                self._cents.document(link, note, link.theirs)
         if decision.adopt is not None:
-            changes = {"sent": decision.adopt, "theirs": None, "sent_sequence": sequence, "settled_at": self._now}
+            changes |= {"sent": decision.adopt, "theirs": None, "sent_sequence": sequence, "settled_at": self._now}
             name = decision.adopt.get("DisplayName", decision.adopt.get("DocNumber"))
             if link.theirs is not None:
                 name = link.theirs.get("DisplayName", link.theirs.get("DocNumber", name))
             changes["name"] = str(name or link.name)
         if decision.voided:
             changes |= {"voided": True, "theirs": None}
+            self._cents.over(link)
         self._put(
             link, "settled", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
@@ -350,6 +362,7 @@ class _Transaction:
     def _write(self) -> None:
         intents.write(self._db, self._intents)
         links.write(self._db, self._changes)
+        self._cents.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "settled")
         if links.wake_dependents(self._db, self._wake):

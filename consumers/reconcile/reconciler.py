@@ -410,6 +410,8 @@ class Reconciler:
     def _observe(self, settled: Settled) -> None:
         if settled.fenced:
             self._metrics.count("fenced", settled.fenced)
+        for work, cause in settled.differences:
+            self._metrics.count("differences_found", reason=cause.partition(":")[2], org=work.link.org_id)
         now = time.time()
         for work, result, cause in settled.events:
             if (decision := _DECISIONS.get(result)) is not None:

@@ -15,14 +15,16 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from consumers.crash_points import reached
+from consumers.reconcile.comparing import CentCheck, note_of
 from consumers.reconcile.looking_up import arrived, what_was_made
 from consumers.reconcile.refusals import deleted_in_qbo, keeps_changing, problem_for
 from consumers.reconcile.shutting_out import connection_words, shut_out
-from consumers.reconcile.work import Late, Work, amount
+from consumers.reconcile.work import Late, Work, figures
+from mapping.difference import TAX_BASES, tax_overridden, touched_by_others
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from store import connections, failures, history, intents, links, quota, records
+from store import connections, failures, history, intents, json, links, quota, records
 from store.failures import Failure
 from store.references import of_payload
 
@@ -57,6 +59,8 @@ class Settled:
     events: list[tuple[Work, str, str]] = field(default_factory=list)
     """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
     disconnected: set[str] = field(default_factory=set)
+    differences: list[tuple[Work, str]] = field(default_factory=list)
+    """(work, cause) of documents that QuickBooks totals otherwise than Kompass."""
 
 
 class Settle:
@@ -92,6 +96,7 @@ class _Transaction:
         self._over: set[int] = set()
         self._well: set[int] = set()
         self._wake: set[int] = set()
+        self._cents = CentCheck()
 
     def settle(self, answer: Answer, row: Any) -> None:
         work, outcome = answer.work, answer.outcome
@@ -127,7 +132,11 @@ class _Transaction:
 
     def _pushed(self, work: Work, document: dict[str, Any], row: Any, *, recovered: bool = False) -> None:
         sent = {name: value for name, value in (work.sent or {}).items() if name != "#voided"}
-        tax = document.get("TxnTaxDetail")
+        by_hand = _stands_by_hand(work, row)
+        made = figures(document)
+        if by_hand:
+            # What a bookkeeper changed is still in it: before that is written, it is read and compared again.
+            made |= {"sync_token": None, "qbo_tax": row.qbo_tax}
         self._put(
             work,
             row,
@@ -136,12 +145,8 @@ class _Transaction:
             reason="",
             entity=work.entity,
             qbo_id=str(document["Id"]),
-            sync_token=str(document["SyncToken"]),
             sent=sent,
-            line_ids=[str(line["Id"]) for line in _lines(document) if "Id" in line],
             name=str(document.get("DisplayName", document.get("DocNumber", work.name)) or work.name),
-            qbo_total=amount(document, "TotalAmt"),
-            qbo_tax=amount(tax, "TotalTax") if isinstance(tax, dict) else None,
             voided=work.voided or work.operation == "void",
             theirs=None,
             sent_sequence=work.sequence,
@@ -152,7 +157,13 @@ class _Transaction:
             refresh_names=row.refresh_names and row.again,
             overwrite=row.overwrite and row.again,
             due_since=None,
+            **made,
         )
+        if (note := note_of(sent)) is not None:
+            differs = self._cents.document(work.link, note, document, by_hand=by_hand)
+            if differs is not None:
+                self.result.differences.append((work, differs.cause))
+                self._note(work, differs.cause, differs.message, what="judged")
         self._retired.add(work.link.id)
         self._well.add(work.link.id)
         self._wake.add(work.link.id)
@@ -399,6 +410,7 @@ class _Transaction:
 
     def write(self) -> None:
         links.write(self._db, self._changes)
+        self._cents.write(self._db)
         intents.retire(self._db, self._retired)
         intents.release(self._db, self._over, over=True)
         intents.release(self._db, self._released)
@@ -410,8 +422,13 @@ class _Transaction:
         reached("settling")
 
 
-def _lines(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [line for line in document.get("Line", ()) if line.get("DetailType") != "SubTotalLineDetail"]
+def _stands_by_hand(work: Work, row: Any) -> bool:
+    """Whether lines or tax that a bookkeeper changed, as read before this write, still stand after it."""
+    if row.theirs is None or work.operation != "update":
+        return False
+    body, sent = json.loads(work.body), row.sent or {}
+    lines = "Line" not in body and bool(touched_by_others(row.theirs, sent, {"Line": None}))
+    return lines or (not TAX_BASES & body.keys() and tax_overridden(row.theirs, sent, row.qbo_tax))
 
 
 def _doubtful(work: Work) -> bool:

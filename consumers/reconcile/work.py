@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
+from mapping.difference import own_lines
 from qbo_client import calls
 from qbo_client.calls import Call
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
@@ -93,6 +94,17 @@ class Late:
     """Not sent: so much time went by since the quota was granted that the call would have been one too many in its second."""
 
     duration: float = 0.0
+
+
+def figures(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a link keeps of an object as QBO answered it: its SyncToken, the Ids of its lines, its total and tax."""
+    tax = document.get("TxnTaxDetail")
+    return {
+        "sync_token": str(document["SyncToken"]),
+        "line_ids": [str(line["Id"]) for line in own_lines(document) if "Id" in line],
+        "qbo_total": amount(document, "TotalAmt"),
+        "qbo_tax": amount(tax, "TotalTax") if isinstance(tax, Mapping) else None,
+    }
 
 
 def amount(document: Mapping[str, object], member: str) -> Decimal | None:

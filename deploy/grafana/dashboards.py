@@ -133,6 +133,17 @@ OPERATIONS: Final = Dashboard(
                     "s",
                 ),
                 Panel(
+                    "Differ to the cent",
+                    "Documents that QuickBooks totals otherwise than Kompass, by the probable reason. Nothing waits for them.",
+                    [
+                        (f"sum by (reason) (max by (reason, org) ({K}differences_open))", "{{reason}}"),
+                        (
+                            f"sum by (reason) (increase({K}differences_found_total[$__rate_interval]))",
+                            "found: {{reason}}",
+                        ),
+                    ],
+                ),
+                Panel(
                     "Decisions",
                     "What was decided of the links that were claimed.",
                     [(f"sum by (decision) (rate({K}judgements_total[$__rate_interval]))", "{{decision}}")],

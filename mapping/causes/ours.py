@@ -190,6 +190,42 @@ CONFLICTS: Final = (
     ),
 )  # fmt: skip
 
+# `mapping.cents`: QuickBooks has it, but totals it otherwise. Nothing waits for these.
+DIFFERENCES: Final = (
+    Words(
+        "difference:tax-rounding", "tax is rounded by the line on one side, on the sum on the other",
+        "Kompass rounds tax for each line and QuickBooks for each tax code on the sum of the lines, or the other way round.",
+        "Nothing, or correct the tax of the document by those cents in QuickBooks: the correction stays until its lines change.",
+        _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "difference:tax-rate-by-date", "the tax code has another rate on the document's date",
+        "The rate of a tax code changed, and QuickBooks takes the one of the document's date; Kompass billed another.",
+        "Correct the date or the VAT rate in Kompass, or the tax of the document in QuickBooks.", _ADMIN, shared=True,
+    ),
+    Words(
+        "difference:tax-rate", "a tax code's rate is another than the VAT rate's",
+        "A row of Tax Code VAT Rates names a tax code whose rate in QuickBooks is not the VAT rate that Kompass bills.",
+        "Choose the tax code of the right rate in Tax Code VAT Rates, then have the documents sent again.", _ADMIN, shared=True,
+    ),
+    Words(
+        "difference:automated-tax", "QuickBooks computes the sales tax by itself",
+        "The company has automated sales tax: QuickBooks found a tax that Kompass did not bill.",
+        "Mark the customer or the item as not taxable in QuickBooks, or bill the tax in Kompass too.", _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "difference:edited-in-qbo", "lines or tax were changed by hand in QuickBooks",
+        "A bookkeeper changed the lines or the tax of a document, and neither side overwrote the other.",
+        "Make Kompass and QuickBooks say the same, on whichever side is wrong.", _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "difference:net", "QuickBooks comes to another net amount",
+        "The lines come to another net amount in QuickBooks than in Kompass.",
+        "Compare the lines of the document on both sides; a discount or a rounding may have been added in QuickBooks.",
+        _BOOKKEEPER, shared=True,
+    ),
+)  # fmt: skip
+
 # Before a record is a record.
 DECODING: Final = tuple(
     Words(cause, headline, what, remedy, _OPERATOR)

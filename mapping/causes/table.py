@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from mapping.causes.intuit import REFUSALS
-from mapping.causes.ours import CONFLICTS, DECODING, MAPPING, STATES
+from mapping.causes.ours import CONFLICTS, DECODING, DIFFERENCES, MAPPING, STATES
 from mapping.causes.words import UNFORESEEN, Words
 
-ALL: Final = (*MAPPING, *CONFLICTS, *REFUSALS, *DECODING, *STATES)
+ALL: Final = (*MAPPING, *CONFLICTS, *REFUSALS, *DIFFERENCES, *DECODING, *STATES)
 BY_CAUSE: Final[Mapping[str, Words]] = {words.cause: words for words in ALL}
 BY_CODE: Final[Mapping[str, Words]] = {code: words for words in ALL for code in words.codes}
 """Intuit's fault code → what it comes to."""

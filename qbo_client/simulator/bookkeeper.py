@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+from qbo_client.simulator.amounts import ZERO, dec, number
 from qbo_client.simulator.company import ENTITIES, PEOPLE, TRANSACTIONS, Company, Profile
 from qbo_client.simulator.faults import ApiFault
 from qbo_client.simulator.members import Object
@@ -21,8 +22,8 @@ class BookkeeperError(ValueError):
 def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
     """Make one edit: `{"action": …, …}`. Returns the objects it changed, as responses would show them.
 
-    Actions: create, update (any members), rename, add_line, deactivate, reactivate, merge, pay, void, delete, close_books,
-    preferences, profile, deactivate_tax_code.
+    Actions: create, update (any members), rename, add_line, deactivate, reactivate, merge, pay, void, delete, override_tax,
+    close_books, preferences, profile, deactivate_tax_code.
 
     :raises BookkeeperError: for an action or an object that does not exist, or an edit QuickBooks itself would refuse.
     """
@@ -118,6 +119,17 @@ def _pay(company: Company, wanted: dict[str, Any]) -> list[Object]:
     return [*made, company.tables["Invoice"][invoice["Id"]]]
 
 
+def _override_tax(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Put in by hand what a document's tax comes to (`tax`); the first rate takes what that adds or takes off."""
+    found = _found(company, wanted["entity"], str(wanted["id"]))
+    lines = [dict(line) for line in found.get("TxnTaxDetail", {}).get("TaxLine", [])]
+    if not lines:
+        raise BookkeeperError(f"{wanted['entity']} {wanted['id']} has no tax to put another in the place of")
+    others = sum((dec(line["Amount"]) for line in lines[1:]), ZERO)
+    lines[0]["Amount"] = number(dec(wanted["tax"]) - others)
+    return _change(company, wanted["entity"], wanted["id"], {"TxnTaxDetail": {"TaxLine": lines}})
+
+
 def _remove(company: Company, wanted: dict[str, Any]) -> list[Object]:
     found = _found(company, wanted["entity"], str(wanted["id"]))
     payload = {"Id": found["Id"], "SyncToken": found["SyncToken"]}
@@ -161,6 +173,7 @@ _ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
     "pay": _pay,
     "void": _remove,
     "delete": _remove,
+    "override_tax": _override_tax,
     "close_books": _close_books,
     "preferences": _preferences,
     "profile": _profile,

@@ -11,6 +11,7 @@ from admin.quickbooks_online.models.configuration import (
     Sweep,
     TaxCodeVatRate,
 )
+from admin.quickbooks_online.models.differences import Difference
 from admin.quickbooks_online.models.failures import Failure, Outbox
 from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
 from admin.quickbooks_online.models.links import Customer, History, Intent, Invoice, Link, Project
@@ -26,6 +27,7 @@ __all__ = [
     "Customer",
     "Department",
     "DepartmentClass",
+    "Difference",
     "Failure",
     "History",
     "Intent",

@@ -34,7 +34,9 @@ class Mail(models.Model):
         db_table = "qbo_mail"
         default_permissions = ()
         constraints = (
-            models.CheckConstraint(condition=Q(kind__in=("digest", "all-clear", "forwarded")), name="qbo_mail_kind"),
+            models.CheckConstraint(
+                condition=Q(kind__in=("digest", "note", "all-clear", "forwarded")), name="qbo_mail_kind"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=("waiting", "sent", "refused", "failed")), name="qbo_mail_state"
             ),

@@ -19,16 +19,25 @@ from admin.quickbooks_online.cases import judge_links, read_company
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.impact import ask_again
-from admin.quickbooks_online.models import Configuration, Failure, History, Link, Record
+from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, not_allowed
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
+from mapping import cents
 
 HISTORY_SHOWN = 200
 _PAGES = {
     "Invoice": "/app/invoice?txnId=",
     "CreditMemo": "/app/creditmemo?txnId=",
     "Customer": "/app/customerdetail?nameId=",
+}
+DIFFERENCES = {
+    cents.ROUNDING: "Tax rounded otherwise",
+    cents.BY_DATE: "Tax rate by date",
+    cents.RATE: "Other tax rate",
+    cents.AUTOMATED: "Automated sales tax",
+    cents.BY_HAND: "Changed by hand",
+    cents.NET: "Other net amount",
 }
 STATE_WORDS = {
     "pending": "Pending: about to be judged",
@@ -79,10 +88,26 @@ class OrgFilter(admin.SimpleListFilter):
         return queryset.filter(org_id=self.value()) if self.value() else queryset
 
 
+class SumsFilter(admin.SimpleListFilter):
+    """Documents that QuickBooks totals otherwise than Kompass: all of them, or those of one reason."""
+
+    title = "sums"
+    parameter_name = "sums"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("differ", "Differ from QuickBooks"), *DIFFERENCES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        differing = queryset.filter(difference__isnull=False)
+        return differing if self.value() == "differ" else differing.filter(difference__cause=self.value())
+
+
 class LinkAdmin(ReadOnlyAdmin):
     change_form_template = "admin/quickbooks_online/link_form.html"
     change_list_template = "admin/quickbooks_online/link_list.html"
-    list_filter = ("state", OrgFilter, CompanyFilter)
+    list_filter: ClassVar[Any] = ("state", OrgFilter, CompanyFilter)
     search_fields = ("reference", "name", "kompass_id", "qbo_id")
     search_help_text = "Search by name, number, Kompass id or QBO id"
     ordering = ("-id",)
@@ -150,7 +175,16 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Total in QBO", ordering="qbo_total")
     def shown_total(self, link: Link) -> str:
-        return "" if link.qbo_total is None else f"{link.qbo_total:,.2f}"
+        total = "" if link.qbo_total is None else f"{link.qbo_total:,.2f}"
+        if (found := difference_of(link)) is None:
+            return total
+        return format_html('{} <span class="qbo-badge qbo-waiting" title="{}">differs</span>', total, found.message)
+
+    @admin.display(description="Compared with Kompass")
+    def shown_difference(self, link: Link) -> str:
+        if (found := difference_of(link)) is not None:
+            return found.message
+        return "–" if link.qbo_total is None else "Agreed to the cent when it was last sent."
 
     # --- one record
 
@@ -243,6 +277,11 @@ def history_of(link: Link) -> list[History]:
             :HISTORY_SHOWN
         ]
     )
+
+
+def difference_of(link: Link) -> Difference | None:
+    """Give what the document differs by from Kompass; None when it agrees."""
+    return getattr(link, "difference", None)
 
 
 def address_in_quickbooks(link: Link) -> str:
@@ -404,9 +443,12 @@ class InvoiceAdmin(LinkAdmin):
         "shown_qbo",
         "shown_name",
         "shown_total",
+        "shown_difference",
         "settled_at",
     )
     fields = readonly_fields
+    list_filter = ("state", SumsFilter, OrgFilter, CompanyFilter)
+    list_select_related = ("difference",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

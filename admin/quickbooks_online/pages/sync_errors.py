@@ -18,9 +18,11 @@ from admin.quickbooks_online.cases import judge_links, read_company
 from admin.quickbooks_online.causes import mend_address, title_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Intent, Link, Org
+from admin.quickbooks_online.models import Difference as Known
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, not_allowed
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.runtime import engine
+from mapping import cents
 from mapping.judgement import Write
 
 GROUPS_SHOWN = 100
@@ -206,6 +208,7 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
         decision = judged[0].decision if judged else None
         if isinstance(decision, Write):
             locked.sent = dict(decision.sent)
+            _note_difference(locked)
         # Whoever works on it meanwhile settles nothing: the epoch is another.
         locked.epoch += 1
         locked.state = "settled"
@@ -234,6 +237,16 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
                 ],
             )
     return ""
+
+
+def _note_difference(link: Link) -> None:
+    """Note by how much QuickBooks' version, which stands from now on, differs from what Kompass billed."""
+    found = cents.compare((link.sent or {}).get(cents.BILLED), link.theirs or {}, by_hand=True)
+    if found is not None:
+        values = {name: getattr(found, name) for name in type(found).__dataclass_fields__}
+        Known.objects.update_or_create(
+            link_id=link.pk, defaults={"org_id": link.org_id, "realm_id": link.realm_id, **values}
+        )
 
 
 def _sides(link: Link) -> tuple[Difference, ...]:

@@ -1,0 +1,131 @@
+"""The cent check: what QuickBooks came to against what Kompass billed, and the probable reason where the two differ.
+
+Amounts are in the document's currency and signed as in QuickBooks, where a credit note is above zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mapping.difference import OWN_NOTE
+from mapping.money import CENT, plain
+from mapping.problems import money
+from schemas.company import CompanyFacts
+from schemas.events import Invoice, InvoiceType, Step
+
+BILLED = OWN_NOTE + "billed"
+"""The note in ``sent`` of what Kompass billed: it goes with the payload, so that whoever settles the call can compare."""
+
+AUTOMATED = "difference:automated-tax"
+BY_HAND = "difference:edited-in-qbo"
+NET = "difference:net"
+ROUNDING = "difference:tax-rounding"
+BY_DATE = "difference:tax-rate-by-date"
+RATE = "difference:tax-rate"
+
+_WHY: Mapping[str, str] = {
+    AUTOMATED: "QuickBooks computes the tax itself (automated sales tax)",
+    BY_HAND: "its lines or its tax were changed by hand in QuickBooks",
+    NET: "QuickBooks comes to another net amount",
+    ROUNDING: "tax is rounded for each line on one side, and on the sum of the lines on the other",
+    BY_DATE: "the tax code has another rate on the document's date than today",
+    RATE: "the tax code's rate in QuickBooks is another than Kompass's VAT rate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    cause: str
+    kompass_total: Decimal
+    kompass_tax: Decimal
+    qbo_total: Decimal
+    qbo_tax: Decimal
+    message: str
+    """Both figures and the probable reason, in one sentence without the record's name."""
+
+
+def billed(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> dict[str, object]:
+    """Give the note of what Kompass billed; ``payload`` names the tax codes of the lines."""
+    sign = 0 if invoice.step is Step.VOIDED else -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
+    return {
+        "net": sign * invoice.amount_net,
+        "tax": sign * invoice.amount_vat,
+        "lines": len(invoice.lines),
+        "rates": _rates(line.vat_rate.rate for line in invoice.lines if line.vat_rate is not None),
+        "code_rates": _rates(
+            fact.sales_rate
+            for code in _codes(payload)
+            if (fact := facts.tax_codes.get(code)) is not None and fact.sales_rate is not None
+        ),
+        "automated": facts.automated_tax,
+    }
+
+
+def compare(note: object, document: Mapping[str, object], *, by_hand: bool = False) -> Difference | None:
+    """Compare a document of QuickBooks' with the note of what was billed; None when they agree or nothing can be said.
+
+    :param by_hand: whether somebody is known to have changed its lines or tax in QuickBooks.
+    """
+    total = _decimal(document.get("TotalAmt"))
+    if not isinstance(note, Mapping) or total is None:
+        return None
+    detail = document.get("TxnTaxDetail")
+    tax = (_decimal(detail.get("TotalTax")) if isinstance(detail, Mapping) else None) or Decimal(0)
+    net, billed_tax = _decimal(note.get("net")) or Decimal(0), _decimal(note.get("tax")) or Decimal(0)
+    if (total, tax) == (net + billed_tax, billed_tax):
+        return None
+    cause = BY_HAND if by_hand else _cause(note, total - tax - net, tax - billed_tax, tuple(_used(detail)))
+    figures = (
+        f"QuickBooks has {money(total)} (tax {money(tax)}), Kompass {money(net + billed_tax)} (tax {money(billed_tax)})"
+    )
+    return Difference(cause, net + billed_tax, billed_tax, total, tax, f"{figures}: probably {_WHY[cause]}")
+
+
+def _cause(note: Mapping[str, object], net: Decimal, tax: Decimal, used: tuple[Decimal, ...]) -> str:
+    if net:
+        return NET
+    if note.get("automated") is True:
+        return AUTOMATED
+    rates, code_rates = _noted(note, "rates"), _noted(note, "code_rates")
+    # A code of several rates (GST with PST) charges Kompass's one rate in parts.
+    same_rates = not used or _rates(used) == rates or [sum(_rates(used))] == rates
+    lines = note.get("lines")
+    # Half a cent for each line that is rounded by itself, and as much for each rate that is rounded on a sum.
+    roundings = (lines if isinstance(lines, int) else 0) + max(1, len(used))
+    if same_rates and abs(tax) <= CENT / 2 * roundings:
+        return ROUNDING
+    return BY_DATE if code_rates == rates else RATE
+
+
+def _codes(payload: Mapping[str, object]) -> Iterable[str]:
+    lines = payload.get("Line")
+    for line in lines if isinstance(lines, list | tuple) else ():
+        code = line["SalesItemLineDetail"].get("TaxCodeRef")
+        if code is not None:
+            yield str(code["value"])
+
+
+def _used(detail: object) -> Iterable[Decimal]:
+    """The percentages that QuickBooks charged, as the document itself says."""
+    lines = detail.get("TaxLine") if isinstance(detail, Mapping) else None
+    for line in lines if isinstance(lines, list | tuple) else ():
+        inner = line.get("TaxLineDetail") if isinstance(line, Mapping) else None
+        percent = _decimal(inner.get("TaxPercent")) if isinstance(inner, Mapping) else None
+        if percent is not None:
+            yield percent
+
+
+def _rates(percentages: Iterable[Decimal]) -> list[Decimal]:
+    """Each rate once, without the zeros, which charge nothing."""
+    return sorted({plain(one) for one in percentages if one})
+
+
+def _noted(note: Mapping[str, object], name: str) -> list[Decimal]:
+    found = note.get(name)
+    return _rates(Decimal(one) for one in found) if isinstance(found, list) else []
+
+
+def _decimal(value: object) -> Decimal | None:
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None

@@ -1,0 +1,159 @@
+"""Documents whose total in QBO is another than what Kompass billed, and what people were told of them.
+
+A row stands as long as the two differ. Only those of the company that is linked now count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, delete, select, text
+
+from store.bulk import insert_rows
+from store.links import Link
+from store.tables import difference
+
+SUBJECT = "difference:"
+"""How every cause of a difference begins, and with it the subject of its notice: one for an Org and cause."""
+
+_OPEN = (
+    "FROM qbo_difference d JOIN qbo_configuration c ON c.org_id = d.org_id AND c.realm_id = d.realm_id"
+    " JOIN qbo_link l ON l.id = d.link_id"
+)
+_UNTOLD = (
+    "NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = d.org_id AND n.subject = d.cause)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A difference of one link, in the document's currency."""
+
+    link: Link
+    cause: str
+    kompass_total: Decimal
+    kompass_tax: Decimal
+    qbo_total: Decimal
+    qbo_tax: Decimal
+    message: str
+
+
+def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) -> None:
+    """Forget the differences of links that agree by now, and keep those that were found."""
+    if agreeing:
+        db.execute(delete(difference).where(difference.c.link_id.in_(sorted(agreeing))))
+    insert_rows(
+        db,
+        difference,
+        [
+            {
+                "link_id": one.link.id, "org_id": one.link.org_id, "realm_id": one.link.realm_id, "cause": one.cause,
+                "kompass_total": one.kompass_total, "kompass_tax": one.kompass_tax, "qbo_total": one.qbo_total,
+                "qbo_tax": one.qbo_tax, "message": one.message,
+            }
+            for one in found
+        ],
+        tail="ON CONFLICT (link_id) DO UPDATE SET org_id = excluded.org_id, cause = excluded.cause, message = excluded.message,"
+        " kompass_total = excluded.kompass_total, kompass_tax = excluded.kompass_tax, qbo_total = excluded.qbo_total,"
+        " qbo_tax = excluded.qbo_tax",
+    )  # fmt: skip
+
+
+def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:
+    """Give the sentences of the differences that these links have, by link."""
+    if not link_ids:
+        return {}
+    rows = db.execute(
+        select(difference.c.link_id, difference.c.message).where(difference.c.link_id.in_(sorted(link_ids)))
+    )
+    return {row.link_id: row.message for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """The differences of one cause in an Org, of which nobody was told."""
+
+    org_id: str
+    cause: str
+    count: int
+    oldest: datetime
+
+
+def untold(db: Connection) -> list[Untold]:
+    """Give what nobody was told of, by Org and cause, the largest group of each Org first."""
+    rows = db.execute(
+        text(
+            f"SELECT d.org_id, d.cause, count(*), min(d.found_at) {_OPEN} WHERE {_UNTOLD}"
+            " GROUP BY d.org_id, d.cause ORDER BY d.org_id, count(*) DESC, d.cause"
+        )
+    )
+    return [Untold(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One document that differs, as a mail shows it."""
+
+    link_id: int
+    entity: str
+    reference: str
+    message: str
+
+
+def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Sample]:
+    """Give some documents of a cause, the largest difference first."""
+    rows = db.execute(
+        text(
+            f"SELECT d.link_id, l.entity, coalesce(nullif(l.reference, ''), l.kompass_id), d.message {_OPEN}"
+            " WHERE d.org_id = :org AND d.cause = :cause"
+            " ORDER BY abs(d.qbo_total - d.kompass_total) DESC, d.link_id LIMIT :limit"
+        ),
+        {"org": org_id, "cause": cause, "limit": limit},
+    )
+    return [Sample(*row) for row in rows]
+
+
+def tell(db: Connection, org_id: str, headlines: Mapping[str, str], *, mail_id: int, now: datetime) -> None:
+    """Note that the differences of these causes are told by this mail, in the history of each of them too."""
+    if not headlines:
+        return
+    db.execute(
+        text(
+            "INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message, detail)"
+            " SELECT l.org_id, l.realm_id, l.kind, l.kompass_id, l.id, 'mailed', 'digest', d.message,"
+            f" jsonb_build_object('mail', CAST(:mail AS bigint)) {_OPEN}"
+            f" WHERE d.org_id = :org AND d.cause = ANY(CAST(:causes AS text[])) AND {_UNTOLD}"
+        ),
+        {"org": org_id, "mail": mail_id, "causes": list(headlines)},
+    )
+    db.execute(
+        text(
+            "INSERT INTO qbo_notice (org_id, subject, cause, headline, mail_id, told_at)"
+            " SELECT :org, n.cause, n.cause, n.headline, :mail, :now"
+            " FROM unnest(CAST(:causes AS text[]), CAST(:headlines AS text[])) AS n(cause, headline)"
+        ),
+        {
+            "org": org_id, "mail": mail_id, "now": now, "causes": list(headlines), "headlines": list(headlines.values()),
+        },
+    )  # fmt: skip
+
+
+def clear_ended(db: Connection, *, now: datetime) -> None:
+    """Close the notices of causes of which nothing differs any more; that is no reason for an all clear."""
+    db.execute(
+        text(
+            "UPDATE qbo_notice n SET cleared_at = :now, all_clear_id = n.mail_id WHERE n.cleared_at IS NULL"
+            f" AND n.subject LIKE '{SUBJECT}%' AND NOT EXISTS (SELECT 1 {_OPEN}"
+            " WHERE d.org_id = n.org_id AND d.cause = n.subject)"
+        ),
+        {"now": now},
+    )
+
+
+def counts(db: Connection) -> list[tuple[str, str, int]]:
+    """Give (cause, Org id, documents) for all that differ."""
+    rows = db.execute(text(f"SELECT d.cause, d.org_id, count(*) {_OPEN} GROUP BY d.cause, d.org_id"))
+    return [(row[0], row[1], row[2]) for row in rows]
