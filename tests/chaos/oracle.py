@@ -201,3 +201,21 @@ def overlapping_writes(journal: Iterable[Request]) -> list[str]:
             if request.finished > until:
                 until, by = request.finished, request.requestid
     return found
+
+
+def made_twice(journal: Iterable[Request]) -> list[str]:
+    """Tell of the calls that made a document whose mark another call had put into QuickBooks before."""
+    makers: dict[tuple[str, str], list[Request]] = defaultdict(list)
+    for request in journal:
+        if request.operation == "create" and request.committed and not request.replayed:
+            mark = _MARK.search(request.request_body.decode())
+            if mark is not None:
+                makers[request.realm, mark[1]].append(request)
+    return [
+        f"{realm}: invoice {mark} was made by "
+        + ", ".join(
+            f"{one.requestid} ({one.received:.3f} to {one.finished:.3f}, {one.trouble or one.status})" for one in calls
+        )
+        for (realm, mark), calls in makers.items()
+        if len(calls) > 1
+    ]

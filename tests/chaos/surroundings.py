@@ -21,6 +21,7 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from sqlalchemy import text
 
+from consumers.embedded.postgres import EmbeddedPostgres
 from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
 from qbo_client.simulator.seeds import UK
 from qbo_client.simulator.settings import Settings
@@ -49,6 +50,11 @@ TIMINGS = {
     "WORKERS": "4",
 }
 
+REPEAT = ".venv/bin/python -m pytest"
+
+STOPPED_S = 1.6
+"""More than twice the lease above, and more than a call may last."""
+
 
 def consume(environment: dict[str, str], kind: str, log: str) -> None:
     """Be `kompass-qbo consume <kind>s`."""
@@ -57,6 +63,7 @@ def consume(environment: dict[str, str], kind: str, log: str) -> None:
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
     from consumers import crash_points
+    from consumers.cli import judge
     from consumers.logs import configure_logs
     from consumers.process import run
     from consumers.settings import settings_from
@@ -65,14 +72,21 @@ def consume(environment: dict[str, str], kind: str, log: str) -> None:
     faulthandler.enable()
     configure_logs("text")
     crash_points.arm(environment.get(crash_points.VARIABLE, ""))
-    run(settings_from(os.environ), Kind(kind))
+    try:
+        run(settings_from(os.environ), Kind(kind))
+    except Exception as error:
+        if (known := judge(error)) is None:
+            raise
+        print(known[0])
+        sys.exit(known[1])
     sys.exit(0)
 
 
 class Surroundings:
     """Everything but the consumers. A context manager; ends every process it started."""
 
-    def __init__(self, database_url: str, directory: Path) -> None:
+    def __init__(self, postgres: EmbeddedPostgres, database_url: str, directory: Path) -> None:
+        self._postgres = postgres
         self._database_url = database_url
         self._directory = directory
         self._context = multiprocessing.get_context("forkserver")
@@ -149,6 +163,18 @@ class Surroundings:
         process.terminate()
         process.join(timeout)
         return process.exitcode
+
+    def pause(self, process: BaseProcess) -> None:
+        """SIGSTOP it for longer than the lease, then let it go on as if nothing had been."""
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        time.sleep(STOPPED_S)
+        os.kill(process.pid, signal.SIGCONT)
+
+    def restart_database(self, how: signal.Signals) -> None:
+        """Stop Postgres under everybody (SIGINT: in order, SIGQUIT: a crash) and start it again."""
+        self._postgres.stop(how=how)
+        self._postgres.start()
 
     def _end_all(self) -> None:
         for process in self._running:
@@ -278,6 +304,7 @@ class Surroundings:
         for realm, company in oracle.expected(self.published, REALMS).items():
             shown = self.simulator.call(lambda world, realm=realm: company_shown(world.companies[realm])["objects"])
             found += [f"{realm}: {one}" for one in oracle.differences(company, shown)]
-        found += oracle.overlapping_writes(self.simulator.call(lambda world: list(world.journal)))
+        journal = self.simulator.call(lambda world: list(world.journal))
+        found += oracle.overlapping_writes(journal) + oracle.made_twice(journal)
         states = [row for row in self.pipeline.links() if row.state not in ("settled", "skipped")]
         return found + [f"link {row.kind} {row.kompass_id} is {row.state}: {row.reason}" for row in states]

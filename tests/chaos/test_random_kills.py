@@ -1,25 +1,25 @@
-"""`kill -9` and SIGSTOP at random moments, while events come in and Intuit has its troubles: one object each, in its newest state.
+"""Kills, stops and database restarts at random moments, while events come in and Intuit has its troubles: one object each, the newest.
 
-``pytest tests/chaos --rounds 2000`` kills so many times; a failure names its seed and how to repeat it.
+``pytest tests/chaos --rounds 2000`` has so many such rounds, each in one of the seeded worlds; a failure names the seed of its world.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
+from consumers.embedded.postgres import EmbeddedPostgres
+from consumers.errors import ExitCode
+from tests.chaos.intuit import switched
 from tests.chaos.kompass import Kompass
-from tests.chaos.surroundings import ORGS, Surroundings
+from tests.chaos.surroundings import ORGS, REPEAT, Surroundings
 
 KINDS = ("invoices", "invoices", "clients", "projects")
-KILLS_A_ROUND = 26
-STOPPED_S = 1.6
+ROUNDS_A_WORLD = 26
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     wanted = metafunc.config.getoption("--seed", default=None)
     kills = metafunc.config.getoption("--rounds", default=0)
-    seeds = [wanted] if wanted is not None else range(1, 3 if not kills else 1 + -(-kills // KILLS_A_ROUND))
+    seeds = [wanted] if wanted is not None else range(1, 3 if not kills else 1 + -(-kills // ROUNDS_A_WORLD))
     metafunc.parametrize("seed", list(seeds))
 
 
@@ -46,44 +46,69 @@ def make_trouble(surroundings: Surroundings, chance: random.Random) -> None:
         surroundings.trouble(**rule, seed=chance.randrange(1 << 30))
 
 
+class Staff:
+    """The processes of one round, and who starts again what was killed."""
+
+    def __init__(self, surroundings: Surroundings, chance: random.Random) -> None:
+        self._surroundings = surroundings
+        self._chance = chance
+        self._running = [(kind, surroundings.start(kind.removesuffix("s"))) for kind in KINDS]
+
+    def something_happens(self) -> None:
+        """Mostly a kill; else one is stopped past its lease, leaves in order, or all lose the database."""
+        index = self._chance.randrange(len(self._running))
+        _, process = self._running[index]
+        dice = self._chance.random()
+        if dice < 0.06:
+            self._surroundings.restart_database(self._chance.choice([signal.SIGINT, signal.SIGQUIT]))
+            self.start_what_found_no_database()
+        elif dice < 0.25 and process.is_alive():
+            self._surroundings.pause(process)
+        elif dice < 0.33 and process.is_alive():
+            self._again(index, self._surroundings.stop(process))
+        else:
+            self._surroundings.kill(process)
+            self._again(index)
+
+    def _again(self, index: int, code: int | None = 0) -> None:
+        assert code in (0, ExitCode.UNREACHABLE), code
+        kind, _ = self._running[index]
+        self._running[index] = (kind, self._surroundings.start(kind.removesuffix("s")))
+
+    def start_what_found_no_database(self) -> None:
+        """Do as a supervisor does for a process that had just been started while the database was away."""
+        for index, (_, process) in enumerate(self._running):
+            if process.exitcode is not None:
+                self._again(index, process.exitcode)
+
+    def stop(self) -> list[int | None]:
+        return [self._surroundings.stop(process) for _, process in self._running]
+
+
 @pytest.mark.timeout(240)
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
-    migrated_database: str, tmp_path: Path, seed: int
+    postgres: EmbeddedPostgres, restartable_database: str, tmp_path: Path, seed: int
 ) -> None:
-    print(f"seed {seed}; repeat with: pytest tests/chaos/test_random_kills.py --seed {seed}")
+    print(f"seed {seed}; repeat with: {REPEAT} tests/chaos/test_random_kills.py --seed {seed}")
     chance = random.Random(seed)
-    with Surroundings(migrated_database, tmp_path) as surroundings:
-        surroundings.simulator.call(
-            lambda world: world.change_settings(
-                {
-                    "requestid_in_flight": chance.choice(["wait", "600"]),
-                    "requestid_replays_faults": chance.random() < 0.5,
-                    "rotation_seconds": 86_400,
-                }
-            )
-        )
+    with Surroundings(postgres, restartable_database, tmp_path) as surroundings:
+        switches = {**switched(chance), "rotation_seconds": 86_400}
+        print(f"Intuit: {switches}")
+        surroundings.simulator.call(lambda world: world.change_settings(switches))
         make_trouble(surroundings, chance)
         events = Kompass(ORGS, chance).steps(chance.randint(220, 300))
-        running: list[tuple[str, BaseProcess]] = [(kind, surroundings.start(kind.removesuffix("s"))) for kind in KINDS]
+        staff = Staff(surroundings, chance)
         more = True
-        for _ in range(KILLS_A_ROUND):
+        for _ in range(ROUNDS_A_WORLD):
             batch = [one for _, one in zip(range(chance.randint(3, 20)), events, strict=False)] if more else []
             more = bool(batch)
             surroundings.publish(batch)
             time.sleep(chance.uniform(0.05, 0.7))
-            index = chance.randrange(len(running))
-            kind, process = running[index]
-            if chance.random() < 0.2 and process.pid is not None and process.is_alive():
-                os.kill(process.pid, signal.SIGSTOP)
-                time.sleep(STOPPED_S)
-                os.kill(process.pid, signal.SIGCONT)
-            else:
-                surroundings.kill(process)
-                running[index] = (kind, surroundings.start(kind.removesuffix("s")))
+            staff.something_happens()
         surroundings.publish(events)
         surroundings.no_more_trouble()
-        surroundings.wait_until_at_rest(timeout=90)
-        assert all(process.is_alive() for _, process in running)
-        assert surroundings.differences() == []
-        codes = [surroundings.stop(process) for _, process in running]
-        assert codes == [0] * len(running)
+        surroundings.wait_until_at_rest(timeout=90, alive=staff.start_what_found_no_database)
+        differences = surroundings.differences()
+        assert not differences, "\n".join(differences)
+        codes = staff.stop()
+        assert codes == [0] * len(codes)
