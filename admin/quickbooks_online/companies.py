@@ -68,7 +68,7 @@ class Company:
         CompanyTrouble
             the company is not linked, or cannot be reached before the call is even made.
         """
-        self._wait_for_quota()
+        wait_for_quota(self.realm_id, sleep=self._sleep)
         for last in (False, True):
             access = self._fresh_access()
             outcome = intuit().transport.send(self.realm_id, access.token, call, deadline=CALL_DEADLINE_S)
@@ -220,24 +220,32 @@ class Company:
                 probe_after=PROBE_AFTER_S if ended else None,
             )
 
-    def _wait_for_quota(self) -> None:
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            with engine().begin() as db:
-                lease = quota.lock_leases(db, [self.realm_id])[self.realm_id]
-                if lease.blocked_for > 0:
-                    wait = lease.blocked_for
-                else:
-                    granted, window, free_at = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0)
-                    if granted:
-                        quota.save_windows(db, {self.realm_id: window.to_json()})
-                        return
-                    wait = free_at - lease.now
-            if time.monotonic() + wait > until:
-                raise CompanyTrouble(
-                    "Intuit's limit of calls for this company is used up at the moment", "Try again in a minute."
-                )
-            self._sleep(max(wait, 0.02))
+
+def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Take one call out of the company's quota, on which its pushes draw too: else those that follow would be one too many.
+
+    Raises
+    ------
+    CompanyTrouble
+        there is none in time.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        with engine().begin() as db:
+            lease = quota.lock_leases(db, [realm_id])[realm_id]
+            if lease.blocked_for > 0:
+                wait = lease.blocked_for
+            else:
+                granted, window, free_at = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0)
+                if granted:
+                    quota.save_windows(db, {realm_id: window.to_json()})
+                    return
+                wait = free_at - lease.now
+        if time.monotonic() + wait > until:
+            raise CompanyTrouble(
+                "Intuit's limit of calls for this company is used up at the moment", "Try again in a minute."
+            )
+        sleep(max(wait, 0.02))
 
 
 def note_disconnected(

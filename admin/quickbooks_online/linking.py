@@ -21,7 +21,7 @@ from django.utils import timezone
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from admin.quickbooks_online.companies import CompanyTrouble, trouble_of
+from admin.quickbooks_online.companies import CompanyTrouble, trouble_of, wait_for_quota
 from admin.quickbooks_online.lists import forget
 from admin.quickbooks_online.metrics import observe_call
 from admin.quickbooks_online.models import PendingAuthorization
@@ -278,9 +278,12 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
     """Ask the company its name: also the proof that the grant is for the company that the callback names."""
     call = read("CompanyInfo")
     try:
+        wait_for_quota(realm_id)
         outcome = intuit().transport.send(realm_id, granted.access_token, call, deadline=20.0)
     except CallInvalid:
         raise LinkRefused("Intuit's answer is incomplete", "It names no company.") from None
+    except CompanyTrouble as trouble:
+        raise LinkRefused("QuickBooks did not answer", trouble.sentence, status=502) from trouble
     observe_call(realm_id, call, outcome)
     if isinstance(outcome, Done):
         return str(outcome.entity("CompanyInfo").get("CompanyName") or realm_id)
@@ -292,8 +295,7 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
             "Start the action again and sign in as an admin of the QuickBooks company.",
             status=403,
         )
-    trouble: CompanyTrouble = trouble_of(outcome)
-    raise LinkRefused("QuickBooks did not answer", f"{trouble}.", status=502)
+    raise LinkRefused("QuickBooks did not answer", f"{trouble_of(outcome)}.", status=502)
 
 
 def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Linked:

@@ -28,7 +28,7 @@ def let_pass(pipeline: Pipeline, seconds: float) -> None:
             db.execute(text(f"UPDATE {table} SET {moved}"), {"by": seconds})
         for realm_id in list(db.execute(text("SELECT realm_id FROM qbo_quota_lease WHERE realm_id <> ''")).scalars()):
             window = Window.from_json(quota.lock_leases(db, [realm_id])[realm_id].window)
-            quota.save_window(db, realm_id, _earlier(window, seconds).to_json())
+            quota.save_windows(db, {realm_id: _earlier(window, seconds).to_json()})
 
 
 def now_at_intuit(pipeline: Pipeline) -> float:
