@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
+from qbo_client.simulator import UK, Simulator
+from qbo_client.simulator.settings import Settings
 from tests.database import database_server, migrated_database, template_database
 from tests.integration.admin.conftest import authorize, database, django_in_tests, section, simulator
 
@@ -15,3 +21,17 @@ __all__ = [
     "simulator",
     "template_database",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("endurance").addoption(
+        "--events", type=int, default=800, help="How many events an outage lasts for."
+    )
+
+
+@pytest.fixture
+def careless_intuit() -> Iterator[Simulator]:
+    """A company that lets two documents have one number: nothing but the pipeline stands between a document and a second one."""
+    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+        intuit.call(lambda world: setattr(world.companies[UK].profile, "warn_duplicate_numbers", False))
+        yield intuit
