@@ -12,7 +12,7 @@ PYTHON ?=
 ROUNDS ?= 2000
 ARGS ?=
 
-.PHONY: help demo test lint bench chaos brokers fuzz lock lock-image clean
+.PHONY: help demo test lint bench chaos outage brokers fuzz lock lock-image clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ lint: $(READY) ## Style and types
 bench: $(READY) ## Measure
 	@for benchmark in tests/benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
 
-chaos: $(READY) ## Kill and stop processes at random moments, ROUNDS=2000 times
+chaos: $(READY) ## Kill, stop and restart at random moments, ROUNDS=2000 times, and any interleaving
 	@$(BIN)/python -m pytest tests/chaos -s --rounds $(ROUNDS) --timeout=0 $(ARGS)
+
+outage: $(READY) ## Half an hour without Intuit (on a moved clock), over 10,000 events
+	@$(BIN)/python -m pytest tests/acceptance/recovery/test_intuit_away.py -s --events 10000 --timeout=0 $(ARGS)
 
 brokers: $(READY) ## On Apache Kafka: kill one broker of three 20 times, and consumers in 20 rounds
 	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from tests.integration.broker.members import eventually
 
 
 @pytest.fixture
-def surroundings(database: str, tmp_path: Path) -> Iterator[Surroundings]:
+def surroundings(server: EmbeddedPostgres, database: str, tmp_path: Path) -> Iterator[Surroundings]:
     """Broker, simulator and linked companies, on the direct address."""
-    with Surroundings(database, tmp_path) as surroundings:
+    with Surroundings(server, database, tmp_path) as surroundings:
         yield surroundings
 
 
@@ -55,6 +56,35 @@ def test_consumers_work_through_pgbouncer_and_survive_restarts(
     all_there(surroundings, before + 3)
     assert process.is_alive()
     assert surroundings.stop(process) == 0
+
+
+def test_consumers_stay_in_their_group_for_as_long_as_the_database_is_away(
+    server: EmbeddedPostgres, surroundings: Surroundings
+) -> None:
+    """Hours, in the measure of Kafka's patience: a consumer that did not poll would be put out of its group thrice over."""
+    before = pushed(surroundings)
+    patience_s = 3.0
+    kafka = {"KAFKA_MAX_POLL_INTERVAL_MS": f"{patience_s * 1000:.0f}"}
+    processes = {kind: surroundings.start(kind, **kafka) for kind in ("client", "project", "invoice")}
+    publish(surroundings, "c1")
+    all_there(surroundings, before + 1)
+    server.stop(how=signal.SIGQUIT)
+    try:
+        for number in range(12):
+            publish(surroundings, f"away-{number}")
+            time.sleep(patience_s / 4)
+    finally:
+        server.start()
+    all_there(surroundings, before + 13)
+    surroundings.wait_until_at_rest()
+    assert surroundings.differences() == []
+    for kind, process in processes.items():
+        told = surroundings.log(kind)
+        assert told.count("assigned kompass.") == 1, told
+        assert " lost " not in told
+        assert "MAXPOLL" not in told
+        assert surroundings.stop(process) == 0
+    assert surroundings.pipeline.rows("qbo_failure") == []
 
 
 def test_old_consumers_run_on_a_newer_schema(database: str, surroundings: Surroundings) -> None:
