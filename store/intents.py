@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, Text, cast, delete, distinct, func, select, text, update
 
 from store.bulk import insert_rows
 from store.tables import intent as table
@@ -34,9 +34,12 @@ class Intent:
     heartbeat_at: datetime
     first_sent_at: datetime
     resend_after: datetime
+    batch_id: str
+    """The request id of the batch that it is a member of; empty for a call of its own."""
 
 
 _LONG_AGO = text("now() - interval '1 year'")
+_CALL = func.coalesce(func.nullif(table.c.batch_id, ""), cast(table.c.link_id, Text))
 
 _REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
     f"{column.name} = excluded.{column.name}" for column in table.columns if column.name != "link_id"
@@ -79,15 +82,27 @@ def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dic
     return found
 
 
+def members_of(db: Connection, batches: Mapping[str, str]) -> set[int]:
+    """Give the links that are members of these batches (batch id → realm) and have no answer yet; no lock."""
+    if not batches:
+        return set()
+    members = select(table.c.link_id).where(
+        # By realm, for the sake of the index.
+        table.c.realm_id.in_(sorted(set(batches.values()))),
+        table.c.batch_id.in_(sorted(batches)),
+    )
+    return set(db.execute(members).scalars())
+
+
 def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write intents of links that this transaction has locked; replaces one that is being recovered."""
     insert_rows(db, table, rows, tail=_REPLACE)
 
 
 def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> dict[str, int]:
-    """Count the calls that may be under way for each company, in every process."""
+    """Count the calls that may be under way for each company, in every process. A batch is one call."""
     rows = db.execute(
-        select(table.c.realm_id, func.count().label("calls"))
+        select(table.c.realm_id, func.count(distinct(_CALL)).label("calls"))
         .where(
             table.c.realm_id.in_(sorted(realm_ids)),
             table.c.heartbeat_at > func.now() - text(f"interval '{lease:f} seconds'"),
@@ -114,8 +129,10 @@ def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:
 
 
 def to_lookup(db: Connection, link_id: int) -> None:
-    """Never send this intent again: look up what became of it."""
-    db.execute(update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=_LONG_AGO))
+    """Never send this intent again, nor as a member of its batch: look up what became of it."""
+    db.execute(
+        update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=_LONG_AGO, batch_id="")
+    )
 
 
 def release(db: Connection, link_ids: Collection[int], *, over: bool = False) -> None:

@@ -60,6 +60,8 @@ class Link:
     event_created_at: datetime | None
     epoch: int
     lanes: int
+    batch_most: int | None = None
+    """The most that may go in one batch with it, after one was refused as a whole; None: as many as Intuit takes."""
 
     @property
     def standing(self) -> Standing:

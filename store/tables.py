@@ -309,6 +309,7 @@ link = Table(
     _moment("due_since"),
     Column("lanes", Integer, nullable=False, server_default=text("0")),  # bits: 1 clients, 2 projects, 4 invoices
     _number("epoch"),  # grows with every claim; a settle of an older epoch changes nothing
+    Column("batch_most", Integer, nullable=True),  # after a batch was refused as a whole: the most to go with it in one
     _moment("created_at", now=True),
     UniqueConstraint("realm_id", "kind", "kompass_id", "party_id", "currency"),
 )
@@ -351,7 +352,7 @@ intent = Table(
     _moment("heartbeat_at", now=True),
     _moment("first_sent_at", now=True),
     _moment("resend_after", now=True),  # by then the call that was sent is certainly over
-    _text("batch_id"),
+    _text("batch_id"),  # of a member of a batch: the request id that all of them went under
 )
 
 # What happened to each record, for `kompass-qbo why` and the admin's history.

@@ -68,6 +68,7 @@ class Link(models.Model):
     due_since = models.DateTimeField(null=True, blank=True)
     lanes = models.IntegerField(default=0, db_default=0)
     epoch = models.BigIntegerField(default=0, db_default=0)
+    batch_most = models.IntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=now())
 
     class Meta:

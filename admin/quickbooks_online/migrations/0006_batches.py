@@ -1,0 +1,15 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("quickbooks_online", "0005_find_links_by_object"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="link",
+            name="batch_most",
+            field=models.IntegerField(blank=True, null=True),
+        ),
+    ]

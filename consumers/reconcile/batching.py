@@ -1,0 +1,215 @@
+"""Batches: what of a company that has a backlog goes together in one request, and what its answer says of each.
+
+A batch is an intent like any other, written before it is sent: its members' intents name it (`batch_id`), it goes under that one request
+id, each member under a bId that its link has for ever, and it is sent again as the batch it was. Intuit does the items of a batch by
+themselves, in any order, and knows each again by request id and bId together: so every answer settles its own link, and a batch of which
+some members have their answer is sent again with the others alone.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from consumers.reconcile.intending import New, Resend
+from consumers.reconcile.work import Late, Work
+from mapping.judgement import Write
+from qbo_client import calls
+from qbo_client.calls import MAX_BATCH_ITEMS, Call
+from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown, batch_outcomes
+from store import intents, links
+from store.intents import OpenIntent
+from store.links import Link
+
+# Not voids: Intuit documents `optionsData` of a batch item on one page alone, and one that was not heeded would look done.
+_TOGETHER = ("create", "update")
+
+Wanted = New | Resend
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A batch was refused as a whole, or could not be put together: its members go in halves until the one to blame is alone."""
+
+    whole: Refused | NotSent
+
+    @property
+    def duration(self) -> float:
+        return self.whole.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What goes in one request: the call for one link, or a batch of them."""
+
+    works: tuple[Work, ...]
+
+    @property
+    def first(self) -> Work:
+        return self.works[0]
+
+    @property
+    def is_batch(self) -> bool:
+        return bool(self.first.batch_id)
+
+    @property
+    def about(self) -> str:
+        kind = self.first.link.kind.value
+        return f"{len(self.works)} {kind}s" if self.is_batch else f"{kind}/{self.first.link.kompass_id}"
+
+    def call(self) -> Call:
+        if not self.is_batch:
+            return self.first.call()
+        return calls.batch({bid(work): work.call() for work in self.works}, request_id=self.first.batch_id)
+
+    def outcomes(self, outcome: Outcome | Late, *, unsendable: bool = False) -> list[tuple[Work, Outcome | Late | Split]]:
+        """Give what became of each member. ``unsendable``: the request could not even be put together."""
+        if not self.is_batch:
+            return [(self.first, outcome)]
+        if isinstance(outcome, Done):
+            each = batch_outcomes(outcome, [bid(work) for work in self.works])
+            return [(work, complete(each[bid(work)], work)) for work in self.works]
+        to_blame = isinstance(outcome, Refused) or (unsendable and isinstance(outcome, NotSent))
+        if to_blame and len(self.works) > 1:
+            return [(work, Split(outcome)) for work in self.works]
+        return [(work, outcome) for work in self.works]
+
+
+def bid(work: Work) -> str:
+    """Give the id of a link's item in any batch: 10 hexadecimal digits are enough for 10^12 links."""
+    return f"{work.link.id:x}"
+
+
+def parcels(works: Iterable[Work]) -> list[Parcel]:
+    """Put claimed calls together again into the requests they go in."""
+    found: dict[str, list[Work]] = {}
+    for work in works:
+        found.setdefault(work.batch_id or f"link {work.link.id}", []).append(work)
+    return [Parcel(tuple(members)) for members in found.values()]
+
+
+def complete(outcome: Outcome, work: Work) -> Outcome:
+    """See to it that every object in an answer can be told by its Id and written to by its SyncToken: else it is `Unknown`."""
+    if not isinstance(outcome, Done):
+        return outcome
+    if work.phase == "lookup" and work.operation == "create":
+        documents = outcome.rows(work.entity)
+    else:
+        found = outcome.body.get(work.entity)
+        documents = [found] if isinstance(found, dict) else [{}]
+    if all(bool(one.get("Id")) and one.get("SyncToken") is not None for one in documents):
+        return outcome
+    return Unknown("Intuit's answer names no Id or SyncToken", intuit_tid=outcome.intuit_tid, duration=outcome.duration)
+
+
+# --- At the claim
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Links whose calls go together; ``batch_id`` is empty for one that goes by itself."""
+
+    members: tuple[Wanted, ...]
+    batch_id: str = ""
+
+
+def requests(wanted: Sequence[Wanted], *, most: int, resend_window: float) -> list[Request]:
+    """Put what a company wants sent into requests: batches of up to ``most`` (1: none), each of one kind alone.
+
+    One kind alone, so that a customer is never in a batch with its job or its invoice: Intuit does the items of a batch in any order.
+    A batch that is recovered goes as it was, whatever ``most`` says now.
+    """
+    recovered: dict[str, list[Wanted]] = {}
+    fresh: dict[tuple[str, int], list[Wanted]] = {}
+    found = []
+    for one in sorted(wanted, key=lambda one: one.link.id):
+        if isinstance(one, Resend) and is_resent(one.opened, resend_window):
+            recovered.setdefault(one.opened.intent.batch_id, []).append(one)
+        elif (room := _room(one, most)) > 1:
+            fresh.setdefault((one.link.kind.value, room), []).append(one)
+        else:
+            found.append(Request((one,)))
+    found += [Request(tuple(members), batch_id) for batch_id, members in recovered.items()]
+    for (_, room), members in fresh.items():
+        for start in range(0, len(members), room):
+            together = tuple(members[start : start + room])
+            found.append(Request(together, uuid.uuid4().hex if len(together) > 1 else ""))
+    return found
+
+
+def _room(one: Wanted, most: int) -> int:
+    if isinstance(one, New) and isinstance(one.decision, Write) and one.decision.operation in _TOGETHER:
+        return min(most, one.link.batch_most or MAX_BATCH_ITEMS)
+    return 1
+
+
+def is_resent(opened: OpenIntent, resend_window: float) -> bool:
+    """Whether an intent is sent again as a member of its batch; later each is looked up by itself."""
+    intent = opened.intent
+    return bool(intent.batch_id) and intent.phase == "send" and opened.age <= resend_window
+
+
+@dataclass(slots=True)
+class Gathered:
+    """The links of a claim with all members of the batches that are to be recovered."""
+
+    links: list[Link]
+    opened: dict[int, OpenIntent]
+    busy: set[int] = field(default_factory=set)
+    """Links of a batch of which somebody holds a member at this moment."""
+
+
+def gather_members(
+    db: Connection, due: Sequence[Link], opened: Mapping[int, OpenIntent], *, lease: float, resend_window: float
+) -> Gathered:
+    """Lock the other members of each batch that nobody works on any more: it is taken over whole, or not now."""
+    found = Gathered(list(due), dict(opened))
+    orphaned = {
+        one.intent.batch_id: one.intent.realm_id
+        for one in opened.values()
+        if not one.alive and is_resent(one, resend_window)
+    }
+    if not orphaned:
+        return found
+    missing = intents.members_of(db, orphaned) - {link.id for link in due}
+    more = links.lock_free(db, missing)
+    found.links += more
+    found.opened |= intents.read_open(db, [link.id for link in more], lease=lease)
+    # Its answer may have come since it was counted among the members.
+    held = intents.members_of(db, orphaned) - {link.id for link in found.links}
+    torn = {one.intent.batch_id for one in intents.read_open(db, held, lease=lease).values()}
+    found.busy = {link_id for link_id, one in found.opened.items() if one.intent.batch_id in torn}
+    found.links = [link for link in found.links if link.id in opened or link.id in found.opened or link in due]
+    return found
+
+
+# --- At the dispatcher
+
+
+@dataclass(slots=True)
+class Backlogs:
+    """Which companies have a backlog, as far as this process knows, and whose turn it is."""
+
+    _turns: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def realms(self) -> frozenset[str]:
+        return frozenset(self._turns)
+
+    def enter(self, realm_ids: Iterable[str]) -> None:
+        self._turns |= dict.fromkeys(sorted(realm_ids))
+
+    def leave(self, realm_id: str) -> None:
+        self._turns.pop(realm_id, None)
+
+    def next(self, *, without: Collection[str]) -> str | None:
+        """Give the company whose turn it is, which then is the last; None when all that have a backlog are to be left alone."""
+        for realm_id in self._turns:
+            if realm_id not in without:
+                del self._turns[realm_id]
+                self._turns[realm_id] = None
+                return realm_id
+        return None
