@@ -159,6 +159,8 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
             sweep=timings.sweep_seconds,
             drain=timings.drain_seconds,
             call_deadline=timings.call_deadline_seconds,
+            together=timings.batch_items,
+            backlog=timings.backlog_links,
         ),
         claim=claim,
         settle=settle,

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from confluent_kafka import Consumer, KafkaException
 
 from consumers.errors import ConsumersError, ExitCode
+from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.environment import IntuitEnvironment, environment_for
 from qbo_client.errors import EnvironmentInvalid
 from store.errors import BadTokenKeys
@@ -122,6 +123,10 @@ class Timings:
     """How often what the database says is counted for /metrics; more seldom by itself where counting takes long."""
     workers: int = 16
     """Calls to Intuit in flight at once, in one process."""
+    batch_items: int = 30
+    """What a company with a backlog has due goes to Intuit in batches of so many (at most 30); 1: every call goes by itself."""
+    backlog_links: int = 10
+    """A company with more due than this has a backlog: a second of its quota is not enough for it."""
     reject_after_attempts: int = 8
     """A record whose calls keep failing, while others of its company succeed, is rejected after so many."""
     budget_calls: int = 500_000
@@ -284,6 +289,12 @@ def timings_from(environ: Mapping[str, str]) -> Timings:
                 name, f"is {value!r}", f"give a {'whole number' if whole else 'number of seconds'} above 0"
             )
         changes[known[name].name] = number
+    if changes.get("batch_items", 1) > MAX_BATCH_ITEMS:
+        raise BadSetting(
+            f"{TIMING_PREFIX}BATCH_ITEMS",
+            f"is {changes['batch_items']}",
+            f"give 1 (no batches) to {MAX_BATCH_ITEMS}, which is all that Intuit takes in one batch",
+        )
     return Timings(**changes)  # type: ignore[arg-type]
 
 

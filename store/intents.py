@@ -82,16 +82,18 @@ def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dic
     return found
 
 
-def members_of(db: Connection, batches: Mapping[str, str]) -> set[int]:
-    """Give the links that are members of these batches (batch id → realm) and have no answer yet; no lock."""
+def members_of(db: Connection, batches: Mapping[str, str]) -> dict[int, str]:
+    """Give the links whose intents are members of these batches (batch id → realm), each with its batch; no lock."""
     if not batches:
-        return set()
-    members = select(table.c.link_id).where(
-        # By realm, for the sake of the index.
-        table.c.realm_id.in_(sorted(set(batches.values()))),
-        table.c.batch_id.in_(sorted(batches)),
+        return {}
+    rows = db.execute(
+        select(table.c.link_id, table.c.batch_id).where(
+            # By realm, for the sake of the index.
+            table.c.realm_id.in_(sorted(set(batches.values()))),
+            table.c.batch_id.in_(sorted(batches)),
+        )
     )
-    return set(db.execute(members).scalars())
+    return {row.link_id: row.batch_id for row in rows}
 
 
 def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

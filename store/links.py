@@ -237,6 +237,16 @@ def lock_due(db: Connection, ids: Sequence[int]) -> list[Link]:
     return [_link(row) for row in rows]
 
 
+def lock_free(db: Connection, ids: Collection[int]) -> list[Link]:
+    """Lock those of these links that nobody else holds, due or not; waits for none."""
+    if not ids:
+        return []
+    rows = db.execute(
+        select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update(skip_locked=True)
+    )
+    return [_link(row) for row in rows]
+
+
 def find_party(
     db: Connection, keys: Iterable[tuple[str, str, str, str, str]]
 ) -> dict[tuple[str, str, str, str, str], Link]:
@@ -350,7 +360,7 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> dict[int, A
     """Lock those links whose epoch is still the claimed one; gives `again` and `depends_on`-independent row data by id."""
     wanted = dict(claims)
     rows = db.execute(
-        select(*_LINK_COLUMNS, link.c.again, link.c.last_failed_at)
+        select(*_LINK_COLUMNS, link.c.again, link.c.last_failed_at, link.c.due_since)
         .where(link.c.id.in_(sorted(wanted)))
         .order_by(link.c.id)
         .with_for_update()

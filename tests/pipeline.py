@@ -17,11 +17,12 @@ from sqlalchemy import Engine, text
 
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.metrics import Metrics
+from consumers.reconcile.batching import Parcel, Split, parcels
 from consumers.reconcile.claim import Claim, Claimed, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.settle import Answer, Settle, Settled, SettlePolicy
-from consumers.reconcile.work import Work
+from consumers.reconcile.work import Late, Work
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome
@@ -59,6 +60,8 @@ class Pipeline:
     policy: SettlePolicy = field(default_factory=lambda: SettlePolicy(backoff_first=0.0, backoff_longest=0.0))
     offset: int = 0
     keys: TokenKeys = KEYS
+    together: int = 1
+    """So many operations of a company go in one batch."""
 
     def __post_init__(self) -> None:
         environment = environment_for(self.simulator.base_url)
@@ -200,14 +203,24 @@ class Pipeline:
                 + links.due_candidates(db, lane=4, after_realm="", blocked=(), per_company=1000, limit=1000)
             ]
 
-    def claim(self, ids: Iterable[int] | None = None) -> Claimed:
+    def claim(self, ids: Iterable[int] | None = None, *, together: int | None = None) -> Claimed:
         wanted = sorted(set(self.due() if ids is None else ids))
-        return retrying(self.engine, lambda db: self.claims(db, wanted, calls_allowed={}))
+        together = self.together if together is None else together
+        return retrying(self.engine, lambda db: self.claims(db, wanted, calls_allowed={}, together=together))
 
     def call(self, work: Work) -> Outcome:
-        token = self.tokens.get(work.link.realm_id, work.connection_version)
+        return self.send(Parcel((work,)))
+
+    def send(self, parcel: Parcel) -> Outcome:
+        """Make the one call of a parcel."""
+        first = parcel.first
+        token = self.tokens.get(first.link.realm_id, first.connection_version)
         assert token is not None
-        return self.transport.send(work.link.realm_id, token, work.call(), deadline=self.deadline)
+        return self.transport.send(first.link.realm_id, token, parcel.call(), deadline=self.deadline)
+
+    def answers(self, works: Iterable[Work]) -> list[Answer]:
+        """Make the calls of claimed links, those of a batch together; gives the answer of each."""
+        return [one for parcel in parcels(works) for one in answers_of(parcel, self.send(parcel))]
 
     def settle(self, *answers: Answer) -> Settled:
         return retrying(self.engine, lambda db: self.settles(db, answers))
@@ -229,8 +242,8 @@ class Pipeline:
             claimed = self.claim(ids)
             for realm, org in claimed.unready.items():
                 self.jobs.prepare(org, realm)
-            answers = [Answer(work, self.call(work)) for work in claimed.work]
-            outcomes += [answer.outcome for answer in answers]
+            answers = self.answers(claimed.work)
+            outcomes += [answer.outcome for answer in answers if not isinstance(answer.outcome, Late | Split)]
             if answers:
                 self.settle(*answers)
             if not claimed.work:
@@ -270,6 +283,11 @@ class Pipeline:
     def requests(self) -> list[Any]:
         """Give the API requests the simulator has logged, oldest first."""
         return self.simulator.call(lambda world: list(world.journal))
+
+
+def answers_of(parcel: Parcel, outcome: Outcome) -> list[Answer]:
+    """Give each member's part of what became of a call."""
+    return [Answer(work, one, together=len(parcel.works)) for work, one in parcel.outcomes(outcome)]
 
 
 def open_pipeline(url: str, simulator: Simulator, **more: Any) -> Pipeline:

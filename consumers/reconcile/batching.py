@@ -9,7 +9,7 @@ some members have their answer is sent again with the others alone.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -65,15 +65,16 @@ class Parcel:
             return self.first.call()
         return calls.batch({bid(work): work.call() for work in self.works}, request_id=self.first.batch_id)
 
-    def outcomes(self, outcome: Outcome | Late, *, unsendable: bool = False) -> list[tuple[Work, Outcome | Late | Split]]:
+    def outcomes(
+        self, outcome: Outcome | Late, *, unsendable: bool = False
+    ) -> list[tuple[Work, Outcome | Late | Split]]:
         """Give what became of each member. ``unsendable``: the request could not even be put together."""
         if not self.is_batch:
             return [(self.first, outcome)]
         if isinstance(outcome, Done):
             each = batch_outcomes(outcome, [bid(work) for work in self.works])
             return [(work, complete(each[bid(work)], work)) for work in self.works]
-        to_blame = isinstance(outcome, Refused) or (unsendable and isinstance(outcome, NotSent))
-        if to_blame and len(self.works) > 1:
+        if len(self.works) > 1 and (isinstance(outcome, Refused) or (unsendable and isinstance(outcome, NotSent))):
             return [(work, Split(outcome)) for work in self.works]
         return [(work, outcome) for work in self.works]
 
@@ -152,38 +153,40 @@ def is_resent(opened: OpenIntent, resend_window: float) -> bool:
     return bool(intent.batch_id) and intent.phase == "send" and opened.age <= resend_window
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Gathered:
-    """The links of a claim with all members of the batches that are to be recovered."""
+    """The links of a claim with all members of the batches that are to be recovered, and their intents by link."""
 
     links: list[Link]
     opened: dict[int, OpenIntent]
-    busy: set[int] = field(default_factory=set)
-    """Links of a batch of which somebody holds a member at this moment."""
+    torn: frozenset[int] = frozenset()
+    """Links of a batch of which somebody else holds a member at this moment: not now."""
 
 
 def gather_members(
-    db: Connection, due: Sequence[Link], opened: Mapping[int, OpenIntent], *, lease: float, resend_window: float
+    db: Connection, due: list[Link], opened: dict[int, OpenIntent], *, lease: float, resend_window: float
 ) -> Gathered:
     """Lock the other members of each batch that nobody works on any more: it is taken over whole, or not now."""
-    found = Gathered(list(due), dict(opened))
     orphaned = {
         one.intent.batch_id: one.intent.realm_id
         for one in opened.values()
         if not one.alive and is_resent(one, resend_window)
     }
-    if not orphaned:
-        return found
-    missing = intents.members_of(db, orphaned) - {link.id for link in due}
-    more = links.lock_free(db, missing)
-    found.links += more
-    found.opened |= intents.read_open(db, [link.id for link in more], lease=lease)
-    # Its answer may have come since it was counted among the members.
-    held = intents.members_of(db, orphaned) - {link.id for link in found.links}
-    torn = {one.intent.batch_id for one in intents.read_open(db, held, lease=lease).values()}
-    found.busy = {link_id for link_id, one in found.opened.items() if one.intent.batch_id in torn}
-    found.links = [link for link in found.links if link.id in opened or link.id in found.opened or link in due]
-    return found
+    members = intents.members_of(db, orphaned)
+    missing = members.keys() - {link.id for link in due}
+    if not missing:
+        return Gathered(due, opened)
+    locked = links.lock_free(db, missing)
+    torn = {members[link_id] for link_id in missing - {link.id for link in locked}}
+    # One whose answer came before it was locked is no member any more.
+    found = intents.read_open(db, [link.id for link in locked], lease=lease)
+    still = {link_id: one for link_id, one in found.items() if one.intent.batch_id in orphaned}
+    opened = {**opened, **still}
+    return Gathered(
+        due + [link for link in locked if link.id in still],
+        opened,
+        frozenset(link_id for link_id, one in opened.items() if one.intent.batch_id in torn),
+    )
 
 
 # --- At the dispatcher

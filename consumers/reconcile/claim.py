@@ -16,10 +16,11 @@ from sqlalchemy import Connection, func, select
 
 from consumers.crash_points import reached
 from consumers.reconcile import judging
+from consumers.reconcile.batching import Request, gather_members, requests
 from consumers.reconcile.companies import Company, CompanyCache, token_ready
 from consumers.reconcile.comparing import CentCheck, note_of
 from consumers.reconcile.currencies import Judgeable, fix_currencies
-from consumers.reconcile.granting import grant_calls
+from consumers.reconcile.granting import Demand, grant_calls
 from consumers.reconcile.intending import New, Resend, Terms, intend, take_over
 from consumers.reconcile.work import Work, figures
 from mapping.cents import BILLED
@@ -76,10 +77,18 @@ class Claim:
         self._cache = cache
         self._clock = clock
 
-    def __call__(self, db: Connection, ids: Sequence[int], *, calls_allowed: Mapping[str, int]) -> Claimed:
-        """Judge these links; at most ``calls_allowed[realm]`` calls come out for a company (no limit where it is absent)."""
+    def __call__(
+        self, db: Connection, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
+    ) -> Claimed:
+        """Judge these links; at most ``calls_allowed[realm]`` calls come out for a company (no limit where it is absent).
+
+        ``together``: so many operations of a company may go in one batch.
+        """
         started = self._clock()
-        return _Transaction(self._policy, self._cache, db, self._clock, started, dict(calls_allowed)).run(ids)
+        transaction = _Transaction(
+            self._policy, self._cache, db, self._clock, started, dict(calls_allowed), together=together
+        )
+        return transaction.run(ids)
 
 
 class _Transaction:
@@ -93,8 +102,11 @@ class _Transaction:
         clock: Callable[[], float],
         started: float,
         allowed: dict[str, int],
+        *,
+        together: int,
     ) -> None:
         self._clock = clock
+        self._together = together
         self._policy = policy
         self._cache = cache
         self._db = db
@@ -117,6 +129,10 @@ class _Transaction:
         # The database's clock, the one that every process shares.
         self._now = self._db.execute(select(func.now())).scalar_one()
         opened = intents.read_open(self._db, [link.id for link in due], lease=self._policy.lease)
+        gathered = gather_members(
+            self._db, due, opened, lease=self._policy.lease, resend_window=self._policy.resend_window
+        )
+        due, opened = gathered.links, gathered.opened
         versions = companies.hold_versions(self._db, {link.org_id for link in due})
         connected = connections.read_connections(self._db, {link.realm_id for link in due})
         judgeable: list[tuple[Link, Company]] = []
@@ -126,6 +142,8 @@ class _Transaction:
             if company is None or company.configuration.realm_id != link.realm_id:
                 # Its company is not linked any more: nothing of it may ever be sent.
                 self._change(link, due_at=None, again=False)
+            elif link.id in gathered.torn:
+                self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
             elif (open_intent := opened.get(link.id)) is not None:
                 self._resume(link, open_intent, connected.get(link.realm_id))
             elif company.facts is None:
@@ -290,9 +308,13 @@ class _Transaction:
     def _grant(self) -> None:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
         policy = self._policy
+        asked = {
+            realm_id: requests(wanted, most=self._together, resend_window=policy.resend_window)
+            for realm_id, wanted in self._wanted.items()
+        }
         granted = grant_calls(
             self._db,
-            {realm_id: len(wanted) for realm_id, wanted in self._wanted.items()},
+            {realm_id: _demand(wanted) for realm_id, wanted in asked.items()},
             allowed=self._allowed,
             limits=policy.limits,
             lease=policy.lease,
@@ -308,12 +330,18 @@ class _Transaction:
             started=self._started,
             granted_at=granted.at,
         )
-        for realm_id, wanted in self._wanted.items():
-            for one in wanted[: granted.calls.get(realm_id, 0)]:
-                intended = take_over(one, terms) if isinstance(one, Resend) else intend(one, terms)
-                self._result.work.append(intended.work)
-                self._intents.append(intended.intent)
-                self._changes.append(intended.link)
+        for realm_id, wanted in asked.items():
+            singles = [one for one in wanted if not one.batch_id][: granted.calls.get(realm_id, 0)]
+            batches = [one for one in wanted if one.batch_id][: granted.batches.get(realm_id, 0)]
+            for request in singles + batches:
+                for one in request.members:
+                    self._intend(one, request.batch_id, terms)
+
+    def _intend(self, one: Resend | New, batch_id: str, terms: Terms) -> None:
+        intended = take_over(one, terms) if isinstance(one, Resend) else intend(one, terms, batch_id=batch_id)
+        self._result.work.append(intended.work)
+        self._intents.append(intended.intent)
+        self._changes.append(intended.link)
 
     # Write
 
@@ -370,3 +398,8 @@ class _Transaction:
             links.notify(self._db)
         if self._intents:
             reached("claiming")
+
+
+def _demand(wanted: Sequence[Request]) -> Demand:
+    batches = sum(1 for one in wanted if one.batch_id)
+    return Demand(len(wanted) - batches, batches)

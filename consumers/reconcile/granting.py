@@ -11,6 +11,14 @@ from qbo_client.quota import Limits, Window, grant
 from store import intents, quota
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a company wants called: single calls, and batches, which Intuit limits besides."""
+
+    calls: int = 0
+    batches: int = 0
+
+
 @dataclass(slots=True)
 class Granted:
     """What the quotas gave, by realm."""
@@ -18,13 +26,14 @@ class Granted:
     at: float
     """The caller's clock, when it was given: a grant grows old (`qbo_client.quota.GRANT_VALID`)."""
     calls: dict[str, int] = field(default_factory=dict)
+    batches: dict[str, int] = field(default_factory=dict)
     waits: dict[str, float] = field(default_factory=dict)
     """Seconds until the company's next call may be granted, where fewer were given than wanted."""
 
 
 def grant_calls(
     db: Connection,
-    wanted: Mapping[str, int],
+    wanted: Mapping[str, Demand],
     *,
     allowed: Mapping[str, int],
     limits: Limits,
@@ -36,33 +45,33 @@ def grant_calls(
     flying = intents.in_flight(db, wanted, lease=lease) if wanted else {}
     found = Granted(clock())
     windows: dict[str, Mapping[str, object]] = {}
-    for realm_id, count in wanted.items():
+    for realm_id, demand in wanted.items():
         one = leases[realm_id]
         if one.blocked_for > 0:
             found.waits[realm_id] = one.blocked_for
             continue
-        granted, window, next_free = grant(
-            Window.from_json(one.window),
-            one.now,
-            min(count, allowed.get(realm_id, count)),
-            in_flight=flying.get(realm_id, 0),
-            limits=limits,
+        window, flies = Window.from_json(one.window), flying.get(realm_id, 0)
+        cap = allowed.get(realm_id, demand.calls + demand.batches)
+        calls, window, next_call = grant(window, one.now, min(demand.calls, cap), in_flight=flies, limits=limits)
+        batches, window, next_batch = grant(
+            window, one.now, min(demand.batches, cap - calls), in_flight=flies + calls, limits=limits, batch=True
         )
-        if granted:
+        if calls or batches:
             windows[realm_id] = window.to_json()
-            found.calls[realm_id] = granted
-        if granted < count:
-            found.waits[realm_id] = max(next_free - one.now, 0.02)
+        found.calls[realm_id], found.batches[realm_id] = calls, batches
+        waits = [next_call] * (calls < demand.calls) + [next_batch] * (batches < demand.batches)
+        if waits:
+            found.waits[realm_id] = max(min(waits) - one.now, 0.02)
     quota.save_windows(db, windows)
     return found
 
 
-def grant_anew(db: Connection, realm_id: str, limits: Limits) -> bool:
+def grant_anew(db: Connection, realm_id: str, limits: Limits, *, batch: bool = False) -> bool:
     """Take one call out of a company's quota, for a call whose first grant grew old before it could be sent."""
     lease = quota.lock_leases(db, [realm_id])[realm_id]
     if lease.blocked_for > 0:
         return False
-    granted, window, _ = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits)
+    granted, window, _ = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits, batch=batch)
     if granted:
         quota.save_windows(db, {realm_id: window.to_json()})
     return bool(granted)

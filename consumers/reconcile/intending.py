@@ -58,8 +58,8 @@ class Intended:
     """The link's changes."""
 
 
-def intend(new: New, terms: Terms) -> Intended:
-    """Make a call of a decision, under a new request id."""
+def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
+    """Make a call of a decision, under a new request id or that of its batch."""
     link, decision = new.link, new.decision
     write = decision if isinstance(decision, Write) else None
     sent = None
@@ -73,7 +73,7 @@ def intend(new: New, terms: Terms) -> Intended:
         entity=decision.entity,
         object_id=decision.object_id,
         body=json.dumps(write.body) if write is not None else "",
-        request_id=uuid.uuid4().hex,
+        request_id=batch_id or uuid.uuid4().hex,
         sent=sent,
         name=(write.name or "") if write is not None else "",
         sequence=new.sequence,
@@ -84,6 +84,7 @@ def intend(new: New, terms: Terms) -> Intended:
         granted_at=terms.granted_at,
         voided=write is not None and write.voided,
         connection_version=new.connection.version,
+        batch_id=batch_id,
     )
     changes = {
         "again": False,
@@ -117,6 +118,8 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
         granted_at=terms.granted_at,
         voided=bool(intent.sent and intent.sent.get(judging.VOIDED)),
         connection_version=resend.connection.version,
+        # What is looked up goes by itself.
+        batch_id="" if looks else intent.batch_id,
     )
     return _intended(work, terms, {}, first_sent_at=intent.first_sent_at)
 
@@ -141,6 +144,7 @@ def _intended(work: Work, terms: Terms, changes: dict[str, Any], *, first_sent_a
         "heartbeat_at": terms.now,
         "first_sent_at": first_sent_at,
         "resend_after": terms.now + terms.server_timeout,
+        "batch_id": work.batch_id,
     }
     # Should this process die, the link becomes due by itself once the call is certainly over.
     link = {"id": work.link.id, "epoch": work.epoch, "due_at": terms.now + terms.horizon, **changes}

@@ -10,6 +10,7 @@ import logging
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,20 +23,22 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.crash_points import reached
 from consumers.metrics import Metrics
+from consumers.reconcile.batching import Backlogs, Parcel, complete, parcels
 from consumers.reconcile.claim import Claim, Claimed
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
-from consumers.reconcile.gates import Gates
+from consumers.reconcile.gates import Gates, Permits
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.set_aside import claim_around
 from consumers.reconcile.settle import Answer, Settle, Settled
-from consumers.reconcile.work import Late, Work
-from qbo_client.calls import Call
+from consumers.reconcile.work import Late
+from qbo_client.calls import MAX_BATCH_ITEMS, Call
 from qbo_client.errors import BodyInvalid, CallInvalid
-from qbo_client.outcomes import Done, NotSent, Outcome, Unauthorized, Unknown
+from qbo_client.outcomes import NotSent, Outcome, Unauthorized, Unknown
 from qbo_client.quota import GRANT_VALID, SECOND, Limits
 from qbo_client.transport import Transport
 from store import companies, connections, intents, links
+from store.batches import due_of, with_backlog
 from store.errors import UnreadableToken
 from store.transactions import retrying
 
@@ -48,6 +51,8 @@ SETTLE_BATCH = 64
 GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
+# A batch does the work of thirty calls: it may take twice as long as one, until Intuit itself gives up on it (120 s).
+BATCH_DEADLINES = 2
 _DATABASE_AWAY_S = 1.0
 # A pool whose connections are all busy with a database that hangs is no reason to end the process either.
 _AWAY = (DBAPIError, PoolTimeout)
@@ -71,6 +76,10 @@ class ReconcilerPolicy:
     drain: float
     call_deadline: float
     limits: Limits = field(default_factory=Limits)
+    together: int = MAX_BATCH_ITEMS
+    """Operations of a company with a backlog that go in one batch; 1: every call goes by itself."""
+    backlog: int = 10
+    """A company with more links due than this has a backlog."""
 
 
 class Reconciler:
@@ -103,8 +112,11 @@ class Reconciler:
         self._stopping = threading.Event()
         self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._in_work: dict[int, float] = {}
+        self._in_work: dict[int, str] = {}
+        """Link → request id."""
         self._calling = 0
+        self._batches_calling = 0
+        self._backlogs = Backlogs()
         self._preparing: set[str] = set()
         self._workers = ThreadPoolExecutor(policy.workers, thread_name_prefix="worker")
         # Apart from the workers: a token that is slow to come must not take one from the companies that can be called.
@@ -119,6 +131,7 @@ class Reconciler:
             )
         ]
         self._after_realm = ""
+        self._backlog_first = False
         self._broken: BaseException | None = None
 
     def start(self) -> None:
@@ -187,26 +200,68 @@ class Reconciler:
         if free <= 0 or permits.all_blocked:
             return False
         if self._gates.probing_intuit:
-            free = 1
+            return self._claim_live(1, permits, without=frozenset())
+        # One call to see whether a company answers again is one for one link.
+        without = self._backlogs.realms - permits.probes
+        realm_id = self._backlogs.next(without=permits.blocked | permits.probes) if self._room_for_a_batch() else None
+        if free == 1 and realm_id is not None:
+            # The last free worker goes to either in turns.
+            self._backlog_first = not self._backlog_first
+            if self._backlog_first:
+                return self._claim_backlog(realm_id)
+        found = self._claim_live(max(free - (realm_id is not None), 1), permits, without=without)
+        if realm_id is not None and self._free() > 0:
+            found = self._claim_backlog(realm_id) or found
+        return found
+
+    def _claim_live(self, free: int, permits: Permits, *, without: frozenset[str]) -> bool:
+        """Claim single calls, of every company in turn."""
         with self._engine.begin() as db:
-            candidates = self._candidates(db, free, permits.blocked)
+            candidates = self._candidates(db, free, permits.blocked | without)
+            if self._policy.together > 1 and not self._gates.probing_intuit:
+                known = Counter(realm_id for realm_id, _ in candidates)
+                crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.probes
+                crowded = with_backlog(db, crowded, lane=self._policy.lane, more_than=self._policy.backlog)
+                self._backlogs.enter(crowded)
         if not candidates:
             return False
         self._after_realm = candidates[-1][0]
-        ids = [link_id for _, link_id in candidates]
-        allowed = dict.fromkeys(permits.probes, 1)
-        claimed = claim_around(self._engine, self._claim, ids, calls_allowed=allowed)
+        ids = [link_id for realm_id, link_id in candidates if realm_id not in self._backlogs.realms - permits.probes]
+        if ids:
+            allowed = dict.fromkeys(permits.probes, 1)
+            self._take_or_wait(claim_around(self._engine, self._claim, ids, calls_allowed=allowed))
+        return True
+
+    def _claim_backlog(self, realm_id: str) -> bool:
+        """Claim what has waited longest in a company that has a backlog, to go together.
+
+        A claim of its own, and of one company a turn: what the others have due meanwhile waits for one batch at the most.
+        """
+        together = self._policy.together
+        with self._engine.begin() as db:
+            ids = due_of(db, realm_id, lane=self._policy.lane, limit=together)
+        if len(ids) <= 1:
+            self._backlogs.leave(realm_id)
+            return bool(ids)
+        self._take_or_wait(claim_around(self._engine, self._claim, ids, calls_allowed={}, together=together))
+        return True
+
+    def _room_for_a_batch(self) -> bool:
+        """A batch takes as long as its thirty items: half of the workers stay for the companies that have no backlog."""
+        with self._lock:
+            return self._batches_calling < max(self._policy.workers // 2, 1)
+
+    def _take_or_wait(self, claimed: Claimed) -> None:
         self._take(claimed)
         if not (claimed.work or claimed.judged or claimed.unready or claimed.blocked):
             # Another process holds these very links at this moment; there may be others behind them.
             self._stopping.wait(_CONTENDED_S)
-        return True
 
     def _free(self) -> int:
         """Give how many calls can be claimed now."""
         with self._lock:
             workers = self._policy.workers
-            return min(workers - self._calling, UNSETTLED_PER_WORKER * workers - len(self._in_work))
+            return min(workers - self._calling, UNSETTLED_PER_WORKER * workers - len(set(self._in_work.values())))
 
     def _gather(self) -> None:
         """While calls are under way, wait a moment for more workers to become free."""
@@ -239,18 +294,21 @@ class Reconciler:
             self._prepare(realm_id, org_id)
         if claimed.work:
             reached("claimed")
-        for work in claimed.work:
+        for parcel in parcels(claimed.work):
+            first = parcel.first
             # Decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
             with suppress(UnreadableToken):
-                self._tokens.get(work.link.realm_id, work.connection_version)
+                self._tokens.get(first.link.realm_id, first.connection_version)
             with self._lock:
-                self._in_work[work.link.id] = work.claimed_at
+                self._in_work |= {work.link.id: first.request_id for work in parcel.works}
                 self._calling += 1
-            self._gates.called(work.link.realm_id)
-            self._metrics.count("judgements", kind=work.link.kind.value, decision=work.operation)
-            if work.attempt > 1:
-                self._metrics.count("recoveries", how="resent" if work.phase == "send" else "looked-up")
-            self._workers.submit(self._work, work)
+                self._batches_calling += parcel.is_batch
+            self._gates.called(first.link.realm_id)
+            for work in parcel.works:
+                self._metrics.count("judgements", kind=work.link.kind.value, decision=work.operation)
+                if work.attempt > 1:
+                    self._metrics.count("recoveries", how="resent" if work.phase == "send" else "looked-up")
+            self._workers.submit(self._work, parcel)
         self._metrics.set("workers_busy", self._busy())
 
     def _prepare(self, realm_id: str, org_id: str) -> None:
@@ -295,77 +353,84 @@ class Reconciler:
 
     # Call
 
-    def _work(self, work: Work) -> None:
+    def _work(self, parcel: Parcel) -> None:
         outcome: Outcome | Late | None
-        ours = False
+        unsendable = False
         try:
-            outcome = self._send(work)
+            outcome = self._send(parcel)
         except Exception as error:
             # A mistake of ours in putting the call together: nothing was sent, and the record says so. No word of Intuit's.
-            log.exception("call for %s %s", work.link.kind.value, work.link.kompass_id)
-            outcome, ours = NotSent(f"{type(error).__name__}: {error}"), True
+            log.exception("call for %s", parcel.about)
+            outcome, unsendable = NotSent(f"{type(error).__name__}: {error}"), True
         with self._lock:
             self._calling -= 1
+            self._batches_calling -= parcel.is_batch
         self.wake()
         if outcome is None:
-            self._done(work)
+            self._done(parcel)
             return
-        if not (ours or isinstance(outcome, Late)):
-            self._gates.answered(work.link.realm_id, outcome)
-        self._answers.put(Answer(work, outcome, self._gates.answers_lately(work.link.realm_id)))
+        realm_id = parcel.first.link.realm_id
+        if not (unsendable or isinstance(outcome, Late)):
+            self._gates.answered(realm_id, outcome)
+        company_answers = self._gates.answers_lately(realm_id)
+        for work, one in parcel.outcomes(outcome, unsendable=unsendable):
+            self._answers.put(Answer(work, one, company_answers, together=len(parcel.works)))
 
-    def _grant_anew(self, work: Work) -> bool:
+    def _grant_anew(self, parcel: Parcel) -> bool:
         with self._engine.begin() as db:
-            return grant_anew(db, work.link.realm_id, self._policy.limits)
+            return grant_anew(db, parcel.first.link.realm_id, self._policy.limits, batch=parcel.is_batch)
 
-    def _send(self, work: Work) -> Outcome | Late | None:
+    def _send(self, parcel: Parcel) -> Outcome | Late | None:
         """Make the call; None when the claim is not ours any more and nothing may be sent."""
-        call = work.call()
-        token = self._tokens.get(work.link.realm_id, work.connection_version)
+        call = parcel.call()
+        first = parcel.first
+        token = self._tokens.get(first.link.realm_id, first.connection_version)
         if token is None:
             return Unauthorized()
-        if time.monotonic() - work.granted_at > GRANT_VALID and not self._grant_anew(work):
+        if time.monotonic() - first.granted_at > GRANT_VALID and not self._grant_anew(parcel):
             return Late()
-        if not self._still_ours(work):
-            return None
+        if not self._still_ours(parcel):
+            # Those of a batch that are still ours go another time.
+            return Late() if parcel.is_batch else None
         self._metrics.add("qbo_calls_in_flight", 1)
         reached("sending")
         try:
-            outcome = self._transport.send(work.link.realm_id, token, call, deadline=self._policy.call_deadline)
+            deadline = self._policy.call_deadline * (BATCH_DEADLINES if parcel.is_batch else 1)
+            outcome = self._transport.send(first.link.realm_id, token, call, deadline=deadline)
             reached("answered")
-            return self._heard(work, call, outcome)
+            return self._heard(parcel, call, outcome)
         except (CallInvalid, BodyInvalid):
             # It could not even be written down.
             raise
         except Exception as error:
             # A mistake of ours once bytes may have left: what became of the call has to be found out.
-            log.exception("call for %s %s", work.link.kind.value, work.link.kompass_id)
+            log.exception("call for %s", parcel.about)
             return Unknown(f"{type(error).__name__}: {error}")
         finally:
             self._metrics.add("qbo_calls_in_flight", -1)
 
-    def _heard(self, work: Work, call: Call, outcome: Outcome) -> Outcome:
-        if isinstance(outcome, Done) and not _complete(outcome, work):
-            outcome = Unknown("Intuit's answer names no Id or SyncToken", intuit_tid=outcome.intuit_tid)
-        observe_call(
-            self._metrics, work.link.org_id, call, outcome, about=f"{work.link.kind.value}/{work.link.kompass_id}"
-        )
+    def _heard(self, parcel: Parcel, call: Call, outcome: Outcome) -> Outcome:
+        if not parcel.is_batch:
+            outcome = complete(outcome, parcel.first)
+        observe_call(self._metrics, parcel.first.link.org_id, call, outcome, about=parcel.about)
         return outcome
 
-    def _still_ours(self, work: Work) -> bool:
+    def _still_ours(self, parcel: Parcel) -> bool:
         """Fence: within half the lease nobody can have taken it over; later (we may have been stopped) the database is asked."""
-        if time.monotonic() - work.claimed_at < self._policy.lease / 2:
+        if time.monotonic() - parcel.first.claimed_at < self._policy.lease / 2:
             return True
         with self._engine.begin() as db:
-            ours = links.epochs(db, [work.link.id]).get(work.link.id) == work.epoch
-        if not ours:
+            epochs = links.epochs(db, [work.link.id for work in parcel.works])
+        lost = [work for work in parcel.works if epochs.get(work.link.id) != work.epoch]
+        for work in lost:
             log.warning("fenced: %s %s was taken over", work.link.kind.value, work.link.kompass_id)
             self._metrics.count("fenced", kind=work.link.kind.value)
-        return ours
+        return not lost
 
-    def _done(self, work: Work) -> None:
+    def _done(self, parcel: Parcel) -> None:
         with self._lock:
-            self._in_work.pop(work.link.id, None)
+            for work in parcel.works:
+                self._in_work.pop(work.link.id, None)
         self.wake()
 
     # Settle
@@ -483,10 +548,3 @@ def _limit(seconds: float) -> str:
     if seconds <= 0.05:
         return "in-flight"
     return "second" if seconds <= SECOND else "minute"
-
-
-def _complete(done: Done, work: Work) -> bool:
-    """Whether every object in the answer can be told by its Id and written to by its SyncToken."""
-    looked_for = work.phase == "lookup" and work.operation == "create"
-    documents = done.rows(work.entity) if looked_for else [done.entity(work.entity)]
-    return all(bool(one.get("Id")) and one.get("SyncToken") is not None for one in documents)

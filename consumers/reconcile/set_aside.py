@@ -17,13 +17,15 @@ from store.transactions import retrying
 log = logging.getLogger(__name__)
 
 
-def claim_around(engine: Engine, claim: Claim, ids: Sequence[int], *, calls_allowed: Mapping[str, int]) -> Claimed:
+def claim_around(
+    engine: Engine, claim: Claim, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
+) -> Claimed:
     """Claim these links; one that cannot be judged for a mistake of ours is rejected, and holds up no other.
 
     Raises the database's errors, after which none of them is claimed, or only the first of them.
     """
     try:
-        return retrying(engine, lambda db: claim(db, ids, calls_allowed=calls_allowed))
+        return retrying(engine, lambda db: claim(db, ids, calls_allowed=calls_allowed, together=together))
     except (DBAPIError, PoolTimeout):
         raise
     except Exception as error:

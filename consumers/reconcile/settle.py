@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from consumers.crash_points import reached
+from consumers.reconcile.batching import Split
 from consumers.reconcile.comparing import CentCheck, note_of
 from consumers.reconcile.looking_up import arrived, what_was_made
 from consumers.reconcile.refusals import deleted_in_qbo, keeps_changing, problem_for
@@ -30,6 +31,8 @@ from store.references import of_payload
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
+# A batch that stays without an answer while others of the company get theirs is given up after so many tries.
+BATCH_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,11 @@ class Answer:
     """What became of a claimed call."""
 
     work: Work
-    outcome: Outcome | Late
+    outcome: Outcome | Late | Split
     company_answers: bool = True
     """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails by itself."""
+    together: int = 1
+    """With how many, itself included, it went in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,10 @@ class _Transaction:
         if isinstance(outcome, Late):
             self._hold(work, row, "late", "waits for Intuit's limit of calls a second", after=0.0, counts=False)
             return
+        if isinstance(outcome, Split):
+            self._called(work, outcome.whole)
+            self._split(answer, outcome, row)
+            return
         self._called(work, outcome)
         match outcome:
             case Done() if work.phase == "lookup":
@@ -159,6 +168,8 @@ class _Transaction:
             due_since=None,
             **made,
         )
+        if row.batch_most is not None:
+            self._changes[-1]["batch_most"] = None
         if (note := note_of(sent)) is not None:
             differs = self._cents.document(work.link, note, document, by_hand=by_hand)
             if differs is not None:
@@ -206,12 +217,8 @@ class _Transaction:
     def _refused(self, work: Work, refused: Refused, row: Any) -> None:
         if work.phase == "send" and work.attempt > 1:
             # The first call may have done it and Intuit forgotten its request id: a refusal of the second is no proof. Look.
-            intents.to_lookup(self._db, work.link.id)
-            self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
-            self._note(
-                work, "recovered", f"refused ({codes}), perhaps because an earlier call of ours has done it: looking"
-            )
+            self._look(work, row, f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
             return
         if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
             if row.attempts + 1 >= MAX_REREADS:
@@ -226,6 +233,24 @@ class _Transaction:
         if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and not _refers(work):
             problem = deleted_in_qbo(work.link, work.entity, work.object_id)
         self._reject(work, row, problem, tid=refused.intuit_tid, stage="push")
+
+    def _split(self, answer: Answer, split: Split, row: Any) -> None:
+        """None of a batch was done: its members go in halves, and the one to blame will in the end be refused alone."""
+        work, half = answer.work, -(-answer.together // 2)
+        if _doubtful(work):
+            self._look(work, row, "refused with its whole batch, perhaps after an earlier call of ours: looking")
+            self._changes[-1]["batch_most"] = half
+            return
+        reason = f"Intuit refused a batch of {answer.together} as a whole; it goes in one of at most {half}"
+        self._hold(work, row, "batch-refused", reason, after=0.0, counts=False, batch_most=half)
+        # In its old place in the queue, not behind all that came later.
+        self._changes[-1]["due_at"] = row.due_since or self._now
+
+    def _look(self, work: Work, row: Any, words: str) -> None:
+        """Send an intent never again: look up what became of it."""
+        intents.to_lookup(self._db, work.link.id)
+        self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
+        self._note(work, "recovered", words)
 
     def _disconnected(self, work: Work, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
@@ -257,7 +282,12 @@ class _Transaction:
         if not alone:
             # What the outage of a company cost in tries is not held against the record once the others go again.
             attempts = min(attempts, max(self._policy.reject_after // 2, 1))
-        if attempts >= self._policy.reject_after and alone:
+        if keep_intent and alone and answer.together > 1 and attempts >= BATCH_TRIES:
+            # One of its members may be what Intuit cannot answer, and no member is to blame for another.
+            self._look(work, row, f"no usable answer to its batch after {attempts} tries: looking")
+            self._changes[-1]["batch_most"] = -(-answer.together // 2)
+            return
+        if attempts >= self._policy.reject_after and alone and answer.together == 1:
             problem = Problem(
                 cause="keeps-failing",
                 message=f"{work.entity} {work.link.reference}: no usable answer from Intuit after {attempts} tries, "

@@ -46,6 +46,8 @@ class Work:
     """Monotonic seconds at which the company's quota granted the call."""
     voided: bool = False
     connection_version: int = 0
+    batch_id: str = ""
+    """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
 
     def call(self) -> Call:
         """Give the call to make; for a look-up, the query that finds what an earlier call may have made."""

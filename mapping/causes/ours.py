@@ -303,6 +303,11 @@ STATES: Final = (
         "The call may have arrived or not: it is sent again under the same request id, or looked up.",
         "Nothing: it is settled by itself.", _NOBODY, codes=("600", "10000"),
     ),
+    Words(
+        "batch-refused", "its batch was refused as a whole",
+        "Intuit refused a request of many records, and did none of it: they go in halves until the one to blame is alone.",
+        "Nothing: it goes in a moment.", _NOBODY,
+    ),
     Words("unreachable", "Intuit cannot be reached", "Nothing left this machine.", "Nothing: it is tried again.", _NOBODY),
     Words(
         "stale", "somebody changed it in QuickBooks meanwhile", "It is read again and compared before anything is written.",

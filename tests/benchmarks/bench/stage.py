@@ -20,9 +20,9 @@ import psutil
 from sqlalchemy import Engine, event, insert, select, text
 
 import bench
+from consumers.reconcile.batching import Parcel
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
-from consumers.reconcile.work import Work
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.quota import Limits
@@ -140,12 +140,12 @@ class Stage:
             )
 
     def reconciler(
-        self, *, workers: int, lane: int, limits: Limits = UNLIMITED, seen: Overlaps | None = None
+        self, *, workers: int, lane: int, limits: Limits = UNLIMITED, seen: Overlaps | None = None, together: int = 1
     ) -> Reconciler:
         pipeline = self.pipeline
         policy = ReconcilerPolicy(
             owner=pipeline.owner, lane=lane, workers=workers, lease=60, heartbeat=5, poll=5, sweep=5, drain=20,
-            call_deadline=10, limits=limits,
+            call_deadline=10, limits=limits, together=together,
         )  # fmt: skip
         made = Reconciler if seen is None else _watched(seen)
         return made(
@@ -219,16 +219,17 @@ class Overlaps:
 
 def _watched(seen: Overlaps) -> type[Reconciler]:
     class Watched(Reconciler):
-        def _work(self, work: Work) -> None:
+        def _work(self, parcel: Parcel) -> None:
+            worked = {work.link.id for work in parcel.works}
             with seen.lock:
                 seen.calls += 1
-                seen.overlaps += work.link.id in seen.at_work
-                seen.at_work.add(work.link.id)
+                seen.overlaps += len(worked & seen.at_work)
+                seen.at_work |= worked
             try:
-                super()._work(work)
+                super()._work(parcel)
             finally:
                 with seen.lock:
-                    seen.at_work.discard(work.link.id)
+                    seen.at_work -= worked
 
     return Watched
 

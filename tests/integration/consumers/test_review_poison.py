@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from consumers.reconcile import judging, reconciler
 from consumers.reconcile.company_jobs import AccessTokens
+from consumers.reconcile.batching import Parcel
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.set_aside import claim_around
@@ -65,7 +66,7 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     monkeypatch.setattr(reconciler, "observe_call", broken)
     process = reconciling()
     (work,) = pipeline.claim().work
-    process._work(work)
+    process._work(Parcel((work,)))
     answer = process._answers.get(timeout=5)
     assert answer is not None
     assert len(pipeline.objects("Customer")) == 1
@@ -168,7 +169,7 @@ def test_an_answer_without_ids_to_a_look_up_is_no_answer(
             return outcome
 
     process = reconciling(transport=WithoutTokens())
-    process._work(look)
+    process._work(Parcel((look,)))
     answer = process._answers.get(timeout=5)
     assert answer is not None
     assert type(answer.outcome).__name__ == "Unknown"
