@@ -75,6 +75,7 @@ class Edge:
                 operation=call.operation,
                 path=record.path,
                 requestid=call.requestid,
+                body=body,
             )
         )
         record.trouble = ",".join(rule.kind for rule in rules)
@@ -152,10 +153,11 @@ class Edge:
         refusal = accounting.check_requestid(call) or _closed_company(company)
         if refusal is not None:
             return _reply(accounting.refusal_answer(company, refusal))
-        if not call.requestid or call.operation == "batch":
+        settings, requestids = self.world.settings, self.world.requestids
+        by_item = call.operation == "batch" and settings.batch_requestid == "item"
+        if not call.requestid or by_item:
             answer = await self._work(record, company, call, rules, kinds)
             return answer if isinstance(answer, Reply) else _reply(answer)
-        settings, requestids = self.world.settings, self.world.requestids
         mark = accounting.call_fingerprint(call)
         entry = requestids.find(call.realm, call.requestid, retention=settings.requestid_retention_seconds)
         if entry is not None and entry.answer is None:

@@ -26,6 +26,7 @@ class Settings:
     requestid_replays_faults: bool = True
     requestid_in_flight: Literal["wait", "600", "twice"] = "wait"
     requestid_other_body: Literal["replay", "600"] = "replay"
+    batch_requestid: Literal["item", "batch"] = "item"
 
     # --- OAuth
     access_token_seconds: int = 3_600

@@ -29,6 +29,7 @@ class Call:
     operation: str = ""
     path: str = ""
     requestid: str = ""
+    body: bytes = b""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class Rule:
     operation: str | None = None
     path: str | None = None
     requestid: str | None = None
+    holds: str | None = None
+    """A text in the body of the request: what a batch or a document is about."""
     skip: int = 0
     count: int | None = None
     probability: float = 1.0
@@ -78,6 +81,8 @@ class Rule:
             if condition is not None and condition.lower() != found.lower():
                 return False
         if self.path is not None and self.path not in call.path:
+            return False
+        if self.holds is not None and self.holds.encode() not in call.body:
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -140,7 +145,7 @@ class Troubles:
                 or (value is not None and value < 0)
             ):
                 raise RuleError(f"{name} is {value!r}; it must be a number, not negative")
-        for name in ("realm", "entity", "operation", "path", "requestid", "code", "detail", "message", "body"):
+        for name in ("realm", "entity", "operation", "path", "requestid", "holds", "code", "detail", "message", "body"):
             if not isinstance(wanted.get(name), str | None):
                 raise RuleError(f"{name} is {wanted[name]!r}; it must be text")
         self._made += 1

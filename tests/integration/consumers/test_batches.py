@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.batching import Split, parcels
+from consumers.reconcile.batching import parcels
 from consumers.reconcile.settle import Answer
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
 from qbo_client.simulator.seeds import UK
-from schemas.events import Invoice
-from tests.builders import client, event, invoice, line, project
+from schemas.events import Invoice, Service, Step
+from tests.builders import SCANNING, client, event, invoice, line, project
 from tests.pipeline import Pipeline, answers_of
 
 WHOLE = {
@@ -63,6 +64,18 @@ def calls(pipeline: Pipeline) -> list[str]:
     return [f"{one.entity} {one.operation}".strip() for one in pipeline.requests()]
 
 
+def bad_one(pipeline: Pipeline) -> Invoice:
+    """An invoice whose service is mapped to an item that QuickBooks does not have."""
+    execute(
+        pipeline,
+        "WITH made AS (INSERT INTO qbo_service (org_id, kompass_id, name) VALUES ('org-uk', 'svc-bad', 'Bad') RETURNING id)"
+        " INSERT INTO qbo_item_service (configuration_id, realm_id, service_id, item_id, item_name)"
+        " SELECT c.id, :realm, made.id, '999999', 'gone' FROM qbo_configuration c, made",
+        realm=UK,
+    )
+    return invoice("bad", lines=(line(service=Service("svc-bad", "Bad", SCANNING)),))
+
+
 def items(request: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = orjson.loads(request.request_body)["BatchItemRequest"]
     return found
@@ -91,15 +104,14 @@ def test_thirty_invoices_are_one_call_and_no_read(batching: Pipeline) -> None:
 
 
 def test_a_customer_its_job_and_its_invoice_are_never_in_one_batch(batching: Pipeline) -> None:
-    records = [
-        invoice(f"i{number}", of=project(f"p{number % 4}", of=client(f"c{number % 3}"))) for number in range(24)
-    ]
+    records = [invoice(f"i{number}", of=project(f"p{number % 4}", of=client(f"c{number % 3}"))) for number in range(24)]
     batching.ingest(*map(event, records))
     batching.drive()
     # All change at once: now nothing waits for anything else.
     renamed = [client(f"c{number}", sequence=2, name=f"Renamed {number}") for number in range(3)]
     moved = [project(f"p{number}", sequence=2, of=renamed[number % 3], name=f"Moved {number}") for number in range(4)]
-    batching.ingest(*map(event, renamed), *map(event, moved), *(event(invoice(one.id, sequence=2, of=moved[int(one.id[1:]) % 4], details="new")) for one in records))
+    changed = [invoice(one.id, sequence=2, of=moved[number % 4], details="new") for number, one in enumerate(records)]
+    batching.ingest(*map(event, renamed), *map(event, moved), *map(event, changed))
     batching.drive()
     seen = set()
     for request in batching.requests():
@@ -127,10 +139,6 @@ def test_a_customer_its_job_and_its_invoice_are_never_in_one_batch(batching: Pip
 
 
 def test_voids_and_reads_go_by_themselves(batching: Pipeline) -> None:
-    from dataclasses import replace
-
-    from schemas.events import Step
-
     with_customer(batching)
     records = invoices(3)
     batching.ingest(*map(event, records))
@@ -143,12 +151,62 @@ def test_voids_and_reads_go_by_themselves(batching: Pipeline) -> None:
 def test_one_bad_in_thirty_hurts_nobody_else(batching: Pipeline) -> None:
     with_customer(batching)
     records = invoices(29)
-    bad = invoice("bad", reference="X" * 30)
-    execute(batching, "UPDATE qbo_configuration SET default_item_id = '999999'")
-    batching.ingest(event(bad))
-    (work,) = batching.claim(together=1).work
-    batching.settle(Answer(work, NotSent("put back")))
-    assert work.operation == "create"
+    batching.ingest(*map(event, records), event(bad_one(batching)))
+    batching.drive()
+    assert calls(batching) == ["batch"]
+    bad = batching.one("invoice", "bad")
+    assert (bad.state, bad.qbo_id) == ("rejected", None)
+    (failure,) = [one for one in batching.rows("qbo_failure") if one.closed_at is None]
+    assert (failure.link_id, failure.stage) == (bad.id, "push")
+    expect_each_once(batching, records)
+
+
+@pytest.mark.parametrize("place", [0, 11, 29])
+def test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_culprit_is_alone(
+    batching: Pipeline, place: int
+) -> None:
+    with_customer(batching)
+    records = invoices(30)
+    batching.ingest(*map(event, records))
+    culprit = records[place]
+    trouble(batching, kind="fault", code="2010", holds=f"Kompass invoice {culprit.id} ")
+    batching.drive()
+    sizes = [len(items(one)) if one.operation == "batch" else 1 for one in batching.requests()]
+    # Only halves with the culprit in them are refused and halved again: 30, 15 + 15, 8 + 7, 4 + 4, 2 + 2, 1 + 1.
+    assert len(sizes) <= 11, sizes
+    assert sizes[0] == 30
+    assert batching.one("invoice", culprit.id).state == "rejected"
+    batching.simulator.call(lambda world: world.troubles.remove())
+    others = [one for one in records if one is not culprit]
+    expect_each_once(batching, others)
+    # What was mended goes again, and in the company of others.
+    more = invoices(5, first=100)
+    batching.ingest(event(invoice(culprit.id, sequence=2)), *map(event, more))
+    batching.drive()
+    expect_each_once(batching, records + more)
+
+
+def test_a_batch_that_cannot_be_answered_is_given_up_for_the_sake_of_the_others(batching: Pipeline) -> None:
+    """Intuit fails over one of its members, again and again, and knows all others well."""
+    with_customer(batching)
+    records = invoices(8)
+    batching.ingest(*map(event, records))
+    trouble(batching, kind="http", status=500, holds="Kompass invoice i3 ")
+    for number in range(90, 140):
+        # Others of the company go through meanwhile.
+        batching.ingest(event(invoice(f"i{number}")))
+        execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
+        batching.settle(*batching.answers(batching.claim().work))
+        if batching.one("invoice", "i3").state == "rejected":
+            break
+    assert batching.one("invoice", "i3").cause == "keeps-failing"
+    for one in records:
+        if one.id != "i3":
+            assert batching.one("invoice", one.id).state == "settled"
+    batching.simulator.call(lambda world: world.troubles.remove())
+    execute(batching, "UPDATE qbo_link SET due_at = now(), again = true WHERE state = 'rejected'")
+    batching.drive()
+    expect_each_once(batching, [*records, *(invoice(f"i{other}") for other in range(90, number + 1))])
 
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["remembers", "forgot"])
@@ -180,4 +238,152 @@ def test_a_lost_answer_to_a_batch_and_what_follows_it_make_one_object_each(
         if second == "unauthorized":
             batching.jobs.prepare("org-uk", UK)
     batching.drive()
+    expect_each_once(batching, records)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_after_the_resend_window_each_is_looked_up_by_itself(
+    opened: Callable[..., Pipeline], batching: Pipeline, committed: bool
+) -> None:
+    with_customer(batching)
+    records = invoices(4)
+    batching.ingest(*map(event, records))
+    works = batching.claim().work
+    trouble(batching, kind="reset_after" if committed else "reset_before", count=1)
+    batching.settle(*batching.answers(works))
+    batching.simulator.call(lambda world: world.requestids.clear())
+    later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0, together=30)
+    later.drive()
+    made = ["batch", *["Invoice query"] * 4] + ([] if committed else ["batch"])
+    assert calls(later) == made
+    expect_each_once(later, records)
+
+
+def test_an_item_without_an_answer_is_sent_again_with_the_others_of_its_kind_alone(batching: Pipeline) -> None:
+    """The answer to a batch does not mention two of its items; the others have theirs."""
+    with_customer(batching)
+    records = invoices(5)
+    batching.ingest(*map(event, records))
+    (parcel,) = parcels(batching.claim().work)
+    answers = answers_of(parcel, batching.send(parcel))
+    lost = [Answer(one.work, Unknown("not mentioned"), together=5) for one in answers[:2]]
+    batching.settle(*lost, *answers[2:])
+    assert len(batching.rows("qbo_intent")) == 2
+    batching.drive()
+    first, again = batching.requests()
+    assert again.requestid == first.requestid
+    assert items(again) == items(first)[:2]
+    expect_each_once(batching, records)
+
+
+def test_only_half_of_a_batch_was_written_back(batching: Pipeline) -> None:
+    with_customer(batching)
+    records = invoices(6)
+    batching.ingest(*map(event, records))
+    (parcel,) = parcels(batching.claim().work)
+    answers = answers_of(parcel, batching.send(parcel))
+    batching.settle(*answers[:3])
+    batching.drive()
+    expect_each_once(batching, records)
+
+
+def test_a_stalled_process_changes_nothing_when_it_wakes(opened: Callable[..., Pipeline], batching: Pipeline) -> None:
+    with_customer(batching)
+    records = invoices(6)
+    batching.ingest(*map(event, records))
+    (slow,) = parcels(batching.claim().work)
+    other = opened(lease=0.0, server_timeout=0.0, together=30)
+    (quick,) = parcels(other.claim([slow.works[2].link.id]).work)
+    assert quick.call() == slow.call()
+    assert [work.epoch for work in quick.works] == [work.epoch + 1 for work in slow.works]
+    other.settle(*answers_of(quick, other.send(quick)))
+    before = other.rows("qbo_link")
+    late = batching.settle(*answers_of(slow, batching.send(slow)))
+    assert late.fenced == 6
+    assert other.rows("qbo_link") == before
+    expect_each_once(other, records)
+
+
+def test_a_batch_is_taken_over_whole_or_not_now(opened: Callable[..., Pipeline], batching: Pipeline) -> None:
+    """Somebody holds one of its members at this moment."""
+    with_customer(batching)
+    records = invoices(4)
+    batching.ingest(*map(event, records))
+    works = batching.claim().work
+    other = opened(lease=0.0, server_timeout=0.0, together=30)
+    execute(batching, "UPDATE qbo_link SET due_at = now() WHERE kind = 'invoice'")
+    with batching.engine.begin() as db:
+        db.execute(text("SELECT 1 FROM qbo_link WHERE id = :id FOR UPDATE"), {"id": works[3].link.id})
+        assert other.claim([works[0].link.id]).work == []
+    assert [one.batch_id for one in other.rows("qbo_intent")] == [works[0].batch_id] * 4
+    other.drive()
+    expect_each_once(other, records)
+
+
+def test_news_of_a_member_while_its_batch_hangs_follows_the_batch(batching: Pipeline) -> None:
+    with_customer(batching)
+    records = invoices(4)
+    batching.ingest(*map(event, records))
+    trouble(batching, kind="reset_after", count=1)
+    batching.settle(*batching.answers(batching.claim().work))
+    batching.ingest(event(invoice("i2", sequence=2, lines=(line("300.00"),))))
+    batching.drive()
+    first, again, update = batching.requests()
+    assert (first.request_body, first.requestid) == (again.request_body, again.requestid)
+    assert update.operation == "update"
+    expect_each_once(batching, records)
+
+
+def test_a_company_that_asked_us_to_wait_gets_the_batch_later(batching: Pipeline) -> None:
+    with_customer(batching)
+    records = invoices(12)
+    batching.ingest(*map(event, records))
+    trouble(batching, kind="throttle", count=1)
+    (parcel,) = parcels(batching.claim().work)
+    outcome = batching.send(parcel)
+    assert isinstance(outcome, Throttled)
+    batching.settle(*answers_of(parcel, outcome))
+    assert batching.rows("qbo_intent") == []
+    execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
+    assert batching.claim().blocked[UK] > 50
+    execute(batching, "UPDATE qbo_quota_lease SET blocked_until = NULL")
+    batching.drive()
+    expect_each_once(batching, records)
+
+
+@pytest.mark.parametrize(
+    "switch",
+    [
+        {"requestid_replays_faults": False},
+        {"requestid_in_flight": "600"},
+        {"requestid_in_flight": "twice"},
+        {"requestid_other_body": "600"},
+        {"batch_requestid": "batch"},
+        {"batch_requestid": "batch", "requestid_other_body": "600"},
+        {"validation_fault_status": 200},
+        {"throttle_status": 403},
+        {"throttle_shape": "service", "throttle_code": "003001"},
+        {"throttle_shape": "xml"},
+    ],
+    ids=lambda switch: ",".join(f"{name}={value}" for name, value in switch.items()),
+)
+def test_whatever_intuit_does_where_nobody_knows(batching: Pipeline, switch: dict[str, Any]) -> None:
+    with_customer(batching)
+    batching.simulator.call(lambda world: world.change_settings({**switch, "throttle_retry_after": 1}))
+    records = invoices(14)
+    batching.ingest(*map(event, records), event(bad_one(batching)))
+    for rule in (
+        {"kind": "throttle"},
+        {"kind": "reset_before"},
+        {"kind": "fault", "code": "2010", "holds": "Kompass invoice i9 "},
+        {"kind": "reset_after"},
+        {"kind": "http", "status": 503},
+    ):
+        trouble(batching, **rule, count=1)
+        execute(batching, "UPDATE qbo_quota_lease SET blocked_until = NULL")
+        execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
+        batching.settle(*batching.answers(batching.claim().work))
+    execute(batching, "UPDATE qbo_quota_lease SET blocked_until = NULL")
+    batching.drive()
+    assert batching.one("invoice", "bad").state == "rejected"
     expect_each_once(batching, records)

@@ -11,8 +11,8 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from consumers.reconcile import judging, reconciler
-from consumers.reconcile.company_jobs import AccessTokens
 from consumers.reconcile.batching import Parcel
+from consumers.reconcile.company_jobs import AccessTokens
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.set_aside import claim_around

@@ -129,3 +129,17 @@ def test_a_call_that_was_never_executed_leaves_no_trace_of_its_request_id(usa: H
     usa.control("POST", "faults", {"kind": "http", "status": 502, "count": 1, "entity": "Customer"})
     assert usa.post("customer", {"DisplayName": "Larch"}, requestid="r").status_code == 502
     assert usa.post("customer", {"DisplayName": "Larch"}, requestid="r").status_code == 200
+
+
+def test_switch_batch_requestid(start: Start, connect: Connect) -> None:
+    """Remembered as a whole, a batch that asks for one of its items again is told of both."""
+
+    def item(bid: str) -> dict[str, object]:
+        return {"bId": bid, "operation": "create", "Customer": {"DisplayName": bid}}
+
+    for value, told in (("item", ["2"]), ("batch", ["1", "2"])):
+        usa = connect(start(batch_requestid=value), USA)
+        usa.post("batch", {"BatchItemRequest": [item("1"), item("2")]}, requestid="b")
+        again = usa.post("batch", {"BatchItemRequest": [item("2")]}, requestid="b").json()["BatchItemResponse"]
+        assert sorted(one["bId"] for one in again) == told
+        assert count(usa) == 2

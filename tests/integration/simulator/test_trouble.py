@@ -41,6 +41,14 @@ def test_a_rule_strikes_what_it_names_as_often_as_it_says(usa: Http) -> None:
     assert usa.control("DELETE", "faults")["removed"] == 1
 
 
+def test_a_rule_can_strike_what_a_body_holds(usa: Http) -> None:
+    usa.control("POST", "faults", {"kind": "fault", "code": "2010", "holds": "Larch"})
+    items = [{"bId": name, "operation": "create", "Customer": {"DisplayName": name}} for name in ("Birch", "Larch")]
+    assert fault_codes(usa.post("batch", {"BatchItemRequest": items})) == ["2010"]
+    assert usa.post("batch", {"BatchItemRequest": items[:1]}).status_code == 200
+    assert fault_codes(usa.post("customer", LARCH)) == ["2010"]
+
+
 def test_a_probability_is_drawn_from_a_seed(usa: Http) -> None:
     def drawn() -> list[int]:
         usa.control("DELETE", "faults")
