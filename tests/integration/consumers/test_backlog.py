@@ -1,0 +1,153 @@
+"""A process with its threads: a company with a backlog goes in batches and keeps nobody waiting; without one, every call is one link's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from consumers.reconcile.batching import Split, parcels
+from consumers.reconcile.gates import Gates
+from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.settle import Answer
+from consumers.reconcile.work import Late
+from tests.builders import event, invoice, project
+from tests.pipeline import ALL_LANES, Pipeline
+
+Opened = Callable[..., Reconciler]
+
+
+@pytest.fixture
+def process(pipeline: Pipeline) -> Iterator[Opened]:
+    """Put a process's reconciler on the pipeline's parts."""
+    made: list[Reconciler] = []
+
+    def another(**more: object) -> Reconciler:
+        policy = ReconcilerPolicy(
+            owner=pipeline.owner, lane=ALL_LANES, workers=4, lease=60.0, heartbeat=1.0, poll=0.05, sweep=60.0, drain=5.0,
+            call_deadline=10.0, limits=pipeline.limits,
+        )  # fmt: skip
+        one = Reconciler(
+            pipeline.engine, replace(policy, **more), claim=pipeline.claims, settle=pipeline.settles,  # type: ignore[arg-type]
+            transport=pipeline.transport, tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(),
+            metrics=pipeline.metrics, beat=lambda what: None,
+        )  # fmt: skip
+        made.append(one)
+        return one
+
+    yield another
+    for one in made:
+        one._workers.shutdown()
+        one._housekeepers.shutdown()
+
+
+@pytest.fixture
+def settled_customer(pipeline: Pipeline) -> Pipeline:
+    pipeline.ingest(event(project()))
+    pipeline.drive()
+    pipeline.simulator.call(lambda world: world.journal.clear())
+    return pipeline
+
+
+def wait_until_settled(pipeline: Pipeline, count: int) -> None:
+    until = time.monotonic() + 60
+    while len(pipeline.links(kind="invoice", state="settled")) < count:
+        assert time.monotonic() < until, pipeline.links(kind="invoice")
+        time.sleep(0.02)
+
+
+def test_a_backlog_is_pushed_in_batches_and_what_comes_later_by_itself(
+    settled_customer: Pipeline, process: Opened
+) -> None:
+    pipeline = settled_customer
+    pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(100)))
+    one = process()
+    one.start()
+    wait_until_settled(pipeline, 100)
+    assert [request.operation for request in pipeline.requests()] == ["batch"] * 4
+    pipeline.ingest(event(invoice("later")))
+    one.wake()
+    wait_until_settled(pipeline, 101)
+    assert one.stop()
+    assert [request.operation for request in pipeline.requests()] == ["batch"] * 4 + ["create"]
+    assert len(pipeline.objects("Invoice")) == 101
+
+
+@pytest.mark.parametrize(("due", "policy"), [(10, {}), (40, {"together": 1})], ids=["no backlog", "switched off"])
+def test_without_a_backlog_or_switched_off_every_call_is_of_one_link(
+    settled_customer: Pipeline, process: Opened, due: int, policy: dict[str, object]
+) -> None:
+    pipeline = settled_customer
+    pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(due)))
+    one = process(**policy)
+    one.start()
+    wait_until_settled(pipeline, due)
+    assert one.stop()
+    assert [request.operation for request in pipeline.requests()] == ["create"] * due
+
+
+def test_batches_leave_half_of_the_workers_to_others(settled_customer: Pipeline, process: Opened) -> None:
+    pipeline = settled_customer
+    pipeline.simulator.call(lambda world: world.troubles.add({"kind": "latency", "seconds": 0.5, "operation": "batch"}))
+    pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(400)))
+    one = process()
+    most, stop = [0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.005):
+            most[0] = max(most[0], one._batches_calling)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    one.start()
+    wait_until_settled(pipeline, 400)
+    stop.set()
+    watching.join()
+    assert one.stop()
+    assert most == [2]
+
+
+def test_a_batch_of_which_one_member_was_taken_over_does_not_go(settled_customer: Pipeline, process: Opened) -> None:
+    """We were stopped for longer than the lease; the others go in another batch."""
+    pipeline = settled_customer
+    pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(4)))
+    stalled = [replace(work, claimed_at=work.claimed_at - 100) for work in pipeline.claim(together=30).work]
+    (parcel,) = parcels(stalled)
+    with pipeline.engine.begin() as db:
+        db.execute(
+            text("UPDATE qbo_link SET epoch = epoch + 1, due_at = now() WHERE id = :id"), {"id": stalled[0].link.id}
+        )
+        db.execute(text("DELETE FROM qbo_intent WHERE link_id = :id"), {"id": stalled[0].link.id})
+    one = process()
+    one._work(parcel)
+    answers = [one._answers.get(timeout=5) for _ in stalled]
+    assert pipeline.requests() == []
+    assert all(isinstance(answer, Answer) and isinstance(answer.outcome, Late) for answer in answers)
+    settled = pipeline.settle(*(answer for answer in answers if answer is not None))
+    assert settled.fenced == 1
+    pipeline.together = 30
+    pipeline.drive()
+    assert len(pipeline.objects("Invoice")) == 4
+
+
+def test_a_member_that_cannot_be_written_down_is_found_by_halves(settled_customer: Pipeline, process: Opened) -> None:
+    """A mistake of ours in one record: nothing is sent, and the others are not held up by it for long."""
+    pipeline = settled_customer
+    pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(6)))
+    works = pipeline.claim(together=30).work
+    (parcel,) = parcels([replace(works[0], body='{"no": "end"'), *works[1:]])
+    one = process()
+    one._work(parcel)
+    answers = [one._answers.get(timeout=5) for _ in works]
+    assert pipeline.requests() == []
+    assert all(answer is not None and isinstance(answer.outcome, Split) for answer in answers)
+    pipeline.settle(*(answer for answer in answers if answer is not None))
+    assert {row.batch_most for row in pipeline.links(kind="invoice")} == {3}
+    pipeline.together = 30
+    pipeline.drive()
+    assert [request.operation for request in pipeline.requests()] == ["batch", "batch"]
+    assert len(pipeline.objects("Invoice")) == 6
