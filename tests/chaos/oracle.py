@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -187,11 +187,11 @@ def overlapping_writes(journal: Iterable[Request]) -> list[str]:
     """Tell of writes to one object, under different request ids, that Intuit worked on at the same time."""
     by_object: dict[tuple[str, str, str], list[Request]] = defaultdict(list)
     for request in journal:
-        if request.operation not in ("create", "update", "void") or not request.realm:
+        if not request.realm:
             continue
-        body = orjson.loads(request.request_body)
-        key = body.get("DocNumber") or body.get("DisplayName") if request.operation == "create" else f"Id {body['Id']}"
-        by_object[request.realm, request.entity, str(key)].append(request)
+        for entity, creates, body in _writes(request):
+            key = body.get("DocNumber") or body.get("DisplayName") if creates else f"Id {body['Id']}"
+            by_object[request.realm, entity, str(key)].append(request)
     found = []
     for key, requests in by_object.items():
         until, by = 0.0, ""
@@ -219,3 +219,13 @@ def made_twice(journal: Iterable[Request]) -> list[str]:
         for (realm, mark), calls in makers.items()
         if len(calls) > 1
     ]
+
+
+def _writes(request: Request) -> Iterator[tuple[str, bool, dict[str, Any]]]:
+    """Give (entity, whether it is created, members) of each object that a request writes."""
+    if request.operation in ("create", "update", "void"):
+        yield request.entity, request.operation == "create", orjson.loads(request.request_body)
+    elif request.operation == "batch":
+        for item in orjson.loads(request.request_body)["BatchItemRequest"]:
+            (entity,) = item.keys() - {"bId", "operation", "optionsData"}
+            yield entity, item["operation"] == "create", item[entity]

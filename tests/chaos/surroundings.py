@@ -48,6 +48,8 @@ TIMINGS = {
     "BACKOFF_LONGEST_SECONDS": "0.4",
     "REJECT_AFTER_ATTEMPTS": "1000",
     "WORKERS": "4",
+    # Whenever two are due they go in a batch: single calls and batches, side by side and after one another.
+    "BACKLOG_LINKS": "1",
 }
 
 REPEAT = ".venv/bin/python -m pytest"

@@ -151,6 +151,7 @@ def test_killed_between_any_two_effects(surroundings: Surroundings, fault: str, 
     surroundings.wait_until_at_rest(timeout=60)
     assert surroundings.differences() == []
     assert all(process.is_alive() for process in last)
+    assert "batch" in surroundings.simulator.call(lambda world: {one.operation for one in world.journal})
     letters = surroundings.dead_letters()
     assert {value for value, _ in letters} == {GARBAGE}
     assert (

@@ -32,6 +32,7 @@ FAULTS: tuple[dict[str, Any] | None, ...] = (
     {"kind": "http", "status": 503},
     {"kind": "throttle"},
     {"kind": "token_death"},
+    {"kind": "fault", "code": "2010", "operation": "batch"},
 )
 
 OTHER = "9130347000000020001"
@@ -95,16 +96,21 @@ class Machine(RuleBasedStateMachine):
 
     # The pipeline
 
-    @rule(which=st.randoms(use_true_random=False), fault=st.sampled_from(FAULTS), count=st.integers(1, 6))
-    def push(self, which: random.Random, fault: dict[str, Any] | None, count: int) -> None:
+    @rule(
+        which=st.randoms(use_true_random=False),
+        fault=st.sampled_from(FAULTS),
+        count=st.integers(1, 6),
+        together=st.sampled_from([1, 2, 30]),
+    )
+    def push(self, which: random.Random, fault: dict[str, Any] | None, count: int, together: int) -> None:
         """Claim some of what is due and call; the answers wait for whoever settles them, or are lost with their process."""
         due = self.pipeline.due()
-        claimed = self.pipeline.claim(which.sample(due, min(count, len(due))))
+        claimed = self.pipeline.claim(which.sample(due, min(count, len(due))), together=together)
         for realm, org in claimed.unready.items():
             self.pipeline.jobs.prepare(org, realm)
         if fault is not None:
             self.simulator.call(lambda world: world.troubles.add({**fault, "count": 1}))
-        self.unsettled += [Answer(work, self.pipeline.call(work)) for work in claimed.work if self._has_token(work)]
+        self.unsettled += self.pipeline.answers(work for work in claimed.work if self._has_token(work))
         self.simulator.call(lambda world: world.troubles.remove())
 
     def _has_token(self, work: Any) -> bool:

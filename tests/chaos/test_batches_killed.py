@@ -1,0 +1,80 @@
+"""Killed at each moment in the life of a batch, and stopped past its lease: the batch is recovered as it was, one object for each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from consumers.crash_points import VARIABLE
+from consumers.embedded.postgres import EmbeddedPostgres
+from schemas.events import Event
+from tests.builders import client, event, invoice, project
+from tests.chaos.surroundings import ORGS, Surroundings
+
+ORG = ORGS[0]
+SIZE = 30
+FAULTS: dict[str, dict[str, object] | None] = {"none": None, "lost": {"kind": "reset_after", "count": 2}}
+
+
+def backlog(surroundings: Surroundings, name: str) -> None:
+    """Have so many invoices due at once as fill a batch; their customer is in QuickBooks already."""
+    owner = project("p", org=ORG, of=client("c", org=ORG))
+    take(surroundings, [event(invoice(f"{name}-{number}", of=owner, org=ORG)) for number in range(SIZE)])
+
+
+def take(surroundings: Surroundings, events: list[Event]) -> None:
+    surroundings.pipeline.ingest(*events)
+    surroundings.published += events
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_killed_between_any_two_effects_of_a_batch(
+    postgres: EmbeddedPostgres, restartable_database: str, tmp_path: Path, fault: str
+) -> None:
+    with Surroundings(postgres, restartable_database, tmp_path) as surroundings:
+        take(surroundings, [event(project("p", org=ORG, of=client("c", org=ORG)))])
+        surroundings.pipeline.drive()
+        for point in ("claiming", "claimed", "sending", "answered", "settling", "settled"):
+            backlog(surroundings, point)
+            if (rule := FAULTS[fault]) is not None:
+                surroundings.trouble(**rule, operation="batch")
+            process = surroundings.start("invoice", **{VARIABLE: point})
+            process.join(30)
+            assert process.exitcode == -signal.SIGKILL, (point, surroundings.trouble_told("invoice"))
+            if point in ("claimed", "sending", "answered") and fault == "none":
+                assert any(row.batch_id for row in surroundings.pipeline.rows("qbo_intent"))
+        last = surroundings.start("invoice")
+        surroundings.wait_until_at_rest(timeout=60)
+        assert surroundings.differences() == []
+        assert last.is_alive()
+
+
+@pytest.mark.timeout(120)
+def test_a_process_that_was_stopped_in_a_batch_past_its_lease(
+    postgres: EmbeddedPostgres, restartable_database: str, tmp_path: Path
+) -> None:
+    with Surroundings(postgres, restartable_database, tmp_path) as surroundings:
+        take(surroundings, [event(project("p", org=ORG, of=client("c", org=ORG)))])
+        surroundings.pipeline.drive()
+        surroundings.trouble(kind="latency", seconds=0.5, operation="batch", count=1)
+        backlog(surroundings, "stopped")
+        stopped = surroundings.start("invoice")
+        until = time.monotonic() + 30
+        while not surroundings.simulator.call(lambda world: [one for one in world.journal if one.operation == "batch"]):
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        assert stopped.pid is not None
+        os.kill(stopped.pid, signal.SIGSTOP)
+        other = surroundings.start("invoice")
+        surroundings.wait_until_at_rest(timeout=60)
+        os.kill(stopped.pid, signal.SIGCONT)
+        backlog(surroundings, "after")
+        surroundings.wait_until_at_rest(timeout=60)
+        assert surroundings.differences() == []
+        assert stopped.is_alive()
+        assert other.is_alive()
