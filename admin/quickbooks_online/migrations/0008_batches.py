@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0006_pending_authorizations"),
+        ("quickbooks_online", "0007_differences"),
     ]
 
     operations = [
