@@ -339,8 +339,9 @@ def _adopt(
     if standing.theirs is None:
         return Read(entity, standing.qbo_id)
     theirs_currency = standing.theirs.get("CurrencyRef")
-    if isinstance(theirs_currency, Mapping) and theirs_currency.get("value") not in (None, currency):
-        return Reject((conflicts.adopted_currency(case.record, str(theirs_currency.get("value")), currency),))
+    wanted = case.record.currency if isinstance(case.record, Invoice) else currency
+    if isinstance(theirs_currency, Mapping) and theirs_currency.get("value") not in (None, wanted):
+        return Reject((conflicts.adopted_currency(case.record, str(theirs_currency.get("value")), wanted),))
     return Nothing("linked by hand; changes in Kompass go there from now on", adopt=sent, currency=currency)
 
 

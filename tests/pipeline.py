@@ -59,6 +59,8 @@ class Pipeline:
     limits: Limits = UNLIMITED
     policy: SettlePolicy = field(default_factory=lambda: SettlePolicy(backoff_first=0.0, backoff_longest=0.0))
     offset: int = 0
+    recovered: list[str] = field(default_factory=list)
+    """What settles said they recovered from, in the words of the metric."""
     keys: TokenKeys = KEYS
     together: int = 1
     """So many operations of a company go in one batch."""
@@ -245,7 +247,7 @@ class Pipeline:
             answers = self.answers(claimed.work)
             outcomes += [answer.outcome for answer in answers if not isinstance(answer.outcome, Late | Split)]
             if answers:
-                self.settle(*answers)
+                self.recovered += self.settle(*answers).recoveries
             if not claimed.work:
                 self._hasten()
         raise AssertionError(f"still due after {rounds} rounds: {self.links()}")

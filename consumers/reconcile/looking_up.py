@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,15 @@ from qbo_client.outcomes import Done
 from qbo_client.queries import PAGE_SIZE
 from store import intents, json, links
 
+# As `mapping.invoice.mark` writes it.
+_MARKED = re.compile(r"Kompass invoice (\S+) \(")
 
-def what_was_made(db: Connection, work: Work, done: Done) -> dict[str, Any] | Problem | None:
-    """Give the object that a create without an answer has made; None when it made nothing, a problem when that is in doubt."""
+
+def what_was_made(db: Connection, work: Work, done: Done, *, decided: bool = False) -> dict[str, Any] | Problem | None:
+    """Give the object that a create without an answer has made; None when it made nothing, a problem when that is in doubt.
+
+    :param decided: whether a person has looked and said that what was found is not ours.
+    """
     candidates = done.rows(work.entity)
     found = [one for one in candidates if _may_be_ours(db, work, one)]
     ours = [one for one in found if _is_ours(work, one)]
@@ -32,6 +39,9 @@ def what_was_made(db: Connection, work: Work, done: Done) -> dict[str, Any] | Pr
             value=str(found[0].get("Id", "")),
             remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two",
         )
+    strangers = [one for one in found if not _is_anothers(work, one)]
+    if strangers and work.entity != "Customer" and not decided:
+        return _in_doubt(work, strangers[0])
     if len(candidates) >= PAGE_SIZE:
         return Problem(
             cause="keeps-failing",
@@ -42,6 +52,18 @@ def what_was_made(db: Connection, work: Work, done: Done) -> dict[str, Any] | Pr
             remedy="Look it up in QuickBooks; if it is missing there, press Try again",
         )
     return None
+
+
+def _in_doubt(work: Work, stranger: dict[str, Any]) -> Problem:
+    number = stranger.get("DocNumber") or "without a number"
+    return Problem(
+        cause="conflict:in-doubt",
+        message=f"{work.entity} {work.link.reference}: while a call of ours went without an answer, its customer got {work.entity} "
+        f"{number} (Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
+        field="PrivateNote",
+        value=str(stranger.get("Id", "")),
+        remedy="Open it under Sync errors: keep what QuickBooks says if it is this document; send what Kompass says if it is another",
+    )
 
 
 def arrived(work: Work, document: dict[str, Any]) -> bool:
@@ -80,3 +102,9 @@ def _is_ours(work: Work, document: dict[str, Any]) -> bool:
     if work.entity == "Customer":
         return holds(document, sent)
     return str((work.sent or {})[MARK]) in str(document.get("PrivateNote", ""))
+
+
+def _is_anothers(work: Work, document: dict[str, Any]) -> bool:
+    """Whether it carries the mark of another Kompass record."""
+    marked = _MARKED.search(str(document.get("PrivateNote", "")))
+    return marked is not None and marked[1] != work.link.kompass_id

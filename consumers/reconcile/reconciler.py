@@ -475,6 +475,8 @@ class Reconciler:
     def _observe(self, settled: Settled) -> None:
         if settled.fenced:
             self._metrics.count("fenced", settled.fenced)
+        for how in settled.recoveries:
+            self._metrics.count("recoveries", how=how)
         for work, cause in settled.differences:
             self._metrics.count("differences_found", reason=cause.partition(":")[2], org=work.link.org_id)
         now = time.time()

@@ -33,6 +33,8 @@ from store.references import of_payload
 MAX_REREADS = 5
 # A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
+# The SyncToken of an object that nobody wrote to since it was made.
+_AS_MADE = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Settled:
     events: list[tuple[Work, str, str]] = field(default_factory=list)
     """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
     disconnected: set[str] = field(default_factory=set)
+    recoveries: list[str] = field(default_factory=list)
+    """What was recovered from beyond what ``events`` say, in the words of the metric."""
     differences: list[tuple[Work, str]] = field(default_factory=list)
     """(work, cause) of documents that QuickBooks totals otherwise than Kompass."""
 
@@ -143,6 +147,9 @@ class _Transaction:
         sent = {name: value for name, value in (work.sent or {}).items() if name != "#voided"}
         by_hand = _stands_by_hand(work, row)
         made = figures(document)
+        if recovered and work.operation == "create" and made["sync_token"] != _AS_MADE:
+            # Somebody wrote since it was made: before we do, it is read and compared.
+            made["sync_token"] = None
         if by_hand:
             # What a bookkeeper changed is still in it: before that is written, it is read and compared again.
             made |= {"sync_token": None, "qbo_tax": row.qbo_tax}
@@ -199,15 +206,20 @@ class _Transaction:
             else:
                 self._read(work, document, row)
             return
-        made = what_was_made(self._db, work, done)
+        made = what_was_made(self._db, work, done, decided=row.overwrite)
         if isinstance(made, Problem):
-            self._reject(work, row, made, tid=done.intuit_tid)
+            self.result.recoveries.append("asked")
+            stranger = next((one for one in done.rows(work.entity) if str(one.get("Id")) == made.value), None)
+            # Both sides are shown to whoever decides.
+            seen = {} if work.entity == "Customer" or stranger is None else {"theirs": stranger}
+            self._reject(work, row, made, tid=done.intuit_tid, **seen)
         elif made is not None:
             self._note(
                 work, "recovered", f"{work.entity} {made.get('Id')} was made by an earlier call without an answer"
             )
             self._pushed(work, made, row, recovered=True)
         else:
+            self.result.recoveries.append("abandoned")
             self._note(work, "recovered", "the earlier call had made nothing; it is made anew")
             self._put(work, row, due_at=self._now)
             self._retired.add(work.link.id)
@@ -343,9 +355,25 @@ class _Transaction:
         self.result.events.append((work, "held", cause))
 
     def _reject(
-        self, work: Work, row: Any, problem: Problem, *, tid: str | None, stage: str = "push", retire: bool = True
+        self,
+        work: Work,
+        row: Any,
+        problem: Problem,
+        *,
+        tid: str | None,
+        stage: str = "push",
+        retire: bool = True,
+        **changes: Any,
     ) -> None:
-        self._put(work, row, state="rejected", cause=problem.cause, reason=problem.message, last_failed_at=self._now)
+        self._put(
+            work,
+            row,
+            state="rejected",
+            cause=problem.cause,
+            reason=problem.message,
+            last_failed_at=self._now,
+            **changes,
+        )
         if not retire or (work.phase == "lookup" and work.operation == "create" and problem.cause != "name-in-doubt"):
             # What became of the first call is still not known: trying again begins with looking it up.
             self._over.add(work.link.id)

@@ -74,17 +74,16 @@ class Work:
             return calls.query(
                 select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
             )
-        if "DocNumber" in body:
-            return calls.query(select(self.entity, equals("DocNumber", str(body["DocNumber"]))))
+        # By what nobody can edit: its number and note may be others by now. A customer's documents of some minutes are few.
         if self.first_sent_at is None:
             raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
         created = (self.first_sent_at - CLOCK_SKEW).isoformat(timespec="seconds")
         return calls.query(
             select(
                 self.entity,
-                equals("TxnDate", str(body["TxnDate"])),
+                equals("CustomerRef", str(body["CustomerRef"]["value"])),
                 compare("MetaData.CreateTime", ">=", created),
-                # Not told how many, Intuit gives a hundred: at the end of a month ours need not be among those.
+                # Not told how many, Intuit gives a hundred: in a backfill ours need not be among those.
                 order_by="MetaData.CreateTime",
                 at_most=PAGE_SIZE,
             )

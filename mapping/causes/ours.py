@@ -179,6 +179,12 @@ CONFLICTS: Final = (
         "If it is the same customer, link it by hand under Customers; if not, rename one of the two.", _ADMIN,
     ),
     Words(
+        "conflict:in-doubt", "perhaps in QuickBooks already, edited since",
+        "A call of ours went without an answer, and its customer has a new document that does not say whose it is.",
+        "Open it under Sync errors: keep what QuickBooks says if it is this document; send what Kompass says if it is another.",
+        _ADMIN,
+    ),
+    Words(
         "deleted-in-qbo", "deleted or made inactive in QuickBooks",
         "What we once sent is no longer there, so it cannot be updated.",
         "Make it active again in QuickBooks and press Try again, or have it made anew.", _BOOKKEEPER,

@@ -198,6 +198,9 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
         company = read_company(db, link.org_id)
     with transaction.atomic():
         locked = Link.objects.select_for_update().get(pk=link.pk)
+        if locked.cause == "conflict:in-doubt" and locked.state == "rejected" and locked.theirs:
+            _take_for_ours(locked, by=by)
+            return ""
         if Intent.objects.filter(link=locked).exists():
             return "It is being sent to QuickBooks right now. Try again in a minute."
         if company is None:
@@ -237,6 +240,19 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
                 ],
             )
     return ""
+
+
+def _take_for_ours(link: Link, *, by: str) -> None:
+    """Link a record to the document that a call of ours without an answer may have made, as a person decided."""
+    theirs = link.theirs or {}
+    Intent.objects.filter(link=link).delete()
+    link.epoch += 1
+    link.entity = "CreditMemo" if "RemainingCredit" in theirs else "Invoice"
+    link.qbo_id = str(theirs["Id"])
+    link.name = str(theirs.get("DocNumber", ""))
+    link.sent = link.sync_token = link.theirs = None
+    link.save()
+    ask_again([link.pk], by=by, why=f"{by} said that it is {link.entity} {link.qbo_id} in QuickBooks")
 
 
 def _note_difference(link: Link) -> None:
