@@ -35,9 +35,10 @@ _AGED_STATES = ("waiting", "held")
 Labels = tuple[tuple[str, str], ...]
 OpenBreakers = Callable[[], tuple[list[str], bool]]
 
+_RECOVERIES = ("resent", "looked-up", "adopted", "abandoned", "asked", "probed", "mended", "explained", "remade")
 # What a process may count, so that a first increment is seen as one: Prometheus sees no increase in a series that was not there.
 _FROM_ZERO: Mapping[str, tuple[Mapping[str, str], ...]] = {
-    "recoveries": tuple({"how": how} for how in ("resent", "looked-up", "adopted", "abandoned", "asked")),
+    "recoveries": tuple({"how": how} for how in _RECOVERIES),
     "fenced": tuple({"kind": kind.value} for kind in Kind),
     "ingest_rebalances": tuple({"what": what} for what in ("assigned", "revoked", "lost")),
     "dead_letters": tuple({"stage": stage} for stage in ("decode", "map", "push", "connect")),

@@ -33,6 +33,7 @@ from consumers.reconcile.claim import Claim, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.settle import Settle, SettlePolicy
 from consumers.settings import Settings, settings_from
@@ -168,6 +169,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         tokens=tokens,
         jobs=jobs,
         gates=gates,
+        probes=Probes(engine, metrics),
         metrics=metrics,
         beat=health.beat,
     )

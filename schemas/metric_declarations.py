@@ -103,8 +103,14 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "counter",
         "recoveries",
-        "Intents found without their owner, by what was done.",
-        (("how", "resent, looked-up, adopted, abandoned or asked"),),
+        "What was recovered from: intents without an owner or an answer, and what was to be mended in QuickBooks.",
+        (
+            (
+                "how",
+                "an intent: resent, looked-up, adopted, abandoned (it had made nothing), asked (a person decides); a cause: probed, "
+                "mended (a probe went through), explained (read once to say whose or what it is), remade (deleted in QuickBooks)",
+            ),
+        ),
     ),
     Declaration("counter", "fenced", "Settlements refused because another process had moved on.", (_KIND,)),
     Declaration("gauge", "workers_busy", "Workers in a call or a transaction.", ()),

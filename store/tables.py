@@ -410,6 +410,20 @@ failure = Table(
     _text("closed_because"),
 )
 
+# Groups of failures that only QBO knows to be mended, by company, cause and what it is about: one record of each is tried a day.
+probe = Table(
+    "qbo_probe",
+    metadata,
+    _id(),
+    Column("realm_id", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("link_id", BigInteger, nullable=False),
+    Column("waiting", BigInteger, nullable=False),
+    Column("probed_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("realm_id", "cause", "about"),
+)
+
 # Dead letters on their way to the topic: written with the failure, deleted when the broker has acknowledged.
 outbox = Table(
     "qbo_outbox",

@@ -17,7 +17,9 @@ _HEAD = (
     "The cause is stable: failures are grouped by it, and `kompass-qbo dead-letters list --cause` takes it. What follows a colon",
     "in a cause is the VAT rate, Service, member or code that is meant (`no-tax-code:vat-21`). A failure's own message says which",
     "record, field and value it is about. Once the cause is mended the record goes by itself: saving a mapping, the Configuration",
-    "or the record in Kompass has it judged again; after something was mended inside QuickBooks, press *Try again*.",
+    "or the record in Kompass has it judged again; after something was mended inside QuickBooks, press *Try again*. Of what waits for",
+    "a closed period or for an inactive item, class or customer, one record of each company and thing is tried once a day by itself;",
+    "when it goes through the others follow.",
     "",
 )
 

@@ -29,6 +29,7 @@ from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.gates import Gates, Permits
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
+from consumers.reconcile.probing import Probes
 from consumers.reconcile.set_aside import claim_around
 from consumers.reconcile.settle import Answer, Settle, Settled
 from consumers.reconcile.work import Late
@@ -94,6 +95,7 @@ class Reconciler:
         tokens: AccessTokens,
         jobs: CompanyJobs,
         gates: Gates,
+        probes: Probes,
         metrics: Metrics,
         beat: Callable[[str], None],
     ) -> None:
@@ -105,6 +107,7 @@ class Reconciler:
         self._tokens = tokens
         self._jobs = jobs
         self._gates = gates
+        self._probes = probes
         self._metrics = metrics
         self._beat = beat
         self._wake = threading.Event()
@@ -516,6 +519,7 @@ class Reconciler:
             self._beat("sweeper")
             try:
                 self._sweep_changed()
+                self._probes.turn()
                 for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
                     self._housekeepers.submit(self._jobs.probe, org_id, realm_id, version)
                 for org_id, realm_id in retrying(self._engine, connections.idle_connections):

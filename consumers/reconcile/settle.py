@@ -25,7 +25,7 @@ from mapping.difference import TAX_BASES, tax_overridden, touched_by_others
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from store import connections, failures, history, intents, json, links, quota, records
+from store import connections, failures, history, intents, json, links, probes, quota, records
 from store.failures import Failure
 from store.references import of_payload
 
@@ -106,6 +106,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._cents = CentCheck()
+        self._cured: set[int] = set()
 
     def settle(self, answer: Answer, row: Any) -> None:
         work, outcome = answer.work, answer.outcome
@@ -182,6 +183,8 @@ class _Transaction:
             if differs is not None:
                 self.result.differences.append((work, differs.cause))
                 self._note(work, differs.cause, differs.message, what="judged")
+        if row.last_failed_at is not None:
+            self._cured.add(work.link.id)
         self._retired.add(work.link.id)
         self._well.add(work.link.id)
         self._wake.add(work.link.id)
@@ -211,7 +214,7 @@ class _Transaction:
             self.result.recoveries.append("asked")
             stranger = next((one for one in done.rows(work.entity) if str(one.get("Id")) == made.value), None)
             # Both sides are shown to whoever decides.
-            seen = {} if work.entity == "Customer" or stranger is None else {"theirs": stranger}
+            seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"theirs": stranger}
             self._reject(work, row, made, tid=done.intuit_tid, **seen)
         elif made is not None:
             self._note(
@@ -474,7 +477,10 @@ class _Transaction:
         intents.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "settled")
-        if links.wake_dependents(self._db, self._wake):
+        mended = probes.went_through(self._db, self._cured)
+        if mended:
+            self.result.recoveries.append("mended")
+        if links.wake_dependents(self._db, self._wake) or mended:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")

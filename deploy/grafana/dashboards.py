@@ -164,7 +164,7 @@ OPERATIONS: Final = Dashboard(
                 ),
                 Panel(
                     "Recovered and fenced",
-                    "Calls whose process died, by what was done; settlements refused because another process had taken over.",
+                    "Calls whose process died and daily probes, by what was done; settlements refused as another process had taken over.",
                     [
                         (f"sum by (how) (increase({K}recoveries_total[$__rate_interval]))", "{{how}}"),
                         (f"sum(increase({K}fenced_total[$__rate_interval]))", "fenced"),

@@ -12,7 +12,7 @@ from admin.quickbooks_online.models.configuration import (
     TaxCodeVatRate,
 )
 from admin.quickbooks_online.models.differences import Difference
-from admin.quickbooks_online.models.failures import Failure, Outbox
+from admin.quickbooks_online.models.failures import Failure, Outbox, Probe
 from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
 from admin.quickbooks_online.models.links import Customer, History, Intent, Invoice, Link, Project
 from admin.quickbooks_online.models.lists import CompanyList
@@ -40,6 +40,7 @@ __all__ = [
     "Org",
     "Outbox",
     "PendingAuthorization",
+    "Probe",
     "Project",
     "QuotaLease",
     "Record",

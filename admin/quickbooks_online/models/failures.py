@@ -85,3 +85,23 @@ class Outbox(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic} {self.pk}"
+
+
+class Probe(models.Model):
+    """When one record was last tried for all that wait for the same to be mended in QBO."""
+
+    realm_id = models.TextField()
+    cause = models.TextField()
+    about = models.TextField()
+    link_id = models.BigIntegerField()
+    waiting = models.BigIntegerField()
+    probed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "qbo_probe"
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("realm_id", "cause", "about"), name="qbo_probe_key"),)
+        indexes = (models.Index(fields=("link_id",), name="qbo_probe_link"),)
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.about}"

@@ -14,6 +14,7 @@ from consumers.reconcile import judging, reconciler
 from consumers.reconcile.batching import Parcel
 from consumers.reconcile.company_jobs import AccessTokens
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.set_aside import claim_around
 from qbo_client.outcomes import Done
@@ -42,6 +43,7 @@ def reconciling(pipeline: Pipeline) -> Iterator[Opened]:
             "tokens": pipeline.tokens,
             "jobs": pipeline.jobs,
             "gates": Gates(),
+            "probes": Probes(pipeline.engine, pipeline.metrics),
             "metrics": pipeline.metrics,
             "beat": lambda what: None,
         }
