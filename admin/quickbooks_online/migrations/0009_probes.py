@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0007_differences"),
+        ("quickbooks_online", "0008_batches"),
     ]
 
     operations = [
