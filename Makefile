@@ -10,9 +10,10 @@ READY := $(VENV)/.ready
 # Another interpreter: make demo PYTHON=/path/to/python3.12
 PYTHON ?=
 ROUNDS ?= 2000
+INPUTS ?= 1000000
 ARGS ?=
 
-.PHONY: help demo test lint bench chaos outage brokers fuzz lock lock-image clean
+.PHONY: help demo test lint bench chaos outage brokers fuzz explore lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +42,13 @@ brokers: $(READY) ## On Apache Kafka: kill one broker of three 20 times, and con
 	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)
 	@TEST_BROKER=apache REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/chaos/test_random_kills.py --rounds 520 --timeout=0 $(ARGS)
 
-fuzz: $(READY) ## Run the property tests for much longer
+# Led by coverage where there is a wheel of atheris (Linux, CPython up to 3.13), else by a seeded generator.
+fuzz: $(READY) ## Feed decoder, fault parser and templates INPUTS=1000000 inputs each
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+	  -r requirements/fuzz.lock 2>/dev/null || echo "there is no wheel of atheris for this Python: inputs come from the seeded generator"
+	@for target in decoder faults templates; do $(BIN)/python -m tests.fuzz "$$target" --inputs $(INPUTS) $(ARGS); done
+
+explore: $(READY) ## Run the property tests for much longer
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
 
 lock: ## Pin the newest versions that pyproject.toml allows, with hashes and without any download address
@@ -55,6 +62,10 @@ lock-image: ## Pin for the image what dev.lock has tested: what runs, and what b
 	  --no-annotate -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
 	@echo 'setuptools>=77' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate -c requirements/dev.lock - -o requirements/build.lock
+
+lock-fuzz: ## Pin the fuzzer, on which nothing depends: there are few wheels of it
+	@echo 'atheris>=3' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate - -o requirements/fuzz.lock
 
 clean: ## Remove what was made here, the environment too
 	@rm -rf $(VENV) .kompass-qbo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

@@ -27,6 +27,8 @@ MAX_TEMPLATE = 2_000
 MAX_DEPTH = 40
 MAX_OUTPUT = 5_000
 """Characters of a result; QBO's longest text that a template fills has 500."""
+MAX_REASON = 300
+"""Characters of what a problem says: a template can make a name out of a whole note, and the message is mailed."""
 COMPILED = 1_024
 """Templates kept compiled (50 KB each at worst); an Org has six at most, and most Orgs have the default ones."""
 
@@ -50,12 +52,17 @@ class TemplateProblem(Exception):
     """
 
     def __init__(self, *, field: str, line: int, reason: str, remedy: str, variable: str = "") -> None:
+        reason, variable = _cut(reason), _cut(variable)
         super().__init__(f"{field}, line {line}: {reason}. {remedy}")
         self.field = field
         self.line = line
         self.reason = reason
         self.remedy = remedy
         self.variable = variable
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= MAX_REASON else words[:MAX_REASON] + "…"
 
 
 class _Rejected(Exception):

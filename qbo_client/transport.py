@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Final, NoReturn, Self
@@ -28,6 +28,8 @@ MINOR_VERSION: Final = 75
 USER_AGENT: Final = "kompass-qbo"
 # A Retry-After of an hour and more would be a mistake of somebody's; the breaker and the quota pace us anyway.
 _LONGEST_PAUSE: Final = 3600.0
+_LONGEST_EXPONENT: Final = 100
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 _REALM: Final = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
@@ -182,11 +184,36 @@ def _plain(value: object) -> object:
 
 
 def decode(text: bytes) -> object:
-    """JSON with its fractions as `Decimal`, so that no cent passes through a float. Raises `ValueError`."""
+    """JSON with its fractions as `Decimal`, so that no cent passes through a float. Raises `ValueError`.
+
+    What no database keeps (NUL, half a surrogate pair) becomes U+FFFD: an answer is worth having all the same.
+    """
+    words = text.decode("utf-8-sig", errors="replace")
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        value = json.loads(words, parse_float=_fraction, parse_constant=_no_constant)
+        # Neither can be written but as an escape.
+        return _storable(value) if "\\u" in words else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _storable(value: object) -> object:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_UNSTORABLE.sub("\ufffd", name): _storable(member) for name, member in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list) else value
+
+
+def _fraction(digits: str) -> Decimal:
+    try:
+        number = Decimal(digits)
+    except InvalidOperation:
+        raise ValueError(f"{digits[:40]} is beyond any number") from None
+    if abs(number.adjusted()) > _LONGEST_EXPONENT:
+        # Written out again, 1e999999999 would be a gigabyte of zeros.
+        raise ValueError(f"{digits[:40]} is no amount")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

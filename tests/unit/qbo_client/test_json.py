@@ -37,7 +37,35 @@ def test_what_json_has_no_form_for_is_refused(value: object) -> None:
         encode({"v": value})
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"<html>", b'{"a": NaN}', b"\xff\xfe\x00", b"[" * 100_000, b"9" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"<html>",
+        b'{"a": NaN}',
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"9" * 5000,
+        b"1e999",
+        b"1e-999",
+        b"1e" + b"9" * 40,
+    ],
+)
 def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         decode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (rb'"a\u0000b"', "a\ufffdb"),
+        (rb'{"\ud800": ["\udc00"]}', {"\ufffd": ["\ufffd"]}),
+        (rb'"\ud83d\ude00 \u00e9"', "\U0001f600 é"),
+        (b'"\xed\xa0\x80"', "\ufffd" * 3),
+        (b'\xef\xbb\xbf"x"', "x"),
+    ],
+)
+def test_what_no_database_keeps_is_replaced(text: bytes, expected: object) -> None:
+    assert decode(text) == expected
