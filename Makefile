@@ -64,7 +64,7 @@ lock-image: ## Pin for the image what dev.lock has tested: what runs, and what b
 	  --no-emit-index-url --no-header --no-annotate -c requirements/dev.lock - -o requirements/build.lock
 
 lock-fuzz: ## Pin the fuzzer, on which nothing depends: there are few wheels of it
-	@echo 'atheris>=3' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@printf '%s\n' "atheris<3.1; python_version<'3.12'" "atheris>=3.1; python_version>='3.12'" | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate - -o requirements/fuzz.lock
 
 clean: ## Remove what was made here, the environment too

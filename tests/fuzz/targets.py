@@ -186,10 +186,11 @@ def _faults_corpus() -> Iterator[bytes]:
 # --- The template renderer: an even first byte, and the rest is the text; an odd one, and the rest chooses an expression
 
 _ATOMS: Final = (
-    "client client.name client.notes client.tags client.extra_data client.extra_data.k client.address.town project project.manager"
-    " project.billing_client.name invoice.date invoice.billing_start invoice.amount_net invoice.lines invoice.lines[0].description"
-    " org.name nothing 'a' '%Y-%m' '{' 7 0 -1 0.5 1e15 999999999999 none true [1,'b']"
-).split()  # noqa: SIM905 - one a line would be a page
+    "client", "client.name", "client.notes", "client.tags", "client.extra_data", "client.extra_data.k",
+    "client.address.town", "project", "project.manager", "project.billing_client.name", "invoice.date",
+    "invoice.billing_start", "invoice.amount_net", "invoice.lines", "invoice.lines[0].description", "org.name",
+    "nothing", "'a'", "'%Y-%m'", "'{'", "7", "0", "-1", "0.5", "1e15", "999999999999", "none", "true", "[1,'b']",
+)  # fmt: skip
 _OPERATORS: Final = ("+", "-", "*", "/", "//", "%", "~", "==", "!=", "<", ">=", "in", "not in", "and", "or")
 _METHODS: Final = sorted({name for methods in METHODS.values() for name in methods})
 _FILTERS: Final = sorted(FILTERS)
