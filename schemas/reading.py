@@ -74,6 +74,13 @@ def unscaled(raw: bytes) -> int:
     return value
 
 
+def whole(value: int) -> int:
+    """An Avro int. fastavro reads as many bits as there are, and hands over what no int holds."""
+    if not -(2**31) <= value < 2**31:
+        raise Garbage(f"A whole number is {value}, which does not fit the 32 bits of its field.")
+    return value
+
+
 def shortest(millionths: int, *, at_least: int) -> Decimal:
     """The Decimal with `at_least` that many decimals, or as many more as it takes."""
     digits = SCALE
@@ -112,7 +119,7 @@ def event(raw: Raw, read_object: Callable[[Raw], Record]) -> Event:
         raw["resource"],
         _ACTIONS[raw["action"]],
         moment(raw["created"]),
-        Metadata(metadata["org_id"], metadata["version"], metadata["user_id"]),
+        Metadata(metadata["org_id"], whole(metadata["version"]), metadata["user_id"]),
         read_object(raw["object"]),
     )
 
@@ -141,7 +148,7 @@ def client(raw: Raw) -> Client:
         raw["website"],
         raw["vat_number"],
         raw["currency"],
-        raw["payment_days"],
+        None if raw["payment_days"] is None else whole(raw["payment_days"]),
         _address(raw["address"]),
         _person(raw["account_manager"]),
         raw["parent_id"],
@@ -231,7 +238,7 @@ def _line(raw: Raw) -> InvoiceLine:
     item, service, rate = raw["quote_item"], raw["service"], raw["vat_rate"]
     return InvoiceLine(
         raw["id"],
-        raw["position"],
+        whole(raw["position"]),
         QuoteItem(item["id"], item["name"], _money_or_none(item["price"])),
         money(raw["amount_net"]),
         money(raw["amount_vat"]),
