@@ -42,7 +42,7 @@ _FROM_ZERO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "fenced": tuple({"kind": kind.value} for kind in Kind),
     "ingest_rebalances": tuple({"what": what} for what in ("assigned", "revoked", "lost")),
     "dead_letters": tuple({"stage": stage} for stage in ("decode", "map", "push", "connect")),
-    "quota_waits": tuple({"limit": limit} for limit in ("second", "minute", "in-flight", "throttled")),
+    "quota_waits": tuple({"limit": limit} for limit in ("second", "minute", "in-flight", "throttled", "budget")),
     "token_refreshes": tuple({"outcome": outcome} for outcome in ("refreshed", "refused", "unavailable", "lost-race")),
 }
 

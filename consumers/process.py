@@ -29,6 +29,7 @@ from consumers.ingest.group import consumer_settings
 from consumers.ingest.loop import IngestLoop
 from consumers.ingest.placing import OnGap
 from consumers.metrics import Metrics
+from consumers.reconcile.budget import Budget
 from consumers.reconcile.claim import Claim, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
@@ -116,6 +117,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
     cache = CompanyCache()
     tokens = AccessTokens(engine, keys)
     facts_age = timedelta(seconds=timings.facts_seconds)
+    budget = Budget(timings.budget_calls if settings.budget_spent == "hold" else None)
     jobs = CompanyJobs(
         engine,
         oauth=OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret),
@@ -128,6 +130,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         facts_age=facts_age,
         deadline=timings.call_deadline_seconds,
         metrics=metrics,
+        budget=budget,
     )
     claim = Claim(
         ClaimPolicy(
@@ -137,6 +140,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
             server_timeout=timings.server_timeout_seconds,
             resend_window=timings.resend_window_seconds,
             facts_age=facts_age,
+            budget=budget,
         ),
         cache,
     )

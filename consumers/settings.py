@@ -169,6 +169,8 @@ class Settings:
     log_format: str = "text"
     ingest_on_gap: str = "continue"
     """``stop``: end when Kafka has deleted records before they were read, instead of saying so and going on."""
+    budget_spent: str = "continue"
+    """``hold``: once ``KOMPASS_QBO_BUDGET_CALLS`` metered reads were made in a month, what needs one is held."""
     timings: Timings = field(default_factory=Timings)
 
 
@@ -207,6 +209,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         metrics_org_label=_choice(values, "METRICS_ORG_LABEL", ("on", "off"), "on") == "on",
         log_format=log_format(values),
         ingest_on_gap=_choice(values, "INGEST_ON_GAP", ("continue", "stop"), "continue"),
+        budget_spent=_choice(values, "INTUIT_BUDGET_SPENT", ("continue", "hold"), "continue"),
         timings=timings_from(values),
     )
 

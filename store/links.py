@@ -398,6 +398,18 @@ def wake_dependents(db: Connection, ids: Collection[int]) -> int:
     ).rowcount
 
 
+def wake_held(db: Connection, *, lane: int, cause: str) -> int:
+    """Make those of this lane due that are held for this cause."""
+    return db.execute(
+        text(
+            "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
+            f" SELECT id FROM qbo_link WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0 AND state = 'held' AND cause = :cause"
+            " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
+        ),
+        {"cause": cause},
+    ).rowcount
+
+
 def name_holders(db: Connection, names: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str], Link]:
     """Find the customer or job of ours that already stands in QBO under a (realm, DisplayName), other than link id."""
     wanted = list(names)

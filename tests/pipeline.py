@@ -18,6 +18,7 @@ from sqlalchemy import Engine, text
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.metrics import Metrics
 from consumers.reconcile.batching import Parcel, Split, parcels
+from consumers.reconcile.budget import Budget
 from consumers.reconcile.claim import Claim, Claimed, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
@@ -57,6 +58,7 @@ class Pipeline:
     resend_window: float = 600.0
     deadline: float = 10.0
     limits: Limits = UNLIMITED
+    budget: Budget = field(default_factory=Budget)
     policy: SettlePolicy = field(default_factory=lambda: SettlePolicy(backoff_first=0.0, backoff_longest=0.0))
     offset: int = 0
     recovered: list[str] = field(default_factory=list)
@@ -86,6 +88,7 @@ class Pipeline:
             facts_age=timedelta(days=1),
             deadline=self.deadline,
             metrics=self.metrics,
+            budget=self.budget,
         )
         self.claims = Claim(
             ClaimPolicy(
@@ -96,6 +99,7 @@ class Pipeline:
                 resend_window=self.resend_window,
                 facts_age=timedelta(days=1),
                 limits=self.limits,
+                budget=self.budget,
             ),
             self.cache,
         )

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select
 from consumers.crash_points import reached
 from consumers.reconcile import judging
 from consumers.reconcile.batching import Request, gather_members, requests
+from consumers.reconcile.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
 from consumers.reconcile.companies import Company, CompanyCache, token_ready
 from consumers.reconcile.comparing import CentCheck, note_of
 from consumers.reconcile.currencies import Judgeable, fix_currencies
@@ -50,6 +51,7 @@ class ClaimPolicy:
     """Seconds for which a request id is trusted to be remembered."""
     facts_age: timedelta
     limits: Limits = field(default_factory=Limits)
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(slots=True)
@@ -59,10 +61,10 @@ class Claimed:
     work: list[Work] = field(default_factory=list)
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
-    blocked: dict[str, float] = field(default_factory=dict)
-    """Realm → seconds until its quota allows the next call."""
-    judged: list[tuple[Kind, str, str]] = field(default_factory=list)
-    """(kind, outcome, cause) of links that needed no call."""
+    blocked: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Realm → its Org, and the seconds until its quota allows the next call."""
+    judged: list[tuple[Kind, str, str, str]] = field(default_factory=list)
+    """(kind, outcome, cause, Org) of links that needed no call."""
     woken: bool = False
     """A link of ours became due by what was judged here."""
 
@@ -121,6 +123,7 @@ class _Transaction:
         self._wanted: dict[str, list[Resend | New]] = {}
         self._cents = CentCheck()
         self._now = datetime.now(UTC)
+        self._spent: bool | None = None
 
     def run(self, ids: Sequence[int]) -> Claimed:
         due = links.lock_due(self._db, ids)
@@ -148,10 +151,12 @@ class _Transaction:
                 self._resume(link, open_intent, connected.get(link.realm_id))
             elif company.facts is None:
                 connection = connected.get(link.realm_id)
-                if connection is not None and connection.connected:
-                    self._unready(link)
-                else:
+                if connection is None or not connection.connected:
                     self._disconnected(link, connection)
+                elif self._budget_is_spent():
+                    self._hold_for_budget(link)
+                else:
+                    self._unready(link)
             else:
                 judgeable.append((link, company))
         self._judge(judgeable, connected)
@@ -166,10 +171,26 @@ class _Transaction:
             self._change(link, due_at=self._now + timedelta(seconds=max(opened.busy_for, 0.01)))
         elif connection is None or not connection.connected:
             self._disconnected(link, connection)
+        elif resumes_by_reading(opened, resend_window=self._policy.resend_window) and self._budget_is_spent():
+            self._hold_for_budget(link)
         elif not token_ready(connection):
             self._unready(link)
         else:
             self._wanted.setdefault(link.realm_id, []).append(Resend(link, opened, connection))
+
+    # The month's budget
+
+    def _budget_is_spent(self) -> bool:
+        """Asked for only where a metered read is wanted, which the steady state hardly ever does."""
+        if self._spent is None:
+            self._spent = self._policy.budget.spent(self._db)
+        return self._spent
+
+    def _hold_for_budget(self, link: Link, *, sequence: int | None = None, version: int | None = None) -> None:
+        self._put(
+            link, "held", NO_BUDGET, REASON, sequence=sequence, version=version, due_at=next_month(self._now),
+            first_failed_at=link.first_failed_at or self._now,
+        )  # fmt: skip
 
     # Judge
 
@@ -220,7 +241,9 @@ class _Transaction:
             case Read() | Write():
                 if connection is None or not connection.connected:
                     self._disconnected(link, connection, sequence=sequence, version=version)
-                elif not token_ready(connection) or self._stale_facts(company):
+                elif isinstance(decision, Read) and self._budget_is_spent():
+                    self._hold_for_budget(link, sequence=sequence, version=version)
+                elif not token_ready(connection) or (self._stale_facts(company) and not self._budget_is_spent()):
                     self._unready(link)
                 else:
                     self._wanted.setdefault(link.realm_id, []).append(
@@ -320,7 +343,9 @@ class _Transaction:
             lease=policy.lease,
             clock=self._clock,
         )
-        self._result.blocked |= granted.waits
+        self._result.blocked |= {
+            realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in granted.waits.items()
+        }
         terms = Terms(
             owner=policy.owner,
             horizon=timedelta(seconds=max(policy.lease, policy.server_timeout)),
@@ -371,7 +396,7 @@ class _Transaction:
                 "again": False, **judged, **changes,
             },
         )  # fmt: skip
-        self._result.judged.append((link.kind, state, cause))
+        self._result.judged.append((link.kind, state, cause, link.org_id))
         if (state, cause) != (link.state, link.cause):
             self._history.append(
                 history.Entry(

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from consumers.metrics import Metrics
+from consumers.reconcile.budget import Budget
 from consumers.reconcile.companies import CompanyCache, token_ready
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
@@ -39,6 +40,7 @@ JUST_REFRESHED = timedelta(minutes=1)
 # A company whose subscription has ended is asked again so much later.
 PROBE_AFTER_S = 3600.0
 _QUOTA_PAUSE_S = 0.1
+_UNLIMITED = Budget()
 
 
 class AccessTokens:
@@ -80,6 +82,7 @@ class CompanyJobs:
         facts_age: timedelta,
         deadline: float,
         metrics: Metrics,
+        budget: Budget = _UNLIMITED,
     ) -> None:
         self._engine = engine
         self._oauth = oauth
@@ -92,6 +95,21 @@ class CompanyJobs:
         self._facts_age = facts_age
         self._deadline = deadline
         self._metrics = metrics
+        self._budget = budget
+        # True at the start: what an earlier process held for want of budget is woken if there is some now.
+        self._was_spent = budget.calls is not None
+
+    def budget_is_back(self) -> bool:
+        """Whether metered reads may be made again that could not be before."""
+        before, self._was_spent = self._was_spent, self.budget_is_spent()
+        return before and not self._was_spent
+
+    def budget_is_spent(self) -> bool:
+        """Whether metered reads are to be left out for now."""
+        if self._budget.calls is None:
+            return False
+        with self._engine.begin() as db:
+            return self._budget.spent(db)
 
     def prepare(self, org_id: str, realm_id: str) -> float:
         """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone."""
@@ -104,6 +122,10 @@ class CompanyJobs:
         with self._engine.begin() as db:
             known = companies.read_facts(db, [realm_id]).get(realm_id)
         if known is not None and datetime.now(UTC) - known.fetched_at <= self._facts_age:
+            self._cache.forget(org_id)
+            return 0.0
+        if self.budget_is_spent():
+            # The old ones serve; a company without any has its links held by the claim.
             self._cache.forget(org_id)
             return 0.0
         return self._fetch_facts(org_id, realm_id)

@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from consumers.crash_points import reached
 from consumers.metrics import Metrics
 from consumers.reconcile.batching import Backlogs, Parcel, complete, parcels
+from consumers.reconcile.budget import NO_BUDGET
 from consumers.reconcile.claim import Claim, Claimed
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.gates import Gates, Permits
@@ -286,12 +287,15 @@ class Reconciler:
         return found[: max(free, 1)]
 
     def _take(self, claimed: Claimed) -> None:
-        for kind, state, cause in claimed.judged:
-            self._metrics.count("judgements", kind=kind.value, decision=_DECISIONS.get(state, state), cause=cause)
-        for realm_id, seconds in claimed.blocked.items():
+        for kind, state, cause, org_id in claimed.judged:
+            decision = _DECISIONS.get(state, state)
+            self._metrics.count("judgements", kind=kind.value, decision=decision, cause=cause, org=org_id)
+            if cause == NO_BUDGET:
+                self._metrics.count("quota_waits", limit="budget", org=org_id)
+        for realm_id, (org_id, seconds) in claimed.blocked.items():
             self._gates.block(realm_id, seconds)
             limit = _limit(seconds)
-            self._metrics.count("quota_waits", limit=limit)
+            self._metrics.count("quota_waits", limit=limit, org=org_id)
             self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
             self._prepare(realm_id, org_id)
@@ -520,8 +524,12 @@ class Reconciler:
             try:
                 self._sweep_changed()
                 self._probes.turn()
-                for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
-                    self._housekeepers.submit(self._jobs.probe, org_id, realm_id, version)
+                if self._jobs.budget_is_back():
+                    retrying(self._engine, partial(links.wake_held, lane=self._policy.lane, cause=NO_BUDGET))
+                    self.wake()
+                if not self._jobs.budget_is_spent():
+                    for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
+                        self._housekeepers.submit(self._jobs.probe, org_id, realm_id, version)
                 for org_id, realm_id in retrying(self._engine, connections.idle_connections):
                     self._prepare(realm_id, org_id)
             except _AWAY as error:

@@ -76,6 +76,6 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
                 reference=link.reference,
             ),
         )
-        found.judged.append((link.kind, "rejected", "unforeseen"))
+        found.judged.append((link.kind, "rejected", "unforeseen", link.org_id))
         found.woken = bool(links.wake_dependents(db, [link.id]))
     return found

@@ -478,6 +478,12 @@ QUOTA: Final = Dashboard(
                     red_from=1.0,
                 ),
                 stat("Budget", "KOMPASS_QBO_BUDGET_CALLS.", f"max({K}budget_limit_calls)"),
+                stat(
+                    "Held for it",
+                    "Records that need a metered read, with INTUIT_BUDGET_SPENT=hold. Runbook: held-for-budget.",
+                    f'sum(max by (kind, org) ({K}links{{state="held", cause="no-budget"}})) or vector(0)',
+                    red_from=1,
+                ),
                 Panel(
                     "Left",
                     "Falls to zero by the month's end at the latest, and begins anew.",
@@ -520,6 +526,12 @@ QUOTA: Final = Dashboard(
                     "Work put off",
                     "By which of Intuit's limits. `throttled`: Intuit said 429 though we kept to them. Runbook: throttled.",
                     [(f"sum by (limit) (increase({K}quota_waits_total[$__rate_interval]))", "{{limit}}")],
+                ),
+                Panel(
+                    "Orgs whose work is put off most",
+                    "In the last hour, by any limit.",
+                    [(f"topk(10, sum by (org) (increase({K}quota_waits_total[1h])))", "{{org}}")],
+                    kind="bargauge",
                 ),
                 Panel(
                     "For how long, 95 %",

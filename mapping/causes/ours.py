@@ -305,6 +305,12 @@ STATES: Final = (
         codes=("130", "150", "3001"),
     ),
     Words(
+        "no-budget", "this month's metered reads are spent",
+        "It needs a read from QuickBooks (to compare with a bookkeeper's edit, or to look up a call without an answer), and Intuit "
+        "grants the app only so many a month. Writes that need none go on.",
+        "Nothing: it goes with the new month; the operator can raise the budget.", _OPERATOR, shared=True,
+    ),
+    Words(
         "no-answer", "Intuit did not answer",
         "The call may have arrived or not: it is sent again under the same request id, or looked up.",
         "Nothing: it is settled by itself.", _NOBODY, codes=("600", "10000"),

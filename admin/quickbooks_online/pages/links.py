@@ -44,7 +44,7 @@ STATE_WORDS = {
     "settled": "Settled: QuickBooks has it",
     "skipped": "Skipped: not to be synced",
     "waiting": "Waiting",
-    "held": "Held: QuickBooks cannot be reached, it is retried by itself",
+    "held": "Held: it is tried again by itself",
     "rejected": "Rejected: something has to be mended",
     "withdrawn": "Withdrawn in Kompass, but still in QuickBooks",
 }
