@@ -29,6 +29,7 @@ USER_AGENT: Final = "kompass-qbo"
 # A Retry-After of an hour and more would be a mistake of somebody's; the breaker and the quota pace us anyway.
 _LONGEST_PAUSE: Final = 3600.0
 _LONGEST_EXPONENT: Final = 100
+_LONGEST_INTEGER: Final = 18
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 _REALM: Final = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
@@ -190,7 +191,7 @@ def decode(text: bytes) -> object:
     """
     words = text.decode("utf-8-sig", errors="replace")
     try:
-        value = json.loads(words, parse_float=_fraction, parse_constant=_no_constant)
+        value = json.loads(words, parse_int=_whole, parse_float=_fraction, parse_constant=_no_constant)
         # Neither can be written but as an escape.
         return _storable(value) if "\\u" in words else value
     except RecursionError:
@@ -203,6 +204,11 @@ def _storable(value: object) -> object:
     if isinstance(value, dict):
         return {_UNSTORABLE.sub("\ufffd", name): _storable(member) for name, member in value.items()}
     return [_storable(one) for one in value] if isinstance(value, list) else value
+
+
+def _whole(digits: str) -> int | Decimal:
+    # What does not fit 64 bits (and then some) is written as a Decimal is, digit for digit.
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else _fraction(digits)
 
 
 def _fraction(digits: str) -> Decimal:

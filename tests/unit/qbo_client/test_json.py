@@ -69,3 +69,9 @@ def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
 )
 def test_what_no_database_keeps_is_replaced(text: bytes, expected: object) -> None:
     assert decode(text) == expected
+
+
+def test_a_whole_number_of_any_length_is_written_as_it_was_read() -> None:
+    text = b'{"v":' + b"9" * 40 + b"}"
+    assert encode(decode(text)) == text  # type: ignore[arg-type]
+    assert type(decode(b"42")) is int
