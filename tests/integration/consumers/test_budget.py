@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from consumers.reconcile.budget import NO_BUDGET, Budget, next_month
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Unknown
@@ -157,6 +158,7 @@ def process(pipeline: Pipeline, reached: Callable[[], bool]) -> None:
     parts: dict[str, Any] = {
         "claim": pipeline.claims, "settle": pipeline.settles, "transport": pipeline.transport, "tokens": pipeline.tokens,
         "jobs": pipeline.jobs, "gates": Gates(), "metrics": pipeline.metrics, "beat": lambda what: None,
+        "probes": Probes(pipeline.engine, pipeline.metrics),
     }  # fmt: skip
     running = Reconciler(pipeline.engine, policy, **parts)
     running.start()
