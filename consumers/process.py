@@ -178,7 +178,9 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         beat=health.beat,
     )
     loop = IngestLoop(
-        Consumer(consumer_settings(settings.kafka, kind), logger=_LIBRDKAFKA),
+        lambda on_commit: Consumer(
+            {**consumer_settings(settings.kafka, kind), "on_commit": on_commit}, logger=_LIBRDKAFKA
+        ),
         Ingest(engine, codec, kind),
         kind,
         metrics=metrics,
@@ -286,8 +288,9 @@ def run(settings: Settings, kind: Kind) -> None:
         log.info(
             "stopped after %.1f s%s", time.monotonic() - started, "" if drained else "; calls were left to be recovered"
         )
-    if not drained:
-        # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as intents.
+    if not drained or not parts.loop.closed:
+        # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as intents. And
+        # a consumer that waits for its broker has threads of librdkafka's, which must not see the interpreter taken down.
         logging.shutdown()
         os._exit(ExitCode.OK if parts.reconciler.broken is None else ExitCode.FAILED)
     if parts.reconciler.broken is not None:

@@ -203,14 +203,41 @@ class Kafka:
         """Take the only broker away and bring it back with its records."""
         if self.embedded is not None:
             self.embedded.stop_broker(1)
-            yield
-            self.embedded.start_broker(1)
+            try:
+                yield
+            finally:
+                self.embedded.start_broker(1)
             return
+        cluster = self._own_cluster()
+        cluster.kill(1)
+        try:
+            yield
+        finally:
+            cluster.start(1)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Have the only broker keep its connections and answer nothing, until the end."""
+        if self.embedded is not None:
+            self.embedded.answer_after(1, 600)
+            try:
+                yield
+            finally:
+                self.embedded.stop_broker(1)
+                self.embedded.answer_after(1, 0)
+                self.embedded.start_broker(1)
+            return
+        cluster = self._own_cluster()
+        cluster.halt(1)
+        try:
+            yield
+        finally:
+            cluster.resume(1)
+
+    def _own_cluster(self) -> KafkaCluster:
         if self.cluster is None:
             pytest.skip("the brokers are not this session's own processes, and cannot be stopped")
-        self.cluster.kill(1)
-        yield
-        self.cluster.start(1)
+        return self.cluster
 
     def producer(self, **more: object) -> Producer:
         return Producer({**self.settings, "enable.idempotence": True, "linger.ms": 1, **_QUIET, **more})

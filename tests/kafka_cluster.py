@@ -135,6 +135,13 @@ class KafkaCluster:
         process.kill()
         process.wait()
 
+    def halt(self, number: int) -> None:
+        """Have a broker stand still: its connections stay, and nothing is answered."""
+        self._processes[number].send_signal(signal.SIGSTOP)
+
+    def resume(self, number: int) -> None:
+        self._processes[number].send_signal(signal.SIGCONT)
+
     def wait_until_up(self) -> None:
         """Wait until every started broker is in the cluster's metadata."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": "0"})

@@ -105,6 +105,10 @@ class EmbeddedBroker:
     def start_broker(self, broker: int) -> None:
         _library().rd_kafka_mock_broker_set_up(self._cluster, broker)
 
+    def answer_after(self, broker: int, seconds: float) -> None:
+        """Have one broker answer so much later."""
+        _library().rd_kafka_mock_broker_set_rtt(self._cluster, broker, int(seconds * 1000))
+
     def close(self) -> None:
         library = _library()
         if self._relay is not None:
@@ -199,6 +203,7 @@ def _library() -> ctypes.CDLL:
         ("rd_kafka_mock_set_controller_id", None, [pointer, ctypes.c_int32]),
         ("rd_kafka_mock_broker_set_down", number, [pointer, ctypes.c_int32]),
         ("rd_kafka_mock_broker_set_up", number, [pointer, ctypes.c_int32]),
+        ("rd_kafka_mock_broker_set_rtt", number, [pointer, ctypes.c_int32, ctypes.c_int]),
     ):
         function = getattr(library, name)
         function.restype = result

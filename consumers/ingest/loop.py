@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from confluent_kafka import (
     OFFSET_STORED,
@@ -21,6 +23,7 @@ from consumers.ingest.batch import BatchResult, Ingest
 from consumers.ingest.group import topic_of
 from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
+from consumers.ingest.offsets import Offsets
 from consumers.ingest.placing import OnGap, Placing
 from consumers.metrics import Metrics
 from schemas.errors import RegistryUnavailable
@@ -35,26 +38,30 @@ BATCH = 500
 MEASURE_S = 1.0
 """Between two looks at the lag; it costs no request, the brokers tell with every fetch where a partition ends."""
 
-_RETRY_S = 1.0
-# A commit that meets one of these was overtaken by a rebalance, which is nobody's fault.
-_REBALANCING = frozenset(
-    {
-        KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.STALE_MEMBER_EPOCH,
-        KafkaError.FENCED_MEMBER_EPOCH,
-        KafkaError._ASSIGNMENT_LOST,
-    }
-)
+CLOSE_S: Final = 10.0
+"""librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
+
+_RETRY_S: Final = 1.0
+
+OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
 
 class IngestLoop:
-    """One thread of it at a time. ``beat`` is called at every turn, for /livez."""
+    """One thread of it at a time.
+
+    Parameters
+    ----------
+    make_consumer
+        gives the consumer, with this as its ``on_commit``.
+    beat
+        called at every turn, for /livez.
+    close_s
+        for leaving the group at the end, at most.
+    """
 
     def __init__(
         self,
-        consumer: Consumer,
+        make_consumer: Callable[[OnCommit], Consumer],
         ingest: Ingest,
         kind: Kind,
         *,
@@ -62,8 +69,8 @@ class IngestLoop:
         beat: Callable[[], None],
         limit: DecodeLimit | None = None,
         on_gap: OnGap = OnGap.CONTINUE,
+        close_s: float = CLOSE_S,
     ) -> None:
-        self._consumer = consumer
         self._ingest = ingest
         self._topic = topic_of(kind)
         self._kind = kind
@@ -72,8 +79,8 @@ class IngestLoop:
         self._limit = limit or DecodeLimit()
         self._placing = Placing(self._topic, metrics=metrics, on_gap=on_gap)
         self._assigned: set[int] = set()
-        self._uncommitted: dict[int, int] = {}
-        self._durable: dict[int, int] = {}
+        self._offsets = Offsets(self._topic, all_committed=self._all_committed)
+        self._consumer = make_consumer(self._offsets.answered)
         # Assigned, but where to start could not be found out yet.
         self._unplaced: set[int] = set()
         # Taken away, perhaps given back, since the batch at hand was polled.
@@ -81,10 +88,12 @@ class IngestLoop:
         # Polled while another batch waited for the database.
         self._early: list[SourceEvent] = []
         self._holding = False
-        self._next_commit = 0.0
         self._next_placing = 0.0
         self._measured = 0.0
         self._stopping = False
+        self._close_s = close_s
+        self.closed = False
+        """Whether the consumer could be closed; if not, its threads still wait for the broker."""
 
     @property
     def assigned(self) -> bool:
@@ -111,14 +120,28 @@ class IngestLoop:
                 if batch:
                     reached("polled")
                     self._make_durable(batch)
-                if self._uncommitted and time.monotonic() >= self._next_commit:
-                    self._commit()
+                self._offsets.commit(self._consumer)
                 if self._unplaced and time.monotonic() >= self._next_placing:
                     self._place_rest()
                 if time.monotonic() - self._measured >= MEASURE_S:
                     self._measure()
         finally:
+            self._close()
+
+    def _close(self) -> None:
+        """Leave the group, which commits what is durable, unless the broker is away for longer than anybody should wait."""
+        closing = threading.Thread(target=self._leave, name="closing", daemon=True)
+        closing.start()
+        closing.join(self._close_s)
+        if not self.closed:
+            log.warning("the brokers did not let us leave the group of %s within %.0f s", self._topic, self._close_s)
+
+    def _leave(self) -> None:
+        try:
             self._consumer.close()
+        except KafkaException as error:
+            log.warning("the group of %s was not left as it should be: %s", self._topic, error.args[0].str())
+        self.closed = True
 
     def _poll(self) -> list[SourceEvent]:
         self._taken.clear()
@@ -177,7 +200,7 @@ class IngestLoop:
         for source in batch:
             # What was taken away meanwhile is read again by whoever has it now, ourselves included.
             if source.partition in self._assigned and source.partition not in self._taken:
-                self._uncommitted[source.partition] = self._durable[source.partition] = source.offset + 1
+                self._offsets.durable(source.partition, source.offset + 1)
 
     def _hold(self, seconds: float) -> None:
         """Take part in the group without reading on. A rebalance may bring partitions meanwhile: they are paused as they come."""
@@ -200,36 +223,17 @@ class IngestLoop:
         for bad in result.undecodable:
             self._metrics.count("events", kind=kind, outcome="undecodable", reason=bad.cause)
 
-    def _commit(self) -> None:
-        offsets = [TopicPartition(self._topic, partition, offset) for partition, offset in self._uncommitted.items()]
-        self._next_commit = time.monotonic() + _RETRY_S
-        try:
-            answered = self._consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            self._not_committed(error.args[0])
-            return
-        reached("offsets-committed")
-        for place in answered or ():
-            if place.error is not None:
-                self._not_committed(place.error)
-            elif self._uncommitted.get(place.partition) == place.offset:
-                del self._uncommitted[place.partition]
-        if not self._uncommitted:
-            self._next_commit = 0.0
-            self._metrics.set("ingest_last_commit_timestamp_seconds", time.time(), kind=self._kind.value)
-
-    def _not_committed(self, error: KafkaError) -> None:
-        # What is durable stays so, and the offsets go with the next commit, or are read again by the partition's next owner.
-        level = logging.INFO if error.code() in _REBALANCING else logging.WARNING
-        log.log(level, "offsets of %s not committed yet: %s", self._topic, error.str())
+    def _all_committed(self) -> None:
+        self._metrics.set("ingest_last_commit_timestamp_seconds", time.time(), kind=self._kind.value)
 
     def _measure(self) -> None:
         self._measured = time.monotonic()
         self._metrics.set("ingest_assigned_partitions", len(self._assigned), kind=self._kind.value)
         for partition in self._assigned:
             _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
-            if end >= 0 and partition in self._durable:
-                lag = max(end - self._durable[partition], 0)
+            reached = self._offsets.reached(partition)
+            if end >= 0 and reached is not None:
+                lag = max(end - reached, 0)
                 self._metrics.set("ingest_lag_events", lag, topic=self._topic, partition=str(partition))
 
     # Rebalances
@@ -256,13 +260,13 @@ class IngestLoop:
         for partition in sorted(self._unplaced):
             self._beat()
             try:
-                found[partition] = self._placing.start(consumer, partition, reached=self._durable.get(partition, -1))
+                found[partition] = self._placing.start(consumer, partition, reached=self._offsets.reached(partition))
             except KafkaException as error:
                 log.warning("%s/%d: where to start is not known yet: %s", self._topic, partition, error.args[0].str())
                 self._next_placing = time.monotonic() + _RETRY_S
                 break
         self._unplaced -= found.keys()
-        self._durable |= found
+        self._offsets.start(found)
         return found
 
     def _place_rest(self) -> None:
@@ -272,8 +276,7 @@ class IngestLoop:
             self._consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if self._uncommitted:
-            self._commit()
+        self._offsets.commit(consumer, leaving=True)
         self._metrics.count("ingest_rebalances", what="revoked")
         self._forget(partitions)
         consumer.incremental_unassign(partitions)
@@ -291,8 +294,8 @@ class IngestLoop:
             self._unplaced.discard(partition.partition)
             self._taken.add(partition.partition)
             self._early = [source for source in self._early if source.partition != partition.partition]
-            self._uncommitted.pop(partition.partition, None)
-            if self._durable.pop(partition.partition, None) is not None:
+            if self._offsets.reached(partition.partition) is not None:
+                self._offsets.forget(partition.partition)
                 self._metrics.remove("ingest_lag_events", topic=self._topic, partition=str(partition.partition))
 
 

@@ -36,7 +36,7 @@ class Placing:
         self._metrics = metrics
         self._on_gap = on_gap
 
-    def start(self, consumer: Consumer, partition: int, *, reached: int = -1) -> int:
+    def start(self, consumer: Consumer, partition: int, *, reached: int | None = None) -> int:
         """Give the offset; ``reached`` is what is durable already though perhaps not committed.
 
         Raises
@@ -48,7 +48,7 @@ class Placing:
         place = TopicPartition(self._topic, partition)
         (found,) = consumer.committed([place], timeout=_TIMEOUT_S)
         low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-        return self._judge(partition, max(found.offset, reached), low, high)
+        return self._judge(partition, found.offset if reached is None else max(found.offset, reached), low, high)
 
     def _judge(self, partition: int, wanted: int, low: int, high: int) -> int:
         if wanted < 0:

@@ -70,7 +70,13 @@ class Member:
         self.turns: list[float] = []
         self.ingest = StallingIngest(self.engine, codec, Kind.CLIENT)
         self.loop = IngestLoop(
-            Consumer(consumer_settings({**kafka.settings, **_HURRIED, **settings}, Kind.CLIENT), logger=_LIBRDKAFKA),
+            lambda on_commit: Consumer(
+                {
+                    **consumer_settings({**kafka.settings, **_HURRIED, **settings}, Kind.CLIENT),
+                    "on_commit": on_commit,
+                },
+                logger=_LIBRDKAFKA,
+            ),
             self.ingest,
             Kind.CLIENT,
             metrics=self.metrics,

@@ -71,6 +71,32 @@ def test_the_broker_goes_and_comes_back(kafka: Kafka, database: str, members: Me
     assert max(later - earlier for earlier, later in pairwise(member.turns)) < 45
 
 
+def test_a_broker_that_answers_nothing_holds_up_neither_the_loop_nor_its_end(
+    kafka: Kafka, database: str, members: Members, caplog: pytest.LogCaptureFixture
+) -> None:
+    """librdkafka keeps a commit that was sent until it is answered; nobody may wait for that."""
+    publisher = Publisher(kafka)
+    member = members(kafka, close_s=1.0)
+    publisher.send_all(CLIENTS, 1)
+    eventually(lambda: kept(database) == publisher.newest)
+    eventually(lambda: all_committed(kafka))
+    member.ingest.stall = True
+    publisher.send_all(CLIENTS[:1], 2)
+    assert member.ingest.stalled.wait(30)
+    with kafka.silent():
+        turns = len(member.turns)
+        member.ingest.go.set()
+        eventually(lambda: len(member.turns) > turns + 8, "the loop turns while its commit is not answered")
+        member.stop()
+        assert not member.loop.closed
+        assert "the brokers did not let us leave the group of kompass.clients within 1 s" in caplog.text
+    members(kafka)
+    publisher.send_all(CLIENTS, 3)
+    eventually(lambda: kept(database) == publisher.newest, timeout=60)
+    eventually(lambda: all_committed(kafka), timeout=60)
+    assert twice(database) == []
+
+
 def test_the_database_is_away_longer_than_a_poll_may_take(
     kafka: Kafka, database: str, members: Members, caplog: pytest.LogCaptureFixture
 ) -> None:
