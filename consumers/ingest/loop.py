@@ -83,8 +83,8 @@ class IngestLoop:
         self._consumer = make_consumer(self._offsets.answered)
         # Assigned, but where to start could not be found out yet.
         self._unplaced: set[int] = set()
-        # Taken away, perhaps given back, since the batch at hand was polled.
-        self._taken: set[int] = set()
+        # How far the batch at hand goes in each partition that has not been taken away since, even if it was given back.
+        self._at_hand: dict[int, int] = {}
         # Polled while another batch waited for the database.
         self._early: list[SourceEvent] = []
         self._holding = False
@@ -120,7 +120,7 @@ class IngestLoop:
                 if batch:
                     reached("polled")
                     self._make_durable(batch)
-                self._offsets.commit(self._consumer)
+                self._offsets.commit(self._send)
                 if self._unplaced and time.monotonic() >= self._next_placing:
                     self._place_rest()
                 if time.monotonic() - self._measured >= MEASURE_S:
@@ -144,18 +144,24 @@ class IngestLoop:
         self.closed = True
 
     def _poll(self) -> list[SourceEvent]:
-        self._taken.clear()
-        early, self._early = self._early, []
-        if early:
-            return early
-        # poll() returns with the first record, consume() would wait out its timeout; it then takes what is there already.
-        first = self._consumer.poll(0.25)
-        if first is None:
-            return []
-        return self._sources([first, *self._consumer.consume(BATCH - 1, 0.002)])
-
-    def _sources(self, messages: Sequence[Message]) -> list[SourceEvent]:
-        return [source for message in messages if (source := self._source(message)) is not None]
+        """Take what has come, waiting for a first record."""
+        self._at_hand.clear()
+        batch, self._early = self._early, []
+        for source in batch:
+            self._at_hand[source.partition] = source.offset + 1
+        if batch:
+            return batch
+        wait = 0.25
+        # One by one, because any poll may bring a rebalance: a record belongs to the assignment in which it is handed out.
+        for _ in range(BATCH):
+            message = self._consumer.poll(wait)
+            if message is None:
+                break
+            if (found := self._source(message)) is not None:
+                batch.append(found)
+                self._at_hand[found.partition] = found.offset + 1
+            wait = 0.0
+        return batch
 
     def _source(self, message: Message) -> SourceEvent | None:
         error = message.error()
@@ -197,10 +203,9 @@ class IngestLoop:
         self._metrics.observe("ingest_batch_seconds", time.monotonic() - started, kind=self._kind.value)
         self._limit.count(result, len(batch))
         self._count(result)
-        for source in batch:
-            # What was taken away meanwhile is read again by whoever has it now, ourselves included.
-            if source.partition in self._assigned and source.partition not in self._taken:
-                self._offsets.durable(source.partition, source.offset + 1)
+        # What was taken away meanwhile is read again by whoever has it now, ourselves included.
+        for partition, offset in self._at_hand.items():
+            self._offsets.durable(partition, offset)
 
     def _hold(self, seconds: float) -> None:
         """Take part in the group without reading on. A rebalance may bring partitions meanwhile: they are paused as they come."""
@@ -211,8 +216,8 @@ class IngestLoop:
         while (left := until - time.monotonic()) > 0 and not self._stopping:
             self._beat()
             message = self._consumer.poll(min(left, 0.25))
-            if message is not None:
-                self._early += self._sources([message])
+            if message is not None and (source := self._source(message)) is not None:
+                self._early.append(source)
 
     def _count(self, result: BatchResult) -> None:
         kind = self._kind.value
@@ -222,6 +227,9 @@ class IngestLoop:
         self._metrics.count("events", result.tombstones, kind=kind, outcome="tombstone")
         for bad in result.undecodable:
             self._metrics.count("events", kind=kind, outcome="undecodable", reason=bad.cause)
+
+    def _send(self, places: list[TopicPartition]) -> None:
+        self._consumer.commit(offsets=places, asynchronous=True)
 
     def _all_committed(self) -> None:
         self._metrics.set("ingest_last_commit_timestamp_seconds", time.time(), kind=self._kind.value)
@@ -276,7 +284,7 @@ class IngestLoop:
             self._consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._offsets.commit(consumer, leaving=True)
+        self._offsets.commit(self._send, leaving=True)
         self._metrics.count("ingest_rebalances", what="revoked")
         self._forget(partitions)
         consumer.incremental_unassign(partitions)
@@ -292,7 +300,7 @@ class IngestLoop:
         for partition in partitions:
             self._assigned.discard(partition.partition)
             self._unplaced.discard(partition.partition)
-            self._taken.add(partition.partition)
+            self._at_hand.pop(partition.partition, None)
             self._early = [source for source in self._early if source.partition != partition.partition]
             if self._offsets.reached(partition.partition) is not None:
                 self._offsets.forget(partition.partition)

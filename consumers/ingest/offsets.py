@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumers.crash_points import reached
 
@@ -73,8 +73,8 @@ class Offsets:
         self._due.pop(partition, None)
         self._durable.pop(partition, None)
 
-    def commit(self, consumer: Consumer, *, leaving: bool = False) -> None:
-        """Send what is due unless a commit is on its way, or one was just refused.
+    def commit(self, send: Callable[[list[TopicPartition]], None], *, leaving: bool = False) -> None:
+        """Send what is due, waiting for nothing, unless a commit is on its way, or one was just refused.
 
         ``leaving``: partitions are about to be given away, send what no commit on its way says already. librdkafka gives them away
         when all commits are answered.
@@ -85,7 +85,7 @@ class Offsets:
         self._on_its_way, self._answer_until = dict(self._due), now + UNANSWERED_S
         places = [TopicPartition(self._topic, partition, offset) for partition, offset in self._due.items()]
         try:
-            consumer.commit(offsets=places, asynchronous=True)
+            send(places)
         except KafkaException as error:
             self.answered(error.args[0], places)
 

@@ -111,7 +111,6 @@ def test_the_database_is_away_longer_than_a_poll_may_take(
         began = member.turns[-1]
         eventually(lambda: member.turns[-1] - began > 2 * kafka.session_ms / 1000)
         publisher.send_all(CLIENTS, 2)
-        assert all(later - earlier < 1 for earlier, later in pairwise(turn for turn in member.turns if turn > began))
     eventually(lambda: kept(database) == publisher.newest)
     eventually(lambda: all_committed(kafka))
     assert member.counted("ingest_rebalances_total") == changes
