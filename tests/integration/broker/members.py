@@ -136,7 +136,7 @@ class Members(Protocol):
     def __call__(self, kafka: Kafka, settings: dict[str, str] | None = None, **options: object) -> Member: ...
 
 
-def eventually(condition: Callable[[], object], what: str = "", timeout: float = 30.0) -> None:
+def eventually(condition: Callable[[], object], what: str = "", timeout: float = 60.0) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + timeout
     while not condition():

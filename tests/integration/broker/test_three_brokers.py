@@ -53,7 +53,7 @@ def kill_and_restart(kafka: Kafka, cluster: KafkaCluster, victim: int, load: Loa
     eventually(lambda: kafka.in_sync(TOPIC, 3), "the third has caught up", timeout=60)
 
 
-@pytest.mark.timeout(60 + 60 * ROUNDS)
+@pytest.mark.timeout(240 + 60 * ROUNDS)
 def test_one_of_three_brokers_is_killed_and_started_again(
     three_brokers: KafkaCluster, database: str, members: Members, rng: random.Random
 ) -> None:
