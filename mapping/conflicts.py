@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mapping.difference import OWN_NOTE
 from mapping.problems import label
 from mapping.results import Problem
 from schemas.events import Invoice, Record
 
+APPLIED_TO = OWN_NOTE + "applied_to"
+"""A note in what was read of a credit note: the invoices it is applied to, by name."""
 _CHOOSE = "Open it under Sync errors, compare both sides, and choose which one is right"
 
 
@@ -40,6 +43,9 @@ def paid_in_qbo(invoice: Invoice, theirs: Mapping[str, object], entity: str) -> 
         if isinstance(entry, Mapping)
     ]
     holder = f" by {', '.join(links)}" if links else ""
+    applied = theirs.get(APPLIED_TO)
+    if entity == "CreditMemo" and isinstance(applied, list | tuple) and applied:
+        what, holder = f"applied to {', '.join(map(str, applied))}", holder and f" ({holder.strip()})"
     return Problem(
         cause="conflict:credit-applied" if entity == "CreditMemo" else "conflict:paid",
         message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its amounts changed in Kompass afterwards",

@@ -19,6 +19,10 @@ _KINDS: Mapping[str, str] = {
 }
 
 
+DEFAULTS = ("Default Item ID", "Default Class ID")
+"""The Configuration's fields by which a default is named that no mapping names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     what: str

@@ -7,7 +7,7 @@ stand between any two of these.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -22,8 +22,10 @@ from consumers.reconcile.budget import Budget
 from consumers.reconcile.claim import Claim, Claimed, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
+from consumers.reconcile.explaining import Explainer
 from consumers.reconcile.settle import Answer, Settle, Settled, SettlePolicy
 from consumers.reconcile.work import Late, Work
+from qbo_client.calls import Call
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome
@@ -103,6 +105,7 @@ class Pipeline:
             ),
             self.cache,
         )
+        self.explainer = Explainer(self.engine, self.ask)
         self.settles = Settle(self.policy, uniform=lambda low, high: high)
 
     def close(self) -> None:
@@ -226,7 +229,14 @@ class Pipeline:
 
     def answers(self, works: Iterable[Work]) -> list[Answer]:
         """Make the calls of claimed links, those of a batch together; gives the answer of each."""
-        return [one for parcel in parcels(works) for one in answers_of(parcel, self.send(parcel))]
+        given = [one for parcel in parcels(works) for one in answers_of(parcel, self.send(parcel))]
+        return [replace(one, learned=self.explainer.learn(one.work, one.outcome)) for one in given]
+
+    def ask(self, work: Work, call: Call) -> Outcome:
+        """Make a read beside the claimed calls, as the reconciler does."""
+        token = self.tokens.get(work.link.realm_id, work.connection_version)
+        assert token is not None
+        return self.transport.send(work.link.realm_id, token, call, deadline=self.deadline)
 
     def settle(self, *answers: Answer) -> Settled:
         return retrying(self.engine, lambda db: self.settles(db, answers))

@@ -86,12 +86,15 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
         connection_version=new.connection.version,
         batch_id=batch_id,
     )
-    changes = {
+    changes: dict[str, Any] = {
         "again": False,
         "depends_on": None,
         "judged_sequence": new.sequence,
         "judged_version": new.version,
     }
+    if work.operation == "create" and link.qbo_id is not None:
+        # It is made anew: whatever becomes of this call, what was deleted is never written to again.
+        changes |= {"qbo_id": None, "sync_token": None, "sent": None, "line_ids": [], "theirs": None, "voided": False}
     return _intended(work, terms, changes, first_sent_at=terms.now)
 
 

@@ -65,7 +65,12 @@ def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dic
 
 
 def standing_of(link: Link) -> Standing:
-    """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again."""
+    """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again.
+
+    Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
+    """
+    if link.state == "rejected" and link.overwrite and link.cause == "deleted-in-qbo":
+        return Standing(currency=link.currency, name_override=link.name_override or None)
     if link.state == "rejected" and link.theirs is not None:
         return replace(link.standing, sync_token=None, theirs=None)
     return link.standing

@@ -27,13 +27,14 @@ from consumers.reconcile.batching import Backlogs, Parcel, complete, parcels
 from consumers.reconcile.budget import NO_BUDGET
 from consumers.reconcile.claim import Claim, Claimed
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
+from consumers.reconcile.explaining import Explainer
 from consumers.reconcile.gates import Gates, Permits
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.probing import Probes
 from consumers.reconcile.set_aside import claim_around
 from consumers.reconcile.settle import Answer, Settle, Settled
-from consumers.reconcile.work import Late
+from consumers.reconcile.work import Late, Work
 from qbo_client.calls import MAX_BATCH_ITEMS, Call
 from qbo_client.errors import BodyInvalid, CallInvalid
 from qbo_client.outcomes import NotSent, Outcome, Unauthorized, Unknown
@@ -109,6 +110,7 @@ class Reconciler:
         self._jobs = jobs
         self._gates = gates
         self._probes = probes
+        self._explainer = Explainer(engine, self._ask)
         self._metrics = metrics
         self._beat = beat
         self._wake = threading.Event()
@@ -381,7 +383,25 @@ class Reconciler:
             self._gates.answered(realm_id, outcome)
         company_answers = self._gates.answers_lately(realm_id)
         for work, one in parcel.outcomes(outcome, unsendable=unsendable):
-            self._answers.put(Answer(work, one, company_answers, together=len(parcel.works)))
+            learned = self._explainer.learn(work, one)
+            self._answers.put(Answer(work, one, company_answers, together=len(parcel.works), learned=learned))
+
+    def _ask(self, work: Work, call: Call) -> Outcome | None:
+        """Read something beside the calls that were claimed; None when the company's quota or token does not allow it now."""
+        realm_id = work.link.realm_id
+        try:
+            token = self._tokens.get(realm_id, work.connection_version)
+            with self._engine.begin() as db:
+                granted = token is not None and grant_anew(db, realm_id, self._policy.limits)
+            if token is None or not granted:
+                return None
+            outcome = self._transport.send(realm_id, token, call, deadline=self._policy.call_deadline)
+        except Exception:
+            # Only the words of a refusal are the poorer.
+            log.exception("read for %s %s", work.link.kind.value, work.link.kompass_id)
+            return None
+        observe_call(self._metrics, work.link.org_id, call, outcome, about=work.link.kompass_id)
+        return outcome
 
     def _grant_anew(self, parcel: Parcel) -> bool:
         with self._engine.begin() as db:

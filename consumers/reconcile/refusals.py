@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from consumers.reconcile.explaining import Learned
 from mapping.causes.table import BY_CODE, words_of
 from mapping.problems import quoted
 from mapping.results import Problem
@@ -24,13 +26,18 @@ _ELEMENT_ID = re.compile(r"element id\D{0,3}([0-9]+)", re.ASCII | re.IGNORECASE)
 _WITH_CODE = frozenset({"request-refused"})
 
 
-def problem_for(link: Link, entity: str, refused: Refused, *, used: Used = tuple) -> Problem:
-    """Tell a refusal as a problem: what is wrong with which record, and what to do."""
+def problem_for(
+    link: Link, entity: str, refused: Refused, *, used: Used = tuple, learned: Learned | None = None
+) -> Problem:
+    """Tell a refusal as a problem: what is wrong with which record, and what to do.
+
+    :param learned: what was read about it in QuickBooks.
+    """
     fault = refused.faults[0] if refused.faults else Fault(code="", message="", detail="", element=None)
     subject = f"{_noun(link, entity)} {link.reference or link.kompass_id}"
     special = _SPECIAL.get(fault.code)
     if special is not None:
-        return special(subject, fault, used)
+        return special(subject, fault, used, learned or Learned())
     words = BY_CODE.get(fault.code) or words_of("fault")
     cause = words.cause
     if cause == "fault" or words.who.name == "NOBODY":
@@ -66,8 +73,22 @@ def _one_said(fault: Fault) -> str:
     return f" (QuickBooks says: {said}; code {fault.code})" if said else f" (code {fault.code})"
 
 
-def _name_taken(subject: str, fault: Fault, used: Used) -> Problem:
+def _name_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> Problem:
     other = colliding_id(fault)
+    if (holder := learned.holder) is not None:
+        kind = holder.entity.lower()
+        inactive = "" if holder.active else ", which is inactive"
+        remedy = f"Rename one of the two, or give a DisplayName override: a {kind} keeps its name from every customer"
+        if kind == "customer":
+            remedy = "If it is the same customer, link it by hand under Customers; if not, rename one of the two"
+        return Problem(
+            cause="name-taken",
+            message=f"{subject}: QuickBooks already has {'an' if kind[0] in 'aeiou' else 'a'} {kind} of that name "
+            f"({quoted(holder.name)}, Id {holder.id}){inactive}",
+            field="DisplayName",
+            value=holder.id,
+            remedy=remedy,
+        )
     return Problem(
         cause="name-taken",
         message=f"{subject}: a customer, vendor or employee of that name is in QuickBooks already"
@@ -78,7 +99,7 @@ def _name_taken(subject: str, fault: Fault, used: Used) -> Problem:
     )
 
 
-def _number_taken(subject: str, fault: Fault, used: Used) -> Problem:
+def _number_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> Problem:
     other = colliding_document(fault)
     held = f", by {other.txn_type or 'a document'} with Id {other.txn_id}" if other is not None else ""
     return Problem(
@@ -90,10 +111,13 @@ def _number_taken(subject: str, fault: Fault, used: Used) -> Problem:
     )
 
 
-def _reference_refused(subject: str, fault: Fault, used: Used) -> Problem:
+def _reference_refused(subject: str, fault: Fault, used: Used, learned: Learned) -> Problem:
     """Name what is inactive by its name: by the Id where QuickBooks gives one, else whatever it could be."""
     words = BY_CODE[fault.code]
-    suspects = list(used())
+    suspects = [_named(one, learned) for one in used()]
+    # What was read and found inactive is no suspect any more.
+    inactive = {known.id for known in learned.names.values() if not known.active}
+    suspects = [one for one in suspects if one.id in inactive] or suspects
     match = _ELEMENT_ID.search(fault.detail)
     if match is not None:
         suspects = [one for one in suspects if one.id == match[1]]
@@ -112,7 +136,13 @@ def _reference_refused(subject: str, fault: Fault, used: Used) -> Problem:
     return Problem(words.cause, f"{subject}: {what}{_one_said(fault)}", fault.element or "", value, words.remedy)
 
 
-_SPECIAL: Mapping[str, Callable[[str, Fault, Used], Problem]] = {
+def _named(one: Reference, learned: Learned) -> Reference:
+    """A reference by the name that it has in QuickBooks, where nobody here has one."""
+    known = learned.names.get(one.id)
+    return one if known is None else replace(one, name=known.name.removesuffix(" (deleted)"))
+
+
+_SPECIAL: Mapping[str, Callable[[str, Fault, Used, Learned], Problem]] = {
     FaultCode.DUPLICATE_NAME: _name_taken,
     FaultCode.DUPLICATE_DOCUMENT_NUMBER: _number_taken,
     FaultCode.OBJECT_NOT_FOUND: _reference_refused,
@@ -137,5 +167,5 @@ def deleted_in_qbo(link: Link, entity: str, object_id: str | None) -> Problem:
         message=f"{entity} {link.reference} (Id {object_id}) was deleted or made inactive in QuickBooks",
         field="",
         value=object_id or "",
-        remedy="Make it active again in QuickBooks and press Try again, or have it made anew",
+        remedy="Make it active again in QuickBooks and press Try again, or press Make it anew under Sync errors",
     )

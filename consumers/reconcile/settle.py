@@ -17,10 +17,12 @@ from sqlalchemy import Connection, func, select
 from consumers.crash_points import reached
 from consumers.reconcile.batching import Split
 from consumers.reconcile.comparing import CentCheck, note_of
+from consumers.reconcile.explaining import Learned
 from consumers.reconcile.looking_up import arrived, what_was_made
 from consumers.reconcile.refusals import deleted_in_qbo, keeps_changing, problem_for
 from consumers.reconcile.shutting_out import connection_words, shut_out
 from consumers.reconcile.work import Late, Work, figures
+from mapping.conflicts import APPLIED_TO
 from mapping.difference import TAX_BASES, tax_overridden, touched_by_others
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
@@ -47,6 +49,8 @@ class Answer:
     """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails by itself."""
     together: int = 1
     """With how many, itself included, it went in one request."""
+    learned: Learned | None = None
+    """What was read in QuickBooks for the sake of this answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +122,20 @@ class _Transaction:
             self._split(answer, outcome, row)
             return
         self._called(work, outcome)
+        if answer.learned is not None:
+            self.result.recoveries.append("explained")
         match outcome:
             case Done() if work.phase == "lookup":
                 self._looked_up(work, outcome, row)
             case Done() if work.operation == "read":
-                self._read(work, outcome.entity(work.entity), row)
+                document = outcome.entity(work.entity)
+                if answer.learned is not None and answer.learned.applied_to:
+                    document = document | {APPLIED_TO: self._named_invoices(work, answer.learned.applied_to)}
+                self._read(work, document, row)
             case Done():
                 self._pushed(work, outcome.entity(work.entity), row)
             case Refused():
-                self._refused(work, outcome, row)
+                self._refused(work, outcome, row, answer.learned)
             case Throttled():
                 quota.block(self._db, work.link.realm_id, outcome.retry_after)
                 self._hold(work, row, "throttled", "Intuit asked us to wait", after=outcome.retry_after, counts=False)
@@ -183,6 +192,8 @@ class _Transaction:
             if differs is not None:
                 self.result.differences.append((work, differs.cause))
                 self._note(work, differs.cause, differs.message, what="judged")
+        if work.operation == "create" and work.link.qbo_id is not None:
+            self.result.recoveries.append("remade")
         if row.last_failed_at is not None:
             self._cured.add(work.link.id)
         self._retired.add(work.link.id)
@@ -195,6 +206,28 @@ class _Transaction:
         self._put(work, row, state="pending", due_at=self._now, theirs=document, sync_token=str(document["SyncToken"]))
         self._retired.add(work.link.id)
         self.result.events.append((work, "read", ""))
+
+    def _named_invoices(self, work: Work, ids: Sequence[str]) -> list[str]:
+        """Name invoices of QuickBooks by the Kompass references they stand for, or else by their Ids."""
+        held = {
+            one: links.holder_of(self._db, realm_id=work.link.realm_id, entity="Invoice", qbo_id=one, other_than=0)
+            for one in ids
+        }
+        return [f"invoice {link.reference}" if link is not None else f"Invoice Id {one}" for one, link in held.items()]
+
+    def _nothing_to_void(self, work: Work, row: Any) -> None:
+        """What Kompass voided is deleted in QuickBooks: both have nothing of it."""
+        reason = f"voided in Kompass; {work.entity} {work.object_id} was deleted in QuickBooks"
+        self._put(
+            work, row, state="settled", cause="", reason=reason, voided=True, theirs=None, sent_sequence=work.sequence,
+            settled_at=self._now, attempts=0, first_failed_at=None, due_since=None,
+        )  # fmt: skip
+        self._cents.over(work.link)
+        self._note(work, "deleted", reason, what="judged")
+        self._retired.add(work.link.id)
+        self._well.add(work.link.id)
+        self._wake.add(work.link.id)
+        self.result.events.append((work, "pushed", ""))
 
     def _looked_up(self, work: Work, done: Done, row: Any) -> None:
         if work.operation != "create":
@@ -229,7 +262,7 @@ class _Transaction:
 
     # Refused
 
-    def _refused(self, work: Work, refused: Refused, row: Any) -> None:
+    def _refused(self, work: Work, refused: Refused, row: Any, learned: Learned | None = None) -> None:
         if work.phase == "send" and work.attempt > 1:
             # The first call may have done it and Intuit forgotten its request id: a refusal of the second is no proof. Look.
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
@@ -244,8 +277,14 @@ class _Transaction:
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
-        problem = problem_for(work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body))
-        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and not _refers(work):
+        if learned is not None and learned.gone and work.operation == "void":
+            self._nothing_to_void(work, row)
+            return
+        problem = problem_for(
+            work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
+        )
+        gone = learned.gone if learned is not None else not _refers(work)
+        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
             problem = deleted_in_qbo(work.link, work.entity, work.object_id)
         self._reject(work, row, problem, tid=refused.intuit_tid, stage="push")
 

@@ -133,6 +133,7 @@ class FailureAdmin(ReadOnlyAdmin):
             mend=mend_address(failure, configuration, request.user),
             sides=_sides(link) if conflict and link is not None else (),
             conflict=conflict,
+            gone=failure.cause == "deleted-in-qbo" and failure.closed_at is None,
             may_retry=self.may(request, "retry_failure"),
             may_choose=link is not None and self.may(request, f"resend_{_model_of(link)}"),
         )
@@ -177,6 +178,12 @@ class FailureAdmin(ReadOnlyAdmin):
             ask_again([link.pk], by=str(request.user), overwrite=True, why=f"{request.user} chose what Kompass says")
             self.log_change(request, failure, "Chose what Kompass says.")
             messages.success(request, f"Kompass's version of {link} will be sent in the background.")
+        elif request.POST.get("side") == "anew" and failure.cause == "deleted-in-qbo":
+            ask_again(
+                [link.pk], by=str(request.user), overwrite=True, why=f"{request.user} asked for it to be made anew"
+            )
+            self.log_change(request, failure, "Asked for it to be made anew.")
+            messages.success(request, f"{link} will be made anew in QuickBooks in the background.")
         elif request.POST.get("side") == "quickbooks":
             problem = keep_quickbooks(link, by=str(request.user))
             if problem:

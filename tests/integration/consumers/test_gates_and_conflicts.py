@@ -104,7 +104,7 @@ def test_a_rename_and_a_note_survive_until_kompass_changes_that_very_member(sent
           "SalesItemLineDetail": {"ItemRef": {"value": "1"}, "TaxCodeRef": {"value": "1"}}}]}}, "conflict:edited-in-qbo"),
         ({"action": "pay"}, "conflict:paid"),
         ({"action": "void"}, "conflict:voided-in-qbo"),
-        ({"action": "delete"}, "inactive-or-deleted"),
+        ({"action": "delete"}, "deleted-in-qbo"),
     ],
 )  # fmt: skip
 def test_amounts_changed_on_both_sides_stop_and_nothing_is_overwritten(
