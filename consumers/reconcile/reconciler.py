@@ -387,10 +387,10 @@ class Reconciler:
             self._answers.put(Answer(work, one, company_answers, together=len(parcel.works), learned=learned))
 
     def _ask(self, work: Work, call: Call) -> Outcome | None:
-        """Read something beside the calls that were claimed; None when the company's quota or token does not allow it now."""
+        """Read something beside the calls that were claimed; None when quota, budget or token do not allow it now."""
         realm_id = work.link.realm_id
         try:
-            token = self._tokens.get(realm_id, work.connection_version)
+            token = None if self._jobs.budget_is_spent() else self._tokens.get(realm_id, work.connection_version)
             with self._engine.begin() as db:
                 granted = token is not None and grant_anew(db, realm_id, self._policy.limits)
             if token is None or not granted:

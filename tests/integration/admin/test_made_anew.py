@@ -1,0 +1,33 @@
+"""What was deleted in QuickBooks is made anew when a person presses the button, and only then."""
+
+from __future__ import annotations
+
+from admin.quickbooks_online.models import Failure, Link
+from qbo_client.simulator import UK, bookkeeper
+from tests.builders import event, invoice, line
+from tests.integration.admin.conftest import Section, words
+
+
+def test_a_deleted_invoice_is_made_anew_at_the_press_of_a_button(section: Section) -> None:
+    pipeline = section.pipeline
+    pipeline.link()
+    pipeline.map_vat_rate("vat-20", "20.0% S")
+    pipeline.ingest(event(invoice()))
+    pipeline.drive()
+    wanted = {"action": "delete", "entity": "Invoice", "id": pipeline.objects("Invoice")[0]["Id"]}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
+    pipeline.ingest(event(invoice(sequence=2, lines=(line("200.00"),))))
+    pipeline.drive()
+    failure = Failure.objects.get(closed_at=None)
+    address = f"/admin/quickbooks_online/failure/{failure.pk}/"
+    ada = section.person(group=True)
+    assert "Make it anew" in words(ada.get(f"{address}change/"))
+    pipeline.drive()
+    assert pipeline.objects("Invoice") == []
+    ada.post(f"{address}choose/", {"side": "anew"})
+    pipeline.drive()
+    assert len(pipeline.objects("Invoice")) == 1
+    assert Link.objects.get(kompass_id="i1", kind="invoice").state == "settled"
+    failure.refresh_from_db()
+    assert failure.closed_at is not None
+    assert "Make it anew" not in words(ada.get(f"{address}change/"))
