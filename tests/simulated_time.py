@@ -1,0 +1,104 @@
+"""Simulated time: the database's clock and the simulator's, moved together, so that minutes of Intuit's quota pass in seconds.
+
+The pipeline asks no clock but the database's for what it may call when. Here `now()` and `clock_timestamp()` are functions of the test
+database that give the time which the test has set; nothing of the pipeline is replaced.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from consumers.reconcile.batching import Parcel, parcels
+from qbo_client.outcomes import Outcome, Throttled
+from qbo_client.simulator.seeds import UK
+from store.batches import due_of
+from tests.pipeline import ALL_LANES, Pipeline, answers_of
+
+WORKERS = 16
+
+_CLOCK = (
+    "CREATE SCHEMA simulated",
+    "CREATE TABLE simulated.clock (moment timestamptz NOT NULL)",
+    "INSERT INTO simulated.clock VALUES (pg_catalog.clock_timestamp())",
+    "CREATE FUNCTION simulated.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT moment FROM simulated.clock'",
+    "CREATE FUNCTION simulated.clock_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT moment FROM simulated.clock'",
+)
+
+
+def latency(operations: int) -> float:
+    """Seconds that Intuit takes for a request, by assumption: half a second for one operation, and 0.2 s for each more of a batch.
+
+    So a full batch takes 6.3 s: nobody gives figures for it, and the limits count for more than this does.
+    """
+    return 0.3 + 0.2 * operations
+
+
+@dataclass
+class SimulatedTime:
+    """Drives one company's work by the clock alone: claims when the quota allows it, settles when the answers are there."""
+
+    pipeline: Pipeline
+    seconds: float = 0.0
+    calls: int = 0
+    throttled: int = 0
+    _flying: list[tuple[float, int, Parcel, Outcome]] = field(default_factory=list)
+    _numbers: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
+
+    def __post_init__(self) -> None:
+        self.pipeline.simulator.call(lambda world: world.clock.freeze())
+        with self.pipeline.engine.begin() as db:
+            for statement in _CLOCK:
+                db.execute(text(statement))
+            name = db.execute(text("SELECT current_database()")).scalar_one()
+            db.execute(text(f'ALTER DATABASE "{name}" SET search_path = simulated, pg_catalog, public'))
+        self.pipeline.engine.dispose()
+
+    def run(self) -> float:
+        """Push all that is due; gives the seconds it took."""
+        started = self.seconds
+        while True:
+            wait = self._claim()
+            moments = [moment for moment, *_ in self._flying[:1]] + ([self.seconds + wait] if wait is not None else [])
+            if not moments:
+                return self.seconds - started
+            self._advance(max(min(moments) - self.seconds, 0.0))
+            self._settle()
+
+    def _claim(self) -> float | None:
+        """Claim and send for the free workers; gives the seconds until the quota allows more, None when nothing is due."""
+        pipeline = self.pipeline
+        while len(self._flying) < (WORKERS if pipeline.together == 1 else WORKERS // 2):
+            with pipeline.engine.begin() as db:
+                ids = due_of(db, UK, lane=ALL_LANES & 4, limit=max(pipeline.together, WORKERS - len(self._flying)))
+            if not ids:
+                return None
+            claimed = pipeline.claim(ids)
+            for parcel in parcels(claimed.work):
+                outcome = pipeline.send(parcel)
+                self.calls += 1
+                self.throttled += isinstance(outcome, Throttled)
+                done = self.seconds + latency(len(parcel.works))
+                heapq.heappush(self._flying, (done, self._numbers(), parcel, outcome))
+            if UK in claimed.blocked:
+                return claimed.blocked[UK]
+        return None
+
+    def _advance(self, seconds: float) -> None:
+        self.seconds += seconds
+        self.pipeline.simulator.call(lambda world: world.clock.advance(seconds))
+        with self.pipeline.engine.begin() as db:
+            db.execute(text("UPDATE simulated.clock SET moment = moment + :by"), {"by": timedelta(seconds=seconds)})
+
+    def _settle(self) -> None:
+        answers = []
+        while self._flying and self._flying[0][0] <= self.seconds:
+            _, _, parcel, outcome = heapq.heappop(self._flying)
+            answers += answers_of(parcel, outcome)
+        if answers:
+            self.pipeline.settle(*answers)
