@@ -13,12 +13,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy import text
+from sqlalchemy.engine import URL
 
 from consumers.reconcile.batching import Parcel, parcels
 from qbo_client.outcomes import Outcome, Throttled
+from qbo_client.quota import INTUIT
+from qbo_client.simulator import Simulator
 from qbo_client.simulator.seeds import UK
+from schemas.events import Kind
 from store.batches import due_of
-from tests.pipeline import ALL_LANES, Pipeline, answers_of
+from store.links import LANES
+from tests.builders import event, invoice, project
+from tests.database import cloned_database
+from tests.pipeline import Pipeline, answers_of, open_pipeline
 
 WORKERS = 16
 
@@ -45,7 +52,6 @@ class SimulatedTime:
 
     pipeline: Pipeline
     seconds: float = 0.0
-    calls: int = 0
     throttled: int = 0
     _flying: list[tuple[float, int, Parcel, Outcome]] = field(default_factory=list)
     _numbers: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
@@ -67,7 +73,7 @@ class SimulatedTime:
             moments = [moment for moment, *_ in self._flying[:1]] + ([self.seconds + wait] if wait is not None else [])
             if not moments:
                 return self.seconds - started
-            self._advance(max(min(moments) - self.seconds, 0.0))
+            self.advance(max(min(moments) - self.seconds, 0.0))
             self._settle()
 
     def _claim(self) -> float | None:
@@ -75,13 +81,14 @@ class SimulatedTime:
         pipeline = self.pipeline
         while len(self._flying) < (WORKERS if pipeline.together == 1 else WORKERS // 2):
             with pipeline.engine.begin() as db:
-                ids = due_of(db, UK, lane=ALL_LANES & 4, limit=max(pipeline.together, WORKERS - len(self._flying)))
+                ids = due_of(
+                    db, UK, lane=LANES[Kind.INVOICE], limit=max(pipeline.together, WORKERS - len(self._flying))
+                )
             if not ids:
                 return None
             claimed = pipeline.claim(ids)
             for parcel in parcels(claimed.work):
                 outcome = pipeline.send(parcel)
-                self.calls += 1
                 self.throttled += isinstance(outcome, Throttled)
                 done = self.seconds + latency(len(parcel.works))
                 heapq.heappush(self._flying, (done, self._numbers(), parcel, outcome))
@@ -89,7 +96,8 @@ class SimulatedTime:
                 return claimed.blocked[UK]
         return None
 
-    def _advance(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
+        """Let so much time go by, in both."""
         self.seconds += seconds
         self.pipeline.simulator.call(lambda world: world.clock.advance(seconds))
         with self.pipeline.engine.begin() as db:
@@ -102,3 +110,39 @@ class SimulatedTime:
             answers += answers_of(parcel, outcome)
         if answers:
             self.pipeline.settle(*answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """A company's backlog of new invoices, whose customer exists, from the first call until the last answer was written back."""
+
+    invoices: int
+    seconds: float
+    """Simulated."""
+    calls: int
+    metered: int
+
+
+def push_backlog(server: URL, template: URL, invoices: int, *, together: int) -> Backlog:
+    """Push so many invoices of one company under Intuit's real quotas, of which so many go together."""
+    with cloned_database(server, template) as url, Simulator() as simulator:
+        pipeline = open_pipeline(url, simulator, together=together, limits=INTUIT)
+        try:
+            pipeline.link()
+            pipeline.map_vat_rate("vat-20", "20.0% S")
+            pipeline.ingest(event(project()))
+            pipeline.drive()
+            time = SimulatedTime(pipeline)
+            # What the set-up called is no longer in any window.
+            time.advance(120)
+            simulator.call(lambda world: world.journal.clear())
+            pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(invoices)))
+            seconds = time.run()
+            made = len(pipeline.objects("Invoice")), len(pipeline.links(kind="invoice", state="settled"))
+            assert made == (invoices, invoices), made
+            assert time.throttled == 0
+            requests = pipeline.requests()
+            return Backlog(invoices, seconds, len(requests), sum(one.metering != "core" for one in requests))
+        finally:
+            pipeline.close()
+            pipeline.engine.dispose()
