@@ -18,6 +18,7 @@ from consumers.dead_letter_tools.options import Moment, open_codec, opened
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import say
 from consumers.settings import kafka_settings
+from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.quota import INTUIT, MINUTE, SECOND
 from schemas.events import Kind
 from store.tables import configuration, link
@@ -40,8 +41,8 @@ class Waiting:
 
     @property
     def seconds(self) -> float:
-        """How long the quota of one company takes for them at one call each: 10 a second, and 500 a minute."""
-        minutes, rest = divmod(self.links, INTUIT.per_minute)
+        """How long the quota of one company takes for them: 40 batches of thirty a minute, and 10 calls a second."""
+        minutes, rest = divmod(-(-self.links // MAX_BATCH_ITEMS), INTUIT.batches_per_minute)
         return minutes * MINUTE + rest / INTUIT.per_second * SECOND
 
 
@@ -137,7 +138,7 @@ def _report(done: Backfilled, due: Waiting, org_id: str) -> None:
         say(f"{due.links:,} records wait until Enable is set on the Configuration.")
     elif due.links:
         say(
-            f"{due.links:,} records are to be pushed: about {duration(due.seconds)} at Intuit's {INTUIT.per_minute} calls a minute, "
+            f"{due.links:,} records are to be pushed: about {duration(due.seconds)} at Intuit's {INTUIT.batches_per_minute} batches a minute, "
             "once the consumers run."
         )
     else:

@@ -32,8 +32,7 @@ def main(backlog: int, rounds: int, seconds: float) -> None:
     with stage() as ours:
         ours.link_companies(COMPANIES + 1)
         ours.pipeline.ingest(*(event(_project(org)) for org, _ in ours.orgs))
-        for kind in (Kind.CLIENT, Kind.PROJECT):
-            ours.push(workers=WORKERS, kind=kind)
+        ours.pipeline.drive()
         ours.simulator.latency(SINGLE_S)
         ours.simulator.ask("POST", "faults", {"kind": "latency", "seconds": BATCH_S - SINGLE_S, "operation": "batch"})
         measure(ours, backlog, rounds, seconds)

@@ -33,10 +33,8 @@ median of its runs, with the smallest and the largest beside it. The load is the
 _MISSING = """
 ## Not measured
 
-- **Backfill by batch** (calls an invoice ≤ 0.05, ≥ 2.2 times faster than one by one): nothing goes through `/batch` yet, so a backlog
-  costs one call an invoice, and a company's quota of 500 calls a minute is its rate.
-- **Fairness** (the others' p99 while one company has a backlog of 50,000), **two processes** (≥ 1.9 times one), **memory** over
-  1,000,000 events, cost per push with 1,000,000 links and 10,000 companies, and **peers** side by side: no program here measures them.
+- **Two processes** (≥ 1.9 times one), **memory** over 1,000,000 events, cost per push with 1,000,000 links and 10,000 companies: no
+  program here measures them. Peers side by side are in [peers.md](peers.md).
 """
 
 
