@@ -138,8 +138,8 @@ def _report(done: Backfilled, due: Waiting, org_id: str) -> None:
         say(f"{due.links:,} records wait until Enable is set on the Configuration.")
     elif due.links:
         say(
-            f"{due.links:,} records are to be pushed: about {duration(due.seconds)} at Intuit's {INTUIT.batches_per_minute} batches a minute, "
-            "once the consumers run."
+            f"{due.links:,} records are to be pushed: about {duration(due.seconds)} at Intuit's "
+            f"{INTUIT.batches_per_minute} batches a minute, once the consumers run."
         )
     else:
         say("Nothing is left to push.")

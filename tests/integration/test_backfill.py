@@ -98,7 +98,7 @@ def test_a_configuration_made_late_gets_what_went_by(
     assert result.exception is None
     assert "6 events read, 3 of org-uk: 5 records were new" in " ".join(result.stdout.split())
     # Two invoices and two clients; the invoices' job is only made where Project customers is on.
-    assert "to be pushed: about 1 min at Intuit's 500 calls a minute" in " ".join(result.stdout.split())
+    assert "to be pushed: about 1 min at Intuit's 40 batches a minute" in " ".join(result.stdout.split())
     unlinked.drive()
     assert {one["DocNumber"] for one in unlinked.objects("Invoice")} >= {"INV-i1", "INV-i2"}
 

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event, insert, select, text
 import bench
 from consumers.reconcile.batching import Parcel
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
@@ -150,7 +151,8 @@ class Stage:
         made = Reconciler if seen is None else _watched(seen)
         return made(
             pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=pipeline.transport,
-            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), metrics=pipeline.metrics, beat=lambda name: None,
+            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
+            metrics=pipeline.metrics, beat=lambda name: None,
         )  # fmt: skip
 
     def push(self, *, workers: int, kind: Kind, seen: Overlaps | None = None) -> Run:

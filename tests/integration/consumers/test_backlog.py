@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from consumers.reconcile.batching import Split, parcels
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.settle import Answer
 from consumers.reconcile.work import Late
@@ -34,7 +35,7 @@ def process(pipeline: Pipeline) -> Iterator[Opened]:
         one = Reconciler(
             pipeline.engine, replace(policy, **more), claim=pipeline.claims, settle=pipeline.settles,  # type: ignore[arg-type]
             transport=pipeline.transport, tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(),
-            metrics=pipeline.metrics, beat=lambda what: None,
+            probes=Probes(pipeline.engine, pipeline.metrics), metrics=pipeline.metrics, beat=lambda what: None,
         )  # fmt: skip
         made.append(one)
         return one
