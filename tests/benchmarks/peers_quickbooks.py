@@ -114,7 +114,7 @@ class Ours:
         self._bad_service()
         pipeline.ingest(event(_owner(self._org)))
         pipeline.drive()
-        names = [f"{self._realm}-{number}" for number in range(count)]
+        names = [f"{self._org.id}-{number}" for number in range(count)]
         if scenario.stale:
             pipeline.ingest(*(event(invoice(name, org=self._org, of=_owner(self._org))) for name in names))
             pipeline.drive()
