@@ -99,8 +99,8 @@ def main(count: int) -> None:
             "Ours: one process with its threads, default settings, from ingest to the settled link. After a lost answer it waits until "
             "Intuit has certainly ended the call: 125 s, here shortened to 1 s.",
             "Where they win: there is nothing to run (no database, no processes), so a clean run of a few invoices takes them no "
-            "setting up; one clean batch costs them as few calls as us, and less time than what we write down around it; and a stale "
-            "change is one call there, given up, against our three (the refusal, the read, the change), of which one is metered.",
+            "setting up; clean batches cost them as few calls as us, and as little time; and a stale change costs us a metered read, "
+            "which one who gives up does not make.",
         ],
     )  # fmt: skip
 
