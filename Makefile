@@ -11,12 +11,13 @@ READY := $(VENV)/.ready
 PYTHON ?=
 ROUNDS ?= 2000
 INPUTS ?= 1000000
+STRENGTH ?= 1
 ARGS ?=
 
-.PHONY: help demo test lint bench chaos outage brokers fuzz explore lock lock-image lock-fuzz clean
+.PHONY: help demo test lint bench chaos outage switches brokers fuzz explore lock lock-image lock-fuzz clean
 
 help: ## Say what there is
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Run everything on this machine with sample events, and show what lands in QuickBooks
 	@$(BIN)/kompass-qbo demo $(ARGS)
@@ -37,6 +38,9 @@ chaos: $(READY) ## Kill, stop and restart at random moments, ROUNDS=2000 times, 
 
 outage: $(READY) ## Half an hour without Intuit (on a moved clock), over 10,000 events
 	@$(BIN)/python -m pytest tests/acceptance/recovery/test_intuit_away.py -s --events 10000 --timeout=0 $(ARGS)
+
+switches: $(READY) ## Run the tests under other settings of what nobody outside Intuit knows
+	@$(BIN)/python -m tests.switches --strength $(STRENGTH) $(ARGS)
 
 brokers: $(READY) ## On Apache Kafka: kill one broker of three 20 times, and consumers in 20 rounds
 	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
-import orjson
 
 from qbo_client.simulator.runner import run_process
-from qbo_client.simulator.settings import Settings, SettingsError
+from qbo_client.simulator.settings import VARIABLE, Settings, SettingsError, read_switches
 from qbo_client.simulator.world import StateError
 
 
@@ -26,12 +24,13 @@ from qbo_client.simulator.world import StateError
     "switches",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Set a switch (docs/simulator.md lists them); can be given more than once.",
+    help=f"Set a switch (docs/simulator.md lists them); can be given more than once, and goes before {VARIABLE}.",
 )
 def simulator(host: str, port: int, state: Path | None, switches: tuple[str, ...]) -> None:
     """Serve a stand-in for Intuit: OAuth and the QuickBooks Online Accounting API."""
     try:
-        run_process(host=host, port=port, settings=Settings().replace(_read(switches)), state=state, ready=_say)
+        settings = Settings.from_environment().replace(read_switches(switches))
+        run_process(host=host, port=port, settings=settings, state=state, ready=_say)
     except (SettingsError, StateError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -41,19 +40,3 @@ def simulator(host: str, port: int, state: Path | None, switches: tuple[str, ...
 def _say(base_url: str) -> None:
     click.echo(f"The simulator answers on {base_url}")
     click.echo(f"INTUIT_ENVIRONMENT={base_url}")
-
-
-def _read(switches: tuple[str, ...]) -> dict[str, Any]:
-    """NAME=VALUE → name and value; a value is a number, true, false, or else text."""
-    found: dict[str, Any] = {}
-    for switch in switches:
-        name, equals, text = switch.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{switch!r} is not NAME=VALUE", param_hint="--set")
-        try:
-            value = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            value = text
-        current = getattr(Settings(), name, None)
-        found[name] = text if isinstance(current, str) else value
-    return found

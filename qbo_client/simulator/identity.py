@@ -128,20 +128,18 @@ async def _token(
 async def _refresh(world: World, app: App, token: str, wait: float) -> Grant:
     """A refresh. Two at once with one token may cost the grant (switch)."""
     authority = world.authority
+    twice = authority.refreshed_at_once(app, token, world.settings)
+    if twice is not None and world.settings.concurrent_refresh == "revoke":
+        authority.revoke_grant(twice.id)
     grant = authority.refresh(app, token, world.settings)
-    now = world.clock.time()
-    together = grant.refreshing > 0 or now - grant.refreshed < world.settings.concurrent_refresh_seconds
-    grant.refreshing += 1
-    grant.refreshed = now
+    grant.refreshing.append(token)
+    grant.refreshed[token] = world.clock.time()
     try:
-        if together and world.settings.concurrent_refresh == "revoke":
-            authority.revoke_grant(grant.id)
-            raise OAuthError(400, "invalid_grant", "Token invalid")
         await asyncio.sleep(wait)
         if grant.revoked:
             raise OAuthError(400, "invalid_grant", "Token invalid")
     finally:
-        grant.refreshing -= 1
+        grant.refreshing.remove(token)
     return grant
 
 

@@ -71,8 +71,9 @@ class Grant:
     previous: str | None = None
     previous_dies: float = 0.0
     revoked: bool = False
-    refreshing: int = 0
-    refreshed: float = 0.0
+    # Refresh tokens, whether still good or not: those in a call under way, and when each was last shown.
+    refreshing: list[str] = field(default_factory=list)
+    refreshed: dict[str, float] = field(default_factory=dict)
     tokens_made: int = 0
 
 
@@ -177,6 +178,15 @@ class Authority:
         self.grants[grant.id] = grant
         self._rotate(grant, settings)
         return grant
+
+    def refreshed_at_once(self, app: App, token: str, settings: Settings) -> Grant | None:
+        """The grant whose token, this very one, the app shows while it is in another call or was a moment ago."""
+        grant = self.grants.get(self._by_refresh.get(token, ""))
+        if grant is None or grant.client_id != app.client_id:
+            return None
+        last = grant.refreshed.get(token)
+        moment_ago = last is not None and self._clock.time() - last < settings.concurrent_refresh_seconds
+        return grant if token in grant.refreshing or moment_ago else None
 
     def refresh(self, app: App, token: str, settings: Settings) -> Grant:
         """The grant of a refresh token, rotated when its day has come.

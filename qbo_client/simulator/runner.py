@@ -28,6 +28,7 @@ _T = TypeVar("_T")
 class Simulator:
     """A simulator in a thread of its own, for tests: ``with Simulator() as intuit: … intuit.base_url …``.
 
+    Without `settings` the switches are as the environment's SIMULATOR_SETTINGS says.
     Everything in :attr:`world` belongs to that thread; use :meth:`call` to look at it or change it from another.
     """
 

@@ -7,9 +7,12 @@ limit that Intuit publishes and may change. A client must be safe under every va
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
+VARIABLE = "SIMULATOR_SETTINGS"
 MINIMUM_REQUESTID_RETENTION_SECONDS = 600
 
 
@@ -91,7 +94,19 @@ class Settings:
                 f"it cannot be less than {MINIMUM_REQUESTID_RETENTION_SECONDS}"
             )
 
-    def replace(self, changes: Mapping[str, Any]) -> Settings:
+    @classmethod
+    def from_environment(cls, **named: Any) -> Self:
+        """The switches as SIMULATOR_SETTINGS says (``switch=value,switch=value``); one that is `named` stays as named.
+
+        :raises SettingsError: for a switch or a value that does not exist.
+        """
+        switches = filter(None, os.environ.get(VARIABLE, "").split(","))
+        try:
+            return cls().replace(read_switches(switches)).replace(named)
+        except SettingsError as error:
+            raise SettingsError(f"{VARIABLE}: {error}") from error
+
+    def replace(self, changes: Mapping[str, Any]) -> Self:
         """A copy with `changes` applied.
 
         :raises SettingsError: for an unknown name, a value of another type, or one that is not among the choices.
@@ -107,6 +122,25 @@ class Settings:
         return dataclasses.asdict(self)
 
 
+def read_switches(switches: Iterable[str]) -> dict[str, Any]:
+    """``switch=value`` → switch and value; a value is a number, true, false, or else text.
+
+    :raises SettingsError: for what is not ``switch=value``.
+    """
+    hints = get_type_hints(Settings)
+    found: dict[str, Any] = {}
+    for switch in switches:
+        name, equals, text = switch.strip().partition("=")
+        if not equals:
+            raise SettingsError(f"{switch!r} is not NAME=VALUE")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        found[name] = text if str in {type(choice) for choice in get_args(hints.get(name))} else value
+    return found
+
+
 def choices() -> dict[str, tuple[Any, ...]]:
     """Name of each switch with a closed set of values → those values, the default first."""
     hints = get_type_hints(Settings)
@@ -117,6 +151,30 @@ def choices() -> dict[str, tuple[Any, ...]]:
         if values:
             found[field.name] = (field.default, *(value for value in values if value != field.default))
     return found
+
+
+# Where a number is open: another that Intuit may hold to. A limit that Intuit publishes is not open.
+_OTHER_NUMBERS: Mapping[str, tuple[int, ...]] = {
+    "requestid_retention_seconds": (MINIMUM_REQUESTID_RETENTION_SECONDS,),
+    "refresh_token_seconds": (8_640_000,),
+    "rotation_seconds": (0,),
+    "rotation_grace_seconds": (3_600,),
+    "concurrent_refresh_seconds": (10,),
+    "code_seconds": (60,),
+    "custom_field_length": (1_000,),
+    "amount_tolerance_cents": (1,),
+    "query_url_limit": (2_000,),
+    "batch_items": (10,),
+    "throttle_retry_after": (2,),
+}
+_NOT_INTUITS = {"quota_enabled", "open_registration"}
+
+
+def unknowns() -> dict[str, tuple[Any, ...]]:
+    """Name of each switch for what nobody outside Intuit knows → the values to be safe under, the default first."""
+    defaults = Settings().as_mapping()
+    numbers = {name: (defaults[name], *values) for name, values in _OTHER_NUMBERS.items()}
+    return {name: values for name, values in {**choices(), **numbers}.items() if name not in _NOT_INTUITS}
 
 
 def _check(name: str, value: object, hint: Any) -> None:

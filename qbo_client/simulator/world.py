@@ -17,7 +17,7 @@ from qbo_client.simulator.requestids import RequestIds
 from qbo_client.simulator.settings import Settings
 from qbo_client.simulator.trouble import Troubles
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class StateError(ValueError):
@@ -29,7 +29,7 @@ class World:
 
     def __init__(self, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
-        self.settings = settings or Settings()
+        self.settings = settings or Settings.from_environment()
         self.journal = Journal()
         self.troubles = Troubles()
         self._start_over()

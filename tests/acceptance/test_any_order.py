@@ -31,7 +31,7 @@ def events() -> list[Event]:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+    with Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit:
         yield intuit
 
 
@@ -105,7 +105,7 @@ def in_order(
     tmp_path_factory: pytest.TempPathFactory, module_database: str, events: list[Event]
 ) -> dict[str, list[str]]:
     """The books after the events came one after the other as the file has them, each batch pushed before the next."""
-    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+    with Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit:
         made = open_pipeline(module_database, intuit)
         _link(made, events)
         _deliver(made, events, at_once=20)

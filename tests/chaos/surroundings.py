@@ -102,7 +102,7 @@ class Surroundings:
             ("kompass.clients", "kompass.projects", "kompass.invoices", "kompass.qbo.dead-letters"), 4
         )
         self.broker = self._open.enter_context(chosen_broker(topics))
-        self.simulator = self._open.enter_context(Simulator(settings=Settings(throttle_retry_after=1)))
+        self.simulator = self._open.enter_context(Simulator(settings=Settings.from_environment(throttle_retry_after=1)))
         self.pipeline: Pipeline = open_pipeline(self._database_url, self.simulator)
         self._open.callback(self.pipeline.engine.dispose)
         self._open.callback(self.pipeline.close)

@@ -46,7 +46,9 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self._database = cloned_database(self.server, self.template)
         url = self._database.__enter__()
-        self.simulator = Simulator(settings=Settings(quota_enabled=False, throttle_retry_after=1)).start()
+        self.simulator = Simulator(
+            settings=Settings.from_environment(quota_enabled=False, throttle_retry_after=1)
+        ).start()
         self.pipeline: Pipeline = open_pipeline(url, self.simulator, lease=0.0, server_timeout=0.0)
         self.said: list[Event] = []
         self.unsettled: list[Answer] = []

@@ -30,7 +30,7 @@ def page(browser: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+    with Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit:
         yield intuit
 
 

@@ -121,7 +121,7 @@ def main(directory: Path) -> None:
             migrate(server)
             with (
                 cloned_database(server, server) as url,
-                Simulator(settings=Settings(quota_enabled=False)) as intuit,
+                Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit,
                 served(url, intuit, place) as site,
                 open_browser() as browser,
             ):

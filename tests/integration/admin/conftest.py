@@ -56,7 +56,7 @@ def database(migrated_database: str) -> Iterator[str]:
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+    with Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit:
         yield intuit
 
 

@@ -18,7 +18,7 @@ __all__ = ["database_server", "migrated_database", "template_database"]
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """Without quotas: the tests of those switch them on."""
-    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+    with Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit:
         yield intuit
 
 

@@ -132,6 +132,8 @@ def test_a_token_refused_while_facts_are_read_is_refreshed(pipeline: Pipeline) -
 
 def test_an_access_token_that_is_never_taken_does_not_spin(pipeline: Pipeline, opened: Callable[..., Pipeline]) -> None:
     """Every refreshed token is refused at once: each try costs a refresh, so they have to become rare."""
+    # No time passes between these refreshes, which a real clock keeps apart.
+    pipeline.simulator.call(lambda world: world.change_settings({"concurrent_refresh": "allow"}))
     patient = opened(policy=SettlePolicy(backoff_first=100.0, backoff_longest=900.0))
     pipeline.ingest(event(client()))
     put_off = []

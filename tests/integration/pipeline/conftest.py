@@ -17,7 +17,7 @@ __all__ = ["database_server", "migrated_database", "template_database"]
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     # The harness waits for nothing, so Intuit's quota is tried elsewhere, where somebody keeps to it.
-    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+    with Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit:
         yield intuit
 
 

@@ -210,7 +210,7 @@ def test_state_is_exported_and_imported_whole(usa: Http, start: Callable[..., Si
     assert other.get("customer/6").json()["Customer"]["Balance"] == 100
     assert other.post("customer", {"DisplayName": "larch"}).status_code == 400
     assert other.create("Customer", {"DisplayName": "Birch"})["Id"] == "7"
-    wrong = requests.put(f"{other.intuit.base_url}/_simulator/state", data=b'{"version": 1}', timeout=10)
+    wrong = requests.put(f"{other.intuit.base_url}/_simulator/state", data=b'{"version": 2}', timeout=10)
     assert (wrong.status_code, "not a state" in wrong.json()["error"]) == (400, True)
 
 

@@ -232,6 +232,17 @@ def test_a_grant_that_is_lost_while_a_refresh_waits_gives_no_token(start: Start,
     assert statuses == [400, 400]
 
 
+def test_one_token_after_the_other_is_not_at_once(start: Start) -> None:
+    """A new refresh token each time: the next refresh shows another one, and only the old one once more costs the grant."""
+    intuit = start(concurrent_refresh="revoke", rotation_seconds=0)
+    first = intuit.authorize(USA)["refresh_token"]
+    second = refresh(intuit, first).json()["refresh_token"]
+    third = refresh(intuit, second).json()["refresh_token"]
+    assert len({first, second, third}) == 3
+    assert refresh(intuit, second).status_code == 400
+    assert refresh(intuit, third).status_code == 400
+
+
 def test_switch_concurrent_refresh_seconds(start: Start) -> None:
     intuit = start(concurrent_refresh="revoke", concurrent_refresh_seconds=30)
     form = {"grant_type": "refresh_token", "refresh_token": intuit.authorize(USA)["refresh_token"]}
