@@ -238,7 +238,7 @@ def test_the_status_page_shows_companies_objects_and_requests(usa: Http) -> None
     assert f"POST /v3/company/{USA}/customer" in page.text
 
 
-def test_it_runs_alone_starts_in_a_second_and_keeps_its_state(tmp_path: Path) -> None:
+def test_it_runs_alone_and_keeps_its_state(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
 
     def run() -> tuple[subprocess.Popen[str], str]:

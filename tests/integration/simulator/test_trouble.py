@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from qbo_client.simulator import USA, Simulator
+from qbo_client.simulator.faults import MESSAGES, SYSTEM_CODES
 
 from .conftest import BASIC, Http, fault_codes
 
@@ -203,6 +204,16 @@ def test_the_queries_of_a_batch_are_metered_each(start: Start, connect: Connect)
     assert usa.post("batch", {"BatchItemRequest": queries}).status_code == 429
     item = {"bId": "1", "operation": "create", "Customer": LARCH}
     assert usa.post("batch", {"BatchItemRequest": [item]}).status_code == 200
+
+
+def test_every_code_of_the_list_is_had_on_demand_in_its_shape(usa: Http) -> None:
+    for code, message in MESSAGES.items():
+        usa.control("POST", "faults", {"kind": "fault", "code": code, "detail": "why", "count": 1})
+        answer = usa.post("customer", LARCH)
+        (error,) = answer.json()["Fault"]["Error"]
+        assert answer.status_code == (500 if code in SYSTEM_CODES else 400)
+        assert (error["code"], error["Message"], error["Detail"]) == (code, message, "why")
+    assert usa.post("customer", LARCH).status_code == 200
 
 
 @pytest.mark.parametrize("how", ["allow", "revoke"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -199,6 +200,42 @@ def test_no_unknown_member_is_accepted(data: st.DataObject, entity: str, name: s
     assert (answer.status, answer.codes[0]) == (400, "2010")
     del place[name]
     assert send(company, entity, {}, payload).status == 200
+
+
+def places(kind: str, members: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object in `members`, at any depth, with what the schema calls it."""
+    yield kind, members
+    for name, value in members.items():
+        inner = catalogue()[kind].get(name, {}).get("ref")
+        for one in value if isinstance(value, list) else [value]:
+            if inner and isinstance(one, dict):
+                yield from places(inner, one)
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data(), realm=st.sampled_from([USA, UK, CANADA]), entity=st.sampled_from(WRITABLE))
+def test_no_unknown_member_is_accepted_wherever_it_is(data: st.DataObject, realm: str, entity: str) -> None:
+    company = new_company(realm, {})
+    payload = {**plausible(entity, realm), **data.draw(members_of(entity))}
+    kind, place = data.draw(st.sampled_from(list(places(entity, payload))))
+    known = catalogue()[kind]
+    # Known names in other letters are unknown, too.
+    name = data.draw(st.text(min_size=1, max_size=8) | st.sampled_from(sorted(known) or ["x"]).map(str.swapcase))
+    if name in known:
+        return
+    place[name] = data.draw(SCALARS)
+    before = snapshot(company)
+    refused = send(company, entity, {}, payload)
+    assert refused.codes
+    assert snapshot(company) == before
+    del place[name]
+    if not send(company, entity, {}, payload).codes:
+        assert (refused.status, refused.codes) == (400, ("2010",))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
