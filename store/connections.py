@@ -24,6 +24,9 @@ DISCONNECTED = "disconnected"
 IDLE = timedelta(days=30)
 """A refresh token unused for so long is used, so that a company without news does not lose its connection after 100 days."""
 
+REFRESH_GAP = timedelta(seconds=10)
+"""Two refreshes at once may kill the grant, and Intuit does not say how close is at once: the next one waits so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyConnection:
@@ -179,12 +182,14 @@ def release_refresh_lease(db: Connection, *, realm_id: str, owner: str, retry_in
 
 
 def store_refreshed(db: Connection, keys: TokenKeys, *, realm_id: str, version: int, tokens: Tokens) -> bool:
-    """Store refreshed tokens, unless somebody linked anew or disconnected meanwhile."""
+    """Store refreshed tokens, unless somebody linked anew or disconnected meanwhile. Nobody refreshes for REFRESH_GAP."""
     return (
         db.execute(
             update(table)
             .where(table.c.realm_id == realm_id, table.c.version == version)
-            .values(**_token_values(keys, tokens), version=version + 1)
+            .values(
+                {**_token_values(keys, tokens), "refresh_lease_until": func.now() + REFRESH_GAP, "version": version + 1}
+            )
         ).rowcount
         == 1
     )
@@ -201,7 +206,11 @@ def expire_access(db: Connection, *, realm_id: str, version: int) -> None:
         .where(
             table.c.realm_id == realm_id,
             table.c.version == version,
-            or_(table.c.refresh_lease_until.is_(None), table.c.refresh_lease_until < func.now()),
+            or_(
+                table.c.refresh_owner == "",
+                table.c.refresh_lease_until.is_(None),
+                table.c.refresh_lease_until < func.now(),
+            ),
         )
         .values(access_expires_at=func.now(), version=version + 1)
     )

@@ -270,6 +270,7 @@ class Pipeline:
         """Let the moments for which links were put off be now."""
         with self.engine.begin() as db:
             db.execute(text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"))
+            db.execute(text("UPDATE qbo_connection SET refresh_lease_until = NULL WHERE refresh_owner = ''"))
 
     # Looking
 

@@ -46,9 +46,9 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self._database = cloned_database(self.server, self.template)
         url = self._database.__enter__()
-        self.simulator = Simulator(
-            settings=Settings.from_environment(quota_enabled=False, throttle_retry_after=1)
-        ).start()
+        # Time goes by for the pipeline and not for Intuit: nothing but a call under way is at once with another.
+        intuit = Settings.from_environment(quota_enabled=False, throttle_retry_after=1, concurrent_refresh_seconds=0)
+        self.simulator = Simulator(settings=intuit).start()
         self.pipeline: Pipeline = open_pipeline(url, self.simulator, lease=0.0, server_timeout=0.0)
         self.said: list[Event] = []
         self.unsettled: list[Answer] = []
