@@ -32,6 +32,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def careless_intuit() -> Iterator[Simulator]:
     """A company that lets two documents have one number: nothing but the pipeline stands between a document and a second one."""
-    with Simulator(settings=Settings(quota_enabled=False)) as intuit:
+    with Simulator(settings=Settings.from_environment(quota_enabled=False)) as intuit:
         intuit.call(lambda world: setattr(world.companies[UK].profile, "warn_duplicate_numbers", False))
         yield intuit

@@ -69,7 +69,11 @@ def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -
     }
     edit(pipeline, "Invoice", Line=[{**lines[0], "Amount": Decimal("77.00"), "SalesItemLineDetail": detail}])
     token = pipeline.simulator.authorize(UK)["access_token"]
-    body = {name: document[name] for name in ("CustomerRef", "CurrencyRef", "TxnDate", "GlobalTaxCalculation") if name in document}
+    body = {
+        name: document[name]
+        for name in ("CustomerRef", "CurrencyRef", "TxnDate", "GlobalTaxCalculation")
+        if name in document
+    }
     by_hand = {**body, "DocNumber": "=HAND", "Line": [{**lines[0]}]}
     by_hand["Line"][0].pop("Id")
     assert (

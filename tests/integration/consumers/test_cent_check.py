@@ -7,15 +7,23 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Done
-from qbo_client.simulator import bookkeeper
+from qbo_client.simulator import Simulator, bookkeeper
 from qbo_client.simulator.seeds import UK, USA_AUTOMATED_TAX
 from schemas.events import InvoiceLine, Step, VatRate
 from tests.builders import event, invoice, line
 from tests.pipeline import Pipeline
 
 SEVENTEEN = VatRate("vat-17", "Standard 17.5 %", Decimal("17.5"))
+
+
+@pytest.fixture(autouse=True)
+def _tax_is_rounded_on_the_sum(simulator: Simulator) -> None:
+    """Kompass rounds it line by line; where QuickBooks did so, too, no cent would be missing."""
+    simulator.call(lambda world: world.change_settings({"tax_rounding": "per_rate"}))
 
 
 def edit(pipeline: Pipeline, realm: str = UK, **wanted: object) -> None:
