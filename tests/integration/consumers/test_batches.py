@@ -38,6 +38,8 @@ def batching(opened: Callable[..., Pipeline]) -> Pipeline:
     made.map_vat_rate("vat-20", "20.0% S")
     made.simulator.call(lambda world: setattr(world.companies[UK].profile, "warn_duplicate_numbers", False))
     made.sweep()
+    # The calls are counted here: thirty go together, and an item keeps its request id when its batch comes with fewer.
+    made.simulator.call(lambda world: world.change_settings({"batch_items": 30, "batch_requestid": "item"}))
     return made
 
 
@@ -360,6 +362,7 @@ def test_a_company_that_asked_us_to_wait_gets_the_batch_later(batching: Pipeline
         {"requestid_other_body": "600"},
         {"batch_requestid": "batch"},
         {"batch_requestid": "batch", "requestid_other_body": "600"},
+        {"batch_items": 10},
         {"validation_fault_status": 200},
         {"throttle_status": 403},
         {"throttle_shape": "service", "throttle_code": "003001"},
