@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -99,7 +99,9 @@ def judge_links(
                 ),
             )
         )
-    return [_with_party(link, case) for link, case in cases]
+    needed = {link.pk: needed_party(case) for link, case in cases}
+    parties = _find_parties(cases[0][0].realm_id, [key for key in needed.values() if key is not None]) if cases else {}
+    return [_with_party(link, case, needed[link.pk], parties) for link, case in cases]
 
 
 def _records(org_id: str, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Record]:
@@ -109,7 +111,9 @@ def _records(org_id: str, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, st
     return {
         (row.kind, row.kompass_id): row
         for kind, ids in by_kind.items()
-        for row in Record.objects.filter(org_id=org_id, kind=kind, kompass_id__in=ids)
+        for row in Record.objects.filter(org_id=org_id, kind=kind, kompass_id__in=ids).only(
+            "kind", "kompass_id", "body", "deleted"
+        )
     }
 
 
@@ -123,11 +127,14 @@ def _billing_client(org_id: str, link: Link, record: KompassRecord) -> Client | 
     return found if isinstance(found, Client) else record.billing_client
 
 
-def _with_party(link: Link, case: Case) -> Judged:
-    key = needed_party(case)
+def _with_party(
+    link: Link, case: Case, key: PartyKey | None, parties: Mapping[tuple[str, str, str], Sequence[Link]]
+) -> Judged:
     if key is None:
         return Judged(link, case, judge(case))
-    party = _find_party(link.realm_id, key)
+    held = parties.get((key.kind.value, key.kompass_id, key.party_id), ())
+    # The one of its currency, before one whose currency nobody has fixed yet.
+    party = next((one for currency in (key.currency, "") for one in held if one.currency == currency), None)
     assumed = ""
     if party is not None and party.qbo_id:
         found = Party(key, qbo_id=party.qbo_id, state=party.state, cause=party.cause, reason=party.reason)
@@ -147,12 +154,13 @@ def _stuck(party: Link) -> bool:
     return party.state == "rejected" or (party.state == "waiting" and party.cause.startswith("dependency:"))
 
 
-def _find_party(realm_id: str, key: PartyKey) -> Link | None:
-    links = Link.objects.filter(
-        realm_id=realm_id,
-        kind=key.kind.value,
-        kompass_id=key.kompass_id,
-        party_id=key.party_id,
-        currency__in=(key.currency, ""),
-    )
-    return links.order_by("-currency").first()
+def _find_parties(realm_id: str, keys: Iterable[PartyKey]) -> dict[tuple[str, str, str], list[Link]]:
+    ids: dict[str, set[str]] = {}
+    for key in keys:
+        ids.setdefault(key.kind.value, set()).add(key.kompass_id)
+    found: dict[tuple[str, str, str], list[Link]] = {}
+    for kind, wanted in ids.items():
+        links = Link.objects.filter(realm_id=realm_id, kind=kind, kompass_id__in=wanted).defer("sent", "theirs")
+        for link in links:
+            found.setdefault((link.kind, link.kompass_id, link.party_id), []).append(link)
+    return found

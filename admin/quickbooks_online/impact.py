@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db import connection
-from django.db.models import Q
+from django.db import connection, models
+from django.db.models import Q, QuerySet
 
-from admin.quickbooks_online.cases import Judged, judge_links, read_company
-from admin.quickbooks_online.models import Configuration, Link
+from admin.quickbooks_online.cases import Company, Judged, judge_links, read_company
+from admin.quickbooks_online.models import (
+    Configuration,
+    DepartmentClass,
+    ItemService,
+    Link,
+    Record,
+    TaxCodeVatRate,
+)
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.judgement import Write
 from schemas.events import Invoice
 
-JUDGED_AT_MOST = 400
-"""The newest documents of a company that are compared; mapping one takes about a millisecond."""
+SHOWN = 200
+"""Differences that are listed; all are counted."""
+AT_ONCE = 500
+"""Links that are in memory at a time."""
+PATIENCE_S = 10.0
+"""After this it is said how far the comparison got. Comparing takes about a millisecond a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,71 +42,138 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    going_out: int
+    going_out: int = 0
     """Documents that wait or were refused, and can go now."""
-    differing: tuple[Changed, ...]
-    closed: int
+    differing: int = 0
+    """Sent documents that would now differ."""
+    closed: int = 0
     """Sent documents that would differ but lie in a closed period: never resent from here."""
-    compared: int
-    more: bool
-    """There are more sent documents than were compared."""
+    compared: int = 0
+    whole: bool = True
+    """All were compared; else the numbers are what was found until patience ran out, the newest first."""
+    shown: tuple[Changed, ...] = ()
+    """The newest of those that differ."""
+    link_ids: tuple[int, ...] = field(default=(), repr=False)
+    """All of those that differ."""
 
     @property
     def sentence(self) -> str:
         """``37 waiting documents will go out; 214 sent ones would now differ``."""
         parts = []
         if self.going_out:
-            parts.append(f"{_count(self.going_out, 'waiting document')} will go out")
+            parts.append(f"{self._count(self.going_out, 'waiting document')} will go out")
         if self.differing:
-            sent = f"{_count(len(self.differing), 'sent one')}{' or more' if self.more else ''}"
-            parts.append(f"{sent} would now differ")
+            parts.append(f"{self._count(self.differing, 'sent one')} would now differ")
         if self.closed:
-            parts.append(f"{_count(self.closed, 'document')} of a closed period stay as they are")
-        return "; ".join(parts) if parts else "No document changes by this"
+            stay = "stays as it is" if self.closed == 1 else "stay as they are"
+            parts.append(f"{self._count(self.closed, 'document')} of a closed period {stay}")
+        if parts:
+            return "; ".join(parts)
+        return (
+            "No document changes by this"
+            if self.whole
+            else f"None of the newest {self.compared:,} documents changes by this"
+        )
+
+    def _count(self, number: int, what: str) -> str:
+        return f"{'' if self.whole else 'at least '}{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def part_of(rows: Sequence[models.Model]) -> Q | None:
+    """Give the records that these rows of mapping tables can change; None when it may be any."""
+    part = Q()
+    for row in rows:
+        line = _line_of(row)
+        if line is None:
+            return None
+        part |= Q(body__contains={"lines": [line]})
+    return part or None
+
+
+def _line_of(row: models.Model) -> dict[str, object] | None:
+    """What a line of an invoice holds that is mapped by this row; None when that cannot be said."""
+    if isinstance(row, ItemService):
+        return {"service": {"id": row.service.kompass_id}}
+    if isinstance(row, DepartmentClass):
+        return {"service": {"department": {"id": row.department.kompass_id}}}
+    if isinstance(row, TaxCodeVatRate) and row.vat_rate.kompass_id:
+        return {"vat_rate": {"id": row.vat_rate.kompass_id}}
+    return None
 
 
 def impact_of(
-    configuration: Configuration, *, kinds: Collection[str] = ("invoice",), refresh_names: bool = False
+    configuration: Configuration,
+    *,
+    kinds: Collection[str] = ("invoice",),
+    refresh_names: bool = False,
+    part: Q | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Impact:
-    """Compare the newest links of the company with what would be sent under the configuration as it is saved now."""
-    nothing = Impact(0, (), 0, 0, more=False)
+    """Compare what is in QuickBooks with what would be sent under the configuration as it is saved now.
+
+    The Org's records are gone through from the newest on, some at a time; with ``part``, only those that it lets through.
+    """
     if not configuration.realm_id or not configuration.enabled:
-        return nothing
+        return Impact()
     with engine().begin() as db:
         company = read_company(db, configuration.org_id)
     if company is None:
-        return nothing
+        return Impact()
     links = Link.objects.filter(
         Q(state__in=("waiting", "rejected")) | Q(state="settled", qbo_id__isnull=False, voided=False),
         realm_id=configuration.realm_id,
         org_id=configuration.org_id,
-        kind__in=kinds,
-    ).order_by("-id")
-    chosen = list(links[: JUDGED_AT_MOST + 1])
-    more = len(chosen) > JUDGED_AT_MOST
-    judged = judge_links(chosen[:JUDGED_AT_MOST], company, refresh_names=refresh_names)
-    going_out = sum(
-        1 for one in judged if one.link.state in ("waiting", "rejected") and isinstance(one.decision, Write)
     )
-    differing = [one for one in judged if one.link.state == "settled" and _differs(one)]
-    closed_until = company.facts.book_close_date
-    closed = [
-        one
-        for one in differing
-        if closed_until is not None and isinstance(one.case.record, Invoice) and one.case.record.date <= closed_until
-    ]
-    open_ones = [one for one in differing if one not in closed]
-    return Impact(
-        going_out=going_out,
-        differing=tuple(_changed(one) for one in open_ones),
-        closed=len(closed),
-        compared=len(judged),
-        more=more,
-    )
+    records = Record.objects.filter(part or Q(), org_id=configuration.org_id, kind__in=kinds)
+    going_out = closed = compared = 0
+    shown: list[Changed] = []
+    ids: list[int] = []
+    whole = True
+    until = clock() + PATIENCE_S
+    for judged in _judged(records, links, company, refresh_names=refresh_names):
+        for one in judged:
+            compared += 1
+            if one.link.state != "settled":
+                going_out += isinstance(one.decision, Write)
+            elif not _differs(one):
+                continue
+            elif _is_closed(one, company):
+                closed += 1
+            else:
+                ids.append(one.link.pk)
+                if len(shown) < SHOWN:
+                    shown.append(_changed(one))
+        if clock() > until:
+            whole = False
+            break
+    return Impact(going_out, len(ids), closed, compared, whole, tuple(shown), tuple(ids))
+
+
+def _judged(
+    records: QuerySet[Record], links: QuerySet[Link], company: Company, *, refresh_names: bool
+) -> Iterator[list[Judged]]:
+    below: int | None = None
+    while True:
+        older = records if below is None else records.filter(pk__lt=below)
+        chunk = list(older.order_by("-pk").values_list("pk", "kind", "kompass_id")[:AT_ONCE])
+        if not chunk:
+            return
+        below = chunk[-1][0]
+        by_kind: dict[str, list[str]] = {}
+        for _, kind, kompass_id in chunk:
+            by_kind.setdefault(kind, []).append(kompass_id)
+        found = [
+            link
+            for kind, ids in by_kind.items()
+            for link in links.filter(kind=kind, kompass_id__in=ids).order_by("-pk")
+        ]
+        yield judge_links(found, company, refresh_names=refresh_names)
+
+
+def _is_closed(judged: Judged, company: Company) -> bool:
+    until = company.facts.book_close_date
+    record = judged.case.record
+    return until is not None and isinstance(record, Invoice) and record.date <= until
 
 
 def _differs(judged: Judged) -> bool:

@@ -8,7 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
-from admin.quickbooks_online.impact import ask_again, impact_of
+from admin.quickbooks_online.impact import ask_again, impact_of, part_of
+from admin.quickbooks_online.models import DepartmentClass, ItemService, Mapping, TaxCodeVatRate
 from admin.quickbooks_online.pages.base import SectionAdmin
 
 RESEND = ("resend_customer", "resend_project", "resend_invoice")
@@ -30,13 +31,14 @@ class ImpactPages(SectionAdmin):
         configuration = self.existing(request, object_id)
         names = request.GET.get("names") == "1"
         kinds = ("client", "project", "invoice") if names else ("invoice",)
-        impact = impact_of(configuration, kinds=kinds, refresh_names=names)
+        part = None if names else part_of(_rows(request.GET.getlist("row")))
+        impact = impact_of(configuration, kinds=kinds, refresh_names=names, part=part)
         if request.method == "POST":
             self.require(request, *RESEND)
-            offered = {one.link_id for one in impact.differing}
-            wanted = [int(value) for value in request.POST.getlist("link") if value.isdecimal()]
+            wanted = {int(value) for value in request.POST.getlist("link") if value.isdecimal()}
+            everything = "all" in request.POST
             count = ask_again(
-                [link_id for link_id in wanted if link_id in offered],
+                [link_id for link_id in impact.link_ids if everything or link_id in wanted],
                 by=str(request.user),
                 refresh_names=names,
                 why=f"{request.user} asked for it to be resent with the changed configuration",
@@ -54,3 +56,22 @@ class ImpactPages(SectionAdmin):
             impact=impact,
             may_resend=any(self.may(request, codename) for codename in RESEND),
         )
+
+
+_MODELS: dict[str, type[Mapping]] = {
+    "itemservice": ItemService,
+    "departmentclass": DepartmentClass,
+    "taxcodevatrate": TaxCodeVatRate,
+}
+
+
+def _rows(names: list[str]) -> list[Mapping]:
+    """Give the rows of mapping tables that an address names (``itemservice:12``); none when one of them is gone."""
+    found = []
+    for name in names:
+        model, _, pk = name.partition(":")
+        row = _MODELS[model]._default_manager.filter(pk=pk).first() if model in _MODELS and pk.isdecimal() else None
+        if row is None:
+            return []
+        found.append(row)
+    return found

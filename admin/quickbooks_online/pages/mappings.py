@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -14,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from admin.quickbooks_online import forms, mapping_files
-from admin.quickbooks_online.impact import impact_of
+from admin.quickbooks_online.impact import impact_of, part_of
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import (
     Configuration,
@@ -130,26 +131,30 @@ class MappingAdmin(SectionAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change or form.changed_data:
-            self.tell_later(request, obj.configuration)
+            self.tell_later(request, obj.configuration, obj)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         super().delete_model(request, obj)
-        self.tell_later(request, obj.configuration)
+        self.tell_later(request, obj.configuration, obj)
 
-    def tell_later(self, request: HttpRequest, configuration: Configuration) -> None:
-        """After the transaction, say once what the change means for documents."""
-        told: set[int] = request.__dict__.setdefault("_qbo_told", set())
-        if configuration.pk in told:
-            return
-        told.add(configuration.pk)
-        transaction.on_commit(lambda: self._tell(request, configuration))
+    def tell_later(self, request: HttpRequest, configuration: Configuration, row: Mapping | None = None) -> None:
+        """After the transaction, say once what the changed rows mean for documents; without a row, what all do."""
+        told: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_told", {})
+        if configuration.pk not in told:
+            transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk)))
+        told.setdefault(configuration.pk, []).append(row)
 
-    def _tell(self, request: HttpRequest, configuration: Configuration) -> None:
-        impact = impact_of(configuration)
+    def _tell(self, request: HttpRequest, configuration: Configuration, rows: Sequence[Mapping | None]) -> None:
         if not configuration.enabled:
             return
+        known = [row for row in rows if row is not None]
+        part = part_of(known) if len(known) == len(rows) else None
+        impact = impact_of(configuration, part=part)
         if impact.differing and self.may(request, "view_configuration"):
             address = reverse("admin:quickbooks_online_configuration_impact", args=[configuration.pk])
+            if part is not None:
+                # The page compares what these rows touch, not the company's every document.
+                address += "?" + urlencode([("row", f"{self.opts.model_name}:{row.pk}") for row in known])
             text = format_html('{}: <a href="{}">see the difference, resend</a>', impact.sentence, address)
             messages.info(request, text)
         else:
@@ -208,9 +213,8 @@ class MappingAdmin(SectionAdmin):
                     continue
                 row = form.save()
                 self.log_addition(request, row, [{"added": {}}])
+                self.tell_later(request, configuration, row)
                 made += 1
-            if made:
-                self.tell_later(request, configuration)
         if made:
             label = self.opts.verbose_name if made == 1 else self.opts.verbose_name_plural
             messages.success(request, f"{made} {label} added.")
