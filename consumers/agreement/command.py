@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import os
 import re
 from collections.abc import Iterator
@@ -13,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 import click
 from sqlalchemy import Engine
 
-from consumers.agreement.reading import Reader, read_ours, read_ours_by_id, read_theirs
-from consumers.agreement.sheet import ORDER, Amounts, Line, Sheet, lines_of
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty
 from consumers.metrics import Metrics
@@ -22,11 +18,28 @@ from consumers.process import owner_name
 from consumers.reconcile.companies import CompanyCache
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.settings import Settings, settings_from
+from mapping.agreement import (
+    ORDER,
+    Amounts,
+    Sheet,
+    as_csv,
+    cells,
+    lines_of,
+    month_after,
+    theirs_by_key,
+    unknown,
+    unread,
+)
 from mapping.problems import money
+from qbo_client import documents
+from qbo_client.calls import Call
 from qbo_client.oauth import OAuthApp
+from qbo_client.outcomes import Outcome
 from qbo_client.transport import Transport
 from store import companies, connections
+from store.agreement import documents_dated, documents_under
 from store.engine import check_database, open_engine
+from store.quota import count_metered
 from store.searching import find_orgs
 from store.secrets import TokenKeys
 
@@ -51,9 +64,9 @@ class Month(click.ParamType[dt.date]):
 @click.command("agree")
 @click.option("--org", required=True, help="The Org, by id or name.")
 @click.option("--month", required=True, type=Month(), help="The month by the documents' dates: 2026-03.")
-@click.option("--csv", "as_csv", is_flag=True, help="One line a document, for a spreadsheet.")
+@click.option("--csv", "table", is_flag=True, help="One line a document, for a spreadsheet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def agree(org: str, month: dt.date, as_csv: bool, as_json: bool) -> int:
+def agree(org: str, month: dt.date, table: bool, as_json: bool) -> int:
     """Compare a month's documents in Kompass with those in QuickBooks: the sheet a bookkeeper files.
 
     Takes a few metered reads. Exit code 1 when they do not agree to the cent.
@@ -67,8 +80,8 @@ def agree(org: str, month: dt.date, as_csv: bool, as_json: bool) -> int:
     finally:
         transport.close()
         engine.dispose()
-    if as_csv:
-        click.echo(as_table(sheet), nl=False)
+    if table:
+        click.echo(as_csv(sheet), nl=False)
     elif as_json:
         click.echo(pretty(to_json(sheet)))
     else:
@@ -90,26 +103,32 @@ def make_sheet(engine: Engine, settings: Settings, transport: Transport, *, org:
         raise CannotAgree(f"{orgs[0][1]} is linked to no QuickBooks company; run Authorize with QuickbooksOnline")
     realm_id = configuration.realm_id
     token = _token(engine, settings, transport, org_id=configuration.org_id, realm_id=realm_id)
-    first, after = month, (month + timedelta(days=32)).replace(day=1)
-    reader = Reader(transport, realm_id=realm_id, token=token, deadline=settings.timings.call_deadline_seconds)
+    reads = 0
+
+    def send(call: Call) -> Outcome:
+        nonlocal reads
+        reads += 1
+        return transport.send(realm_id, token, call, deadline=settings.timings.call_deadline_seconds)
+
     with engine.connect() as db:
         facts = companies.read_facts(db, [realm_id])[realm_id]
-        ours = read_ours(db, org_id=configuration.org_id, realm_id=realm_id, first=first, after=after)
-    theirs = read_theirs(reader, facts, ours, first=first, after=after)
-    unknown = {one.id for key, one in theirs.items() if key not in {(mine.entity, mine.qbo_id) for mine in ours}}
-    with engine.connect() as db:
-        ours += read_ours_by_id(db, org_id=configuration.org_id, realm_id=realm_id, ids=unknown)
+        ours = documents_dated(
+            db, org_id=configuration.org_id, realm_id=realm_id, first=month, after=month_after(month)
+        )
+    found = list(documents.documents_dated(send, first=month, after=month_after(month)))
+    theirs = theirs_by_key(found, home_currency=facts.home_currency)
+    theirs |= theirs_by_key(documents.documents_under(send, unread(ours, theirs)), home_currency=facts.home_currency)
+    with engine.begin() as db:
+        ours += documents_under(db, org_id=configuration.org_id, realm_id=realm_id, ids=unknown(ours, theirs))
+        # Intuit grants metered reads by the month; every one of them counts.
+        count_metered(db, reads)
     return Sheet(
         org_name=configuration.org_name,
         company_name=facts.name,
         month=f"{month:%Y-%m}",
         made_at=datetime.now(UTC),
-        reads=reader.reads,
-        lines=lines_of(
-            (one for one in ours if (one.entity, one.qbo_id) in theirs or first <= one.invoice.date < after),
-            theirs,
-            automated_tax=facts.automated_tax,
-        ),
+        reads=reads,
+        lines=lines_of(ours, theirs, first=month, automated_tax=facts.automated_tax),
     )
 
 
@@ -178,39 +197,6 @@ def _gross(amounts: Amounts | None) -> str:
     return "" if amounts is None else money(amounts.gross)
 
 
-_COLUMNS = (
-    "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
-    "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark",
-)  # fmt: skip
-
-
-def _cells(line: Line) -> dict[str, object]:
-    cells: dict[str, object] = {
-        "standing": line.standing, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
-        "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
-    }  # fmt: skip
-    for side, amounts in (("kompass", line.kompass), ("quickbooks", line.quickbooks)):
-        for name in ("net", "tax", "gross"):
-            cells[f"{side}_{name}"] = None if amounts is None else getattr(amounts, name)
-    return {name: cells[name] for name in _COLUMNS}
-
-
-def as_table(sheet: Sheet) -> str:
-    """The sheet as CSV. A text that a spreadsheet would take for a formula gets an apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for line in sheet.lines:
-        writer.writerow([_guarded(value) for value in _cells(line).values()])
-    return out.getvalue()
-
-
-def _guarded(value: object) -> object:
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return "" if value is None else f"{value:f}"
-
-
 def to_json(sheet: Sheet) -> dict[str, object]:
     return {
         "org": sheet.org_name,
@@ -219,7 +205,7 @@ def to_json(sheet: Sheet) -> dict[str, object]:
         "made_at": sheet.made_at,
         "reads": sheet.reads,
         "agrees": sheet.agrees,
-        "lines": [_cells(line) for line in sheet.lines],
+        "lines": [cells(line) for line in sheet.lines],
         "totals": {
             currency: {
                 side: {name: getattr(amounts, name) for name in ("net", "tax", "gross")}

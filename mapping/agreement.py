@@ -1,7 +1,8 @@
-"""The sheet itself: one line for each document that either side has, and what it comes to. No I/O."""
+"""The agreement sheet of a month: one line for each document that either side has, and what it comes to."""
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,11 @@ from decimal import Decimal
 from typing import Literal
 
 from mapping.problems import money
-from schemas.events import Invoice, InvoiceType, Step
+from schemas.documents import SentDocument
+from schemas.events import InvoiceType, Step
+
+Key = tuple[str, str]
+"""(entity, QBO id)"""
 
 Standing = Literal["agrees", "differs", "withdrawn", "missing", "not-sent", "only-in-quickbooks"]
 
@@ -37,19 +42,6 @@ class Amounts:
 
 
 NOTHING = Amounts(_ZERO, _ZERO, _ZERO)
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """A document as Kompass has it, and what we know of sending it."""
-
-    invoice: Invoice
-    deleted: bool
-    state: str
-    """The link's; empty when there is none."""
-    reason: str
-    entity: str
-    qbo_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +100,35 @@ class Sheet:
         return dict(sorted(found.items()))
 
 
+def month_after(first: dt.date) -> dt.date:
+    """Give the first day of the next month."""
+    return (first + dt.timedelta(days=32)).replace(day=1)
+
+
+def unread(ours: Iterable[SentDocument], theirs: Mapping[Key, Theirs]) -> set[Key]:
+    """What of ours QuickBooks dates in another month, or has no more: still to be asked for."""
+    return {(one.entity, one.qbo_id) for one in ours if one.qbo_id} - theirs.keys()
+
+
+def unknown(ours: Iterable[SentDocument], theirs: Mapping[Key, Theirs]) -> set[str]:
+    """The Ids of QuickBooks' documents that may be ours, dated in another month by Kompass."""
+    return {qbo_id for _, qbo_id in theirs.keys() - {(one.entity, one.qbo_id) for one in ours}}
+
+
 def lines_of(
-    ours: Iterable[Ours], theirs: Mapping[tuple[str, str], Theirs], *, automated_tax: bool
+    ours: Iterable[SentDocument],
+    theirs: Mapping[Key, Theirs],
+    *,
+    first: dt.date,
+    automated_tax: bool,
 ) -> tuple[Line, ...]:
-    """Compare both sides, by the Id under which we sent each document; the worst first."""
-    known: set[tuple[str, str]] = set()
+    """Compare both sides of the month that begins with ``first``, by the Id under which each was sent; the worst first."""
+    known: set[Key] = set()
     lines = []
     for one in ours:
         found = theirs.get((one.entity, one.qbo_id)) if one.qbo_id else None
+        if found is None and not first <= one.invoice.date < month_after(first):
+            continue
         if one.qbo_id:
             known.add((one.entity, one.qbo_id))
         lines.append(_line(one, found, automated_tax=automated_tax))
@@ -124,7 +137,48 @@ def lines_of(
     return tuple(sorted(lines, key=lambda line: (rank[line.standing], line.date, line.reference)))
 
 
-def _line(one: Ours, found: Theirs | None, *, automated_tax: bool) -> Line:
+COLUMNS = (
+    "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
+    "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark",
+)  # fmt: skip
+
+
+def cells(line: Line) -> dict[str, object]:
+    """Give a line's values by `COLUMNS`."""
+    values: dict[str, object] = {
+        "standing": line.standing, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
+        "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
+    }  # fmt: skip
+    for side, amounts in (("kompass", line.kompass), ("quickbooks", line.quickbooks)):
+        for name in ("net", "tax", "gross"):
+            values[f"{side}_{name}"] = None if amounts is None else getattr(amounts, name)
+    return {name: values[name] for name in COLUMNS}
+
+
+def as_csv(sheet: Sheet) -> str:
+    """The sheet as CSV. A text that a spreadsheet would take for a formula gets an apostrophe."""
+    written: list[str] = []
+    writer = csv.writer(_Lines(written), lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for line in sheet.lines:
+        writer.writerow([_guarded(value) for value in cells(line).values()])
+    return "".join(written)
+
+
+class _Lines:
+    """What `csv` writes to."""
+
+    def __init__(self, written: list[str]) -> None:
+        self.write = written.append
+
+
+def _guarded(value: object) -> object:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return "" if value is None else f"{value:f}"
+
+
+def _line(one: SentDocument, found: Theirs | None, *, automated_tax: bool) -> Line:
     invoice = one.invoice
     voided = invoice.step is Step.VOIDED
     amounts = NOTHING if voided else Amounts(invoice.amount_net, invoice.amount_vat, invoice.amount_gross)
@@ -144,7 +198,7 @@ def _line(one: Ours, found: Theirs | None, *, automated_tax: bool) -> Line:
     )
 
 
-def _judge(one: Ours, amounts: Amounts, found: Theirs | None, *, automated_tax: bool) -> tuple[Standing, str]:
+def _judge(one: SentDocument, amounts: Amounts, found: Theirs | None, *, automated_tax: bool) -> tuple[Standing, str]:
     if not one.qbo_id:
         return "not-sent", one.reason or one.state or "no link to the QuickBooks company"
     if found is None:
@@ -157,7 +211,7 @@ def _judge(one: Ours, amounts: Amounts, found: Theirs | None, *, automated_tax: 
     return "differs", "; ".join(_reasons(one, amounts, found, automated_tax=automated_tax))
 
 
-def _reasons(one: Ours, ours: Amounts, theirs: Theirs, *, automated_tax: bool) -> Iterator[str]:
+def _reasons(one: SentDocument, ours: Amounts, theirs: Theirs, *, automated_tax: bool) -> Iterator[str]:
     if one.state not in ("settled", ""):
         yield f"its newest state is not in QuickBooks yet ({one.state}: {one.reason})"
     elif theirs.amounts.net != ours.net:
@@ -183,6 +237,12 @@ def _only_theirs(one: Theirs) -> Line:
         remark="typed in by hand, or made by another program",
         qbo_id=one.id,
     )
+
+
+def theirs_by_key(documents: Iterable[tuple[str, Mapping[str, object]]], *, home_currency: str) -> dict[Key, Theirs]:
+    """Read QuickBooks' documents, each with its entity."""
+    read = (theirs_of(entity, document, home_currency=home_currency) for entity, document in documents)
+    return {(one.entity, one.id): one for one in read}
 
 
 def theirs_of(entity: str, document: Mapping[str, object], *, home_currency: str) -> Theirs:

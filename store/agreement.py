@@ -1,0 +1,48 @@
+"""Kompass's side of an agreement sheet: a month's documents with what is known of sending them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from schemas.documents import SentDocument
+from schemas.events import Invoice, Kind
+from schemas.jsonlines import record_from_json
+
+_DOCUMENTS = (
+    "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
+    " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id"
+    " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
+    " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
+)
+
+
+def documents_dated(
+    db: Connection, *, org_id: str, realm_id: str, first: dt.date, after: dt.date
+) -> list[SentDocument]:
+    """Give the documents that Kompass dates from ``first`` to before ``after``, sent or not."""
+    rows = db.execute(
+        text(f"{_DOCUMENTS} AND r.body ->> 'date' >= :first AND r.body ->> 'date' < :after ORDER BY r.id"),
+        {"org": org_id, "realm": realm_id, "first": first.isoformat(), "after": after.isoformat()},
+    )
+    return [_document(row) for row in rows]
+
+
+def documents_under(db: Connection, *, org_id: str, realm_id: str, ids: Collection[str]) -> list[SentDocument]:
+    """Give the documents that stand in QuickBooks under these Ids, whatever their date in Kompass."""
+    if not ids:
+        return []
+    rows = db.execute(
+        text(f"{_DOCUMENTS} AND l.qbo_id = ANY(CAST(:ids AS text[])) ORDER BY r.id"),
+        {"org": org_id, "realm": realm_id, "ids": sorted(ids)},
+    )
+    return [_document(row) for row in rows]
+
+
+def _document(row: Any) -> SentDocument:
+    invoice = record_from_json(Kind.INVOICE, row.body)
+    assert isinstance(invoice, Invoice)
+    return SentDocument(invoice, row.deleted, row.state, row.reason, row.entity, row.qbo_id)
