@@ -107,6 +107,7 @@ class Configuration(models.Model):
         permissions = (
             ("authorize_configuration", "Can authorize with QuickbooksOnline and disconnect"),
             ("test_configuration", "Can test the connection"),
+            ("agree_configuration", "Can make the agreement sheet of a month"),
             ("dump_customers", "Can get QBO customers as JSON"),
             ("dump_jobs", "Can get QBO jobs (sub-customers) as JSON"),
             ("dump_invoices", "Can get QBO invoices as JSON"),

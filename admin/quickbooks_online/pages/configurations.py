@@ -23,6 +23,7 @@ from admin.quickbooks_online.forms import ConfigurationForm
 from admin.quickbooks_online.impact import impact_of
 from admin.quickbooks_online.linking import start
 from admin.quickbooks_online.models import CompanyConnection, Configuration
+from admin.quickbooks_online.pages.agreement import AgreementPages
 from admin.quickbooks_online.pages.authorization import AuthorizationPages
 from admin.quickbooks_online.pages.base import exactly_one, not_allowed
 from admin.quickbooks_online.pages.going_live import GoingLivePages
@@ -35,7 +36,7 @@ TEMPLATES = ("doc_number_template", "project_name_template", "client_name_templa
 IMPACTFUL = {*TEMPLATES, "locale", "default_item_id", "default_class_id", "project_customers", "start_date"}
 
 
-class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages):
+class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, AgreementPages):
     form = ConfigurationForm
     change_form_template = "admin/quickbooks_online/configuration_form.html"
     change_list_template = "admin/quickbooks_online/configuration_list.html"
@@ -124,6 +125,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages):
         context = {
             "connection": link,
             "linked_elsewhere": configuration is not None and link is not None,
+            "may_agree": self.may(request, "agree_configuration"),
             "may_authorize": self.may(request, "authorize_configuration"),
             "variables": {name: variables_of(name) for name in TEMPLATES},
             "preview_url": reverse("admin:quickbooks_online_configuration_template_preview"),

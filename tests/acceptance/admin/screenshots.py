@@ -57,6 +57,16 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     page.locator(f"input.action-select[value='{own}']").check()
     run_action(page, "Test connection")
     shot("company-check")
+    ((month,),) = site.sql(
+        "SELECT left(r.body ->> 'date', 7) FROM qbo_record r JOIN qbo_configuration c USING (org_id)"
+        " WHERE c.realm_id = %s AND r.kind = 'invoice' GROUP BY 1 ORDER BY count(*) DESC LIMIT 1",
+        UK,
+    )
+    go(page, site, f"configuration/{own}/agreement/")
+    page.get_by_label("Month:").fill(month)
+    page.get_by_role("button", name="Make the sheet").click()
+    expect(page.get_by_text("reads of QuickBooks.")).to_be_visible()
+    shot("agreement")
     go(page, site, f"configuration/{own}/going-live/?start_date=2026-01-01")
     shot("going-live")
     for model, name in (

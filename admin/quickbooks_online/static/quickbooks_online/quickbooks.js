@@ -119,6 +119,8 @@
     if (settings) {
       document.querySelectorAll("textarea[data-template]").forEach(function (field) { watchTemplate(field, settings); });
     }
+    const print = document.querySelector("[data-qbo-print]");
+    if (print) { print.addEventListener("click", function () { window.print(); }); }
     const form = document.getElementById("qbo-link-form");
     if (form) { watchSearch(form); }
     // The organisation of a mapping decides what its dropdowns offer: the page is asked again for the chosen one.

@@ -1,0 +1,107 @@
+"""The agreement sheet that a bookkeeper files at month end: shown, printed, or as CSV."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from admin.quickbooks_online.agreement import make_sheet
+from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.pages.base import SectionAdmin
+from mapping.agreement import ORDER, Amounts, Line, Sheet, as_csv
+
+
+class MonthForm(forms.Form):
+    month = forms.RegexField(
+        regex=r"^20\d\d-(0[1-9]|1[0-2])$",
+        widget=forms.DateInput(attrs={"type": "month", "class": "vTextField", "pattern": r"20\d\d-(0[1-9]|1[0-2])"}),
+        help_text="By the documents' dates, such as 2026-03.",
+        error_messages={"invalid": "Give a month as 2026-03."},
+    )
+
+    def first(self) -> dt.date:
+        return dt.date.fromisoformat(f"{self.cleaned_data['month']}-01")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines of one standing."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What both sides have of one currency."""
+
+    currency: str
+    kompass: Amounts
+    quickbooks: Amounts
+
+    @property
+    def difference(self) -> Amounts:
+        ours, theirs = self.kompass, self.quickbooks
+        return Amounts(theirs.net - ours.net, theirs.tax - ours.tax, theirs.gross - ours.gross)
+
+
+class AgreementPages(SectionAdmin):
+    """A part of the Configurations' admin."""
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_configuration_{name}")
+
+        return [at("<path:object_id>/agreement/", self.agreement_view, "agreement"), *super().get_urls()]
+
+    def agreement_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a month; with POST, read QuickBooks and show the sheet, or give it as CSV."""
+        self.require(request, "agree_configuration")
+        configuration = self.existing(request, object_id)
+        # The month that a bookkeeper closes is the one before.
+        last = timezone.localdate().replace(day=1) - dt.timedelta(days=1)
+        form = MonthForm(request.POST or None, initial={"month": f"{last:%Y-%m}"})
+        sheet: Sheet | None = None
+        if request.method == "POST" and form.is_valid():
+            try:
+                sheet = make_sheet(configuration, form.first())
+            except CompanyTrouble as trouble:
+                messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
+            if sheet is not None and "csv" in request.POST:
+                return _download(sheet)
+        return self.page(
+            request,
+            "agreement.html",
+            f"Agreement sheet: {configuration}",
+            configuration=configuration,
+            original=configuration,
+            form=form,
+            sheet=sheet,
+            parts=_parts(sheet) if sheet is not None else (),
+            sums=[Sum(currency, *both) for currency, both in sheet.totals().items()] if sheet is not None else (),
+        )
+
+
+def _parts(sheet: Sheet) -> list[Part]:
+    found = [
+        Part(title, tuple(line for line in sheet.lines if line.standing == standing))
+        for standing, title in ORDER.items()
+    ]
+    return [part for part in found if part.lines]
+
+
+def _download(sheet: Sheet) -> HttpResponse:
+    # With the mark by which spreadsheets know UTF-8.
+    response = HttpResponse("\ufeff" + as_csv(sheet), content_type="text/csv; charset=utf-8")
+    name = re.sub(r"[^A-Za-z0-9]+", "-", sheet.org_name).strip("-").lower() or "org"
+    response["Content-Disposition"] = f'attachment; filename="agreement-{name}-{sheet.month}.csv"'
+    response["Cache-Control"] = "no-store"
+    return response
