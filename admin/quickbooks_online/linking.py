@@ -301,6 +301,11 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
 def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Linked:
     try:
         with engine().begin() as db:
+            # The connection before the configuration: so does every change of a connection, whose trigger raises the
+            # configuration's version. The other way round, this and a consumer that finds it disconnected would deadlock.
+            db.execute(
+                select(connection.c.id).where(connection.c.configuration_id == configuration_id).with_for_update()
+            )
             row = db.execute(
                 select(configuration.c.realm_id).where(configuration.c.id == configuration_id).with_for_update()
             ).one_or_none()

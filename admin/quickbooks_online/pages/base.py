@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from admin.quickbooks_online.models import Configuration
 
@@ -17,6 +21,32 @@ if TYPE_CHECKING:
     BaseAdmin = admin.ModelAdmin[Any]
 else:
     BaseAdmin = admin.ModelAdmin
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+TRIES = 5
+
+
+def again_after_deadlock(view: View) -> View:
+    """Run a view that writes once more when Postgres chose it as the victim of a deadlock: all it wrote is undone by then.
+
+    Two people who save the same mapping table, or a person and a consumer, may lock the same rows in another order.
+    """
+
+    @wraps(view)
+    def tried(self: Any, request: HttpRequest, *arguments: Any, **named: Any) -> Any:
+        for last in (*[False] * (TRIES - 1), True):
+            try:
+                return view(self, request, *arguments, **named)
+            except OperationalError as error:
+                if last or not isinstance(error.__cause__, DeadlockDetected | SerializationFailure):
+                    raise
+                # What the lost transaction would have said once it was committed.
+                request.__dict__.pop("_qbo_told", None)
+        raise AssertionError("the last try gives an answer or raises")
+
+    return cast(View, tried)
 
 
 class SectionAdmin(BaseAdmin):
@@ -30,6 +60,18 @@ class SectionAdmin(BaseAdmin):
     class Media:
         css = {"all": ("quickbooks_online/quickbooks.css",)}  # noqa: RUF012 - Django reads it so
         js = ("quickbooks_online/quickbooks.js",)
+
+    @again_after_deadlock
+    def changeform_view(self, *arguments: Any, **named: Any) -> Any:
+        return super().changeform_view(*arguments, **named)
+
+    @again_after_deadlock
+    def changelist_view(self, *arguments: Any, **named: Any) -> Any:
+        return super().changelist_view(*arguments, **named)
+
+    @again_after_deadlock
+    def delete_view(self, *arguments: Any, **named: Any) -> Any:
+        return super().delete_view(*arguments, **named)
 
     def may(self, request: HttpRequest, codename: str) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")

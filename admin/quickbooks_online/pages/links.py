@@ -20,7 +20,7 @@ from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
-from admin.quickbooks_online.pages.base import ReadOnlyAdmin, not_allowed
+from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
 from mapping import cents
@@ -240,6 +240,7 @@ class LinkAdmin(ReadOnlyAdmin):
             may_resend=self.may(request, self._resend_permission()),
         )
 
+    @again_after_deadlock
     def resend_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Have the record judged again now; with ``names``, apply an edited template too."""
         self.require(request, self._resend_permission())

@@ -25,7 +25,7 @@ from admin.quickbooks_online.models import (
     Mapping,
     TaxCodeVatRate,
 )
-from admin.quickbooks_online.pages.base import SectionAdmin, not_allowed
+from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock, not_allowed
 from admin.quickbooks_online.seen import unmapped
 from admin.quickbooks_online.template_preview import variables_of
 
@@ -183,6 +183,7 @@ class MappingAdmin(SectionAdmin):
             else address
         )
 
+    @again_after_deadlock
     def map_seen_view(self, request: HttpRequest) -> HttpResponse:
         """Make rows for those unmapped things for which something was chosen, in one go."""
         self.require(request, f"add_{self.opts.model_name}")
@@ -235,6 +236,7 @@ class MappingAdmin(SectionAdmin):
         response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
         return response
 
+    @again_after_deadlock
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Import a CSV: every row, or none and the reasons."""
         self.require(request, f"change_{self.opts.model_name}")
@@ -247,6 +249,7 @@ class MappingAdmin(SectionAdmin):
             elif (upload.size or 0) > LARGEST_FILE:
                 problems = (f"The file has more than {LARGEST_FILE:,} bytes: import it in parts.",)
             else:
+                upload.seek(0)
                 outcome = self._import(upload.read())
                 if not outcome.problems:
                     for pk in outcome.configurations:

@@ -19,7 +19,7 @@ from admin.quickbooks_online.causes import mend_address, title_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Intent, Link, Org
 from admin.quickbooks_online.models import Difference as Known
-from admin.quickbooks_online.pages.base import ReadOnlyAdmin, not_allowed
+from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.runtime import engine
 from mapping import cents
@@ -138,6 +138,7 @@ class FailureAdmin(ReadOnlyAdmin):
             may_choose=link is not None and self.may(request, f"resend_{_model_of(link)}"),
         )
 
+    @again_after_deadlock
     def try_again_view(self, request: HttpRequest) -> HttpResponse:
         """Have one failure, or all of a cause, judged again."""
         self.require(request, "retry_failure")
@@ -164,6 +165,7 @@ class FailureAdmin(ReadOnlyAdmin):
         )
         return HttpResponseRedirect(reverse("admin:quickbooks_online_failure_changelist"))
 
+    @again_after_deadlock
     def choose_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Settle a conflict with a bookkeeper's edit, as a person decided."""
         failure = self.existing(request, object_id)

@@ -248,7 +248,7 @@ def test_documents_of_a_closed_period_are_left_out(section: Section, ada: Client
     lists.facts_listing(UK, "tax_codes", refresh=True)
     row = ItemService.objects.get()
     answer = words(ada.post(f"{ROOT}itemservice/{row.pk}/change/", {"item_id": "3", "class_id": ""}, follow=True))
-    assert "1 document of a closed period stay as they are" in answer
+    assert "1 document of a closed period stays as it is" in answer
     assert "would now differ" not in answer
 
 
