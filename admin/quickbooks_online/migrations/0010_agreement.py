@@ -26,7 +26,7 @@ def grant(apps: Apps, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = (("quickbooks_online", "0008_batches"),)
+    dependencies = (("quickbooks_online", "0009_probes"),)
 
     operations = (
         migrations.AlterModelOptions(
