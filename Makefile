@@ -14,7 +14,7 @@ INPUTS ?= 1000000
 STRENGTH ?= 1
 ARGS ?=
 
-.PHONY: help demo test lint bench chaos outage switches brokers fuzz explore lock lock-image lock-fuzz clean
+.PHONY: help demo test lint bench chaos outage switches brokers fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fuzz: $(READY) ## Feed decoder, fault parser and templates INPUTS=1000000 inputs
 
 explore: $(READY) ## Run the property tests for much longer
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
+
+audit: $(READY) ## Ask PyPI for known vulnerabilities of what is pinned
+	@$(BIN)/python .ci/audit.py
 
 lock: ## Pin the newest versions that pyproject.toml allows, with hashes and without any download address
 	@test -x $(BIN)/uv || { echo "make lock needs the environment it locks: run make test first" >&2; exit 1; }

@@ -258,18 +258,30 @@ def kafka_settings(environ: Mapping[str, str]) -> dict[str, str]:
 def _let_librdkafka_judge(settings: Mapping[str, str], variables: Mapping[str, str]) -> None:
     # An address that nobody answers on, so that judging the settings connects to nothing.
     judged = {"group.id": "kompass-qbo.settings", **settings, "bootstrap.servers": "", "log_level": "0"}
+    words = _refusal(judged)
+    if words is None:
+        return
+    culprit = next((name for name in sorted(settings, key=len, reverse=True) if f'"{name}"' in words), None)
+    culprit = culprit or next((name for name in sorted(settings, key=len, reverse=True) if name in words), None)
+    # librdkafka may call it by its other name (linger.ms is queue.buffering.max.ms): then each is tried alone.
+    alone = {"group.id": "kompass-qbo.settings", "log_level": "0"}
+    others = (name for name in variables if name != "bootstrap.servers")
+    culprit = culprit or next((name for name in others if _refusal({**alone, name: settings[name]})), None)
+    raise BadSetting(
+        variables.get(culprit or "", "KAFKA_*"),
+        f"is refused by librdkafka ({words})",
+        "see librdkafka's CONFIGURATION.md for names and values, in capitals with _ for .",
+    )
+
+
+def _refusal(settings: Mapping[str, str]) -> str | None:
+    """What librdkafka has against these settings, on one line; None when it takes them."""
     try:
-        Consumer(judged).close()
+        Consumer(dict(settings)).close()
     except KafkaException as error:
         words = str(error.args[0].str()) if error.args else str(error)
-        culprit = next((name for name in sorted(settings, key=len, reverse=True) if f'"{name}"' in words), None)
-        culprit = culprit or next((name for name in sorted(settings, key=len, reverse=True) if name in words), None)
-        variable = variables.get(culprit or "", "KAFKA_*")
-        raise BadSetting(
-            variable,
-            f"is refused by librdkafka ({words})",
-            "see librdkafka's CONFIGURATION.md for names and values, in capitals with _ for .",
-        ) from None
+        return " ".join(words.split())
+    return None
 
 
 def timings_from(environ: Mapping[str, str]) -> Timings:

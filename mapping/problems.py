@@ -16,6 +16,7 @@ from schemas.events import Client, InvoiceType, Project, QuoteItem, Record, Serv
 
 EXCERPT = 80
 """Characters of an offending value that a message quotes."""
+_SHOWN = {"\n": "↵", "\r": "↵", "\t": "⇥"}
 
 
 def label(record: Record) -> str:
@@ -34,7 +35,8 @@ def quoted(value: str) -> str:
 
 
 def excerpt(value: str) -> str:
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value[: EXCERPT + 1])
+    """The beginning of a value on one line, as a person can read it: a line break is ↵, a tab ⇥, whatever else has no picture �."""
+    shown = "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in value[: EXCERPT + 1])
     return shown if len(value) <= EXCERPT else shown[:EXCERPT] + "…"
 
 

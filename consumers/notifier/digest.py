@@ -19,6 +19,8 @@ SECTIONS = 12
 ITEMS = 6
 """Records of a cause that are shown."""
 _TEXT = 400
+_CAUSE = 300
+"""Characters of a cause that a link may hold: what follows its colon is an id of Kompass's, of any length."""
 _NOUNS = {"client": "client", "project": "project", "invoice": "invoice", "": "event"}
 _CODE = re.compile(r"\bcode (\d{2,6})\b")
 
@@ -186,6 +188,8 @@ def _section(
         url, link_words = pages.configurations(), "Open the Configurations and authorise again"
     elif len(samples) == 1 and not words.shared:
         url, link_words = pages.failure(sample.id), "Open it in Kompass"
+    elif len(one.cause) > _CAUSE:
+        url, link_words = pages.sync_errors(one.org_id), "Open the sync errors in Kompass"
     else:
         url, link_words = pages.cause(one.org_id, one.cause), "Open these in Kompass"
     total = {kind: own.get(kind, 0) + behind.get(kind, 0) for kind in {*own, *behind}}

@@ -20,8 +20,8 @@ from jinja2 import ChoiceLoader as Choices
 from consumers.errors import ConsumersError, ExitCode
 from consumers.notifier.digest import Digest
 
-LARGEST = 90_000
-"""Bytes of HTML: some mail readers cut a mail off at 102 kB."""
+LARGEST = 70_000
+"""Bytes of both parts. Some mail readers cut a mail off at 102 kB, and on the way base64 makes 78 of every 57: 96 kB and the headers."""
 TEMPLATES = ("digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2")
 
 
@@ -35,6 +35,11 @@ class BadTemplates(ConsumersError):
 class Rendered:
     text: str
     html: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of both parts, before they are encoded for the way."""
+        return len(self.text.encode()) + len(self.html.encode())
 
 
 class Renderer:
@@ -66,15 +71,10 @@ class Renderer:
                 ) from None
 
     def digest(self, digest: Digest) -> Rendered:
-        """Render a digest; with fewer causes told in full when the mail would become too large."""
+        """Render a digest; with fewer causes and documents told in full when the mail would become too large."""
         rendered = self._render("digest", digest=digest)
-        while len(rendered.html.encode()) > LARGEST and len(digest.sections) > 1:
-            kept = len(digest.sections) // 2
-            digest = replace(
-                digest,
-                sections=digest.sections[:kept],
-                more_causes=digest.more_causes + len(digest.sections) - kept,
-            )
+        while rendered.size > LARGEST and (less := _shorter(digest)) is not None:
+            digest = less
             rendered = self._render("digest", digest=digest)
         return rendered
 
@@ -88,3 +88,15 @@ class Renderer:
             text=self._environment.get_template(f"{name}.txt.j2").render(**values),
             html=self._environment.get_template(f"{name}.html.j2").render(**values),
         )
+
+
+def _shorter(digest: Digest) -> Digest | None:
+    """The same with half as much told in full, and the rest by its number; None when there is no half left."""
+    if len(digest.sections) > 1:
+        kept = len(digest.sections) // 2
+        more = digest.more_causes + len(digest.sections) - kept
+        return replace(digest, sections=digest.sections[:kept], more_causes=more)
+    if len(digest.left) > 1:
+        kept = len(digest.left) // 2
+        return replace(digest, left=digest.left[:kept], more_left=digest.more_left + len(digest.left) - kept)
+    return None

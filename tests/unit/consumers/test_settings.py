@@ -56,6 +56,8 @@ def test_production_takes_no_default_of_the_demo(name: str) -> None:
         ({"KAFKA_SECURITY_PROTOCOLL": "SSL"}, "KAFKA_SECURITY_PROTOCOLL is refused by librdkafka"),
         ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL is refused by librdkafka"),
         ({"KAFKA_SESSION_TIMEOUT_MS": "soon"}, "KAFKA_SESSION_TIMEOUT_MS is refused by librdkafka"),
+        # librdkafka knows it by another name, which nobody has set.
+        ({"KAFKA_LINGER_MS": "soon"}, "KAFKA_LINGER_MS is refused by librdkafka"),
         ({"SCHEMA_REGISTRY_URL": "registry:8081"}, "SCHEMA_REGISTRY_URL is not an address"),
         ({"TOKEN_KEYS": "short"}, "TOKEN_KEYS cannot be used: key 1 of 1 is not a Fernet key"),
         ({"PUBLIC_URL": "kompass.example.com"}, "PUBLIC_URL is not an address"),

@@ -53,7 +53,7 @@ PINNED: list[tuple[Problem, str, str, str]] = [
             INVOICE, member="CustomerMemo", source="the details", value="a\x07", character="\x07"
         ),
         "control-character:CustomerMemo",
-        "Invoice 24-0329-01: the details “a\\x07” has the unprintable character U+0007, which QuickBooks does not take "
+        "Invoice 24-0329-01: the details “a�” has the unprintable character U+0007, which QuickBooks does not take "
         "in CustomerMemo",
         "Type the details again in Kompass without that character.",
     ),

@@ -1,0 +1,36 @@
+"""Mails in a real browser: none is wider than its window, at a reader's width and at a phone's, whatever the names in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from consumers.notifier.rendering import Renderer
+from tests.browser import chromium
+from tests.mail_pictures import WIDTHS, kinds, photograph
+
+KINDS = 8
+
+
+def test_every_kind_fits_its_window(tmp_path: Path) -> None:
+    if chromium() is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium; or name one in CHROMIUM)")
+    seen = list(photograph(tmp_path, schemes=("light",)))
+    assert len(seen) == KINDS * len(WIDTHS)
+    assert [f"{name} at {width}" for name, width, too_wide in seen if too_wide] == []
+    assert all(path.stat().st_size > 5_000 for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "mail"), list(kinds(Renderer())), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_kind_keeps_its_own_colours_and_is_readable_as_text(name: str, mail: object) -> None:
+    page, plain = getattr(mail, "html", ""), getattr(mail, "text", "")
+    # Dark readers invert what says nothing; this says that it is light, and every text has its colour.
+    assert '<meta name="color-scheme" content="light">' in page
+    assert "prefers-color-scheme" not in page
+    assert "<" not in plain.replace("<b>", "")
+    assert "https://kompass.example/admin/" in plain
+    assert "Sent to" in plain or "Nothing is left to do" in plain
+    assert max(map(len, plain.splitlines())) < 998

@@ -1,0 +1,38 @@
+"""Token keys are rotated without a pause: a new one is put first, everything is encrypted anew, the old one is taken away."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+
+from qbo_client.simulator.seeds import UK
+from store.connections import read_tokens, reencrypt
+from store.errors import UnreadableToken
+from store.secrets import TokenKeys
+from tests.builders import client, event
+from tests.integration.pipeline.conftest import pipeline, simulator, unlinked
+from tests.pipeline import KEY, KEYS, Pipeline
+
+__all__ = ["pipeline", "simulator", "unlinked"]
+
+
+def test_after_a_rotation_the_old_key_is_needed_for_nothing(pipeline: Pipeline) -> None:
+    new = Fernet.generate_key().decode()
+    both, only_new = TokenKeys([new, KEY]), TokenKeys([new])
+    with pipeline.engine.begin() as db:
+        before = read_tokens(db, KEYS, UK)
+        stored = [(row.access_token, row.refresh_token) for row in db.exec_driver_sql("SELECT * FROM qbo_connection")]
+        assert before is not None
+        assert before[1].refresh_token not in str(stored)
+        with pytest.raises(UnreadableToken):
+            read_tokens(db, only_new, UK)
+    with pipeline.engine.begin() as db:
+        assert reencrypt(db, both) == 1
+        assert read_tokens(db, only_new, UK) == before
+        with pytest.raises(UnreadableToken):
+            read_tokens(db, KEYS, UK)
+    # Whoever knows both works on, whatever the order.
+    pipeline.tokens._keys = both
+    pipeline.ingest(event(client()))
+    pipeline.drive()
+    assert pipeline.one("client", "c1").state == "settled"
