@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from consumers.gauges import GaugeKeeper
+from consumers.inquiry.why import find_one, story
+from consumers.metrics import Metrics
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Done
 from qbo_client.simulator import Simulator, bookkeeper
 from qbo_client.simulator.seeds import UK, USA_AUTOMATED_TAX
-from schemas.events import InvoiceLine, Step, VatRate
+from schemas.events import InvoiceLine, Kind, Step, VatRate
 from tests.builders import event, invoice, line
 from tests.pipeline import Pipeline
 
@@ -139,3 +142,15 @@ def test_the_sync_goes_on_meanwhile(pipeline: Pipeline) -> None:
     pipeline.drive()
     assert {row.state for row in pipeline.links()} == {"settled"}
     assert len(differences(pipeline)) == 3
+
+
+def test_it_is_told_by_why_and_counted(pipeline: Pipeline) -> None:
+    push(pipeline, *three_of_a_third())
+    with pipeline.engine.begin() as db:
+        told = story(db, find_one(db, Kind.INVOICE, "i1", None))
+    (standing,) = [times for _, times in told.links]
+    assert standing.difference.startswith("QuickBooks has 1.19 (tax 0.20), Kompass 1.20 (tax 0.21)")
+    metrics = Metrics()
+    GaugeKeeper(pipeline.engine, metrics, budget=100, period=15.0).fill()
+    labels = {"reason": "tax-rounding", "org": "org-uk"}
+    assert metrics.registry.get_sample_value("kompass_qbo_differences_open", labels) == 1
