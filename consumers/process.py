@@ -226,20 +226,25 @@ def check_broker(settings: Settings, *, timeout: float = 10.0) -> None:
     met: list[KafkaError] = []
     # What librdkafka would log about it is said in one line below.
     producer = Producer({**settings.kafka, "log_level": "0", "error_cb": met.append})
-    try:
-        producer.list_topics(timeout=timeout)
-    except KafkaException as error:
-        producer.poll(0)
-        servers = settings.kafka.get("bootstrap.servers", "")
-        refused = next((one for one in met if one.code() in _REFUSALS), None)
-        if refused is not None:
-            raise BrokerUnreachable(
-                f"Kafka at {servers} cannot be used ({refused.str()}); check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and "
-                "KAFKA_SSL_*"
-            ) from error
-        raise BrokerUnreachable(
-            f"no Kafka broker answers at {servers} ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
-        ) from error
+    servers = settings.kafka.get("bootstrap.servers", "")
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            # A second at a time: that we are refused is told by the way, and is not worth waiting on.
+            producer.list_topics(timeout=min(1.0, timeout))
+            return
+        except KafkaException as error:
+            producer.poll(0)
+            refused = next((one for one in met if one.code() in _REFUSALS), None)
+            if refused is not None:
+                raise BrokerUnreachable(
+                    f"Kafka at {servers} cannot be used ({refused.str()}); check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and "
+                    "KAFKA_SSL_*"
+                ) from error
+            if time.monotonic() >= until:
+                raise BrokerUnreachable(
+                    f"no Kafka broker answers at {servers} ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
+                ) from error
 
 
 def run(settings: Settings, kind: Kind) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import psycopg
 from cryptography.fernet import Fernet
 
+from consumers.embedded.ports import free_port
 from qbo_client.simulator import Simulator
 from store.secrets import TokenKeys
 from tests.pipeline import Pipeline, open_pipeline
@@ -74,12 +74,6 @@ def environment(database_url: str, simulator: Simulator, port: int) -> dict[str,
     }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def served(database_url: str, simulator: Simulator, directory: Path) -> Iterator[Site]:
     """Serve the admin with gunicorn, as `kompass-qbo admin` does."""
@@ -110,7 +104,7 @@ def served(database_url: str, simulator: Simulator, directory: Path) -> Iterator
         site.close()
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(5)
@@ -120,7 +114,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + 60
     while True:
         try:
-            urllib.request.urlopen(url, timeout=5).close()
+            urllib.request.urlopen(url, timeout=60).close()
         except urllib.error.HTTPError:
             raise
         except OSError:

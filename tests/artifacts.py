@@ -35,7 +35,7 @@ def java() -> str:
     found = shutil.which("java")
     if found is None:
         raise NotHere("there is no java")
-    said = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
+    said = subprocess.run([found, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
     version = re.search(r'version "(\d+)', said)
     if version is None or int(version[1]) < _OLDEST_JAVA:
         raise NotHere(f"java is {said.splitlines()[0] if said else 'mute'}, and {_OLDEST_JAVA} or newer is needed")

@@ -103,23 +103,23 @@ class Kafka:
             return
         topic = NewTopic(name, num_partitions=partitions, replication_factor=-1, config=dict(config or {}))
         for made in self._admin.create_topics([topic]).values():
-            made.result(20)
+            made.result(60)
 
     def delete_topics(self, *names: str) -> None:
         for gone in self._admin.delete_topics(list(names)).values():
             try:
-                gone.result(20)
+                gone.result(60)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
 
     def delete_groups(self, *names: str) -> None:
         for name in names:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while True:
                 (gone,) = self._admin.delete_consumer_groups([name]).values()
                 try:
-                    gone.result(20)
+                    gone.result(60)
                     break
                 except KafkaException as error:
                     if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
@@ -132,12 +132,12 @@ class Kafka:
     def forget_before(self, topic: str, partition: int, offset: int) -> None:
         """Delete the records before an offset, as retention does (Apache Kafka only)."""
         for done in self._admin.delete_records([TopicPartition(topic, partition, offset)]).values():
-            done.result(20)
+            done.result(60)
 
     def watermarks(self, topic: str, partition: int = 0) -> tuple[int, int]:
         consumer = Consumer({**self.settings, "group.id": "tests.watermarks", **_QUIET})
         try:
-            found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            found: tuple[int, int] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=60)
             return found
         finally:
             consumer.close()
@@ -147,24 +147,24 @@ class Kafka:
         consumer = Consumer({**self.settings, "group.id": group, **_QUIET})
         try:
             asked = [TopicPartition(topic, partition) for partition in range(partitions)]
-            return {one.partition: one.offset for one in consumer.committed(asked, timeout=10) if one.offset >= 0}
+            return {one.partition: one.offset for one in consumer.committed(asked, timeout=60) if one.offset >= 0}
         finally:
             consumer.close()
 
     def members(self, group: str) -> int:
         """How many members a group has (Apache Kafka only)."""
         (found,) = self._admin.describe_consumer_groups([group]).values()
-        return len(found.result(20).members)
+        return len(found.result(60).members)
 
     def commit(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """Set an empty group's offsets (Apache Kafka only)."""
         wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
         for done in self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)]).values():
-            done.result(20)
+            done.result(60)
 
     def add_partitions(self, topic: str, total: int) -> None:
         for done in self._admin.create_partitions([NewPartitions(topic, total)]).values():
-            done.result(20)
+            done.result(60)
 
     def set_topic(self, topic: str, config: Mapping[str, str]) -> None:
         """Change a topic's configuration (Apache Kafka only)."""
@@ -173,7 +173,7 @@ class Kafka:
         ]
         resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
         for done in self._admin.incremental_alter_configs([resource]).values():
-            done.result(20)
+            done.result(60)
 
     def offsets_of(self, topic: str, key: bytes) -> list[int]:
         """The offsets in partition 0 at which a key's records still are."""
@@ -182,7 +182,7 @@ class Kafka:
         try:
             consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
             while True:
-                message = consumer.poll(10)
+                message = consumer.poll(60)
                 assert message is not None
                 error, offset = message.error(), message.offset()
                 if error is not None:
@@ -195,7 +195,7 @@ class Kafka:
 
     def in_sync(self, topic: str, copies: int) -> bool:
         """Whether every partition has so many copies in step with its leader."""
-        partitions = self._admin.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = self._admin.list_topics(topic, timeout=60).topics[topic].partitions
         return all(len(partition.isrs) == copies for partition in partitions.values())
 
     @contextmanager
@@ -248,7 +248,7 @@ class Kafka:
         self.delete_topics(*TOPICS)
 
     def topics(self) -> set[str]:
-        return set(self._admin.list_topics(timeout=10).topics)
+        return set(self._admin.list_topics(timeout=60).topics)
 
 
 def cannot(what: str, why: str) -> NoReturn:

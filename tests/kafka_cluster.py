@@ -32,7 +32,7 @@ from tests.artifacts import JVM, POMS, java, libraries, version_in
 
 POM: Final = POMS / "pom.xml"
 VERSION: Final = version_in(POM, "kafka.version")
-_START_S: Final = 60.0
+_START_S: Final = 120.0
 
 # Everything that a production cluster does at leisure is done at once.
 _SETTINGS: Final[Mapping[str, object]] = {
@@ -148,7 +148,7 @@ class KafkaCluster:
         deadline = time.monotonic() + _START_S
         while True:
             try:
-                if len(admin.list_topics(timeout=1).brokers) >= len(self._processes):
+                if len(admin.list_topics(timeout=5).brokers) >= len(self._processes):
                     return
             except KafkaException:
                 pass

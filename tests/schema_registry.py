@@ -73,7 +73,7 @@ class SchemaRegistry:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/subjects", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/subjects", timeout=60) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -151,7 +151,7 @@ class Guard:
                     headers={name: value for name in ("Content-Type", "Accept") if (value := self.headers.get(name))},
                 )
                 try:
-                    with urllib.request.urlopen(asked, timeout=20) as answer:
+                    with urllib.request.urlopen(asked, timeout=60) as answer:
                         self._answer(answer.status, answer.read())
                 except urllib.error.HTTPError as refused:
                     with refused:

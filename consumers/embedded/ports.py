@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from typing import Final
 
 HOST: Final = "127.0.0.1"
 
+# Below the ports that systems give to outgoing connections (Linux from 32768, others from 49152): one of those may be taken between
+# the choice and the server's start, or while the server is restarted, and whoever tries it meanwhile may connect to himself.
+_FIRST: Final = 10_240
+_LAST: Final = 32_000
+
+_chance: Final = random.SystemRandom()
+_given: Final[set[int]] = set()
+
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on at this moment, and that this process was not given before."""
+    while True:
+        port = _chance.randint(_FIRST, _LAST)
+        if port not in _given and is_free(port):
+            _given.add(port)
+            return port
 
 
 def is_free(port: int) -> bool:

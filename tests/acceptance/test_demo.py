@@ -100,7 +100,7 @@ def ask(installation: Installation, control: str, body: dict[str, Any] | None = 
         method=method,
         data=None if body is None else json.dumps(body).encode(),
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         decoded: dict[str, Any] = json.loads(answer.read())
     return decoded
 
@@ -180,7 +180,7 @@ def test_the_admin_site_and_every_process_answer(demo: Installation) -> None:
             for page in ("metrics", "livez", "readyz")
         ),
     ):
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             assert answer.status == 200, url
 
 

@@ -205,11 +205,11 @@ class Surroundings:
                 value=self.pipeline.codec.encode(one),
             )
             self.published.append(one)
-        assert self._producer.flush(10) == 0
+        assert self._producer.flush(60) == 0
 
     def publish_bytes(self, topic: str, value: bytes) -> None:
         self._producer.produce(topic, key=b"garbage", value=value)
-        assert self._producer.flush(10) == 0
+        assert self._producer.flush(60) == 0
 
     def dead_letters(self) -> list[tuple[bytes, dict[str, str]]]:
         """Give the value and the headers of each dead letter on its topic; one may be there twice."""
@@ -225,7 +225,7 @@ class Surroundings:
         consumer.assign(partitions)
         found, ended = [], 0
         while ended < len(partitions):
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None
             if message.error() is not None:
                 ended += 1

@@ -44,7 +44,7 @@ def test_killed_between_any_two_effects_of_a_batch(
             if (rule := FAULTS[fault]) is not None:
                 surroundings.trouble(**rule, operation="batch")
             process = surroundings.start("invoice", **{VARIABLE: point})
-            process.join(30)
+            process.join(60)
             assert process.exitcode == -signal.SIGKILL, (point, surroundings.trouble_told("invoice"))
             if point in ("claimed", "sending", "answered") and fault == "none":
                 assert any(row.batch_id for row in surroundings.pipeline.rows("qbo_intent"))
@@ -64,7 +64,7 @@ def test_a_process_that_was_stopped_in_a_batch_past_its_lease(
         surroundings.trouble(kind="latency", seconds=0.5, operation="batch", count=1)
         backlog(surroundings, "stopped")
         stopped = surroundings.start("invoice")
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not surroundings.simulator.call(lambda world: [one for one in world.journal if one.operation == "batch"]):
             assert time.monotonic() < until
             time.sleep(0.005)

@@ -41,7 +41,7 @@ def publish(broker: EmbeddedBroker, unlinked: Pipeline) -> Callable[..., None]:
             topic_kind = kind if isinstance(one, bytes) else kind_of(one.object)
             millis = {} if at is None else {"timestamp": int(at.timestamp() * 1000)}
             producer.produce(f"kompass.{topic_kind.value}s", value, key=str(number).encode(), **millis)
-        assert producer.flush(10) == 0
+        assert producer.flush(60) == 0
 
     return produce
 
@@ -185,7 +185,7 @@ def test_the_live_groups_do_not_notice(
 
     read()
 
-    assert [one.offset for one in live.committed(places, timeout=10)] == [1] * PARTITIONS
+    assert [one.offset for one in live.committed(places, timeout=60)] == [1] * PARTITIONS
     live.close()
 
 

@@ -123,7 +123,7 @@ def authorize(simulator: Simulator) -> Callable[[str], dict[str, str]]:
         import requests
 
         with requests.Session() as browser:
-            page = browser.get(address, timeout=10)
+            page = browser.get(address, timeout=60)
             for step, extra in (
                 ("sign-in", {"email": "owner@larch.example", "password": "x"}),
                 ("decision", {"realm": realm, "decision": "connect"}),
@@ -133,7 +133,7 @@ def authorize(simulator: Simulator) -> Callable[[str], dict[str, str]]:
                     f"{simulator.base_url}/connect/oauth2/{step}",
                     data={**{key: _plain(value) for key, value in hidden.items()}, **extra},
                     allow_redirects=False,
-                    timeout=10,
+                    timeout=60,
                 )
         from urllib.parse import parse_qs
 

@@ -90,7 +90,7 @@ def until_waiting(section: Section, number: int) -> None:
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     while True:
         with section.pipeline.engine.begin() as db:
             if db.execute(waiting).scalar_one() >= number:

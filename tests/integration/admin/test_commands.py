@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.admin_site import free_port
+from consumers.embedded.ports import free_port
 
 RUN = [sys.executable, "-c", "import sys; from admin import commands; getattr(commands, sys.argv.pop(1))()"]
 
@@ -82,7 +82,7 @@ def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
         text=True,
     )
     try:
-        page = _get(f"http://127.0.0.1:{port}/admin/login/", until=time.monotonic() + 30)
+        page = _get(f"http://127.0.0.1:{port}/admin/login/", until=time.monotonic() + 60)
         assert "Log in" in page
         assert ".css" in page
         assert json.loads(_get(f"http://127.0.0.1:{metrics}/livez")) == {"ok": True, "problems": {}}
@@ -105,7 +105,7 @@ def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
         assert json.loads(_get(f"http://127.0.0.1:{metrics}/livez"))["ok"], "a restart would mend nothing"
     finally:
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
 
 
@@ -126,7 +126,7 @@ def workers_of(master: int) -> list[int]:
 def _get(url: str, *, until: float = 0.0) -> str:
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError:
             raise

@@ -130,7 +130,7 @@ def test_metered_reads_count_into_the_month_and_are_measured(ada: Person) -> Non
     with site.pipeline().engine.begin() as db:
         counted = metered_this_month(db) - before
     assert counted >= 4
-    metrics = requests.get(f"http://{site.environ['METRICS_PORT']}/metrics", timeout=30).text
+    metrics = requests.get(f"http://{site.environ['METRICS_PORT']}/metrics", timeout=60).text
     measured = re.findall(
         r'^kompass_qbo_qbo_calls_total{.*metering="coreplus".*org="org-uk".*} ([\d.]+)$', metrics, re.M
     )

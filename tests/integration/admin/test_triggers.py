@@ -110,7 +110,7 @@ def test_changes_are_announced(db: psycopg.Connection, migrated_database: str) -
     with psycopg.connect(migrated_database, autocommit=True) as listener:
         listener.execute("LISTEN kompass_qbo")
         db.execute(f"INSERT INTO qbo_custom_field {INSERTS['qbo_custom_field']}")
-        assert [note.payload for note in listener.notifies(timeout=5, stop_after=1)] == ["configuration"]
+        assert [note.payload for note in listener.notifies(timeout=60, stop_after=1)] == ["configuration"]
 
 
 def test_deleting_a_configuration_takes_everything_of_it_along(db: psycopg.Connection) -> None:

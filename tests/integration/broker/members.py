@@ -103,7 +103,7 @@ class Member:
         """Stop it as SIGTERM does."""
         self.ingest.go.set()
         self.loop.stop()
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the member does not stop"
 
     def end(self) -> None:

@@ -56,7 +56,7 @@ def test_the_broker_goes_and_comes_back(kafka: Kafka, database: str, members: Me
         publisher.send(client, 2)
     publisher.flush()
     # Between a batch made durable and its commit.
-    assert member.ingest.stalled.wait(30)
+    assert member.ingest.stalled.wait(60)
     with kafka.away():
         turns = len(member.turns)
         member.ingest.go.set()
@@ -82,7 +82,7 @@ def test_a_broker_that_answers_nothing_holds_up_neither_the_loop_nor_its_end(
     eventually(lambda: all_committed(kafka))
     member.ingest.stall = True
     publisher.send_all(CLIENTS[:1], 2)
-    assert member.ingest.stalled.wait(30)
+    assert member.ingest.stalled.wait(60)
     with kafka.silent():
         turns = len(member.turns)
         member.ingest.go.set()

@@ -46,7 +46,7 @@ class Guarded:
             name, ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ROUNDS), b"correct horse"
         )
         for done in self._admin.alter_user_scram_credentials([credential]).values():
-            done.result(20)
+            done.result(60)
         self.allow(name, *rights)
         return kafka_settings(
             {
@@ -65,7 +65,7 @@ class Guarded:
             for kind, name, operation in rights
         ]
         for done in self._admin.create_acls(acls).values() if acls else ():
-            done.result(20)
+            done.result(60)
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_a_wrong_password_is_said(
 ) -> None:
     user = guarded.user("forgetful", READ_CLIENTS, READ_GROUP, password="wrong")
     with pytest.raises(BrokerUnreachable, match=r"Authentication failed.*check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_\*"):
-        check_broker(settings_with(user), timeout=5)
+        check_broker(settings_with(user), timeout=60)
     member = members(plain, user)
     eventually(lambda: "Authentication failed" in caplog.text, timeout=60)
     assert not member.loop.assigned
@@ -153,7 +153,7 @@ def test_an_unknown_authority_is_said(guarded: Guarded) -> None:
     user = guarded.user("stranger")
     del user["ssl.ca.location"]
     with pytest.raises(BrokerUnreachable, match=r"certificate verify failed.*KAFKA_SSL_\*"):
-        check_broker(settings_with(user), timeout=5)
+        check_broker(settings_with(user), timeout=60)
 
 
 def settings_with(kafka: dict[str, str]) -> Settings:

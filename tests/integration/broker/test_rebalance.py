@@ -53,7 +53,7 @@ def test_a_member_that_stood_still_moves_no_offset_back(
     eventually(lambda: slow.loop.assigned)
     slow.ingest.stall = True
     publisher.send_all(CLIENTS, 1)
-    assert slow.ingest.stalled.wait(30)
+    assert slow.ingest.stalled.wait(60)
     if kafka.apache:
         eventually(lambda: kafka.members(GROUP) == 0, "it is put out of the group")
     other = members(kafka)

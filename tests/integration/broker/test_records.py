@@ -165,7 +165,7 @@ def test_aborted_transactions_stay_unseen(apache_kafka: Kafka, database: str, me
         transactional.begin_transaction()
         for one in ids:
             transactional.produce(TOPIC, key=f"client/{one}".encode(), value=value_of(one), partition=0)
-        transactional.flush(20)
+        transactional.flush(60)
 
     write("booked1")
     transactional.commit_transaction(20)

@@ -127,7 +127,7 @@ def test_a_batch_of_which_one_member_was_taken_over_does_not_go(settled_customer
         db.execute(text("DELETE FROM qbo_intent WHERE link_id = :id"), {"id": stalled[0].link.id})
     one = process()
     one._work(parcel)
-    answers = [one._answers.get(timeout=5) for _ in stalled]
+    answers = [one._answers.get(timeout=60) for _ in stalled]
     assert pipeline.requests() == []
     assert all(isinstance(answer, Answer) and isinstance(answer.outcome, Late) for answer in answers)
     settled = pipeline.settle(*(answer for answer in answers if answer is not None))
@@ -145,7 +145,7 @@ def test_a_member_that_cannot_be_written_down_is_found_by_halves(settled_custome
     (parcel,) = parcels([replace(works[0], body='{"no": "end"'), *works[1:]])
     one = process()
     one._work(parcel)
-    answers = [one._answers.get(timeout=5) for _ in works]
+    answers = [one._answers.get(timeout=60) for _ in works]
     assert pipeline.requests() == []
     assert all(answer is not None and isinstance(answer.outcome, Split) for answer in answers)
     pipeline.settle(*(answer for answer in answers if answer is not None))

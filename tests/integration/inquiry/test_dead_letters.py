@@ -235,7 +235,7 @@ def ends(broker: EmbeddedBroker) -> dict[str, int]:
     try:
         return {
             topic: sum(
-                consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in range(8)
+                consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=60)[1] for number in range(8)
             )
             for topic in TOPICS
             if topic != "kompass.qbo.dead-letters"

@@ -47,7 +47,7 @@ class Prometheus:
     def _get(self, what: str, **parameters: str) -> dict[str, Any]:
         address = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(address, timeout=10) as answer:
+            with urllib.request.urlopen(address, timeout=60) as answer:
                 return dict(json.loads(answer.read())["data"])
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from None
@@ -87,7 +87,7 @@ def running(directory: Path, targets: Sequence[str], rules: Path) -> Iterator[Pr
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

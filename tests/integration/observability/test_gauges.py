@@ -149,7 +149,7 @@ def test_the_last_turn_carries_the_calls_made_since_the_one_before(pipeline: Pip
     thread.start()
     metrics.count("qbo_calls", 2, operation="query", status="200", metering="coreplus", org="org-uk")
     stopping.set()
-    thread.join(30)
+    thread.join(60)
     with pipeline.engine.begin() as db:
         assert quota.metered_this_month(db) == 2
 

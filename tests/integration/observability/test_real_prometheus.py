@@ -100,7 +100,7 @@ def trouble(installation: Installation, rule: dict[str, object]) -> None:
     request = urllib.request.Request(
         f"{installation.simulator_url}/_simulator/faults", data=json.dumps(rule).encode(), method="POST"
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200
 
 
@@ -112,7 +112,7 @@ def produce(installation: Installation, events: list[Event], *, garbage: bool = 
         producer.produce(f"kompass.{kind}s", value=codec.encode(one), key=f"{kind}/{one.object.id}")
     if garbage:
         producer.produce("kompass.clients", value=b"this is no event", key=b"client/garbage")
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def until(reached: object) -> None:
@@ -167,7 +167,7 @@ def test_the_weather_shows(scraped: Scraped) -> None:
 
 def test_promtool_finds_no_fault_with_our_metrics(scraped: Scraped) -> None:
     port = scraped.installation.addresses.metrics["invoices"]
-    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=60) as answer:
         page = answer.read()
     checked = subprocess.run([tool("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
     assert checked.returncode == 0, (checked.stdout + checked.stderr).decode()

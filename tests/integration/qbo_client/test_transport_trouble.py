@@ -29,7 +29,7 @@ CREATE = calls.create("Invoice", {"DocNumber": "1"}, request_id="r-1")
 INVOICE = b'{"Invoice":{"Id":"1"}}'
 # Long enough for a busy machine to answer in, short enough to wait for.
 DEADLINE = 0.4
-SLACK = 1.5
+SLACK = 10.0
 
 
 def send(transport: Transport, *, deadline: float = 10.0, call: calls.Call = CREATE) -> Outcome:

@@ -60,13 +60,13 @@ def connect(app: OAuthApp, intuit: Simulator, realm: str) -> TokenSet:
     """What a person does on Intuit's pages: sign in, choose the company, connect."""
     url = app.authorize_url(redirect_uri=BACK, state="s-1")
     with requests.Session() as browser:
-        browser.get(url, timeout=10).raise_for_status()
+        browser.get(url, timeout=60).raise_for_status()
         form = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
         decision = browser.post(
             f"{intuit.base_url}/connect/oauth2/decision",
             data={**form, "realm": realm, "decision": "connect"},
             allow_redirects=False,
-            timeout=10,
+            timeout=60,
         )
     back = {name: values[0] for name, values in parse_qs(urlsplit(decision.headers["Location"]).query).items()}
     assert (back["state"], back["realmId"]) == ("s-1", realm)
@@ -75,7 +75,7 @@ def connect(app: OAuthApp, intuit: Simulator, realm: str) -> TokenSet:
 
 def test_the_addresses_are_those_of_the_discovery_document(intuit: Simulator) -> None:
     environment = environment_for(intuit.base_url)
-    found = requests.get(f"{intuit.base_url}/.well-known/openid_configuration", timeout=10).json()
+    found = requests.get(f"{intuit.base_url}/.well-known/openid_configuration", timeout=60).json()
     assert environment.authorize_url == found["authorization_endpoint"]
     assert environment.token_url == found["token_endpoint"]
     assert environment.revoke_url == found["revocation_endpoint"]

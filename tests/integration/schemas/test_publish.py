@@ -68,12 +68,12 @@ def landed(broker: EmbeddedBroker, kind: Kind) -> list[tuple[int, bytes, Event]]
         {"bootstrap.servers": broker.bootstrap_servers, "group.id": "look", "enable.auto.commit": False}
     )
     try:
-        partitions = sorted(consumer.list_topics(topic(kind), timeout=10).topics[topic(kind)].partitions)
-        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic(kind), p), timeout=10)[1] for p in partitions}
+        partitions = sorted(consumer.list_topics(topic(kind), timeout=60).topics[topic(kind)].partitions)
+        ends = {p: consumer.get_watermark_offsets(TopicPartition(topic(kind), p), timeout=60)[1] for p in partitions}
         consumer.assign([TopicPartition(topic(kind), p, OFFSET_BEGINNING) for p in partitions])
         found: list[tuple[int, bytes, Event]] = []
         while len(found) < sum(ends.values()):
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None
             assert message.error() is None
             key, value, partition = message.key(), message.value(), message.partition()

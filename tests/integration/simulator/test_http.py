@@ -57,13 +57,13 @@ def test_an_unknown_path_or_method_is_500_unsupported_operation(usa: Http) -> No
     assert answer.json()["Fault"]["Error"][0]["Detail"] == (
         f"Operation Could not find resource for relative : /v3/company/{USA}/nonsense/1 is not supported."
     )
-    answer = usa.session.put(f"{usa.base}/customer", json={}, headers=usa.headers(), timeout=10)
+    answer = usa.session.put(f"{usa.base}/customer", json={}, headers=usa.headers(), timeout=60)
     assert fault_codes(answer) == ["500"]
 
 
 def test_bytes_that_are_not_utf_8_are_500(usa: Http) -> None:
     kind = usa.headers(**{"Content-Type": "application/json"})
-    answer = usa.session.post(f"{usa.base}/customer", data=b'{"DisplayName":"\xff"}', headers=kind, timeout=10)
+    answer = usa.session.post(f"{usa.base}/customer", data=b'{"DisplayName":"\xff"}', headers=kind, timeout=60)
     assert fault_codes(answer) == ["500"]
 
 
@@ -93,7 +93,7 @@ def test_a_token_opens_its_own_company_only(usa: Http, connect: Connect) -> None
 
 def test_without_an_accept_header_for_json_the_answer_is_xml(usa: Http) -> None:
     headers = {**usa.headers(), "Accept": "*/*"}
-    answer = usa.session.get(f"{usa.base}/companyinfo/{USA}", headers=headers, timeout=10)
+    answer = usa.session.get(f"{usa.base}/companyinfo/{USA}", headers=headers, timeout=60)
     assert answer.text.startswith('<?xml version="1.0" encoding="UTF-8"')
     assert "<CompanyName>Larch &amp; Co Design</CompanyName>" in answer.text
 
@@ -227,11 +227,11 @@ def test_a_document_of_several_megabytes_is_read_and_refused_by_its_lines(usa: H
 
 def test_the_token_endpoint_refuses_what_is_not_a_form(intuit: Simulator) -> None:
     answer = requests.post(
-        f"{intuit.base_url}/oauth2/v1/tokens/bearer", json={"grant_type": "refresh_token"}, auth=BASIC, timeout=10
+        f"{intuit.base_url}/oauth2/v1/tokens/bearer", json={"grant_type": "refresh_token"}, auth=BASIC, timeout=60
     )
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
     answer = requests.post(
-        f"{intuit.base_url}/oauth2/v1/tokens/bearer", data={"grant_type": "x"}, auth=BASIC, timeout=10
+        f"{intuit.base_url}/oauth2/v1/tokens/bearer", data={"grant_type": "x"}, auth=BASIC, timeout=60
     )
     assert answer.json() == {"error": "unsupported_grant_type"}
 
@@ -243,7 +243,7 @@ def test_the_hard_expiry_is_in_the_answer_when_the_header_asks(intuit: Simulator
         data={"grant_type": "refresh_token", "refresh_token": token},
         headers={"x-include-refresh-token-hard-expires-in": "true"},
         auth=BASIC,
-        timeout=10,
+        timeout=60,
     )
     assert answer.json()["x_refresh_token_hard_expires_in"] <= 157_680_000
     assert answer.headers["Cache-Control"] == "no-cache, no-store"

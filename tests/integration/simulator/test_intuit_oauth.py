@@ -34,17 +34,17 @@ def hidden(page: str) -> dict[str, str]:
 def sign_in_and_choose(url: str, decision: str) -> dict[str, list[str]]:
     """Click through the pages as a person would; the query of the address the browser is sent back to."""
     with requests.Session() as browser:
-        page = browser.get(url, timeout=10)
+        page = browser.get(url, timeout=60)
         assert page.status_code == 200, page.text
         origin = url.partition("/connect/")[0]
         person = {"email": "owner@larch.example", "password": "x"}
-        page = browser.post(f"{origin}/connect/oauth2/sign-in", data={**hidden(page.text), **person}, timeout=10)
+        page = browser.post(f"{origin}/connect/oauth2/sign-in", data={**hidden(page.text), **person}, timeout=60)
         assert "Larch Design Ltd" in page.text
         answer = browser.post(
             f"{origin}/connect/oauth2/decision",
             data={**hidden(page.text), "realm": UK, "decision": decision},
             allow_redirects=False,
-            timeout=10,
+            timeout=60,
         )
         assert answer.status_code == 302, answer.text
         assert answer.headers["Location"].startswith(f"{CALLBACK}?")
@@ -62,7 +62,7 @@ def test_the_whole_authorisation_code_flow(intuit: Simulator) -> None:
     answer = requests.get(
         f"{intuit.base_url}/v3/company/{UK}/companyinfo/{UK}",
         headers={"Authorization": f"Bearer {client.access_token}", "Accept": "application/json"},
-        timeout=10,
+        timeout=60,
     )
     assert answer.json()["CompanyInfo"]["CompanyName"] == "Larch Design Ltd"
 
