@@ -70,6 +70,7 @@ def test_production_takes_no_default_of_the_demo(name: str) -> None:
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT is 'xml'"),
         ({"KOMPASS_QBO_WORKERS": "0"}, "KOMPASS_QBO_WORKERS is '0'"),
         ({"KOMPASS_QBO_WORKERS": "2.5"}, "KOMPASS_QBO_WORKERS is '2.5'"),
+        ({"KOMPASS_QBO_BATCH_ITEMS": "31"}, "KOMPASS_QBO_BATCH_ITEMS is 31; give 1 (no batches) to 30"),
         ({"KOMPASS_QBO_LEASE_SECONDS": "nan"}, "KOMPASS_QBO_LEASE_SECONDS is 'nan'"),
         (
             {"KOMPASS_QBO_LEASE": "3"},
