@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Table, TextClause, text
+from sqlalchemy import Connection, LargeBinary, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import CursorResult
 
 from store import json
+from store.statements import Row, Statement
 
 
 @cache
-def _statement(table: Table, columns: tuple[str, ...], tail: str) -> TextClause:
+def _statement(table: Table, columns: tuple[str, ...], tail: str) -> Statement:
     binary = _binary(table, columns)
     named = ", ".join(f'"{name}"' for name in columns)
     chosen = ", ".join(
         f"decode(n.\"{name}\", 'base64')" if name in binary else _from_json(table, name) for name in columns
     )
     typed = ", ".join(f'"{name}" {"text" if name in binary else _type(table, name)}' for name in columns)
-    return text(
-        f'INSERT INTO "{table.name}" ({named}) SELECT {chosen} FROM json_to_recordset(CAST(:rows AS json)) AS n({typed}) {tail}'
+    return Statement(
+        f'INSERT INTO "{table.name}" ({named}) SELECT {chosen} FROM json_to_recordset(CAST(%(rows)s AS json)) AS n({typed}) {tail}'
     )
 
 
@@ -43,11 +43,11 @@ def _binary(table: Table, columns: tuple[str, ...]) -> frozenset[str]:
 
 
 def insert_rows(
-    db: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, tail: str = ""
-) -> CursorResult[Any] | None:
-    """Insert rows that all have the same columns; ``tail`` is what follows (ON CONFLICT, RETURNING). None without rows."""
+    db: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, tail: str = "", returning: bool = False
+) -> list[Row]:
+    """Insert rows that all have the same columns; ``tail`` is what follows (ON CONFLICT), with ``returning`` also RETURNING."""
     if not rows:
-        return None
+        return []
     columns = tuple(rows[0])
     binary = _binary(table, columns)
     if binary:
@@ -58,15 +58,19 @@ def insert_rows(
             }
             for row in rows
         ]
-    return db.execute(_statement(table, columns, tail), {"rows": json.dumps(rows)})
+    statement, document = _statement(table, columns, tail), json.dumps(rows)
+    if returning:
+        return statement.rows(db, rows=document)
+    statement.count(db, rows=document)
+    return []
 
 
 @cache
-def _update(table: Table, columns: tuple[str, ...]) -> TextClause:
+def _update(table: Table, columns: tuple[str, ...]) -> Statement:
     typed = ", ".join(f'"{name}" {_type(table, name)}' for name in ("id", *columns))
     assigned = ", ".join(f'"{name}" = {_from_json(table, name)}' for name in columns)
-    return text(
-        f'UPDATE "{table.name}" AS t SET {assigned} FROM json_to_recordset(CAST(:rows AS json)) AS n({typed}) WHERE t.id = n.id'
+    return Statement(
+        f'UPDATE "{table.name}" AS t SET {assigned} FROM json_to_recordset(CAST(%(rows)s AS json)) AS n({typed}) WHERE t.id = n.id'
     )
 
 
@@ -81,4 +85,4 @@ def update_rows(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
     for row in rows:
         by_columns.setdefault(tuple(sorted(name for name in row if name != "id")), []).append(row)
     for columns, changes in by_columns.items():
-        db.execute(_update(table, columns), {"rows": json.dumps(changes)})
+        _update(table, columns).count(db, rows=json.dumps(changes))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas.company import CompanyFacts, Configuration, CustomField, ItemService, Locale, TaxCodeFact
+from store.statements import Statement
 from store.tables import (
     company_facts,
     configuration,
@@ -44,13 +45,12 @@ def hold_versions(db: Connection, org_ids: Iterable[str]) -> dict[str, Configura
     So no claim judges by a configuration older than one that is already saved, and the sweep that follows a save sees every
     judgement made before it.
     """
-    rows = db.execute(
-        select(configuration.c.id, configuration.c.org_id, configuration.c.realm_id, configuration.c.version)
-        .where(configuration.c.org_id.in_(sorted(org_ids)))
-        .order_by(configuration.c.id)
-        .with_for_update(read=True)
-    )
-    return {row.org_id: ConfigurationVersion(*row) for row in rows}
+    return {row.org_id: ConfigurationVersion(*row) for row in _HOLD_VERSIONS.rows(db, orgs=sorted(org_ids))}
+
+
+_HOLD_VERSIONS = Statement(
+    "SELECT id, org_id, realm_id, version FROM qbo_configuration WHERE org_id = ANY(%(orgs)s::text[]) ORDER BY id FOR SHARE"
+)
 
 
 def read_configuration(db: Connection, org_id: str) -> Configuration | None:

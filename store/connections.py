@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from store.failures import close_connect
 from store.secrets import TokenKeys
+from store.statements import Statement
 from store.tables import configuration
 from store.tables import connection as table
 
@@ -61,28 +62,16 @@ class Tokens:
     refresh_hard_expires_at: datetime | None = None
 
 
-_COLUMNS = (
-    table.c.configuration_id,
-    table.c.realm_id,
-    table.c.version,
-    table.c.state,
-    table.c.company_name,
-    table.c.access_expires_at,
-    table.c.refresh_expires_at,
-    table.c.refreshed_at,
-    table.c.refresh_lease_until,
-    table.c.disconnect_cause,
-    table.c.disconnect_message,
-    table.c.probe_at,
-)
-
-
 def read_connections(db: Connection, realm_ids: Iterable[str] | None = None) -> dict[str, CompanyConnection]:
     """Give the connections of these companies (of all, by default) by realm id."""
-    query = select(*_COLUMNS)
-    if realm_ids is not None:
-        query = query.where(table.c.realm_id.in_(list(realm_ids)))
-    return {row.realm_id: CompanyConnection(*row) for row in db.execute(query)}
+    realms = None if realm_ids is None else list(realm_ids)
+    return {row.realm_id: CompanyConnection(*row) for row in _READ_CONNECTIONS.rows(db, realms=realms)}
+
+
+_READ_CONNECTIONS = Statement(
+    f"SELECT {', '.join(CompanyConnection.__dataclass_fields__)} FROM qbo_connection"
+    " WHERE %(realms)s::text[] IS NULL OR realm_id = ANY(%(realms)s::text[])"
+)
 
 
 def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, Tokens] | None:

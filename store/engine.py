@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
+import psycopg
+from psycopg.pq import ExecStatus
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
 
 from store import json
 from store.errors import BadDatabaseUrl, DatabaseUnreachable, NotMigrated
@@ -13,6 +17,10 @@ from store.tables import metadata
 STATEMENT_TIMEOUT_MS = 30_000
 # A lost server is noticed by the socket, not by a worker that waits for ever.
 CONNECT_TIMEOUT_S = 5
+IDLE_S = 1.0
+"""A pooled connection that nobody used for so long is asked whether it is still there."""
+
+_BEGIN = f"BEGIN; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}".encode()
 
 
 def open_engine(url: str, *, pool_size: int = 4, application_name: str = "kompass-qbo") -> Engine:
@@ -32,7 +40,6 @@ def open_engine(url: str, *, pool_size: int = 4, application_name: str = "kompas
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=2,
-        pool_pre_ping=True,
         pool_timeout=30,
         json_serializer=json.dumps,
         json_deserializer=json.loads,
@@ -46,9 +53,29 @@ def open_engine(url: str, *, pool_size: int = 4, application_name: str = "kompas
         },
     )
 
+    @event.listens_for(engine, "checkin")
+    def _left_idle(dbapi_connection, record):  # type: ignore[no-untyped-def]
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _still_there(dbapi_connection, record, proxy):  # type: ignore[no-untyped-def]
+        # As pool_pre_ping, but not at every transaction: one that was used a moment ago is asked by its next statement.
+        if time.monotonic() - record.info.get("idle_since", float("inf")) > IDLE_S:
+            try:
+                engine.dialect.do_ping(dbapi_connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError(str(error)) from error
+
     @event.listens_for(engine, "begin")
     def _bound_statements(connection):  # type: ignore[no-untyped-def]
-        # SET LOCAL, because a pooled server connection may serve somebody else next.
+        # SET LOCAL, because a pooled server connection may serve somebody else next. Together with BEGIN it costs one round trip and
+        # 10 µs of CPU, where psycopg's BEGIN and SQLAlchemy's statement take two and 200: as much as a tenth of a settle.
+        driver = connection.connection.driver_connection
+        if not driver.autocommit and driver.isolation_level is None:
+            result = driver.pgconn.exec_(_BEGIN)
+            if result.status == ExecStatus.COMMAND_OK:
+                return
+        # Out of the ordinary; what went wrong is raised here.
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
 
     return engine

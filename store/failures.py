@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy import insert as plain_insert
 
 from store.records import SourceEvent, headers_to_json
+from store.statements import Statement
 from store.tables import failure, outbox
 
 DEAD_LETTERS = "kompass.qbo.dead-letters"
@@ -156,11 +157,13 @@ def close_for_links(db: Connection, link_ids: Collection[int], because: str) -> 
     """Close the open failures of links that are well again."""
     if not link_ids:
         return 0
-    return db.execute(
-        update(failure)
-        .where(failure.c.link_id.in_(sorted(link_ids)), failure.c.closed_at.is_(None))
-        .values(closed_at=func.now(), closed_because=because)
-    ).rowcount
+    return _CLOSE_FOR_LINKS.count(db, ids=sorted(link_ids), because=because)
+
+
+_CLOSE_FOR_LINKS = Statement(
+    "UPDATE qbo_failure SET closed_at = now(), closed_because = %(because)s"
+    " WHERE link_id = ANY(%(ids)s::bigint[]) AND closed_at IS NULL"
+)
 
 
 def close_connect(db: Connection, realm_id: str, because: str) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, delete, distinct, func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from store.bulk import insert_rows
+from store.statements import Statement
 from store.tables import intent as table
 
 
@@ -39,12 +40,10 @@ class Intent:
 
 
 _LONG_AGO = text("now() - interval '1 year'")
-_CALL = func.coalesce(func.nullif(table.c.batch_id, ""), cast(table.c.link_id, Text))
 
 _REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
     f"{column.name} = excluded.{column.name}" for column in table.columns if column.name != "link_id"
 )
-_COLUMNS = tuple(table.c[name] for name in Intent.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +62,18 @@ class OpenIntent:
 def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dict[int, OpenIntent]:
     if not link_ids:
         return {}
-    rows = db.execute(
-        select(
-            *_COLUMNS,
-            func.extract(
-                "epoch",
-                func.greatest(table.c.heartbeat_at + text(f"interval '{lease:f} seconds'"), table.c.resend_after)
-                - func.now(),
-            ).label("busy_for"),
-            func.extract("epoch", func.now() - table.c.first_sent_at).label("age"),
-        ).where(table.c.link_id.in_(sorted(link_ids)))
-    )
     found = {}
-    for row in rows:
-        values = dict(row._mapping)
-        busy_for, age = float(values.pop("busy_for")), float(values.pop("age"))
-        found[row.link_id] = OpenIntent(Intent(**values), busy_for > 0, busy_for, age)
+    for row in _READ_OPEN.rows(db, ids=sorted(link_ids), lease=lease):
+        *values, busy_for, age = row
+        found[row.link_id] = OpenIntent(Intent(*values), busy_for > 0, float(busy_for), float(age))
     return found
+
+
+_READ_OPEN = Statement(
+    f"SELECT {', '.join(Intent.__dataclass_fields__)},"
+    " extract(epoch FROM greatest(heartbeat_at + %(lease)s * interval '1 second', resend_after) - now()) AS busy_for,"
+    " extract(epoch FROM now() - first_sent_at) AS age FROM qbo_intent WHERE link_id = ANY(%(ids)s::bigint[])"
+)
 
 
 def members_of(db: Connection, batches: Mapping[str, str]) -> dict[int, str]:
@@ -103,21 +97,22 @@ def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> dict[str, int]:
     """Count the calls that may be under way for each company, in every process. A batch is one call."""
-    rows = db.execute(
-        select(table.c.realm_id, func.count(distinct(_CALL)).label("calls"))
-        .where(
-            table.c.realm_id.in_(sorted(realm_ids)),
-            table.c.heartbeat_at > func.now() - text(f"interval '{lease:f} seconds'"),
-        )
-        .group_by(table.c.realm_id)
-    )
-    return {row.realm_id: row.calls for row in rows}
+    return {row.realm_id: row.calls for row in _IN_FLIGHT.rows(db, realms=sorted(realm_ids), lease=lease)}
+
+
+_IN_FLIGHT = Statement(
+    "SELECT realm_id, count(DISTINCT coalesce(nullif(batch_id, ''), link_id::text)) AS calls FROM qbo_intent"
+    " WHERE realm_id = ANY(%(realms)s::text[]) AND heartbeat_at > now() - %(lease)s * interval '1 second' GROUP BY realm_id"
+)
 
 
 def retire(db: Connection, link_ids: Collection[int]) -> None:
     """Forget intents whose outcome is known: their request ids are never used again."""
     if link_ids:
-        db.execute(delete(table).where(table.c.link_id.in_(sorted(link_ids))))
+        _RETIRE.count(db, ids=sorted(link_ids))
+
+
+_RETIRE = Statement("DELETE FROM qbo_intent WHERE link_id = ANY(%(ids)s::bigint[])")
 
 
 def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:

@@ -13,12 +13,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select, text
 
 from schemas.company import Standing
 from schemas.events import Kind
 from store.bulk import insert_rows, update_rows
 from store.records import SeenRecord
+from store.statements import Statement
 from store.tables import link
 
 # Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.
@@ -83,24 +84,31 @@ class Link:
         )
 
 
+_COLUMNS = ", ".join(Link.__dataclass_fields__)
+_KIND, _LINE_IDS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids"))
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
 # Of a customer or job that others stand on, what it holds in QBO is known by its id: the documents stay where they are.
-_FIND_PARTY = text(
+_FIND_PARTY = Statement(
     "SELECT "
     + ", ".join(f"NULL AS {name}" if name in ("sent", "theirs") else f"l.{name}" for name in Link.__dataclass_fields__)
-    + " FROM qbo_link l JOIN unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),"
-    " CAST(:parties AS text[]), CAST(:currencies AS text[])) AS n(realm_id, kind, kompass_id, party_id, currency)"
+    + " FROM qbo_link l JOIN unnest(%(realms)s::text[], %(kinds)s::text[], %(ids)s::text[],"
+    " %(parties)s::text[], %(currencies)s::text[]) AS n(realm_id, kind, kompass_id, party_id, currency)"
     " USING (realm_id, kind, kompass_id, party_id, currency)"
 )
 
 
+def _from_columns(values: Sequence[Any]) -> Link:
+    """Make a link of its columns, in the order of its fields."""
+    known = list(values)
+    known[_KIND] = Kind(known[_KIND])
+    known[_LINE_IDS] = tuple(known[_LINE_IDS])
+    return Link(*known)
+
+
 def _link(row: Any) -> Link:
-    values = dict(row._mapping)
-    values["kind"] = Kind(values["kind"])
-    values["line_ids"] = tuple(values["line_ids"])
-    return Link(**values)
+    return _from_columns(row)
 
 
 def make_due(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str, str], *, lane: int) -> None:
@@ -226,15 +234,23 @@ def next_due_in(db: Connection, *, lane: int) -> float | None:
     return None if seconds is None else float(seconds)
 
 
-def lock_due(db: Connection, ids: Sequence[int]) -> list[Link]:
-    """Lock those of these links that are still due and that nobody else holds."""
-    rows = db.execute(
-        select(*_LINK_COLUMNS)
-        .where(link.c.id.in_(ids), link.c.due_at <= func.now())
-        .order_by(link.c.id)
-        .with_for_update(skip_locked=True)
-    )
-    return [_link(row) for row in rows]
+@dataclass(frozen=True, slots=True)
+class Due:
+    links: list[Link]
+    now: datetime
+    """The moment of the transaction by the database's clock, the one that every process shares."""
+
+
+def lock_due(db: Connection, ids: Sequence[int]) -> Due | None:
+    """Lock those of these links that are still due and that nobody else holds; None when none is left."""
+    rows = _LOCK_DUE.rows(db, ids=list(ids))
+    return Due([_from_columns(row[:-1]) for row in rows], rows[0].now) if rows else None
+
+
+_LOCK_DUE = Statement(
+    f"SELECT {_COLUMNS}, now() AS now FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) AND due_at <= now()"
+    " ORDER BY id FOR UPDATE SKIP LOCKED"
+)
 
 
 def lock_free(db: Connection, ids: Collection[int]) -> list[Link]:
@@ -254,17 +270,15 @@ def find_party(
     wanted = list(dict.fromkeys(keys))
     if not wanted:
         return {}
-    rows = db.execute(
-        _FIND_PARTY,
-        {
-            "realms": [key[0] for key in wanted],
-            "kinds": [key[1] for key in wanted],
-            "ids": [key[2] for key in wanted],
-            "parties": [key[3] for key in wanted],
-            "currencies": [key[4] for key in wanted],
-        },
+    rows = _FIND_PARTY.rows(
+        db,
+        realms=[key[0] for key in wanted],
+        kinds=[key[1] for key in wanted],
+        ids=[key[2] for key in wanted],
+        parties=[key[3] for key in wanted],
+        currencies=[key[4] for key in wanted],
     )
-    found = [_link(row) for row in rows]
+    found = [_from_columns(row) for row in rows]
     return {(one.realm_id, one.kind.value, one.kompass_id, one.party_id, one.currency): one for one in found}
 
 
@@ -356,16 +370,26 @@ def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
     update_rows(db, link, changes)
 
 
-def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> dict[int, Any]:
-    """Lock those links whose epoch is still the claimed one; gives `again` and `depends_on`-independent row data by id."""
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """Rows of `qbo_link` by id, without the documents."""
+
+    rows: Mapping[int, Any]
+    now: datetime | None
+    """The moment of the transaction by the database's clock; None without rows."""
+
+
+def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> Mine:
+    """Lock those links whose epoch is still the claimed one."""
     wanted = dict(claims)
-    rows = db.execute(
-        select(*_LINK_COLUMNS, link.c.again, link.c.last_failed_at, link.c.due_since)
-        .where(link.c.id.in_(sorted(wanted)))
-        .order_by(link.c.id)
-        .with_for_update()
-    )
-    return {row.id: row for row in rows if row.epoch == wanted[row.id]}
+    found = {row.id: row for row in _LOCK.rows(db, ids=sorted(wanted)) if row.epoch == wanted[row.id]}
+    return Mine(found, next((row.now for row in found.values()), None))
+
+
+_LOCK = Statement(
+    f"SELECT {', '.join(column.name for column in link.columns if column.name not in ('sent', 'theirs'))}, now() AS now"
+    " FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
+)
 
 
 def others_settled_since(db: Connection, *, realm_id: str, other_than: int, moment: datetime | None) -> bool:
@@ -388,14 +412,14 @@ def wake_dependents(db: Connection, ids: Collection[int]) -> int:
     """
     if not ids:
         return 0
-    return db.execute(
-        text(
-            "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
-            " SELECT id FROM qbo_link WHERE depends_on = ANY(CAST(:ids AS bigint[])) AND state = 'waiting'"
-            " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
-        ),
-        {"ids": sorted(ids)},
-    ).rowcount
+    return _WAKE_DEPENDENTS.count(db, ids=sorted(ids))
+
+
+_WAKE_DEPENDENTS = Statement(
+    "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
+    " SELECT id FROM qbo_link WHERE depends_on = ANY(%(ids)s::bigint[]) AND state = 'waiting'"
+    " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
+)
 
 
 def wake_held(db: Connection, *, lane: int, cause: str) -> int:
@@ -445,4 +469,7 @@ def holder_of(db: Connection, *, realm_id: str, entity: str, qbo_id: str, other_
 
 def notify(db: Connection) -> None:
     """Wake every process that listens, when this transaction commits."""
-    db.execute(text(f"NOTIFY {CHANNEL}"))
+    _NOTIFY.count(db)
+
+
+_NOTIFY = Statement(f"NOTIFY {CHANNEL}")

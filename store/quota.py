@@ -9,10 +9,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, text
 from sqlalchemy.dialects.postgresql import insert
 
 from store import json
+from store.statements import Statement
 from store.tables import quota_lease as table
 
 APP = ""
@@ -35,36 +36,37 @@ def lock_leases(db: Connection, realm_ids: Collection[str]) -> dict[str, QuotaLe
     wanted = sorted(realm_ids)
     if not wanted:
         return {}
-    db.execute(insert(table).values([{"realm_id": realm_id} for realm_id in wanted]).on_conflict_do_nothing())
-    rows = db.execute(
-        select(
-            table.c.realm_id,
-            table.c.window,
-            func.extract("epoch", func.clock_timestamp()).label("now"),
-            func.greatest(0, func.extract("epoch", table.c.blocked_until - func.clock_timestamp())).label(
-                "blocked_for"
-            ),
-        )
-        .where(table.c.realm_id.in_(wanted))
-        .order_by(table.c.realm_id)
-        .with_for_update()
-    )
+    found = _LOCK_LEASES.rows(db, realms=wanted)
+    if len(found) < len(wanted):
+        _MAKE_LEASES.count(db, realms=wanted)
+        found = _LOCK_LEASES.rows(db, realms=wanted)
     return {
-        row.realm_id: QuotaLease(row.realm_id, row.window, float(row.now), float(row.blocked_for or 0)) for row in rows
+        row.realm_id: QuotaLease(row.realm_id, row.window, float(row.now), float(row.blocked_for or 0)) for row in found
     }
+
+
+_LOCK_LEASES = Statement(
+    'SELECT realm_id, "window", extract(epoch FROM clock_timestamp()) AS now,'
+    " greatest(0, extract(epoch FROM blocked_until - clock_timestamp())) AS blocked_for"
+    " FROM qbo_quota_lease WHERE realm_id = ANY(%(realms)s::text[]) ORDER BY realm_id FOR UPDATE"
+)
+_MAKE_LEASES = Statement(
+    "INSERT INTO qbo_quota_lease (realm_id) SELECT unnest(%(realms)s::text[]) ON CONFLICT DO NOTHING"
+)
 
 
 def save_windows(db: Connection, windows: Mapping[str, Mapping[str, object]]) -> None:
     """Keep the windows of companies whose leases this transaction has locked: one round trip for all of a claim's."""
     if windows:
-        db.execute(
-            text(
-                'UPDATE qbo_quota_lease AS lease SET "window" = n."window"'
-                ' FROM json_to_recordset(CAST(:rows AS json)) AS n(realm_id text, "window" jsonb)'
-                " WHERE lease.realm_id = n.realm_id"
-            ),
-            {"rows": json.dumps([{"realm_id": realm_id, "window": one} for realm_id, one in windows.items()])},
+        _SAVE_WINDOWS.count(
+            db, rows=json.dumps([{"realm_id": realm_id, "window": window} for realm_id, window in windows.items()])
         )
+
+
+_SAVE_WINDOWS = Statement(
+    'UPDATE qbo_quota_lease AS lease SET "window" = n."window"'
+    ' FROM json_to_recordset(%(rows)s::json) AS n(realm_id text, "window" jsonb) WHERE lease.realm_id = n.realm_id'
+)
 
 
 def block(db: Connection, realm_id: str, seconds: float) -> None:

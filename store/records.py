@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from schemas.events import Kind, Record
 from schemas.jsonlines import record_to_json
 from store.bulk import insert_rows
+from store.statements import Statement
 from store.tables import configuration, department, org, record, service, vat_rate
 
 RecordKey = tuple[str, str, str]
@@ -180,8 +181,8 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> list[SeenRecor
             for seen in candidates
         ],
         tail=_REPLACE_OLDER,
+        returning=True,
     )
-    assert written is not None
     keys = {(row.org_id, row.kind, row.kompass_id) for row in written}
     return [seen for seen in candidates if seen.key in keys]
 
@@ -234,16 +235,15 @@ def read_bodies(db: Connection, keys: Iterable[RecordKey]) -> dict[RecordKey, St
     wanted = list(keys)
     if not wanted:
         return {}
-    rows = db.execute(
-        _READ_BODIES,
-        {"orgs": [key[0] for key in wanted], "kinds": [key[1] for key in wanted], "ids": [key[2] for key in wanted]},
+    rows = _READ_BODIES.rows(
+        db, orgs=[key[0] for key in wanted], kinds=[key[1] for key in wanted], ids=[key[2] for key in wanted]
     )
     return {(row.org_id, row.kind, row.kompass_id): StoredRecord(row.sequence, row.body, row.deleted) for row in rows}
 
 
-_READ_BODIES = text(
+_READ_BODIES = Statement(
     "SELECT r.org_id, r.kind, r.kompass_id, r.sequence, r.body, r.deleted FROM qbo_record r"
-    " JOIN unnest(CAST(:orgs AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[])) AS k(org_id, kind, kompass_id)"
+    " JOIN unnest(%(orgs)s::text[], %(kinds)s::text[], %(ids)s::text[]) AS k(org_id, kind, kompass_id)"
     " USING (org_id, kind, kompass_id)"
 )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from consumers.crash_points import reached
 from consumers.reconcile import judging
@@ -126,11 +126,10 @@ class _Transaction:
         self._spent: bool | None = None
 
     def run(self, ids: Sequence[int]) -> Claimed:
-        due = links.lock_due(self._db, ids)
-        if not due:
+        locked = links.lock_due(self._db, ids)
+        if locked is None:
             return self._result
-        # The database's clock, the one that every process shares.
-        self._now = self._db.execute(select(func.now())).scalar_one()
+        due, self._now = locked.links, locked.now
         opened = intents.read_open(self._db, [link.id for link in due], lease=self._policy.lease)
         gathered = gather_members(
             self._db, due, opened, lease=self._policy.lease, resend_window=self._policy.resend_window

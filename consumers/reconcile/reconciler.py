@@ -32,7 +32,7 @@ from consumers.reconcile.gates import Gates, Permits
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.probing import Probes
-from consumers.reconcile.set_aside import claim_around
+from consumers.reconcile.set_aside import claim_due
 from consumers.reconcile.settle import Answer, Settle, Settled
 from consumers.reconcile.work import Late, Work
 from qbo_client.calls import MAX_BATCH_ITEMS, Call
@@ -222,20 +222,23 @@ class Reconciler:
 
     def _claim_live(self, free: int, permits: Permits, *, without: frozenset[str]) -> bool:
         """Claim single calls, of every company in turn."""
-        with self._engine.begin() as db:
-            candidates = self._candidates(db, free, permits.blocked | without)
+        candidates: list[tuple[str, int]] = []
+
+        def find(db: Connection) -> list[int]:
+            candidates[:] = self._candidates(db, free, permits.blocked | without)
             if self._policy.together > 1 and not self._gates.probing_intuit:
                 known = Counter(realm_id for realm_id, _ in candidates)
                 crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.probes
                 crowded = with_backlog(db, crowded, lane=self._policy.lane, more_than=self._policy.backlog)
                 self._backlogs.enter(crowded)
+            return [link_id for realm_id, link_id in candidates if realm_id not in self._backlogs.realms - permits.probes]
+
+        claimed = claim_due(self._engine, self._claim, find, calls_allowed=dict.fromkeys(permits.probes, 1))
         if not candidates:
             return False
         self._after_realm = candidates[-1][0]
-        ids = [link_id for realm_id, link_id in candidates if realm_id not in self._backlogs.realms - permits.probes]
-        if ids:
-            allowed = dict.fromkeys(permits.probes, 1)
-            self._take_or_wait(claim_around(self._engine, self._claim, ids, calls_allowed=allowed))
+        if claimed is not None:
+            self._take_or_wait(claimed)
         return True
 
     def _claim_backlog(self, realm_id: str) -> bool:
@@ -244,12 +247,17 @@ class Reconciler:
         A claim of its own, and of one company a turn: what the others have due meanwhile waits for one batch at the most.
         """
         together = self._policy.together
-        with self._engine.begin() as db:
-            ids = due_of(db, realm_id, lane=self._policy.lane, limit=together)
-        if len(ids) <= 1:
+        ids: list[int] = []
+
+        def find(db: Connection) -> list[int]:
+            ids[:] = due_of(db, realm_id, lane=self._policy.lane, limit=together)
+            return ids if len(ids) > 1 else []
+
+        claimed = claim_due(self._engine, self._claim, find, calls_allowed={}, together=together)
+        if claimed is None:
             self._backlogs.leave(realm_id)
             return bool(ids)
-        self._take_or_wait(claim_around(self._engine, self._claim, ids, calls_allowed={}, together=together))
+        self._take_or_wait(claimed)
         return True
 
     def _room_for_a_batch(self) -> bool:
@@ -472,9 +480,11 @@ class Reconciler:
                 continue
             batch = [first]
             until = time.monotonic() + GATHER_S
-            while batch[-1] is not None and len(batch) < SETTLE_BATCH and (left := until - time.monotonic()) > 0:
+            while batch[-1] is not None and len(batch) < SETTLE_BATCH:
+                # Nobody waits for company that cannot come.
+                left = until - time.monotonic() if self._calling else 0.0
                 try:
-                    batch.append(self._answers.get(timeout=left))
+                    batch.append(self._answers.get(timeout=max(left, 0.0)))
                 except queue.Empty:
                     break
             last = None in batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +15,33 @@ from store.failures import Failure
 from store.transactions import retrying
 
 log = logging.getLogger(__name__)
+
+
+def claim_due(
+    engine: Engine,
+    claim: Claim,
+    find: Callable[[Connection], Sequence[int]],
+    *,
+    calls_allowed: Mapping[str, int],
+    together: int = 1,
+) -> Claimed | None:
+    """Claim the links that ``find`` gives, in the same transaction; None when it gives none. Otherwise as `claim_around`."""
+    ids: Sequence[int] = ()
+
+    def found(db: Connection) -> Claimed | None:
+        nonlocal ids
+        ids = ()
+        ids = find(db)
+        return claim(db, ids, calls_allowed=calls_allowed, together=together) if ids else None
+
+    try:
+        return retrying(engine, found)
+    except (DBAPIError, PoolTimeout):
+        raise
+    except Exception:
+        if not ids:
+            raise
+        return claim_around(engine, claim, ids, calls_allowed=calls_allowed, together=together)
 
 
 def claim_around(
@@ -49,7 +76,8 @@ def claim_around(
 
 def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
     found = Claimed()
-    for link in links.lock_due(db, [link_id]):
+    due = links.lock_due(db, [link_id])
+    for link in () if due is None else due.links:
         reason = f"{link.kind.value.capitalize()} {link.reference or link.kompass_id}: the sync fails over it ({words[:300]})"
         changes = {
             "state": "rejected",

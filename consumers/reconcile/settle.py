@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from consumers.crash_points import reached
 from consumers.reconcile.batching import Split
@@ -83,10 +83,12 @@ class Settle:
 
     def __call__(self, db: Connection, answers: Sequence[Answer]) -> Settled:
         """Write these answers back. Those of a call that somebody else has taken over since change nothing."""
-        transaction = _Transaction(self._policy, self._uniform, db)
         mine = links.still_mine(db, [(answer.work.link.id, answer.work.epoch) for answer in answers])
+        if mine.now is None:
+            return Settled(fenced=len(answers))
+        transaction = _Transaction(self._policy, self._uniform, db, mine.now)
         for answer in answers:
-            row = mine.get(answer.work.link.id)
+            row = mine.rows.get(answer.work.link.id)
             if row is None:
                 transaction.result.fenced += 1
             else:
@@ -96,11 +98,13 @@ class Settle:
 
 
 class _Transaction:
-    def __init__(self, policy: SettlePolicy, uniform: Callable[[float, float], float], db: Connection) -> None:
+    def __init__(
+        self, policy: SettlePolicy, uniform: Callable[[float, float], float], db: Connection, now: datetime
+    ) -> None:
         self._policy = policy
         self._uniform = uniform
         self._db = db
-        self._now: datetime = db.execute(select(func.now())).scalar_one()
+        self._now = now
         self.result = Settled()
         self._changes: list[dict[str, Any]] = []
         self._history: list[history.Entry] = []

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 from sqlalchemy import Engine, event, insert, select, text
 
 import bench
@@ -165,12 +166,15 @@ class Stage:
             nonlocal committed
             committed += 1
 
-        def count_statement(*_: object) -> None:
+        execute = psycopg.Cursor.execute
+
+        def counted(*arguments: Any, **options: Any) -> Any:
             nonlocal statements
             statements += 1
+            return execute(*arguments, **options)
 
         event.listen(self.pipeline.engine, "commit", count)
-        event.listen(self.pipeline.engine, "before_cursor_execute", count_statement)
+        psycopg.Cursor.execute = counted  # type: ignore[method-assign]
         database = cpu(self.postgres)
         started, used = time.perf_counter(), time.process_time()
         one.start()
@@ -178,7 +182,7 @@ class Stage:
             time.sleep(0.1)
         seconds, used = time.perf_counter() - started, time.process_time() - used
         event.remove(self.pipeline.engine, "commit", count)
-        event.remove(self.pipeline.engine, "before_cursor_execute", count_statement)
+        psycopg.Cursor.execute = execute  # type: ignore[method-assign]
         database = cpu(self.postgres) - database
         one.stop()
         if left:
