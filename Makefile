@@ -12,9 +12,10 @@ PYTHON ?=
 ROUNDS ?= 2000
 INPUTS ?= 1000000
 STRENGTH ?= 1
+EVENTS ?= 1000000
 ARGS ?=
 
-.PHONY: help demo test lint bench chaos outage switches brokers fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint bench memory chaos outage switches brokers fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +32,10 @@ lint: $(READY) ## Style and types
 	@$(BIN)/mypy
 
 bench: $(READY) ## Measure
-	@for benchmark in tests/benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
+	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v /memory.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
+
+memory: $(READY) ## Measure the memory of a process over EVENTS=1000000 events
+	@$(BIN)/python tests/benchmarks/memory.py $(EVENTS)
 
 chaos: $(READY) ## Kill, stop and restart at random moments, ROUNDS=2000 times, and any interleaving
 	@$(BIN)/python -m pytest tests/chaos -s --rounds $(ROUNDS) --timeout=0 $(ARGS)

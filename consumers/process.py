@@ -186,6 +186,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         metrics=metrics,
         beat=lambda: health.beat("ingest"),
         on_gap=OnGap(settings.ingest_on_gap),
+        news=reconciler.wake,
     )
     outbox = OutboxPublisher(
         engine,

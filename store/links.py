@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, select, text
@@ -138,45 +139,39 @@ def make_due(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str,
         ],
         tail="ON CONFLICT DO NOTHING",
     )
-    db.execute(
-        text(
-            "WITH news AS ("
-            " SELECT * FROM unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]),"
-            " CAST(:references AS text[]), CAST(:created AS timestamptz[]), CAST(:orgs AS text[]))"
-            " AS n(realm_id, kind, kompass_id, reference, created, org_id)"
-            "), locked AS ("
-            " SELECT l.id, n.reference, n.created, n.org_id FROM qbo_link l JOIN news n USING (realm_id, kind, kompass_id)"
-            " ORDER BY l.id FOR UPDATE OF l"
-            ") UPDATE qbo_link l SET due_at = now(), again = true, due_since = coalesce(l.due_since, now()),"
-            # A client's link may stem from the Org that the company was linked to before.
-            " org_id = locked.org_id, reference = locked.reference, event_created_at = locked.created, lanes = l.lanes | :lane"
-            " FROM locked WHERE l.id = locked.id"
-        ),
-        {
-            "realms": [realm_id for realm_id, _ in wanted],
-            "kinds": [seen.kind.value for _, seen in wanted],
-            "ids": [seen.kompass_id for _, seen in wanted],
-            "references": [seen.reference for _, seen in wanted],
-            "created": [seen.event_created_at for _, seen in wanted],
-            "orgs": [seen.org_id for _, seen in wanted],
-            "lane": lane,
-        },
+    _NEWS.count(
+        db,
+        realms=[realm_id for realm_id, _ in wanted],
+        kinds=[seen.kind.value for _, seen in wanted],
+        ids=[seen.kompass_id for _, seen in wanted],
+        references=[seen.reference for _, seen in wanted],
+        created=[seen.event_created_at for _, seen in wanted],
+        orgs=[seen.org_id for _, seen in wanted],
+        lane=lane,
     )
 
 
+_NEWS = Statement(
+    "WITH news AS ("
+    " SELECT * FROM unnest(%(realms)s::text[], %(kinds)s::text[], %(ids)s::text[], %(references)s::text[],"
+    " %(created)s::timestamptz[], %(orgs)s::text[]) AS n(realm_id, kind, kompass_id, reference, created, org_id)"
+    "), locked AS ("
+    " SELECT l.id, n.reference, n.created, n.org_id FROM qbo_link l JOIN news n USING (realm_id, kind, kompass_id)"
+    " ORDER BY l.id FOR UPDATE OF l"
+    ") UPDATE qbo_link l SET due_at = now(), again = true, due_since = coalesce(l.due_since, now()),"
+    # A client's link may stem from the Org that the company was linked to before.
+    " org_id = locked.org_id, reference = locked.reference, event_created_at = locked.created, lanes = l.lanes | %(lane)s"
+    " FROM locked WHERE l.id = locked.id"
+)
+
+
 def _without_link(db: Connection, wanted: Sequence[tuple[str, SeenRecord]]) -> list[tuple[str, SeenRecord]]:
-    rows = db.execute(
-        text(
-            "SELECT DISTINCT l.realm_id, l.kind, l.kompass_id, l.party_id FROM qbo_link l JOIN"
-            " unnest(CAST(:realms AS text[]), CAST(:kinds AS text[]), CAST(:ids AS text[]), CAST(:parties AS text[]))"
-            " AS n(realm_id, kind, kompass_id, party_id) USING (realm_id, kind, kompass_id, party_id)"
-        ),
-        {
-            "realms": [realm_id for realm_id, _ in wanted],
-            "kinds": [seen.kind.value for _, seen in wanted],
-            "ids": [seen.kompass_id for _, seen in wanted],
-            "parties": [seen.party_id for _, seen in wanted],
-        },
+    rows = _PRESENT.rows(
+        db,
+        realms=[realm_id for realm_id, _ in wanted],
+        kinds=[seen.kind.value for _, seen in wanted],
+        ids=[seen.kompass_id for _, seen in wanted],
+        parties=[seen.party_id for _, seen in wanted],
     )
     present = {tuple(row) for row in rows}
     return [
@@ -184,6 +179,13 @@ def _without_link(db: Connection, wanted: Sequence[tuple[str, SeenRecord]]) -> l
         for realm_id, seen in wanted
         if (realm_id, seen.kind.value, seen.kompass_id, seen.party_id) not in present
     ]
+
+
+_PRESENT = Statement(
+    "SELECT DISTINCT l.realm_id, l.kind, l.kompass_id, l.party_id FROM qbo_link l"
+    " JOIN unnest(%(realms)s::text[], %(kinds)s::text[], %(ids)s::text[], %(parties)s::text[])"
+    " AS n(realm_id, kind, kompass_id, party_id) USING (realm_id, kind, kompass_id, party_id)"
+)
 
 
 def due_candidates(
@@ -194,22 +196,26 @@ def due_candidates(
     The recursive part hops over the index from company to company, so that it costs one probe a company, however many links are
     due. The lane is written into the statement: only so does the partial index of that lane match.
     """
-    lane_filter = f"due_at IS NOT NULL AND (lanes & {lane:d}) <> 0"
-    rows = db.execute(
-        text(
-            "WITH RECURSIVE realms(realm_id) AS ("
-            f" (SELECT realm_id FROM qbo_link WHERE {lane_filter} AND realm_id > :after ORDER BY realm_id LIMIT 1)"
-            " UNION ALL"
-            f" SELECT (SELECT l.realm_id FROM qbo_link l WHERE {lane_filter} AND l.realm_id > r.realm_id"
-            " ORDER BY l.realm_id LIMIT 1) FROM realms r WHERE r.realm_id IS NOT NULL"
-            ") SELECT r.realm_id, d.id FROM realms r CROSS JOIN LATERAL ("
-            f" SELECT l.id FROM qbo_link l WHERE l.realm_id = r.realm_id AND {lane_filter} AND l.due_at <= now()"
-            " ORDER BY l.due_at LIMIT :per_company) d"
-            " WHERE r.realm_id <> ALL(CAST(:blocked AS text[])) LIMIT :limit"
-        ),
-        {"after": after_realm, "per_company": per_company, "blocked": list(blocked), "limit": limit},
+    rows = _due_candidates(lane).rows(
+        db, after=after_realm, per_company=per_company, blocked=list(blocked), limit=limit
     )
     return [(row.realm_id, row.id) for row in rows]
+
+
+@cache
+def _due_candidates(lane: int) -> Statement:
+    lane_filter = f"due_at IS NOT NULL AND (lanes & {lane:d}) <> 0"
+    return Statement(
+        "WITH RECURSIVE realms(realm_id) AS ("
+        f" (SELECT realm_id FROM qbo_link WHERE {lane_filter} AND realm_id > %(after)s ORDER BY realm_id LIMIT 1)"
+        " UNION ALL"
+        f" SELECT (SELECT l.realm_id FROM qbo_link l WHERE {lane_filter} AND l.realm_id > r.realm_id"
+        " ORDER BY l.realm_id LIMIT 1) FROM realms r WHERE r.realm_id IS NOT NULL"
+        ") SELECT r.realm_id, d.id FROM realms r CROSS JOIN LATERAL ("
+        f" SELECT l.id FROM qbo_link l WHERE l.realm_id = r.realm_id AND {lane_filter} AND l.due_at <= now()"
+        " ORDER BY l.due_at LIMIT %(per_company)s) d"
+        " WHERE r.realm_id <> ALL(%(blocked)s::text[]) LIMIT %(limit)s"
+    )
 
 
 def next_due_in(db: Connection, *, lane: int) -> float | None:

@@ -57,6 +57,8 @@ class IngestLoop:
         called at every turn, for /livez.
     close_s
         for leaving the group at the end, at most.
+    news
+        called when something newer is durable: the database tells the other processes, this one need not wait for the way round.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class IngestLoop:
         limit: DecodeLimit | None = None,
         on_gap: OnGap = OnGap.CONTINUE,
         close_s: float = CLOSE_S,
+        news: Callable[[], None] = lambda: None,
     ) -> None:
         self._ingest = ingest
         self._topic = topic_of(kind)
         self._kind = kind
         self._metrics = metrics
         self._beat = beat
+        self._news = news
         self._limit = limit or DecodeLimit()
         self._placing = Placing(self._topic, metrics=metrics, on_gap=on_gap)
         self._assigned: set[int] = set()
@@ -196,6 +200,8 @@ class IngestLoop:
                 if self._stopping:
                     return
                 wait = min(wait * 2, 10.0)
+        if result.newer:
+            self._news()
         reached("ingested")
         if self._holding:
             self._holding = False

@@ -137,10 +137,10 @@ class _Transaction:
         due, opened = gathered.links, gathered.opened
         versions = companies.hold_versions(self._db, {link.org_id for link in due})
         connected = connections.read_connections(self._db, {link.realm_id for link in due})
+        known = self._cache.get(self._db, versions.values())
         judgeable: list[tuple[Link, Company]] = []
         for link in due:
-            version = versions.get(link.org_id)
-            company = self._cache.get(self._db, version) if version is not None else None
+            company = known.get(link.org_id)
             if company is None or company.configuration.realm_id != link.realm_id:
                 # Its company is not linked any more: nothing of it may ever be sent.
                 self._change(link, due_at=None, again=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,20 +34,28 @@ class CompanyCache:
         self._lock = threading.Lock()
         self._companies: dict[str, tuple[ConfigurationVersion, Company]] = {}
 
-    def get(self, db: Connection, version: ConfigurationVersion) -> Company | None:
-        """Give an Org's company at this version; reads it when the version is new."""
+    def get(self, db: Connection, versions: Collection[ConfigurationVersion]) -> dict[str, Company]:
+        """Give the companies of these Orgs at these versions; reads those whose version is new, all of them together."""
         with self._lock:
-            known = self._companies.get(version.org_id)
-        # The whole of it: a Configuration that was deleted and made anew begins at version 1 again.
-        if known is not None and known[0] == version:
-            return known[1]
-        configuration = companies.read_configuration(db, version.org_id)
-        if configuration is None or configuration.realm_id is None:
-            return None
-        company = Company(configuration, companies.read_facts(db, [configuration.realm_id]).get(configuration.realm_id))
+            # The whole of it: a Configuration that was deleted and made anew begins at version 1 again.
+            found = {
+                version.org_id: known[1]
+                for version in versions
+                if (known := self._companies.get(version.org_id)) is not None and known[0] == version
+            }
+        missing = {version.org_id: version for version in versions if version.org_id not in found}
+        if not missing:
+            return found
+        configurations = companies.read_configurations(db, missing)
+        facts = companies.read_facts(db, {one.realm_id for one in configurations.values() if one.realm_id is not None})
+        read = {
+            org_id: Company(one, facts.get(one.realm_id))
+            for org_id, one in configurations.items()
+            if one.realm_id is not None
+        }
         with self._lock:
-            self._companies[version.org_id] = (version, company)
-        return company
+            self._companies |= {org_id: (missing[org_id], company) for org_id, company in read.items()}
+        return found | read
 
     def forget(self, org_id: str) -> None:
         """Read this Org's company anew: its facts were fetched and may say the same as before."""

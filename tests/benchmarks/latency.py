@@ -153,8 +153,8 @@ def _stages(ours: Stage, moment: float, took: float) -> tuple[float, float, floa
 
 
 _CAUSE = (
-    "Cause: five handovers lie on the way (broker, ingest's commit, the notification, claim, settle), each of which waits for a core of "
-    "this machine when others use it."
+    "Cause: five handovers lie on the way (broker, ingest's commit, its word to the dispatcher, claim, settle), each of which waits for a "
+    "core of this machine when others use it."
 )
 _START_CAUSE = (
     "Cause: importing the libraries alone is 1.0 s of CPU, and takes as much longer as the cores are shared; then comes the group's "

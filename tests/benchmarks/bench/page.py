@@ -30,11 +30,11 @@ median of its runs, with the smallest and the largest beside it. The load is the
 """
 
 
-_MISSING = """
-## Not measured
+_APART = """
+## By themselves
 
-- **Two processes** (≥ 1.9 times one), **memory** over 1,000,000 events, cost per push with 1,000,000 links and 10,000 companies: no
-  program here measures them. Peers side by side are in [peers.md](peers.md).
+- Memory over a million events takes long: `make memory`. The cost of a push with 10,000 companies: `python tests/benchmarks/scale.py 10000`.
+- Peers side by side are in [peers.md](peers.md).
 """
 
 
@@ -57,7 +57,7 @@ def write_page(figures: Sequence[Figure]) -> None:
             lines.append(f"- **{one.title}** ({one.measured} UTC): {one.note}")
             if one.cause:
                 lines.append(f"  {one.cause}")
-    lines.append(_MISSING.rstrip())
+    lines.append(_APART.rstrip())
     _PAGE.write_text("\n".join(lines) + "\n", "utf-8")
     _CHART.write_text(_chart([one for one in ordered if one.target is not None]), "utf-8")
 
