@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import psycopg
 from psycopg.pq import ExecStatus
@@ -19,8 +20,6 @@ STATEMENT_TIMEOUT_MS = 30_000
 CONNECT_TIMEOUT_S = 5
 IDLE_S = 1.0
 """A pooled connection that nobody used for so long is asked whether it is still there."""
-
-_BEGIN = f"BEGIN; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}".encode()
 
 
 def open_engine(url: str, *, pool_size: int = 4, application_name: str = "kompass-qbo") -> Engine:
@@ -71,12 +70,13 @@ def open_engine(url: str, *, pool_size: int = 4, application_name: str = "kompas
         # SET LOCAL, because a pooled server connection may serve somebody else next. Together with BEGIN it costs one round trip and
         # 10 µs of CPU, where psycopg's BEGIN and SQLAlchemy's statement take two and 200: as much as a tenth of a settle.
         driver = connection.connection.driver_connection
+        bounded = f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"
         if not driver.autocommit and driver.isolation_level is None:
-            result = driver.pgconn.exec_(_BEGIN)
-            if result.status == ExecStatus.COMMAND_OK:
-                return
-        # Out of the ordinary; what went wrong is raised here.
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+            with suppress(psycopg.Error):
+                if driver.pgconn.exec_(f"BEGIN; {bounded}".encode()).status == ExecStatus.COMMAND_OK:
+                    return
+        # Out of the ordinary: what is wrong with the connection is raised here, in SQLAlchemy's words.
+        connection.exec_driver_sql(bounded)
 
     return engine
 

@@ -378,7 +378,7 @@ def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """Rows of `qbo_link` by id, without the documents."""
+    """Rows of `qbo_link` by id, without what was sent before."""
 
     rows: Mapping[int, Any]
     now: datetime | None
@@ -393,7 +393,7 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> Mine:
 
 
 _LOCK = Statement(
-    f"SELECT {', '.join(column.name for column in link.columns if column.name not in ('sent', 'theirs'))}, now() AS now"
+    f"SELECT {', '.join(column.name for column in link.columns if column.name != 'sent')}, now() AS now"
     " FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
 )
 

@@ -36,6 +36,9 @@ class Statement:
         return self._run(db, parameters).rowcount
 
     def _run(self, db: Connection, parameters: dict[str, object]) -> psycopg.Cursor[Row]:
+        if not db.in_transaction():
+            # As SQLAlchemy does by itself for the statements it sees.
+            db.begin()
         driver = db.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         cursor = driver.cursor(row_factory=namedtuple_row)
