@@ -378,7 +378,7 @@ def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """Rows of `qbo_link` by id, without what was sent before."""
+    """Rows of `qbo_link` by id; ``sent`` only of those with ``theirs``, for the others it is left in the database."""
 
     rows: Mapping[int, Any]
     now: datetime | None
@@ -393,7 +393,9 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> Mine:
 
 
 _LOCK = Statement(
-    f"SELECT {', '.join(column.name for column in link.columns if column.name != 'sent')}, now() AS now"
+    f"SELECT {', '.join(column.name for column in link.columns if column.name != 'sent')},"
+    # Compared with what was read in QuickBooks, where that was.
+    " CASE WHEN theirs IS NOT NULL THEN sent END AS sent, now() AS now"
     " FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
 )
 
