@@ -33,7 +33,7 @@ median of its runs, with the smallest and the largest beside it. The load is the
 _APART = """
 ## By themselves
 
-- Memory over a million events takes long: `make memory`. The cost of a push with 10,000 companies: `python tests/benchmarks/scale.py 10000`.
+- Memory over a million events: `make memory`. The cost of a push with 10,000 companies: `python tests/benchmarks/scale.py 10000`.
 - Peers side by side are in [peers.md](peers.md).
 """
 
