@@ -93,7 +93,7 @@ class SimulatedTime:
                 done = self.seconds + latency(len(parcel.works))
                 heapq.heappush(self._flying, (done, self._numbers(), parcel, outcome))
             if UK in claimed.blocked:
-                return claimed.blocked[UK]
+                return claimed.blocked[UK][1]
         return None
 
     def advance(self, seconds: float) -> None:
