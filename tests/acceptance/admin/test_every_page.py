@@ -6,28 +6,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.acceptance.admin.screenshots import tour
+from tests.acceptance.admin.secrecy import leaks
 from tests.admin_site import Site
 from tests.admin_story import tell
 from tests.browser import WIDTH
 
 # Without preload: it would fetch the style sheets once more, their imports from wrong addresses.
 RULES = {"preload": False, "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
-
-
-def secrets_of(site: Site) -> dict[str, str]:
-    """Everything that must not be seen: keys of ours, and every token that Intuit ever gave."""
-    found = dict(site.secrets)
-
-    def tokens(world: object) -> dict[str, str]:
-        authority = world.authority  # type: ignore[attr-defined]
-        given = {f"access {number}": token for number, token in enumerate(authority.access_tokens)}
-        given |= {f"refresh {number}": token for number, token in enumerate(authority._by_refresh)}
-        return given | {f"code {number}": code for number, code in enumerate(authority.codes)}
-
-    found |= site.simulator.call(tokens)
-    for number, (access, refresh) in enumerate(site.sql("SELECT access_token, refresh_token FROM qbo_connection")):
-        found |= {f"stored access {number}": access, f"stored refresh {number}": refresh}
-    return {name: value for name, value in found.items() if value}
 
 
 def test_every_page_is_sound_readable_and_keeps_its_secrets(site: Site, page: Page) -> None:
@@ -53,18 +38,4 @@ def test_every_page_is_sound_readable_and_keeps_its_secrets(site: Site, page: Pa
     assert not problems, "\n".join(problems)
     assert not errors, errors
 
-    produced = {
-        **seen,
-        "log": site.log.read_text(),
-        "django history": str(site.sql("SELECT * FROM django_admin_log")),
-        "history": str(site.sql("SELECT * FROM qbo_history")),
-        "failures": str(site.sql("SELECT * FROM qbo_failure")),
-        "sessions": str(site.sql("SELECT * FROM django_session")),
-    }
-    leaks = [
-        f"{secret} in {place}"
-        for place, text in produced.items()
-        for secret, value in secrets_of(site).items()
-        if value in text
-    ]
-    assert not leaks
+    assert not leaks(site, seen)
