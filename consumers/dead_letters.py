@@ -77,12 +77,15 @@ class OutboxPublisher:
             if rows:
                 reached("dead-letters-taken")
             acknowledged: list[int] = []
+            too_large: list[Any] = []
             for row in rows:
-                self._produce(row, acknowledged)
-            try:
-                self._producer.flush(ACK_TIMEOUT_S)
-            except KafkaException as error:
-                self._note(error.args[0])
+                self._produce(row, acknowledged, too_large)
+            self._flush()
+            if too_large:
+                # Not from within the reports that say so: a delivery report is no place to use the producer in.
+                for row in too_large:
+                    self._produce(row, acknowledged, None)
+                self._flush()
             if acknowledged:
                 reached("dead-letters-produced")
             failures.published(db, acknowledged)
@@ -98,7 +101,15 @@ class OutboxPublisher:
             log.warning("the dead letters' producer is made anew: %s", error.str())
             self._broken = True
 
-    def _produce(self, row: Any, acknowledged: list[int], *, whole: bool = True) -> None:
+    def _flush(self) -> None:
+        try:
+            self._producer.flush(ACK_TIMEOUT_S)
+        except KafkaException as error:
+            self._note(error.args[0])
+
+    def _produce(self, row: Any, acknowledged: list[int], too_large: list[Any] | None) -> None:
+        """Produce a dead letter; without its value, and saying so, when ``too_large`` is None: it was too large with it."""
+        whole = too_large is not None
         headers: list[tuple[str, str | bytes | None]] = [*headers_from_json(row.headers)]
         if not whole:
             # The broker takes no record of that size; the original stays with the failure in the database.
@@ -107,8 +118,8 @@ class OutboxPublisher:
         def delivered(error: KafkaError | None, message: Message) -> None:
             if error is None:
                 acknowledged.append(row.id)
-            elif error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._BAD_MSG) and whole:
-                self._produce(row, acknowledged, whole=False)
+            elif error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._BAD_MSG) and too_large is not None:
+                too_large.append(row)
             else:
                 log.warning("dead letter %d is not acknowledged: %s", row.id, error.str())
 
@@ -117,8 +128,8 @@ class OutboxPublisher:
         try:
             self._producer.produce(row.topic, value=value, key=key, headers=headers, on_delivery=delivered)
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE and whole:
-                self._produce(row, acknowledged, whole=False)
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE and too_large is not None:
+                too_large.append(row)
             else:
                 log.warning("dead letter %d is not produced: %s", row.id, error.args[0].str())
                 self._note(error.args[0])

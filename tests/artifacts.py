@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 POMS: Final = ROOT / "deploy" / "kafka"
 _OLDEST_JAVA: Final = 17
 _DOWNLOAD_S: Final = 240
+_TRIES: Final = 3
+_PAUSE_S: Final = 3.0
 _PLAIN: Final = ("-Dstyle.color=never",)
 
 # Small servers that live for a minute or two: the quick compiler alone, the collector without threads.
@@ -80,10 +83,18 @@ def libraries(pom: Path, name: str, *, goal: str = "copy-dependencies") -> Path:
 
 
 def _run(command: list[str], *, name: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise NotHere(f"mvn did not bring {name} within {_DOWNLOAD_S} s") from None
-    if done.returncode != 0:
-        errors = [line for line in done.stdout.splitlines() if "ERROR" in line] or ["mvn failed without a word"]
-        raise NotHere(f"mvn cannot bring {name} ({re.sub(r'[a-z]+://[^ )]+', '…', errors[0])[:200]})")
+    """Run Maven, again when it fails: a repository that hiccups is no reason to go without."""
+    until = time.monotonic() + _DOWNLOAD_S
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=max(until - time.monotonic(), 1), check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise NotHere(f"mvn did not bring {name} within {_DOWNLOAD_S} s") from None
+        if done.returncode == 0:
+            return
+        if not tries_left:
+            errors = [line for line in done.stdout.splitlines() if "ERROR" in line] or ["mvn failed without a word"]
+            raise NotHere(f"mvn cannot bring {name} ({re.sub(r'[a-z]+://[^ )]+', '…', errors[0])[:200]})")
+        time.sleep(_PAUSE_S)

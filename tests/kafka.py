@@ -44,8 +44,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from consumers.embedded.broker import EmbeddedBroker
 from schemas.events import Kind
 from store.failures import DEAD_LETTERS
-from tests.artifacts import NotHere
-from tests.kafka_cluster import VERSION, KafkaCluster
+from tests.artifacts import ROOT, NotHere
+from tests.kafka_cluster import POM, VERSION, KafkaCluster
 from tests.kafka_container import container_answers, kafka_container
 
 TOPICS: Final = (*(f"kompass.{kind.value}s" for kind in Kind), DEAD_LETTERS)
@@ -254,9 +254,16 @@ class Kafka:
 def cannot(what: str, why: str) -> NoReturn:
     """Skip, or fail where that is not to be excused."""
     required = os.environ.get("REQUIRE_KAFKA", "")
-    has_them = bool(shutil.which("java") and shutil.which("mvn")) or container_answers()
-    if required == "yes" or (required == "auto" and has_them):
-        pytest.fail(f"{what} did not run, and REQUIRE_KAFKA={required} wants it: {why}", pytrace=False)
+    here = "Docker" if container_answers() else "Java and Maven" if shutil.which("java") and shutil.which("mvn") else ""
+    if required == "yes" or (required == "auto" and here):
+        because = f"this machine has {here}" if required == "auto" else "it is to run on any machine"
+        pytest.fail(
+            f"{what} did not run: {why}.\n"
+            f"REQUIRE_KAFKA={required} makes that a failure, because {because}. Either mend it (what Maven brought once is kept, and "
+            f"needs no network any more; `mvn -f {POM.relative_to(ROOT)} dependency:copy-dependencies` says more), or have a broker at "
+            "KAFKA_BOOTSTRAP_SERVERS, or leave REQUIRE_KAFKA out to skip these tests by name.",
+            pytrace=False,
+        )
     pytest.skip(f"{what} cannot run here: {why}")
 
 

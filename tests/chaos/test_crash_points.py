@@ -91,10 +91,12 @@ class Story:
             if not any(process.is_alive() for _, process in armed.values()):
                 break
         for point, (kind, process) in armed.items():
-            # Twice, librdkafka was seen to end a forked process by a segmentation fault just before it reached the point where
-            # it was to be killed. To the end state that is one more way to be killed; anything else is a mistake of the test's.
-            ended = {-signal.SIGKILL, -signal.SIGSEGV} if point.startswith("dead-letters") else {-signal.SIGKILL}
-            assert process.exitcode in ended, (point, kind, process.exitcode, self.surroundings.trouble_told(kind))
+            assert process.exitcode == -signal.SIGKILL, (
+                point,
+                kind,
+                process.exitcode,
+                self.surroundings.trouble_told(kind),
+            )
             self.killed.append(point)
 
     def _as_its_supervisor(self, point: str, kind: str, process: BaseProcess) -> tuple[str, BaseProcess]:
