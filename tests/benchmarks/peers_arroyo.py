@@ -68,9 +68,8 @@ def main(count: int) -> None:
     try:
         import arroyo  # noqa: F401
     except ImportError:
-        raise SystemExit(
-            "arroyo is not there: pip install --target DIRECTORY sentry-arroyo, and ARROYO=DIRECTORY"
-        ) from None
+        print("arroyo is not there: pip install --target DIRECTORY sentry-arroyo, and ARROYO=DIRECTORY")
+        return
     with stage() as ours, EmbeddedBroker(topics={TOPIC: PARTITIONS}) as broker:
         ours.link_companies(1)
         producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
