@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from consumers.metrics import Metrics
+from mapping.cents import AUTOMATED, BY_DATE, BY_HAND, NET, RATE, ROUNDING
 from schemas.events import Kind
 from schemas.metric_declarations import PREFIX
 from store import gauges, quota
@@ -43,6 +44,9 @@ _FROM_ZERO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "ingest_rebalances": tuple({"what": what} for what in ("assigned", "revoked", "lost")),
     "dead_letters": tuple({"stage": stage} for stage in ("decode", "map", "push", "connect")),
     "quota_waits": tuple({"limit": limit} for limit in ("second", "minute", "in-flight", "throttled", "budget")),
+    "differences_found": tuple(
+        {"reason": cause.partition(":")[2]} for cause in (AUTOMATED, BY_HAND, NET, ROUNDING, BY_DATE, RATE)
+    ),
     "token_refreshes": tuple({"outcome": outcome} for outcome in ("refreshed", "refused", "unavailable", "lost-race")),
 }
 
