@@ -26,12 +26,16 @@ STAND_IN_BROKER = os.environ.get("TEST_BROKER", "embedded") == "embedded"
 STUCK_S = 60.0
 
 
+def _worlds(first: int, rounds: int) -> range:
+    return range(first, first + (-(-rounds // ROUNDS_A_WORLD) or 2))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" not in metafunc.fixturenames:
         return
     wanted = metafunc.config.getoption("--seed", default=None)
     kills = metafunc.config.getoption("--rounds", default=0)
-    seeds = [wanted] if wanted is not None else range(1, 3 if not kills else 1 + -(-kills // ROUNDS_A_WORLD))
+    seeds = [wanted] if wanted is not None else _worlds(metafunc.config.getoption("--first-seed", default=1), kills)
     metafunc.parametrize("seed", list(seeds))
 
 
@@ -91,6 +95,7 @@ class Staff:
     def look_after(self) -> None:
         """Start what has ended, and once everything anew when the stand-in broker leaves a group without its partitions for long."""
         self.start_what_found_no_database()
+        self._surroundings.authorise_again()
         if STAND_IN_BROKER and not self.restarted and time.monotonic() - self._left_alone > STUCK_S:
             self.restarted = True
             for index, (_, process) in enumerate(self._running):
