@@ -20,7 +20,8 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from sqlalchemy import Engine, select
 
-from consumers.errors import ConsumersError
+from consumers.errors import BrokerUnreachable, ConsumersError
+from consumers.restoring.places import find_behind, words_for
 from consumers.settings import EMBEDDED, BadSetting, Settings, settings_from
 from qbo_client.calls import read
 from qbo_client.outcomes import Done
@@ -29,6 +30,7 @@ from store.connections import CompanyConnection, read_connections, read_tokens, 
 from store.engine import check_database, open_engine
 from store.errors import DatabaseUnreachable, NotMigrated, UnreadableToken
 from store.failures import DEAD_LETTERS
+from store.restores import unknown_companies
 from store.secrets import TokenKeys
 from store.tables import configuration, org
 
@@ -95,6 +97,8 @@ def examine(environ: Mapping[str, str], *, calls: bool = True) -> Iterator[Findi
         database = _database(engine)
         yield database
         yield from _kafka(settings)
+        if database.verdict is Verdict.SOUND:
+            yield _age(engine, settings)
         yield _registry(settings)
         yield _mail(settings)
         if database.verdict is Verdict.SOUND:
@@ -124,6 +128,25 @@ def _database(engine: Engine) -> Finding:
     except (DatabaseUnreachable, NotMigrated) as error:
         return Finding("database", Verdict.UNSOUND, str(error))
     return Finding("database", Verdict.SOUND, f"{address} answers and is migrated")
+
+
+def _age(engine: Engine, settings: Settings) -> Finding:
+    """Whether the database is as new as what was read of Kafka, and after a restore, whether it has caught up."""
+    try:
+        behind = find_behind(engine, settings.kafka)
+    except BrokerUnreachable as error:
+        return Finding("database's age", Verdict.DOUBTFUL, str(error))
+    if behind:
+        return Finding("database's age", Verdict.UNSOUND, words_for(behind))
+    with engine.connect() as db:
+        waiting = unknown_companies(db)
+    if waiting:
+        return Finding(
+            "database's age",
+            Verdict.DOUBTFUL,
+            f"restored; {len(waiting)} companies are still to be looked through, {waiting[0]} for one",
+        )
+    return Finding("database's age", Verdict.SOUND, "as new as what the consumers have committed at Kafka")
 
 
 def _kafka(settings: Settings) -> Iterator[Finding]:

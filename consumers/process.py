@@ -37,6 +37,7 @@ from consumers.reconcile.gates import Gates
 from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.settle import Settle, SettlePolicy
+from consumers.restoring.places import check_not_restored
 from consumers.settings import Settings, settings_from
 from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
@@ -181,7 +182,7 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         lambda on_commit: Consumer(
             {**consumer_settings(settings.kafka, kind), "on_commit": on_commit}, logger=_LIBRDKAFKA
         ),
-        Ingest(engine, codec, kind),
+        Ingest(engine, codec, kind, keeps_place=True),
         kind,
         metrics=metrics,
         beat=lambda: health.beat("ingest"),
@@ -253,8 +254,9 @@ def run(settings: Settings, kind: Kind) -> None:
     dump_stacks_on_signal()
     engine = open_engine(settings.database_url, pool_size=1)
     check_database(engine)
-    engine.dispose()
     check_broker(settings)
+    check_not_restored(engine, settings.kafka)
+    engine.dispose()
     parts = build(settings, kind, _codec(settings))
     stopping = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -24,6 +25,15 @@ MAX_CUSTOM_FIELDS = 3
 def mark(invoice: Invoice) -> str:
     """Names the Kompass record inside PrivateNote, by which an object can be known for ours: stable and unique."""
     return f"Kompass invoice {invoice.id} ({invoice.reference})"
+
+
+_MARK = re.compile(r"Kompass invoice (\S+) \(")
+
+
+def marked_id(note: str) -> str | None:
+    """Give the Kompass id that a PrivateNote names; None when the document is not ours."""
+    found = _MARK.search(note)
+    return None if found is None else found[1]
 
 
 def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFacts, *, customer_id: str) -> Mapped:

@@ -373,6 +373,51 @@ history = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
 )
 
+# --- After a restore ---
+
+# How far each partition was read, written with what was read: Kafka knowing more than this is a database that went back in time.
+reached = Table(
+    "qbo_reached",
+    metadata,
+    _id(),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),  # of the next record
+    UniqueConstraint("topic", "partition"),
+)
+
+# Each time that an operator said `kompass-qbo restored`.
+restore = Table(
+    "qbo_restore",
+    metadata,
+    _id(),
+    _moment("restored_at", now=True),
+    Column("since", DateTime(timezone=True), nullable=False),  # what QBO got after this moment is not in the backup
+)
+
+# The companies that were looked through after a restore, and which one that was.
+stocktaking = Table(
+    "qbo_stocktaking",
+    metadata,
+    Column("realm_id", Text, primary_key=True),
+    Column("restore_id", BigInteger, nullable=False),
+    _moment("taken_at", now=True),
+)
+
+# What was found in them that was made after the backup, until a link takes it.
+stock = Table(
+    "qbo_stock",
+    metadata,
+    _id(),
+    Column("realm_id", Text, nullable=False),
+    Column("entity", Text, nullable=False),  # Customer | Invoice | CreditMemo
+    Column("qbo_id", Text, nullable=False),
+    _text("name"),  # a customer's DisplayName
+    _text("kompass_id"),  # a document's, by the mark in its note
+    Column("body", JSONB, nullable=False),
+    UniqueConstraint("realm_id", "entity", "qbo_id"),
+)
+
 # --- Failures ---
 
 failure = Table(

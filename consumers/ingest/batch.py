@@ -14,9 +14,10 @@ from consumers.ingest.findings import names_in, records_in
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Event, Kind
-from store import failures, history, links, records
+from store import failures, history, links, records, restores
 from store.failures import Failure
 from store.records import RecordKey, Remembered, SeenRecord, SourceEvent
+from store.restores import Place
 from store.transactions import retrying
 
 _REMEMBERED = 20_000
@@ -46,8 +47,10 @@ class BatchResult:
 class Ingest:
     """Writes batches of one topic. Holds caches only of what the database holds too; one thread uses it."""
 
-    def __init__(self, engine: Engine, codec: Codec, kind: Kind) -> None:
+    def __init__(self, engine: Engine, codec: Codec, kind: Kind, *, keeps_place: bool = False) -> None:
+        """``keeps_place``: note how far each partition is read; for who reads a topic from its start to its end."""
         self._engine = engine
+        self._keeps_place = keeps_place
         self._codec = codec
         self._kind = kind
         self._remembered: OrderedDict[Remembered, None] = OrderedDict()
@@ -74,10 +77,12 @@ class Ingest:
         fresh = list(dict.fromkeys(name for name in names if name not in self._remembered))
         if not (candidates or fresh or result.undecodable):
             result.stale = len(found)
+            if self._keeps_place:
+                retrying(self._engine, lambda db: restores.note_reached(db, _places(sources)))
             return result
         try:
             unconfigured, newer = retrying(
-                self._engine, lambda db: self._write(db, candidates, fresh, result.undecodable)
+                self._engine, lambda db: self._write(db, candidates, fresh, result.undecodable, sources)
             )
         except (DataError, OperationalError) as error:
             if isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) != _TOO_LARGE:
@@ -102,7 +107,7 @@ class Ingest:
             return total
         reason = str(error.orig).strip().splitlines()[0].replace("\0", "")
         bad = Undecodable(sources[0], "unstorable", f"the database cannot hold it ({reason})")
-        retrying(self._engine, lambda db: self._write(db, [], [], [bad]))
+        retrying(self._engine, lambda db: self._write(db, [], [], [bad], sources))
         return BatchResult(undecodable=[bad])
 
     def _write(
@@ -111,6 +116,7 @@ class Ingest:
         candidates: Sequence[SeenRecord],
         fresh: Sequence[Remembered],
         undecodable: Iterable[Undecodable],
+        sources: Sequence[SourceEvent],
     ) -> tuple[int, list[SeenRecord]]:
         records.remember(db, fresh)
         for bad in undecodable:
@@ -121,6 +127,8 @@ class Ingest:
         realms = {org_id: org.realm_id for org_id, org in orgs.items() if org.realm_id is not None}
         links.make_due(db, newer, realms, lane=links.LANES[self._kind])
         history.append(db, [_event_entry(seen) for seen in newer])
+        if self._keeps_place:
+            restores.note_reached(db, _places(sources))
         if newer or undecodable:
             links.notify(db)
         reached("ingesting")
@@ -135,6 +143,14 @@ class Ingest:
             self._remembered.popitem(last=False)
         while len(self._known) > _KNOWN:
             self._known.popitem(last=False)
+
+
+def _places(sources: Iterable[SourceEvent]) -> dict[Place, int]:
+    places: dict[Place, int] = {}
+    for source in sources:
+        place = (source.topic, source.partition)
+        places[place] = max(places.get(place, 0), source.offset + 1)
+    return places
 
 
 def _failure(kind: Kind, bad: Undecodable) -> Failure:

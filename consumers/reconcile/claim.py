@@ -23,6 +23,7 @@ from consumers.reconcile.comparing import CentCheck, note_of
 from consumers.reconcile.currencies import Judgeable, fix_currencies
 from consumers.reconcile.granting import Demand, grant_calls
 from consumers.reconcile.intending import New, Resend, Terms, intend, take_over
+from consumers.reconcile.taking_up import TakenUp, take_up
 from consumers.reconcile.work import Work, figures
 from mapping.cents import BILLED
 from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
@@ -148,7 +149,7 @@ class _Transaction:
                 self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
             elif (open_intent := opened.get(link.id)) is not None:
                 self._resume(link, open_intent, connected.get(link.realm_id))
-            elif company.facts is None:
+            elif company.facts is None or (company.unknown and link.qbo_id is None):
                 connection = connected.get(link.realm_id)
                 if connection is None or not connection.connected:
                     self._disconnected(link, connection)
@@ -209,7 +210,33 @@ class _Transaction:
                 continue
             party = parties.found.get(link.id)
             decision = judging.decide(self._db, link, case, party)
+            if company.stocked and link.qbo_id is None:
+                taken = take_up(self._db, link, case, decision)
+                if isinstance(taken, TakenUp):
+                    self._take_up(link, taken)
+                    continue
+                decision = taken
             self._apply(link, company, case, decision, party, connected.get(link.realm_id))
+
+    def _take_up(self, link: Link, taken: TakenUp) -> None:
+        """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
+        self._change(link, **taken.changes, state="pending", cause="", reason="", depends_on=None, due_at=self._now)
+        self._history.append(
+            history.Entry(
+                org_id=link.org_id,
+                realm_id=link.realm_id,
+                kind=link.kind.value,
+                kompass_id=link.kompass_id,
+                link_id=link.id,
+                what="recovered",
+                outcome="recovered",
+                message=f"{taken.entity} {taken.qbo_id} was made before the database was restored",
+                detail={},
+            )
+        )
+        self._well.add(link.id)
+        self._wake.add(link.id)
+        self._result.woken = True
 
     def _apply(
         self,

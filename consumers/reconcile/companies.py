@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from schemas.company import CompanyFacts, Configuration
-from store import companies
+from store import companies, restores
 from store.companies import ConfigurationVersion
 from store.connections import CompanyConnection
 
@@ -22,6 +22,10 @@ TOKEN_MARGIN = timedelta(seconds=90)
 class Company:
     configuration: Configuration
     facts: CompanyFacts | None
+    unknown: bool = False
+    """The database was restored, and what the company got since the backup has not been looked through yet."""
+    stocked: bool = False
+    """It has been, and something is there that no link stands for."""
 
     def facts_age(self, now: datetime) -> timedelta | None:
         return None if self.facts is None else now - self.facts.fetched_at
@@ -47,9 +51,13 @@ class CompanyCache:
         if not missing:
             return found
         configurations = companies.read_configurations(db, missing)
-        facts = companies.read_facts(db, {one.realm_id for one in configurations.values() if one.realm_id is not None})
+        realms = {one.realm_id for one in configurations.values() if one.realm_id is not None}
+        facts = companies.read_facts(db, realms)
+        after = restores.standings(db, realms)
         read = {
-            org_id: Company(one, facts.get(one.realm_id))
+            org_id: Company(
+                one, facts.get(one.realm_id), unknown=after[one.realm_id].unknown, stocked=after[one.realm_id].stocked
+            )
             for org_id, one in configurations.items()
             if one.realm_id is not None
         }

@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from consumers.metrics import Metrics
 from consumers.reconcile.budget import Budget
@@ -18,16 +20,19 @@ from consumers.reconcile.companies import CompanyCache, token_ready
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
 from consumers.reconcile.shutting_out import record_disconnection, shut_out
+from consumers.restoring.stocktaking import take_stock
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
 from qbo_client.oauth import OAuthApp, TokenSet
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
+from qbo_client.queries import Send
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
 from schemas.company import CompanyFacts, TaxCodeFact
-from store import companies, connections
+from store import companies, connections, restores
 from store.connections import CompanyConnection, Tokens
+from store.restores import Wanted
 from store.secrets import TokenKeys
 
 log = logging.getLogger(__name__)
@@ -41,6 +46,10 @@ JUST_REFRESHED = timedelta(minutes=1)
 PROBE_AFTER_S = 3600.0
 _QUOTA_PAUSE_S = 0.1
 _UNLIMITED = Budget()
+
+
+Keep = Callable[[Connection], None]
+"""Writes down what was read."""
 
 
 class AccessTokens:
@@ -121,14 +130,16 @@ class CompanyJobs:
             return SOON_S
         with self._engine.begin() as db:
             known = companies.read_facts(db, [realm_id]).get(realm_id)
-        if known is not None and datetime.now(UTC) - known.fetched_at <= self._facts_age:
+            wanted = restores.wanted_stocktaking(db, realm_id)
+        stale = known is None or datetime.now(UTC) - known.fetched_at > self._facts_age
+        if not stale and wanted is None:
             self._cache.forget(org_id)
             return 0.0
         if self.budget_is_spent():
-            # The old ones serve; a company without any has its links held by the claim.
+            # The old facts serve; a company without any has its links held by the claim, and one that is unknown waits.
             self._cache.forget(org_id)
-            return 0.0
-        return self._fetch_facts(org_id, realm_id)
+            return 0.0 if wanted is None else LATER_S
+        return self._look(org_id, realm_id, _facts if stale or wanted is None else partial(_stock, wanted))
 
     def probe(self, org_id: str, realm_id: str, version: int) -> bool:
         """Ask a disconnected company whether it answers again (a subscription that was paid); one refresh and one read."""
@@ -211,7 +222,8 @@ class CompanyJobs:
                 )
         log.error("company %s is disconnected: %s", realm_id, message)
 
-    def _fetch_facts(self, org_id: str, realm_id: str) -> float:
+    def _look(self, org_id: str, realm_id: str, read: Callable[[str, Send], Keep]) -> float:
+        """Read something of a company and keep it, one process at a time."""
         with self._engine.begin() as db:
             if not companies.take_facts_lease(db, realm_id=realm_id, seconds=self._deadline * 4):
                 return SOON_S
@@ -230,12 +242,13 @@ class CompanyJobs:
             return outcome
 
         try:
-            found = intuit_facts.fetch_company_facts(send)
+            keep = read(realm_id, send)
         except (ReadFailed, FactMissing) as error:
-            log.warning("facts of company %s not fetched: %s", realm_id, error)
+            log.warning("company %s cannot be read: %s", realm_id, error)
             return self._not_fetched(org_id, connection, error)
         with self._engine.begin() as db:
-            companies.store_facts(db, facts_of(realm_id, found))
+            keep(db)
+            companies.release_facts_lease(db, realm_id=realm_id)
         self._cache.forget(org_id)
         return 0.0
 
@@ -253,6 +266,17 @@ class CompanyJobs:
             connections.expire_access(db, realm_id=realm_id, version=version)
         fresh = connection.refreshed_at is not None and datetime.now(UTC) - connection.refreshed_at < JUST_REFRESHED
         return LATER_S if fresh else SOON_S
+
+
+def _facts(realm_id: str, send: Send) -> Keep:
+    found = facts_of(realm_id, intuit_facts.fetch_company_facts(send))
+    return lambda db: companies.store_facts(db, found)
+
+
+def _stock(wanted: Wanted, realm_id: str, send: Send) -> Keep:
+    found = take_stock(send, wanted)
+    log.info("company %s got %d objects since the backup", realm_id, len(found))
+    return lambda db: restores.keep_stock(db, realm_id, wanted, found)
 
 
 def _tokens(fresh: TokenSet) -> Tokens:

@@ -17,6 +17,7 @@ from admin.quickbooks_online.models.kompass import Department, Org, Record, Serv
 from admin.quickbooks_online.models.links import Customer, History, Intent, Invoice, Link, Project
 from admin.quickbooks_online.models.lists import CompanyList
 from admin.quickbooks_online.models.mails import Mail, Notice
+from admin.quickbooks_online.models.restores import Reached, Restore, Stock, Stocktaking
 
 __all__ = [
     "CompanyConnection",
@@ -43,8 +44,12 @@ __all__ = [
     "Probe",
     "Project",
     "QuotaLease",
+    "Reached",
     "Record",
+    "Restore",
     "Service",
+    "Stock",
+    "Stocktaking",
     "Sweep",
     "TaxCodeVatRate",
     "VatRate",

@@ -1,0 +1,152 @@
+"""After a restore: a link that has nothing in QuickBooks takes up what its earlier life made there, instead of making it again.
+
+A document is known by the mark in its note. A customer or job bears none: it is known by its name, a job also by its project's reference
+under the same parent; one that only looks like it is for a person to judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from consumers.reconcile.judging import RecordCase
+from mapping.difference import OWN_NOTE, own_lines, touched_by_others
+from mapping.judgement import Decision, Reject, Write
+from mapping.results import Problem
+from schemas.events import Client, Invoice, Project
+from store import restores
+from store.links import Link
+from store.restores import Found
+
+_OURS: Final = {
+    "Customer": (
+        "DisplayName", "CompanyName", "PrimaryEmailAddr", "PrimaryPhone", "WebAddr", "BillAddr", "ShipAddr", "Notes",
+        "CurrencyRef", "ParentRef", "Job", "BillWithParent",
+    ),
+    "Invoice": (
+        "DocNumber", "CustomerRef", "TxnDate", "DueDate", "CurrencyRef", "PrivateNote", "CustomerMemo", "BillEmail", "BillAddr",
+        "CustomField", "GlobalTaxCalculation", "ClassRef", "Line",
+    ),
+}  # fmt: skip
+_CLEARED: Final = {
+    Client: frozenset({"CompanyName", "PrimaryEmailAddr", "PrimaryPhone", "WebAddr", "BillAddr", "Notes"}),
+    Project: frozenset({"ShipAddr", "Notes"}),
+    Invoice: frozenset({"CustomerMemo"}),
+}
+"""What Kompass may have cleared since; the rest of what it does not say, QuickBooks fills in by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    entity: str
+    qbo_id: str
+    changes: Mapping[str, Any] = field(repr=False)
+    """Of the link."""
+
+
+def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) -> TakenUp | Decision:
+    """Give what the link stands for from now on; else the decision, or in its place the question for a person."""
+    record = case.case.record
+    if isinstance(record, Invoice):
+        found = next(iter(restores.find_document(db, link.realm_id, link.kompass_id)), None)
+    elif isinstance(decision, Write):
+        candidates = [one for one in restores.find_customers(db, link.realm_id) if _same_place(one, decision.body)]
+        found = next((one for one in candidates if _same_name(one, decision) or _same_project(one, record)), None)
+        if found is None and (alike := next((one for one in candidates if _alike(one, decision)), None)) is not None:
+            # Asked once: who presses Try again has looked.
+            restores.take(db, link.realm_id, alike)
+            return Reject((_in_doubt(link, alike),))
+    else:
+        found = None
+    if found is None:
+        return decision
+    restores.take(db, link.realm_id, found)
+    write = decision if isinstance(decision, Write) else None
+    theirs = found.body
+    untouched = str(theirs.get("SyncToken")) == "0"
+    return TakenUp(
+        found.entity,
+        found.qbo_id,
+        {
+            "entity": found.entity,
+            "qbo_id": found.qbo_id,
+            "sync_token": str(theirs["SyncToken"]),
+            "sent": _sent(record, theirs, write, untouched=untouched),
+            "line_ids": [str(line["Id"]) for line in own_lines(theirs) if "Id" in line],
+            "name": str(theirs.get("DisplayName", theirs.get("DocNumber", ""))),
+            "voided": isinstance(record, Invoice) and _is_void(theirs),
+            # Once it was changed, by us or by a bookkeeper: amounts that differ are compared by three sides.
+            "theirs": None if untouched or not isinstance(record, Invoice) else dict(theirs),
+        },
+    )
+
+
+def _sent(
+    record: Client | Project | Invoice, theirs: Mapping[str, Any], write: Write | None, *, untouched: bool
+) -> dict[str, object]:
+    """Give what counts as sent: what is there, so that what Kompass says by now is the difference."""
+    wanted = write.body if write is not None else {}
+    sent: dict[str, object] = {
+        name: value for name, value in (write.sent if write is not None else {}).items() if name.startswith(OWN_NOTE)
+    }
+    for member in _OURS["Invoice" if isinstance(record, Invoice) else "Customer"]:
+        there = theirs.get(member)
+        if member in wanted and not touched_by_others(theirs, wanted, {member: None}):
+            sent[member] = wanted[member]
+        elif not there or (write is not None and member not in wanted and member not in _CLEARED[type(record)]):
+            continue
+        elif member == "Line" and write is not None and not untouched:
+            # Nobody knows whether we or a bookkeeper wrote these lines: the judgement has to ask.
+            sent[member] = []
+        else:
+            sent[member] = own_lines(theirs) if member == "Line" else _plain(there)
+    return sent
+
+
+def _plain(value: object) -> object:
+    """Without what QuickBooks adds: a reference's name, an address's Id."""
+    if not isinstance(value, Mapping):
+        return value
+    return {"value": value["value"]} if "value" in value else {key: one for key, one in value.items() if key != "Id"}
+
+
+def _same_place(found: Found, body: Mapping[str, object]) -> bool:
+    """Whether it stands under the same parent, if any; and a customer in another currency is another customer."""
+    return all(
+        member not in body or not touched_by_others(found.body, body, {member: None})
+        for member in ("ParentRef", "CurrencyRef")
+    ) and ("ParentRef" in body) == ("ParentRef" in found.body)
+
+
+def _same_name(found: Found, decision: Write) -> bool:
+    return found.name.casefold() == str(decision.body.get("DisplayName", "")).casefold()
+
+
+def _same_project(found: Found, record: object) -> bool:
+    return isinstance(record, Project) and bool(record.reference) and record.reference in found.name.split()
+
+
+def _alike(found: Found, decision: Write) -> bool:
+    """Whether it says the same email or phone: a customer that was renamed since, perhaps."""
+    return any(
+        member in decision.body and not touched_by_others(found.body, decision.body, {member: None})
+        for member in ("PrimaryEmailAddr", "PrimaryPhone")
+    )
+
+
+def _is_void(theirs: Mapping[str, Any]) -> bool:
+    return theirs.get("TotalAmt") == 0 and str(theirs.get("PrivateNote", "")).startswith("Voided")
+
+
+def _in_doubt(link: Link, found: Found) -> Problem:
+    return Problem(
+        cause="name-in-doubt",
+        message=f"Customer {link.reference}: QuickBooks got {found.name!r} (Id {found.qbo_id}), with the same email or phone, in the "
+        "time that was lost when the database was restored: it may be this one under an earlier name",
+        field="DisplayName",
+        value=found.qbo_id,
+        remedy="If it is the same customer, link it by hand under Customers; if not, press Try again to have it made",
+    )
