@@ -225,14 +225,16 @@ class CompanyJobs:
     def _look(self, org_id: str, realm_id: str, read: Callable[[str, Send], Keep]) -> float:
         """Read something of a company and keep it, one process at a time."""
         with self._engine.begin() as db:
-            if not companies.take_facts_lease(db, realm_id=realm_id, seconds=self._deadline * 4):
-                return SOON_S
             connection = connections.read_connections(db, [realm_id]).get(realm_id)
         if connection is None or not connection.connected:
             return 0.0
         token = self._tokens.get(realm_id, connection.version)
         if token is None:
             return SOON_S
+        with self._engine.begin() as db:
+            # Last: whoever takes it and cannot read would keep all others from reading for as long as it lasts.
+            if not companies.take_facts_lease(db, realm_id=realm_id, seconds=self._deadline * 4):
+                return SOON_S
 
         def send(call: Call) -> Outcome:
             if not self._wait_for_quota(realm_id):

@@ -8,7 +8,7 @@ import admin.quickbooks_online.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0007_differences"),
+        ("quickbooks_online", "0009_probes"),
     ]
 
     operations = [
