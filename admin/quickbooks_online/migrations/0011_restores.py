@@ -8,7 +8,7 @@ import admin.quickbooks_online.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0009_probes"),
+        ("quickbooks_online", "0010_agreement"),
     ]
 
     operations = [
