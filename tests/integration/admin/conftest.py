@@ -33,11 +33,19 @@ from tests.pipeline import Pipeline, open_pipeline
 GROUP = "Quickbooks Online admins"
 
 
+_within: list[str] = []
+
+
 @pytest.fixture(scope="session", autouse=True)
 def django_in_tests() -> Iterator[None]:
-    setup_test_environment()
+    """Once, however many packages of tests want it: Django refuses a second time."""
+    if not _within:
+        setup_test_environment()
+    _within.append("a package of tests")
     yield
-    teardown_test_environment()
+    _within.pop()
+    if not _within:
+        teardown_test_environment()
 
 
 @pytest.fixture
