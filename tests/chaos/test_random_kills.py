@@ -137,5 +137,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
             print(f"seed {seed}: not at rest after {STUCK_S:.0f} s, so everything was started anew")
         differences = surroundings.differences()
         assert not differences, "\n".join(differences)
+        # Who was started a moment ago has nothing to finish: SIGTERM ends it as it would any program.
+        well = {0, -signal.SIGTERM} if staff.restarted else {0}
         codes = staff.stop()
-        assert codes == [0] * len(codes)
+        assert set(codes) <= well, codes
