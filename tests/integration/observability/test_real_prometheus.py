@@ -165,7 +165,9 @@ def test_the_weather_shows(scraped: Scraped) -> None:
     open_failures = (
         "SELECT count(*) FROM qbo_failure WHERE closed_at IS NULL AND org_id = 'org-uk' AND cause LIKE 'no-tax-code%%'"
     )
-    assert number('max(kompass_qbo_failures_open{cause="no-tax-code", org="org-uk"})') == in_database(open_failures) >= 1
+    assert (
+        number('max(kompass_qbo_failures_open{cause="no-tax-code", org="org-uk"})') == in_database(open_failures) >= 1
+    )
     undecodable = in_database("SELECT count(*) FROM qbo_failure WHERE stage = 'decode'")
     assert number('sum(kompass_qbo_events_total{outcome="undecodable"})') == undecodable
     assert number('sum(kompass_qbo_dead_letters_total{stage="decode"})') == undecodable
