@@ -140,9 +140,12 @@ class MappingAdmin(SectionAdmin):
     def tell_later(self, request: HttpRequest, configuration: Configuration, row: Mapping | None = None) -> None:
         """After the transaction, say once what the changed rows mean for documents; without a row, what all do."""
         told: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_told", {})
-        if configuration.pk not in told:
-            transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk)))
-        told.setdefault(configuration.pk, []).append(row)
+        if configuration.pk in told:
+            told[configuration.pk].append(row)
+            return
+        # First: outside a transaction it is told at once.
+        told[configuration.pk] = [row]
+        transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk)))
 
     def _tell(self, request: HttpRequest, configuration: Configuration, rows: Sequence[Mapping | None]) -> None:
         if not configuration.enabled:
