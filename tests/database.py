@@ -102,7 +102,10 @@ def cloned_database(server: URL, template: URL) -> Iterator[str]:
     name = f"kompass_qbo_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(_conninfo(server), autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template.database))
+            # Copied as files: three times as fast for a template of 10 MB as through the log, which is the default.
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template.database)
+            )
         )
     try:
         yield _conninfo(server.set(database=name))
