@@ -54,18 +54,23 @@ class Rewound:
 def find_behind(engine: Engine, kafka: Mapping[str, str]) -> list[Behind]:
     """Give the partitions of which the groups have read more than the database knows. Raises `BrokerUnreachable`."""
     with engine.begin() as db:
-        reached = restores.read_reached(db)
-    found = []
+        known = restores.read_reached(db)
+    committed: dict[Place, int] = {}
     for kind in Kind:
-        wanted = [TopicPartition(topic, number) for topic, number in reached if topic == topic_of(kind)]
-        if not wanted:
-            continue
-        with _group(kafka, kind) as consumer:
-            for one in consumer.committed(wanted, timeout=_TIMEOUT_S):
-                place = (one.topic, one.partition)
-                if one.offset > reached[place]:
-                    found.append(Behind(place, one.offset, reached[place]))
-    return found
+        wanted = [TopicPartition(topic, number) for topic, number in known if topic == topic_of(kind)]
+        if wanted:
+            with _group(kafka, kind) as consumer:
+                committed |= {
+                    (one.topic, one.partition): one.offset for one in consumer.committed(wanted, timeout=_TIMEOUT_S)
+                }
+    # Read after what was committed: others consume meanwhile, and write down what they read before they commit it.
+    with engine.begin() as db:
+        reached = restores.read_reached(db)
+    return [
+        Behind(place, offset, reached.get(place, 0))
+        for place, offset in committed.items()
+        if offset > reached.get(place, 0)
+    ]
 
 
 def check_not_restored(engine: Engine, kafka: Mapping[str, str]) -> None:

@@ -82,8 +82,9 @@ class Staff:
 
     def _again(self, index: int, code: int | None = 0) -> None:
         # One that had hardly begun has nothing to finish when it is told to end: SIGTERM ends it as it would any program.
-        assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM), code
         kind, _ = self._running[index]
+        told = self._surroundings.trouble_told(kind.removesuffix("s"))
+        assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM), (code, told)
         self._running[index] = (kind, self._surroundings.start(kind.removesuffix("s")))
 
     def start_what_found_no_database(self) -> None:
