@@ -161,8 +161,8 @@ class Surroundings:
         process.join()
         self._running.remove(process)
 
-    def stop(self, process: BaseProcess, *, timeout: float = 20.0) -> int | None:
-        """SIGTERM; gives the exit code, None when it did not end in time."""
+    def stop(self, process: BaseProcess, *, timeout: float = 60.0) -> int | None:
+        """SIGTERM; gives the exit code, None when it did not end in time. It waits for a token that is being refreshed."""
         process.terminate()
         process.join(timeout)
         return process.exitcode
