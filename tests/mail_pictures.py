@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import BrowserContext
 
 from consumers.notifier.addresses import AdminPages
 from consumers.notifier.digest import Differing, Digest, Item, Left, Section, short
 from consumers.notifier.rendering import Rendered, Renderer
 from mapping.causes.table import words_of
-from tests.browser import FLAGS, chromium
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "screenshots" / "mail-digest.png"
 WIDTHS = (600, 375)
@@ -113,33 +112,35 @@ def kinds(renderer: Renderer) -> Iterator[tuple[str, Rendered]]:
     yield "long-names", renderer.digest(digest(worst, other, org=LONG, note=note, left=(still,)))
 
 
-def photograph(directory: Path, schemes: Sequence[ColorScheme] = ("light", "dark")) -> Iterator[tuple[str, int, bool]]:
+def photograph(
+    browser: BrowserContext, directory: Path, schemes: Sequence[ColorScheme] = ("light", "dark")
+) -> Iterator[tuple[str, int, bool]]:
     """Make a picture of each kind at each width, in the light and in the dark; gives whether one is too wide for its window."""
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        for scheme in schemes:
-            for width in WIDTHS:
-                page = browser.new_page(viewport={"width": width, "height": 700}, color_scheme=scheme)
-                for name, mail in kinds(Renderer()):
-                    page.set_content(mail.html)
-                    page.screenshot(path=directory / f"{name}-{width}-{scheme}.png", full_page=True)
-                    yield name, width, page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-        browser.close()
+    page = browser.new_page()
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 700})
+            for name, mail in kinds(Renderer()):
+                page.set_content(mail.html)
+                page.screenshot(path=directory / f"{name}-{width}-{scheme}.png", full_page=True)
+                yield name, width, page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    page.close()
 
 
 def main(arguments: list[str]) -> None:
     if arguments == ["--docs"]:
-        with sync_playwright() as p:
-            browser = p.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-            page = browser.new_page(viewport={"width": 640, "height": 700})
+        with open_browser() as browser:
+            page = browser.new_page()
+            page.set_viewport_size({"width": 640, "height": 700})
             page.set_content(dict(kinds(Renderer()))["digest"].html)
             page.screenshot(path=DOCS, full_page=True)
-            browser.close()
         return
     directory = Path(arguments[0])
     directory.mkdir(parents=True, exist_ok=True)
-    for name, width, too_wide in photograph(directory):
-        print(f"{name} at {width}: {'TOO WIDE' if too_wide else 'fits'}")
+    with open_browser() as browser:
+        for name, width, too_wide in photograph(browser, directory):
+            print(f"{name} at {width}: {'TOO WIDE' if too_wide else 'fits'}")
     for name, mail in kinds(Renderer()):
         (directory / f"{name}.txt").write_text(mail.text, "utf-8")
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import BrowserContext
 
 from consumers.notifier.rendering import Renderer
-from tests.browser import chromium
 from tests.mail_pictures import WIDTHS, kinds, photograph
 
 KINDS = 8
 
 
-def test_every_kind_fits_its_window(tmp_path: Path) -> None:
-    if chromium() is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium; or name one in CHROMIUM)")
-    seen = list(photograph(tmp_path, schemes=("light",)))
+def test_every_kind_fits_its_window(browser: BrowserContext, tmp_path: Path) -> None:
+    seen = list(photograph(browser, tmp_path, schemes=("light",)))
     assert len(seen) == KINDS * len(WIDTHS)
     assert [f"{name} at {width}" for name, width, too_wide in seen if too_wide] == []
     assert all(path.stat().st_size > 5_000 for path in tmp_path.iterdir())

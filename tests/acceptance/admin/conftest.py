@@ -10,13 +10,6 @@ from playwright.sync_api import BrowserContext, Page
 
 from qbo_client.simulator import Settings, Simulator
 from tests.admin_site import Site, make_user, served
-from tests.browser import open_browser
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[BrowserContext]:
-    with open_browser() as context:
-        yield context
 
 
 @pytest.fixture
