@@ -14,6 +14,7 @@ from consumers.notifier.addresses import AdminPages
 from consumers.notifier.digest import Differing, Digest, Item, Left, Section, short
 from consumers.notifier.rendering import Rendered, Renderer
 from mapping.causes.table import words_of
+from tests.browser import open_browser
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "screenshots" / "mail-digest.png"
 WIDTHS = (600, 375)
