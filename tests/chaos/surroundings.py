@@ -46,6 +46,8 @@ TIMINGS = {
     "DRAIN_SECONDS": "3",
     "BACKOFF_FIRST_SECONDS": "0.05",
     "BACKOFF_LONGEST_SECONDS": "0.4",
+    # Intuit may take a batch that has lost members for another one, and refuse it until this is over.
+    "RESEND_WINDOW_SECONDS": "30",
     "REJECT_AFTER_ATTEMPTS": "1000",
     "WORKERS": "4",
     # Whenever two are due they go in a batch: single calls and batches, side by side and after one another.
