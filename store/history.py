@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from store.bulk import insert_rows
+from store.links import Link
 from store.tables import history
 
 
@@ -25,6 +26,30 @@ class Entry:
     link_id: int | None = None
     intuit_tid: str = ""
     detail: Mapping[str, object] = field(default_factory=dict)
+
+
+def about(
+    link: Link,
+    what: str,
+    outcome: str,
+    message: str,
+    *,
+    intuit_tid: str = "",
+    detail: Mapping[str, object] | None = None,
+) -> Entry:
+    """Give the entry of something that happened to the record of a link, in its company."""
+    return Entry(
+        org_id=link.org_id,
+        realm_id=link.realm_id,
+        kind=link.kind.value,
+        kompass_id=link.kompass_id,
+        link_id=link.id,
+        what=what,
+        outcome=outcome,
+        message=message,
+        intuit_tid=intuit_tid,
+        detail=detail or {},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,19 +221,8 @@ class _Transaction:
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
         self._change(link, **taken.changes, state="pending", cause="", reason="", depends_on=None, due_at=self._now)
-        self._history.append(
-            history.Entry(
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                link_id=link.id,
-                what="recovered",
-                outcome="recovered",
-                message=f"{taken.entity} {taken.qbo_id} was made before the database was restored",
-                detail={},
-            )
-        )
+        told = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
+        self._history.append(history.about(link, "recovered", "recovered", told))
         self._well.add(link.id)
         self._wake.add(link.id)
         self._result.woken = True
@@ -424,19 +413,8 @@ class _Transaction:
         )  # fmt: skip
         self._result.judged.append((link.kind, state, cause, link.org_id))
         if (state, cause) != (link.state, link.cause):
-            self._history.append(
-                history.Entry(
-                    org_id=link.org_id,
-                    realm_id=link.realm_id,
-                    kind=link.kind.value,
-                    kompass_id=link.kompass_id,
-                    link_id=link.id,
-                    what="judged",
-                    outcome=state,
-                    message=reason,
-                    detail={"cause": cause, "sequence": sequence},
-                )
-            )
+            detail = {"cause": cause, "sequence": sequence}
+            self._history.append(history.about(link, "judged", state, reason, detail=detail))
 
     def _write(self) -> None:
         intents.write(self._db, self._intents)

@@ -496,21 +496,8 @@ class _Transaction:
         tid: str | None = None,
         detail: dict[str, object] | None = None,
     ) -> None:
-        link = work.link
-        self._history.append(
-            history.Entry(
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                link_id=link.id,
-                what=what,
-                outcome=outcome,
-                message=message,
-                intuit_tid=tid or "",
-                detail=detail or {},
-            )
-        )
+        entry = history.about(work.link, what, outcome, message, intuit_tid=tid or "", detail=detail)
+        self._history.append(entry)
 
     def write(self) -> None:
         links.write(self._db, self._changes)
