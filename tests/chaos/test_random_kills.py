@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from consumers.embedded.postgres import EmbeddedPostgres
 from consumers.errors import ExitCode
 from tests.chaos.intuit import switched
 from tests.chaos.kompass import Kompass
-from tests.chaos.surroundings import ORGS, REPEAT, Surroundings
+from tests.chaos.surroundings import CRASHED, ORGS, REPEAT, Surroundings
 
 KINDS = ("invoices", "invoices", "clients", "projects")
 ROUNDS_A_WORLD = 26
@@ -60,9 +61,13 @@ class Staff:
     def __init__(self, surroundings: Surroundings, chance: random.Random) -> None:
         self._surroundings = surroundings
         self._chance = chance
-        self._running = [(kind, surroundings.start(kind.removesuffix("s"))) for kind in KINDS]
+        self._running = [(kind, self._start(kind)) for kind in KINDS]
         self._left_alone = time.monotonic()
         self.restarted = False
+
+    def _start(self, kind: str) -> BaseProcess:
+        # Intuit may take a batch that has lost members for another one, and refuse it until the resend window is over.
+        return self._surroundings.start(kind.removesuffix("s"), KOMPASS_QBO_RESEND_WINDOW_SECONDS="30")
 
     def something_happens(self) -> None:
         """Mostly a kill; else one is stopped past its lease, leaves in order, or all lose the database."""
@@ -84,8 +89,10 @@ class Staff:
         # One that had hardly begun has nothing to finish when it is told to end: SIGTERM ends it as it would any program.
         kind, _ = self._running[index]
         told = self._surroundings.trouble_told(kind.removesuffix("s"))
-        assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM), (code, told)
-        self._running[index] = (kind, self._surroundings.start(kind.removesuffix("s")))
+        assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM, CRASHED), (code, told)
+        if code == CRASHED:
+            print(f"a process of {kind} crashed:\n{told}")
+        self._running[index] = (kind, self._start(kind))
 
     def start_what_found_no_database(self) -> None:
         """Do as a supervisor does for a process that had just been started while the database was away."""
