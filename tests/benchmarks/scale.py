@@ -164,7 +164,10 @@ _COST_CAUSE = (
     "Cause: with one link of each company to a claim, configuration, facts and quota are looked at once a link instead of once for "
     "several; what is known of a company is kept, so this does not grow further with the number of companies."
 )
-_LINKS_CAUSE = "Cause: deeper indexes, and fewer of their pages in Postgres's cache of 128 MB."
+_LINKS_CAUSE = (
+    "Cause: not known yet; it was measured once and no query plan was looked at. Suspected: indexes beyond Postgres's cache of 128 MB, "
+    "and statistics not yet gathered."
+)
 _CLAIM_CAUSE = (
     "Cause: the machine's cores were shared. Postgres takes 0.4 ms for the search (an index probe a company, eight "
     "companies) and as much for the locks; 1.6 ms is the shortest that was seen with the round trips."
