@@ -225,13 +225,20 @@ def _binaries(account: pwd.struct_passwd | None) -> Path:
 
 
 def _copied(installation: Path) -> Path:
-    target = Path(_public_temporary()) / f"kompass-qbo-{installation.name}-{installation.stat().st_mtime_ns}"
+    """Copy an installation with the libraries that its wheel keeps beside the package: the programs find them by their relative place."""
+    package = installation.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    target = Path(_public_temporary()) / f"kompass-qbo-postgres-{installation.name}-{installation.stat().st_mtime_ns}"
     if not target.exists():
         # Copied aside and renamed: two processes at once end with one whole copy.
         aside = Path(tempfile.mkdtemp(prefix="kompass-qbo-copy-", dir=_public_temporary()))
-        shutil.copytree(installation, aside / "copy", symlinks=True)
-        (aside / "copy").chmod(0o755)
+        copy = aside / "copy"
+        shutil.copytree(installation, copy / package.name / installation.name, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, copy / libraries.name, symlinks=True)
+        for directory in (copy, copy / package.name):
+            directory.chmod(0o755)
         with suppress(OSError):
-            (aside / "copy").rename(target)
+            copy.rename(target)
         shutil.rmtree(aside, ignore_errors=True)
-    return target / "bin"
+    return target / package.name / installation.name / "bin"
