@@ -60,37 +60,36 @@ def write(db: Connection, letter: Letter, *, now: datetime) -> int:
     )  # fmt: skip
 
 
-def claim(db: Connection, *, owner: str, now: datetime, lease: timedelta, limit: int = 20) -> list[Outgoing]:
-    """Take the oldest mails that are due and that nobody else is sending. Commit before they are sent.
+def claim(db: Connection, *, owner: str, now: datetime, lease: timedelta) -> Outgoing | None:
+    """Take the oldest mail that is due and that nobody else is sending; None when there is none. Commit before it is sent.
 
     One whose sender died is due again when its lease has ended: whether the server took it then, nobody knows, which is what
     SMTP makes unavoidable; its Message-ID stays the same.
     """
-    rows = db.execute(
+    row = db.execute(
         text(
-            "UPDATE qbo_mail SET claimed_by = :owner, claimed_until = :until, attempts = attempts + 1 WHERE id IN ("
+            "UPDATE qbo_mail SET claimed_by = :owner, claimed_until = :until, attempts = attempts + 1 WHERE id = ("
             " SELECT id FROM qbo_mail WHERE state = 'waiting' AND due_at <= :now"
-            " AND (claimed_until IS NULL OR claimed_until < :now) ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)"
+            " AND (claimed_until IS NULL OR claimed_until < :now) ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)"
             " RETURNING id, org_id, kind, recipients, delivered, subject, text, html, message_id, thread_id, created_at, attempts"
         ),
-        {"owner": owner, "until": now + lease, "now": now, "limit": limit},
-    ).all()
-    return [
-        Outgoing(
-            id=row.id,
-            org_id=row.org_id,
-            kind=row.kind,
-            recipients=tuple(one for one in row.recipients if one not in row.delivered),
-            subject=row.subject,
-            text=row.text,
-            html=row.html,
-            message_id=row.message_id,
-            thread_id=row.thread_id,
-            created_at=row.created_at,
-            attempts=row.attempts,
-        )
-        for row in sorted(rows, key=lambda row: row.id)
-    ]
+        {"owner": owner, "until": now + lease, "now": now},
+    ).one_or_none()
+    if row is None:
+        return None
+    return Outgoing(
+        id=row.id,
+        org_id=row.org_id,
+        kind=row.kind,
+        recipients=tuple(one for one in row.recipients if one not in row.delivered),
+        subject=row.subject,
+        text=row.text,
+        html=row.html,
+        message_id=row.message_id,
+        thread_id=row.thread_id,
+        created_at=row.created_at,
+        attempts=row.attempts,
+    )
 
 
 def mark(

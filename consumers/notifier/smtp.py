@@ -76,14 +76,17 @@ class Mailer:
     def hand_over(self, mail: Outgoing) -> Handed:
         """Send a mail to those who have not got it yet."""
         message = message_of(mail, sender=self._sender)
+        handed = None
         try:
             with self._connect() as server:
                 refused = server.send_message(message, parseaddr(self._sender)[1], list(mail.recipients))
+                handed = _sorted(mail, refused)
         except smtplib.SMTPRecipientsRefused as error:
             return _sorted(mail, error.recipients)
         except (smtplib.SMTPException, OSError, ValueError) as error:
-            return Handed(problem=_words(error))
-        return _sorted(mail, refused)
+            # What the server says to QUIT, once it has taken the mail, takes nothing back.
+            return handed or Handed(problem=_words(error))
+        return handed
 
     def _connect(self) -> smtplib.SMTP:
         if self._scheme == "smtps":

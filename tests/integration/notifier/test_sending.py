@@ -23,10 +23,10 @@ from consumers.embedded.ports import HOST, free_port
 from consumers.notifier.notifier import GIVE_UP_AFTER
 from consumers.notifier.process import loop
 from consumers.notifier.rendering import BadTemplates, Renderer
-from consumers.notifier.smtp import Mailer, message_of
+from consumers.notifier.smtp import Handed, Mailer, message_of
 from schemas.events import VatRate
 from store import mails
-from store.mails import Outgoing
+from store.mails import Letter, Outgoing
 from tests.builders import client, event, invoice, line, project
 from tests.integration.notifier.harness import ADMIN, OPERATOR, Post, html, plain
 from tests.pipeline import Pipeline
@@ -38,6 +38,7 @@ class Choosy:
     def __init__(self) -> None:
         self.replies: dict[str, str] = {}
         self.data_reply = "250 OK"
+        self.quit_reply = "221 Bye"
         self.taken: list[tuple[list[str], bytes]] = []
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
@@ -50,6 +51,9 @@ class Choosy:
         if self.data_reply.startswith("2"):
             self.taken.append((list(envelope.rcpt_tos), bytes(envelope.content)))
         return self.data_reply
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        return self.quit_reply
 
 
 @pytest.fixture
@@ -89,9 +93,8 @@ def test_a_sender_that_dies_is_followed_by_another_after_its_lease(post: Post) -
     post.ahead += timedelta(seconds=6)
     post.notifier.look()
     with post.pipeline.engine.begin() as db:
-        (claimed,) = mails.claim(
-            db, owner="dead", now=datetime.now(UTC) + post.ahead, lease=timedelta(minutes=10)
-        )  # fmt: skip
+        claimed = mails.claim(db, owner="dead", now=datetime.now(UTC) + post.ahead, lease=timedelta(minutes=10))
+    assert claimed is not None
     assert post.later(minutes=9) == []
     (message,) = post.later(minutes=2)
     assert message["Message-ID"] == claimed.message_id
@@ -113,6 +116,28 @@ def test_two_notifiers_write_and_send_each_mail_once(post: Post) -> None:
     assert len(post.pipeline.rows("qbo_mail")) == 1
 
 
+def test_mails_that_wait_behind_a_slow_one_are_claimed_by_nobody_yet(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with post.pipeline.engine.begin() as db:
+        for number in range(3):
+            letter = Letter(
+                org_id=f"org-{number}", kind="digest", recipients=(ADMIN,), subject="3 invoices wait", text="text", html="<p>",
+                message_id=f"<{number}@example.com>",
+            )  # fmt: skip
+            mails.write(db, letter, now=datetime.now(UTC))
+    claimed: list[int] = []
+    hand_over = Mailer.hand_over
+
+    def counting(mailer: Mailer, mail: Outgoing) -> Handed:
+        claimed.append(sum(1 for one in post.pipeline.rows("qbo_mail") if one.claimed_by))
+        return hand_over(mailer, mail)
+
+    monkeypatch.setattr(Mailer, "hand_over", counting)
+    assert post.notifier.send() == 3
+    assert claimed == [1, 1, 1]
+
+
 def test_only_those_who_have_not_got_it_are_tried_again(post: Post, choosy: tuple[Choosy, str]) -> None:
     server, url = choosy
     picky = Post(post.pipeline, post.mail, smtp_url=url)
@@ -127,6 +152,16 @@ def test_only_those_who_have_not_got_it_are_tried_again(post: Post, choosy: tupl
     assert len(server.taken) == 2
     assert row(post).state == "sent"
     assert "gone@example.com: 550" in row(post).last_error
+
+
+def test_a_server_that_ends_in_a_huff_has_taken_the_mail_all_the_same(post: Post, choosy: tuple[Choosy, str]) -> None:
+    server, url = choosy
+    picky = Post(post.pipeline, post.mail, smtp_url=url)
+    server.quit_reply = "421 too many connections"
+    picky.reject("i1")
+    picky.later(seconds=6)
+    picky.later(hours=2)
+    assert (row(post).state, len(server.taken)) == ("sent", 1)
 
 
 def test_a_mail_nobody_can_get_goes_to_the_operator(post: Post, choosy: tuple[Choosy, str]) -> None:
