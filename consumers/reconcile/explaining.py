@@ -1,6 +1,6 @@
-"""What a refusal leaves unsaid is read once: whose a taken name is, what is inactive, whether our own object is gone.
+"""What an answer leaves unsaid is read once: whose a taken name is, what is inactive, whether our own object is gone or moved.
 
-A read by Id is metered, so what it said is kept for an hour, whoever asks. Without an answer the refusal is told as it came.
+Each read is metered, so what it said is kept for an hour, whoever asks. Without an answer the refusal is told as it came.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from consumers.reconcile.looking_up import Ask, Elsewhere, look_elsewhere, not_among_its_customers
 from consumers.reconcile.work import Work
 from qbo_client import calls
-from qbo_client.calls import Call
 from qbo_client.faults import FaultCode, colliding_id
-from qbo_client.outcomes import Done, Outcome, Refused
+from qbo_client.outcomes import Done, Refused
+from qbo_client.queries import ACTIVE_OR_NOT, equals, select
+from store import json
 from store.references import DEFAULTS, of_payload
-
-Ask = Callable[[Work, Call], Outcome | None]
-"""Makes a read for a company; None when it may not be made now."""
 
 KEPT_S = 3600.0
 _NAMES = ("Customer", "Vendor", "Employee")
@@ -53,6 +52,8 @@ class Learned:
     """What the payload refers to by an Id that nobody here has a name for."""
     applied_to: tuple[str, ...] = ()
     """Ids of the invoices that a credit note is applied to."""
+    elsewhere: Elsewhere | None = None
+    """Of a lost document that is not among its customer's: what the rest of the company has."""
 
 
 class Explainer:
@@ -63,12 +64,15 @@ class Explainer:
         self._ask = ask
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str, str], tuple[float, Known | None]] = {}
+        self._kept: dict[tuple[str, str, str], tuple[float, Known | None]] = {}
 
     def learn(self, work: Work, outcome: object) -> Learned | None:
         """Read what the answer to a call leaves unsaid; None when there is nothing to ask, or no answer."""
         if isinstance(outcome, Refused):
             return self._of_refusal(work, outcome)
+        if isinstance(outcome, Done) and not_among_its_customers(work, outcome):
+            found = look_elsewhere(work, self._ask)
+            return Learned(elsewhere=found) if found is not None else None
         if isinstance(outcome, Done) and work.entity == "CreditMemo" and work.operation == "read":
             applied = tuple(self._applied_to(work, outcome.entity("CreditMemo")))
             return Learned(applied_to=applied) if applied else None
@@ -76,8 +80,8 @@ class Explainer:
 
     def _of_refusal(self, work: Work, refused: Refused) -> Learned | None:
         name = refused.fault(FaultCode.DUPLICATE_NAME)
-        if name is not None and (other := colliding_id(name)) is not None:
-            holder = next((found for entity in _NAMES if (found := self._read(work, entity, other)) is not None), None)
+        if name is not None:
+            holder = self._holder(work, colliding_id(name))
             return Learned(holder=holder) if holder is not None else None
         if not refused.codes & _BY_REFERENCE:
             return None
@@ -95,6 +99,12 @@ class Explainer:
         }
         return Learned(names=names) if names else None
 
+    def _holder(self, work: Work, other: str | None) -> Known | None:
+        """Whose a taken name is: QuickBooks gives an Id, though not of what, or nothing."""
+        wanted = str(json.loads(work.body).get("DisplayName", "")) if other is None else other
+        look = self._find if other is None else self._read
+        return next((found for entity in _NAMES if (found := look(work, entity, wanted)) is not None), None)
+
     def _applied_to(self, work: Work, credit_note: Mapping[str, object]) -> Iterator[str]:
         links = credit_note.get("LinkedTxn")
         payments = [one for one in links if isinstance(one, Mapping)] if isinstance(links, list) else []
@@ -109,20 +119,39 @@ class Explainer:
                         yield str(other.get("TxnId"))
 
     def _read(self, work: Work, entity: str, object_id: str) -> Known | None:
-        key = (work.link.realm_id, entity, object_id)
+        def reading() -> tuple[bool, Known | None]:
+            outcome = self._ask(work, calls.read(entity, object_id))
+            if isinstance(outcome, Done):
+                return True, _known(entity, outcome.entity(entity))
+            return isinstance(outcome, Refused) and bool(outcome.codes & _GONE), None
+
+        return self._once((work.link.realm_id, entity, object_id), reading)
+
+    def _find(self, work: Work, entity: str, name: str) -> Known | None:
+        def finding() -> tuple[bool, Known | None]:
+            text = select(entity, equals("DisplayName", name), ACTIVE_OR_NOT, at_most=1)
+            outcome = self._ask(work, calls.query(text))
+            if not isinstance(outcome, Done):
+                return False, None
+            return True, next((_known(entity, one) for one in outcome.rows(entity)), None)
+
+        return self._once((work.link.realm_id, f"{entity} named", name), finding)
+
+    def _once(self, key: tuple[str, str, str], ask: Callable[[], tuple[bool, Known | None]]) -> Known | None:
+        """Ask, unless it was asked lately; ``ask`` says whether there was an answer, and what."""
         now = self._clock()
         with self._lock:
-            self._known = {one: kept for one, kept in self._known.items() if kept[0] > now}
-            if key in self._known:
-                return self._known[key][1]
-        outcome = self._ask(work, calls.read(entity, object_id))
-        known = None
-        if isinstance(outcome, Done):
-            found = outcome.entity(entity)
-            name = found.get("DisplayName") or found.get("FullyQualifiedName") or found.get("Name") or object_id
-            known = Known(entity, object_id, str(name), found.get("Active") is not False)
-        elif not (isinstance(outcome, Refused) and outcome.codes & _GONE):
-            return None
-        with self._lock:
-            self._known[key] = (now + KEPT_S, known)
+            self._kept = {one: kept for one, kept in self._kept.items() if kept[0] > now}
+            if key in self._kept:
+                return self._kept[key][1]
+        answered, known = ask()
+        if answered:
+            with self._lock:
+                self._kept[key] = (now + KEPT_S, known)
         return known
+
+
+def _known(entity: str, found: Mapping[str, object]) -> Known:
+    object_id = str(found.get("Id", ""))
+    name = found.get("DisplayName") or found.get("FullyQualifiedName") or found.get("Name") or object_id
+    return Known(entity, object_id, str(name), found.get("Active") is not False)

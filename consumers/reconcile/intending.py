@@ -123,6 +123,7 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
         connection_version=resend.connection.version,
         # What is looked up goes by itself.
         batch_id="" if looks else intent.batch_id,
+        over_at=intent.resend_after,
     )
     return _intended(work, terms, {}, first_sent_at=intent.first_sent_at)
 

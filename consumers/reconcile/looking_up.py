@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +14,8 @@ from consumers.reconcile.work import CLOCK_SKEW, Work
 from mapping.difference import OWN_NOTE, holds, touched_by_others
 from mapping.judgement import MARK
 from mapping.results import Problem
-from qbo_client.outcomes import Done
+from qbo_client.calls import Call
+from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
 from store import intents, json, links
 
@@ -20,12 +23,64 @@ from store import intents, json, links
 _MARKED = re.compile(r"Kompass invoice (\S+) \(")
 
 
-def what_was_made(db: Connection, work: Work, done: Done, *, decided: bool = False) -> dict[str, Any] | Problem | None:
+Ask = Callable[[Work, Call], Outcome | None]
+"""Makes a read for a company; None when it may not be made now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Documents of the whole company that a lost one may be: those with our mark, or with our number and nobody's mark."""
+
+    candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+
+
+def not_among_its_customers(work: Work, done: Done) -> bool:
+    """Whether the look-up for a document has not found it, so that the rest of the company is to be asked."""
+    return (
+        work.phase == "lookup"
+        and work.operation == "create"
+        and work.entity != "Customer"
+        and not any(_is_ours(work, one) for one in done.rows(work.entity))
+    )
+
+
+def look_elsewhere(work: Work, ask: Ask) -> Elsewhere | None:
+    """Look for a lost document among those of all customers: a bookkeeper may have moved it. None when that cannot be asked now.
+
+    One read, unless the company got more than a page while ours was sent: then one by its number, or all pages if it has none.
+    """
+    number = str(json.loads(work.body).get("DocNumber") or "")
+    candidates: list[Mapping[str, Any]] = []
+    call, start = work.elsewhere(), 1
+    while True:
+        found = ask(work, call)
+        if not isinstance(found, Done):
+            return None
+        rows = found.rows(work.entity)
+        candidates += (one for one in rows if _may_be_it(work, one, number))
+        if len(rows) < PAGE_SIZE:
+            return Elsewhere(tuple(candidates))
+        start += PAGE_SIZE
+        call = work.by_number(number) if number else work.elsewhere(start=start)
+
+
+def _may_be_it(work: Work, document: Mapping[str, Any], number: str) -> bool:
+    return _is_ours(work, document) or (
+        bool(number) and document.get("DocNumber") == number and not _is_anothers(work, document)
+    )
+
+
+def what_was_made(
+    db: Connection, work: Work, done: Done, *, elsewhere: Elsewhere | None = None, decided: bool = False
+) -> Mapping[str, Any] | Problem | None:
     """Give the object that a create without an answer has made; None when it made nothing, a problem when that is in doubt.
 
+    :param elsewhere: of a document that is not among its customer's.
     :param decided: whether a person has looked and said that what was found is not ours.
     """
-    candidates = done.rows(work.entity)
+    elsewhere = elsewhere or Elsewhere()
+    own = done.rows(work.entity)
+    candidates = [*own, *(one for one in elsewhere.candidates if one not in own)]
     found = [one for one in candidates if _may_be_ours(db, work, one)]
     ours = [one for one in found if _is_ours(work, one)]
     if ours and not _rivals(db, work):
@@ -41,24 +96,15 @@ def what_was_made(db: Connection, work: Work, done: Done, *, decided: bool = Fal
         )
     strangers = [one for one in found if not _is_anothers(work, one)]
     if strangers and work.entity != "Customer" and not decided:
-        return _in_doubt(work, strangers[0])
-    if len(candidates) >= PAGE_SIZE:
-        return Problem(
-            cause="keeps-failing",
-            message=f"{work.entity} {work.link.reference}: a call of ours went without an answer, and so many were made at "
-            "that time that it cannot be told whether this one is among them",
-            field="",
-            value="",
-            remedy="Look it up in QuickBooks; if it is missing there, press Try again",
-        )
+        return _in_doubt(work, strangers[0], whose="its customer" if strangers[0] in own else "another customer")
     return None
 
 
-def _in_doubt(work: Work, stranger: dict[str, Any]) -> Problem:
+def _in_doubt(work: Work, stranger: Mapping[str, Any], *, whose: str) -> Problem:
     number = stranger.get("DocNumber") or "without a number"
     return Problem(
         cause="conflict:in-doubt",
-        message=f"{work.entity} {work.link.reference}: while a call of ours went without an answer, its customer got {work.entity} "
+        message=f"{work.entity} {work.link.reference}: while a call of ours went without an answer, {whose} got {work.entity} "
         f"{number} (Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
         field="PrivateNote",
         value=str(stranger.get("Id", "")),
@@ -83,7 +129,7 @@ def _rivals(db: Connection, work: Work) -> bool:
     )
 
 
-def _may_be_ours(db: Connection, work: Work, document: dict[str, Any]) -> bool:
+def _may_be_ours(db: Connection, work: Work, document: Mapping[str, Any]) -> bool:
     """Made after the intent was sent, and standing for no other link."""
     made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
     if not isinstance(made, str) or work.first_sent_at is None:
@@ -96,7 +142,7 @@ def _may_be_ours(db: Connection, work: Work, document: dict[str, Any]) -> bool:
     return holder is None
 
 
-def _is_ours(work: Work, document: dict[str, Any]) -> bool:
+def _is_ours(work: Work, document: Mapping[str, Any]) -> bool:
     """Carries our mark: the note that names the Kompass record; for a name, every member that we sent."""
     sent = {name: value for name, value in (work.sent or {}).items() if not name.startswith(OWN_NOTE)}
     if work.entity == "Customer":
@@ -104,7 +150,7 @@ def _is_ours(work: Work, document: dict[str, Any]) -> bool:
     return str((work.sent or {})[MARK]) in str(document.get("PrivateNote", ""))
 
 
-def _is_anothers(work: Work, document: dict[str, Any]) -> bool:
+def _is_anothers(work: Work, document: Mapping[str, Any]) -> bool:
     """Whether it carries the mark of another Kompass record."""
     marked = _MARKED.search(str(document.get("PrivateNote", "")))
     return marked is not None and marked[1] != work.link.kompass_id

@@ -7,7 +7,7 @@ written, or looked up.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from consumers.crash_points import reached
 from consumers.reconcile.batching import Split
 from consumers.reconcile.comparing import CentCheck, note_of
 from consumers.reconcile.explaining import Learned
-from consumers.reconcile.looking_up import arrived, what_was_made
+from consumers.reconcile.looking_up import arrived, not_among_its_customers, what_was_made
 from consumers.reconcile.refusals import deleted_in_qbo, keeps_changing, problem_for
 from consumers.reconcile.shutting_out import connection_words, shut_out
 from consumers.reconcile.work import Late, Work, figures
@@ -126,11 +126,11 @@ class _Transaction:
             self._split(answer, outcome, row)
             return
         self._called(work, outcome)
-        if answer.learned is not None:
+        if answer.learned is not None and work.phase != "lookup":
             self.result.recoveries.append("explained")
         match outcome:
             case Done() if work.phase == "lookup":
-                self._looked_up(work, outcome, row)
+                self._looked_up(work, outcome, row, answer.learned)
             case Done() if work.operation == "read":
                 document = outcome.entity(work.entity)
                 if answer.learned is not None and answer.learned.applied_to:
@@ -157,7 +157,7 @@ class _Transaction:
 
     # Done
 
-    def _pushed(self, work: Work, document: dict[str, Any], row: Any, *, recovered: bool = False) -> None:
+    def _pushed(self, work: Work, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
         sent = {name: value for name, value in (work.sent or {}).items() if name != "#voided"}
         by_hand = _stands_by_hand(work, row)
         made = figures(document)
@@ -233,7 +233,7 @@ class _Transaction:
         self._wake.add(work.link.id)
         self.result.events.append((work, "pushed", ""))
 
-    def _looked_up(self, work: Work, done: Done, row: Any) -> None:
+    def _looked_up(self, work: Work, done: Done, row: Any, learned: Learned | None) -> None:
         if work.operation != "create":
             # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, whatever Kompass says by now;
             # when that cannot be told, the judgement compares the three sides.
@@ -246,10 +246,18 @@ class _Transaction:
             else:
                 self._read(work, document, row)
             return
-        made = what_was_made(self._db, work, done, decided=row.overwrite)
+        elsewhere = learned.elsewhere if learned is not None else None
+        if elsewhere is None and not_among_its_customers(work, done):
+            reason = (
+                "an earlier call without an answer is looked for, and the rest of the company could not be asked yet"
+            )
+            self._hold(work, row, "no-answer", reason, after=self._backoff(row))
+            return
+        made = what_was_made(self._db, work, done, elsewhere=elsewhere, decided=row.overwrite)
         if isinstance(made, Problem):
             self.result.recoveries.append("asked")
-            stranger = next((one for one in done.rows(work.entity) if str(one.get("Id")) == made.value), None)
+            seen_there = [*done.rows(work.entity), *(elsewhere.candidates if elsewhere is not None else ())]
+            stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
             # Both sides are shown to whoever decides.
             seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"theirs": stranger}
             self._reject(work, row, made, tid=done.intuit_tid, **seen)
@@ -280,6 +288,10 @@ class _Transaction:
                 return
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
+            return
+        if FaultCode.BUSINESS_VALIDATION in refused.codes and work.operation == "void" and row.theirs is None:
+            # QuickBooks voids nothing that a payment stands on, and says only that: what is read tells which payment.
+            self._hold(work, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
             return
         if learned is not None and learned.gone and work.operation == "void":
             self._nothing_to_void(work, row)

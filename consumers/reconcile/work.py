@@ -48,6 +48,8 @@ class Work:
     connection_version: int = 0
     batch_id: str = ""
     """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
+    over_at: datetime | None = None
+    """Of a look-up: when the last call of the intent was certainly over at Intuit."""
 
     def call(self) -> Call:
         """Give the call to make; for a look-up, the query that finds what an earlier call may have made."""
@@ -74,20 +76,37 @@ class Work:
             return calls.query(
                 select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
             )
-        # By what nobody can edit: its number and note may be others by now. A customer's documents of some minutes are few.
+        # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
+        return self._documents(equals("CustomerRef", str(body["CustomerRef"]["value"])))
+
+    def elsewhere(self, *, start: int = 1) -> Call:
+        """Give the query for a document that was moved to another customer since: all that the company got while ours was sent."""
+        if self.over_at is None:
+            raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
+        return self._documents(compare("MetaData.CreateTime", "<=", _moment(self.over_at + CLOCK_SKEW)), start=start)
+
+    def by_number(self, number: str) -> Call:
+        """Give the query for it among very many: by its number, as long as that is still the one we gave it."""
+        return self._documents(equals("DocNumber", number))
+
+    def _documents(self, condition: str, *, start: int = 1) -> Call:
         if self.first_sent_at is None:
             raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
-        created = (self.first_sent_at - CLOCK_SKEW).isoformat(timespec="seconds")
         return calls.query(
             select(
                 self.entity,
-                equals("CustomerRef", str(body["CustomerRef"]["value"])),
-                compare("MetaData.CreateTime", ">=", created),
+                condition,
+                compare("MetaData.CreateTime", ">=", _moment(self.first_sent_at - CLOCK_SKEW)),
                 # Not told how many, Intuit gives a hundred: in a backfill ours need not be among those.
                 order_by="MetaData.CreateTime",
+                start=start if start > 1 else None,
                 at_most=PAGE_SIZE,
             )
         )
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)

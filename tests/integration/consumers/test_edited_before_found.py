@@ -12,8 +12,8 @@ from consumers.reconcile.work import Work
 from qbo_client.outcomes import Done
 from qbo_client.simulator import bookkeeper
 from qbo_client.simulator.seeds import UK
-from tests.builders import event, invoice, line
-from tests.integration.consumers.test_review_lookups import forgotten
+from tests.builders import client, event, invoice, line
+from tests.integration.consumers.test_review_lookups import forgotten, numbered_by_quickbooks
 from tests.pipeline import Pipeline
 
 
@@ -44,7 +44,7 @@ def look(pipeline: Pipeline) -> Work:
     forgotten(pipeline)
     (work,) = pipeline.claim().work
     assert work.phase == "lookup"
-    settled = pipeline.settle(Answer(work, pipeline.call(work)))
+    settled = pipeline.settle(*pipeline.answers([work]))
     pipeline.recovered += settled.recoveries
     return work
 
@@ -108,6 +108,55 @@ def test_it_is_made_anew_when_a_person_says_that_it_is_another(lost: Pipeline) -
     assert link.qbo_id == document(lost)["Id"]
 
 
+@pytest.mark.parametrize("numbered", [True, False], ids=["numbered by us", "numbered by QuickBooks"])
+def test_a_document_moved_to_another_customer_is_found(pipeline: Pipeline, numbered: bool) -> None:
+    pipeline.simulator.call(lambda world: setattr(world.companies[UK].profile, "warn_duplicate_numbers", False))
+    if not numbered:
+        numbered_by_quickbooks(pipeline)
+    pipeline.ingest(event(client("c2", name="Other")), event(invoice("i0")))
+    pipeline.drive()
+    pipeline.ingest(event(invoice("i1", details="Second")))
+    (work,) = pipeline.claim().work
+    assert isinstance(pipeline.call(work), Done)
+    other = pipeline.one("client", "c2").qbo_id
+    change(pipeline, CustomerRef={"value": other}, DocNumber="2026-001")
+    look(pipeline)
+    pipeline.drive()
+    link = pipeline.one("invoice", "i1")
+    assert (link.state, link.qbo_id) == ("settled", document(pipeline)["Id"])
+    assert len(pipeline.objects("Invoice")) == 2
+    # Where the bookkeeper put it, it stays.
+    pipeline.ingest(event(invoice("i1", sequence=2, details="Third")))
+    pipeline.drive()
+    assert document(pipeline)["CustomerRef"]["value"] == other
+    assert document(pipeline)["CustomerMemo"]["value"] == "Third"
+
+
+def test_a_document_moved_to_another_customer_without_its_mark_makes_us_ask(lost: Pipeline) -> None:
+    lost.ingest(event(client("c2", name="Other")))
+    (work,) = lost.claim().work
+    lost.settle(*lost.answers([work]))
+    change(lost, CustomerRef={"value": lost.one("client", "c2").qbo_id}, PrivateNote="called them")
+    look(lost)
+    link = lost.one("invoice", "i1")
+    assert (link.state, link.cause) == ("rejected", "conflict:in-doubt")
+    assert f"another customer got Invoice INV-i1 (Id {document(lost)['Id']})" in link.reason
+    assert link.theirs["Id"] == document(lost)["Id"]
+
+
+def test_nothing_is_made_anew_before_the_whole_company_was_asked(lost: Pipeline) -> None:
+    edit(lost, action="delete", entity="Invoice", id=document(lost)["Id"])
+    forgotten(lost)
+    (work,) = lost.claim().work
+    # No quota or budget for the second read: nobody learned anything.
+    lost.settle(Answer(work, lost.call(work)))
+    assert (lost.one("invoice", "i1").state, len(lost.rows("qbo_intent"))) == ("held", 1)
+    lost.drive()
+    assert lost.one("invoice", "i1").state == "settled"
+    assert lost.recovered == ["abandoned"]
+    assert len(lost.objects("Invoice")) == 2
+
+
 def test_documents_of_other_records_are_not_taken_for_it(pipeline: Pipeline) -> None:
     pipeline.ingest(event(invoice("i0")))
     pipeline.drive()
@@ -119,7 +168,7 @@ def test_documents_of_other_records_are_not_taken_for_it(pipeline: Pipeline) -> 
     assert [isinstance(pipeline.call(one), Done) for one in works] == [True]
     forgotten(pipeline)
     (look_one,) = [one for one in pipeline.claim().work if one.link.id == work.link.id]
-    settled = pipeline.settle(Answer(look_one, pipeline.call(look_one)))
+    settled = pipeline.settle(*pipeline.answers([look_one]))
     assert settled.recoveries == ["abandoned"]
     forgotten(pipeline)
     pipeline.drive()

@@ -25,6 +25,10 @@ def reads(pipeline: Pipeline) -> int:
     return sum(1 for one in pipeline.requests() if one.operation == "read" and one.status == 200)
 
 
+def looks(pipeline: Pipeline) -> int:
+    return sum(1 for one in pipeline.requests() if one.operation in ("read", "query") and one.status == 200)
+
+
 def failure(pipeline: Pipeline) -> Any:
     (found,) = [one for one in pipeline.rows("qbo_failure") if one.closed_at is None]
     return found
@@ -37,12 +41,13 @@ def sent(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
+@pytest.mark.parametrize("said", ["id", "null"])
 @pytest.mark.parametrize(("entity", "words"), [("Vendor", "a vendor"), ("Customer", "a customer")])
-def test_a_name_that_is_taken_is_told_with_whose_it_is(pipeline: Pipeline, entity: str, words: str) -> None:
-    # QuickBooks does not always say whose Id it is; then nothing can be read.
-    pipeline.simulator.call(lambda world: world.change_settings({"duplicate_name_detail": "id"}))
+def test_a_name_that_is_taken_is_told_with_whose_it_is(pipeline: Pipeline, entity: str, words: str, said: str) -> None:
+    # QuickBooks does not always say whose Id it is; then it is found by its name.
+    pipeline.simulator.call(lambda world: world.change_settings({"duplicate_name_detail": said}))
     (holder,) = edit(pipeline, action="create", entity=entity, members={"DisplayName": NAME})
-    before = reads(pipeline)
+    before = looks(pipeline)
     pipeline.ingest(event(client()))
     pipeline.drive()
     found = failure(pipeline)
@@ -54,7 +59,8 @@ def test_a_name_that_is_taken_is_told_with_whose_it_is(pipeline: Pipeline, entit
     with pipeline.engine.begin() as db:
         db.exec_driver_sql("UPDATE qbo_link SET due_at = now(), again = true")
     pipeline.drive()
-    assert reads(pipeline) == before + 1
+    queries = {"Customer": 1, "Vendor": 2}[entity] if said == "null" else 1
+    assert looks(pipeline) == before + queries
     assert pipeline.recovered.count("explained") == 2
 
 
@@ -138,6 +144,45 @@ def test_a_paid_invoice_is_left_alone_and_named_with_its_payment(sent: Pipeline,
     # A refusal and a read; it never goes round.
     assert len(sent.requests()) <= calls + 2
     assert sent.drive() == []
+
+
+@pytest.fixture
+def paid(sent: Pipeline) -> Pipeline:
+    """Invoice i1 is paid, QuickBooks voids nothing that is, and its SyncToken does not tell us."""
+    sent.simulator.call(lambda world: world.change_settings({"paid_document": "refuse"}))
+    edit(sent, action="pay", entity="Invoice", id=sent.one("invoice", "i1").qbo_id)
+    (document,) = sent.objects("Invoice")
+    with sent.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_link SET sync_token = %s WHERE kind = 'invoice'", (document["SyncToken"],))
+    return sent
+
+
+def test_a_refused_void_of_a_paid_invoice_is_told_with_its_payment_and_does_not_go_round(paid: Pipeline) -> None:
+    calls = len(paid.requests())
+    paid.ingest(event(invoice(sequence=2, step=Step.VOIDED)))
+    paid.drive()
+    told = failure(paid)
+    assert told.cause == "conflict:paid"
+    assert "by Payment " in told.message
+    assert [one.operation for one in paid.requests()[calls:]] == ["void", "read"]
+    assert paid.drive() == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True], ids=["try again", "send what Kompass says"])
+def test_a_paid_invoice_that_is_to_be_voided_all_the_same_says_so_once_more(paid: Pipeline, overwrite: bool) -> None:
+    paid.ingest(event(invoice(sequence=2, step=Step.VOIDED)))
+    paid.drive()
+    calls = len(paid.requests())
+    with paid.engine.begin() as db:
+        db.exec_driver_sql(
+            "UPDATE qbo_link SET overwrite = %s, due_at = now(), again = true WHERE state = 'rejected'", (overwrite,)
+        )
+    paid.drive()
+    assert [one.operation for one in paid.requests()[calls:]] == (["read", "void"] if overwrite else ["read"])
+    assert failure(paid).cause == ("business-rule" if overwrite else "conflict:paid")
+    assert paid.drive() == []
+    (document,) = paid.objects("Invoice")
+    assert document["LinkedTxn"]
 
 
 def test_a_voided_credit_note_that_is_not_applied_is_zeroed_with_a_note(pipeline: Pipeline) -> None:

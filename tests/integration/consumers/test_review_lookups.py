@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from sqlalchemy import text
 
+from consumers.reconcile.explaining import Explainer
 from consumers.reconcile.settle import Answer, Settle, SettlePolicy
-from qbo_client.outcomes import Done, Unknown
+from consumers.reconcile.work import Work
+from qbo_client.calls import Call
+from qbo_client.outcomes import Done, Outcome, Unknown
 from qbo_client.simulator import bookkeeper
 from qbo_client.simulator.seeds import UK
 from tests.builders import client, event, invoice
@@ -53,23 +57,36 @@ def test_an_invoice_without_a_number_is_found_among_a_busy_day(pipeline: Pipelin
     assert pipeline.one("invoice", "lost").state == "settled"
 
 
-def test_a_page_that_is_full_proves_nothing(pipeline: Pipeline) -> None:
-    numbered_by_quickbooks(pipeline)
+@pytest.mark.parametrize("numbered", [True, False], ids=["numbered by us", "numbered by QuickBooks"])
+def test_a_page_that_is_full_proves_nothing(pipeline: Pipeline, numbered: bool) -> None:
+    if not numbered:
+        numbered_by_quickbooks(pipeline)
     pipeline.ingest(event(invoice("i0")))
     pipeline.drive()
     pipeline.ingest(event(invoice("lost")))
     (work,) = pipeline.claim().work
+    assert isinstance(pipeline.call(work), Done)
+    ours = pipeline.objects("Invoice")[-1]
     forgotten(pipeline)
     (look,) = pipeline.claim().work
     assert (look.phase, look.request_id) == ("lookup", work.request_id)
-    outcome = pipeline.call(look)
-    assert isinstance(outcome, Done)
-    (other,) = outcome.rows("Invoice")
-    full = replace(outcome, body={"QueryResponse": {"Invoice": [{**other, "Id": str(n)} for n in range(1000)]}})
-    pipeline.settle(Answer(look, full))
-    assert pipeline.one("invoice", "lost").state == "rejected"
-    (intent,) = pipeline.rows("qbo_intent")
-    assert intent.request_id == work.request_id
+    first = pipeline.call(look)
+    assert isinstance(first, Done)
+    (other,) = (one for one in first.rows("Invoice") if one["Id"] != ours["Id"])
+    full = replace(first, body={"QueryResponse": {"Invoice": [other] * 1000}})
+    asked: list[str] = []
+
+    def crowded(work: Work, call: Call) -> Outcome:
+        """The company has so many that ours is on no first page."""
+        asked.append(str(call.query))
+        beyond = "DocNumber = 'INV-lost'" in asked[-1] or "STARTPOSITION 1001" in asked[-1]
+        return replace(first, body={"QueryResponse": {"Invoice": [ours]}}) if beyond else full
+
+    explainer = Explainer(pipeline.engine, crowded)
+    pipeline.settle(Answer(look, full, learned=explainer.learn(look, full)))
+    assert len(asked) == 2
+    link = pipeline.one("invoice", "lost")
+    assert (link.state, link.qbo_id) == ("settled", ours["Id"])
 
 
 def test_names_asked_for_while_a_call_is_under_way_are_given_afterwards(pipeline: Pipeline) -> None:
