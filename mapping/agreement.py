@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from mapping import cents
+from mapping.causes.table import words_of
 from mapping.problems import money
 from schemas.documents import SentDocument
 from schemas.events import InvoiceType, Step
@@ -214,15 +216,20 @@ def _judge(one: SentDocument, amounts: Amounts, found: Theirs | None, *, automat
 def _reasons(one: SentDocument, ours: Amounts, theirs: Theirs, *, automated_tax: bool) -> Iterator[str]:
     if one.state not in ("settled", ""):
         yield f"its newest state is not in QuickBooks yet ({one.state}: {one.reason})"
-    elif theirs.amounts.net != ours.net:
-        yield "its net was changed in QuickBooks"
-    elif automated_tax:
-        yield "QuickBooks computes the tax itself (automated sales tax)"
-    elif abs(theirs.amounts.tax - ours.tax) <= Decimal("0.01") * max(1, len(one.invoice.lines)):
-        yield "tax is rounded for each line in Kompass, for each tax code in QuickBooks"
     else:
-        yield "the tax code's rate in QuickBooks is another than Kompass's VAT rate"
+        yield words_of(_cause(one, ours, theirs, automated_tax=automated_tax)).headline
     yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.gross)}"
+
+
+def _cause(one: SentDocument, ours: Amounts, theirs: Theirs, *, automated_tax: bool) -> str:
+    if theirs.amounts.net != ours.net:
+        return cents.NET
+    if automated_tax:
+        return cents.AUTOMATED
+    lines = one.invoice.lines
+    rates = {line.vat_rate.id for line in lines if line.vat_rate is not None}
+    tax = theirs.amounts.tax - ours.tax
+    return cents.ROUNDING if cents.is_rounding(tax, lines=len(lines), rates=len(rates)) else cents.RATE
 
 
 def _only_theirs(one: Theirs) -> Line:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from mapping.causes.table import words_of
 from mapping.difference import OWN_NOTE
 from mapping.money import CENT, plain
 from mapping.problems import money
@@ -24,15 +25,6 @@ NET = "difference:net"
 ROUNDING = "difference:tax-rounding"
 BY_DATE = "difference:tax-rate-by-date"
 RATE = "difference:tax-rate"
-
-_WHY: Mapping[str, str] = {
-    AUTOMATED: "QuickBooks computes the tax itself (automated sales tax)",
-    BY_HAND: "its lines or its tax were changed by hand in QuickBooks",
-    NET: "QuickBooks comes to another net amount",
-    ROUNDING: "tax is rounded for each line on one side, and on the sum of the lines on the other",
-    BY_DATE: "the tax code has another rate on the document's date than today",
-    RATE: "the tax code's rate in QuickBooks is another than Kompass's VAT rate",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,9 @@ def compare(note: object, document: Mapping[str, object], *, by_hand: bool = Fal
     figures = (
         f"QuickBooks has {money(total)} (tax {money(tax)}), Kompass {money(net + billed_tax)} (tax {money(billed_tax)})"
     )
-    return Difference(cause, net + billed_tax, billed_tax, total, tax, f"{figures}: probably {_WHY[cause]}")
+    return Difference(
+        cause, net + billed_tax, billed_tax, total, tax, f"{figures}: probably {words_of(cause).headline}"
+    )
 
 
 def _cause(note: Mapping[str, object], net: Decimal, tax: Decimal, used: tuple[Decimal, ...]) -> str:
@@ -92,11 +86,14 @@ def _cause(note: Mapping[str, object], net: Decimal, tax: Decimal, used: tuple[D
     # A code of several rates (GST with PST) charges Kompass's one rate in parts.
     same_rates = not used or _rates(used) == rates or [sum(_rates(used))] == rates
     lines = note.get("lines")
-    # Half a cent for each line that is rounded by itself, and as much for each rate that is rounded on a sum.
-    roundings = (lines if isinstance(lines, int) else 0) + max(1, len(used))
-    if same_rates and abs(tax) <= CENT / 2 * roundings:
+    if same_rates and is_rounding(tax, lines=lines if isinstance(lines, int) else 0, rates=len(used)):
         return ROUNDING
     return BY_DATE if code_rates == rates else RATE
+
+
+def is_rounding(tax: Decimal, *, lines: int, rates: int) -> bool:
+    """Whether two taxes differ by no more than half a cent for each line rounded by itself, and for each rate rounded on a sum."""
+    return abs(tax) <= CENT / 2 * (lines + max(1, rates))
 
 
 def _codes(payload: Mapping[str, object]) -> Iterable[str]:

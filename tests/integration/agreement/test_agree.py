@@ -93,7 +93,7 @@ def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -
         "INV-unmapped": "not-sent",
     }
     assert found["INV-edited"]["difference"] == Decimal("92.40") - Decimal("120.00")
-    assert "its net was changed in QuickBooks" in found["INV-edited"]["remark"]
+    assert "QuickBooks comes to another net amount" in found["INV-edited"]["remark"]
     assert found["INV-skipped"]["remark"] == "Synchronize is off in Kompass"
     rows = list(csv.DictReader(io.StringIO(run("--csv").stdout)))
     assert len(rows) == 6

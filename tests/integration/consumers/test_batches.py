@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from consumers.reconcile.batching import parcels
-from consumers.reconcile.settle import Answer
+from consumers.reconcile.settle import Answer, Settle
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
 from qbo_client.simulator.seeds import UK
@@ -276,6 +276,26 @@ def test_an_item_without_an_answer_is_sent_again_with_the_others_of_its_kind_alo
     assert again.requestid == first.requestid
     assert items(again) == items(first)[:2]
     expect_each_once(batching, records)
+
+
+def test_no_member_is_to_blame_for_a_batch_that_cannot_be_sent(batching: Pipeline) -> None:
+    """However often: what went together says nothing of any one record."""
+    batching.policy = replace(batching.policy, reject_after=2)
+    batching.settles = Settle(batching.policy)
+    with_customer(batching)
+    batching.ingest(*map(event, invoices(2)))
+    works = batching.claim().work
+    # Others of the company go through meanwhile.
+    execute(
+        batching, "UPDATE qbo_link SET attempts = 5, last_failed_at = now() - interval '1 hour' WHERE kind = 'invoice'"
+    )
+    batching.settle(*[Answer(work, NotSent("connection refused"), together=2) for work in works])
+    assert [one.state for one in batching.links(kind="invoice")] == ["held", "held"]
+    # Alone, it is.
+    (work,) = batching.claim([works[0].link.id], together=1).work
+    execute(batching, "UPDATE qbo_link SET last_failed_at = now() - interval '1 hour' WHERE kind = 'invoice'")
+    batching.settle(Answer(work, NotSent("connection refused")))
+    assert [one.cause for one in batching.links(kind="invoice")] == ["keeps-failing", "unreachable"]
 
 
 def test_only_half_of_a_batch_was_written_back(batching: Pipeline) -> None:

@@ -61,8 +61,8 @@ def test_tax_rounded_by_line_and_on_the_sum_is_told_with_both_figures(pipeline: 
     assert differences(pipeline) == [("difference:tax-rounding", Decimal("1.20"), Decimal("1.19"))]
     (row,) = pipeline.rows("qbo_difference")
     assert row.message == (
-        "QuickBooks has 1.19 (tax 0.20), Kompass 1.20 (tax 0.21): probably tax is rounded for each line on one side, and on the"
-        " sum of the lines on the other"
+        "QuickBooks has 1.19 (tax 0.20), Kompass 1.20 (tax 0.21): probably tax is rounded by the line on one side, on the sum"
+        " on the other"
     )
     told = [one for one in pipeline.rows("qbo_history") if one.outcome == "difference:tax-rounding"]
     assert [one.message for one in told] == [row.message]
