@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,6 @@ from typing import Final
 from consumers.embedded.ports import HOST, free_port
 
 _IMAGE: Final = "apache/kafka"
-_PORT: Final = 9092
 
 
 @cache
@@ -26,7 +25,8 @@ def container_answers() -> bool:
             warnings.simplefilter("ignore")
             import docker  # type: ignore[import-untyped]
 
-            return bool(docker.from_env(timeout=5).ping())
+            with closing(docker.from_env(timeout=5)) as client:
+                return bool(client.ping())
     except Exception:  # noqa: BLE001 - the client raises whatever its transport meets, and each means no
         return False
 
@@ -39,13 +39,14 @@ def kafka_container(version: str) -> Iterator[str]:
         from testcontainers.core.container import DockerContainer
         from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+    # One number inside and out: a broker writes a transaction's end by way of its own advertised address, from inside.
     port = free_port()
     container = (
         DockerContainer(f"{_IMAGE}:{version}")
-        .with_bind_ports(_PORT, port)
+        .with_bind_ports(port, port)
         .with_env("KAFKA_NODE_ID", "1")
         .with_env("KAFKA_PROCESS_ROLES", "broker,controller")
-        .with_env("KAFKA_LISTENERS", f"PLAINTEXT://:{_PORT},CONTROLLER://:9093")
+        .with_env("KAFKA_LISTENERS", f"PLAINTEXT://:{port},CONTROLLER://:9093")
         .with_env("KAFKA_ADVERTISED_LISTENERS", f"PLAINTEXT://{HOST}:{port}")
         .with_env("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER")
         .with_env("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT")

@@ -13,7 +13,7 @@ from qbo_client.outcomes import Done
 from qbo_client.simulator import bookkeeper
 from qbo_client.simulator.seeds import UK
 from tests.builders import client, event, invoice, line
-from tests.integration.consumers.test_review_lookups import forgotten, numbered_by_quickbooks
+from tests.integration.consumers.test_looking_up import forgotten, numbered_by_quickbooks
 from tests.pipeline import Pipeline
 
 

@@ -77,25 +77,30 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     assert intent.request_id == work.request_id
 
 
+def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
+    """Make a record one that cannot be judged."""
+    judged = judging.decide
+
+    def poisoned(db: Any, link: Any, case: Any, party: Any) -> Any:
+        if link.kompass_id == kompass_id:
+            raise AssertionError("nobody thought of this")
+        return judged(db, link, case, party)
+
+    monkeypatch.setattr(judging, "decide", poisoned)
+
+
 def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
     pipeline.sweep()
-    judged = judging.decide
-
-    def poisoned(db: Any, link: Any, case: Any, party: Any) -> Any:
-        if link.kompass_id == "c2":
-            raise AssertionError("nobody thought of this")
-        return judged(db, link, case, party)
-
-    monkeypatch.setattr(judging, "decide", poisoned)
+    poison(monkeypatch, "c2")
     claimed = claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={})
     assert sorted(work.link.kompass_id for work in claimed.work) == ["c1", "c3"]
     link = pipeline.one("client", "c2")
     assert (link.state, link.cause, link.due_at) == ("rejected", "unforeseen", None)
     assert [row.cause for row in pipeline.rows("qbo_failure")] == ["unforeseen"]
-    monkeypatch.setattr(judging, "decide", judged)
+    monkeypatch.undo()
     pipeline.ingest(event(client("c2", sequence=2)))
     (work,) = [one for one in pipeline.claim().work if one.link.kompass_id == "c2"]
     assert work.operation == "create"
@@ -106,14 +111,7 @@ def test_a_probe_lets_one_call_through_past_a_record_that_cannot_be_judged(
 ) -> None:
     pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
     pipeline.sweep()
-    judged = judging.decide
-
-    def poisoned(db: Any, link: Any, case: Any, party: Any) -> Any:
-        if link.kompass_id == "c1":
-            raise AssertionError("nobody thought of this")
-        return judged(db, link, case, party)
-
-    monkeypatch.setattr(judging, "decide", poisoned)
+    poison(monkeypatch, "c1")
     assert len(claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={UK: 1}).work) == 1
 
 
