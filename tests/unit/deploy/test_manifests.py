@@ -174,11 +174,15 @@ def resources(manifests: Path, *kinds: str) -> list[dict[str, Any]]:
     return [one for one in yaml.safe_load_all(manifests.read_text("utf-8")) if one["kind"] in kinds]
 
 
-def pods(manifests: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def templates(manifests: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for one in resources(manifests, "Deployment", "Job"):
-        yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+        yield one["metadata"]["name"], one["spec"]["template"]
     for one in resources(manifests, "CronJob"):
-        yield one["metadata"]["name"], one["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        yield one["metadata"]["name"], one["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def pods(manifests: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((name, one["spec"]) for name, one in templates(manifests))
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.34"])
@@ -189,6 +193,7 @@ def test_kubernetes_takes_every_resource(manifests: Path, version: str) -> None:
 def test_every_pod_is_confined(manifests: Path) -> None:
     for name, pod in pods(manifests):
         assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["automountServiceAccountToken"] is False, name
         (container,) = pod["containers"]
         assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
         assert container["securityContext"]["allowPrivilegeEscalation"] is False, name
@@ -198,6 +203,16 @@ def test_every_pod_is_confined(manifests: Path) -> None:
         assert {"secretRef": {"name": "kompass-qbo-secrets"}} in container["envFrom"], name
         assert container["args"][0] in COMMANDS | {"notify"}, name
         assert container["image"] == "registry.example.com/kompass-qbo:0.1.0"
+
+
+def test_every_pod_reaches_and_is_reached_by_what_it_needs_alone(manifests: Path) -> None:
+    (policy,) = [one for one in resources(manifests, "NetworkPolicy") if "Egress" in one["spec"]["policyTypes"]]
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    selected = policy["spec"]["podSelector"]["matchLabels"].items()
+    for name, pod in templates(manifests):
+        assert selected <= pod["metadata"]["labels"].items(), name
+    for rule in (*policy["spec"]["ingress"], *policy["spec"]["egress"]):
+        assert rule["ports"], "every rule names its ports"
 
 
 def test_every_process_has_probes_and_time_to_drain(manifests: Path) -> None:
