@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from consumers.reconcile.settle import Answer, SettlePolicy
+from consumers.reconcile.settle import SettlePolicy
 from qbo_client.simulator import UK, Simulator
 from qbo_client.simulator.world import company_shown
 from schemas.events import Event
@@ -47,7 +47,7 @@ def turn(pipeline: Pipeline) -> int:
     """Claim, call and settle once; gives how many calls that were."""
     claimed = pipeline.claim(pipeline.due()[:AT_ONCE])
     if claimed.work:
-        pipeline.settle(*[Answer(work, pipeline.call(work)) for work in claimed.work])
+        pipeline.settle(*pipeline.answers(claimed.work))
     return len(claimed.work) + len(claimed.judged)
 
 
