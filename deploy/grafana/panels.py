@@ -1,4 +1,8 @@
-"""The parts of a dashboard, and how Grafana wants them written."""
+"""The parts of a dashboard, and how Grafana wants them written.
+
+Gauges that are read from the database are the same in every process, so an expression reduces each with ``max by`` (or ``min by``) before
+it sums them; counters, and what a process says of itself, are summed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from typing import Any, Final
 
 WIDTH: Final = 24
 SOURCE: Final = {"type": "prometheus", "uid": "${source}"}
+K: Final = "kompass_qbo_"
+"""What every metric of ours begins with."""
 
 
 @dataclass(frozen=True, slots=True)
