@@ -6,7 +6,8 @@ from django.contrib import admin
 
 from admin.quickbooks_online.models import Configuration, Customer, Failure, Invoice, Project
 from admin.quickbooks_online.pages.configurations import ConfigurationAdmin
-from admin.quickbooks_online.pages.links import CustomerAdmin, InvoiceAdmin, ProjectAdmin
+from admin.quickbooks_online.pages.customers import CustomerAdmin
+from admin.quickbooks_online.pages.links import InvoiceAdmin, ProjectAdmin
 from admin.quickbooks_online.pages.mappings import MAPPING_ADMINS
 from admin.quickbooks_online.pages.sync_errors import FailureAdmin
 

@@ -1,0 +1,156 @@
+"""Customers: a record's page, and linking a Kompass Client to an existing QBO customer by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import URLPattern, path, reverse
+
+from admin.quickbooks_online import adoption
+from admin.quickbooks_online.adoption import CannotAdopt
+from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.forms import CustomerForm
+from admin.quickbooks_online.impact import ask_again
+from admin.quickbooks_online.models import Configuration, Link
+from admin.quickbooks_online.pages.base import not_allowed
+from admin.quickbooks_online.pages.links import LinkAdmin
+
+
+class CustomerAdmin(LinkAdmin):
+    form = CustomerForm
+    list_display = ("shown_record", "currency", "shown_state", "shown_reason", "shown_name", "shown_qbo")
+    readonly_fields = (
+        "shown_record",
+        "org_name",
+        "currency",
+        "shown_state",
+        "shown_reason",
+        "shown_qbo",
+        "shown_name",
+        "settled_at",
+    )
+    fields = (*readonly_fields, "name_override")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "add_customer")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if "name_override" not in form.changed_data:
+            return
+        # Not save(): the pipeline may be writing other columns of the row at this moment.
+        Link.objects.filter(pk=obj.pk).update(name_override=obj.name_override)
+        ask_again(
+            [obj.pk],
+            by=str(request.user),
+            refresh_names=True,
+            why=f"{request.user} set the DisplayName to “{obj.name_override}”"
+            if obj.name_override
+            else f"{request.user} removed the DisplayName override",
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_customer_{name}")
+
+        own = [
+            at("search-quickbooks/", self.search_view, "search"),
+            at("<path:object_id>/remove-link/", self.remove_link_view, "remove_link"),
+        ]
+        return own + super().get_urls()
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Link a Kompass Client to an existing QBO customer by hand."""
+        self.require(request, "add_customer")
+        linked = list(Configuration.objects.exclude(realm_id=None).select_related("org"))
+        asked = request.POST.get("configuration") or request.GET.get("configuration") or ""
+        chosen = next((one for one in linked if str(one.pk) == asked), linked[0] if len(linked) == 1 else None)
+        context: dict[str, Any] = {
+            "configurations": linked,
+            "chosen": chosen,
+            "clients": adoption.unlinked_clients(chosen) if chosen is not None else [],
+            "given": request.POST,
+            "problem": "",
+            "twice": "",
+        }
+        if request.method == "POST" and chosen is not None:
+            done = self._link_by_hand(request, chosen, context)
+            if done is not None:
+                return done
+        return self.page(request, "customer_link.html", "Link a Client to an existing QBO customer", **context)
+
+    def _link_by_hand(
+        self, request: HttpRequest, configuration: Configuration, context: dict[str, Any]
+    ) -> HttpResponse | None:
+        kompass_id, qbo_id = request.POST.get("client", ""), request.POST.get("customer", "").strip()
+        if not kompass_id or not qbo_id:
+            context["problem"] = "Choose a Client and search for the QBO customer."
+            return None
+        try:
+            customer = adoption.customer_by_id(configuration, qbo_id)
+            if customer is None:
+                context["problem"] = (
+                    f"QuickBooks has no customer with the id {qbo_id} (sub-customers cannot be chosen)."
+                )
+                return None
+            others = adoption.holders(configuration, customer.id)
+            if others and "twice" not in request.POST:
+                names = ", ".join(str(one) for one in others)
+                context["twice"] = f"{customer.name} is linked to {names} already."
+                return None
+            link = adoption.adopt(configuration, kompass_id=kompass_id, customer=customer, by=str(request.user))
+        except CompanyTrouble as trouble:
+            context["problem"] = f"QuickBooks could not be asked: {trouble.sentence}"
+            return None
+        except CannotAdopt as problem:
+            context["problem"] = str(problem)
+            return None
+        proxy = self.model._default_manager.get(pk=link.pk)
+        self.log_addition(request, proxy, f"Linked to the QuickBooks customer {customer.name} ({customer.id}).")
+        messages.success(
+            request,
+            f"{link} is linked to {customer.name} in QuickBooks. What it says there stays until Kompass changes it.",
+        )
+        return HttpResponseRedirect(reverse("admin:quickbooks_online_customer_change", args=[link.pk]))
+
+    def search_view(self, request: HttpRequest) -> HttpResponse:
+        """Search QBO customers by name, for the form above."""
+        self.require(request, "add_customer")
+        words, asked = request.GET.get("q", "").strip(), request.GET.get("configuration", "")
+        configuration = (
+            Configuration.objects.exclude(realm_id=None).filter(pk=asked).first() if asked.isdecimal() else None
+        )
+        if configuration is None or len(words) < 2:
+            return JsonResponse({"customers": [], "problem": "Type at least two letters of the name."})
+        try:
+            found = adoption.search(configuration, words[:100])
+        except CompanyTrouble as trouble:
+            return JsonResponse({"customers": [], "problem": trouble.sentence})
+        customers = [
+            {
+                "id": one.id,
+                "label": one.label,
+                "linked": ", ".join(str(link) for link in adoption.holders(configuration, one.id)),
+            }
+            for one in found
+        ]
+        return JsonResponse(
+            {"customers": customers, "problem": "" if customers else "No customer has this in its name."}
+        )
+
+    def remove_link_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Take a link made by hand back."""
+        self.require(request, "add_customer")
+        if request.method != "POST":
+            return not_allowed("POST")
+        link = self.existing(request, object_id)
+        try:
+            adoption.release(link, by=str(request.user))
+        except CannotAdopt as problem:
+            messages.error(request, str(problem))
+        else:
+            self.log_change(request, link, "Removed the link to the QuickBooks customer.")
+            messages.success(request, f"{link} is no longer linked by hand: Kompass makes a customer of its own.")
+        return HttpResponseRedirect(reverse("admin:quickbooks_online_customer_change", args=[link.pk]))
