@@ -6,15 +6,13 @@ Pure, so that the consumers, the admin's preview and `kompass-qbo explain` say t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Literal
 
 from mapping import conflicts
+from mapping.cases import Case, needed_party, own_currency
 from mapping.cents import BILLED, billed
-from mapping.client import map_client
+from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.difference import (
-    OWN_NOTE,
     TAX_BASES,
     changed_members,
     own_lines,
@@ -23,171 +21,14 @@ from mapping.difference import (
     touched_by_others,
     with_line_ids,
 )
-from mapping.invoice import map_invoice, mark
-from mapping.parties import party_key
-from mapping.project import map_job
-from mapping.results import Choice, Mapped, PartyKey, Problem, Unmappable
+from mapping.payloads import TEMPLATE, kept_name, map_record, name_member, notes_of
+from mapping.results import PartyKey, Problem, Unmappable
 from mapping.sync_rules import not_synced
-from schemas.company import CompanyFacts, Configuration, Standing
-from schemas.events import Client, Invoice, Project, Record, Step
-
-_TEMPLATE = OWN_NOTE + "template"
-_PARTY = OWN_NOTE + "party"
-_PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
-_SUFFIX = OWN_NOTE + "suffix"
-MARK = OWN_NOTE + "mark"
-"""The words in a document's PrivateNote by which it can be known for ours."""
+from schemas.company import Standing
+from schemas.events import Invoice, Step
 
 # What a bookkeeper's edit must not be silently overwritten in: the amounts of the books.
 _AMOUNTS = frozenset({"Line", "GlobalTaxCalculation", "TxnTaxDetail"})
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """QBO has it in its newest state."""
-
-    reason: str
-    adopt: Mapping[str, object] | None = None
-    """What counts as sent from now on, without a call: the object was linked by hand, or turned out to say it already."""
-    currency: str = ""
-    voided: bool = False
-    billed: Mapping[str, object] | None = None
-    """What Kompass bills now, when that changed without changing what is sent: a tax that was rounded anew."""
-    cause: str = ""
-    """Set when it only stays as it is because it is not to be synced now: a changed configuration may end that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """Not to be synced; raises no error."""
-
-    cause: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Cannot be sent yet, for a reason outside the record."""
-
-    cause: str
-    reason: str
-    on: PartyKey | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Cannot be sent as it is; a person must mend something."""
-
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Sent, then taken back in Kompass: QBO is left alone and people are told."""
-
-    cause: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Somebody else wrote since: the object has to be read before it can be written."""
-
-    entity: str
-    object_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One call that makes QBO agree."""
-
-    operation: Literal["create", "update", "void"]
-    entity: str
-    object_id: str | None
-    body: Mapping[str, object]
-    sent: Mapping[str, object]
-    """What counts as sent once QBO has answered."""
-    name: str | None
-    voided: bool = False
-    choices: tuple[Choice, ...] = ()
-    currency: str = ""
-
-
-Decision = Nothing | Skip | Wait | Reject | Withdraw | Read | Write
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """What is known of the customer or job that a record stands on."""
-
-    key: PartyKey
-    qbo_id: str | None = None
-    state: str = "pending"
-    cause: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Everything a judgement is made from."""
-
-    record: Record
-    configuration: Configuration
-    facts: CompanyFacts
-    standing: Standing = field(default_factory=Standing)
-    deleted: bool = False
-    party: Party | None = None
-    """Where the record stands on another (see `needs_party`); None when that has no link yet."""
-    billing_client: Client | None = None
-    """A job's: the client it is (or was) billed to."""
-    suffix: str = ""
-    """What tells a new object's name apart from one of ours that already holds it."""
-
-
-def own_currency(case: Case) -> str:
-    """Give the currency of a customer or job: fixed since it was made, else the client's own, else the home currency."""
-    if case.standing.currency:
-        return case.standing.currency
-    client = case.record if isinstance(case.record, Client) else case.billing_client
-    return (client.currency if client is not None else None) or case.facts.home_currency
-
-
-def needed_party(case: Case) -> PartyKey | None:
-    """Give the link that this record stands on, if it is to be synced at all."""
-    if not_synced(case.record, deleted=case.deleted, configuration=case.configuration) is not None:
-        return None
-    if isinstance(case.record, Client):
-        return None
-    if isinstance(case.record, Project):
-        billing_client = case.billing_client or case.record.billing_client
-        return replace(
-            _party_key(case, case.configuration),
-            kompass_id=billing_client.id,
-            currency=own_currency(case),
-        )
-    return _kept_party(case)
-
-
-def _party_key(case: Case, configuration: Configuration) -> PartyKey:
-    key = party_key(case.record, configuration, case.facts)
-    if key is None:
-        raise AssertionError("only a client stands on nothing")
-    return key
-
-
-def _party_note(key: PartyKey) -> str:
-    return f"{key.kind}/{key.kompass_id}/{key.party_id}/{key.currency}"
-
-
-def _kept_party(case: Case) -> PartyKey:
-    """Give an invoice's customer or job. Once sent it stays when only *Project customers* was switched."""
-    sent = case.standing.sent or {}
-    wanted = _party_key(case, case.configuration)
-    if case.standing.refresh_names or sent.get(_PARTY) in (None, _party_note(wanted)):
-        return wanted
-    before = replace(case.configuration, project_customers=bool(sent.get(_PROJECT_CUSTOMERS)))
-    kept = _party_key(case, before)
-    return kept if _party_note(kept) == sent.get(_PARTY) else wanted
 
 
 def judge(case: Case) -> Decision:
@@ -288,17 +129,17 @@ def _push(case: Case) -> Decision:
             return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
         return _wait_for(case, needed)
     try:
-        mapped = _map(case, case.configuration, needed)
-        kept_name = _kept_name(case, needed, mapped)
+        mapped = map_record(case, case.configuration, needed)
+        held_name = kept_name(case, needed, mapped)
     except Unmappable as unmappable:
         return Reject(unmappable.problems)
     standing = case.standing
-    notes = _notes(case, needed, mapped)
+    notes = notes_of(case, needed, mapped)
     payload = dict(mapped.payload)
-    if kept_name is not None:
-        payload[_name_member(case.record)] = kept_name
-        notes[_TEMPLATE] = str((standing.sent or {}).get(_TEMPLATE, notes[_TEMPLATE]))
-    name = kept_name if kept_name is not None else mapped.name
+    if held_name is not None:
+        payload[name_member(case.record)] = held_name
+        notes[TEMPLATE] = str((standing.sent or {}).get(TEMPLATE, notes[TEMPLATE]))
+    name = held_name if held_name is not None else mapped.name
     currency = "" if isinstance(case.record, Invoice) else own_currency(case)
     sent = {**payload, **notes}
     if standing.qbo_id is None:
@@ -392,74 +233,6 @@ def _wait_for(case: Case, needed: PartyKey) -> Wait:
     return Wait("dependency", f"waits for {needed.kind.value} {needed.kompass_id} to be in QuickBooks", needed)
 
 
-def _map(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
-    record, standing = case.record, case.standing
-    if isinstance(record, Client):
-        return map_client(
-            record,
-            configuration,
-            case.facts,
-            currency=own_currency(case),
-            name_override=standing.name_override,
-            name_suffix=_suffix(case),
-        )
-    assert case.party is not None
-    assert case.party.qbo_id is not None
-    if isinstance(record, Project):
-        return map_job(
-            record,
-            configuration,
-            case.facts,
-            billing_client=case.billing_client or record.billing_client,
-            currency=own_currency(case),
-            parent_id=case.party.qbo_id,
-            name_override=standing.name_override,
-            name_suffix=_suffix(case),
-        )
-    return map_invoice(record, configuration, case.facts, customer_id=case.party.qbo_id)
-
-
-def _suffix(case: Case) -> str:
-    """Tell apart what stands in QBO more than once: QBO wants every DisplayName unique, and a customer has one currency."""
-    sent = case.standing.sent
-    if sent is not None and _SUFFIX in sent:
-        return str(sent[_SUFFIX])
-    record = case.record
-    client = record if isinstance(record, Client) else case.billing_client
-    parts = []
-    if isinstance(record, Project) and client is not None and client.id != record.billing_client.id:
-        parts.append(client.name)
-    primary = (client.currency if client is not None else None) or case.facts.home_currency
-    if own_currency(case) != primary:
-        parts.append(own_currency(case))
-    return "".join(f" ({part})" for part in parts) + case.suffix
-
-
-def _name_member(record: Record) -> str:
-    return "DocNumber" if isinstance(record, Invoice) else "DisplayName"
-
-
-def _template(record: Record, configuration: Configuration) -> str:
-    if isinstance(record, Client):
-        return configuration.client_name_template
-    if isinstance(record, Project):
-        return configuration.project_name_template
-    return configuration.doc_number_template
-
-
-def _notes(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, object]:
-    notes: dict[str, object] = {_TEMPLATE: _template(case.record, case.configuration)}
-    if isinstance(case.record, Invoice):
-        if needed is not None:
-            notes[_PARTY] = _party_note(needed)
-        notes[_PROJECT_CUSTOMERS] = case.configuration.project_customers
-        notes[MARK] = mark(case.record)
-        notes[BILLED] = billed(case.record, mapped.payload, case.facts)
-    else:
-        notes[_SUFFIX] = _suffix(case)
-    return notes
-
-
 def _billed_anew(sent: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:
     """The note of what Kompass bills now, if its amounts are others than those of the note that was sent."""
     before, now = sent.get(BILLED), notes.get(BILLED)
@@ -467,35 +240,6 @@ def _billed_anew(sent: Mapping[str, object], notes: Mapping[str, object]) -> Map
         return None
     known = isinstance(before, Mapping) and all(same(before.get(name), now[name]) for name in ("net", "tax"))
     return None if known else now
-
-
-def _kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None:
-    """Give the name that was sent when only the template was edited since; None when the new name is right.
-
-    What was sent, not what QBO has: a bookkeeper's rename is no reason to give the object another name.
-    """
-    standing = case.standing
-    if standing.sent is None or standing.refresh_names or standing.name_override:
-        return None
-    held = standing.sent.get(_name_member(case.record))
-    if not isinstance(held, str) or mapped.name in (None, held):
-        return None
-    template = standing.sent.get(_TEMPLATE)
-    if not isinstance(template, str) or template == _template(case.record, case.configuration):
-        return None
-    before = replace(
-        case.configuration,
-        client_name_template=template if isinstance(case.record, Client) else case.configuration.client_name_template,
-        project_name_template=template
-        if isinstance(case.record, Project)
-        else case.configuration.project_name_template,
-        doc_number_template=template if isinstance(case.record, Invoice) else case.configuration.doc_number_template,
-    )
-    try:
-        unchanged = _map(case, before, needed).name == held
-    except Unmappable:
-        return None
-    return held if unchanged else None
 
 
 def _same_currency(case: Case, sent: Mapping[str, object], payload: Mapping[str, object]) -> bool:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from admin.quickbooks_online.models import Link, Record
-from mapping.judgement import Case, Decision, Party, judge, needed_party
+from mapping.cases import Case, Party, needed_party
+from mapping.decisions import Decision
+from mapping.judgement import judge
 from mapping.results import PartyKey
 from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Kind, Project

@@ -21,7 +21,7 @@ from admin.quickbooks_online.models import (
 )
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
-from mapping.judgement import Write
+from mapping.decisions import Write
 from schemas.events import Invoice
 
 SHOWN = 200

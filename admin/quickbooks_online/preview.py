@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from admin.quickbooks_online.cases import Judged
-from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from store.json import dumps
 

@@ -12,21 +12,9 @@ from sqlalchemy import Connection
 from consumers.reconcile import judging
 from consumers.reconcile.companies import Company
 from consumers.reconcile.judging import RecordCase
-from mapping.judgement import (
-    Case,
-    Decision,
-    Nothing,
-    Party,
-    Read,
-    Reject,
-    Skip,
-    Wait,
-    Withdraw,
-    Write,
-    judge,
-    needed_party,
-    own_currency,
-)
+from mapping.cases import Case, Party, needed_party, own_currency
+from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.judgement import judge
 from mapping.results import Choice, PartyKey, Problem
 from schemas.company import CompanyFacts, Configuration, TaxCodeFact
 from schemas.events import Client, Invoice, Kind, Project, Record, VatRate, kind_of

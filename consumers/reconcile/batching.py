@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from consumers.reconcile.intending import New, Resend
 from consumers.reconcile.work import Late, Work
-from mapping.judgement import Write
+from mapping.decisions import Write
 from qbo_client import calls
 from qbo_client.calls import MAX_BATCH_ITEMS, Call
 from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown, batch_outcomes

@@ -26,7 +26,7 @@ from consumers.reconcile.intending import New, Resend, Terms, intend, take_over
 from consumers.reconcile.taking_up import TakenUp, take_up
 from consumers.reconcile.work import Work, figures
 from mapping.cents import BILLED
-from mapping.judgement import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits
 from schemas.events import Kind

@@ -9,7 +9,7 @@ from typing import Any
 
 from consumers.reconcile import judging
 from consumers.reconcile.work import Work
-from mapping.judgement import Read, Write
+from mapping.decisions import Read, Write
 from store import json
 from store.connections import CompanyConnection
 from store.intents import OpenIntent

@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 
 from consumers.reconcile.companies import Company
 from mapping import conflicts
-from mapping.judgement import Case, Decision, Party, Reject, Write, judge, needed_party, own_currency
+from mapping.cases import Case, Party, needed_party, own_currency
+from mapping.decisions import Decision, Reject, Write
+from mapping.judgement import judge
 from mapping.results import PartyKey
 from schemas.company import Standing
 from schemas.events import Client, Kind, Project

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from consumers.reconcile.work import CLOCK_SKEW, Work
 from mapping.difference import OWN_NOTE, holds, touched_by_others
-from mapping.judgement import MARK
+from mapping.payloads import MARK
 from mapping.results import Problem
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome

@@ -13,8 +13,8 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from consumers.reconcile.judging import RecordCase
+from mapping.decisions import Decision, Reject, Write
 from mapping.difference import OWN_NOTE, own_lines, touched_by_others
-from mapping.judgement import Decision, Reject, Write
 from mapping.results import Problem
 from schemas.events import Client, Invoice, Project
 from store import restores

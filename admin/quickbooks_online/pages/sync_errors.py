@@ -23,7 +23,7 @@ from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlo
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.runtime import engine
 from mapping import cents
-from mapping.judgement import Write
+from mapping.decisions import Write
 
 GROUPS_SHOWN = 100
 SHOWN_IN_GROUP = 200

@@ -10,7 +10,7 @@ import pytest
 from consumers.reconcile.batching import Backlogs, Parcel, Split, bid, parcels, requests
 from consumers.reconcile.intending import New, Resend
 from consumers.reconcile.work import Late, Work
-from mapping.judgement import Write
+from mapping.decisions import Write
 from qbo_client.calls import MAX_BATCH_ITEM_ID
 from qbo_client.outcomes import Done, NotSent, Refused, Throttled, Unknown
 from schemas.events import Kind

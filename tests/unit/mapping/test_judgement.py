@@ -10,22 +10,10 @@ from typing import Any
 
 import pytest
 
-from mapping.judgement import (
-    MARK,
-    Case,
-    Decision,
-    Nothing,
-    Party,
-    Read,
-    Reject,
-    Skip,
-    Wait,
-    Withdraw,
-    Write,
-    judge,
-    needed_party,
-    own_currency,
-)
+from mapping.cases import Case, Party, needed_party, own_currency
+from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.judgement import judge
+from mapping.payloads import MARK
 from mapping.results import PartyKey
 from schemas.company import CustomField, Standing
 from schemas.events import Client, InvoiceType, Kind, Record, Step

@@ -1,0 +1,83 @@
+"""What a judgement comes to: nothing, a call, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mapping.results import Choice, PartyKey, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """QBO has it in its newest state."""
+
+    reason: str
+    adopt: Mapping[str, object] | None = None
+    """What counts as sent from now on, without a call: the object was linked by hand, or turned out to say it already."""
+    currency: str = ""
+    voided: bool = False
+    billed: Mapping[str, object] | None = None
+    """What Kompass bills now, when that changed without changing what is sent: a tax that was rounded anew."""
+    cause: str = ""
+    """Set when it only stays as it is because it is not to be synced now: a changed configuration may end that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Not to be synced; raises no error."""
+
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Cannot be sent yet, for a reason outside the record."""
+
+    cause: str
+    reason: str
+    on: PartyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Cannot be sent as it is; a person must mend something."""
+
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Sent, then taken back in Kompass: QBO is left alone and people are told."""
+
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Somebody else wrote since: the object has to be read before it can be written."""
+
+    entity: str
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One call that makes QBO agree."""
+
+    operation: Literal["create", "update", "void"]
+    entity: str
+    object_id: str | None
+    body: Mapping[str, object]
+    sent: Mapping[str, object]
+    """What counts as sent once QBO has answered."""
+    name: str | None
+    voided: bool = False
+    choices: tuple[Choice, ...] = ()
+    currency: str = ""
+
+
+Decision = Nothing | Skip | Wait | Reject | Withdraw | Read | Write

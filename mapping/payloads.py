@@ -1,0 +1,117 @@
+"""A record's payload with the notes we keep beside it, and the name that an object keeps when only a template was edited."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mapping.cases import PARTY, PROJECT_CUSTOMERS, Case, own_currency, party_note
+from mapping.cents import BILLED, billed
+from mapping.client import map_client
+from mapping.difference import OWN_NOTE
+from mapping.invoice import map_invoice, mark
+from mapping.project import map_job
+from mapping.results import Mapped, PartyKey, Unmappable
+from schemas.company import Configuration
+from schemas.events import Client, Invoice, Project, Record
+
+TEMPLATE = OWN_NOTE + "template"
+_SUFFIX = OWN_NOTE + "suffix"
+MARK = OWN_NOTE + "mark"
+"""The words in a document's PrivateNote by which it can be known for ours."""
+
+
+def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
+    record, standing = case.record, case.standing
+    if isinstance(record, Client):
+        return map_client(
+            record,
+            configuration,
+            case.facts,
+            currency=own_currency(case),
+            name_override=standing.name_override,
+            name_suffix=suffix_of(case),
+        )
+    assert case.party is not None
+    assert case.party.qbo_id is not None
+    if isinstance(record, Project):
+        return map_job(
+            record,
+            configuration,
+            case.facts,
+            billing_client=case.billing_client or record.billing_client,
+            currency=own_currency(case),
+            parent_id=case.party.qbo_id,
+            name_override=standing.name_override,
+            name_suffix=suffix_of(case),
+        )
+    return map_invoice(record, configuration, case.facts, customer_id=case.party.qbo_id)
+
+
+def suffix_of(case: Case) -> str:
+    """Tell apart what stands in QBO more than once: QBO wants every DisplayName unique, and a customer has one currency."""
+    sent = case.standing.sent
+    if sent is not None and _SUFFIX in sent:
+        return str(sent[_SUFFIX])
+    record = case.record
+    client = record if isinstance(record, Client) else case.billing_client
+    parts = []
+    if isinstance(record, Project) and client is not None and client.id != record.billing_client.id:
+        parts.append(client.name)
+    primary = (client.currency if client is not None else None) or case.facts.home_currency
+    if own_currency(case) != primary:
+        parts.append(own_currency(case))
+    return "".join(f" ({part})" for part in parts) + case.suffix
+
+
+def name_member(record: Record) -> str:
+    return "DocNumber" if isinstance(record, Invoice) else "DisplayName"
+
+
+def _template(record: Record, configuration: Configuration) -> str:
+    if isinstance(record, Client):
+        return configuration.client_name_template
+    if isinstance(record, Project):
+        return configuration.project_name_template
+    return configuration.doc_number_template
+
+
+def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, object]:
+    notes: dict[str, object] = {TEMPLATE: _template(case.record, case.configuration)}
+    if isinstance(case.record, Invoice):
+        if needed is not None:
+            notes[PARTY] = party_note(needed)
+        notes[PROJECT_CUSTOMERS] = case.configuration.project_customers
+        notes[MARK] = mark(case.record)
+        notes[BILLED] = billed(case.record, mapped.payload, case.facts)
+    else:
+        notes[_SUFFIX] = suffix_of(case)
+    return notes
+
+
+def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None:
+    """Give the name that was sent when only the template was edited since; None when the new name is right.
+
+    What was sent, not what QBO has: a bookkeeper's rename is no reason to give the object another name.
+    """
+    standing = case.standing
+    if standing.sent is None or standing.refresh_names or standing.name_override:
+        return None
+    held = standing.sent.get(name_member(case.record))
+    if not isinstance(held, str) or mapped.name in (None, held):
+        return None
+    template = standing.sent.get(TEMPLATE)
+    if not isinstance(template, str) or template == _template(case.record, case.configuration):
+        return None
+    before = replace(
+        case.configuration,
+        client_name_template=template if isinstance(case.record, Client) else case.configuration.client_name_template,
+        project_name_template=template
+        if isinstance(case.record, Project)
+        else case.configuration.project_name_template,
+        doc_number_template=template if isinstance(case.record, Invoice) else case.configuration.doc_number_template,
+    )
+    try:
+        unchanged = map_record(case, before, needed).name == held
+    except Unmappable:
+        return None
+    return held if unchanged else None
