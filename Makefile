@@ -12,6 +12,8 @@ PYTHON ?=
 ROUNDS ?= 2000
 INPUTS ?= 1000000
 STRENGTH ?= 1
+# Of `make test`: tests wait more than they compute. WORKERS=0 runs them one after the other.
+WORKERS ?= 2
 EVENTS ?= 1000000
 ARGS ?=
 
@@ -24,7 +26,7 @@ demo: $(READY) ## Run everything on this machine with sample events, and show wh
 	@$(BIN)/kompass-qbo demo $(ARGS)
 
 test: $(READY) ## Run every test that this machine can run; says what it could not
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 lint: $(READY) ## Style and types
 	@$(BIN)/ruff check .

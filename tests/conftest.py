@@ -1,11 +1,10 @@
-"""What all tests share: the parts they run on, the seed they draw from, and what is said about tests that could not run."""
+"""What all tests share: the parts they run on, the seed they draw from, the workers they run in, and what is said at the end."""
 
 from __future__ import annotations
 
 import logging
 import os
 import random
-from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +13,20 @@ from hypothesis import HealthCheck, settings
 from consumers.embedded.broker import EmbeddedBroker
 from consumers.embedded.mail import EmbeddedMail
 from tests.database import database_server, migrated_database, module_database, template_database
+from tests.summary import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
+from tests.workers import pytest_configure, pytest_xdist_make_scheduler
 
-__all__ = ["database_server", "migrated_database", "module_database", "template_database"]
+__all__ = [
+    "database_server",
+    "migrated_database",
+    "module_database",
+    "pytest_configure",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+    "pytest_xdist_make_scheduler",
+    "template_database",
+]
 
 # The browser driver keeps an event loop in the tests' own thread, in which Django would otherwise refuse to ask its database.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -61,18 +72,3 @@ def mail() -> Iterator[EmbeddedMail]:
     """A mail server of the test's own."""
     with EmbeddedMail() as running:
         yield running
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say by name what could not be run on this machine, and why."""
-    skipped: dict[str, list[str]] = defaultdict(list)
-    for report in terminalreporter.stats.get("skipped", []):
-        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        skipped[why.removeprefix("Skipped: ")].append(report.nodeid)
-    terminalreporter.section("what could not be run here")
-    if not skipped:
-        terminalreporter.write_line("nothing: every test ran")
-    for why, names in sorted(skipped.items()):
-        terminalreporter.write_line(f"{why}:")
-        for name in sorted(set(names)):
-            terminalreporter.write_line(f"  {name}")

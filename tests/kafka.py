@@ -1,4 +1,4 @@
-"""Fixtures: the brokers that the broker tests run on, and the line at the end of a run that says which they were.
+"""Fixtures: the brokers that the broker tests run on; the end of a run says which they were.
 
 Apache Kafka is, in this order: the cluster at KAFKA_BOOTSTRAP_SERVERS, when it has none of Kompass's topics (the tests make
 and delete them); a container where Docker answers; Apache's own artifacts on this machine's Java. Tests that kill brokers or
@@ -47,6 +47,7 @@ from store.failures import DEAD_LETTERS
 from tests.artifacts import ROOT, NotHere
 from tests.kafka_cluster import POM, VERSION, KafkaCluster
 from tests.kafka_container import container_answers, kafka_container
+from tests.summary import ran_on
 
 TOPICS: Final = (*(f"kompass.{kind.value}s" for kind in Kind), DEAD_LETTERS)
 GROUPS: Final = tuple(f"kompass-qbo.{kind.value}s" for kind in Kind)
@@ -63,7 +64,6 @@ _NOT_YET: Final = (
 )
 
 _APACHE: Final = f"Apache Kafka {VERSION}"
-_USED = pytest.StashKey[dict[str, str]]()
 
 
 @dataclass
@@ -267,11 +267,6 @@ def cannot(what: str, why: str) -> NoReturn:
     pytest.skip(f"{what} cannot run here: {why}")
 
 
-def used(config: pytest.Config, what: str, name: str) -> None:
-    """Have the end of the run say that tests ran on this."""
-    config.stash.setdefault(_USED, {})[what] = name
-
-
 @cache
 def _shared_cluster() -> KafkaCluster:
     cluster = KafkaCluster().__enter__()
@@ -305,7 +300,7 @@ def apache_cluster(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
             cluster = stack.enter_context(KafkaCluster())
         except NotHere as why:
             cannot(_APACHE, str(why))
-        used(request.config, "own", f"Apache Kafka {VERSION}, 1 broker, Apache's artifacts on this machine's Java")
+        ran_on(request.config, "own", f"Apache Kafka {VERSION}, 1 broker, Apache's artifacts on this machine's Java")
         yield cluster
 
 
@@ -317,7 +312,7 @@ def three_brokers(request: pytest.FixtureRequest) -> Iterator[KafkaCluster]:
             cluster = stack.enter_context(KafkaCluster(brokers=3))
         except NotHere as why:
             cannot(_APACHE, str(why))
-        used(request.config, "three", f"Apache Kafka {VERSION}, 3 brokers, Apache's artifacts on this machine's Java")
+        ran_on(request.config, "three", f"Apache Kafka {VERSION}, 3 brokers, Apache's artifacts on this machine's Java")
         yield cluster
 
 
@@ -332,12 +327,12 @@ def apache(request: pytest.FixtureRequest) -> Iterator[Kafka]:
             cannot(
                 _APACHE, f"the cluster at KAFKA_BOOTSTRAP_SERVERS has {present[0]}, and the tests make and delete it"
             )
-        used(request.config, "given", "Apache Kafka as given by KAFKA_BOOTSTRAP_SERVERS")
+        ran_on(request.config, "given", "Apache Kafka as given by KAFKA_BOOTSTRAP_SERVERS")
         yield kafka
         kafka.clear()
     elif container_answers():
         with kafka_container(VERSION) as bootstrap:
-            used(request.config, "container", f"Apache Kafka {VERSION}, 1 broker, a container")
+            ran_on(request.config, "container", f"Apache Kafka {VERSION}, 1 broker, a container")
             yield Kafka("Apache Kafka", bootstrap)
     else:
         cluster: KafkaCluster = request.getfixturevalue("apache_cluster")
@@ -359,7 +354,7 @@ def empty_kafka(request: pytest.FixtureRequest) -> Iterator[Kafka]:
         yield request.getfixturevalue("empty_apache")
         return
     name = f"librdkafka's embedded broker {confluent_kafka.libversion()[0]}"
-    used(request.config, "embedded", name)
+    ran_on(request.config, "embedded", name)
     with EmbeddedBroker(topics={}) as broker:
         yield Kafka(name, broker.bootstrap_servers, embedded=broker)
 
@@ -378,9 +373,3 @@ def apache_kafka(empty_apache: Kafka) -> Kafka:
     for topic in TOPICS:
         empty_apache.create_topic(topic)
     return empty_apache
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say on which brokers this run was."""
-    for name in config.stash.get(_USED, {}).values():
-        terminalreporter.write_line(f"broker tests ran on: {name}")

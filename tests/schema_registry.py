@@ -26,7 +26,8 @@ import pytest
 from consumers.embedded.children import end_with_parent
 from consumers.embedded.ports import HOST, free_port
 from tests.artifacts import JVM, POMS, NotHere, java, libraries, version_in
-from tests.kafka import cannot, used
+from tests.kafka import cannot
+from tests.summary import ran_on
 
 POM: Final = POMS / "registry" / "pom.xml"
 VERSION: Final = version_in(POM, "apicurio.version")
@@ -177,6 +178,6 @@ def schema_registry(request: pytest.FixtureRequest) -> Iterator[SchemaRegistry]:
         registry = SchemaRegistry()
     except NotHere as why:
         cannot(f"Apicurio Registry {VERSION}", str(why))
-    used(request.config, "registry", f"Apicurio Registry {VERSION}, in memory, on this machine's Java")
+    ran_on(request.config, "registry", f"Apicurio Registry {VERSION}, in memory, on this machine's Java")
     with registry:
         yield registry

@@ -77,7 +77,8 @@ def test_a_broker_that_does_not_answer(migrated_database: str) -> None:
     code, stderr = run(CONSUME, {"DATABASE_URL": migrated_database, "KAFKA_BOOTSTRAP_SERVERS": nobody})
 
     assert code == ExitCode.UNREACHABLE
-    assert_one_line(stderr, "KAFKA_BOOTSTRAP_SERVERS")
+    assert_one_line(stderr, f"no Kafka broker answers at {nobody}")
+    assert_one_line(stderr, "check KAFKA_BOOTSTRAP_SERVERS")
 
 
 def test_publishing_to_nobody() -> None:

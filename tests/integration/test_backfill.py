@@ -17,17 +17,10 @@ from consumers.embedded.broker import PARTITIONS, EmbeddedBroker
 from qbo_client.simulator.seeds import IRELAND
 from schemas.events import Event, Kind, OrgRef, kind_of
 from tests.builders import UK_ORG, client, event, invoice, project
-from tests.integration.consumers.conftest import (
-    database_server,
-    migrated_database,
-    opened,
-    simulator,
-    template_database,
-    unlinked,
-)
+from tests.integration.consumers.conftest import opened, simulator, unlinked
 from tests.pipeline import Pipeline
 
-__all__ = ["database_server", "migrated_database", "opened", "simulator", "template_database", "unlinked"]
+__all__ = ["opened", "simulator", "unlinked"]
 
 OTHER_ORG = OrgRef("org-other", "Fen & Fell Surveys")
 

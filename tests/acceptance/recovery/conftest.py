@@ -9,20 +9,16 @@ import pytest
 from qbo_client.simulator import UK, Simulator
 from qbo_client.simulator.settings import Settings
 from tests.chaos.conftest import postgres, restartable_database
-from tests.database import database_server, migrated_database, template_database
 from tests.integration.admin.conftest import authorize, database, django_in_tests, section, simulator
 
 __all__ = [
     "authorize",
     "database",
-    "database_server",
     "django_in_tests",
-    "migrated_database",
     "postgres",
     "restartable_database",
     "section",
     "simulator",
-    "template_database",
 ]
 
 

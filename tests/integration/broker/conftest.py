@@ -15,7 +15,6 @@ from tests.kafka import (
     empty_apache,
     empty_kafka,
     kafka,
-    pytest_terminal_summary,
     three_brokers,
 )
 from tests.schema_registry import schema_registry
@@ -27,7 +26,6 @@ __all__ = [
     "empty_apache",
     "empty_kafka",
     "kafka",
-    "pytest_terminal_summary",
     "schema_registry",
     "three_brokers",
 ]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from itertools import pairwise
 
 import pytest
 
-from consumers.embedded.ports import HOST, free_port
-from consumers.errors import ExitCode
 from tests.integration.broker.members import (
     Members,
     Publisher,
@@ -23,27 +18,6 @@ from tests.integration.broker.members import (
 from tests.kafka import PARTITIONS, Kafka
 
 CLIENTS = [f"c{number}" for number in range(30)]
-
-
-def test_no_broker_at_start_is_one_clear_line(database: str) -> None:
-    port = free_port()
-    ended = subprocess.run(
-        [sys.executable, "-m", "consumers", "consume", "clients"],
-        env={
-            **os.environ,
-            "DATABASE_URL": database,
-            "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{port}",
-            "METRICS_PORT": "off",
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == ExitCode.UNREACHABLE
-    (line,) = ended.stderr.strip().splitlines()
-    assert f"no Kafka broker answers at {HOST}:{port}" in line
-    assert "check KAFKA_BOOTSTRAP_SERVERS" in line
 
 
 def test_the_broker_goes_and_comes_back(kafka: Kafka, database: str, members: Members) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from consumers.embedded.mail import EmbeddedMail
-from tests.database import database_server, migrated_database, template_database
 from tests.integration.notifier.harness import ADMIN, Post
 from tests.integration.pipeline.conftest import pipeline, simulator, unlinked
 from tests.pipeline import Pipeline
 
-__all__ = ["database_server", "migrated_database", "pipeline", "simulator", "template_database", "unlinked"]
+__all__ = ["pipeline", "simulator", "unlinked"]
 
 
 @pytest.fixture

@@ -8,10 +8,7 @@ import pytest
 
 from qbo_client.simulator import Simulator
 from qbo_client.simulator.settings import Settings
-from tests.database import database_server, migrated_database, template_database
 from tests.pipeline import Pipeline, open_pipeline
-
-__all__ = ["database_server", "migrated_database", "template_database"]
 
 
 @pytest.fixture
