@@ -14,12 +14,13 @@ from consumers.embedded.broker import EmbeddedBroker
 from consumers.embedded.mail import EmbeddedMail
 from tests.database import database_server, migrated_database, module_database, template_database
 from tests.summary import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
-from tests.workers import pytest_configure, pytest_xdist_make_scheduler
+from tests.workers import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
 
 __all__ = [
     "database_server",
     "migrated_database",
     "module_database",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_sessionfinish",
     "pytest_terminal_summary",

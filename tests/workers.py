@@ -14,10 +14,9 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from consumers.embedded import ports
 
-# Many processes, Java, a browser: one worker runs them all, one after the other, so that no two of them ever share the machine.
-# They wait more than they compute; the other worker computes meanwhile. First, because the rest is shared out file by file.
-_APART: Final = (
-    "tests/acceptance/",
+# Processes killed and brokers restarted: one worker runs them all, one after the other, so that none of them shares the machine with
+# another. They wait more than they compute, and are the longest of all: they begin first, beside whatever the other worker has.
+APART: Final = (
     "tests/chaos/",
     "tests/integration/broker/",
     "tests/integration/observability/test_real_prometheus.py",
@@ -30,11 +29,11 @@ class FileByFile(LoadScopeScheduling):
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)
-        # In the order of collection, not of the number of tests: what is apart is found first.
+        # In the order of collection, not of the number of tests.
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
-        return "apart" if nodeid.startswith(_APART) else nodeid.split("::", 1)[0]
+        return "apart" if nodeid.startswith(APART) else nodeid.split("::", 1)[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -48,3 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # From the choice of a port to its server's start, and while a server is away, the other worker must not choose it too.
         workers = worker["workercount"]
         ports.keep_to(int(worker["workerid"].removeprefix("gw")) % workers, of=workers)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not item.nodeid.startswith(APART))

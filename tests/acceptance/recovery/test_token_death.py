@@ -56,7 +56,7 @@ def send(pipeline: Pipeline, work: Work) -> Outcome | Late:
     return pipeline.call(work)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 def test_re_authorising_sends_all_that_waited(
     section: Section, mail: EmbeddedMail, authorize: Callable[[str, str], dict[str, str]]
 ) -> None:

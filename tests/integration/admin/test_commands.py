@@ -33,16 +33,21 @@ def run(command: str, *arguments: str, **environ: str) -> subprocess.CompletedPr
     )
 
 
-@pytest.mark.parametrize("command", ["migrate", "admin"])
 @pytest.mark.parametrize(
-    ("environ", "code", "words"),
+    ("command", "environ", "code", "words"),
     [
-        ({"DATABASE_URL": "nonsense"}, 3, "DATABASE_URL is not a database address"),
-        ({"DATABASE_URL": "mysql://root@127.0.0.1/x"}, 3, "DATABASE_URL names 'mysql'"),
-        ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 4, "does not answer"),
-        ({"METRICS_PORT": "ninety"}, 3, "METRICS_PORT is 'ninety'"),
-        ({"PUBLIC_URL": "kompass.example.com"}, 3, "PUBLIC_URL is 'kompass.example.com'"),
-        ({"INTUIT_ENVIRONMENT": "production", "DATABASE_URL": "postgresql://u@h/x"}, 3, "INTUIT_CLIENT_ID is not set"),
+        ("migrate", {"DATABASE_URL": "nonsense"}, 3, "DATABASE_URL is not a database address"),
+        ("admin", {"DATABASE_URL": "mysql://root@127.0.0.1/x"}, 3, "DATABASE_URL names 'mysql'"),
+        ("migrate", {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 4, "does not answer"),
+        ("admin", {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 4, "does not answer"),
+        ("migrate", {"METRICS_PORT": "ninety"}, 3, "METRICS_PORT is 'ninety'"),
+        ("admin", {"PUBLIC_URL": "kompass.example.com"}, 3, "PUBLIC_URL is 'kompass.example.com'"),
+        (
+            "migrate",
+            {"INTUIT_ENVIRONMENT": "production", "DATABASE_URL": "postgresql://u@h/x"},
+            3,
+            "INTUIT_CLIENT_ID is not set",
+        ),
     ],
 )
 def test_a_bad_setting_is_one_line(command: str, environ: dict[str, str], code: int, words: str) -> None:
