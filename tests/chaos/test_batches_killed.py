@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from consumers.crash_points import VARIABLE
 from consumers.embedded.postgres import EmbeddedPostgres
@@ -29,6 +30,23 @@ def backlog(surroundings: Surroundings, name: str) -> None:
 def take(surroundings: Surroundings, events: list[Event]) -> None:
     surroundings.pipeline.ingest(*events)
     surroundings.published += events
+
+
+def stop_between_transactions(surroundings: Surroundings, process_id: int) -> None:
+    """SIGSTOP it when it holds no lock: what a process has locked that stands still is locked for as long, and nobody can take over."""
+    while True:
+        os.kill(process_id, signal.SIGSTOP)
+        with surroundings.pipeline.engine.begin() as db:
+            inside = db.execute(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
+                    " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                )
+            ).scalar_one()
+        if not inside:
+            return
+        os.kill(process_id, signal.SIGCONT)
+        time.sleep(0.005)
 
 
 @pytest.mark.timeout(200)
@@ -69,7 +87,7 @@ def test_a_process_that_was_stopped_in_a_batch_past_its_lease(
             assert time.monotonic() < until
             time.sleep(0.005)
         assert stopped.pid is not None
-        os.kill(stopped.pid, signal.SIGSTOP)
+        stop_between_transactions(surroundings, stopped.pid)
         other = surroundings.start("invoice")
         surroundings.wait_until_at_rest(timeout=60)
         os.kill(stopped.pid, signal.SIGCONT)
