@@ -5,6 +5,7 @@ Each read is metered, so what it said is kept for an hour, whoever asks. Without
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,8 @@ from qbo_client.outcomes import Done, Refused
 from qbo_client.queries import ACTIVE_OR_NOT, equals, select
 from store import json
 from store.references import DEFAULTS, of_payload
+
+log = logging.getLogger(__name__)
 
 KEPT_S = 3600.0
 _NAMES = ("Customer", "Vendor", "Employee")
@@ -67,7 +70,18 @@ class Explainer:
         self._kept: dict[tuple[str, str, str], tuple[float, Known | None]] = {}
 
     def learn(self, work: Work, outcome: object) -> Learned | None:
-        """Read what the answer to a call leaves unsaid; None when there is nothing to ask, or no answer."""
+        """Read what the answer to a call leaves unsaid; None when there is nothing to ask, or no answer.
+
+        Raises nothing: the answer itself has to be written back, whatever comes of this.
+        """
+        try:
+            return self._learn(work, outcome)
+        except Exception:
+            # Only the words of a refusal are the poorer, and a look-up is made again.
+            log.exception("reading beside %s %s", work.link.kind.value, work.link.kompass_id)
+            return None
+
+    def _learn(self, work: Work, outcome: object) -> Learned | None:
         if isinstance(outcome, Refused):
             return self._of_refusal(work, outcome)
         if isinstance(outcome, Done) and not_among_its_customers(work, outcome):

@@ -207,7 +207,15 @@ class _Transaction:
 
     def _read(self, work: Work, document: dict[str, Any], row: Any) -> None:
         """Keep what QBO has now, and judge again: the three sides are compared there."""
-        self._put(work, row, state="pending", due_at=self._now, theirs=document, sync_token=str(document["SyncToken"]))
+        token = str(document["SyncToken"])
+        changes: dict[str, Any] = {}
+        if row.overwrite and row.theirs is not None and str(row.theirs.get("SyncToken")) != token:
+            # Whoever chose Kompass's side had seen another one: both are shown anew, should they still disagree.
+            changes["overwrite"] = False
+            self._note(
+                work, "asked-again", "changed in QuickBooks since a person chose what Kompass says", what="judged"
+            )
+        self._put(work, row, state="pending", due_at=self._now, theirs=document, sync_token=token, **changes)
         self._retired.add(work.link.id)
         self.result.events.append((work, "read", ""))
 
@@ -282,9 +290,8 @@ class _Transaction:
             return
         if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
             if row.attempts + 1 >= MAX_REREADS:
-                self._reject(
-                    work, row, keeps_changing(work.link, work.entity, tries=MAX_REREADS), tid=refused.intuit_tid
-                )
+                problem = keeps_changing(work.link, work.entity, tries=MAX_REREADS)
+                self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
                 return
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
@@ -302,7 +309,8 @@ class _Transaction:
         gone = learned.gone if learned is not None else not _refers(work)
         if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
             problem = deleted_in_qbo(work.link, work.entity, work.object_id)
-        self._reject(work, row, problem, tid=refused.intuit_tid, stage="push")
+        # A choice of Kompass's side was for this call: what comes after it is compared again.
+        self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
 
     def _split(self, answer: Answer, split: Split, row: Any) -> None:
         """None of a batch was done: its members go in halves, and the one to blame will in the end be refused alone."""

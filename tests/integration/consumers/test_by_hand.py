@@ -37,6 +37,14 @@ def tax(pipeline: Pipeline) -> Decimal:
     return Decimal(str(document(pipeline)["TxnTaxDetail"]["TotalTax"]))
 
 
+def choose(pipeline: Pipeline) -> None:
+    """Choose what Kompass says, as the admin's button does."""
+    with pipeline.engine.begin() as db:
+        db.exec_driver_sql(
+            "UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'rejected'"
+        )
+
+
 @pytest.mark.parametrize("change", [{"lines": (line("200.00"),)}, {"date": dt.date(2026, 3, 5)}], ids=["lines", "date"])
 def test_what_would_undo_a_tax_put_in_by_hand_stops(overridden: Pipeline, change: dict[str, Any]) -> None:
     overridden.ingest(event(invoice(sequence=2, **change)))
@@ -50,12 +58,42 @@ def test_what_would_undo_a_tax_put_in_by_hand_stops(overridden: Pipeline, change
 def test_kompass_goes_over_it_when_a_person_says_so(overridden: Pipeline) -> None:
     overridden.ingest(event(invoice(sequence=2, lines=(line("200.00"),))))
     overridden.drive()
-    with overridden.engine.begin() as db:
-        db.exec_driver_sql(
-            "UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'rejected'"
-        )
+    choose(overridden)
     overridden.drive()
     assert (overridden.one("invoice", "i1").state, tax(overridden)) == ("settled", Decimal("40.00"))
+
+
+def test_what_a_bookkeeper_changed_after_a_person_looked_is_shown_before_it_is_overwritten(
+    overridden: Pipeline,
+) -> None:
+    overridden.ingest(event(invoice(sequence=2, lines=(line("200.00"),))))
+    overridden.drive()
+    edit(overridden, action="override_tax", entity="Invoice", id=document(overridden)["Id"], tax="12.34")
+    choose(overridden)
+    overridden.drive()
+    link = overridden.one("invoice", "i1")
+    assert (link.state, link.cause, link.overwrite) == ("rejected", "conflict:edited-in-qbo", False)
+    assert (Decimal(str(link.theirs["TxnTaxDetail"]["TotalTax"])), tax(overridden)) == (Decimal("12.34"),) * 2
+    # Seen by now, it is what the next choice is about.
+    choose(overridden)
+    overridden.drive()
+    assert (overridden.one("invoice", "i1").state, tax(overridden)) == ("settled", Decimal("40.00"))
+
+
+def test_a_choice_that_quickbooks_refused_is_used_up(overridden: Pipeline) -> None:
+    overridden.ingest(event(invoice(sequence=2, lines=(line("200.00"),))))
+    overridden.drive()
+    choose(overridden)
+    overridden.simulator.call(
+        lambda world: world.troubles.add({"kind": "fault", "code": "6000", "operation": "update", "count": 1})
+    )
+    overridden.drive()
+    link = overridden.one("invoice", "i1")
+    assert (link.state, link.cause, link.overwrite) == ("rejected", "business-rule", False)
+    overridden.ingest(event(invoice(sequence=3, lines=(line("300.00"),))))
+    overridden.drive()
+    assert overridden.one("invoice", "i1").cause == "conflict:edited-in-qbo"
+    assert tax(overridden) == Decimal("19.99")
 
 
 def test_it_survives_what_leaves_it_alone_and_is_still_not_overwritten_later(overridden: Pipeline) -> None:

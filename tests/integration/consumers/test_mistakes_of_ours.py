@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from consumers.reconcile import judging, reconciler
+from consumers.reconcile import explaining, judging, reconciler
 from consumers.reconcile.batching import Parcel
 from consumers.reconcile.company_jobs import AccessTokens
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.set_aside import claim_around
-from qbo_client.outcomes import Done
+from qbo_client.faults import Fault
+from qbo_client.outcomes import Done, Refused
 from qbo_client.simulator.seeds import UK
 from store.secrets import TokenKeys
 from tests.builders import client, event
@@ -75,6 +77,27 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     pipeline.settle(answer)
     (intent,) = pipeline.rows("qbo_intent")
     assert intent.request_id == work.request_id
+
+
+def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
+    pipeline: Pipeline, reconciling: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its link would count as in work for as long as the process lives, and nobody would take it over."""
+    pipeline.ingest(event(client()))
+    pipeline.sweep()
+    (work,) = pipeline.claim().work
+    refused = Refused(400, (Fault(code="2500", message="", detail="", element=None),))
+    process = reconciling()
+    monkeypatch.setattr(process, "_send", lambda parcel: refused)
+
+    def away(*args: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("the database is away"))
+
+    monkeypatch.setattr(explaining, "of_payload", away)
+    process._work(Parcel((work,)))
+    answer = process._answers.get(timeout=60)
+    assert answer is not None
+    assert (answer.outcome, answer.learned) == (refused, None)
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
