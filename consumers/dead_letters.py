@@ -9,12 +9,12 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from consumers.crash_points import reached
 from consumers.metrics import Metrics
 from store import failures
 from store.records import headers_from_json
+from store.transactions import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class OutboxPublisher:
             try:
                 while self.publish_some():
                     self._beat("outbox")
-            except DBAPIError as error:
+            except AWAY as error:
                 log.warning("the outbox cannot be read: %s", str(error).splitlines()[0])
             stopping.wait(pause)
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from consumers.metrics import Metrics
 from mapping.cents import AUTOMATED, BY_DATE, BY_HAND, NET, RATE, ROUNDING
@@ -22,7 +21,7 @@ from schemas.events import Kind
 from schemas.metric_declarations import PREFIX
 from store import gauges, quota
 from store.gauges import Gauges
-from store.transactions import retrying
+from store.transactions import AWAY, retrying
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +92,7 @@ class GaugeKeeper:
                 self.fill()
                 # Not a beat of /livez: gauges that stand still are no reason to restart a process that works.
                 self._metrics.set("loop_last_turn_timestamp_seconds", time.time(), loop="gauges")
-            except DBAPIError as error:
+            except AWAY as error:
                 log.info("gauges are not filled: %s", str(error).splitlines()[0])
             if last:
                 return

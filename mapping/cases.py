@@ -75,6 +75,7 @@ def _party_key(case: Case, configuration: Configuration) -> PartyKey:
 
 
 def party_note(key: PartyKey) -> str:
+    """Give the note of what a document stands on."""
     return f"{key.kind}/{key.kompass_id}/{key.party_id}/{key.currency}"
 
 

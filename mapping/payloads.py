@@ -21,6 +21,7 @@ MARK = OWN_NOTE + "mark"
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
+    """Map by a configuration, the case's own or an earlier one; what it stands on is in QBO. Raises `Unmappable`."""
     record, standing = case.record, case.standing
     if isinstance(record, Client):
         return map_client(
@@ -64,6 +65,7 @@ def suffix_of(case: Case) -> str:
 
 
 def name_member(record: Record) -> str:
+    """Give the member that a template of the admin's makes."""
     return "DocNumber" if isinstance(record, Invoice) else "DisplayName"
 
 
@@ -76,6 +78,7 @@ def _template(record: Record, configuration: Configuration) -> str:
 
 
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, object]:
+    """Give what goes into ``sent`` beside the payload, for later judgements and for the cent check."""
     notes: dict[str, object] = {TEMPLATE: _template(case.record, case.configuration)}
     if isinstance(case.record, Invoice):
         if needed is not None:

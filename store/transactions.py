@@ -8,9 +8,13 @@ from typing import TypeVar
 from psycopg.errors import DeadlockDetected, SerializationFailure
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 Answer = TypeVar("Answer")
+
+AWAY = (DBAPIError, PoolTimeout)
+"""What a database raises that is away, or that hangs until all of the pool's connections are busy with it."""
 
 
 def _lost_a_race(error: BaseException) -> bool:

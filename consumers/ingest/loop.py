@@ -29,6 +29,7 @@ from consumers.metrics import Metrics
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
+from store.transactions import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +193,7 @@ class IngestLoop:
             try:
                 result = self._ingest.write(batch)
                 break
-            except (DBAPIError, RegistryUnavailable) as error:
+            except (*AWAY, RegistryUnavailable) as error:
                 if isinstance(error, DBAPIError) and not (error.connection_invalidated or _passing(error)):
                     raise
                 log.warning("ingest of %s waits: %s", self._topic, str(error).splitlines()[0])

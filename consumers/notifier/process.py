@@ -14,7 +14,6 @@ from types import FrameType
 import click
 from confluent_kafka import Consumer, KafkaException
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from consumers.dead_letter_tools.options import open_codec
 from consumers.dead_letter_tools.replay import replay_asked
@@ -28,6 +27,7 @@ from consumers.settings import Settings, settings_from
 from schemas.errors import RegistryUnavailable
 from store.engine import check_database, open_engine
 from store.failures import DEAD_LETTERS
+from store.transactions import AWAY
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def loop(
         beat()
         try:
             turn()
-        except (DBAPIError, RegistryUnavailable) as error:
+        except (*AWAY, RegistryUnavailable) as error:
             log.warning("the notifier waits: %s", str(error).splitlines()[0])
         until = clock() + poll
         while not stopping.is_set() and (left := until - clock()) > 0:

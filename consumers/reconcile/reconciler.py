@@ -19,7 +19,6 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.crash_points import reached
 from consumers.metrics import Metrics
@@ -43,7 +42,7 @@ from qbo_client.transport import Transport
 from store import companies, connections, intents, links
 from store.batches import due_of, with_backlog
 from store.errors import UnreadableToken
-from store.transactions import retrying
+from store.transactions import AWAY, retrying
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +59,6 @@ BATCH_DEADLINES = 2
 # 10 ms, a tenth of a call. Far less than a grant of the quota is good for (GRANT_VALID), and none when calls are slow.
 AHEAD_S = 0.025
 _DATABASE_AWAY_S = 1.0
-# A pool whose connections are all busy with a database that hangs is no reason to end the process either.
-_AWAY = (DBAPIError, PoolTimeout)
 _CONTENDED_S = 0.01
 
 # What a link became → what was decided of it, in the words of the metrics.
@@ -196,7 +193,7 @@ class Reconciler:
             self._wake.clear()
             try:
                 found = self._claim_some()
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("the database does not answer the claim: %s", str(error).splitlines()[0])
                 self._stopping.wait(_DATABASE_AWAY_S)
                 continue
@@ -374,7 +371,7 @@ class Reconciler:
         try:
             with self._engine.begin() as db:
                 due_in = links.next_due_in(db, lane=self._policy.lane)
-        except _AWAY:
+        except AWAY:
             return _DATABASE_AWAY_S
         if due_in is not None and due_in > 0:
             pauses.append(due_in)
@@ -511,7 +508,7 @@ class Reconciler:
             try:
                 settled = retrying(self._engine, lambda db: self._settle(db, answers))
                 break
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("answers are not written back yet: %s", str(error).splitlines()[0])
                 if self._stopping.wait(_DATABASE_AWAY_S) and self._busy() == 0:
                     return
@@ -557,7 +554,7 @@ class Reconciler:
             try:
                 with self._engine.begin() as db:
                     intents.heartbeat(db, self._policy.owner, ids)
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("no heartbeat: %s", str(error).splitlines()[0])
 
     def _sweep(self) -> None:
@@ -572,13 +569,19 @@ class Reconciler:
                     self.wake()
                 if not self._jobs.budget_is_spent():
                     for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
-                        self._housekeepers.submit(self._jobs.probe, org_id, realm_id, version)
+                        self._housekeepers.submit(self._probe, org_id, realm_id, version)
                 for org_id, realm_id in retrying(self._engine, connections.idle_connections):
                     self._prepare(realm_id, org_id)
-            except _AWAY as error:
+            except AWAY as error:
                 log.warning("configurations are not swept: %s", str(error).splitlines()[0])
             self._sweep_now.wait(self._policy.sweep)
             self._sweep_now.clear()
+
+    def _probe(self, org_id: str, realm_id: str, version: int) -> None:
+        try:
+            self._jobs.probe(org_id, realm_id, version)
+        except Exception:
+            log.exception("company %s cannot be asked whether it answers again", realm_id)
 
     def _sweep_changed(self) -> None:
         failed: BaseException | None = None

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.reconcile.claim import Claim, Claimed
 from store import failures, links, records
 from store.failures import Failure
-from store.transactions import retrying
+from store.transactions import AWAY, retrying
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +34,7 @@ def claim_due(
 
     try:
         return retrying(engine, found)
-    except (DBAPIError, PoolTimeout):
+    except AWAY:
         raise
     except Exception:
         if not ids:
@@ -53,7 +51,7 @@ def claim_around(
     """
     try:
         return retrying(engine, lambda db: claim(db, ids, calls_allowed=calls_allowed, together=together))
-    except (DBAPIError, PoolTimeout):
+    except AWAY:
         raise
     except Exception as error:
         if len(ids) == 1:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
+from confluent_kafka import Producer
+from sqlalchemy import create_engine, text
 
+from consumers.dead_letters import OutboxPublisher
+from consumers.embedded.ports import HOST, free_port
+from consumers.metrics import Metrics
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import NotSent, Outcome
 from tests.builders import client, event
@@ -107,3 +112,20 @@ def test_half_an_hour_without_intuit_over_many_events(pipeline: Pipeline) -> Non
     names = sorted(one["DisplayName"] for one in pipeline.objects("Customer"))
     assert names == sorted(f"State {rounds - 1} of {number}" for number in range(count))
     assert [one.operation for one in pipeline.requests() if one.operation == "create"] == []
+
+
+def test_a_pool_that_is_used_up_by_a_database_that_hangs_does_not_end_the_outbox(pipeline: Pipeline) -> None:
+    engine = create_engine(pipeline.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.05)
+    producer = Producer({"bootstrap.servers": f"{HOST}:{free_port()}", "log_level": "0"})
+    stopping = threading.Event()
+    turns: list[str] = []
+
+    def beat(name: str) -> None:
+        turns.append(name)
+        if len(turns) == 3:
+            stopping.set()
+
+    with engine.connect():
+        OutboxPublisher(engine, lambda: producer, metrics=Metrics(), beat=beat).run(stopping, pause=0.01)
+    engine.dispose()
+    assert turns == ["outbox"] * 3
