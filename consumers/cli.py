@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import faulthandler
 import os
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from store.errors import BadDatabaseUrl, BadTokenKeys, DatabaseUnreachable, NotM
 
 GROUP: Final = "kompass_qbo.commands"
 NAME: Final = "kompass-qbo"
+_STDERR: Final = 2
 
 # Most particular first: the first class that fits decides.
 _EXPECTED: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
@@ -93,7 +95,8 @@ def commands(ctx: click.Context, debug: bool) -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code; a crash in a C library writes every Python thread's stack."""
+    faulthandler.enable(file=_STDERR)
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 

@@ -278,7 +278,7 @@ def _shared_cluster() -> KafkaCluster:
 def chosen_broker(topics: Mapping[str, int]) -> Iterator[EmbeddedBroker | Kafka]:
     """The broker of tests that are not about brokers: the embedded one, or Apache Kafka with TEST_BROKER=apache."""
     if os.environ.get("TEST_BROKER", "embedded") != "apache":
-        with EmbeddedBroker(topics=topics) as broker:
+        with EmbeddedBroker(topics=topics, listen_port=0) as broker:
             yield broker
         return
     try:

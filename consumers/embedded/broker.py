@@ -4,8 +4,10 @@ It lives in the shared library inside the confluent-kafka wheel and is reached t
 be given partitions and brokers be stopped. It keeps 5 MiB or 100,000 records a partition and forgets older ones without a
 word, has no transactions, ACLs or TLS, and loses all at its end: never more than a demo.
 
-The cluster chooses its ports. For one that is known beforehand, a listener of ours hands connections through: clients only
-bootstrap there, and then speak to the addresses in the cluster's metadata.
+The cluster chooses its port, and it names the members of a group after addresses in memory, which are given again: one that was
+taken for gone may come back to find its name with another, and the two then share what is told to one. librdkafka crashes as the
+leader of a group whose members nobody told it. So where several processes consume, clients speak to a listener of ours, at a port
+that is known beforehand: it hands their connections through and gives members names that are given once.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from __future__ import annotations
 import ctypes
 import selectors
 import socket
+import struct
 import threading
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -36,22 +40,25 @@ TOPICS: Final[Mapping[str, int]] = {
 # librdkafka's default of 3 s is the time a group waits for its second member.
 _REBALANCE_DELAY_MS: Final = 100
 _PRODUCER: Final = 0
+_JOIN_GROUP: Final = 11
+_FLEXIBLE_JOIN_GROUP: Final = 6
+_STUCK_S: Final = 5.0
 
 
 class EmbeddedBroker:
-    """A cluster of `brokers` brokers with the given topics.
+    """A cluster of one broker with the given topics.
 
     Parameters
     ----------
     topics
         name → number of partitions; others are made when they are first asked for, with 4.
     listen_port
-        a port on 127.0.0.1 to bootstrap at, besides the cluster's own.
+        a port on 127.0.0.1 (0: any) at which it is reached, by way of a listener that names the members of groups; by default
+        clients speak to the cluster itself, which is for consumers that do not come and go.
     """
 
-    def __init__(self, *, topics: Mapping[str, int] = TOPICS, brokers: int = 1, listen_port: int | None = None) -> None:
+    def __init__(self, *, topics: Mapping[str, int] = TOPICS, listen_port: int | None = None) -> None:
         self._topics = topics
-        self._brokers = brokers
         self._listen_port = listen_port
         self._handle: int | None = None
         self._cluster: int | None = None
@@ -66,7 +73,7 @@ class EmbeddedBroker:
         self._handle = library.rd_kafka_new(_PRODUCER, configuration, error, len(error))
         if not self._handle:
             raise EmbeddedPartFailed(f"librdkafka did not start: {error.value.decode(errors='replace')}")
-        self._cluster = library.rd_kafka_mock_cluster_new(self._handle, self._brokers)
+        self._cluster = library.rd_kafka_mock_cluster_new(self._handle, 1)
         if not self._cluster:
             self.close()
             raise EmbeddedPartFailed("librdkafka's mock cluster did not start")
@@ -77,12 +84,13 @@ class EmbeddedBroker:
             self.create_topic(topic, partitions)
         if self._listen_port is not None:
             try:
-                self._relay = _Relay(self._listen_port, self.bootstrap_servers.split(",")[0])
+                self._relay = _Relay(self._listen_port, self.bootstrap_servers)
             except OSError as reason:
                 self.close()
                 raise EmbeddedPartFailed(
                     f"the embedded broker cannot listen on {HOST}:{self._listen_port} ({reason.strerror})"
                 ) from None
+            library.rd_kafka_mock_broker_set_host_port(self._cluster, 1, HOST.encode(), self._relay.port)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -90,11 +98,13 @@ class EmbeddedBroker:
 
     @property
     def bootstrap_servers(self) -> str:
-        """The cluster's own addresses, ``host:port,host:port``."""
+        """Where it is reached, ``host:port``."""
+        if self._relay is not None:
+            return f"{HOST}:{self._relay.port}"
         return str(_library().rd_kafka_mock_cluster_bootstraps(self._cluster).decode())
 
     def create_topic(self, name: str, partitions: int) -> None:
-        code = _library().rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, self._brokers)
+        code = _library().rd_kafka_mock_topic_create(self._cluster, name.encode(), partitions, 1)
         if code != 0:
             raise EmbeddedPartFailed(f"topic {name} could not be made: {confluent_kafka.KafkaError(code).str()}")
 
@@ -122,13 +132,49 @@ class EmbeddedBroker:
             self._handle = None
 
 
+class Requests:
+    """The requests of one connection, cut out of its bytes."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def take(self, data: bytes) -> bytes:
+        """Take what has come, and give what can be handed on: whole requests."""
+        self._rest += data
+        whole = bytearray()
+        while len(self._rest) >= 4 and len(self._rest) >= (end := 4 + int.from_bytes(self._rest[:4], "big")):
+            request = _with_member(bytes(self._rest[4:end]))
+            whole += len(request).to_bytes(4, "big") + request
+            del self._rest[:end]
+        return bytes(whole)
+
+
+def _with_member(request: bytes) -> bytes:
+    """Give a request to join a group the id that a new member lacks; the cluster keeps whichever id it is told.
+
+    Apache Kafka's protocol: https://kafka.apache.org/protocol#The_Messages_JoinGroup
+    """
+    key, version, _, client = struct.unpack_from(">hhih", request)
+    if key != _JOIN_GROUP or version >= _FLEXIBLE_JOIN_GROUP:
+        return request
+    at = struct.calcsize(">hhih") + max(client, 0)
+    (group,) = struct.unpack_from(">h", request, at)
+    at += 2 + group + (8 if version >= 1 else 4)
+    (known,) = struct.unpack_from(">h", request, at)
+    if known:
+        return request
+    member = uuid.uuid4().hex.encode()
+    return request[:at] + struct.pack(">h", len(member)) + member + request[at + 2 :]
+
+
 class _Relay:
-    """Hands every connection to one port through to another address."""
+    """Hands every connection to one port through to another address, with members named."""
 
     def __init__(self, port: int, target: str) -> None:
         host, _, target_port = target.rpartition(":")
         self._target = (host, int(target_port))
         self._listener = socket.create_server((HOST, port))
+        self.port: int = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -161,16 +207,20 @@ class _Relay:
             near.close()
             return
         for end in (near, far):
-            end.settimeout(5)
-        self._selector.register(near, selectors.EVENT_READ, lambda: self._pass(near, far))
-        self._selector.register(far, selectors.EVENT_READ, lambda: self._pass(far, near))
+            end.settimeout(_STUCK_S)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        requests = Requests()
+        self._selector.register(near, selectors.EVENT_READ, lambda: self._pass(near, far, requests.take))
+        self._selector.register(far, selectors.EVENT_READ, lambda: self._pass(far, near, lambda data: data))
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
-        data = b""
-        with suppress(OSError):
+    def _pass(self, source: socket.socket, sink: socket.socket, handed_on: Callable[[bytes], bytes]) -> None:
+        more = False
+        # What is no request of Kafka's ends its connection, and no other.
+        with suppress(OSError, struct.error):
             data = source.recv(65536)
-            sink.sendall(data)
-        if not data:
+            sink.sendall(handed_on(data))
+            more = bool(data)
+        if not more:
             for end in (source, sink):
                 with suppress(KeyError, ValueError):
                     self._selector.unregister(end)
@@ -201,6 +251,7 @@ def _library() -> ctypes.CDLL:
         ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, [pointer, ctypes.c_int32]),
         ("rd_kafka_mock_set_group_consumer_heartbeat_interval_ms", None, [pointer, ctypes.c_int]),
         ("rd_kafka_mock_set_controller_id", None, [pointer, ctypes.c_int32]),
+        ("rd_kafka_mock_broker_set_host_port", None, [pointer, ctypes.c_int32, text, number]),
         ("rd_kafka_mock_broker_set_down", number, [pointer, ctypes.c_int32]),
         ("rd_kafka_mock_broker_set_up", number, [pointer, ctypes.c_int32]),
         ("rd_kafka_mock_broker_set_rtt", number, [pointer, ctypes.c_int32, ctypes.c_int]),

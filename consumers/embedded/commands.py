@@ -13,11 +13,11 @@ from consumers.errors import EmbeddedPartFailed
 
 
 @click.command("broker")
-@click.option("--port", default=19092, show_default=True, type=click.IntRange(1, 65535), help="Port to bootstrap at.")
+@click.option("--port", default=19092, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 def broker(port: int) -> None:
     """Run the demo's Kafka-protocol broker: in memory, small, for trying things out."""
     with EmbeddedBroker(topics=TOPICS, listen_port=port) as running:
-        click.echo(f"KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:{port} (the cluster itself: {running.bootstrap_servers})")
+        click.echo(f"KAFKA_BOOTSTRAP_SERVERS={running.bootstrap_servers}")
         _wait_for_the_end()
 
 

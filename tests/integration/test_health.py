@@ -124,6 +124,21 @@ def test_a_taken_port_is_a_bad_setting(health: Health, server: HealthServer) -> 
         HealthServer(Health(Metrics()), MetricsAddress("127.0.0.1", port))
 
 
+def test_a_crash_in_a_c_library_leaves_the_stacks() -> None:
+    program = (
+        "import contextlib, ctypes, resource; from consumers.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        "with contextlib.suppress(SystemExit): main(['--version'])\n"
+        "def in_the_library(): ctypes.string_at(0)\n"
+        "in_the_library()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == -signal.SIGSEGV
+    assert "Fatal Python error: Segmentation fault" in ended.stderr
+    assert "in in_the_library" in ended.stderr
+
+
 def test_sigusr1_shows_every_stack() -> None:
     program = (
         "import sys, time; from consumers.health import dump_stacks_on_signal\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import smtplib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from consumers.embedded.broker import EmbeddedBroker
+from consumers.embedded.broker import EmbeddedBroker, Requests
 from consumers.embedded.mail import EmbeddedMail
 from consumers.embedded.ports import free_port, is_free
 from consumers.embedded.postgres import EmbeddedPostgres
@@ -111,6 +112,45 @@ def test_the_broker_is_reached_from_other_processes_at_a_known_port() -> None:
         assert len(partitions) == 3
         assert read_all(f"127.0.0.1:{port}", "kompass.clients", len(sent)) == sent
     assert is_free(port)
+
+
+def test_no_member_of_a_group_has_the_name_of_one_before_it() -> None:
+    names = set()
+    with EmbeddedBroker(topics={"kompass.clients": 3}, listen_port=0) as broker:
+        # A group of its own for each: the next member of the same one would wait for its session.
+        for group in ("first", "second", "third"):
+            consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": group})
+            consumer.subscribe(["kompass.clients"])
+            until = time.monotonic() + 60
+            while not consumer.assignment():
+                assert time.monotonic() < until
+                consumer.poll(0.05)
+            names.add(consumer.memberid())
+            consumer.close()
+
+    assert len(names) == 3
+    # The cluster's own are addresses in its memory.
+    assert not any(name.startswith("0x") for name in names)
+
+
+def test_requests_are_handed_on_whole_and_none_but_a_new_member_is_changed() -> None:
+    def request(key: int, member: bytes, version: int = 5) -> bytes:
+        group, client = b"kompass-qbo.invoices", b"rdkafka"
+        body = struct.pack(f">hhih7sh{len(group)}s", key, version, 1, len(client), client, len(group), group)
+        body += struct.pack(">ii" if version else ">i", *([45_000, 300_000] if version else [45_000]))
+        body += struct.pack(f">h{len(member)}s", len(member), member) + b"the rest"
+        return len(body).to_bytes(4, "big") + body
+
+    stream = request(11, b"known") + request(0, b"") + request(11, b"", version=0)
+    requests = Requests()
+    given = b"".join(requests.take(stream[at : at + 7]) for at in range(0, len(stream), 7))
+
+    unchanged = len(request(11, b"known") + request(0, b""))
+    assert given[:unchanged] == stream[:unchanged]
+    named = given[unchanged:]
+    member = named[-8 - 32 : -8]
+    assert named == request(11, member, version=0)
+    assert requests.take(request(11, b"", version=0))[-8 - 32 : -8] != member
 
 
 def test_the_broker_says_when_its_port_is_taken() -> None:
