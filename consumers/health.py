@@ -116,7 +116,7 @@ def dump_stacks() -> None:
 
 
 def dump_stacks_on_signal() -> None:
-    """Write them on SIGUSR1, and when the interpreter itself crashes."""
+    """Write them on SIGUSR1, and when a C library crashes (not in a thread of librdkafka's, which block the signals of a crash)."""
     faulthandler.enable(file=_STDERR)
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, file=_STDERR, all_threads=True)

@@ -43,7 +43,7 @@ from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
 from schemas.codec import Codec
 from schemas.events import Kind
-from store.engine import check_database, open_engine
+from store.engine import CONNECT_TIMEOUT_S, check_database, open_engine
 from store.failures import DEAD_LETTERS
 from store.links import CHANNEL, LANES
 from store.secrets import TokenKeys
@@ -51,6 +51,7 @@ from store.secrets import TokenKeys
 log = logging.getLogger(__name__)
 _REFUSALS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 _LIBRDKAFKA = logging.getLogger("librdkafka")
+_LISTENER_ENDS_S = 2.0
 
 
 class LoopBroken(ConsumersError):
@@ -69,14 +70,16 @@ class NewsListener:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
+        """Stop listening; True when the thread, which alone uses the connection, has ended."""
         self._stopping.set()
-        self._thread.join(2.0)
+        self._thread.join(_LISTENER_ENDS_S)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True) as connection:
+                with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     while not self._stopping.is_set():
                         for notice in connection.notifies(timeout=0.5, stop_after=1):
@@ -287,18 +290,19 @@ def run(settings: Settings, kind: Kind) -> None:
         parts.health.stop()
         started = time.monotonic()
         drained = parts.reconciler.stop()
-        parts.listener.stop()
+        ended = parts.listener.stop() and drained
         outbox.join()
         gauges.join()
+        watch.join()
         served.close()
         parts.transport.close()
         parts.engine.dispose()
         log.info(
             "stopped after %.1f s%s", time.monotonic() - started, "" if drained else "; calls were left to be recovered"
         )
-    if not drained or not parts.loop.closed:
-        # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as intents. And
-        # a consumer that waits for its broker has threads of librdkafka's, which must not see the interpreter taken down.
+    if not ended or not parts.loop.closed:
+        # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as intents. And a
+        # thread that waits in a C library, for the broker or the database, must not see the interpreter taken down.
         logging.shutdown()
         os._exit(ExitCode.OK if parts.reconciler.broken is None else ExitCode.FAILED)
     if parts.reconciler.broken is not None:

@@ -41,9 +41,9 @@ class Statement:
             db.begin()
         driver = db.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
-        cursor = driver.cursor(row_factory=namedtuple_row)
         try:
-            return cursor.execute(self.text, parameters)
+            # Making a cursor fails, too, when the server went away after the statement before.
+            return driver.cursor(row_factory=namedtuple_row).execute(self.text, parameters)
         except psycopg.Error as error:
             gone = driver.closed or driver.broken
             if gone:

@@ -155,7 +155,7 @@ class Reconciler:
         return self._broken
 
     def stop(self) -> bool:
-        """Claim nothing more, finish the calls in flight within the drain, settle them; True when all were."""
+        """Claim nothing more, finish the calls in flight within the drain, settle them; True when all were and no loop runs on."""
         self._stopping.set()
         self._wake.set()
         self._sweep_now.set()
@@ -168,6 +168,7 @@ class Reconciler:
         self._answers.put(None)
         for thread in self._threads[1:]:
             thread.join(self._policy.drain)
+        drained = drained and not any(thread.is_alive() for thread in self._threads)
         self._workers.shutdown(wait=drained, cancel_futures=True)
         self._housekeepers.shutdown(wait=False, cancel_futures=True)
         return drained

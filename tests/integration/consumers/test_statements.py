@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
@@ -68,6 +69,23 @@ def test_a_lost_connection_is_told_and_replaced(engine: Engine, opened: Callable
 
     with pytest.raises(OperationalError) as lost:
         run()
+    assert lost.value.connection_invalidated
+    with engine.begin() as db:
+        assert BACKEND.rows(db)
+
+
+def test_a_connection_that_closed_after_the_statement_before_is_told_alike(engine: Engine) -> None:
+    def run() -> None:
+        with engine.begin() as db:
+            BACKEND.rows(db)
+            driver = db.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            driver.pgconn.finish()
+            BACKEND.rows(db)
+
+    with pytest.raises(OperationalError, match="the connection is closed") as lost:
+        run()
+    assert lost.value.statement == BACKEND.text
     assert lost.value.connection_invalidated
     with engine.begin() as db:
         assert BACKEND.rows(db)
