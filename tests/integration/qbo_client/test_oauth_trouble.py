@@ -172,7 +172,7 @@ def test_the_deadline_holds_for_the_whole_exchange(server: ScriptedServer) -> No
             time.sleep(0.02)
 
     server.script = drip
-    app = OAuthApp(server.environment, "our-id", "hush-secret", deadline=0.4)
+    app = OAuthApp(server.environment, "our-id", "hush-secret", deadline=1.0)
     started = time.monotonic()
     with pytest.raises(OAuthUnavailable, match="deadline") as caught:
         app.refresh("hush-refresh")
