@@ -442,27 +442,26 @@ def wake_held(db: Connection, *, lane: int, cause: str) -> int:
     ).rowcount
 
 
-def name_holders(db: Connection, names: Iterable[tuple[str, str, int]]) -> dict[tuple[str, str], Link]:
-    """Find the customer or job of ours that already stands in QBO under a (realm, DisplayName), other than link id."""
-    wanted = list(names)
-    if not wanted:
+def name_holders(db: Connection, names: Collection[tuple[str, str, int]]) -> dict[tuple[str, str, int], Link]:
+    """Find the customer or job of ours that already stands in QBO under each (realm, DisplayName), other than link id."""
+    if not names:
         return {}
-    rows = db.execute(
-        text(
-            "SELECT l.id FROM qbo_link l JOIN unnest(CAST(:realms AS text[]), CAST(:names AS text[]), CAST(:ids AS bigint[]))"
-            " AS n(realm_id, name, id) ON l.realm_id = n.realm_id AND l.name = n.name AND l.id <> n.id"
-            # By name, for the sake of the index: realm, kind, name.
-            " WHERE l.kind IN ('client', 'project') AND l.qbo_id IS NOT NULL"
-        ),
-        {
-            "realms": [name[0] for name in wanted],
-            "names": [name[1] for name in wanted],
-            "ids": [name[2] for name in wanted],
-        },
+    rows = _NAME_HOLDERS.rows(
+        db,
+        realms=[name[0] for name in names],
+        names=[name[1] for name in names],
+        ids=[name[2] for name in names],
     )
-    ids = [row.id for row in rows]
-    found = [_link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(ids)))] if ids else []
-    return {(one.realm_id, one.name): one for one in found}
+    return {(row.realm_id, row.name, row.wanted_by): _from_columns(row[:-1]) for row in rows}
+
+
+_NAME_HOLDERS = Statement(
+    f"SELECT {', '.join(f'l.{name}' for name in Link.__dataclass_fields__)}, n.id AS wanted_by"
+    " FROM qbo_link l JOIN unnest(%(realms)s::text[], %(names)s::text[], %(ids)s::bigint[]) AS n(realm_id, name, id)"
+    " ON l.realm_id = n.realm_id AND l.name = n.name AND l.id <> n.id"
+    # By name, for the sake of the index: realm, kind, name.
+    " WHERE l.kind IN ('client', 'project') AND l.qbo_id IS NOT NULL"
+)
 
 
 def holder_of(db: Connection, *, realm_id: str, entity: str, qbo_id: str, other_than: int) -> Link | None:

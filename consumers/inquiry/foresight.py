@@ -141,7 +141,7 @@ def foresee(db: Connection, link: Link, company: Company, case: RecordCase, *, a
             kind=key.kind, kompass_id=key.kompass_id, party_id=key.party_id, currency=key.currency, qbo_id=PLACEHOLDER,
             state="settled",
         )  # fmt: skip
-    decision = judging.decide(db, link, case, party)
+    decision = judging.decide(db, [(link, case, party)])[link.id]
     return _told(link.org_id, case.case.record, decision, assumed)
 
 

@@ -204,19 +204,20 @@ class _Transaction:
                 known.append((link, company, case))
         ready = fix_currencies(self._db, known)
         parties = judging.find_parties(self._db, [(link, case) for link, _, case in ready], lane=self._policy.lane)
-        for link, company, case in ready:
+        held = [one for one in ready if one[0].id not in parties.busy]
+        decided = judging.decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
+        for link, _, _ in ready:
             if link.id in parties.busy:
                 self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
-                continue
-            party = parties.found.get(link.id)
-            decision = judging.decide(self._db, link, case, party)
+        for link, company, case in held:
+            decision = decided[link.id]
             if company.stocked and link.qbo_id is None:
                 taken = take_up(self._db, link, case, decision)
                 if isinstance(taken, TakenUp):
                     self._take_up(link, taken)
                     continue
                 decision = taken
-            self._apply(link, company, case, decision, party, connected.get(link.realm_id))
+            self._apply(link, company, case, decision, parties.found.get(link.id), connected.get(link.realm_id))
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""

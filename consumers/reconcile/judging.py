@@ -152,31 +152,59 @@ def _unfixed(link: Link, party: PartyKey) -> PartyLinkKey:
     return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, "")
 
 
-def decide(db: Connection, link: Link, case: RecordCase, party: Link | None) -> Decision:
-    """Judge one link. A name that another link of ours stands under in QBO is found out without a call."""
-    full = case.case
-    if party is not None:
-        full = replace(full, party=_party(party))
-    decision = judge(full)
+def decide(db: Connection, cases: Sequence[tuple[Link, RecordCase, Link | None]]) -> dict[int, Decision]:
+    """Judge links, each with what it stands on. A name that another link of ours stands under in QBO is found out without a call.
+
+    The names of all are asked for at once: one by one they took more than half of a claim of customers.
+    """
+    full = {
+        link.id: case.case if party is None else replace(case.case, party=_party(party)) for link, case, party in cases
+    }
+    judged = {link.id: link for link, _, _ in cases}
+    decided = {link_id: judge(one) for link_id, one in full.items()}
+    holders = _holders(db, judged, decided)
+    told_apart = {
+        link_id: judge(replace(full[link_id], suffix=_suffix(judged[link_id], full[link_id])))
+        for link_id, holder in holders.items()
+        if _same_project(judged[link_id], holder) and not full[link_id].suffix
+    }
+    if told_apart:
+        decided |= told_apart
+        holders = {link_id: one for link_id, one in holders.items() if link_id not in told_apart}
+        holders |= _holders(db, judged, told_apart)
+    for link_id, holder in holders.items():
+        name = _new_name(judged[link_id], decided[link_id])
+        decided[link_id] = Reject(
+            (conflicts.name_held(full[link_id].record, name, holder.kind.value, holder.reference),)
+        )
+    return decided
+
+
+def _holders(db: Connection, judged: Mapping[int, Link], decided: Mapping[int, Decision]) -> dict[int, Link]:
+    """Give the links that stand under the names that others are to have, by the id of the one that is to have it."""
+    wanted = {link_id: name for link_id, one in decided.items() if (name := _new_name(judged[link_id], one))}
+    found = links.name_holders(db, [(judged[link_id].realm_id, name, link_id) for link_id, name in wanted.items()])
+    return {
+        link_id: found[key]
+        for link_id, name in wanted.items()
+        if (key := (judged[link_id].realm_id, name, link_id)) in found
+    }
+
+
+def _new_name(link: Link, decision: Decision) -> str:
+    """Give the name that a customer or job is to have and has not; empty for none."""
     if link.kind is Kind.INVOICE or not isinstance(decision, Write) or "DisplayName" not in decision.body:
-        return decision
-    if not decision.name or decision.name == link.name:
-        return decision
-    holder = _holder(db, link, decision.name)
-    if holder is not None and link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id and not full.suffix:
-        # The same project under another billing client or currency: both stand in QBO, told apart by the client's name.
-        billing_client = full.billing_client
-        decision = judge(replace(full, suffix=f" ({billing_client.name if billing_client else link.party_id})"))
-        if not isinstance(decision, Write) or not decision.name:
-            return decision
-        holder = _holder(db, link, decision.name)
-    if holder is not None:
-        return Reject((conflicts.name_held(full.record, decision.name or "", holder.kind.value, holder.reference),))
-    return decision
+        return ""
+    return decision.name if decision.name and decision.name != link.name else ""
 
 
-def _holder(db: Connection, link: Link, name: str) -> Link | None:
-    return links.name_holders(db, [(link.realm_id, name, link.id)]).get((link.realm_id, name))
+def _same_project(link: Link, holder: Link) -> bool:
+    """Whether both are one project under two billing clients or currencies: both stand in QBO, told apart by the client's name."""
+    return link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id
+
+
+def _suffix(link: Link, case: Case) -> str:
+    return f" ({case.billing_client.name if case.billing_client else link.party_id})"
 
 
 def _party(party: Link) -> Party:

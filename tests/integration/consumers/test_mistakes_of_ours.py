@@ -11,13 +11,14 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from consumers.reconcile import explaining, judging, reconciler
+from consumers.reconcile import explaining, reconciler
 from consumers.reconcile.batching import Parcel
 from consumers.reconcile.company_jobs import AccessTokens
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.set_aside import claim_around
+from mapping.judgement import Case, Decision, judge
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, Refused
 from qbo_client.simulator.seeds import UK
@@ -102,14 +103,13 @@ def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
 
 def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
     """Make a record one that cannot be judged."""
-    judged = judging.decide
 
-    def poisoned(db: Any, link: Any, case: Any, party: Any) -> Any:
-        if link.kompass_id == kompass_id:
+    def poisoned(case: Case) -> Decision:
+        if case.record.id == kompass_id:
             raise AssertionError("nobody thought of this")
-        return judged(db, link, case, party)
+        return judge(case)
 
-    monkeypatch.setattr(judging, "decide", poisoned)
+    monkeypatch.setattr("consumers.reconcile.judging.judge", poisoned)
 
 
 def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
