@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +30,7 @@ from consumers.reconcile.explaining import Explainer
 from consumers.reconcile.gates import Gates, Permits
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.observing import observe_call
+from consumers.reconcile.pace import Pace
 from consumers.reconcile.probing import Probes
 from consumers.reconcile.set_aside import claim_due
 from consumers.reconcile.settle import Answer, Settle, Settled
@@ -55,9 +56,6 @@ GATHER_S = 0.005
 UNSETTLED_PER_WORKER = 4
 # A batch does the work of thirty calls: it may take twice as long as one, until Intuit itself gives up on it (120 s).
 BATCH_DEADLINES = 2
-# As many calls as ended within the last so many seconds are claimed ahead of the workers, so that none of them waits for a claim: it takes
-# 10 ms, a tenth of a call. Far less than a grant of the quota is good for (GRANT_VALID), and none when calls are slow.
-AHEAD_S = 0.025
 _DATABASE_AWAY_S = 1.0
 _CONTENDED_S = 0.01
 
@@ -123,7 +121,7 @@ class Reconciler:
         self._calling = 0
         self._batches_calling = 0
         self._backlogs = Backlogs()
-        self._ended: deque[float] = deque(maxlen=policy.workers)
+        self._pace = Pace(policy.workers)
         self._preparing: set[str] = set()
         self._workers = ThreadPoolExecutor(policy.workers, thread_name_prefix="worker")
         # Apart from the workers: a token that is slow to come must not take one from the companies that can be called.
@@ -278,19 +276,17 @@ class Reconciler:
     def _free(self) -> int:
         """Give how many calls can be claimed now."""
         with self._lock:
-            workers = self._policy.workers
-            since = time.monotonic() - AHEAD_S
-            while self._ended and self._ended[0] < since:
-                self._ended.popleft()
-            return min(
-                workers + len(self._ended) - self._calling,
-                UNSETTLED_PER_WORKER * workers - len(set(self._in_work.values())),
-            )
+            unsettled = len(set(self._in_work.values()))
+            return min(self._pace.claimable(self._calling), UNSETTLED_PER_WORKER * self._policy.workers - unsettled)
 
     def _gather(self) -> None:
-        """While calls are under way, wait a moment for more workers to become free."""
+        """While calls are under way and none waits for a worker, wait a moment for more workers to become free."""
         until = time.monotonic() + GATHER_S
-        while 0 <= self._free() < self._policy.workers // 2 and time.monotonic() < until:
+        while (
+            self._calling <= self._policy.workers
+            and 0 <= self._free() < self._policy.workers // 2
+            and time.monotonic() < until
+        ):
             self._stopping.wait(GATHER_S / 5)
 
     def _candidates(self, db: Connection, free: int, blocked: frozenset[str]) -> list[tuple[str, int]]:
@@ -392,7 +388,7 @@ class Reconciler:
         with self._lock:
             self._calling -= 1
             self._batches_calling -= parcel.is_batch
-            self._ended.append(time.monotonic())
+            self._pace.ended()
         self.wake()
         if outcome is None:
             self._done(parcel)

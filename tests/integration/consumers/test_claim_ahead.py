@@ -1,0 +1,241 @@
+"""A process with its threads, its workers held in a call: what is claimed ahead of them, and what becomes of it; and how it is settled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.event import listen
+
+from consumers.reconcile import reconciler
+from consumers.reconcile.gates import Gates
+from consumers.reconcile.pace import Pace
+from consumers.reconcile.probing import Probes
+from consumers.reconcile.reconciler import SETTLE_BATCH, Reconciler, ReconcilerPolicy
+from consumers.reconcile.settle import Answer
+from qbo_client.calls import Call
+from qbo_client.environment import environment_for
+from qbo_client.outcomes import Outcome
+from qbo_client.simulator.seeds import IRELAND, UK
+from qbo_client.transport import Transport
+from schemas.events import OrgRef
+from tests.builders import client, event
+from tests.pipeline import ALL_LANES, Pipeline
+
+WORKERS, AHEAD, PATIENCE_S = 2, 2, 60.0
+
+
+class HeldTransport(Transport):
+    """The transport, which keeps every call back until `let_go`."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(environment_for(base_url))
+        self._gone = threading.Event()
+        self.held: list[str] = []
+
+    def let_go(self) -> None:
+        self._gone.set()
+
+    def send(self, realm_id: str, access_token: str, call: Call, *, deadline: float) -> Outcome:
+        self.held.append(realm_id)
+        self._gone.wait(PATIENCE_S)
+        return super().send(realm_id, access_token, call, deadline=deadline)
+
+
+@dataclass
+class Busy:
+    """A process whose calls end at such a rate that two are claimed ahead of its two workers."""
+
+    pipeline: Pipeline
+    lease: float = 60.0
+    transport: HeldTransport = field(init=False)
+    process: Reconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        pipeline = self.pipeline
+        self.transport = HeldTransport(pipeline.simulator.base_url)
+        policy = ReconcilerPolicy(
+            owner=pipeline.owner, lane=ALL_LANES, workers=WORKERS, lease=self.lease, heartbeat=0.02, poll=0.05, sweep=60.0,
+            drain=PATIENCE_S, call_deadline=10.0, limits=pipeline.limits,
+        )  # fmt: skip
+        self.process = Reconciler(
+            pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=self.transport,
+            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
+            metrics=pipeline.metrics, beat=lambda what: None,
+        )  # fmt: skip
+        pace = Pace(WORKERS, clock=lambda: 100.0)
+        for _ in range(20):
+            pace.ended()
+        self.process._pace = pace
+
+    def answers(self, count: int) -> list[Answer]:
+        found = [self.process._answers.get(timeout=PATIENCE_S) for _ in range(count)]
+        return [one for one in found if one is not None]
+
+    def close(self) -> None:
+        self.transport.let_go()
+        self.process._stopping.set()
+        self.process._in_work = {}
+        self.process._workers.shutdown()
+        self.process._housekeepers.shutdown()
+        self.transport.close()
+
+
+@pytest.fixture
+def held(pipeline: Pipeline) -> Iterator[Callable[..., Busy]]:
+    made: list[Busy] = []
+
+    def another(**more: Any) -> Busy:
+        made.append(Busy(pipeline, **more))
+        return made[-1]
+
+    yield another
+    for one in made:
+        one.close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_the_next_calls_are_claimed_while_every_worker_is_in_a_call(
+    pipeline: Pipeline, held: Callable[..., Busy]
+) -> None:
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(6)))
+    pipeline.sweep()
+    busy = held()
+    assert busy.process._claim_some()
+    wait_for(lambda: len(busy.transport.held) == WORKERS)
+    assert len(pipeline.rows("qbo_intent")) == WORKERS + AHEAD
+    # No more than that, however often it looks; and no transaction is open while they call and wait.
+    assert not busy.process._claim_some()
+    assert len(pipeline.rows("qbo_intent")) == WORKERS + AHEAD
+    with pipeline.engine.begin() as db:
+        open_ones = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in tr%'"
+        )
+        assert db.execute(text(open_ones)).scalar_one() == 0
+    busy.transport.let_go()
+    pipeline.settle(*busy.answers(WORKERS + AHEAD))
+    assert len(pipeline.objects("Customer")) == len(pipeline.links(state="settled")) == WORKERS + AHEAD
+
+
+def test_what_waits_for_a_worker_is_in_turn_of_the_companies(pipeline: Pipeline, held: Callable[..., Busy]) -> None:
+    pipeline.link("org-ie", "Meridian Ireland", realm=IRELAND)
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(10)))
+    pipeline.ingest(event(client("c-ie", org=OrgRef("org-ie", "Meridian Ireland"))))
+    pipeline.sweep()
+    busy = held()
+    assert busy.process._claim_some()
+    assert {row.realm_id for row in pipeline.rows("qbo_intent")} == {UK, IRELAND}
+
+
+def test_what_waits_for_a_worker_is_beaten_for_and_nobody_takes_it(
+    pipeline: Pipeline, held: Callable[..., Busy], opened: Callable[..., Pipeline]
+) -> None:
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(WORKERS + AHEAD)))
+    pipeline.sweep()
+    busy = held()
+    assert busy.process._claim_some()
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()"))
+        db.execute(text("UPDATE qbo_link SET due_at = now()"))
+    beating = threading.Thread(target=busy.process._heartbeats, daemon=True)
+    beating.start()
+
+    def beaten() -> bool:
+        with pipeline.engine.begin() as db:
+            late = "SELECT count(*) FROM qbo_intent WHERE heartbeat_at < now() - interval '30 minutes'"
+            return int(db.execute(text(late)).scalar_one()) == 0
+
+    wait_for(beaten)
+    assert opened().claim().work == []
+    busy.transport.let_go()
+    busy.process._write_back(busy.answers(WORKERS + AHEAD))
+    busy.process._stopping.set()
+    beating.join(PATIENCE_S)
+    assert len(pipeline.objects("Customer")) == WORKERS + AHEAD
+
+
+def test_what_was_taken_over_while_it_waited_for_a_worker_is_not_sent(
+    pipeline: Pipeline, held: Callable[..., Busy]
+) -> None:
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(WORKERS + AHEAD)))
+    pipeline.sweep()
+    # So short that the claim is asked about before every call.
+    busy = held(lease=0.0)
+    assert busy.process._claim_some()
+    wait_for(lambda: len(busy.transport.held) == WORKERS)
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_link SET epoch = epoch + 1"))
+    busy.transport.let_go()
+    busy.answers(WORKERS)
+    wait_for(lambda: busy.process._calling == 0)
+    assert len(busy.transport.held) == len(pipeline.objects("Customer")) == WORKERS
+
+
+def test_a_process_that_stops_makes_the_calls_it_had_claimed_ahead(
+    pipeline: Pipeline, held: Callable[..., Busy]
+) -> None:
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(6)))
+    pipeline.sweep()
+    busy = held()
+    busy.process.start()
+    wait_for(lambda: len(pipeline.rows("qbo_intent")) == WORKERS + AHEAD)
+    stopped: list[bool] = []
+    stopping = threading.Thread(target=lambda: stopped.append(busy.process.stop()), daemon=True)
+    stopping.start()
+    wait_for(busy.process._stopping.is_set)
+    busy.transport.let_go()
+    stopping.join(PATIENCE_S)
+    assert stopped == [True]
+    settled = len(pipeline.links(state="settled"))
+    # One claim may have been under way when it was told to stop.
+    assert settled >= WORKERS + AHEAD
+    assert len(pipeline.objects("Customer")) == settled
+    assert pipeline.rows("qbo_intent") == []
+
+
+def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..., Busy]) -> None:
+    count = SETTLE_BATCH + 6
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(count)))
+    pipeline.sweep()
+    answers = pipeline.answers(pipeline.claim().work)
+    process = held().process
+    process._in_work = {answer.work.link.id: answer.work.request_id for answer in answers}
+    for answer in answers:
+        process._answers.put(answer)
+    process._answers.put(None)
+    committed: list[object] = []
+    listen(pipeline.engine, "commit", committed.append)
+    process._settle_answers()
+    assert len(committed) == 2
+    assert process._in_work == {}
+    assert len(pipeline.links(state="settled")) == count
+
+
+def test_an_answer_is_kept_until_the_database_takes_it(
+    pipeline: Pipeline, held: Callable[..., Busy], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reconciler, "_DATABASE_AWAY_S", 0.01)
+    pipeline.ingest(event(client()))
+    pipeline.sweep()
+    (answer,) = pipeline.answers(pipeline.claim().work)
+    with pipeline.engine.begin() as db:
+        db.execute(text("ALTER TABLE qbo_intent RENAME TO qbo_intent_away"))
+    writing = threading.Thread(target=held().process._write_back, args=([answer],), daemon=True)
+    writing.start()
+    wait_for(lambda: "not written back yet" in caplog.text)
+    with pipeline.engine.begin() as db:
+        db.execute(text("ALTER TABLE qbo_intent_away RENAME TO qbo_intent"))
+    writing.join(PATIENCE_S)
+    assert pipeline.one("client", "c1").state == "settled"
+    assert pipeline.rows("qbo_intent") == []
