@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -201,9 +201,11 @@ class Surroundings:
     def pause(self, process: BaseProcess) -> None:
         """SIGSTOP it for longer than the lease, then let it go on as if nothing had been."""
         assert process.pid is not None
-        os.kill(process.pid, signal.SIGSTOP)
-        time.sleep(STOPPED_S)
-        os.kill(process.pid, signal.SIGCONT)
+        # One that finds no database may end of itself between being seen alive and being stopped.
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGSTOP)
+            time.sleep(STOPPED_S)
+            os.kill(process.pid, signal.SIGCONT)
 
     def restart_database(self, how: signal.Signals) -> None:
         """Stop Postgres under everybody (SIGINT: in order, SIGQUIT: a crash) and start it again."""
