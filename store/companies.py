@@ -258,7 +258,7 @@ def sweep(db: Connection, configuration_id: int) -> int:
         return 0
     relinked = row.swept_realm != row.realm_id
     if relinked:
-        # Everything of a company at once, and a person decided it: 100,000 links take several seconds.
+        # Everything of a company at once, and a person decided it: 100,000 links take 3 to 4 s of CPU.
         db.execute(text(f"SET LOCAL statement_timeout = {RELINK_TIMEOUT_MS}"))
         # What waits for a person in the company that was linked before waits for nothing any more.
         db.execute(
@@ -283,7 +283,9 @@ def sweep(db: Connection, configuration_id: int) -> int:
     due += db.execute(
         text(
             "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
-            " SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND (:relinked OR"
+            " SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org"
+            # Those that were made just now are due as they are: to write each of them twice took half the time.
+            " AND l.due_at IS DISTINCT FROM now() AND (:relinked OR"
             " coalesce(l.judged_version, 0) < :version"
             " AND (l.state IN ('waiting', 'rejected', 'skipped') OR (l.state = 'settled' AND l.cause <> '')"
             " OR EXISTS (SELECT 1 FROM qbo_intent i WHERE i.link_id = l.id)))"
@@ -295,7 +297,10 @@ def sweep(db: Connection, configuration_id: int) -> int:
 
 
 def _link_records(db: Connection, *, org_id: str, realm_id: str) -> int:
-    return db.execute(
+    # A company is linked before Postgres has statistics of it: taking its links for a handful, it compared each of 100,000 records with
+    # each of 100,000 links, which ended by the timeout. With a hash of them it takes a second.
+    db.execute(text("SET LOCAL enable_nestloop = off"))
+    made = db.execute(
         text(
             "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since)"
             " SELECT r.org_id, :realm, r.kind, r.kompass_id,"
@@ -307,3 +312,5 @@ def _link_records(db: Connection, *, org_id: str, realm_id: str) -> int:
         ),
         {"org": org_id, "realm": realm_id},
     ).rowcount
+    db.execute(text("SET LOCAL enable_nestloop = on"))
+    return made

@@ -110,7 +110,7 @@ def drained(ours: Stage, name: str, per_company: int) -> float:
     """Links a second, from the news to the last settle."""
     ours.pipeline.ingest(*(event(client(f"{name}-{n}", org=org)) for n in range(per_company) for org, _ in ours.orgs))
     due, started = per_company * len(ours.orgs), time.perf_counter()
-    while ours.unsettled():
+    while ours.unsettled(Kind.CLIENT):
         if time.perf_counter() - started > LIMIT_S:
             raise SystemExit(f"not all of {due} links were pushed within {LIMIT_S:.0f} s")
         time.sleep(0.02)

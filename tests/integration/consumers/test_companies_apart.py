@@ -6,7 +6,8 @@ import secrets
 from functools import partial
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import OperationalError
 
 from qbo_client.simulator.seeds import IRELAND, UK
@@ -57,6 +58,31 @@ def test_two_processes_do_not_sweep_the_same_company_twice(pipeline: Pipeline) -
         assert companies.sweep(db, changed) == 1
         assert retrying(pipeline.engine, partial(companies.sweep, configuration_id=changed)) == 0
     assert retrying(pipeline.engine, partial(companies.sweep, configuration_id=changed)) == 0
+
+
+def test_links_made_by_linking_are_written_once_whatever_postgres_knows_of_the_company(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client("c1")))
+    pipeline.sweep()
+    with pipeline.engine.begin() as db:
+        db.exec_driver_sql(
+            "INSERT INTO qbo_record (org_id, kind, kompass_id, sequence, reference, body)"
+            " SELECT org_id, kind, kompass_id || n, 1, reference, body FROM qbo_record, generate_series(1, 50) n"
+        )
+        db.exec_driver_sql("UPDATE qbo_sweep SET realm_id = 'another', version = 0")
+        (changed,) = companies.changed(db)
+    plans: list[str] = []
+
+    def explained(db: Connection, cursor: object, statement: str, parameters: dict[str, str], *_: object) -> None:
+        if statement.startswith("INSERT INTO qbo_link"):
+            plans.extend(line for (line,) in db.connection.cursor().execute(f"EXPLAIN {statement}", parameters))
+
+    with pipeline.engine.begin() as db:
+        listen(db, "before_cursor_execute", explained)
+        # Fifty that are new, and the one that was there.
+        assert companies.sweep(db, changed) == 51
+    assert plans
+    # It would compare each record with each link, and Postgres takes a new company's links for a handful.
+    assert not [line for line in plans if "Nested Loop" in line]
 
 
 def test_an_id_too_long_for_an_index_holds_up_nobody(pipeline: Pipeline) -> None:
