@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
+from math import inf
 from types import TracebackType
 from typing import Final, NoReturn, Self
 from urllib.parse import quote
@@ -67,16 +68,17 @@ class Transport:
             "Accept-Encoding: identity\r\n"
         )
 
-    def send(self, realm_id: str, access_token: str, call: Call, *, deadline: float) -> Outcome:
+    def send(self, realm_id: str, access_token: str, call: Call, *, deadline: float, send_by: float = inf) -> Outcome:
         """Make the call and return what became of it, within `deadline` seconds in all.
 
+        Not one byte of it leaves after `send_by` on the transport's clock, however long this process was stopped.
         Never raises for anything that Intuit or the network does. Raises `CallInvalid` or `BodyInvalid` when the call
         cannot be written down.
         """
         started = self._clock()
         method, request = self._request(realm_id, access_token, call)
         try:
-            answer = self._wire.exchange(method, request, until=started + deadline)
+            answer = self._wire.exchange(method, request, until=started + deadline, send_by=send_by)
         except WireError as error:
             duration = self._clock() - started
             if not error.sent:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
+from math import inf
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
@@ -99,15 +100,16 @@ class Wire:
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
-    def exchange(self, method: str, request: bytes, *, until: float) -> Answer:
-        """Send `request` (head and body as bytes) and read the whole answer before `until` on the clock.
+    def exchange(self, method: str, request: bytes, *, until: float, send_by: float = inf) -> Answer:
+        """Send `request` (head and body as bytes) by `send_by` and read the whole answer before `until` on the clock.
 
         Raises `WireError`. Resolving the host's name is the one step that cannot be cut short: it may end after
         `until`, but then nothing is sent.
         """
-        connection = self._idle_connection() or self._connect(until)
+        send_by = min(send_by, until)
+        connection = self._idle_connection() or self._connect(send_by)
         try:
-            answer, reusable = connection.exchange(method, request, until, self._max_response_bytes)
+            answer, reusable = connection.exchange(method, request, until, send_by, self._max_response_bytes)
         except BaseException:
             connection.close()
             raise
@@ -202,9 +204,9 @@ class _Connection:
         """Bytes that TLS has taken from the socket and nobody has read."""
         return self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
 
-    def exchange(self, method: str, request: bytes, until: float, limit: int) -> tuple[Answer, bool]:
+    def exchange(self, method: str, request: bytes, until: float, send_by: float, limit: int) -> tuple[Answer, bool]:
         """The answer, and whether the connection can be used again."""
-        self._send(request, until)
+        self._send(request, send_by)
         self._stream.until = until
         response = HTTPResponse(cast("socket.socket", self._stream), method=method)
         status: int | None = None

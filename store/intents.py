@@ -125,6 +125,24 @@ def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:
         )
 
 
+def confirm(db: Connection, epochs: Mapping[int, int], *, over_after: float) -> set[int]:
+    """Give those of these links (link → epoch) that are still claimed so; their calls, sent from now on, are over so much later."""
+    ids = sorted(epochs)
+    rows = _CONFIRM.rows(db, ids=ids, epochs=[epochs[one] for one in ids], over_after=over_after)
+    return {row.link_id for row in rows}
+
+
+_CONFIRM = Statement(
+    "WITH mine AS (SELECT i.link_id FROM qbo_intent i"
+    " JOIN unnest(%(ids)s::bigint[], %(epochs)s::bigint[]) AS claimed(link_id, epoch) USING (link_id, epoch)"
+    " JOIN qbo_link l ON l.id = i.link_id AND l.epoch = i.epoch"
+    # In the order in which claims lock them.
+    " ORDER BY i.link_id FOR UPDATE OF i)"
+    " UPDATE qbo_intent i SET resend_after = now() + %(over_after)s * interval '1 second' FROM mine"
+    " WHERE i.link_id = mine.link_id RETURNING i.link_id"
+)
+
+
 def to_lookup(db: Connection, link_id: int) -> None:
     """Never send this intent again, nor as a member of its batch: look up what became of it."""
     db.execute(

@@ -408,10 +408,6 @@ def others_settled_since(db: Connection, *, realm_id: str, other_than: int, mome
     return db.execute(found.limit(1)).scalar() is not None
 
 
-def epochs(db: Connection, ids: Collection[int]) -> dict[int, int]:
-    return {row.id: row.epoch for row in db.execute(select(link.c.id, link.c.epoch).where(link.c.id.in_(sorted(ids))))}
-
-
 def wake_dependents(db: Connection, ids: Collection[int]) -> int:
     """Make those due that wait for one of these links.
 

@@ -98,6 +98,7 @@ class Pipeline:
                 lane=ALL_LANES,
                 lease=self.lease,
                 server_timeout=self.server_timeout,
+                send_within=0.0,
                 resend_window=self.resend_window,
                 facts_age=timedelta(days=1),
                 limits=self.limits,

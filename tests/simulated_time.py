@@ -16,10 +16,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from consumers.reconcile.batching import Parcel, parcels
+from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.outcomes import Outcome, Throttled
 from qbo_client.quota import INTUIT
 from qbo_client.simulator import Simulator
 from qbo_client.simulator.seeds import UK
+from qbo_client.simulator.settings import Settings
 from schemas.events import Kind
 from store.batches import due_of
 from store.links import LANES
@@ -124,8 +126,9 @@ class Backlog:
 
 
 def push_backlog(server: URL, template: URL, invoices: int, *, together: int) -> Backlog:
-    """Push so many invoices of one company under Intuit's real quotas, of which so many go together."""
-    with cloned_database(server, template) as url, Simulator() as simulator:
+    """Push so many invoices of one company under Intuit's published limits, of which so many go together."""
+    limits = Settings.from_environment(batch_items=MAX_BATCH_ITEMS)
+    with cloned_database(server, template) as url, Simulator(settings=limits) as simulator:
         pipeline = open_pipeline(url, simulator, together=together, limits=INTUIT)
         try:
             pipeline.link()

@@ -1,16 +1,17 @@
 """Batches: what of a company that has a backlog goes together in one request, and what its answer says of each.
 
 A batch is an intent like any other, written before it is sent: its members' intents name it (`batch_id`), it goes under that one request
-id, each member under a bId that its link has for ever, and it is sent again as the batch it was. Intuit does the items of a batch by
-themselves, in any order, and knows each again by request id and bId together: so every answer settles its own link, and a batch of which
-some members have their answer is sent again with the others alone.
+id, each member under a bId that its link has for ever, and every answer settles its own link. It is sent again as the batch it was, member
+for member, or not at all: whether Intuit remembers a batch's request id for each item or for the whole is not known, so there is never
+another body under one request id. It says of how many members it is; once one of them has gone its own way, the others are looked up.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -79,6 +80,16 @@ class Parcel:
         return [(work, outcome) for work in self.works]
 
 
+def request_id_for(members: int) -> str:
+    """Give a new request id for a batch of so many: 35 characters at most, of the 36 that Intuit takes."""
+    return f"{uuid.uuid4().hex}-{members}"
+
+
+def members_by(batch_id: str) -> int:
+    """Give how many members a batch had when it was first sent."""
+    return int(batch_id.partition("-")[2] or 0)
+
+
 def bid(work: Work) -> str:
     """Give the id of a link's item in any batch: 10 hexadecimal digits are enough for 10^12 links."""
     return f"{work.link.id:x}"
@@ -137,7 +148,7 @@ def requests(wanted: Sequence[Wanted], *, most: int, resend_window: float) -> li
     for (_, room), members in fresh.items():
         for start in range(0, len(members), room):
             together = tuple(members[start : start + room])
-            found.append(Request(together, uuid.uuid4().hex if len(together) > 1 else ""))
+            found.append(Request(together, request_id_for(len(together)) if len(together) > 1 else ""))
     return found
 
 
@@ -166,27 +177,37 @@ class Gathered:
 def gather_members(
     db: Connection, due: list[Link], opened: dict[int, OpenIntent], *, lease: float, resend_window: float
 ) -> Gathered:
-    """Lock the other members of each batch that nobody works on any more: it is taken over whole, or not now."""
+    """Lock the other members of each batch that nobody works on any more: it is taken over whole, or not now.
+
+    What is left of one that cannot be whole again is to be looked up, each by itself.
+    """
     orphaned = {
         one.intent.batch_id: one.intent.realm_id
         for one in opened.values()
         if not one.alive and is_resent(one, resend_window)
     }
+    if not orphaned:
+        return Gathered(due, opened)
     members = intents.members_of(db, orphaned)
     missing = members.keys() - {link.id for link in due}
-    if not missing:
-        return Gathered(due, opened)
-    locked = links.lock_free(db, missing)
+    locked = links.lock_free(db, missing) if missing else []
     torn = {members[link_id] for link_id in missing - {link.id for link in locked}}
     # One whose answer came before it was locked is no member any more.
     found = intents.read_open(db, [link.id for link in locked], lease=lease)
     still = {link_id: one for link_id, one in found.items() if one.intent.batch_id in orphaned}
     opened = {**opened, **still}
+    left = Counter(one.intent.batch_id for one in opened.values())
+    broken = {batch_id for batch_id in orphaned.keys() - torn if left[batch_id] < members_by(batch_id)}
     return Gathered(
         due + [link for link in locked if link.id in still],
-        opened,
+        {link_id: _alone(one) if one.intent.batch_id in broken else one for link_id, one in opened.items()},
         frozenset(link_id for link_id, one in opened.items() if one.intent.batch_id in torn),
     )
+
+
+def _alone(opened: OpenIntent) -> OpenIntent:
+    """A member that has lost another: its request id stands for a body that cannot be sent again."""
+    return replace(opened, intent=replace(opened.intent, phase="lookup", batch_id=""))
 
 
 # --- At the dispatcher

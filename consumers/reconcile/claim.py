@@ -48,6 +48,8 @@ class ClaimPolicy:
     """Seconds without a heartbeat after which an intent is taken over."""
     server_timeout: float
     """Seconds after which a call that was sent is certainly over at Intuit."""
+    send_within: float
+    """Seconds from the claim in which its call leaves, or not at all unless the claim is confirmed."""
     resend_window: float
     """Seconds for which a request id is trusted to be remembered."""
     facts_age: timedelta
@@ -364,8 +366,8 @@ class _Transaction:
         }
         terms = Terms(
             owner=policy.owner,
-            horizon=timedelta(seconds=max(policy.lease, policy.server_timeout)),
-            server_timeout=timedelta(seconds=policy.server_timeout),
+            horizon=timedelta(seconds=max(policy.lease, policy.send_within + policy.server_timeout)),
+            over_after=timedelta(seconds=policy.send_within + policy.server_timeout),
             resend_window=policy.resend_window,
             now=self._now,
             started=self._started,

@@ -39,7 +39,8 @@ class Terms:
     owner: str
     horizon: timedelta
     """After which a link whose process died is due by itself: its call is certainly over then."""
-    server_timeout: timedelta
+    over_after: timedelta
+    """After which a call is over at Intuit, if it was sent as late as may be."""
     resend_window: float
     now: datetime
     """By the database's clock."""
@@ -147,7 +148,7 @@ def _intended(work: Work, terms: Terms, changes: dict[str, Any], *, first_sent_a
         "owner": terms.owner,
         "heartbeat_at": terms.now,
         "first_sent_at": first_sent_at,
-        "resend_after": terms.now + terms.server_timeout,
+        "resend_after": terms.now + terms.over_after,
         "batch_id": work.batch_id,
     }
     # Should this process die, the link becomes due by itself once the call is certainly over.

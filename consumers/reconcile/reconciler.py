@@ -76,11 +76,18 @@ class ReconcilerPolicy:
     sweep: float
     drain: float
     call_deadline: float
+    server_timeout: float
+    """Seconds after which a call that was sent is certainly over at Intuit."""
     limits: Limits = field(default_factory=Limits)
     together: int = MAX_BATCH_ITEMS
     """Operations of a company with a backlog that go in one batch; 1: every call goes by itself."""
     backlog: int = 10
     """A company with more links due than this has a backlog."""
+
+    @property
+    def send_within(self) -> float:
+        """Seconds from a claim in which its call leaves without asking whether it is still ours: nobody takes it over before."""
+        return self.lease / 2
 
 
 class Reconciler:
@@ -114,7 +121,7 @@ class Reconciler:
         self._wake = threading.Event()
         self._sweep_now = threading.Event()
         self._stopping = threading.Event()
-        self._answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[list[Answer] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._in_work: dict[int, str] = {}
         """Link → request id."""
@@ -397,9 +404,12 @@ class Reconciler:
         if not (unsendable or isinstance(outcome, Late)):
             self._gates.answered(realm_id, outcome)
         company_answers = self._gates.answers_lately(realm_id)
-        for work, one in parcel.outcomes(outcome, unsendable=unsendable):
-            learned = self._explainer.learn(work, one)
-            self._answers.put(Answer(work, one, company_answers, together=len(parcel.works), learned=learned))
+        answers = [
+            Answer(work, one, company_answers, together=len(parcel.works), learned=self._explainer.learn(work, one))
+            for work, one in parcel.outcomes(outcome, unsendable=unsendable)
+        ]
+        # Written back together: a batch of which some have their answer can never be sent again as it was.
+        self._answers.put(answers)
 
     def _ask(self, work: Work, call: Call) -> Outcome | None:
         """Read something beside the calls that were claimed; None when quota, budget or token do not allow it now."""
@@ -431,14 +441,15 @@ class Reconciler:
             return Unauthorized()
         if time.monotonic() - first.granted_at > GRANT_VALID and not self._grant_anew(parcel):
             return Late()
-        if not self._still_ours(parcel):
+        send_by = self._still_ours(parcel)
+        if send_by is None:
             # Those of a batch that are still ours go another time.
             return Late() if parcel.is_batch else None
         self._metrics.add("qbo_calls_in_flight", 1)
         reached("sending")
         try:
             deadline = self._policy.call_deadline * (BATCH_DEADLINES if parcel.is_batch else 1)
-            outcome = self._transport.send(first.link.realm_id, token, call, deadline=deadline)
+            outcome = self._transport.send(first.link.realm_id, token, call, deadline=deadline, send_by=send_by)
             reached("answered")
             return self._heard(parcel, call, outcome)
         except (CallInvalid, BodyInvalid):
@@ -457,17 +468,24 @@ class Reconciler:
         observe_call(self._metrics, parcel.first.link.org_id, call, outcome, about=parcel.about)
         return outcome
 
-    def _still_ours(self, parcel: Parcel) -> bool:
-        """Fence: within half the lease nobody can have taken it over; later (we may have been stopped) the database is asked."""
-        if time.monotonic() - parcel.first.claimed_at < self._policy.lease / 2:
-            return True
-        with self._engine.begin() as db:
-            epochs = links.epochs(db, [work.link.id for work in parcel.works])
-        lost = [work for work in parcel.works if epochs.get(work.link.id) != work.epoch]
+    def _still_ours(self, parcel: Parcel) -> float | None:
+        """Fence: give the moment by which the request has to have left; None when somebody has taken it over.
+
+        Whoever takes it over sends it again when the call is over at Intuit, counted from that moment. So a call that leaves later (we
+        may be stopped at any point) could run beside its repetition, and Intuit might do both. Soon after the claim that moment is the
+        claim's; later the database is asked, and told that the call goes out only now.
+        """
+        send_within, now = self._policy.send_within, time.monotonic()
+        if now - parcel.first.claimed_at < send_within / 2:
+            return parcel.first.claimed_at + send_within
+        epochs = {work.link.id: work.epoch for work in parcel.works}
+        over_after = send_within + self._policy.server_timeout
+        mine = retrying(self._engine, partial(intents.confirm, epochs=epochs, over_after=over_after))
+        lost = [work for work in parcel.works if work.link.id not in mine]
         for work in lost:
             log.warning("fenced: %s %s was taken over", work.link.kind.value, work.link.kompass_id)
             self._metrics.count("fenced", kind=work.link.kind.value)
-        return not lost
+        return None if lost else now + send_within
 
     def _done(self, parcel: Parcel) -> None:
         with self._lock:
@@ -485,17 +503,20 @@ class Reconciler:
                 first = self._answers.get(timeout=1.0)
             except queue.Empty:
                 continue
-            batch = [first]
+            answers: list[Answer] = []
             until = time.monotonic() + GATHER_S
-            while batch[-1] is not None and len(batch) < SETTLE_BATCH:
+            more: list[Answer] | None = first
+            while more is not None:
+                answers += more
+                if len(answers) >= SETTLE_BATCH:
+                    break
                 # Nobody waits for company that cannot come.
                 left = until - time.monotonic() if self._calling else 0.0
                 try:
-                    batch.append(self._answers.get(timeout=max(left, 0.0)))
+                    more = self._answers.get(timeout=max(left, 0.0))
                 except queue.Empty:
                     break
-            last = None in batch
-            answers = [answer for answer in batch if answer is not None]
+            last = more is None
             if answers:
                 self._write_back(answers)
 

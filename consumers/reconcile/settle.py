@@ -153,7 +153,7 @@ class _Transaction:
             case NotSent():
                 self._failed(answer, row, "unreachable", outcome.reason, keep_intent=False)
             case Unknown():
-                self._failed(answer, row, "no-answer", outcome.reason, keep_intent=True)
+                self._unknown(answer, outcome, row)
 
     # Done
 
@@ -349,6 +349,14 @@ class _Transaction:
         self.result.events.append((work, "waiting", "disconnected"))
 
     # No answer, or not now
+
+    def _unknown(self, answer: Answer, outcome: Unknown, row: Any) -> None:
+        work = answer.work
+        if FaultCode.DUPLICATE_REQUEST_ID in outcome.codes and work.phase == "send" and work.attempt > 1:
+            # The first call is over, or it would not have been sent again: nothing more will be said under its request id.
+            self._look(work, row, "refused as a duplicate of an earlier call of ours: looking")
+        else:
+            self._failed(answer, row, "no-answer", outcome.reason, keep_intent=True)
 
     def _failed(self, answer: Answer, row: Any, cause: str, reason: str, *, keep_intent: bool) -> None:
         work = answer.work
