@@ -76,7 +76,7 @@ class ReconcilerPolicy:
     sweep: float
     drain: float
     call_deadline: float
-    server_timeout: float
+    server_timeout: float = 125.0
     """Seconds after which a call that was sent is certainly over at Intuit."""
     limits: Limits = field(default_factory=Limits)
     together: int = MAX_BATCH_ITEMS

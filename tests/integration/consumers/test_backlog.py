@@ -10,12 +10,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.batching import Split, parcels
+from consumers.reconcile import reconciler
+from consumers.reconcile.batching import Parcel, Split, parcels
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
-from consumers.reconcile.settle import Answer
 from consumers.reconcile.work import Late
+from qbo_client.outcomes import NotSent
+from qbo_client.transport import Transport
 from tests.builders import event, invoice, project
 from tests.pipeline import ALL_LANES, Pipeline
 
@@ -127,10 +129,10 @@ def test_a_batch_of_which_one_member_was_taken_over_does_not_go(settled_customer
         db.execute(text("DELETE FROM qbo_intent WHERE link_id = :id"), {"id": stalled[0].link.id})
     one = process()
     one._work(parcel)
-    answers = [one._answers.get(timeout=60) for _ in stalled]
+    answers = one._answers.get(timeout=60) or []
     assert pipeline.requests() == []
-    assert all(isinstance(answer, Answer) and isinstance(answer.outcome, Late) for answer in answers)
-    settled = pipeline.settle(*(answer for answer in answers if answer is not None))
+    assert [type(answer.outcome) for answer in answers] == [Late] * 4
+    settled = pipeline.settle(*answers)
     assert settled.fenced == 1
     pipeline.together = 30
     pipeline.drive()
@@ -145,12 +147,58 @@ def test_a_member_that_cannot_be_written_down_is_found_by_halves(settled_custome
     (parcel,) = parcels([replace(works[0], body='{"no": "end"'), *works[1:]])
     one = process()
     one._work(parcel)
-    answers = [one._answers.get(timeout=60) for _ in works]
+    answers = one._answers.get(timeout=60) or []
     assert pipeline.requests() == []
-    assert all(answer is not None and isinstance(answer.outcome, Split) for answer in answers)
+    assert [type(answer.outcome) for answer in answers] == [Split] * 6
     pipeline.settle(*(answer for answer in answers if answer is not None))
     assert {row.batch_most for row in pipeline.links(kind="invoice")} == {3}
     pipeline.together = 30
     pipeline.drive()
     assert [request.operation for request in pipeline.requests()] == ["batch", "batch"]
     assert len(pipeline.objects("Invoice")) == 6
+
+
+def resent_in(pipeline: Pipeline) -> float:
+    """Seconds until the one open intent may be sent again."""
+    with pipeline.engine.begin() as db:
+        return float(db.execute(text("SELECT extract(epoch FROM resend_after - now()) FROM qbo_intent")).scalar_one())
+
+
+def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothing(
+    settled_customer: Pipeline, process: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its successor may be sending the same at this moment, and nobody knows whether Intuit would do both."""
+    pipeline = settled_customer
+    pipeline.ingest(event(invoice()))
+    (work,) = pipeline.claim().work
+    stopped = 0.0
+
+    def stop(point: str) -> None:
+        nonlocal stopped
+        if point == "sending":
+            stopped = one._policy.send_within
+
+    with Transport(pipeline.transport.environment, clock=lambda: time.monotonic() + stopped) as transport:
+        pipeline.transport, former = transport, pipeline.transport
+        one = process()
+        monkeypatch.setattr(reconciler, "reached", stop)
+        one._work(Parcel((work,)))
+        pipeline.transport = former
+    (answer,) = one._answers.get(timeout=60) or []
+    assert isinstance(answer.outcome, NotSent)
+    assert pipeline.requests() == []
+
+
+def test_what_goes_out_late_may_be_sent_again_only_so_much_later(
+    settled_customer: Pipeline, process: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = settled_customer
+    pipeline.ingest(event(invoice()))
+    (work,) = pipeline.claim().work
+    assert resent_in(pipeline) <= 0
+    found: list[float] = []
+    monkeypatch.setattr(reconciler, "reached", lambda point: found.append(resent_in(pipeline)))
+    one = process(server_timeout=125.0)
+    one._work(Parcel((replace(work, claimed_at=work.claimed_at - 100),)))
+    assert len(pipeline.objects("Invoice")) == 1
+    assert found[0] > 125.0

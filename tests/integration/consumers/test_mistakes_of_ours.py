@@ -72,8 +72,7 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     process = reconciling()
     (work,) = pipeline.claim().work
     process._work(Parcel((work,)))
-    answer = process._answers.get(timeout=60)
-    assert answer is not None
+    (answer,) = process._answers.get(timeout=60) or []
     assert len(pipeline.objects("Customer")) == 1
     pipeline.settle(answer)
     (intent,) = pipeline.rows("qbo_intent")
@@ -145,8 +144,7 @@ def test_tokens_that_no_key_opens_stop_no_process(pipeline: Pipeline, reconcilin
     gates = Gates()
     process = reconciling(tokens=other, gates=gates)
     assert process._claim_some()
-    answer = process._answers.get(timeout=60)
-    assert answer is not None
+    (answer,) = process._answers.get(timeout=60) or []
     pipeline.settle(answer)
     assert pipeline.one("client", "c1").state == "held"
     assert pipeline.rows("qbo_intent") == []
@@ -193,6 +191,5 @@ def test_an_answer_without_ids_to_a_look_up_is_no_answer(
 
     process = reconciling(transport=WithoutTokens())
     process._work(Parcel((look,)))
-    answer = process._answers.get(timeout=60)
-    assert answer is not None
+    (answer,) = process._answers.get(timeout=60) or []
     assert type(answer.outcome).__name__ == "Unknown"

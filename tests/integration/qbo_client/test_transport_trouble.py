@@ -385,6 +385,19 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(server: ScriptedS
     assert server.connections == 2
 
 
+def test_what_may_not_leave_any_more_does_not(server: ScriptedServer) -> None:
+    """The deadline for the answer is far away, and the connection is open: still not a byte is sent too late."""
+    server.script = always(answer(INVOICE))
+    moved = 0.0
+    with Transport(server.environment, clock=lambda: time.monotonic() + moved) as transport:
+        by = time.monotonic() + 10.0
+        assert isinstance(transport.send("123", "token", CREATE, deadline=60.0, send_by=by), Done)
+        moved = 10.0
+        late = transport.send("123", "token", CREATE, deadline=60.0, send_by=by)
+        assert isinstance(late, NotSent)
+        assert len(server.requests) == 1
+
+
 def test_threads_share_it_and_each_gets_its_own_answer(server: ScriptedServer, transport: Transport) -> None:
     def echo(peer: Peer) -> None:
         while (request := peer.request()) is not None:
