@@ -37,7 +37,8 @@ from consumers.reconcile.settle import Answer, Settle, Settled
 from consumers.reconcile.work import Late, Work
 from qbo_client.calls import MAX_BATCH_ITEMS, Call
 from qbo_client.errors import BodyInvalid, CallInvalid
-from qbo_client.outcomes import NotSent, Outcome, Unauthorized, Unknown
+from qbo_client.faults import FaultCode
+from qbo_client.outcomes import NotSent, Outcome, Refused, Unauthorized, Unknown
 from qbo_client.quota import GRANT_VALID, SECOND, Limits
 from qbo_client.transport import Transport
 from store import companies, connections, intents, links
@@ -128,6 +129,7 @@ class Reconciler:
         self._calling = 0
         self._batches_calling = 0
         self._backlogs = Backlogs()
+        self._together = policy.together
         self._pace = Pace(policy.workers)
         self._preparing: set[str] = set()
         self._workers = ThreadPoolExecutor(policy.workers, thread_name_prefix="worker")
@@ -215,7 +217,7 @@ class Reconciler:
         if self._gates.probing_intuit:
             return self._claim_live(1, permits, without=frozenset())
         # One call to see whether a company answers again is one for one link.
-        without = self._backlogs.realms - permits.probes
+        without = self._in_batches - permits.probes
         realm_id = self._backlogs.next(without=permits.blocked | permits.probes) if self._room_for_a_batch() else None
         if free == 1 and realm_id is not None:
             # The last free worker goes to either in turns.
@@ -233,14 +235,12 @@ class Reconciler:
 
         def find(db: Connection) -> list[int]:
             candidates[:] = self._candidates(db, free, permits.blocked | without)
-            if self._policy.together > 1 and not self._gates.probing_intuit:
+            if self._together > 1 and not self._gates.probing_intuit:
                 known = Counter(realm_id for realm_id, _ in candidates)
                 crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.probes
                 crowded = with_backlog(db, crowded, lane=self._policy.lane, more_than=self._policy.backlog)
                 self._backlogs.enter(crowded)
-            return [
-                link_id for realm_id, link_id in candidates if realm_id not in self._backlogs.realms - permits.probes
-            ]
+            return [link_id for realm_id, link_id in candidates if realm_id not in self._in_batches - permits.probes]
 
         claimed = claim_due(self._engine, self._claim, find, calls_allowed=dict.fromkeys(permits.probes, 1))
         if not candidates:
@@ -255,7 +255,7 @@ class Reconciler:
 
         A claim of its own, and of one company a turn: what the others have due meanwhile waits for one batch at the most.
         """
-        together = self._policy.together
+        together = self._together
         ids: list[int] = []
 
         def find(db: Connection) -> list[int]:
@@ -272,7 +272,21 @@ class Reconciler:
     def _room_for_a_batch(self) -> bool:
         """A batch takes as long as its thirty items: half of the workers stay for the companies that have no backlog."""
         with self._lock:
-            return self._batches_calling < max(self._policy.workers // 2, 1)
+            return self._together > 1 and self._batches_calling < max(self._policy.workers // 2, 1)
+
+    @property
+    def _in_batches(self) -> frozenset[str]:
+        """The companies whose backlog goes in batches."""
+        return self._backlogs.realms if self._together > 1 else frozenset()
+
+    def _heard_how_many(self, parcel: Parcel) -> None:
+        """Intuit takes fewer in a batch than this: ask for half, or for none where the batches of a minute carry less than single calls."""
+        half, limits = len(parcel.works) // 2, self._policy.limits
+        if half < self._together:
+            self._together = half if half * limits.batches_per_minute > limits.per_minute else 1
+            log.warning(
+                "Intuit takes fewer than %d in a batch: from now on up to %d", len(parcel.works), self._together
+            )
 
     def _take_or_wait(self, claimed: Claimed) -> None:
         self._take(claimed)
@@ -401,6 +415,8 @@ class Reconciler:
             self._done(parcel)
             return
         realm_id = parcel.first.link.realm_id
+        if isinstance(outcome, Refused) and FaultCode.BATCH_TOO_LARGE in outcome.codes:
+            self._heard_how_many(parcel)
         if not (unsendable or isinstance(outcome, Late)):
             self._gates.answered(realm_id, outcome)
         company_answers = self._gates.answers_lately(realm_id)

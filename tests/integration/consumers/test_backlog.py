@@ -17,6 +17,7 @@ from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.work import Late
 from qbo_client.outcomes import NotSent
+from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
 from tests.builders import event, invoice, project
 from tests.pipeline import ALL_LANES, Pipeline
@@ -156,6 +157,22 @@ def test_a_member_that_cannot_be_written_down_is_found_by_halves(settled_custome
     pipeline.drive()
     assert [request.operation for request in pipeline.requests()] == ["batch", "batch"]
     assert len(pipeline.objects("Invoice")) == 6
+
+
+def test_where_so_few_go_in_a_batch_that_single_calls_are_faster_a_backlog_goes_one_by_one(
+    settled_customer: Pipeline, process: Opened
+) -> None:
+    pipeline = settled_customer
+    pipeline.simulator.call(lambda world: world.change_settings({"batch_items": 10}))
+    pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(100)))
+    one = process(limits=INTUIT)
+    one.start()
+    wait_until_settled(pipeline, 100)
+    assert one.stop()
+    sent = [request.operation for request in pipeline.requests()]
+    # Two at a time are refused: at 30, at 15, and at 7 it is known that 40 of them a minute would be fewer than 500 calls.
+    assert 2 <= sent.count("batch") <= 6
+    assert sent.count("create") == len(pipeline.objects("Invoice")) == 100
 
 
 def resent_in(pipeline: Pipeline) -> float:

@@ -69,6 +69,12 @@ def test_tax_rounded_by_line_and_on_the_sum_is_told_with_both_figures(pipeline: 
     assert pipeline.rows("qbo_failure") == []
 
 
+def test_tax_rounded_by_line_on_both_sides_agrees(pipeline: Pipeline) -> None:
+    pipeline.simulator.call(lambda world: world.change_settings({"tax_rounding": "per_line"}))
+    push(pipeline, *three_of_a_third())
+    assert differences(pipeline) == []
+
+
 def test_a_rate_that_was_another_on_the_day_is_told(pipeline: Pipeline) -> None:
     push(pipeline, line("100.00"), date=dt.date(2010, 6, 1), due_date=dt.date(2010, 7, 1))
     assert differences(pipeline) == [("difference:tax-rate-by-date", Decimal("120"), Decimal("117.50"))]

@@ -9,7 +9,8 @@ from tests.integration.notifier.harness import Post, html, plain
 
 
 def differ(post: Post, *ids: str, sequence: int = 1) -> None:
-    """Three lines of 0.33: QuickBooks comes to a tax of 0.20 and Kompass to 0.21."""
+    """Three lines of 0.33: QuickBooks comes to a tax of 0.20 and Kompass to 0.21, unless it too rounds line by line."""
+    post.pipeline.simulator.call(lambda world: world.change_settings({"tax_rounding": "per_rate"}))
     lines = tuple(line("0.33", position=number) for number in (1, 2, 3))
     post.pipeline.ingest(*(event(invoice(one, lines=lines, sequence=sequence)) for one in ids))
     post.pipeline.drive()
