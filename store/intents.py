@@ -116,13 +116,17 @@ _RETIRE = Statement("DELETE FROM qbo_intent WHERE link_id = ANY(%(ids)s::bigint[
 
 
 def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:
-    """Say that these calls are still being worked on."""
+    """Say that these calls are still being worked on; one that is locked is being written to at this moment, which says so too."""
     if link_ids:
-        db.execute(
-            update(table)
-            .where(table.c.owner == owner, table.c.link_id.in_(sorted(link_ids)))
-            .values(heartbeat_at=func.now())
-        )
+        _HEARTBEAT.count(db, owner=owner, ids=sorted(link_ids))
+
+
+_HEARTBEAT = Statement(
+    # Waits for nobody, so that it never waits for a settle that waits for it.
+    "WITH beating AS (SELECT link_id FROM qbo_intent WHERE link_id = ANY(%(ids)s::bigint[]) AND owner = %(owner)s"
+    " FOR NO KEY UPDATE SKIP LOCKED)"
+    " UPDATE qbo_intent i SET heartbeat_at = now() FROM beating WHERE i.link_id = beating.link_id"
+)
 
 
 def confirm(db: Connection, epochs: Mapping[int, int], *, over_after: float) -> set[int]:

@@ -17,6 +17,7 @@ from qbo_client.outcomes import Forbidden, NotSent, Refused, Throttled, Unauthor
 from qbo_client.simulator import bookkeeper
 from qbo_client.simulator.seeds import UK
 from schemas.events import Invoice, Service, Step
+from store import intents
 from tests.builders import SCANNING, client, event, invoice, line, project
 from tests.pipeline import Pipeline, answers_of
 
@@ -460,3 +461,17 @@ def test_whatever_intuit_does_where_nobody_knows(batching: Pipeline, switch: dic
     batching.drive()
     assert batching.one("invoice", "bad").state == "rejected"
     expect_each_once(batching, records)
+
+
+def test_a_heartbeat_never_waits_for_a_settle_which_may_wait_for_it(batching: Pipeline) -> None:
+    with_customer(batching)
+    batching.ingest(*map(event, invoices(3)))
+    first, second, third = sorted(work.link.id for work in batching.claim().work)
+    execute(batching, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour'")
+    with batching.engine.begin() as settle, batching.engine.begin() as beat:
+        intents.to_lookup(settle, second)
+        beat.execute(text("SET LOCAL lock_timeout = '1s'"))
+        intents.heartbeat(beat, batching.owner, [first, second, third])
+    late = "SELECT link_id FROM qbo_intent WHERE heartbeat_at < now() - interval '1 minute'"
+    with batching.engine.begin() as db:
+        assert list(db.execute(text(late)).scalars()) == [second]
