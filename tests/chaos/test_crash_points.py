@@ -140,7 +140,7 @@ def surroundings(postgres: EmbeddedPostgres, restartable_database: str, tmp_path
 def test_killed_between_any_two_effects(surroundings: Surroundings, fault: str, seed: int) -> None:
     print(f"seed {seed}; repeat with: {REPEAT} tests/chaos/test_crash_points.py -k {fault} --seed {seed}")
     story = Story(surroundings, FAULTS[fault], random.Random(f"{seed} {fault}"))
-    switches = each_way(stopped=FAULTS[fault].of_processes == "stopped")
+    switches = each_way()
     for turn in range(0, len(POINTS), len(Kind)):
         story.kill_three(POINTS[turn : turn + len(Kind)], switches[turn % len(switches)])
     assert sorted(story.killed) == sorted(POINTS)

@@ -60,8 +60,7 @@ class Staff:
         self._running = [(kind, self._start(kind)) for kind in KINDS]
 
     def _start(self, kind: str) -> BaseProcess:
-        # Intuit may take a batch that has lost members for another one, and refuse it until the resend window is over.
-        return self._surroundings.start(kind.removesuffix("s"), KOMPASS_QBO_RESEND_WINDOW_SECONDS="30")
+        return self._surroundings.start(kind.removesuffix("s"))
 
     def something_happens(self) -> None:
         """Mostly a kill; else one is stopped past its lease, leaves in order, or all lose the database."""

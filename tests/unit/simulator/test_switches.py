@@ -9,7 +9,7 @@ import pytest
 from qbo_client.simulator import Settings
 from qbo_client.simulator.settings import VARIABLE, SettingsError, read_switches, unknowns
 from qbo_client.simulator.world import World
-from tests.switches import covering, written
+from tests.switches import covering, table, written
 
 
 def test_the_environment_sets_switches_and_what_is_named_stays_as_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +43,11 @@ def test_the_rows_hold_every_combination_of_values(strength: int) -> None:
 def test_a_row_is_read_back_as_it_was_written() -> None:
     for row in covering(unknowns(), 1):
         assert Settings().replace(read_switches(written(row).split(","))) == Settings().replace(row)
+
+
+def test_the_table_says_what_each_row_sets() -> None:
+    lines = {line.split()[0]: line.split()[1:] for line in table(list(covering(unknowns(), 1))).splitlines()}
+    assert lines.keys() == {"switch", *unknowns()}
+    assert lines["switch"] == ["default", "row", "1", "row", "2"]
+    assert lines["requestid_in_flight"] == ["wait", "600", "twice"]
+    assert lines["requestid_replays_faults"] == ["true", "false", "·"]
