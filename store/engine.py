@@ -16,6 +16,9 @@ from store.errors import BadDatabaseUrl, DatabaseUnreachable, NotMigrated
 from store.tables import metadata
 
 STATEMENT_TIMEOUT_MS = 30_000
+# A process that is stopped inside a transaction keeps its locks no longer than this: claims of all companies would wait for them. Ours
+# are idle for as long as Python thinks, which is milliseconds.
+IDLE_IN_TRANSACTION_MS = 15_000
 # A lost server is noticed by the socket, not by a worker that waits for ever.
 CONNECT_TIMEOUT_S = 5
 IDLE_S = 1.0
@@ -70,13 +73,17 @@ def open_engine(url: str, *, pool_size: int = 4, application_name: str = "kompas
         # SET LOCAL, because a pooled server connection may serve somebody else next. Together with BEGIN it costs one round trip and
         # 10 µs of CPU, where psycopg's BEGIN and SQLAlchemy's statement take two and 200: as much as a tenth of a settle.
         driver = connection.connection.driver_connection
-        bounded = f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"
+        bounds = (
+            f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}",
+            f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}",
+        )
         if not driver.autocommit and driver.isolation_level is None:
             with suppress(psycopg.Error):
-                if driver.pgconn.exec_(f"BEGIN; {bounded}".encode()).status == ExecStatus.COMMAND_OK:
+                if driver.pgconn.exec_("; ".join(("BEGIN", *bounds)).encode()).status == ExecStatus.COMMAND_OK:
                     return
         # Out of the ordinary: what is wrong with the connection is raised here, in SQLAlchemy's words.
-        connection.exec_driver_sql(bounded)
+        for bound in bounds:
+            connection.exec_driver_sql(bound)
 
     return engine
 

@@ -54,6 +54,23 @@ def test_every_transaction_is_bounded_and_keeps_its_isolation(engine: Engine, mo
         assert tuple(db.execute(text(shown)).one()) == ("1234ms", "read committed")
 
 
+def test_who_is_stopped_in_a_transaction_does_not_keep_its_locks(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine.begin() as db:
+        db.execute(text("INSERT INTO qbo_org (id, name) VALUES ('o1', '')"))
+    monkeypatch.setattr(engines, "IDLE_IN_TRANSACTION_MS", 100)
+    stopped = engine.connect()
+    stopped.execute(text("UPDATE qbo_org SET name = 'its' WHERE id = 'o1'"))
+    monkeypatch.setattr(engines, "IDLE_IN_TRANSACTION_MS", 15_000)
+    with engine.begin() as db:
+        db.execute(text("UPDATE qbo_org SET name = name || 'ours' WHERE id = 'o1'"))
+        assert db.execute(text("SELECT name FROM qbo_org WHERE id = 'o1'")).scalar_one() == "ours"
+    with pytest.raises(DBAPIError, match="idle-in-transaction"):
+        stopped.commit()
+    stopped.close()
+
+
 def test_its_errors_are_those_of_sqlalchemy(engine: Engine) -> None:
     with pytest.raises(DataError, match="division by zero"), engine.begin() as db:
         Statement("SELECT 1 / %(zero)s").rows(db, zero=0)
