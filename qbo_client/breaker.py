@@ -65,6 +65,10 @@ class Breaker:
             return False, self
         return True, replace(self, probing_since=now)
 
+    def withdrawn(self) -> Breaker:
+        """The call that was to go was not sent after all: if it was the probe, another may take its place at once."""
+        return replace(self, probing_since=None)
+
     def retry_at(self, now: float) -> float:
         """The earliest moment at which asking again is of use."""
         if self.opens_at is None:

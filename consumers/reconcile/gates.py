@@ -81,6 +81,13 @@ class Gates:
                 self._breakers[realm_id] = breaker.attempt(now)[1]
             self._intuit = self._intuit.attempt(now)[1]
 
+    def not_called(self, realm_id: str) -> None:
+        """Note that a call that was to go was not sent: it has shown nothing, and another may be the probe."""
+        with self._lock:
+            if (breaker := self._breakers.get(realm_id)) is not None:
+                self._breakers[realm_id] = breaker.withdrawn()
+            self._intuit = self._intuit.withdrawn()
+
     def answered(self, realm_id: str, outcome: Outcome) -> None:
         """Take an outcome into account: any answer of Intuit's is a success here, a fault too."""
         now = self.clock()

@@ -410,15 +410,17 @@ class Reconciler:
             self._calling -= 1
             self._batches_calling -= parcel.is_batch
             self._pace.ended()
+        realm_id = parcel.first.link.realm_id
+        if outcome is None or unsendable or isinstance(outcome, Late):
+            self._gates.not_called(realm_id)
+        else:
+            self._gates.answered(realm_id, outcome)
         self.wake()
         if outcome is None:
             self._done(parcel)
             return
-        realm_id = parcel.first.link.realm_id
         if isinstance(outcome, Refused) and FaultCode.BATCH_TOO_LARGE in outcome.codes:
             self._heard_how_many(parcel)
-        if not (unsendable or isinstance(outcome, Late)):
-            self._gates.answered(realm_id, outcome)
         company_answers = self._gates.answers_lately(realm_id)
         answers = [
             Answer(work, one, company_answers, together=len(parcel.works), learned=self._explainer.learn(work, one))

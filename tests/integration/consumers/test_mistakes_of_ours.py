@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
 from consumers.reconcile.set_aside import claim_around
 from mapping.judgement import Case, Decision, judge
 from qbo_client.faults import Fault
-from qbo_client.outcomes import Done, Refused
+from qbo_client.outcomes import Done, Refused, Unknown
 from qbo_client.simulator.seeds import UK
 from store.secrets import TokenKeys
 from tests.builders import client, event
@@ -134,6 +135,26 @@ def test_a_probe_lets_one_call_through_past_a_record_that_cannot_be_judged(
     pipeline.sweep()
     poison(monkeypatch, "c1")
     assert len(claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={UK: 1}).work) == 1
+
+
+def test_a_probe_that_was_not_sent_is_followed_by_another_at_once(pipeline: Pipeline, reconciling: Opened) -> None:
+    pipeline.ingest(event(client()))
+    pipeline.sweep()
+    now = 0.0
+    gates = Gates(clock=lambda: now)
+    process = reconciling(gates=gates)
+    for _ in range(5):
+        gates.answered(UK, Unknown("no answer"))
+    now = 2.0
+    (work,) = pipeline.claim().work
+    gates.called(UK)
+    assert gates.permits().blocked == {UK}
+    # The process was stopped meanwhile, and another took the link over.
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_link SET epoch = epoch + 1"))
+    process._work(Parcel((replace(work, claimed_at=float("-inf")),)))
+    assert pipeline.objects("Customer") == []
+    assert gates.permits().probes == {UK}
 
 
 def test_tokens_that_no_key_opens_stop_no_process(pipeline: Pipeline, reconciling: Opened) -> None:

@@ -82,8 +82,14 @@ def test_a_probe_that_nobody_reports_on_is_given_up() -> None:
     assert breaker.attempt(151.0)[0] is False
 
 
+def test_a_probe_that_was_not_sent_leaves_its_place_to_another() -> None:
+    _, breaker = opened().attempt(1.0)
+    assert breaker.withdrawn().attempt(1.0)[0]
+    assert Breaker(POLICY).withdrawn() == Breaker(POLICY)
+
+
 @STEADY
-@given(st.lists(st.tuples(st.floats(0, 400), st.sampled_from(["attempt", "fail", "succeed"])), max_size=60))
+@given(st.lists(st.tuples(st.floats(0, 400), st.sampled_from(["attempt", "fail", "withdraw", "succeed"])), max_size=60))
 def test_when_it_says_retry_at_it_means_it(steps: list[tuple[float, str]]) -> None:
     breaker, now = Breaker(POLICY), 0.0
     for wait, what in steps:
@@ -95,6 +101,8 @@ def test_when_it_says_retry_at_it_means_it(steps: list[tuple[float, str]]) -> No
                 assert allowed == (before <= now)
             case "fail":
                 breaker = breaker.failed(now, longest)
+            case "withdraw":
+                breaker = breaker.withdrawn()
             case _:
                 breaker = breaker.succeeded()
     assert breaker.attempt(breaker.retry_at(now))[0]
