@@ -23,11 +23,3 @@ def switched(chance: random.Random) -> dict[str, object]:
         name: chance.choice([value for value in UNKNOWNS[name] if value != _NOT_WITH_DELAYS.get(name)])
         for name in sorted(UNKNOWNS)
     }
-
-
-def each_way() -> list[dict[str, object]]:
-    """As few sets of settings as it takes to have every value of every unknown in one of them."""
-    return [
-        {name: values[turn % len(values)] for name, values in UNKNOWNS.items()}
-        for turn in range(max(map(len, UNKNOWNS.values())))
-    ]

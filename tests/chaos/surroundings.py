@@ -63,7 +63,7 @@ GROUP = {
     "KAFKA_SESSION_TIMEOUT_MS": "1300",
     "KAFKA_HEARTBEAT_INTERVAL_MS": "100",
     # How long librdkafka waits for that answer before it connects and joins anew, less three seconds.
-    "KAFKA_MAX_POLL_INTERVAL_MS": "8000",
+    "KAFKA_MAX_POLL_INTERVAL_MS": "15000",
 }
 
 RESENDING = {"KOMPASS_QBO_RESEND_WINDOW_SECONDS": "20"}

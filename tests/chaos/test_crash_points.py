@@ -22,13 +22,11 @@ from consumers.crash_points import POINTS, VARIABLE
 from consumers.embedded.postgres import EmbeddedPostgres
 from consumers.errors import ExitCode
 from schemas.events import Event, Kind
-from tests.chaos.intuit import each_way
 from tests.chaos.kompass import Kompass
 from tests.chaos.surroundings import ORGS, REPEAT, RESENDING, Surroundings
 
 SEED: Final = 20_260
 GARBAGE: Final = b"\xc3\x01 not Avro"
-ACTS: Final = -(-len(POINTS) // len(Kind))
 TICK_S: Final = 0.15
 PATIENCE_S: Final = 90.0
 
@@ -110,7 +108,7 @@ class Story:
         for kind, points in self._waiting.items():
             if points and kind not in self._armed:
                 if self._started % len(Kind) == 0:
-                    self._next_act(self._started // len(Kind))
+                    self._next_act()
                 self._started += 1
                 self._arm(kind, points.popleft(), self._chance.randint(1, 2))
         return bool(self._armed)
@@ -119,11 +117,7 @@ class Story:
         process = self.surroundings.start(kind, **RESENDING, **{VARIABLE: f"{point}:{time_reached}"})
         self._armed[kind] = Armed(point, process)
 
-    def _next_act(self, number: int) -> None:
-        # The last act has the first of them, under which Intuit refuses no batch until the resend window is over.
-        ways = each_way()
-        switches = ways[(number + 1 - ACTS) % len(ways)]
-        self.surroundings.simulator.call(lambda world: world.change_settings(switches))
+    def _next_act(self) -> None:
         if self._fault.rule is not None:
             self.surroundings.trouble(**self._fault.rule, seed=self._chance.randrange(1 << 30))
         self._befall_processes()
