@@ -66,9 +66,6 @@ GROUP = {
     "KAFKA_MAX_POLL_INTERVAL_MS": "15000",
 }
 
-RESENDING = {"KOMPASS_QBO_RESEND_WINDOW_SECONDS": "20"}
-"""Where Intuit may take a batch that has lost members for another one: it refuses that until the window is over."""
-
 REPEAT = ".venv/bin/python -m pytest"
 
 STOPPED_S = 1.6

@@ -23,7 +23,7 @@ from consumers.embedded.postgres import EmbeddedPostgres
 from consumers.errors import ExitCode
 from schemas.events import Event, Kind
 from tests.chaos.kompass import Kompass
-from tests.chaos.surroundings import ORGS, REPEAT, RESENDING, Surroundings
+from tests.chaos.surroundings import ORGS, REPEAT, Surroundings
 
 SEED: Final = 20_260
 GARBAGE: Final = b"\xc3\x01 not Avro"
@@ -114,7 +114,7 @@ class Story:
         return bool(self._armed)
 
     def _arm(self, kind: str, point: str, time_reached: int) -> None:
-        process = self.surroundings.start(kind, **RESENDING, **{VARIABLE: f"{point}:{time_reached}"})
+        process = self.surroundings.start(kind, **{VARIABLE: f"{point}:{time_reached}"})
         self._armed[kind] = Armed(point, process)
 
     def _next_act(self) -> None:
@@ -151,7 +151,7 @@ class Story:
             self._companion = None
             return
         if self._companion is None:
-            self._companion = self.surroundings.start("invoice", **RESENDING)
+            self._companion = self.surroundings.start("invoice")
         if self._fault.of_processes == "stopped":
             self.surroundings.publish(self._news())
             self.surroundings.pause(self._companion)
@@ -177,7 +177,7 @@ def test_killed_between_any_two_effects(surroundings: Surroundings, fault: str, 
     story.tell()
     assert sorted(story.killed) == sorted(POINTS)
     surroundings.no_more_trouble()
-    last = [surroundings.start(kind.value, **RESENDING) for kind in Kind]
+    last = [surroundings.start(kind.value) for kind in Kind]
     surroundings.wait_until_at_rest(timeout=90)
     assert surroundings.differences() == []
     assert all(process.is_alive() for process in last)

@@ -17,7 +17,7 @@ from consumers.embedded.postgres import EmbeddedPostgres
 from consumers.errors import ExitCode
 from tests.chaos.intuit import switched
 from tests.chaos.kompass import Kompass
-from tests.chaos.surroundings import ORGS, REPEAT, RESENDING, Surroundings
+from tests.chaos.surroundings import ORGS, REPEAT, Surroundings
 
 KINDS = ("invoices", "invoices", "clients", "projects")
 ROUNDS_A_WORLD = 26
