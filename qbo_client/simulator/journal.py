@@ -14,7 +14,7 @@ KEPT = 100_000
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """One request. `received` and `finished` are on the simulator's clock, `seconds` on the real one."""
+    """One request. `received`, `worked` and `finished` are on the simulator's clock, `seconds` on the real one."""
 
     number: int
     received: float
@@ -36,6 +36,8 @@ class Request:
     codes: tuple[str, ...] = ()
     request_body: bytes = b""
     response_body: bytes = b""
+    worked: float = 0.0
+    """When the answer was known, committed or refused. Its way to the client may take long, or never end."""
     finished: float = 0.0
     seconds: float = 0.0
 

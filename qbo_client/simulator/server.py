@@ -231,6 +231,7 @@ class Edge:
     async def _send(
         self, request: web.BaseRequest, record: Request, reply: Reply, kinds: dict[str, Rule]
     ) -> web.StreamResponse:
+        record.worked = self.world.clock.time()
         record.status, record.codes = reply.status, reply.codes
         record.response_body = reply.body or b""
         if (reply.body is None or "reset_after" in kinds) and "no_answer" not in kinds:

@@ -198,8 +198,8 @@ def overlapping_writes(journal: Iterable[Request]) -> list[str]:
         for request in sorted(requests, key=lambda one: one.received):
             if request.received < until and request.requestid != by:
                 found.append(f"{key}: {request.requestid} came while {by} was under way")
-            if request.finished > until:
-                until, by = request.finished, request.requestid
+            if request.worked > until:
+                until, by = request.worked, request.requestid
     return found
 
 

@@ -105,6 +105,8 @@ def test_an_answer_that_never_comes(usa: Http, commit: bool) -> None:
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{usa.base}/customer", json=LARCH, headers=usa.headers(), timeout=0.3)
     assert committed(usa) == commit
+    (told,) = usa.control("GET", "requests", entity="Customer")["requests"]
+    assert told["received"] <= told["worked"] < told["received"] + 0.3
 
 
 def test_slow_bytes_drip(usa: Http) -> None:
