@@ -141,6 +141,27 @@ _KNOWN_SEQUENCES = Statement(
     " USING (org_id, kind, kompass_id)"
 )
 
+
+def being_written(db: Connection, keys: Sequence[RecordKey]) -> frozenset[RecordKey]:
+    """Give those of these records that another transaction is writing at this moment; hold the others still until this one ends.
+
+    Who makes a link for a record has to know: a writer whose news were told to the links before that link was there would leave it
+    with the state that was before. Waits for nobody.
+    """
+    if not keys:
+        return frozenset()
+    columns = {"orgs": [key[0] for key in keys], "kinds": [key[1] for key in keys], "ids": [key[2] for key in keys]}
+    known = set(known_sequences(db, keys))
+    still = {(row.org_id, row.kind, row.kompass_id) for row in _HOLD_STILL.rows(db, **columns)}
+    return frozenset(known - still)
+
+
+_HOLD_STILL = Statement(
+    "SELECT r.org_id, r.kind, r.kompass_id FROM qbo_record r"
+    " JOIN unnest(%(orgs)s::text[], %(kinds)s::text[], %(ids)s::text[]) AS k(org_id, kind, kompass_id)"
+    " USING (org_id, kind, kompass_id) FOR SHARE OF r SKIP LOCKED"
+)
+
 _KEY = ("org_id", "kind", "kompass_id")
 _REPLACE_OLDER = (
     f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "

@@ -18,6 +18,7 @@ from schemas.events import Client, Kind, Project
 from schemas.jsonlines import record_from_json
 from store import links, records
 from store.links import Link
+from store.records import RecordKey
 
 VOIDED = "#voided"
 """A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
@@ -93,7 +94,7 @@ class Parties:
 
     found: Mapping[int, Link]
     busy: frozenset[int]
-    """Links whose party somebody holds at this moment: judge them again in a moment."""
+    """Links whose party, or the record it is to be made for, somebody holds at this moment: judge them again in a moment."""
 
 
 def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, lane: int) -> Parties:
@@ -111,7 +112,10 @@ def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, la
         for link, party in needed.values()
         if _key(link, party) not in known and _unfixed(link, party) not in known
     }
+    written = records.being_written(db, [_record(link, party) for link, party in missing.values()])
     for link, party in missing.values():
+        if _record(link, party) in written:
+            continue
         links.want_party(
             db,
             org_id=link.org_id,
@@ -145,6 +149,10 @@ def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, la
 
 def _key(link: Link, party: PartyKey) -> PartyLinkKey:
     return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, party.currency)
+
+
+def _record(link: Link, party: PartyKey) -> RecordKey:
+    return (link.org_id, party.kind.value, party.kompass_id)
 
 
 def _unfixed(link: Link, party: PartyKey) -> PartyLinkKey:

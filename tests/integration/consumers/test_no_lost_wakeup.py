@@ -9,10 +9,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
+from consumers.ingest.findings import records_in
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Done, Forbidden, Refused
 from qbo_client.simulator.seeds import IRELAND, UK
-from tests.builders import client, event, invoice, line, project
+from schemas.events import Kind
+from store.links import LANES, make_due
+from store.records import write_newer
+from tests.builders import UK_ORG, client, event, invoice, line, project
 from tests.pipeline import Pipeline
 
 
@@ -192,3 +196,23 @@ def test_a_configuration_saved_at_any_moment_among_judgements_is_heeded(
     assert {row.state for row in pipeline.links()} == {"settled"}, (seed, pipeline.links())
     assert sorted(one["DocNumber"] for one in pipeline.objects("Invoice")) == ["INV-i0", "INV-i1", "INV-i2", "INV-i3"]
     assert sorted(one["CustomerMemo"]["value"] for one in pipeline.objects("Invoice")) == ["5", "6", "7", "8"]
+
+
+def test_a_customer_wanted_in_another_currency_while_its_news_are_being_written(pipeline: Pipeline) -> None:
+    """The news were told to the links that there were: one made beside them before the news can be seen would miss them."""
+    pipeline.ingest(event(client()))
+    pipeline.drive()
+    pipeline.ingest(event(invoice(currency="EUR")))
+    newer = event(client(sequence=2, notes="Pays late"))
+    with pipeline.engine.begin() as writing:
+        written = write_newer(writing, records_in(newer, pipeline.source(newer)))
+        make_due(writing, written, {UK_ORG.id: UK}, lane=LANES[Kind.CLIENT])
+        for _ in range(4):
+            pipeline.settle(*[Answer(work, pipeline.call(work)) for work in pipeline.claim().work])
+    execute(
+        pipeline, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"
+    )  # Those who found it busy look again in a moment.
+    pipeline.drive()
+    notes = {one["DisplayName"]: one.get("Notes") for one in pipeline.objects("Customer")}
+    assert notes["Harbour & Sons c1 (EUR)"] == "Pays late", notes
+    assert states(pipeline) == {("client", "settled"), ("project", "settled"), ("invoice", "settled")}
