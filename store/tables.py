@@ -133,6 +133,8 @@ configuration = Table(
     _id(),
     Column("org_id", Text, ForeignKey("qbo_org.id"), nullable=False, unique=True),
     Column("version", BigInteger, nullable=False, server_default=text("1")),  # raised by triggers only
+    # The version that last changed the company; a trigger's, too.
+    Column("realm_version", BigInteger, nullable=False, server_default=text("0")),
     _flag("enabled"),
     Column("start_date", Date, nullable=True),
     Column("notification_recipients", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),

@@ -17,7 +17,10 @@ from schemas.company import (
 
 
 class Configuration(models.Model):
-    """An Org's QBO Configuration. ``version`` and ``modified_at`` are kept by triggers, whoever writes."""
+    """An Org's QBO Configuration.
+
+    ``version``, ``realm_version`` (the version that last changed the company) and ``modified_at`` are kept by triggers, whoever writes.
+    """
 
     org = models.OneToOneField(
         Org,
@@ -27,6 +30,7 @@ class Configuration(models.Model):
         error_messages={"unique": "This Org already has a Configuration: change that one instead."},
     )
     version = models.BigIntegerField(default=1, db_default=1, editable=False)
+    realm_version = models.BigIntegerField(default=0, db_default=0, editable=False)
     enabled = models.BooleanField(
         "Enable",
         default=False,

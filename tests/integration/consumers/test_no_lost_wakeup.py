@@ -42,6 +42,21 @@ def test_news_that_came_while_another_company_was_linked_goes_when_the_first_one
     assert [one["DisplayName"] for one in pipeline.objects("Customer", UK)] == ["Second"]
 
 
+@pytest.mark.parametrize("between", [IRELAND, None])
+def test_news_that_came_while_a_company_was_linked_away_and_back_between_two_sweeps(
+    pipeline: Pipeline, between: str | None
+) -> None:
+    pipeline.drive()
+    if between is None:
+        execute(pipeline, "UPDATE qbo_configuration SET realm_id = NULL")
+    else:
+        pipeline.link(realm=between)
+    pipeline.ingest(event(client()))
+    pipeline.link(realm=UK)
+    pipeline.drive()
+    assert len(pipeline.objects("Customer", UK)) == 1
+
+
 def test_a_call_without_an_answer_is_recovered_when_its_company_is_linked_again(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client(name="First")))
     (work,) = pipeline.claim().work
