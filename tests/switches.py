@@ -128,7 +128,8 @@ def main(strength: int, only: tuple[int, ...], pytest_arguments: tuple[str, ...]
 
 def _run(settings: str, log: Path, arguments: tuple[str, ...], again: str) -> bool:
     named = any(Path(argument.partition("::")[0]).exists() for argument in arguments)
-    where = () if named else (*WHERE, *(f"--ignore={path}" for path in NOT_HERE))
+    # As many workers as make test has; none for what somebody names.
+    where = () if named else ("-n", "2", *WHERE, *(f"--ignore={path}" for path in NOT_HERE))
     started = time.monotonic()
     with log.open("w") as output:
         command = [sys.executable, "-m", "pytest", "-q", "--no-header", *where, *arguments]
