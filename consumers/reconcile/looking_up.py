@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,7 @@ from store import intents, json, links
 _MARKED = re.compile(r"Kompass invoice (\S+) \(")
 
 
+Rows = Sequence[Mapping[str, Any]]
 Ask = Callable[[Work, Call], Outcome | None]
 """Makes a read for a company; None when it may not be made now."""
 
@@ -36,12 +37,28 @@ class Elsewhere:
 
 def not_among_its_customers(work: Work, done: Done) -> bool:
     """Whether the look-up for a document has not found it, so that the rest of the company is to be asked."""
-    return (
-        work.phase == "lookup"
-        and work.operation == "create"
-        and work.entity != "Customer"
-        and not any(_is_ours(work, one) for one in done.rows(work.entity))
-    )
+    if work.phase != "lookup" or work.operation != "create" or work.entity == "Customer":
+        return False
+    rows = done.rows(work.entity)
+    if work.looks_everywhere and len(rows) < PAGE_SIZE:
+        return False
+    return not any(_is_ours(work, one) for one in rows)
+
+
+def _found(work: Work, done: Done) -> tuple[Rows, Rows]:
+    """What a look-up found: of the customer (or of the name) that was asked for, and of others what the lost one may be."""
+    rows = done.rows(work.entity)
+    if not work.looks_everywhere:
+        return rows, ()
+    body = json.loads(work.body)
+    number, customer = str(body.get("DocNumber") or ""), body["CustomerRef"]["value"]
+    own = [one for one in rows if _customer_of(one) == customer]
+    return own, [one for one in rows if one not in own and _may_be_it(work, one, number)]
+
+
+def _customer_of(document: Mapping[str, Any]) -> object:
+    reference = document.get("CustomerRef")
+    return reference.get("value") if isinstance(reference, Mapping) else None
 
 
 def look_elsewhere(work: Work, ask: Ask) -> Elsewhere | None:
@@ -78,9 +95,9 @@ def what_was_made(
     :param elsewhere: of a document that is not among its customer's.
     :param decided: whether a person has looked and said that what was found is not ours.
     """
-    elsewhere = elsewhere or Elsewhere()
-    own = done.rows(work.entity)
-    candidates = [*own, *(one for one in elsewhere.candidates if one not in own)]
+    own, others = _found(work, done)
+    there = elsewhere.candidates if elsewhere is not None else others
+    candidates = [*own, *(one for one in there if one not in own)]
     found = [one for one in candidates if _may_be_ours(db, work, one)]
     ours = [one for one in found if _is_ours(work, one)]
     if ours and not _rivals(db, work):

@@ -76,8 +76,19 @@ class Work:
             return calls.query(
                 select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
             )
+        if self.looks_everywhere:
+            return self.elsewhere()
         # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
         return self._documents(equals("CustomerRef", str(body["CustomerRef"]["value"])))
+
+    @property
+    def looks_everywhere(self) -> bool:
+        """Whether a look-up for a document asks for those of all customers at once, as it does once it was tried before.
+
+        Where very much is looked for, the first look-ups use the company's quota up, and the second reads, for what is not among its
+        customer's, go without: asked for again in the same way, it would never end.
+        """
+        return self.phase == "lookup" and self.attempt > 2 and self.operation == "create" and self.entity != "Customer"
 
     def elsewhere(self, *, start: int = 1) -> Call:
         """Give the query for a document that was moved to another customer since: all that the company got while ours was sent."""

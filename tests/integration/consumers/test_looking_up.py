@@ -89,6 +89,35 @@ def test_a_page_that_is_full_proves_nothing(pipeline: Pipeline, numbered: bool) 
     assert (link.state, link.qbo_id) == ("settled", ours["Id"])
 
 
+@pytest.mark.parametrize("became", ["never made", "made", "moved"])
+def test_a_look_up_that_has_no_quota_for_its_second_read_asks_for_all_at_once_the_next_time(
+    pipeline: Pipeline, became: str
+) -> None:
+    pipeline.ingest(event(client("c2", name="Quay")), event(invoice("i0")), event(invoice("i1")))
+    pipeline.drive()
+    pipeline.ingest(event(invoice("lost")))
+    (work,) = pipeline.claim().work
+    if became != "never made":
+        assert isinstance(pipeline.call(work), Done)
+    if became == "moved":
+        lost, other = pipeline.objects("Invoice")[-1]["Id"], pipeline.one("client", "c2").qbo_id
+        edit = {"action": "update", "entity": "Invoice", "id": lost, "members": {"CustomerRef": {"value": other}}}
+        pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
+    forgotten(pipeline)
+    (look,) = pipeline.claim().work
+    pipeline.settle(Answer(look, pipeline.call(look)))
+    if became != "made":
+        assert pipeline.one("invoice", "lost").state == "held"
+        forgotten(pipeline)
+        (again,) = pipeline.claim().work
+        assert "CustomerRef" in str(look.call().query)
+        assert "CustomerRef" not in str(again.call().query)
+        pipeline.settle(Answer(again, pipeline.call(again)))
+    pipeline.drive()
+    assert pipeline.one("invoice", "lost").state == "settled"
+    assert len(pipeline.objects("Invoice")) == 3
+
+
 def test_names_asked_for_while_a_call_is_under_way_are_given_afterwards(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client(name="Harbour")))
     pipeline.drive()

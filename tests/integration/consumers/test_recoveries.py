@@ -26,7 +26,10 @@ def reads(pipeline: Pipeline) -> int:
 
 
 def looks(pipeline: Pipeline) -> int:
-    return sum(1 for one in pipeline.requests() if one.operation in ("read", "query") and one.status == 200)
+    """How many reads were answered; a refusal may be a 200 too."""
+    return sum(
+        1 for one in pipeline.requests() if one.operation in ("read", "query") and one.status == 200 and not one.codes
+    )
 
 
 def failure(pipeline: Pipeline) -> Any:
