@@ -96,7 +96,8 @@ class Shape(Generic[T]):
         result: dict[str, Any] = {}
         for name, write in self._writers:
             value = getattr(record, name)
-            if value is None or value == () or value == {}:
+            # By its type: a Decimal that is asked whether it equals () takes as long as all else here.
+            if value is None or (not value and type(value) in _COLLECTIONS):
                 if name in _KEPT:
                     result[name] = []
                 continue
@@ -110,6 +111,7 @@ class Shape(Generic[T]):
         return ", ".join(member.name for member in self.members if member.default is _REQUIRED)
 
 
+_COLLECTIONS: Final = (tuple, dict)
 _KEPT: Final = frozenset({"orgs", "lines"})
 """Lists that are required, and so stand there even when they are empty."""
 

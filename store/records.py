@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schemas.events import Kind, Record
 from schemas.jsonlines import record_to_json
+from store import json
 from store.bulk import insert_rows
 from store.statements import Statement
 from store.tables import configuration, department, org, record, service, vat_rate
@@ -129,16 +130,14 @@ def configured_orgs(db: Connection, org_ids: Iterable[str]) -> dict[str, Configu
 def known_sequences(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, int]:
     if not keys:
         return {}
-    rows = _KNOWN_SEQUENCES.rows(
-        db, orgs=[key[0] for key in keys], kinds=[key[1] for key in keys], ids=[key[2] for key in keys]
-    )
+    rows = _KNOWN_SEQUENCES.rows(db, keys=_keys(keys))
     return {(row.org_id, row.kind, row.kompass_id): row.sequence for row in rows}
 
 
+_KEY = ("org_id", "kind", "kompass_id")
+_KEYS = "json_to_recordset(CAST(%(keys)s AS json)) AS k(org_id text, kind text, kompass_id text)"
 _KNOWN_SEQUENCES = Statement(
-    "SELECT r.org_id, r.kind, r.kompass_id, r.sequence FROM qbo_record r"
-    " JOIN unnest(%(orgs)s::text[], %(kinds)s::text[], %(ids)s::text[]) AS k(org_id, kind, kompass_id)"
-    " USING (org_id, kind, kompass_id)"
+    f"SELECT r.org_id, r.kind, r.kompass_id, r.sequence FROM qbo_record r JOIN {_KEYS} USING (org_id, kind, kompass_id)"
 )
 
 
@@ -148,21 +147,22 @@ def being_written(db: Connection, keys: Sequence[RecordKey]) -> frozenset[Record
     Who makes a link for a record has to know: a writer whose news were told to the links before that link was there would leave it
     with the state that was before. Waits for nobody.
     """
-    if not keys:
-        return frozenset()
-    columns = {"orgs": [key[0] for key in keys], "kinds": [key[1] for key in keys], "ids": [key[2] for key in keys]}
     known = set(known_sequences(db, keys))
-    still = {(row.org_id, row.kind, row.kompass_id) for row in _HOLD_STILL.rows(db, **columns)}
+    if not known:
+        return frozenset()
+    still = {(row.org_id, row.kind, row.kompass_id) for row in _HOLD_STILL.rows(db, keys=_keys(known))}
     return frozenset(known - still)
 
 
+def _keys(keys: Iterable[RecordKey]) -> str:
+    return json.dumps([dict(zip(_KEY, key, strict=True)) for key in keys])
+
+
 _HOLD_STILL = Statement(
-    "SELECT r.org_id, r.kind, r.kompass_id FROM qbo_record r"
-    " JOIN unnest(%(orgs)s::text[], %(kinds)s::text[], %(ids)s::text[]) AS k(org_id, kind, kompass_id)"
-    " USING (org_id, kind, kompass_id) FOR SHARE OF r SKIP LOCKED"
+    f"SELECT r.org_id, r.kind, r.kompass_id FROM qbo_record r JOIN {_KEYS} USING (org_id, kind, kompass_id)"
+    " FOR SHARE OF r SKIP LOCKED"
 )
 
-_KEY = ("org_id", "kind", "kompass_id")
 _REPLACE_OLDER = (
     f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
     + ", ".join(
