@@ -153,7 +153,8 @@ def measure(ours: Stage, topic: Topic, count: int, size: float) -> None:
 
 _DISTINCT_CAUSE = (
     "Cause: after decoding, an event becomes typed values and three records (its own, the carried project and client), each with its "
-    "bytes kept for a dead letter, a link and a line of history; and while Postgres writes a batch, nothing is decoded."
+    "bytes kept for a dead letter, a link and a line of history. While Postgres writes a part of a batch the next one is decoded, which "
+    "gains as much as there is a core free for Postgres."
 )
 _REPEATS_CAUSE = (
     "Cause: an event is decoded into typed values, and checked, before its sequence is compared; the bare loop stops at "
