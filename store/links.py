@@ -159,7 +159,7 @@ _MAKE = Statement(
 _WAKE = Statement(
     "WITH locked AS ("
     f" SELECT l.id, n.reference, n.event_created_at, n.org_id FROM qbo_link l JOIN {_NEWS} USING (realm_id, kind, kompass_id)"
-    # Those that were made just now are due as they are: to write each of them twice took a sixth of Postgres's time for new records.
+    # Those that were made just now are due as they are: to write each of them twice took a seventh of Postgres's time for new records.
     " WHERE l.xmin <> pg_current_xact_id()::xid ORDER BY l.id FOR UPDATE OF l"
     ") UPDATE qbo_link l SET due_at = now(), again = true, due_since = coalesce(l.due_since, now()),"
     # A client's link may stem from the Org that the company was linked to before.
