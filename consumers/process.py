@@ -34,8 +34,9 @@ from consumers.reconcile.claim import Claim, ClaimPolicy
 from consumers.reconcile.companies import CompanyCache
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.policy import ReconcilerPolicy
 from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.reconciler import Reconciler
 from consumers.reconcile.settle import Settle, SettlePolicy
 from consumers.restoring.places import check_not_restored
 from consumers.settings import Settings, settings_from

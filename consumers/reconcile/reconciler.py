@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection, Engine
@@ -22,24 +21,22 @@ from sqlalchemy.exc import DBAPIError
 
 from consumers.crash_points import reached
 from consumers.metrics import Metrics
-from consumers.reconcile.batching import Backlogs, Parcel, complete, parcels
+from consumers.reconcile.batching import Backlogs, Parcel, parcels
 from consumers.reconcile.budget import NO_BUDGET
 from consumers.reconcile.claim import Claim, Claimed
 from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.reconcile.explaining import Explainer
 from consumers.reconcile.gates import Gates, Permits
-from consumers.reconcile.granting import grant_anew
-from consumers.reconcile.observing import observe_call
 from consumers.reconcile.pace import Pace
+from consumers.reconcile.policy import ReconcilerPolicy
 from consumers.reconcile.probing import Probes
+from consumers.reconcile.sending import Sender
 from consumers.reconcile.set_aside import claim_due
 from consumers.reconcile.settle import Answer, Settle, Settled
-from consumers.reconcile.work import Late, Work
-from qbo_client.calls import MAX_BATCH_ITEMS, Call
-from qbo_client.errors import BodyInvalid, CallInvalid
+from consumers.reconcile.work import Late
 from qbo_client.faults import FaultCode
-from qbo_client.outcomes import NotSent, Outcome, Refused, Unauthorized, Unknown
-from qbo_client.quota import GRANT_VALID, SECOND, Limits
+from qbo_client.outcomes import NotSent, Outcome, Refused
+from qbo_client.quota import SECOND
 from qbo_client.transport import Transport
 from store import companies, connections, intents, links
 from store.batches import due_of, with_backlog
@@ -55,8 +52,6 @@ SETTLE_BATCH = 64
 GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
-# A batch does the work of thirty calls: it may take twice as long as one, until Intuit itself gives up on it (120 s).
-BATCH_DEADLINES = 2
 _DATABASE_AWAY_S = 1.0
 _CONTENDED_S = 0.01
 
@@ -64,31 +59,6 @@ _CONTENDED_S = 0.01
 _DECISIONS = {
     "settled": "nothing", "skipped": "skip", "waiting": "wait", "held": "hold", "rejected": "reject", "withdrawn": "withdraw",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class ReconcilerPolicy:
-    owner: str
-    lane: int
-    workers: int
-    lease: float
-    heartbeat: float
-    poll: float
-    sweep: float
-    drain: float
-    call_deadline: float
-    server_timeout: float = 125.0
-    """Seconds after which a call that was sent is certainly over at Intuit."""
-    limits: Limits = field(default_factory=Limits)
-    together: int = MAX_BATCH_ITEMS
-    """Operations of a company with a backlog that go in one batch; 1: every call goes by itself."""
-    backlog: int = 10
-    """A company with more links due than this has a backlog."""
-
-    @property
-    def send_within(self) -> float:
-        """Seconds from a claim in which its call leaves without asking whether it is still ours: nobody takes it over before."""
-        return self.lease / 2
 
 
 class Reconciler:
@@ -111,12 +81,14 @@ class Reconciler:
         self._policy = policy
         self._claim = claim
         self._settle = settle
-        self._transport = transport
         self._tokens = tokens
         self._jobs = jobs
         self._gates = gates
         self._probes = probes
-        self._explainer = Explainer(engine, self._ask)
+        self._sender = Sender(
+            engine, policy, transport=transport, tokens=tokens, budget_is_spent=jobs.budget_is_spent, metrics=metrics
+        )
+        self._explainer = Explainer(engine, self._sender.ask)
         self._metrics = metrics
         self._beat = beat
         self._wake = threading.Event()
@@ -401,7 +373,7 @@ class Reconciler:
         outcome: Outcome | Late | None
         unsendable = False
         try:
-            outcome = self._send(parcel)
+            outcome = self._sender.send(parcel)
         except Exception as error:
             # A mistake of ours in putting the call together: nothing was sent, and the record says so. No word of Intuit's.
             log.exception("call for %s", parcel.about)
@@ -428,82 +400,6 @@ class Reconciler:
         ]
         # Written back together: a batch of which some have their answer can never be sent again as it was.
         self._answers.put(answers)
-
-    def _ask(self, work: Work, call: Call) -> Outcome | None:
-        """Read something beside the calls that were claimed; None when quota, budget or token do not allow it now."""
-        realm_id = work.link.realm_id
-        try:
-            token = None if self._jobs.budget_is_spent() else self._tokens.get(realm_id, work.connection_version)
-            with self._engine.begin() as db:
-                granted = token is not None and grant_anew(db, realm_id, self._policy.limits)
-            if token is None or not granted:
-                return None
-            outcome = self._transport.send(realm_id, token, call, deadline=self._policy.call_deadline)
-        except Exception:
-            # Only the words of a refusal are the poorer.
-            log.exception("read for %s %s", work.link.kind.value, work.link.kompass_id)
-            return None
-        observe_call(self._metrics, work.link.org_id, call, outcome, about=work.link.kompass_id)
-        return outcome
-
-    def _grant_anew(self, parcel: Parcel) -> bool:
-        with self._engine.begin() as db:
-            return grant_anew(db, parcel.first.link.realm_id, self._policy.limits, batch=parcel.is_batch)
-
-    def _send(self, parcel: Parcel) -> Outcome | Late | None:
-        """Make the call; None when the claim is not ours any more and nothing may be sent."""
-        call = parcel.call()
-        first = parcel.first
-        token = self._tokens.get(first.link.realm_id, first.connection_version)
-        if token is None:
-            return Unauthorized()
-        if time.monotonic() - first.granted_at > GRANT_VALID and not self._grant_anew(parcel):
-            return Late()
-        send_by = self._still_ours(parcel)
-        if send_by is None:
-            # Those of a batch that are still ours go another time.
-            return Late() if parcel.is_batch else None
-        self._metrics.add("qbo_calls_in_flight", 1)
-        reached("sending")
-        try:
-            deadline = self._policy.call_deadline * (BATCH_DEADLINES if parcel.is_batch else 1)
-            outcome = self._transport.send(first.link.realm_id, token, call, deadline=deadline, send_by=send_by)
-            reached("answered")
-            return self._heard(parcel, call, outcome)
-        except (CallInvalid, BodyInvalid):
-            # It could not even be written down.
-            raise
-        except Exception as error:
-            # A mistake of ours once bytes may have left: what became of the call has to be found out.
-            log.exception("call for %s", parcel.about)
-            return Unknown(f"{type(error).__name__}: {error}")
-        finally:
-            self._metrics.add("qbo_calls_in_flight", -1)
-
-    def _heard(self, parcel: Parcel, call: Call, outcome: Outcome) -> Outcome:
-        if not parcel.is_batch:
-            outcome = complete(outcome, parcel.first)
-        observe_call(self._metrics, parcel.first.link.org_id, call, outcome, about=parcel.about)
-        return outcome
-
-    def _still_ours(self, parcel: Parcel) -> float | None:
-        """Fence: give the moment by which the request has to have left; None when somebody has taken it over.
-
-        Whoever takes it over sends it again when the call is over at Intuit, counted from that moment. So a call that leaves later (we
-        may be stopped at any point) could run beside its repetition, and Intuit might do both. Soon after the claim that moment is the
-        claim's; later the database is asked, and told that the call goes out only now.
-        """
-        send_within, now = self._policy.send_within, time.monotonic()
-        if now - parcel.first.claimed_at < send_within / 2:
-            return parcel.first.claimed_at + send_within
-        epochs = {work.link.id: work.epoch for work in parcel.works}
-        over_after = send_within + self._policy.server_timeout
-        mine = retrying(self._engine, partial(intents.confirm, epochs=epochs, over_after=over_after))
-        lost = [work for work in parcel.works if work.link.id not in mine]
-        for work in lost:
-            log.warning("fenced: %s %s was taken over", work.link.kind.value, work.link.kompass_id)
-            self._metrics.count("fenced", kind=work.link.kind.value)
-        return None if lost else now + send_within
 
     def _done(self, parcel: Parcel) -> None:
         with self._lock:

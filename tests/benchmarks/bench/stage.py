@@ -23,8 +23,9 @@ from sqlalchemy import Engine, event, insert, select, text
 import bench
 from consumers.reconcile.batching import Parcel
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.policy import ReconcilerPolicy
 from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.reconciler import Reconciler
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.quota import Limits

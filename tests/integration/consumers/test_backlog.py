@@ -10,11 +10,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile import reconciler
+from consumers.reconcile import sending
 from consumers.reconcile.batching import Parcel, Split, parcels
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.policy import ReconcilerPolicy
 from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.reconciler import Reconciler
 from consumers.reconcile.work import Late
 from qbo_client.outcomes import NotSent
 from qbo_client.quota import INTUIT
@@ -198,7 +199,7 @@ def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothi
     with Transport(pipeline.transport.environment, clock=lambda: time.monotonic() + stopped) as transport:
         pipeline.transport, former = transport, pipeline.transport
         one = process()
-        monkeypatch.setattr(reconciler, "reached", stop)
+        monkeypatch.setattr(sending, "reached", stop)
         one._work(Parcel((work,)))
         pipeline.transport = former
     (answer,) = one._answers.get(timeout=60) or []
@@ -214,7 +215,7 @@ def test_what_goes_out_late_may_be_sent_again_only_so_much_later(
     (work,) = pipeline.claim().work
     assert resent_in(pipeline) <= 0
     found: list[float] = []
-    monkeypatch.setattr(reconciler, "reached", lambda point: found.append(resent_in(pipeline)))
+    monkeypatch.setattr(sending, "reached", lambda point: found.append(resent_in(pipeline)))
     one = process(server_timeout=125.0)
     one._work(Parcel((replace(work, claimed_at=work.claimed_at - 100),)))
     assert len(pipeline.objects("Invoice")) == 1

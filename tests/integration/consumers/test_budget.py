@@ -12,8 +12,9 @@ from sqlalchemy import text
 
 from consumers.reconcile.budget import NO_BUDGET, Budget, next_month
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.policy import ReconcilerPolicy
 from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.reconciler import Reconciler
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Unknown
 from qbo_client.simulator import bookkeeper

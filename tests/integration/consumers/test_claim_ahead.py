@@ -16,8 +16,9 @@ from sqlalchemy.event import listen
 from consumers.reconcile import reconciler
 from consumers.reconcile.gates import Gates
 from consumers.reconcile.pace import Pace
+from consumers.reconcile.policy import ReconcilerPolicy
 from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import SETTLE_BATCH, Reconciler, ReconcilerPolicy
+from consumers.reconcile.reconciler import SETTLE_BATCH, Reconciler
 from consumers.reconcile.settle import Answer
 from qbo_client.calls import Call
 from qbo_client.environment import environment_for

@@ -12,12 +12,13 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from consumers.reconcile import explaining, reconciler
+from consumers.reconcile import explaining, sending
 from consumers.reconcile.batching import Parcel
 from consumers.reconcile.company_jobs import AccessTokens
 from consumers.reconcile.gates import Gates
+from consumers.reconcile.policy import ReconcilerPolicy
 from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler, ReconcilerPolicy
+from consumers.reconcile.reconciler import Reconciler
 from consumers.reconcile.set_aside import claim_around
 from mapping.judgement import Case, Decision, judge
 from qbo_client.faults import Fault
@@ -69,7 +70,7 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     def broken(*args: object, **more: object) -> None:
         raise RuntimeError("a metric of the wrong name")
 
-    monkeypatch.setattr(reconciler, "observe_call", broken)
+    monkeypatch.setattr(sending, "observe_call", broken)
     process = reconciling()
     (work,) = pipeline.claim().work
     process._work(Parcel((work,)))
@@ -89,7 +90,7 @@ def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
     (work,) = pipeline.claim().work
     refused = Refused(400, (Fault(code="2500", message="", detail="", element=None),))
     process = reconciling()
-    monkeypatch.setattr(process, "_send", lambda parcel: refused)
+    monkeypatch.setattr(process._sender, "send", lambda parcel: refused)
 
     def away(*args: object) -> None:
         raise OperationalError("SELECT", {}, Exception("the database is away"))

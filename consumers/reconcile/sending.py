@@ -1,0 +1,128 @@
+"""Sends a claimed call, if it is still ours and in time; and makes reads beside the claimed ones."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+from sqlalchemy import Engine
+
+from consumers.crash_points import reached
+from consumers.metrics import Metrics
+from consumers.reconcile.batching import Parcel, complete
+from consumers.reconcile.company_jobs import AccessTokens
+from consumers.reconcile.granting import grant_anew
+from consumers.reconcile.observing import observe_call
+from consumers.reconcile.policy import ReconcilerPolicy
+from consumers.reconcile.work import Late, Work
+from qbo_client.calls import Call
+from qbo_client.errors import BodyInvalid, CallInvalid
+from qbo_client.outcomes import Outcome, Unauthorized, Unknown
+from qbo_client.quota import GRANT_VALID
+from qbo_client.transport import Transport
+from store import intents
+from store.transactions import retrying
+
+log = logging.getLogger(__name__)
+
+# A batch does the work of thirty calls: it may take twice as long as one, until Intuit itself gives up on it (120 s).
+BATCH_DEADLINES = 2
+
+
+class Sender:
+    """Shared by the workers of a process."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        policy: ReconcilerPolicy,
+        *,
+        transport: Transport,
+        tokens: AccessTokens,
+        budget_is_spent: Callable[[], bool],
+        metrics: Metrics,
+    ) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._transport = transport
+        self._tokens = tokens
+        self._budget_is_spent = budget_is_spent
+        self._metrics = metrics
+
+    def send(self, parcel: Parcel) -> Outcome | Late | None:
+        """Make the call; None when the claim is not ours any more and nothing may be sent."""
+        call = parcel.call()
+        first = parcel.first
+        token = self._tokens.get(first.link.realm_id, first.connection_version)
+        if token is None:
+            return Unauthorized()
+        if time.monotonic() - first.granted_at > GRANT_VALID and not self._grant_anew(parcel):
+            return Late()
+        send_by = self._still_ours(parcel)
+        if send_by is None:
+            # Those of a batch that are still ours go another time.
+            return Late() if parcel.is_batch else None
+        self._metrics.add("qbo_calls_in_flight", 1)
+        reached("sending")
+        try:
+            deadline = self._policy.call_deadline * (BATCH_DEADLINES if parcel.is_batch else 1)
+            outcome = self._transport.send(first.link.realm_id, token, call, deadline=deadline, send_by=send_by)
+            reached("answered")
+            return self._heard(parcel, call, outcome)
+        except (CallInvalid, BodyInvalid):
+            # It could not even be written down.
+            raise
+        except Exception as error:
+            # A mistake of ours once bytes may have left: what became of the call has to be found out.
+            log.exception("call for %s", parcel.about)
+            return Unknown(f"{type(error).__name__}: {error}")
+        finally:
+            self._metrics.add("qbo_calls_in_flight", -1)
+
+    def ask(self, work: Work, call: Call) -> Outcome | None:
+        """Read something beside the calls that were claimed; None when quota, budget or token do not allow it now."""
+        realm_id = work.link.realm_id
+        try:
+            token = None if self._budget_is_spent() else self._tokens.get(realm_id, work.connection_version)
+            with self._engine.begin() as db:
+                granted = token is not None and grant_anew(db, realm_id, self._policy.limits)
+            if token is None or not granted:
+                return None
+            outcome = self._transport.send(realm_id, token, call, deadline=self._policy.call_deadline)
+        except Exception:
+            # Whoever asks does without.
+            log.exception("read for %s %s", work.link.kind.value, work.link.kompass_id)
+            return None
+        observe_call(self._metrics, work.link.org_id, call, outcome, about=work.link.kompass_id)
+        return outcome
+
+    def _grant_anew(self, parcel: Parcel) -> bool:
+        with self._engine.begin() as db:
+            return grant_anew(db, parcel.first.link.realm_id, self._policy.limits, batch=parcel.is_batch)
+
+    def _still_ours(self, parcel: Parcel) -> float | None:
+        """Fence: give the moment by which the request has to have left; None when somebody has taken it over.
+
+        Whoever takes it over sends it again when the call is over at Intuit, counted from that moment. So a call that leaves later (we
+        may be stopped at any point) could run beside its repetition, and Intuit might do both. Soon after the claim that moment is the
+        claim's; later the database is asked, and told that the call goes out only now.
+        """
+        send_within, now = self._policy.send_within, time.monotonic()
+        if now - parcel.first.claimed_at < send_within / 2:
+            return parcel.first.claimed_at + send_within
+        epochs = {work.link.id: work.epoch for work in parcel.works}
+        over_after = send_within + self._policy.server_timeout
+        mine = retrying(self._engine, partial(intents.confirm, epochs=epochs, over_after=over_after))
+        lost = [work for work in parcel.works if work.link.id not in mine]
+        for work in lost:
+            log.warning("fenced: %s %s was taken over", work.link.kind.value, work.link.kompass_id)
+            self._metrics.count("fenced", kind=work.link.kind.value)
+        return None if lost else now + send_within
+
+    def _heard(self, parcel: Parcel, call: Call, outcome: Outcome) -> Outcome:
+        if not parcel.is_batch:
+            outcome = complete(outcome, parcel.first)
+        observe_call(self._metrics, parcel.first.link.org_id, call, outcome, about=parcel.about)
+        return outcome
