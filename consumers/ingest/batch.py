@@ -87,14 +87,14 @@ class Ingest:
         first, *others = [sources[start : start + PART] for start in range(0, len(sources), PART)] or [sources]
         decoded = self._decode(first)
         if not others:
-            return self._settle(decoded)
+            return self._make_durable(decoded)
         result = BatchResult()
         with ThreadPoolExecutor(1, thread_name_prefix="ingest-writer") as writer:
             for part in others:
-                under_way = writer.submit(self._settle, decoded)
+                under_way = writer.submit(self._make_durable, decoded)
                 decoded = self._decode(part)
                 result.add(under_way.result())
-        result.add(self._settle(decoded))
+        result.add(self._make_durable(decoded))
         return result
 
     def _decode(self, sources: Sequence[SourceEvent]) -> _Decoded:
@@ -112,7 +112,7 @@ class Ingest:
             decoded.found.extend(records_in(event, source))
         return decoded
 
-    def _settle(self, decoded: _Decoded) -> BatchResult:
+    def _make_durable(self, decoded: _Decoded) -> BatchResult:
         """Write a part in one transaction, and remember it once that is committed."""
         found, undecodable = decoded.found, decoded.undecodable
         result = BatchResult(tombstones=decoded.tombstones, undecodable=undecodable)

@@ -53,7 +53,7 @@ def _found(work: Work, done: Done) -> tuple[Rows, Rows]:
     body = json.loads(work.body)
     number, customer = str(body.get("DocNumber") or ""), body["CustomerRef"]["value"]
     own = [one for one in rows if _customer_of(one) == customer]
-    return own, [one for one in rows if one not in own and _may_be_it(work, one, number)]
+    return own, [one for one in rows if _customer_of(one) != customer and _may_be_it(work, one, number)]
 
 
 def _customer_of(document: Mapping[str, Any]) -> object:
