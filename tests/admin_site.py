@@ -19,8 +19,8 @@ from typing import Any
 import psycopg
 from cryptography.fernet import Fernet
 
-from consumers.embedded.ports import free_port
-from qbo_client.simulator import Simulator
+from demo.embedded.ports import free_port
+from simulator import Simulator
 from store.secrets import TokenKeys
 from tests.pipeline import Pipeline, open_pipeline
 

@@ -6,12 +6,11 @@ import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
 
-from consumers.demo.command import sample_events, sample_file
-from consumers.demo.linking import authorize, names_by_org, sender, set_up
-from consumers.demo.orgs import DEMO_ORGS
+from demo.command import sample_events, sample_file
+from demo.linking import authorize, names_by_org, sender, set_up
+from demo.orgs import DEMO_ORGS
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
-from qbo_client.simulator import UK, bookkeeper
 from schemas.events import (
     Address,
     Client,
@@ -26,6 +25,7 @@ from schemas.events import (
     VatRate,
 )
 from schemas.jsonlines import record_from_json
+from simulator import UK, bookkeeper
 from tests.admin_site import CLIENT_ID, Site
 from tests.builders import client, event, invoice, line, project
 

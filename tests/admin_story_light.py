@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qbo_client.simulator import UK
+from simulator import UK
 from tests.builders import event, invoice
 from tests.pipeline import Pipeline
 

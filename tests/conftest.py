@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from consumers.embedded.broker import EmbeddedBroker
-from consumers.embedded.mail import EmbeddedMail
+from demo.embedded.broker import EmbeddedBroker
+from demo.embedded.mail import EmbeddedMail
 from tests.database import database_server, migrated_database, module_database, template_database
 from tests.summary import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.workers import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler

@@ -41,7 +41,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from consumers.embedded.broker import EmbeddedBroker
+from demo.embedded.broker import EmbeddedBroker
 from schemas.events import Kind
 from store.failures import DEAD_LETTERS
 from tests.artifacts import ROOT, NotHere

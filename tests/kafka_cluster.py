@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from consumers.embedded.children import end_with_parent
-from consumers.embedded.ports import HOST, free_port
+from demo.embedded.children import end_with_parent
+from demo.embedded.ports import HOST, free_port
 from tests.artifacts import JVM, POMS, java, libraries, version_in
 
 POM: Final = POMS / "pom.xml"

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from consumers.embedded.ports import HOST, free_port
+from demo.embedded.ports import HOST, free_port
 
 _IMAGE: Final = "apache/kafka"
 

@@ -30,12 +30,12 @@ from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome
 from qbo_client.quota import Limits
-from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
-from qbo_client.simulator.seeds import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX
-from qbo_client.simulator.world import company_shown
 from qbo_client.transport import Transport
 from schemas.codec import Codec
 from schemas.events import Event, Kind, kind_of
+from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
+from simulator.seeds import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX
+from simulator.world import company_shown
 from store import companies, connections, links
 from store.connections import Tokens
 from store.engine import open_engine

@@ -23,8 +23,8 @@ from typing import Final, Self
 
 import pytest
 
-from consumers.embedded.children import end_with_parent
-from consumers.embedded.ports import HOST, free_port
+from demo.embedded.children import end_with_parent
+from demo.embedded.ports import HOST, free_port
 from tests.artifacts import JVM, POMS, NotHere, java, libraries, version_in
 from tests.kafka import cannot
 from tests.summary import ran_on

@@ -19,10 +19,10 @@ from consumers.reconcile.batching import Parcel, parcels
 from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.outcomes import Outcome, Throttled
 from qbo_client.quota import INTUIT
-from qbo_client.simulator import Simulator
-from qbo_client.simulator.seeds import UK
-from qbo_client.simulator.settings import Settings
 from schemas.events import Kind
+from simulator import Simulator
+from simulator.seeds import UK
+from simulator.settings import Settings
 from store.batches import due_of
 from store.links import LANES
 from tests.builders import event, invoice, project

@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from qbo_client.simulator.settings import VARIABLE, Settings, unknowns
+from simulator.settings import VARIABLE, Settings, unknowns
 
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / ".kompass-qbo" / "switches"

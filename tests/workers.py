@@ -12,7 +12,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from consumers.embedded import ports
+from demo.embedded import ports
 
 # Processes killed and brokers restarted: one worker runs them all, one after the other, so that none of them shares the machine with
 # another. They wait more than they compute, and are the longest of all: they begin first, beside whatever the other worker has.

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from consumers.demo.command import sample_events, sample_file
-from consumers.demo.expectation import expect
-from consumers.demo.linking import names_by_org, sender, set_up
-from consumers.demo.orgs import DEMO_ORGS
+from demo.command import sample_events, sample_file
+from demo.expectation import expect
+from demo.linking import names_by_org, sender, set_up
+from demo.orgs import DEMO_ORGS
 from qbo_client.oauth import TokenSet
-from qbo_client.simulator import Simulator
-from qbo_client.simulator.settings import Settings
 from schemas.events import Event
+from simulator import Simulator
+from simulator.settings import Settings
 from tests.pipeline import Pipeline, open_pipeline
 
 # What QBO makes of an object rather than what it says: ids, versions, moments.

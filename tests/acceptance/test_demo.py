@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from consumers.demo.addresses import Addresses, find_addresses
-from consumers.demo.books import Books
-from consumers.demo.command import prove, sample_events, sample_file
-from consumers.demo.installation import CONSUMERS, Installation
-from consumers.demo.orgs import DEMO_ORGS
-from consumers.embedded.ports import free_port
-from schemas.samples import REJECTED
+from demo.addresses import Addresses, find_addresses
+from demo.books import Books
+from demo.command import prove, sample_events, sample_file
+from demo.embedded.ports import free_port
+from demo.installation import CONSUMERS, Installation
+from demo.orgs import DEMO_ORGS
+from demo.samples import REJECTED
 from tests.conftest import SEED
 from tests.qbo_entities import strangers
 

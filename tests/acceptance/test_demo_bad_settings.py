@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
-from consumers.embedded.broker import EmbeddedBroker
-from consumers.embedded.ports import free_port
 from consumers.errors import ExitCode
+from demo.embedded.broker import EmbeddedBroker
+from demo.embedded.ports import free_port
 
 EVENTS = Path(__file__).parents[2] / "schemas" / "samples" / "demo.jsonl"
 CONSUME = ("consume", "invoices")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL
 
-from qbo_client.simulator import UK, Simulator
-from qbo_client.simulator.settings import Settings, unknowns
 from schemas.events import Step
+from simulator import UK, Simulator
+from simulator.settings import Settings, unknowns
 from tests.builders import client, event, invoice, line, project
 from tests.database import cloned_database
 from tests.pipeline import Pipeline, open_pipeline

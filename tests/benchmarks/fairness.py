@@ -17,8 +17,8 @@ from bench.stage import Stage, stage
 from sqlalchemy import text
 
 from qbo_client.quota import INTUIT
-from qbo_client.simulator.seeds import UK
 from schemas.events import Kind
+from simulator.seeds import UK
 from store.links import LANES
 from tests.builders import client, event, invoice, project
 

@@ -16,9 +16,9 @@ from bench.stage import Stage, cpu, in_turns, stage
 from confluent_kafka import Consumer, Producer, TopicPartition
 from sqlalchemy import text
 
-from consumers.embedded.broker import EmbeddedBroker
 from consumers.ingest.batch import Ingest
 from consumers.ingest.messages import source_event
+from demo.embedded.broker import EmbeddedBroker
 from schemas.events import Kind
 from schemas.shipped import current
 from tests.builders import client, event, invoice, line, project

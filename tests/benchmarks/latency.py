@@ -18,9 +18,9 @@ from bench.stage import Stage, stage
 from confluent_kafka import Producer
 from sqlalchemy import text
 
-from consumers.embedded.broker import EmbeddedBroker
-from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from qbo_client.simulator.seeds import UK
+from demo.embedded.broker import EmbeddedBroker
+from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from simulator.seeds import UK
 from store import connections
 from store.connections import Tokens
 from store.secrets import TokenKeys

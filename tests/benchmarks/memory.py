@@ -19,9 +19,9 @@ from bench.stage import stage
 from confluent_kafka import Consumer, Producer, TopicPartition
 from sqlalchemy import text
 
-from consumers.embedded.broker import EmbeddedBroker
-from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from demo.embedded.broker import EmbeddedBroker
 from schemas.events import OrgRef
+from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from tests.builders import client, event, invoice, project
 from tests.pipeline import KEY
 

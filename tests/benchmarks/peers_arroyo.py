@@ -19,15 +19,15 @@ from bench.stage import Overlaps, Stage, stage
 from confluent_kafka import Consumer, Producer
 from sqlalchemy import text
 
-from consumers.embedded.broker import EmbeddedBroker
 from consumers.ingest.batch import Ingest
 from consumers.ingest.messages import source_event
+from demo.embedded.broker import EmbeddedBroker
 from qbo_client import calls
 from qbo_client.environment import environment_for
 from qbo_client.outcomes import Done
-from qbo_client.simulator.seeds import UK
 from qbo_client.transport import Transport
 from schemas.events import Kind
+from simulator.seeds import UK
 from store.links import LANES
 from tests.builders import client, event
 

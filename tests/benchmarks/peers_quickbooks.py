@@ -26,9 +26,9 @@ from quickbooks.objects.detailline import SalesItemLine, SalesItemLineDetail
 from quickbooks.objects.invoice import Invoice
 from sqlalchemy import text
 
-from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from qbo_client.simulator.seeds import UK
 from schemas.events import Kind, OrgRef, Service
+from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from simulator.seeds import UK
 from store.engine import open_engine
 from store.links import LANES
 from tests.builders import SCANNING, client, event, invoice, line, project

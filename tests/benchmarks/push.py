@@ -16,8 +16,8 @@ from bench.figures import Figure, publish
 from bench.stage import Overlaps, Run, Stage, stage
 from sqlalchemy import text
 
-from qbo_client.simulator.seeds import UK
 from schemas.events import Event, Kind
+from simulator.seeds import UK
 from tests.builders import client, event, invoice, project
 
 WORKERS, LATENCY_S, COMPANIES, PER_COMPANY = 64, 0.1, 2_000, 8

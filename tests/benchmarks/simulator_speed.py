@@ -16,7 +16,7 @@ import urllib.request
 
 import psutil
 
-from qbo_client.simulator import USA
+from simulator import USA
 
 CONNECTIONS = 8
 SWITCHES = ("--set", "quota_enabled=false")
@@ -24,7 +24,7 @@ SWITCHES = ("--set", "quota_enabled=false")
 
 def main(requests: int) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "qbo_client.simulator", "--port", "0", *SWITCHES], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "simulator", "--port", "0", *SWITCHES], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

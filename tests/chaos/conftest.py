@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from consumers.embedded.postgres import EmbeddedPostgres
+from demo.embedded.postgres import EmbeddedPostgres
 from tests.database import cloned_database, database_server, migrate, migrated_database, template_database
 
 __all__ = ["database_server", "migrated_database", "template_database"]

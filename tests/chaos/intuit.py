@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from qbo_client.simulator.settings import choices
+from simulator.settings import choices
 
 _KNOWN = frozenset({"quota_enabled", "quota_window", "open_registration"})
 """Limits that Intuit publishes, and who may register an app: no unknowns."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from qbo_client.simulator.journal import Request
 from schemas.events import Client, Event, Invoice, Project, Step
+from simulator.journal import Request
 
 HOME = "GBP"
 _MARK = re.compile(r"Kompass invoice (\S+) \(")

@@ -23,13 +23,13 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 from sqlalchemy import text
 
-from consumers.embedded.postgres import EmbeddedPostgres
 from consumers.errors import ExitCode
-from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
-from qbo_client.simulator.seeds import UK
-from qbo_client.simulator.settings import Settings
-from qbo_client.simulator.world import World, company_shown
+from demo.embedded.postgres import EmbeddedPostgres
 from schemas.events import Event, OrgRef, kind_of
+from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
+from simulator.seeds import UK
+from simulator.settings import Settings
+from simulator.world import World, company_shown
 from tests import pipeline as pipelines
 from tests.chaos import oracle, plight
 from tests.kafka import chosen_broker

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from consumers.crash_points import VARIABLE
-from consumers.embedded.postgres import EmbeddedPostgres
+from demo.embedded.postgres import EmbeddedPostgres
 from schemas.events import Event
 from tests.builders import client, event, invoice, project
 from tests.chaos.surroundings import ORGS, Surroundings

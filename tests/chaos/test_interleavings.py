@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from consumers.reconcile.settle import Answer
-from qbo_client.simulator import Simulator, bookkeeper
-from qbo_client.simulator.seeds import UK
-from qbo_client.simulator.settings import Settings
-from qbo_client.simulator.world import World, company_shown
 from schemas.events import Event
+from simulator import Simulator, bookkeeper
+from simulator.seeds import UK
+from simulator.settings import Settings
+from simulator.world import World, company_shown
 from tests.builders import UK_ORG
 from tests.chaos import oracle
 from tests.chaos.kompass import Kompass

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.embedded.postgres import EmbeddedPostgres
 from consumers.errors import ExitCode
+from demo.embedded.postgres import EmbeddedPostgres
 from tests.chaos.intuit import switched
 from tests.chaos.kompass import Kompass
 from tests.chaos.surroundings import ORGS, REPEAT, Surroundings

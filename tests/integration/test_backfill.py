@@ -13,9 +13,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from consumers.backfill import reading
 from consumers.backfill.command import NoConfiguration, backfill, duration
 from consumers.backfill.reading import Backfill, Backfilled, group_of
-from consumers.embedded.broker import PARTITIONS, EmbeddedBroker
-from qbo_client.simulator.seeds import IRELAND
+from demo.embedded.broker import PARTITIONS, EmbeddedBroker
 from schemas.events import Event, Kind, OrgRef, kind_of
+from simulator.seeds import IRELAND
 from tests.builders import UK_ORG, client, event, invoice, project
 from tests.integration.consumers.conftest import opened, simulator, unlinked
 from tests.pipeline import Pipeline

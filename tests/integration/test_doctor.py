@@ -9,9 +9,9 @@ import pytest
 
 from consumers import cli
 from consumers.doctor import Finding, Verdict, examine
-from consumers.embedded.broker import TOPICS, EmbeddedBroker
-from consumers.embedded.mail import EmbeddedMail
-from consumers.embedded.ports import free_port
+from demo.embedded.broker import TOPICS, EmbeddedBroker
+from demo.embedded.mail import EmbeddedMail
+from demo.embedded.ports import free_port
 
 
 @pytest.fixture

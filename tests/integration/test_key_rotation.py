@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.fernet import Fernet
 
-from qbo_client.simulator.seeds import UK
+from simulator.seeds import UK
 from store.connections import read_tokens, reencrypt
 from store.errors import UnreadableToken
 from store.secrets import TokenKeys

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SIMULATOR = "qbo_client.simulator"
 MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
     "mapping": {"schemas"},
     "qbo_client": set(),
-    SIMULATOR: set(),
     "store": {"schemas"},
     "consumers": {"schemas", "mapping", "qbo_client", "store"},
     "admin": {"schemas", "mapping", "qbo_client", "store"},
+    "simulator": set(),
+    "demo": {"schemas", "mapping", "qbo_client", "store", "consumers", "admin", "simulator"},
 }
-ROOMS = {room.partition(".")[0] for room in MAY_IMPORT} | {"tests"}
+ROOMS = set(MAY_IMPORT) | {"tests"}
 # What mapping may not use either: it is pure.
 IMPURE = {
     "os",
@@ -36,9 +36,6 @@ IMPURE = {
 
 
 def room_of(module: str) -> str:
-    """The room a module is in; the simulator is a room of its own inside the client's."""
-    if module == SIMULATOR or module.startswith(f"{SIMULATOR}."):
-        return SIMULATOR
     return module.partition(".")[0]
 
 
@@ -52,7 +49,6 @@ def imports(source: str, package: str) -> Iterator[tuple[int, str]]:
             if node.level:
                 parts = package.split(".")
                 base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
-            # `from qbo_client import simulator` reaches into the inner room.
             yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.Call) and _is_dynamic_import(node):
             first = node.args[0] if node.args else None
@@ -83,7 +79,7 @@ def offences(source: str, module: str, *, is_package: bool = False) -> list[str]
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    for room in sorted({room.partition(".")[0] for room in MAY_IMPORT}):
+    for room in sorted(MAY_IMPORT):
         for path in sorted((ROOT / room).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
@@ -121,11 +117,10 @@ def test_the_mapping_is_pure() -> None:
         ("mapping.client", "def lazily():\n    from store import links"),
         ("admin.views", "from consumers.settings import Settings"),
         ("consumers.process", "import admin.quickbooks_online"),
-        ("qbo_client.transport", "from qbo_client.simulator import Simulator"),
-        ("qbo_client.transport", "from qbo_client import simulator"),
-        ("qbo_client.transport", "from . import simulator"),
-        ("qbo_client.simulator.server", "from ..calls import Call"),
-        ("qbo_client.simulator.server", "from qbo_client.errors import CallInvalid"),
+        ("qbo_client.transport", "from simulator.runner import Simulator"),
+        ("schemas.codec", "from demo.samples import DEMO_FILE"),
+        ("consumers.process", "import demo.command"),
+        ("simulator.server", "from qbo_client.errors import CallInvalid"),
         ("store.engine", "import importlib\nimportlib.import_module('qbo_client')"),
         ("schemas.codec", "from tests import conftest"),
     ],
@@ -138,7 +133,7 @@ def test_what_must_not_be_is_found(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("consumers.process", "from store import links\nfrom qbo_client.transport import Transport"),
-        ("qbo_client.simulator.server", "from .world import World\nfrom qbo_client.simulator.seeds import USA"),
+        ("simulator.server", "from .world import World\nfrom simulator.seeds import USA"),
         ("mapping.client", "import decimal\nfrom mapping import problems\nfrom schemas.events import Client"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.embedded import ports
+from demo.embedded import ports
 from tests.workers import APART
 
 ROOT = Path(__file__).parents[2]

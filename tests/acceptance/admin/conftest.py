@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from qbo_client.simulator import Settings, Simulator
+from simulator import Settings, Simulator
 from tests.admin_site import Site, make_user, served
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from qbo_client.simulator import UK, Settings, Simulator
+from simulator import UK, Settings, Simulator
 from tests.admin_site import Site, make_user, served
 from tests.admin_story import tell_demo
 from tests.browser import HEIGHT, WIDTH, open_browser, run_action, sign_in

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer
 
-from consumers.demo.processes import Part, Processes, answers
-from consumers.embedded.broker import EmbeddedBroker
-from consumers.embedded.mail import EmbeddedMail
+from demo.embedded.broker import EmbeddedBroker
+from demo.embedded.mail import EmbeddedMail
+from demo.processes import Part, Processes, answers
 from schemas.codec import Codec
 from schemas.events import Event, kind_of
 from tests.admin_site import Site, free_port

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
-from consumers.demo.command import sample_file
-from qbo_client.simulator import UK
+from demo.command import sample_file
+from simulator import UK
 from tests.acceptance.admin.secrecy import leaks
 from tests.acceptance.admin.sync import Sync, eventually, running_sync
 from tests.admin_site import Site

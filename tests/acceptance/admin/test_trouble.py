@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
-from qbo_client.simulator import IRELAND, UK
+from simulator import IRELAND, UK
 from tests.admin_site import Site, make_user
 from tests.admin_story import tell
 from tests.browser import run_action, sign_in, tick_first

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from qbo_client.simulator import UK, Simulator
-from qbo_client.simulator.settings import Settings
+from simulator import UK, Simulator
+from simulator.settings import Settings
 from tests.chaos.conftest import postgres, restartable_database
 from tests.integration.admin.conftest import authorize, database, django_in_tests, section, simulator
 

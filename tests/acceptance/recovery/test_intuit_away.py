@@ -16,9 +16,9 @@ from typing import Final
 import pytest
 
 from consumers.reconcile.settle import SettlePolicy
-from qbo_client.simulator import UK, Simulator
-from qbo_client.simulator.world import company_shown
 from schemas.events import Event
+from simulator import UK, Simulator
+from simulator.world import company_shown
 from tests.acceptance.recovery.clock import let_pass
 from tests.builders import UK_ORG
 from tests.chaos import oracle

@@ -14,9 +14,9 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-from consumers.embedded.postgres import EmbeddedPostgres
 from consumers.errors import ExitCode
 from consumers.restoring.places import find_behind
+from demo.embedded.postgres import EmbeddedPostgres
 from schemas.events import Event, Kind, Step
 from tests.builders import client, event, invoice, line, project
 from tests.chaos.surroundings import ORGS, REALMS, Surroundings

@@ -12,14 +12,14 @@ from typing import Any, Final
 import pytest
 
 from admin.quickbooks_online.models import Configuration, Org
-from consumers.embedded.mail import EmbeddedMail
 from consumers.reconcile.granting import grant_anew
 from consumers.reconcile.settle import Answer
 from consumers.reconcile.work import Late, Work
+from demo.embedded.mail import EmbeddedMail
 from qbo_client.outcomes import Outcome
 from qbo_client.quota import GRANT_VALID, INTUIT
-from qbo_client.simulator import UK
-from qbo_client.simulator.world import World
+from simulator import UK
+from simulator.world import World
 from tests.acceptance.recovery.clock import let_pass, now_at_intuit
 from tests.builders import event, invoice, project
 from tests.integration.admin.conftest import Section, words

@@ -29,9 +29,9 @@ from consumers.reconcile.reconciler import Reconciler
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.quota import Limits
-from qbo_client.simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
-from qbo_client.simulator.seeds import UK
 from schemas.events import Kind, OrgRef
+from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from simulator.seeds import UK
 from store import connections
 from store.connections import Tokens
 from store.engine import open_engine
@@ -49,7 +49,7 @@ class RemoteSimulator:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "qbo_client.simulator", "--port", "0", "--set", "quota_enabled=false"],
+            [sys.executable, "-m", "simulator", "--port", "0", "--set", "quota_enabled=false"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -26,7 +26,7 @@ from django.test.utils import override_settings, setup_test_environment, teardow
 from admin.database_url import django_database
 from admin.quickbooks_online import runtime
 from admin.quickbooks_online.models import Configuration
-from qbo_client.simulator import Settings, Simulator
+from simulator import Settings, Simulator
 from store.secrets import TokenKeys
 from tests.pipeline import Pipeline, open_pipeline
 

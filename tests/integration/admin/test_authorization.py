@@ -25,7 +25,7 @@ from admin.quickbooks_online.models import (
 )
 from admin.quickbooks_online.models import ItemService as ItemServiceRow
 from admin.quickbooks_online.seen import unmapped
-from qbo_client.simulator import IRELAND, UK
+from simulator import IRELAND, UK
 from tests.integration.admin.conftest import Section, words
 
 LIST = "/admin/quickbooks_online/configuration/"

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from consumers.embedded.ports import free_port
+from demo.embedded.ports import free_port
 
 RUN = [sys.executable, "-c", "import sys; from admin import commands; getattr(commands, sys.argv.pop(1))()"]
 

@@ -7,7 +7,7 @@ from django.test import Client
 
 from admin.quickbooks_online.models import Difference, Failure, Invoice, Link
 from admin.quickbooks_online.pages.sync_errors import keep_quickbooks
-from qbo_client.simulator import UK, bookkeeper
+from simulator import UK, bookkeeper
 from tests.builders import event, invoice, line
 from tests.integration.admin.conftest import Section, words
 

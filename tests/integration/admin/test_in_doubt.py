@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from admin.quickbooks_online.models import Failure, Link
-from qbo_client.simulator import UK, bookkeeper
+from simulator import UK, bookkeeper
 from tests.builders import event, invoice
 from tests.integration.admin.conftest import Section, words
 from tests.integration.consumers.test_edited_before_found import look

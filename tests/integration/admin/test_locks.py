@@ -11,7 +11,7 @@ from django.test import Client
 from sqlalchemy import text
 
 from admin.quickbooks_online.models import CompanyConnection, ItemService
-from qbo_client.simulator import UK
+from simulator import UK
 from store import companies, connections
 from tests.admin_story_light import full_house
 from tests.builders import event, invoice

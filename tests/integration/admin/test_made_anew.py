@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from admin.quickbooks_online.models import Failure, Link
-from qbo_client.simulator import UK, bookkeeper
+from simulator import UK, bookkeeper
 from tests.builders import event, invoice, line
 from tests.integration.admin.conftest import Section
 

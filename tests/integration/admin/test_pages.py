@@ -24,8 +24,8 @@ from admin.quickbooks_online.models import (
     Service,
     TaxCodeVatRate,
 )
-from qbo_client.simulator import UK
 from schemas.events import VatRate
+from simulator import UK
 from tests.admin_story_light import full_house
 from tests.builders import client as kompass_client
 from tests.builders import event, invoice, line, project
@@ -471,7 +471,7 @@ def test_a_person_decides_a_conflict(section: Section, ada: Client, ids: dict[st
     (document,) = section.pipeline.objects("Invoice")
 
     def edit(world: object) -> None:
-        from qbo_client.simulator import bookkeeper
+        from simulator import bookkeeper
 
         lines = [dict(document["Line"][0], Amount=77)]
         lines[0]["SalesItemLineDetail"] = {

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from qbo_client.simulator import UK
+from simulator import UK
 from tests.admin_story_light import full_house
 from tests.integration.admin.conftest import Section, words
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from qbo_client.simulator import UK, Simulator
+from simulator import UK, Simulator
 from store.quota import metered_this_month
 from tests.admin_site import PASSWORD, Site, make_user, served
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from qbo_client.simulator import Simulator
-from qbo_client.simulator.settings import Settings
+from simulator import Simulator
+from simulator.settings import Settings
 from tests.pipeline import Pipeline, open_pipeline
 
 

@@ -14,9 +14,9 @@ from consumers.reconcile.batching import parcels
 from consumers.reconcile.settle import Answer, Settle
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
 from schemas.events import Invoice, Service, Step
+from simulator import bookkeeper
+from simulator.seeds import UK
 from store import intents
 from tests.builders import SCANNING, client, event, invoice, line, project
 from tests.pipeline import Pipeline, answers_of

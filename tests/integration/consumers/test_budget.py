@@ -17,8 +17,8 @@ from consumers.reconcile.probing import Probes
 from consumers.reconcile.reconciler import Reconciler
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Unknown
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
+from simulator import bookkeeper
+from simulator.seeds import UK
 from store import quota
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
 from schemas.events import Step
+from simulator import bookkeeper
+from simulator.seeds import UK
 from tests.builders import event, invoice, line
 from tests.pipeline import Pipeline
 

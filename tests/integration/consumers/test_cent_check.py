@@ -14,9 +14,9 @@ from consumers.inquiry.why import find_one, story
 from consumers.metrics import Metrics
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Done
-from qbo_client.simulator import Simulator, bookkeeper
-from qbo_client.simulator.seeds import UK, USA_AUTOMATED_TAX
 from schemas.events import InvoiceLine, Kind, Step, VatRate
+from simulator import Simulator, bookkeeper
+from simulator.seeds import UK, USA_AUTOMATED_TAX
 from tests.builders import event, invoice, line
 from tests.pipeline import Pipeline
 

@@ -23,9 +23,9 @@ from consumers.reconcile.settle import Answer
 from qbo_client.calls import Call
 from qbo_client.environment import environment_for
 from qbo_client.outcomes import Outcome
-from qbo_client.simulator.seeds import IRELAND, UK
 from qbo_client.transport import Transport
 from schemas.events import OrgRef
+from simulator.seeds import IRELAND, UK
 from tests.builders import client, event
 from tests.pipeline import ALL_LANES, Pipeline
 

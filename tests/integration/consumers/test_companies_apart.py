@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.event import listen
 from sqlalchemy.exc import OperationalError
 
-from qbo_client.simulator.seeds import IRELAND, UK
 from schemas.events import OrgRef
+from simulator.seeds import IRELAND, UK
 from store import companies, links
 from store.transactions import retrying
 from tests.builders import client, event

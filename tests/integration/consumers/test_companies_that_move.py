@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from qbo_client.simulator.seeds import IRELAND, UK
 from schemas.events import OrgRef
+from simulator.seeds import IRELAND, UK
 from tests.builders import UK_ORG, client, event, invoice, project
 from tests.pipeline import Pipeline
 

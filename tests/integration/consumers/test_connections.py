@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from consumers.reconcile.settle import Answer, SettlePolicy
 from qbo_client.outcomes import Done, Forbidden, Unauthorized
-from qbo_client.simulator.seeds import IRELAND, UK
-from qbo_client.simulator.world import World
 from schemas.events import OrgRef
+from simulator.seeds import IRELAND, UK
+from simulator.world import World
 from store import connections, quota
 from tests.builders import UK_ORG, client, event
 from tests.pipeline import Pipeline

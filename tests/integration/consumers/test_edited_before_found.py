@@ -10,8 +10,8 @@ import pytest
 from consumers.reconcile.settle import Answer
 from consumers.reconcile.work import Work
 from qbo_client.outcomes import Done
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
+from simulator import bookkeeper
+from simulator.seeds import UK
 from tests.builders import client, event, invoice, line
 from tests.integration.consumers.test_looking_up import forgotten, numbered_by_quickbooks
 from tests.pipeline import Pipeline

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Throttled
 from qbo_client.quota import Limits
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
 from schemas.events import Step
+from simulator import bookkeeper
+from simulator.seeds import UK
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline
 

@@ -12,8 +12,8 @@ from consumers.reconcile.settle import Answer, Settle, SettlePolicy
 from consumers.reconcile.work import Work
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome, Unknown
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
+from simulator import bookkeeper
+from simulator.seeds import UK
 from tests.builders import client, event, invoice
 from tests.pipeline import Pipeline
 

@@ -23,7 +23,7 @@ from consumers.reconcile.set_aside import claim_around
 from mapping.judgement import Case, Decision, judge
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, Refused, Unknown
-from qbo_client.simulator.seeds import UK
+from simulator.seeds import UK
 from store.secrets import TokenKeys
 from tests.builders import client, event
 from tests.pipeline import Pipeline

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from consumers.ingest.findings import records_in
 from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Done, Forbidden, Refused
-from qbo_client.simulator.seeds import IRELAND, UK
 from schemas.events import Kind
+from simulator.seeds import IRELAND, UK
 from store.links import LANES, make_due
 from store.records import write_newer
 from tests.builders import UK_ORG, client, event, invoice, line, project

@@ -11,9 +11,9 @@ from confluent_kafka import Producer
 from sqlalchemy import create_engine, text
 
 from consumers.dead_letters import OutboxPublisher
-from consumers.embedded.ports import HOST, free_port
 from consumers.metrics import Metrics
 from consumers.reconcile.settle import Answer
+from demo.embedded.ports import HOST, free_port
 from qbo_client.outcomes import NotSent, Outcome
 from tests.builders import client, event
 from tests.pipeline import Pipeline

@@ -9,8 +9,8 @@ import pytest
 
 from consumers.metrics import Metrics
 from consumers.reconcile.probing import MOST_A_PERIOD, Probes
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
+from simulator import bookkeeper
+from simulator.seeds import UK
 from tests.builders import event, invoice, project
 from tests.pipeline import Pipeline
 

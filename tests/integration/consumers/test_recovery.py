@@ -14,9 +14,9 @@ from consumers.reconcile.settle import Answer
 from consumers.reconcile.work import Late
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
-from qbo_client.simulator import bookkeeper
-from qbo_client.simulator.seeds import UK
 from schemas.events import Record, Step
+from simulator import bookkeeper
+from simulator.seeds import UK
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
-from qbo_client.simulator import UK, bookkeeper
-from qbo_client.simulator.world import World
+from simulator import UK, bookkeeper
+from simulator.world import World
 from store import restores
 from tests.builders import client, event, invoice, line, project
 from tests.pipeline import Pipeline

@@ -14,8 +14,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from consumers.dead_letter_tools.commands import dead_letters_command
 from consumers.dead_letter_tools.replay import Pace, Replayed, replay
 from consumers.dead_letters import OutboxPublisher, producer_settings
-from consumers.embedded.broker import TOPICS, EmbeddedBroker
 from consumers.metrics import Metrics
+from demo.embedded.broker import TOPICS, EmbeddedBroker
 from schemas.events import Kind, VatRate
 from store.dead_letters import Selection
 from store.records import SourceEvent

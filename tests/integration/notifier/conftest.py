@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumers.embedded.mail import EmbeddedMail
+from demo.embedded.mail import EmbeddedMail
 from tests.integration.notifier.harness import ADMIN, Post
 from tests.integration.pipeline.conftest import pipeline, simulator, unlinked
 from tests.pipeline import Pipeline

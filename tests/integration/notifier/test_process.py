@@ -12,9 +12,9 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from consumers.dead_letters import OutboxPublisher, producer_settings
-from consumers.embedded.broker import TOPICS, EmbeddedBroker
-from consumers.embedded.mail import EmbeddedMail
 from consumers.metrics import Metrics
+from demo.embedded.broker import TOPICS, EmbeddedBroker
+from demo.embedded.mail import EmbeddedMail
 from tests.integration.notifier.harness import ADMIN, Post
 
 ROOT = Path(__file__).parents[3]

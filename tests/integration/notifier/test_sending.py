@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from consumers.embedded.mail import EmbeddedMail
-from consumers.embedded.ports import HOST, free_port
 from consumers.notifier.notifier import GIVE_UP_AFTER
 from consumers.notifier.process import loop
 from consumers.notifier.rendering import BadTemplates, Renderer
 from consumers.notifier.smtp import Handed, Mailer, message_of
+from demo.embedded.mail import EmbeddedMail
+from demo.embedded.ports import HOST, free_port
 from schemas.events import VatRate
 from store import mails
 from store.mails import Letter, Outgoing

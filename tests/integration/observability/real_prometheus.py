@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from consumers.embedded.ports import HOST, free_port
+from demo.embedded.ports import HOST, free_port
 
 
 def tool(name: str) -> str:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from consumers.gauges import GaugeKeeper
 from consumers.metrics import Metrics
-from qbo_client.simulator.seeds import IRELAND
 from schemas.events import Kind, OrgRef
+from simulator.seeds import IRELAND
 from store import quota
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline

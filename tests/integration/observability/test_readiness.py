@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from consumers.embedded.broker import EmbeddedBroker
 from consumers.process import build
 from consumers.settings import settings_from
+from demo.embedded.broker import EmbeddedBroker
 from schemas.codec import Codec
 from schemas.events import Kind
 

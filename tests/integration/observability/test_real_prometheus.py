@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 import pytest
 from confluent_kafka import Producer
 
-from consumers.demo.addresses import Addresses
-from consumers.demo.command import sample_events, sample_file
-from consumers.demo.installation import CONSUMERS, Installation
-from consumers.demo.orgs import DEMO_ORGS
-from consumers.demo.rules import OrgRules
-from consumers.embedded.ports import HOST, free_port
-from qbo_client.simulator.seeds import CANADA, IRELAND
+from demo.addresses import Addresses
+from demo.command import sample_events, sample_file
+from demo.embedded.ports import HOST, free_port
+from demo.installation import CONSUMERS, Installation
+from demo.orgs import DEMO_ORGS
+from demo.rules import OrgRules
 from schemas.codec import Codec
 from schemas.events import Event, OrgRef, Record, kind_of
+from simulator.seeds import CANADA, IRELAND
 from tests.builders import client, event, invoice, line, project
 from tests.integration.observability.expressions import RULES, panels, rules
 from tests.integration.observability.real_prometheus import Prometheus, running, tool

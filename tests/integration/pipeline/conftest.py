@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from qbo_client.simulator import Simulator
-from qbo_client.simulator.settings import Settings
+from simulator import Simulator
+from simulator.settings import Settings
 from tests.pipeline import Pipeline, open_pipeline
 
 

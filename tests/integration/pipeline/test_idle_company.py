@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from qbo_client.simulator import UK
+from simulator import UK
 from store import connections
 from tests.pipeline import Pipeline
 

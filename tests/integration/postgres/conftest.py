@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from consumers.embedded.children import end_with_parent
-from consumers.embedded.ports import HOST, free_port
-from consumers.embedded.postgres import EmbeddedPostgres
+from demo.embedded.children import end_with_parent
+from demo.embedded.ports import HOST, free_port
+from demo.embedded.postgres import EmbeddedPostgres
 from tests.database import cloned_database, migrate
 
 _SETTINGS = """\

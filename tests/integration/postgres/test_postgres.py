@@ -13,7 +13,7 @@ from psycopg.errors import QueryCanceled
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from consumers.embedded.postgres import EmbeddedPostgres
+from demo.embedded.postgres import EmbeddedPostgres
 from store import engine as engines
 from store.engine import check_database, open_engine
 from tests import builders

@@ -17,9 +17,9 @@ from qbo_client.environment import environment_for
 from qbo_client.faults import FaultCode, colliding_document, colliding_id
 from qbo_client.oauth import ClientRefused, GrantRefused, OAuthApp, TokenSet
 from qbo_client.outcomes import Done, Outcome, Refused, Unauthorized, batch_outcomes
-from qbo_client.simulator import DEFAULT_CLIENT_ID, Settings, Simulator
-from qbo_client.simulator.seeds import CANADA, REALMS, UK, USA
 from qbo_client.transport import Transport
+from simulator import DEFAULT_CLIENT_ID, Settings, Simulator
+from simulator.seeds import CANADA, REALMS, UK, USA
 
 BACK = "https://example.org/back"
 Send = Callable[[Call], Outcome]

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from consumers.embedded.broker import EmbeddedBroker
+from demo.embedded.broker import EmbeddedBroker
 from schemas.codec import Codec
 from schemas.events import Event, Kind
 from schemas.jsonlines import event_from_json

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from qbo_client.simulator import DEFAULT_CLIENT_ID, Settings, Simulator
+from simulator import DEFAULT_CLIENT_ID, Settings, Simulator
 
 BASIC = (DEFAULT_CLIENT_ID, "simulator-secret")
 TIMEOUT_SECONDS = 10

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from qbo_client.simulator import REALMS, UK, USA, Simulator
+from simulator import REALMS, UK, USA, Simulator
 
 from .conftest import BASIC, Http
 
@@ -242,7 +242,7 @@ def test_it_runs_alone_and_keeps_its_state(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
 
     def run() -> tuple[subprocess.Popen[str], str]:
-        command = [sys.executable, "-m", "qbo_client.simulator", "--port", "0", "--state", str(state)]
+        command = [sys.executable, "-m", "simulator", "--port", "0", "--state", str(state)]
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
         )
@@ -277,7 +277,7 @@ def test_a_thread_of_its_own_starts_at_once() -> None:
     [(["--set", "nonsense=1"], "nonsense"), (["--set", "x"], "NAME=VALUE"), (["--host", "256.0.0.1"], "cannot listen")],
 )
 def test_bad_options_end_in_one_clear_line(arguments: list[str], said: str) -> None:
-    command = [sys.executable, "-m", "qbo_client.simulator", "--port", "0", *arguments]
+    command = [sys.executable, "-m", "simulator", "--port", "0", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
     assert said in done.stderr

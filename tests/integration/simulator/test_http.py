@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from qbo_client.simulator import UK, USA, Simulator
+from simulator import UK, USA, Simulator
 
 from .conftest import BASIC, Http, fault_codes
 

@@ -12,7 +12,7 @@ from intuitlib.client import AuthClient
 from intuitlib.enums import Scopes
 from intuitlib.exceptions import AuthClientError
 
-from qbo_client.simulator import UK, Simulator
+from simulator import UK, Simulator
 
 CALLBACK = "http://localhost:8000/quickbooks/callback"
 

@@ -28,7 +28,7 @@ from quickbooks.objects.term import Term
 from quickbooks.objects.trackingclass import Class
 from quickbooks.objects.vendor import Vendor
 
-from qbo_client.simulator import USA, Simulator
+from simulator import USA, Simulator
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qbo_client.simulator import UK, USA, Simulator
+from simulator import UK, USA, Simulator
 
 from .conftest import Http, fault_codes
 

@@ -9,7 +9,7 @@ import sys
 
 import requests
 
-from qbo_client.simulator import DEFAULT_CLIENT_ID, USA
+from simulator import DEFAULT_CLIENT_ID, USA
 
 from .conftest import BASIC
 
@@ -19,7 +19,7 @@ REQUESTS = 1_000
 def core_seconds(calls: int) -> float:
     """What a simulator takes from its start to its end, with so many calls in between: one create, one read, one create …"""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "qbo_client.simulator", "--port", "0", "--set", "quota_enabled=false"]
+    command = [sys.executable, "-m", "simulator", "--port", "0", "--set", "quota_enabled=false"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, requests.Session() as session:
         assert process.stdout is not None
         base_url = process.stdout.readline().split()[-1]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from qbo_client.simulator import USA, Simulator
-from qbo_client.simulator.faults import MESSAGES, SYSTEM_CODES
+from simulator import USA, Simulator
+from simulator.faults import MESSAGES, SYSTEM_CODES
 
 from .conftest import BASIC, Http, fault_codes
 

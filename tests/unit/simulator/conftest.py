@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from qbo_client.simulator import USA, Settings
-from qbo_client.simulator.clock import Clock
-from qbo_client.simulator.company import Company
-from qbo_client.simulator.faults import ApiFault
-from qbo_client.simulator.operations import Write, write
-from qbo_client.simulator.seeds import companies
+from simulator import USA, Settings
+from simulator.clock import Clock
+from simulator.company import Company
+from simulator.faults import ApiFault
+from simulator.operations import Write, write
+from simulator.seeds import companies
 
 MORNING = datetime(2026, 3, 10, 17, 0, tzinfo=UTC)
 SERVICE, CATEGORY, INACTIVE_ITEM = "1", "8", "9"

@@ -11,11 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from qbo_client.simulator import UK, Settings
-from qbo_client.simulator.faults import ApiFault
-from qbo_client.simulator.members import clean
-from qbo_client.simulator.operations import Write, write
-from qbo_client.simulator.selection import run
+from simulator import UK, Settings
+from simulator.faults import ApiFault
+from simulator.members import clean
+from simulator.operations import Write, write
+from simulator.selection import run
 
 from .conftest import Books, line
 

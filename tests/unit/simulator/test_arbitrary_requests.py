@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from qbo_client.simulator import CANADA, UK, USA, Settings
-from qbo_client.simulator.accounting import PREFIX, execute, understand
-from qbo_client.simulator.clock import Clock
-from qbo_client.simulator.company import SINGLETONS, Company
-from qbo_client.simulator.members import catalogue, clean
-from qbo_client.simulator.operations import WRITABLE
-from qbo_client.simulator.requestids import Answer, RequestIds
-from qbo_client.simulator.seeds import companies
-from qbo_client.simulator.settings import choices
+from simulator import CANADA, UK, USA, Settings
+from simulator.accounting import PREFIX, execute, understand
+from simulator.clock import Clock
+from simulator.company import SINGLETONS, Company
+from simulator.members import catalogue, clean
+from simulator.operations import WRITABLE
+from simulator.requestids import Answer, RequestIds
+from simulator.seeds import companies
+from simulator.settings import choices
 
 from .conftest import MORNING
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qbo_client.simulator import UK
+from simulator import UK
 
 from .conftest import Books, OpenBooks
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from qbo_client.simulator import USA, Clock, Settings
-from qbo_client.simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, App, Authority, Grant, OAuthError
+from simulator import USA, Clock, Settings
+from simulator.oauth import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, App, Authority, Grant, OAuthError
 
 DAY = 86_400
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qbo_client.simulator import bookkeeper
+from simulator import bookkeeper
 
 from .conftest import Books, OpenBooks
 

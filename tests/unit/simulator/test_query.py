@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qbo_client.simulator.selection import run
+from simulator.selection import run
 
 from .conftest import Books, OpenBooks, line
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from qbo_client.simulator import Clock, Settings
-from qbo_client.simulator.quota import Quotas
-from qbo_client.simulator.settings import SettingsError, choices
+from simulator import Clock, Settings
+from simulator.quota import Quotas
+from simulator.settings import SettingsError, choices
 
 
 class Gate:

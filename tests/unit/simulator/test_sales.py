@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qbo_client.simulator import SELF_NUMBERED, UK, bookkeeper
+from simulator import SELF_NUMBERED, UK, bookkeeper
 
 from .conftest import CATEGORY, INACTIVE_ITEM, Books, OpenBooks, line
 

@@ -6,9 +6,9 @@ from itertools import combinations, product
 
 import pytest
 
-from qbo_client.simulator import Settings
-from qbo_client.simulator.settings import VARIABLE, SettingsError, read_switches, unknowns
-from qbo_client.simulator.world import World
+from simulator import Settings
+from simulator.settings import VARIABLE, SettingsError, read_switches, unknowns
+from simulator.world import World
 from tests.switches import covering, table, written
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbo_client.simulator import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX, Settings, bookkeeper
+from simulator import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX, Settings, bookkeeper
 
 from .conftest import Books, OpenBooks, code_of, line
 

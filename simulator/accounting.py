@@ -1,0 +1,232 @@
+"""The Accounting API without its transport: a path, a query string and a body in; a status and a body out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from simulator import batch, selection
+from simulator.changes_since import changed_since
+from simulator.company import BY_PATH, SINGLETONS, Company
+from simulator.faults import ApiFault, fault, unsupported
+from simulator.members import Object
+from simulator.operations import Write, read, read_singleton, write
+from simulator.quota import CORE, CORE_PLUS
+from simulator.requestids import (
+    MAXIMUM_BATCH_LENGTH,
+    MAXIMUM_LENGTH,
+    Answer,
+    RequestIds,
+    fingerprint,
+)
+
+PREFIX = "/v3/company/"
+_FROM = re.compile(rb"\bfrom\s+(\w+)", re.IGNORECASE)
+_TEXT_TYPES = ("application/text", "text/plain")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCall:
+    """One call as the edge understood it. `operation` is one of create, update, void, delete, read, query, batch, cdc."""
+
+    method: str
+    path: str
+    realm: str
+    operation: str
+    entity: str = ""
+    identifier: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    payload: Any = None
+    content_type: str = ""
+    refusal: ApiFault | None = None
+    """What is wrong with it before any company is asked; it is raised when the call is executed."""
+
+    @property
+    def writes(self) -> bool:
+        return self.operation in ("create", "update", "void", "delete", "batch")
+
+    @property
+    def metering(self) -> str:
+        return CORE if self.writes else CORE_PLUS
+
+    @property
+    def reads(self) -> int:
+        """How many metered reads the call is: the queries of a batch count each."""
+        if self.operation != "batch":
+            return 0 if self.writes else 1
+        items = self.payload.get("BatchItemRequest") if isinstance(self.payload, dict) else None
+        return sum(isinstance(one, dict) and "Query" in one for one in items) if isinstance(items, list) else 0
+
+    @property
+    def requestid(self) -> str:
+        return self.query.get("requestid", "") if self.writes else ""
+
+
+def understand(method: str, path: str, query: Mapping[str, str], body: bytes, content_type: str) -> ApiCall:
+    """Read the path below `/v3/company/`; never raises: what cannot be understood carries its refusal."""
+    realm, _, rest = path.removeprefix(PREFIX).partition("/")
+    parts = [part for part in rest.split("/") if part]
+    first = parts[0].lower() if parts else ""
+    made: dict[str, Any] = {
+        "method": method,
+        "path": path,
+        "realm": realm,
+        "query": query,
+        "body": body,
+        "content_type": content_type.partition(";")[0].strip().lower(),
+    }
+    refused = ApiCall(**made, operation="unknown", refusal=unsupported(path))
+    if first == "query" and len(parts) == 1 and method in ("GET", "POST"):
+        text = body if method == "POST" else query.get("query", "").encode()
+        found = _FROM.search(text)
+        return ApiCall(**made, operation="query", entity=_entity(found.group(1).decode() if found else ""))
+    if first == "batch" and len(parts) == 1 and method == "POST":
+        return _with_payload(made, "batch", "")
+    if first == "cdc" and len(parts) == 1 and method == "GET":
+        return ApiCall(**made, operation="cdc")
+    entity = BY_PATH.get(first)
+    if entity is None:
+        return refused
+    if method == "GET" and (len(parts) == 2 or (entity in SINGLETONS and len(parts) == 1)):
+        return ApiCall(**made, operation="read", entity=entity, identifier=parts[1] if len(parts) == 2 else "")
+    if method == "POST" and len(parts) == 1:
+        return _with_payload(made, _operation(query), entity)
+    return refused
+
+
+def _entity(name: str) -> str:
+    return BY_PATH.get(name.lower(), name)
+
+
+def _operation(query: Mapping[str, str]) -> str:
+    wanted = query.get("operation", "").lower()
+    if query.get("include", "").lower() == "void" and wanted in ("", "update"):
+        return "void"
+    return wanted or "save"
+
+
+def _with_payload(made: dict[str, Any], operation: str, entity: str) -> ApiCall:
+    refusal: ApiFault | None = None
+    payload: Any = None
+    body = made["body"]
+    if operation not in ("save", "create", "update", "void", "delete", "batch"):
+        refusal = fault("500", f"Unsupported Operation : Operation {operation[:50]} is not supported.")
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        try:
+            body.decode()
+            refusal = fault("2010", f"Property Name:{error} specified is unsupported or invalid")
+        except UnicodeDecodeError:
+            refusal = fault("500", "Unsupported Operation : The body is not UTF-8.")
+    if operation == "save":
+        identified = isinstance(payload, dict) and payload.get("Id") not in (None, "")
+        operation = "update" if identified else "create"
+    if made["content_type"] not in ("application/json", ""):
+        refusal = fault("500", f"Unsupported Operation : Content type {made['content_type'][:60]} is not supported.")
+    return ApiCall(**made, operation=operation, entity=entity, payload=payload, refusal=refusal)
+
+
+def check_requestid(call: ApiCall) -> ApiFault | None:
+    """The fault for a request id that is not one, if there is one."""
+    if not call.writes or "requestid" not in call.query:
+        return None
+    limit = MAXIMUM_BATCH_LENGTH if call.operation == "batch" else MAXIMUM_LENGTH
+    if 0 < len(call.requestid) <= limit:
+        return None
+    return fault("2130", f"Invalid Request Id Format : Supplied value:{call.requestid[:100]}")
+
+
+def call_fingerprint(call: ApiCall) -> bytes:
+    """What makes two calls the same but for their request id."""
+    options = "&".join(f"{key}={call.query[key]}" for key in ("operation", "include") if key in call.query)
+    return fingerprint(call.method.encode(), call.path.encode(), options.encode(), call.body)
+
+
+def execute(company: Company, call: ApiCall, requestids: RequestIds) -> Answer:
+    """Do what the call asks, and make the answer. A fault is an answer."""
+    try:
+        if call.refusal is not None:
+            raise call.refusal
+        body = _perform(company, call, requestids)
+    except ApiFault as refused:
+        return refusal_answer(company, refused)
+    body["time"] = company.clock.envelope_stamp()
+    return Answer(200, orjson.dumps(body))
+
+
+def refusal_answer(company: Company, refused: ApiFault) -> Answer:
+    body: Object = {"Fault": refused.as_wire(company.profile.language)}
+    if refused.timed:
+        body["time"] = company.clock.envelope_stamp()
+    status = refused.status
+    if status == 400 and refused.kind == "ValidationFault":
+        status = company.settings.validation_fault_status
+    return Answer(status, orjson.dumps(body), refused.codes)
+
+
+def _perform(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
+    match call.operation:
+        case "query":
+            return {"QueryResponse": selection.run(company, _query_text(call, company))}
+        case "read":
+            if call.entity in SINGLETONS:
+                if call.identifier and call.entity == "CompanyInfo" and call.identifier not in (call.realm, "1"):
+                    raise fault("610", "Object Not Found : CompanyInfo")
+                return {call.entity: read_singleton(company, call.entity)}
+            return {call.entity: read(company, call.entity, call.identifier)}
+        case "cdc":
+            return changed_since(company, call.query.get("entities", ""), call.query.get("changedSince", ""))
+        case "batch":
+            return _batch(company, call, requestids)
+        case _:
+            include = call.query.get("include", "").lower().split(",")
+            request = Write(
+                entity=call.entity,
+                operation=call.operation,
+                payload=call.payload,
+                allow_duplicate_number="allowduplicatedocnum" in include,
+            )
+            return {call.entity: write(company, request)}
+
+
+def _query_text(call: ApiCall, company: Company) -> str:
+    if call.method == "GET":
+        if len(call.query.get("query", "")) > company.settings.query_url_limit:
+            raise fault("500", "Unsupported Operation : The request URI is too long.")
+        return call.query.get("query", "")
+    if call.content_type not in _TEXT_TYPES:
+        raise fault(
+            "500", f"Unsupported Operation : Content type {call.content_type[:60]} is not supported for a query."
+        )
+    try:
+        return call.body.decode()
+    except UnicodeDecodeError:
+        raise fault("500", "Unsupported Operation : The body is not UTF-8.") from None
+
+
+def _batch(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
+    settings = company.settings
+
+    def remember(item: batch.Item, run: Any) -> Object:
+        if not call.requestid or item.operation == "query":
+            return dict(run())
+        key = f"{call.requestid}{item.bid}"
+        mark = fingerprint(item.operation.encode(), item.entity.encode(), orjson.dumps(item.payload))
+        entry = requestids.find(call.realm, key, retention=settings.requestid_retention_seconds)
+        if entry is not None and entry.answer is not None:
+            if entry.fingerprint != mark and settings.requestid_other_body == "600":
+                return {"Fault": fault("600", f"Duplicate Request ID : {key}").as_wire(company.profile.language)}
+            return dict(orjson.loads(entry.answer.body))
+        entry = requestids.begin(call.realm, key, mark, retention=settings.requestid_retention_seconds)
+        answer: Object = run()
+        keep = settings.requestid_replays_faults or "Fault" not in answer
+        requestids.finish(call.realm, key, entry, Answer(200, orjson.dumps(answer)) if keep else None)
+        return answer
+
+    return batch.run(company, call.payload, with_requestid=bool(call.requestid), remember=remember)

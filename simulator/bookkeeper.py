@@ -1,0 +1,180 @@
+"""Edits that a bookkeeper makes in QuickBooks' own pages, behind the back of every app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from simulator.amounts import ZERO, dec, number
+from simulator.company import ENTITIES, PEOPLE, TRANSACTIONS, Company, Profile
+from simulator.faults import ApiFault
+from simulator.members import Object
+from simulator.names import free_inactive_name
+from simulator.operations import Write, write
+from simulator.references import reference
+
+
+class BookkeeperError(ValueError):
+    """An edit that cannot be made, in words."""
+
+
+def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Make one edit: `{"action": …, …}`. Returns the objects it changed, as responses would show them.
+
+    Actions: create, update (any members), rename, add_line, deactivate, reactivate, merge, pay, void, delete, override_tax,
+    close_books, preferences, profile, deactivate_tax_code.
+
+    :raises BookkeeperError: for an action or an object that does not exist, or an edit QuickBooks itself would refuse.
+    """
+    action = str(wanted.get("action", ""))
+    made = _ACTIONS.get(action)
+    if made is None:
+        raise BookkeeperError(f"action is {action!r}; it can be one of {', '.join(sorted(_ACTIONS))}")
+    try:
+        return made(company, wanted)
+    except ApiFault as refused:
+        raise BookkeeperError(f"QuickBooks refuses this: {refused}") from refused
+    except KeyError as absent:
+        raise BookkeeperError(f"{action} needs {absent}") from absent
+
+
+def _found(company: Company, entity: str, identifier: str) -> Object:
+    found = company.get(entity, identifier) if entity in ENTITIES else None
+    if found is None:
+        raise BookkeeperError(f"there is no {entity} {identifier}")
+    return found
+
+
+def _write(company: Company, entity: str, operation: str, payload: Object) -> list[Object]:
+    return [write(company, Write(entity=entity, operation=operation, payload=payload))]
+
+
+def _change(company: Company, entity: str, identifier: str, members: Object) -> list[Object]:
+    found = _found(company, entity, str(identifier))
+    token = {"Id": found["Id"], "SyncToken": found["SyncToken"], "sparse": True}
+    return _write(company, entity, "update", {**members, **token})
+
+
+def _create(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    return _write(company, wanted["entity"], "create", wanted["members"])
+
+
+def _update(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    return _change(company, wanted["entity"], wanted["id"], wanted["members"])
+
+
+def _rename(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    member = "DisplayName" if wanted["entity"] in PEOPLE else "Name"
+    return _change(company, wanted["entity"], wanted["id"], {member: wanted["name"]})
+
+
+def _add_line(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    found = _found(company, wanted["entity"], str(wanted["id"]))
+    return _change(company, wanted["entity"], wanted["id"], {"Line": [*found["Line"], wanted["line"]]})
+
+
+def _deactivate(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    return _change(company, wanted["entity"], wanted["id"], {"Active": False})
+
+
+def _reactivate(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    return _change(company, wanted["entity"], wanted["id"], {"Active": True})
+
+
+def _deactivate_tax_code(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    found = _found(company, "TaxCode", str(wanted["id"]))
+    return [company.replace("TaxCode", found, {**found, "Active": False})]
+
+
+def _merge(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """`id` goes into `into`: its documents and jobs change hands, and it becomes inactive."""
+    gone = _found(company, "Customer", str(wanted["id"]))
+    stays = _found(company, "Customer", str(wanted["into"]))
+    if gone["Id"] == stays["Id"] or gone["CurrencyRef"] != stays["CurrencyRef"]:
+        raise BookkeeperError("two customers can be merged when they are two, of one currency")
+    changed: list[Object] = []
+    for entity in TRANSACTIONS:
+        for document in list(company.tables[entity].values()):
+            if document["CustomerRef"]["value"] == gone["Id"]:
+                moved = company.replace(entity, document, {**document, "CustomerRef": reference("Customer", stays)})
+                changed.append(moved)
+    for child in company.children(gone["Id"]):
+        full = f"{stays['FullyQualifiedName']}:{child['DisplayName']}"
+        moved = {**child, "ParentRef": {"value": stays["Id"]}, "FullyQualifiedName": full}
+        changed.append(company.replace("Customer", child, moved))
+    name = free_inactive_name(company, "Customer", gone["DisplayName"], gone["Id"])
+    renamed = {**gone, "Active": False, "DisplayName": name, "FullyQualifiedName": name}
+    changed.append(company.replace("Customer", gone, renamed))
+    return changed
+
+
+def _pay(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Pay an invoice, in full unless `amount` says less."""
+    invoice = _found(company, "Invoice", str(wanted["id"]))
+    amount = wanted.get("amount", invoice["Balance"])
+    link = {"Amount": amount, "LinkedTxn": [{"TxnId": invoice["Id"], "TxnType": "Invoice"}]}
+    payload = {"CustomerRef": {"value": invoice["CustomerRef"]["value"]}, "TotalAmt": amount, "Line": [link]}
+    made = _write(company, "Payment", "create", payload)
+    return [*made, company.tables["Invoice"][invoice["Id"]]]
+
+
+def _override_tax(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Put in by hand what a document's tax comes to (`tax`); the first rate takes what that adds or takes off."""
+    found = _found(company, wanted["entity"], str(wanted["id"]))
+    lines = [dict(line) for line in found.get("TxnTaxDetail", {}).get("TaxLine", [])]
+    if not lines:
+        raise BookkeeperError(f"{wanted['entity']} {wanted['id']} has no tax to put another in the place of")
+    others = sum((dec(line["Amount"]) for line in lines[1:]), ZERO)
+    lines[0]["Amount"] = number(dec(wanted["tax"]) - others)
+    return _change(company, wanted["entity"], wanted["id"], {"TxnTaxDetail": {"TaxLine": lines}})
+
+
+def _remove(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    found = _found(company, wanted["entity"], str(wanted["id"]))
+    payload = {"Id": found["Id"], "SyncToken": found["SyncToken"]}
+    return _write(company, wanted["entity"], str(wanted["action"]), payload)
+
+
+def _close_books(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """`date` closes everything up to and with that day; none opens the books again."""
+    return _preferences(company, {"group": "AccountingInfoPrefs", "members": {"BookCloseDate": wanted.get("date")}})
+
+
+def _preferences(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Change a group of Preferences: `{"group": "TaxPrefs", "members": {"UsingSalesTax": false}}`."""
+    found = company.preferences
+    group = {**found.get(wanted["group"], {}), **wanted["members"]}
+    members = {**found, wanted["group"]: {name: value for name, value in group.items() if value is not None}}
+    return [company.replace("Preferences", found, members)]
+
+
+def _profile(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """What the API does not show: `status`, `language`, `warn_duplicate_numbers`, `last_number` …"""
+    known = {field.name for field in fields(Profile)} - {"realm"}
+    members = wanted["members"]
+    unknown = sorted(set(members) - known)
+    if unknown:
+        raise BookkeeperError(f"a profile has no {', '.join(unknown)}; it can have {', '.join(sorted(known))}")
+    for name, value in members.items():
+        setattr(company.profile, name, value)
+    return []
+
+
+_ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
+    "create": _create,
+    "update": _update,
+    "rename": _rename,
+    "add_line": _add_line,
+    "deactivate": _deactivate,
+    "reactivate": _reactivate,
+    "deactivate_tax_code": _deactivate_tax_code,
+    "merge": _merge,
+    "pay": _pay,
+    "void": _remove,
+    "delete": _remove,
+    "override_tax": _override_tax,
+    "close_books": _close_books,
+    "preferences": _preferences,
+    "profile": _profile,
+}

@@ -1,0 +1,156 @@
+"""The tax of a whole document: its basis, its codes, its entries, and what the sender may say of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from simulator import tax
+from simulator.amounts import HUNDRED, ZERO, cents, dec, number
+from simulator.company import Company
+from simulator.faults import business, fault
+from simulator.lines import DISCOUNT, SALES_LINE, DocumentLine
+from simulator.members import Object
+from simulator.references import value_of
+
+
+def forget_stale_tax(wanted: Object, payload: Object) -> None:
+    """In a sparse update that changes what tax stands on, without saying anything of tax, the old amounts go."""
+    changes = ("Line", "TxnDate", "GlobalTaxCalculation", "CustomerRef", "ShipAddr")
+    if payload.get("sparse") is not True or payload.get("TxnTaxDetail") or not any(name in payload for name in changes):
+        return
+    detail = wanted.pop("TxnTaxDetail", {})
+    if "TxnTaxCodeRef" in detail:
+        wanted["TxnTaxDetail"] = {"TxnTaxCodeRef": detail["TxnTaxCodeRef"]}
+
+
+def tax_basis(company: Company, members: Object) -> str:
+    """How the amounts stand to their tax: TaxExcluded, TaxInclusive or NotApplicable; stored with the document.
+
+    :raises ApiFault: 6170 for tax on a document that has none, 6000 for a rate given twice.
+    """
+    if company.american:
+        members.pop("GlobalTaxCalculation", None)
+        return "TaxExcluded"
+    if not company.using_tax:
+        members["GlobalTaxCalculation"] = "NotApplicable"
+    basis = str(members.setdefault("GlobalTaxCalculation", "TaxExcluded"))
+    detail = members.get("TxnTaxDetail") or {}
+    if basis == "NotApplicable" and company.using_tax and (detail.get("TaxLine") or dec(detail.get("TotalTax"))):
+        raise fault("6170", "TxnTaxDetail cannot be given when GlobalTaxCalculation is NotApplicable", "TxnTaxDetail")
+    rates = [
+        value_of(line.get("TaxLineDetail", {}).get("TaxRateRef"))
+        for line in (detail.get("TaxLine") or [])
+        if company.using_tax
+    ]
+    if len(rates) != len(set(rates)):
+        raise business("Each tax rate can be used only once in TxnTaxDetail.")
+    return basis
+
+
+def put_codes(company: Company, sales: list[DocumentLine], *, taxed: bool) -> None:
+    """Give each line the tax code it is stored with."""
+    for line in sales:
+        line.code = tax.line_code(company, line.code, taxed=taxed)
+        line.detail.pop("TaxCodeRef", None)
+        if line.code is not None:
+            line.detail["TaxCodeRef"] = {"value": line.code}
+
+
+def tax_document(company: Company, members: Object, customer: Object, lines: list[DocumentLine], basis: str) -> Decimal:
+    """Work out the tax and store it as `TxnTaxDetail`; tax-inclusive lines get their net. Returns the total tax."""
+    sent = members.pop("TxnTaxDetail", {})
+    if not company.using_tax:
+        return ZERO
+    sales = [line for line in lines if line.kind == SALES_LINE]
+    code: str | None = None
+    if company.american:
+        entries, code = _american_tax(company, members, customer, sales, lines, sent)
+    else:
+        entries = _value_added_tax(company, basis, members["TxnDate"], sales, lines)
+    total = _total_tax(entries, sent, american=company.american)
+    detail: Object = {"TotalTax": number(total)}
+    if code is not None:
+        detail["TxnTaxCodeRef"] = {"value": code}
+    if entries:
+        detail["TaxLine"] = sent.get("TaxLine") or [entry.as_wire() for entry in entries]
+    members["TxnTaxDetail"] = detail
+    return total
+
+
+def _american_tax(
+    company: Company,
+    members: Object,
+    customer: Object,
+    sales: list[DocumentLine],
+    lines: list[DocumentLine],
+    sent_tax: Object,
+) -> tuple[list[tax.TaxLine], str | None]:
+    if not company.using_tax:
+        return [], None
+    subtotal = sum((line.amount for line in sales), ZERO)
+    taxable = sum((line.amount for line in sales if line.code == "TAX"), ZERO)
+    if subtotal and members.get("ApplyTaxAfterDiscount"):
+        taxable = cents(taxable * (1 - discounts(lines, subtotal) / subtotal))
+    day = members["TxnDate"]
+    if company.preference("TaxPrefs", "PartnerTaxEnabled"):
+        address = (
+            members.get("ShipAddr") or customer.get("ShipAddr") or members.get("BillAddr") or customer.get("BillAddr")
+        )
+        entries = tax.automated(company, (address or {}).get("CountrySubDivisionCode"), taxable, day)
+        # The engine puts a code of its own in the place of what was sent.
+        return entries, company.preference("TaxPrefs", "TaxGroupCodeRef")["value"] if entries else None
+    code = value_of(sent_tax.get("TxnTaxCodeRef"))
+    if code is None:
+        return [], None
+    rates = tax.rates_of(company, code, day)
+    if not taxable:
+        return [], code
+    per_line = company.settings.tax_rounding == "per_line"
+    return tax.excluded([tax.TaxableLine(taxable, rates)], per_line=per_line), code
+
+
+def _value_added_tax(
+    company: Company, basis: str, day: str, sales: list[DocumentLine], lines: list[DocumentLine]
+) -> list[tax.TaxLine]:
+    if not company.using_tax or basis == "NotApplicable":
+        return []
+    per_line = company.settings.tax_rounding == "per_line"
+    taxable = [tax.TaxableLine(line.amount, tax.rates_of(company, line.code or "", day)) for line in sales]
+    if basis == "TaxInclusive":
+        entries, nets = tax.included(taxable, per_line=per_line)
+        for line, net in zip(sales, nets, strict=True):
+            line.detail["TaxInclusiveAmt"] = number(line.amount)
+            line.wire["Amount"] = number(net)
+            line.amount = net
+    else:
+        subtotal = sum((line.amount for line in sales), ZERO)
+        off = discounts(lines, subtotal)
+        if off and subtotal:
+            # A discount takes its share of every line before tax.
+            taxable = [replace(line, amount=line.amount * (1 - off / subtotal)) for line in taxable]
+        entries = tax.excluded(taxable, per_line=per_line)
+    return entries
+
+
+def discounts(lines: list[DocumentLine], subtotal: Decimal) -> Decimal:
+    """What the discount lines take off; a percentage is worked out here, on the subtotal."""
+    off = ZERO
+    for line in lines:
+        if line.kind == DISCOUNT:
+            detail = line.wire[DISCOUNT]
+            if detail.get("PercentBased"):
+                line.amount = cents(subtotal * dec(detail.get("DiscountPercent")) / HUNDRED)
+                line.wire["Amount"] = number(line.amount)
+            off += line.amount
+    return off
+
+
+def _total_tax(entries: list[tax.TaxLine], sent: Object, *, american: bool) -> Decimal:
+    """What the rates make, unless the sender says otherwise: then QuickBooks books what was sent."""
+    computed = sum((entry.tax for entry in entries), ZERO)
+    if sent.get("TaxLine") and entries:
+        return cents(sum((dec(line.get("Amount")) for line in sent["TaxLine"]), ZERO))
+    if american and dec(sent.get("TotalTax")) and entries:
+        return cents(dec(sent["TotalTax"]))
+    return computed

@@ -1,0 +1,226 @@
+"""Intuit's query language: a text in, a query out, or the fault QuickBooks answers with.
+
+`SELECT * | count(*) FROM Entity [WHERE p op v [AND …]] [ORDERBY p [ASC|DESC] [, …]] [STARTPOSITION n] [MAXRESULTS n]`
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from simulator.faults import ApiFault, fault
+
+DEFAULT_RESULTS = 100
+MAXIMUM_RESULTS = 1_000
+OPERATORS = ("=", "<", ">", "<=", ">=", "IN", "LIKE")
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<text>'(?:[^'\\]|\\.)*') | (?P<number>-?\d+(?:\.\d+)?(?![\w.])) | (?P<word>[A-Za-z_][\w.]*)
+        | (?P<sign><=|>=|=|<|>|\*|\(|\)|,)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_KEYWORDS = {"SELECT", "FROM", "WHERE", "AND", "ORDERBY", "ORDER", "STARTPOSITION", "MAXRESULTS", "IN", "LIKE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`property operator values`; one value but for IN. A value is text, whatever its form in the query."""
+
+    property: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    entity: str
+    count: bool = False
+    properties: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    order: tuple[tuple[str, bool], ...] = ()
+    """(property, descending?) in order of weight."""
+    start: int = 1
+    results: int = DEFAULT_RESULTS
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    at: int
+
+
+def parse(text: str, *, two_words: bool = True) -> Query:
+    """Read a query.
+
+    :param two_words: whether `ORDER BY` is taken as well as the documented `ORDERBY`.
+    :raises ApiFault: 4000 for what the grammar does not know, 4001 for a number out of range.
+    """
+    return _Parser(text, two_words=two_words).query()
+
+
+class _Parser:
+    def __init__(self, text: str, *, two_words: bool) -> None:
+        self._text = text
+        self._two_words = two_words
+        self._tokens = self._scan()
+        self._place = 0
+
+    def query(self) -> Query:
+        self._keyword("SELECT")
+        count, properties = self._selection()
+        self._keyword("FROM")
+        entity = self._word().text
+        conditions: list[Condition] = []
+        if self._accept("WHERE"):
+            conditions.append(self._condition())
+            while self._accept("AND"):
+                conditions.append(self._condition())
+        order = self._order()
+        start = results = None
+        while self._peek().kind != "end":
+            if start is None and self._accept("STARTPOSITION"):
+                start = self._whole_number("STARTPOSITION")
+            elif results is None and self._accept("MAXRESULTS"):
+                results = self._whole_number("MAXRESULTS")
+            else:
+                raise self._unexpected(self._peek())
+        if results is not None and results > MAXIMUM_RESULTS:
+            raise fault(
+                "4001", f"QueryValidationError: value {results} is too large. Max allowed value is {MAXIMUM_RESULTS}"
+            )
+        return Query(
+            entity=entity,
+            count=count,
+            properties=properties,
+            conditions=tuple(conditions),
+            order=order,
+            start=1 if start is None else start,
+            results=DEFAULT_RESULTS if results is None else results,
+        )
+
+    def _selection(self) -> tuple[bool, tuple[str, ...]]:
+        if self._accept("*"):
+            properties = ["*"]
+        else:
+            first = self._word()
+            if first.text.upper() == "COUNT":
+                self._sign("(")
+                self._sign("*")
+                self._sign(")")
+                return True, ()
+            properties = [first.text]
+        while self._accept(","):
+            properties.append("*" if self._accept("*") else self._word().text)
+        return False, () if "*" in properties else tuple(properties)
+
+    def _condition(self) -> Condition:
+        name = self._word()
+        operator = self._next()
+        sign = operator.text.upper()
+        if sign not in OPERATORS:
+            raise self._unexpected(operator)
+        if sign != "IN":
+            return Condition(name.text, sign, (self._value(),))
+        self._sign("(")
+        values = [self._value()]
+        while self._accept(","):
+            values.append(self._value())
+        self._sign(")")
+        return Condition(name.text, sign, tuple(values))
+
+    def _value(self) -> str:
+        token = self._next()
+        if token.kind == "text":
+            return re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL)
+        if token.kind == "number" or token.text.lower() in ("true", "false"):
+            return token.text
+        raise self._unexpected(token)
+
+    def _order(self) -> tuple[tuple[str, bool], ...]:
+        if self._accept("ORDER"):
+            if not self._two_words:
+                raise self._unexpected(self._tokens[self._place - 1])
+            self._keyword("BY")
+        elif not self._accept("ORDERBY"):
+            return ()
+        order = []
+        while True:
+            name = self._word().text
+            descending = self._accept("DESC")
+            if not descending:
+                self._accept("ASC")
+            order.append((name, descending))
+            if not self._accept(","):
+                return tuple(order)
+
+    def _whole_number(self, name: str) -> int:
+        token = self._next()
+        if token.kind != "number" or not token.text.lstrip("-").isdecimal() or len(token.text) > 10:
+            raise self._unexpected(token)
+        found = int(token.text)
+        if found < 1:
+            raise fault("4001", f"QueryValidationError: value {found} is too small. Min allowed value is 1")
+        return found
+
+    # --- tokens
+
+    def _scan(self) -> list[_Token]:
+        tokens: list[_Token] = []
+        place = 0
+        end = len(self._text.rstrip())
+        while place < end:
+            match = _TOKEN.match(self._text, place)
+            if match is None:
+                at = place + len(self._text[place:]) - len(self._text[place:].lstrip())
+                raise self._lexical(at)
+            kind = match.lastgroup or "end"
+            tokens.append(_Token(kind, match.group(kind), match.start(kind)))
+            place = match.end()
+        tokens.append(_Token("end", "<EOF>", end))
+        return tokens
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._place]
+
+    def _next(self) -> _Token:
+        token = self._peek()
+        if token.kind != "end":
+            self._place += 1
+        return token
+
+    def _accept(self, text: str) -> bool:
+        token = self._peek()
+        if token.kind != "text" and token.text.upper() == text:
+            self._place += 1
+            return True
+        return False
+
+    def _keyword(self, text: str) -> None:
+        if not self._accept(text):
+            raise self._unexpected(self._peek())
+
+    def _sign(self, text: str) -> None:
+        self._keyword(text)
+
+    def _word(self) -> _Token:
+        token = self._next()
+        if token.kind != "word" or token.text.upper() in _KEYWORDS:
+            raise self._unexpected(token)
+        return token
+
+    def _unexpected(self, token: _Token) -> ApiFault:
+        line, column = _where(self._text, token.at)
+        kind = {"word": "<IDENTIFIER>", "number": "<INTEGER>", "text": "<STRING>"}.get(token.kind)
+        seen = f'" {kind} "{token.text[:200]} ""' if kind else f'"{token.text}"'
+        return fault("4000", f"QueryParserError: Encountered {seen} at line {line}, column {column}.", None)
+
+    def _lexical(self, at: int) -> ApiFault:
+        line, column = _where(self._text, at)
+        return fault("4000", f"QueryParserError: Lexical error at line {line}, column {column}.", None)
+
+
+def _where(text: str, at: int) -> tuple[int, int]:
+    before = text[:at]
+    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1

@@ -1,0 +1,271 @@
+"""Invoices and credit memos: everything QuickBooks checks and fills in before it books one."""
+
+from __future__ import annotations
+
+from simulator import limits
+from simulator.amounts import ZERO, cents, dec, number
+from simulator.clock import add_days
+from simulator.company import SALES, Company
+from simulator.document_tax import discounts, put_codes, tax_basis, tax_document
+from simulator.faults import CLOSED_SENTENCE, ApiFault, FaultError, business, error, fault, missing
+from simulator.lines import (
+    SALES_LINE,
+    SUBTOTAL,
+    number_lines,
+    put_class,
+    read,
+    subtotal_line,
+)
+from simulator.members import Object
+from simulator.people import currency_reference, customer_reference
+from simulator.references import put_reference, value_of
+
+MAXIMUM_TAXABLE_LINES = 750
+_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit", "AllowOnlineCreditCardPayment", "AllowOnlineACHPayment", "AllowIPNPayment")
+
+
+def save(
+    company: Company, entity: str, wanted: Object, old: Object | None, *, allow_duplicate_number: bool = False
+) -> Object:
+    """Create or update an invoice or a credit memo from the members it is to have.
+
+    :raises ApiFault: what QuickBooks refuses.
+    """
+    members = dict(wanted)
+    _required(company, entity, members)
+    customer, members["CustomerRef"] = customer_reference(
+        company, value_of(members["CustomerRef"]) or "", kept=value_of((old or {}).get("CustomerRef"))
+    )
+    _currency(company, members, customer, old)
+    _dates(company, entity, members, customer, old)
+    check_open(company, members["TxnDate"], old)
+    _references(company, members, old)
+    _custom_fields(company, members)
+    _lines_and_tax(company, members, customer, old)
+    _delivery(members)
+    for name in ("BillAddr", "ShipAddr"):
+        if old is None and name not in members and name in customer:
+            members[name] = customer[name]
+    _balance(company, entity, members, old)
+    # Last, so that a refused document takes no number.
+    _number(company, entity, members, old, allow_duplicate_number=allow_duplicate_number)
+    if old is None:
+        stored = company.insert(entity, members)
+        company.line_counters[stored["Id"]] = sum(1 for line in stored["Line"] if "Id" in line)
+        return stored
+    return company.replace(entity, old, members)
+
+
+def void(company: Company, entity: str, old: Object) -> Object:
+    """Everything to zero, the lines kept, "Voided" before the private note. A void one stays as it is."""
+    check_open(company, old["TxnDate"], old)
+    if old.get("PrivateNote", "").startswith("Voided") and not dec(old["TotalAmt"]):
+        return old
+    lines = []
+    for line in old["Line"]:
+        emptied = {**line, "Amount": 0} if "Amount" in line else dict(line)
+        if SALES_LINE in line:
+            detail = {
+                key: value for key, value in line[SALES_LINE].items() if key not in ("UnitPrice", "TaxInclusiveAmt")
+            }
+            if "Qty" in detail:
+                detail["Qty"] = 0
+            emptied[SALES_LINE] = detail
+        lines.append(emptied)
+    note = old.get("PrivateNote")
+    members = {
+        **old,
+        "Line": lines,
+        "TotalAmt": 0,
+        "Balance": 0,
+        "Deposit": 0 if "Deposit" in old else None,
+        "PrivateNote": f"Voided - {note}" if note else "Voided",
+        "LinkedTxn": [],
+    }
+    if "TxnTaxDetail" in old:
+        members["TxnTaxDetail"] = {"TotalTax": 0}
+    for name in ("HomeTotalAmt", "HomeBalance"):
+        if name in old:
+            members[name] = 0
+    return company.replace(entity, old, members)
+
+
+def check_open(company: Company, day: str, old: Object | None) -> None:
+    """:raises ApiFault: 6210 (or as switched) when the books are closed on the document's day, old or new."""
+    closed = company.close_date
+    if closed is not None and (day <= closed or (old is not None and old["TxnDate"] <= closed)):
+        code = company.settings.closed_period_code
+        raise fault(code, CLOSED_SENTENCE)
+
+
+def _required(company: Company, entity: str, members: Object) -> None:
+    errors: list[FaultError] = limits.check(entity, members)
+    if value_of(members.get("CustomerRef")) is None:
+        errors.append(missing("CustomerRef"))
+    if not [line for line in members.get("Line", []) if line.get("DetailType") != SUBTOTAL]:
+        errors.append(missing("Line"))
+    if errors:
+        raise ApiFault(*errors)
+
+
+def _currency(company: Company, members: Object, customer: Object, old: Object | None) -> None:
+    home = company.profile.home_currency
+    owed_in = customer["CurrencyRef"]["value"]
+    sent = value_of(members.get("CurrencyRef"))
+    rule = company.settings.currency_ref_required
+    if sent is None and company.multicurrency and (rule == "always" or (rule == "foreign" and owed_in != home)):
+        raise ApiFault(missing("CurrencyRef"))
+    if sent is not None and sent != home and not company.multicurrency:
+        raise business("Multicurrency must be turned on to use a currency other than the home currency.")
+    if sent is not None and sent != owed_in:
+        raise business(
+            f"The currency of the transaction ({sent[:10]}) must be the currency of the customer ({owed_in})."
+        )
+    members["CurrencyRef"] = currency_reference(owed_in)
+    if not company.multicurrency:
+        members.pop("ExchangeRate", None)
+        return
+    if owed_in == home:
+        members["ExchangeRate"] = 1
+    elif not dec(members.get("ExchangeRate")):
+        members["ExchangeRate"] = (old or {}).get("ExchangeRate") or number(
+            dec(company.profile.exchange_rates.get(owed_in, "1"))
+        )
+
+
+def _dates(company: Company, entity: str, members: Object, customer: Object, old: Object | None) -> None:
+    members.setdefault("TxnDate", company.clock.today().isoformat() if old is None else old["TxnDate"])
+    if entity == "CreditMemo":
+        for name in _NOT_ON_CREDIT_MEMO:
+            members.pop(name, None)
+        put_reference(company, members, "SalesTermRef", "Term", old=old)
+        return
+    if "SalesTermRef" not in members and old is None and "SalesTermRef" in customer:
+        members["SalesTermRef"] = customer["SalesTermRef"]
+    put_reference(company, members, "SalesTermRef", "Term", old=old)
+    if "DueDate" not in members:
+        term = company.get("Term", value_of(members.get("SalesTermRef")) or "")
+        members["DueDate"] = add_days(members["TxnDate"], int((term or {}).get("DueDays", 0)))
+
+
+def _references(company: Company, members: Object, old: Object | None) -> None:
+    put_class(company, members, old, allowed=bool(company.preference("AccountingInfoPrefs", "ClassTrackingPerTxn")))
+    if not company.preference("AccountingInfoPrefs", "TrackDepartments"):
+        members.pop("DepartmentRef", None)
+    put_reference(company, members, "DepartmentRef", "Department", old=old)
+    for name in ("DepositToAccountRef", "ARAccountRef"):
+        put_reference(company, members, name, "Account", old=old)
+    project = value_of(members.get("ProjectRef"))
+    if project is not None:
+        raise fault("2500", f"Invalid Reference Id : ProjectRef element id {project} not found", "Reference Id")
+
+
+def _custom_fields(company: Company, members: Object) -> None:
+    definitions = {one["Id"]: one["Name"] for one in custom_field_definitions(company)}
+    values: dict[str, str] = {}
+    for sent in members.pop("CustomField", []):
+        identifier = str(sent.get("DefinitionId", ""))
+        if identifier not in definitions or sent.get("Type", "StringType") != "StringType":
+            raise fault("3000", f"Invalid Custom Field : DefinitionId {identifier[:30]} is not a text field in use")
+        value = sent.get("StringValue", "")
+        if len(value) > company.settings.custom_field_length:
+            raise fault(
+                "2050",
+                "String length specified does not match the supported length. "
+                f"Min:0 Max:{company.settings.custom_field_length:,} supported. Supplied length:{len(value):,}",
+                "StringValue",
+            )
+        values[identifier] = value
+    shown: list[Object] = []
+    for identifier, name in definitions.items():
+        shown.append({"DefinitionId": identifier, "Name": name, "Type": "StringType"})
+        if values.get(identifier):
+            shown[-1]["StringValue"] = values[identifier]
+    members["CustomField"] = shown
+
+
+def custom_field_definitions(company: Company) -> list[dict[str, str]]:
+    """[{Id, Name}] of the sales form fields in use, as Preferences names them (`SalesFormsPrefs.SalesCustomName1` …)."""
+    found = []
+    for field in company.preference("SalesFormsPrefs", "CustomField") or []:
+        for one in field.get("CustomField", []):
+            name = one.get("Name", "")
+            if name.startswith("SalesFormsPrefs.SalesCustomName") and one.get("StringValue"):
+                found.append({"Id": name[-1], "Name": one["StringValue"]})
+    return found
+
+
+def _lines_and_tax(company: Company, members: Object, customer: Object, old: Object | None) -> None:
+    basis = tax_basis(company, members)
+    lines = read(company, members.pop("Line"), old, inclusive=basis == "TaxInclusive")
+    sales = [line for line in lines if line.kind == SALES_LINE]
+    taxed = company.using_tax and basis != "NotApplicable"
+    if taxed and len(sales) > MAXIMUM_TAXABLE_LINES:
+        raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
+    put_codes(company, sales, taxed=taxed)
+    total_tax = tax_document(company, members, customer, lines, basis)
+    subtotal = sum((line.amount for line in sales), ZERO)
+    total = subtotal - discounts(lines, subtotal) + total_tax
+    if total < 0:
+        code = company.settings.negative_total_code
+        sentence = "Transaction amount must be positive"
+        raise business(f"{sentence}.") if code == "6000" else fault(code, sentence, "TotalAmt")
+    members["Line"] = [*number_lines(company, None if old is None else old["Id"], lines, old), subtotal_line(subtotal)]
+    members["TotalAmt"] = number(total)
+
+
+def _number(
+    company: Company, entity: str, members: Object, old: Object | None, *, allow_duplicate_number: bool
+) -> None:
+    if not company.custom_numbers:
+        if old is None:
+            company.profile.last_number += 1
+            members["DocNumber"] = str(company.profile.last_number)
+        else:
+            members.setdefault("DocNumber", old.get("DocNumber"))
+        return
+    wanted = members.get("DocNumber")
+    if wanted is None or allow_duplicate_number or not company.profile.warn_duplicate_numbers:
+        return
+    kinds = SALES if company.settings.docnumber_scope == "sales" else (entity,)
+    for kind in kinds:
+        for identifier in company.documents(kind, wanted):
+            if company.tables[kind][identifier]["DocNumber"] != wanted:
+                continue
+            if old is None or (kind, identifier) != (entity, old["Id"]):
+                raise ApiFault(
+                    error(
+                        "6140",
+                        "Duplicate Document Number Error : You must specify a different number. This number has already "
+                        f"been used. DocNumber={wanted} is assigned to TxnType={kind} with TxnId={identifier}",
+                        "",
+                    )
+                )
+
+
+def _delivery(members: Object) -> None:
+    members.setdefault("EmailStatus", "NotSet")
+    members.setdefault("PrintStatus", "NotSet")
+    if members["EmailStatus"] == "NeedToSend" and not members.get("BillEmail", {}).get("Address"):
+        raise fault("6420", "Email address is required for delivery : BillEmail must be given", "BillEmail")
+
+
+def _balance(company: Company, entity: str, members: Object, old: Object | None) -> None:
+    linked = (old or {}).get("LinkedTxn", [])
+    applied = ZERO if old is None else dec(old["TotalAmt"]) - dec(old.get("Deposit")) - dec(old.get("Balance"))
+    total = dec(members["TotalAmt"])
+    deposit = cents(dec(members.get("Deposit")))
+    if deposit < 0 or (deposit and not company.preference("SalesFormsPrefs", "AllowDeposit")):
+        raise business("A deposit cannot be taken on this transaction.")
+    if applied + deposit > total:
+        raise business("The amount cannot be less than what has already been applied to it.")
+    members["LinkedTxn"] = linked
+    balance = total - deposit - applied
+    members["Balance"] = number(balance)
+    if entity == "CreditMemo":
+        members["RemainingCredit"] = members["Balance"]
+    if company.multicurrency:
+        rate = dec(members["ExchangeRate"])
+        members["HomeTotalAmt"] = number(cents(total * rate))
+        if entity == "Invoice":
+            members["HomeBalance"] = number(cents(balance * rate))

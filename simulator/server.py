@@ -1,0 +1,307 @@
+"""The HTTP edge: one handler for Intuit's paths, the controls and the pages. Thin: everything it knows is in the world."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from urllib.parse import parse_qsl, unquote
+
+from aiohttp import web
+
+from simulator import accounting, controls, identity, pages
+from simulator.accounting import ApiCall
+from simulator.company import Company
+from simulator.faults import MESSAGES, SYSTEM_CODES, ApiFault, FaultError, fault, gateway_fault
+from simulator.journal import Request
+from simulator.reply import HTML, JSON, XML, Reply, json_reply
+from simulator.requestids import Answer
+from simulator.trouble import OAUTH_KINDS, Call, Rule
+from simulator.world import World
+
+QBO_VERSION = "1956.150"
+MAXIMUM_BODY = 16 * 1024 * 1024
+_SLOW_STEPS = 20
+_WATCH_SECONDS = 0.02
+_OUTAGE = "<html><body><h1>503 Service Unavailable</h1></body></html>"
+
+
+class Edge:
+    """Turns requests into calls on the world, and rules into trouble on the wire."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.base_url = ""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        started = time.perf_counter()
+        raw, _, query_text = request.raw_path.partition("?")
+        path = unquote(raw)
+        query = dict(parse_qsl(query_text, keep_blank_values=True))
+        body = await _body(request)
+        if path.startswith("/_simulator/"):
+            return await controls.handle(self.world, request, path, query, body)
+        if path in ("/", "/_simulator"):
+            return pages.status(self.world, query)
+        record = self.world.journal.begin(
+            received=self.world.clock.time(),
+            method=request.method,
+            path=path,
+            query=query_text,
+            request_body=body,
+            intuit_tid=self._tid(),
+        )
+        try:
+            if path.startswith(accounting.PREFIX):
+                return await self._api(request, record, query, body)
+            return await self._identity(request, record, query, body)
+        finally:
+            record.finished = self.world.clock.time()
+            record.seconds = time.perf_counter() - started
+
+    # --- Accounting API
+
+    async def _api(
+        self, request: web.BaseRequest, record: Request, query: dict[str, str], body: bytes
+    ) -> web.StreamResponse:
+        call = accounting.understand(request.method, record.path, query, body, request.headers.get("Content-Type", ""))
+        record.realm, record.entity, record.operation = call.realm, call.entity, call.operation
+        record.requestid, record.metering = call.requestid, call.metering
+        rules = self.world.troubles.striking(
+            Call(
+                realm=call.realm,
+                entity=call.entity,
+                operation=call.operation,
+                path=record.path,
+                requestid=call.requestid,
+                body=body,
+            )
+        )
+        record.trouble = ",".join(rule.kind for rule in rules)
+        kinds: dict[str, Rule] = {rule.kind: rule for rule in rules}
+        if "outage" in kinds:
+            return await self._send(request, record, Reply(503, _OUTAGE.encode(), HTML), kinds)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        if "token_death" in kinds:
+            self.world.authority.expire_access(token=token)
+        refused = self._authorise(record, call, token, request.headers.get("Authorization", ""))
+        if refused is None and "throttle" in kinds:
+            refused = self._throttled()
+        if refused is not None:
+            return await self._send(request, record, refused, kinds)
+        settings = self.world.settings
+        if call.reads and self.world.quotas.budget_spent(record.client, settings):
+            return await self._send(request, record, self._throttled(), kinds)
+        batch = call.operation == "batch"
+        if not self.world.quotas.admit(call.realm, record.client, batch=batch, settings=settings):
+            return await self._send(request, record, self._throttled(), kinds)
+        try:
+            reply = await self._perform(record, call, rules, kinds)
+            if reply.status == 200 and not reply.codes:
+                self.world.quotas.count_reads(record.client, call.reads)
+            if (
+                reply.content_type == JSON
+                and reply.body is not None
+                and "json" not in request.headers.get("Accept", "")
+            ):
+                reply = Reply(reply.status, pages.as_xml(reply.body), XML, codes=reply.codes)
+            return await self._send(request, record, reply, kinds)
+        finally:
+            self.world.quotas.finish(call.realm, record.client)
+
+    def _authorise(self, record: Request, call: ApiCall, token: str, header: str) -> Reply | None:
+        now = int(self.world.clock.time() * 1000)
+        record.token = token
+        found = self.world.authority.check(token) if header.startswith("Bearer ") else None
+        if found is None:
+            known = token in self.world.authority.access_tokens
+            detail = f"Token expired: {token[:4]}…" if known else "Malformed bearer token: too short or too long"
+            body = gateway_fault("3200", "AuthenticationFailed", detail, "AUTHENTICATION", 401, now)
+            headers = {"WWW-Authenticate": 'Bearer realm="Intuit", error="invalid_token"'}
+            return json_reply(401, body, headers=headers, codes=("3200",))
+        record.client = found.client_id
+        grant = self.world.authority.grants[found.grant]
+        if found.realm != call.realm or call.realm not in self.world.companies or not identity.accounting_scope(grant):
+            body = gateway_fault("3100", "ApplicationAuthorizationFailed", None, "SERVICE", 403, now)
+            return json_reply(403, body, codes=("3100",))
+        return None
+
+    def _throttled(self) -> Reply:
+        settings = self.world.settings
+        status, code = settings.throttle_status, settings.throttle_code
+        message = f"message=ThrottleExceeded; errorCode=003001; statusCode={status}"
+        detail = "The request limit was reached.  Try again later"
+        headers = {"Retry-After": str(settings.throttle_retry_after)} if settings.throttle_retry_after else None
+        match settings.throttle_shape:
+            case "gateway":
+                body = gateway_fault(
+                    "3001", "ThrottleExceeded", detail, "SERVICE", status, int(self.world.clock.time() * 1000)
+                )
+                body["fault"]["error"][0]["code"] = code
+                return json_reply(status, body, headers=headers, codes=(code,))
+            case "service":
+                one = {"Message": message, "Detail": detail, "code": code}
+                wire = {"Fault": {"Error": [one], "type": "SERVICE"}, "time": self.world.clock.envelope_stamp()}
+                return json_reply(status, wire, headers=headers, codes=(code,))
+            case _:
+                text = pages.throttle_xml(code, message, detail)
+                return Reply(status, text.encode(), XML, headers, (code,))
+
+    async def _perform(self, record: Request, call: ApiCall, rules: list[Rule], kinds: dict[str, Rule]) -> Reply:
+        company = self.world.companies[call.realm]
+        refusal = accounting.check_requestid(call) or _closed_company(company)
+        if refusal is not None:
+            return _reply(accounting.refusal_answer(company, refusal))
+        settings, requestids = self.world.settings, self.world.requestids
+        by_item = call.operation == "batch" and settings.batch_requestid == "item"
+        if not call.requestid or by_item:
+            answer = await self._work(record, company, call, rules, kinds)
+            return answer if isinstance(answer, Reply) else _reply(answer)
+        mark = accounting.call_fingerprint(call)
+        entry = requestids.find(call.realm, call.requestid, retention=settings.requestid_retention_seconds)
+        if entry is not None and entry.answer is None:
+            if settings.requestid_in_flight == "600":
+                return _reply(accounting.refusal_answer(company, _duplicate(call)))
+            if settings.requestid_in_flight == "wait":
+                await entry.finished.wait()
+                entry = requestids.find(call.realm, call.requestid, retention=settings.requestid_retention_seconds)
+        if entry is not None and entry.answer is not None:
+            if entry.fingerprint != mark and settings.requestid_other_body == "600":
+                return _reply(accounting.refusal_answer(company, _duplicate(call)))
+            record.replayed = True
+            return _reply(entry.answer)
+        entry = requestids.begin(call.realm, call.requestid, mark, retention=settings.requestid_retention_seconds)
+        kept: Answer | None = None
+        try:
+            answer = await self._work(record, company, call, rules, kinds)
+            if isinstance(answer, Answer):
+                kept = answer if settings.requestid_replays_faults or not answer.codes else None
+        finally:
+            requestids.finish(call.realm, call.requestid, entry, kept)
+        return answer if isinstance(answer, Reply) else _reply(answer)
+
+    async def _work(
+        self, record: Request, company: Company, call: ApiCall, rules: list[Rule], kinds: dict[str, Rule]
+    ) -> Answer | Reply:
+        """The work itself. A Reply stands for trouble before the commit: such an answer is not remembered."""
+        for rule in rules:
+            if rule.kind == "latency":
+                await asyncio.sleep(rule.delay())
+        if "reset_before" in kinds or ("no_answer" in kinds and not kinds["no_answer"].commit):
+            return Reply(0, None)
+        if "http" in kinds:
+            rule = kinds["http"]
+            text = rule.body if rule.body is not None else f"<html><body><h1>{rule.status}</h1></body></html>"
+            return Reply(rule.status, text.encode(), JSON if text.startswith("{") else HTML)
+        if "fault" in kinds:
+            rule = kinds["fault"]
+            message = rule.message or MESSAGES.get(rule.code, "An error has occurred")
+            made = ApiFault(
+                FaultError(rule.code, message, rule.detail), status=500 if rule.code in SYSTEM_CODES else 400
+            )
+            return _reply(accounting.refusal_answer(company, made))
+        answer = accounting.execute(company, call, self.world.requestids)
+        record.committed = call.writes and not answer.codes
+        return answer
+
+    # --- OAuth and everything else
+
+    async def _identity(
+        self, request: web.BaseRequest, record: Request, query: dict[str, str], body: bytes
+    ) -> web.StreamResponse:
+        record.operation = identity.operation(record.path)
+        rules = self.world.troubles.striking(Call(operation=record.operation, path=record.path), only=OAUTH_KINDS)
+        record.trouble = ",".join(rule.kind for rule in rules)
+        kinds: dict[str, Rule] = {rule.kind: rule for rule in rules}
+        if "outage" in kinds:
+            return await self._send(request, record, Reply(503, _OUTAGE.encode(), HTML), kinds)
+        if "http" in kinds:
+            text = kinds["http"].body or _OUTAGE
+            return await self._send(request, record, Reply(kinds["http"].status, text.encode(), HTML), kinds)
+        if "throttle" in kinds:
+            return await self._send(request, record, self._throttled(), kinds)
+        if "reset_before" in kinds or ("no_answer" in kinds and not kinds["no_answer"].commit):
+            return await self._send(request, record, Reply(0, None), kinds)
+        reply = await identity.answer(self.world, self.base_url, request, record, query, body, rules)
+        return await self._send(request, record, reply, kinds)
+
+    # --- the wire
+
+    async def _send(
+        self, request: web.BaseRequest, record: Request, reply: Reply, kinds: dict[str, Rule]
+    ) -> web.StreamResponse:
+        record.worked = self.world.clock.time()
+        record.status, record.codes = reply.status, reply.codes
+        record.response_body = reply.body or b""
+        if (reply.body is None or "reset_after" in kinds) and "no_answer" not in kinds:
+            record.status = 0
+            _reset(request)
+            return web.Response()
+        if "no_answer" in kinds:
+            record.status = 0
+            while request.transport is not None and not request.transport.is_closing():
+                await asyncio.sleep(_WATCH_SECONDS)
+            return web.Response()
+        headers = {
+            "Content-Type": reply.content_type,
+            "intuit_tid": record.intuit_tid,
+            "QBO-Version": QBO_VERSION,
+            "Service-Time": "total=12, db=4",
+            "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
+            **(reply.headers or {}),
+        }
+        if "slow" in kinds:
+            return await _drip(request, reply, headers, kinds["slow"].seconds)
+        return web.Response(status=reply.status, body=reply.body, headers=headers)
+
+    def _tid(self) -> str:
+        moment = int(self.world.clock.time())
+        return f"1-{moment & 0xFFFFFFFF:08x}-{len(self.world.journal) + 1:024x}"
+
+
+def _reply(answer: Answer) -> Reply:
+    return Reply(answer.status, answer.body, codes=answer.codes)
+
+
+def _duplicate(call: ApiCall) -> ApiFault:
+    return fault("600", f"Duplicate Request ID : {call.requestid}")
+
+
+def _closed_company(company: Company) -> ApiFault | None:
+    if company.profile.status == "no_access":
+        # The person who connected is not an administrator any more.
+        detail = "Authorization Failure: -11014-You do not have access to this company."
+        return fault("120", detail)
+    if company.profile.status == "locked":
+        return fault("140", "Company locked out : The company is locked.")
+    if company.profile.status == "maintenance":
+        return fault("150", "Company under maintenance : Try again later.")
+    return None
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    return await request.read() if request.body_exists else b""
+
+
+def _reset(request: web.BaseRequest) -> None:
+    """Cut the connection so that the client sees a reset, not an orderly end."""
+    transport = request.transport
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def _drip(request: web.BaseRequest, reply: Reply, headers: dict[str, str], seconds: float) -> web.StreamResponse:
+    body = reply.body or b""
+    response = web.StreamResponse(status=reply.status, headers={**headers, "Content-Length": str(len(body))})
+    await response.prepare(request)
+    step = max(1, len(body) // _SLOW_STEPS)
+    for start in range(0, len(body), step):
+        await response.write(body[start : start + step])
+        await asyncio.sleep(seconds / _SLOW_STEPS)
+    await response.write_eof()
+    return response
