@@ -101,6 +101,8 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
             "applied": None,
             "line_ids": [],
             "observed": None,
+            "by_hand": [],
+            "kept": [],
             "voided": False,
         }
     return _intended(work, terms, changes, first_sent_at=terms.now)
