@@ -11,7 +11,7 @@ _BY_HAND = "UPDATE qbo_link SET sync_token = NULL WHERE observed IS NOT NULL AND
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0013_words"),
+        ("quickbooks_online", "0014_link_life"),
     ]
 
     operations = [
