@@ -251,7 +251,8 @@ class _Transaction:
                 self._put(link, "skipped", cause, reason, sequence=sequence, version=version)
                 self._well.add(link.id)
             case Withdraw(cause, reason):
-                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version)
+                # People are asked to take it out of the books: should it come back, what is there is read first.
+                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version, sync_token=None)
                 self._well.add(link.id)
             case Wait(cause, reason, on):
                 self._put(
