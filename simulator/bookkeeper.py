@@ -22,8 +22,8 @@ class BookkeeperError(ValueError):
 def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
     """Make one edit: `{"action": …, …}`. Returns the objects it changed, as responses would show them.
 
-    Actions: create, update (any members), rename, add_line, deactivate, reactivate, merge, pay, void, delete, override_tax,
-    close_books, preferences, profile, deactivate_tax_code.
+    Actions: create, update (any members), type (members that the API refuses), rename, add_line, deactivate, reactivate,
+    merge, pay, void, delete, override_tax, close_books, preferences, profile, deactivate_tax_code.
 
     :raises BookkeeperError: for an action or an object that does not exist, or an edit QuickBooks itself would refuse.
     """
@@ -62,6 +62,13 @@ def _create(company: Company, wanted: dict[str, Any]) -> list[Object]:
 
 def _update(company: Company, wanted: dict[str, Any]) -> list[Object]:
     return _change(company, wanted["entity"], wanted["id"], wanted["members"])
+
+
+def _type(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Put in members that QuickBooks' own pages take and its API does not, as an e-mail address that is none."""
+    entity = wanted["entity"]
+    found = _found(company, entity, str(wanted["id"]))
+    return [company.render(entity, company.replace(entity, found, {**found, **wanted["members"]}))]
 
 
 def _rename(company: Company, wanted: dict[str, Any]) -> list[Object]:
@@ -164,6 +171,7 @@ def _profile(company: Company, wanted: dict[str, Any]) -> list[Object]:
 _ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
     "create": _create,
     "update": _update,
+    "type": _type,
     "rename": _rename,
     "add_line": _add_line,
     "deactivate": _deactivate,

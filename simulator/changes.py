@@ -7,6 +7,7 @@ from typing import Any
 from simulator.company import TRANSACTIONS, Company
 from simulator.faults import DELETED_SENTENCE, INACTIVE_SENTENCE, ApiFault, fault, missing
 from simulator.members import BLANK, Object, clean, without_blanks
+from simulator.transient import with_country_codes
 
 _SERVER_MADE = ("Id", "SyncToken", "MetaData", "domain", "sparse", "status", "AttachableRef")
 READ_ONLY: dict[str, tuple[str, ...]] = {
@@ -45,6 +46,8 @@ def wanted_members(company: Company, entity: str, payload: Any, old: Object | No
     (unless switched), an array replaces.
     """
     sent = clean(entity, payload, null_as_blank=old is not None and company.settings.sparse_null_clears)
+    if company.settings.country_in_answers == "iso3":
+        sent = with_country_codes(sent)
     sparse = old is not None and sent.get("sparse") is True
     for name in (*_SERVER_MADE, *READ_ONLY[entity]):
         sent.pop(name, None)

@@ -50,6 +50,7 @@ MESSAGES = {
     "3000": "Invalid Custom Field",
     "4000": "Error parsing query",
     "4001": "Invalid query",
+    "4002": "Error processing query",
     "5010": "Stale Object Error",
     "5020": "Permission Denied Error",
     "5030": "Feature Not Supported Error",

@@ -19,6 +19,7 @@ from simulator.lines import (
 from simulator.members import Object
 from simulator.people import currency_reference, customer_reference
 from simulator.references import put_reference, value_of
+from simulator.transient import period_closed
 
 MAXIMUM_TAXABLE_LINES = 750
 _NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit", "AllowOnlineCreditCardPayment", "AllowOnlineACHPayment", "AllowIPNPayment")
@@ -95,7 +96,7 @@ def check_open(company: Company, day: str, old: Object | None) -> None:
     closed = company.close_date
     if closed is not None and (day <= closed or (old is not None and old["TxnDate"] <= closed)):
         code = company.settings.closed_period_code
-        raise fault(code, CLOSED_SENTENCE)
+        raise period_closed() if code == "5010" else fault(code, CLOSED_SENTENCE)
 
 
 def _required(company: Company, entity: str, members: Object) -> None:

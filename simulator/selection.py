@@ -11,8 +11,10 @@ from typing import Any
 from simulator.amounts import dec
 from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, Company
 from simulator.faults import ApiFault, fault
+from simulator.limits import is_email
 from simulator.members import Object, catalogue
 from simulator.query import Condition, Query, parse
+from simulator.transient import bad_email
 
 _META = ("MetaData.CreateTime", "MetaData.LastUpdatedTime")
 # What the pages of these entities list as filterable, and what clients are known to use besides (Job, ParentRef).
@@ -56,8 +58,20 @@ def run(company: Company, text: str) -> Object:
     page = found[query.start - 1 : query.start - 1 + query.results]
     if not page:
         return {}
+    check_emails(company, entity, page)
     shown = [_project(entity, company.render(entity, stored), query.properties) for stored in page]
     return {entity: shown, "startPosition": query.start, "maxResults": len(shown)}
+
+
+def check_emails(company: Company, entity: str, found: Iterable[Object]) -> None:
+    """:raises ApiFault: 4002 when a document among them has an e-mail address that only QuickBooks' own pages take."""
+    if entity not in SALES or company.settings.bad_email_in_query == "returned":
+        return
+    for stored in found:
+        for name in ("BillEmail", "BillEmailCc", "BillEmailBcc"):
+            address = stored.get(name, {}).get("Address")
+            if address and not is_email(address):
+                raise bad_email()
 
 
 def value(company: Company, entity: str, stored: Object, name: str) -> Any:
