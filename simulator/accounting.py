@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from simulator import batch, selection
+from simulator import batch, currencies, selection
 from simulator.batch import ItemTrouble
 from simulator.changes_since import changed_since
 from simulator.company import BY_PATH, SINGLETONS, Company
@@ -99,6 +99,8 @@ def understand(method: str, path: str, query: Mapping[str, str], body: bytes, co
         return _with_payload(made, "batch", "")
     if first == "cdc" and len(parts) == 1 and method == "GET":
         return ApiCall(**made, operation="cdc")
+    if first == currencies.ENTITY.lower() and len(parts) == 1 and method == "GET":
+        return ApiCall(**made, operation="read", entity=currencies.ENTITY)
     entity = BY_PATH.get(first)
     if entity is None:
         return refused
@@ -191,6 +193,13 @@ def _perform(company: Company, call: ApiCall, requestids: RequestIds, item_troub
                 if call.identifier and call.entity == "CompanyInfo" and call.identifier not in (call.realm, "1"):
                     raise fault("610", "Object Not Found : CompanyInfo")
                 return {call.entity: read_singleton(company, call.entity)}
+            if call.entity == currencies.ENTITY:
+                query = {name.lower(): value for name, value in call.query.items()}
+                return {
+                    call.entity: currencies.read_rate(
+                        company, query.get("sourcecurrencycode", ""), query.get("asofdate", "")
+                    )
+                }
             return {call.entity: read(company, call.entity, call.identifier)}
         case "cdc":
             return changed_since(company, call.query.get("entities", ""), call.query.get("changedSince", ""))

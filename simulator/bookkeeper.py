@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.amounts import ZERO, dec, number
 from simulator.company import ENTITIES, PEOPLE, TRANSACTIONS, Company, Profile
+from simulator.company_settings import COMPANY_SETTINGS, SHOWN_BY, WARN_DUPLICATES
 from simulator.faults import ApiFault
 from simulator.members import Object
 from simulator.names import free_inactive_name
@@ -23,7 +24,7 @@ def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
     """Make one edit: `{"action": …, …}`. Returns the objects it changed, as responses would show them.
 
     Actions: create, update (any members), type (members that the API refuses), rename, add_line, deactivate, reactivate,
-    merge, pay, void, delete, override_tax, close_books, preferences, profile, deactivate_tax_code.
+    merge, pay, void, delete, override_tax, close_books, exchange_rate, setting, preferences, profile, deactivate_tax_code.
 
     :raises BookkeeperError: for an action or an object that does not exist, or an edit QuickBooks itself would refuse.
     """
@@ -156,6 +157,29 @@ def _preferences(company: Company, wanted: dict[str, Any]) -> list[Object]:
     return [company.replace("Preferences", found, members)]
 
 
+def _exchange_rate(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """The rate of a currency from a day on: `{"currency": "EUR", "date": "2026-04-01", "rate": "0.85"}`."""
+    rates = company.profile.dated_rates.setdefault(str(wanted["currency"]), {})
+    rates[str(wanted["date"])] = str(dec(wanted["rate"]))
+    return []
+
+
+def _setting(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Turn a company setting on or off, as happens in living companies: `{"setting": "custom_numbers", "on": false}`."""
+    name, on = str(wanted["setting"]), wanted["on"]
+    if not isinstance(on, bool):
+        raise BookkeeperError(f"on is {on!r}; it must be true or false")
+    if name == WARN_DUPLICATES:
+        company.profile.warn_duplicate_numbers = on
+        return []
+    if name not in SHOWN_BY:
+        raise BookkeeperError(f"setting is {name!r}; it can be one of {', '.join(COMPANY_SETTINGS)}")
+    if name == "automated_tax" and company.american and not company.profile.sales_tax_by_state:
+        company.profile.sales_tax_by_state = {"CA": next(iter(company.tables["TaxRate"]))}
+    group, member = SHOWN_BY[name]
+    return _preferences(company, {"group": group, "members": {member: on}})
+
+
 def _profile(company: Company, wanted: dict[str, Any]) -> list[Object]:
     """What the API does not show: `status`, `language`, `warn_duplicate_numbers`, `last_number` …"""
     known = {field.name for field in fields(Profile)} - {"realm"}
@@ -183,6 +207,8 @@ _ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
     "delete": _remove,
     "override_tax": _override_tax,
     "close_books": _close_books,
+    "exchange_rate": _exchange_rate,
+    "setting": _setting,
     "preferences": _preferences,
     "profile": _profile,
 }

@@ -49,6 +49,8 @@ class Profile:
     user: str = "Olivia Owner"
     exchange_rates: dict[str, str] = field(default_factory=dict)
     """Currency → home units for one of it."""
+    dated_rates: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Currency → first day (ISO) → home units for one of it from that day on."""
     sales_tax_by_state: dict[str, str] = field(default_factory=dict)
     """State of the ship-to address → id of the TaxRate that the automated sales tax engine charges there."""
 

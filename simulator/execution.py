@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from simulator import accounting, batch
+from simulator import accounting, batch, bookkeeper
 from simulator.accounting import ApiCall
 from simulator.company import Company
 from simulator.faults import MESSAGES, SYSTEM_CODES, ApiFault, FaultError, fault, gateway_fault
@@ -137,6 +137,8 @@ class Execution:
         for rule in self.rules:
             if rule.kind == "latency":
                 await asyncio.sleep(rule.delay())
+            elif rule.kind == "setting":
+                bookkeeper.edit(company, {"action": "setting", "setting": rule.setting, "on": rule.on})
         if "reset_before" in kinds or ("no_answer" in kinds and not kinds["no_answer"].commit):
             return Reply(0, None)
         early = self._before_commit(company)

@@ -70,8 +70,8 @@ def _save(company: Company, request: Write, wanted: Object, old: Object | None) 
             document_tax.forget_stale_tax(wanted, request.payload)
         allow = request.allow_duplicate_number
         stored = sales.save(company, entity, wanted, old, allow_duplicate_number=allow)
-        if old is None and entity == "CreditMemo" and company.preference("SalesFormsPrefs", "AutoApplyCredit"):
-            return payments.apply_credit(company, stored)
+        if old is None and company.preference("SalesFormsPrefs", "AutoApplyCredit"):
+            return payments.apply_credit(company, entity, stored)
         return stored
     if entity == "Payment":
         return payments.save(company, wanted, old)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simulator import limits
 from simulator.company import Company
+from simulator.currencies import CURRENCIES, currency_reference
 from simulator.faults import ApiFault, business, fault
 from simulator.members import Object
 from simulator.names import (
@@ -16,16 +17,6 @@ from simulator.names import (
 from simulator.references import inactive, put_reference, reference, resolve, value_of
 
 MAXIMUM_LEVEL = 4
-CURRENCIES = {
-    *("AED", "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW"),
-    *("MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "ZAR"),
-}
-CURRENCY_NAMES = {
-    "USD": "United States Dollar",
-    "GBP": "British Pound Sterling",
-    "EUR": "Euro",
-    "CAD": "Canadian Dollar",
-}
 
 
 def save(company: Company, entity: str, wanted: Object, old: Object | None) -> Object:
@@ -55,10 +46,6 @@ def save(company: Company, entity: str, wanted: Object, old: Object | None) -> O
     if entity == "Customer" and stored is not old:
         _requalify_children(company, stored)
     return stored
-
-
-def currency_reference(code: str) -> Object:
-    return {"value": code, "name": CURRENCY_NAMES.get(code, code)}
 
 
 def _name(company: Company, entity: str, members: Object, old: Object | None) -> None:

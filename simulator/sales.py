@@ -6,7 +6,8 @@ from simulator import limits
 from simulator.amounts import ZERO, cents, dec, number
 from simulator.clock import add_days
 from simulator.company import SALES, Company
-from simulator.document_tax import discounts, put_codes, tax_basis, tax_document
+from simulator.currencies import currency_reference, omitted_rate
+from simulator.document_tax import any_taxed, discounts, put_codes, tax_basis, tax_document
 from simulator.faults import CLOSED_SENTENCE, ApiFault, FaultError, business, error, fault, missing
 from simulator.lines import (
     SALES_LINE,
@@ -17,7 +18,7 @@ from simulator.lines import (
     subtotal_line,
 )
 from simulator.members import Object
-from simulator.people import currency_reference, customer_reference
+from simulator.people import customer_reference
 from simulator.references import put_reference, value_of
 from simulator.transient import period_closed
 
@@ -37,8 +38,9 @@ def save(
     customer, members["CustomerRef"] = customer_reference(
         company, value_of(members["CustomerRef"]) or "", kept=value_of((old or {}).get("CustomerRef"))
     )
-    _currency(company, members, customer, old)
+    _currency(company, members, customer)
     _dates(company, entity, members, customer, old)
+    _exchange_rate(company, members, old)
     check_open(company, members["TxnDate"], old)
     _references(company, members, old)
     _custom_fields(company, members)
@@ -109,7 +111,7 @@ def _required(company: Company, entity: str, members: Object) -> None:
         raise ApiFault(*errors)
 
 
-def _currency(company: Company, members: Object, customer: Object, old: Object | None) -> None:
+def _currency(company: Company, members: Object, customer: Object) -> None:
     home = company.profile.home_currency
     owed_in = customer["CurrencyRef"]["value"]
     sent = value_of(members.get("CurrencyRef"))
@@ -123,15 +125,17 @@ def _currency(company: Company, members: Object, customer: Object, old: Object |
             f"The currency of the transaction ({sent[:10]}) must be the currency of the customer ({owed_in})."
         )
     members["CurrencyRef"] = currency_reference(owed_in)
+
+
+def _exchange_rate(company: Company, members: Object, old: Object | None) -> None:
+    currency = members["CurrencyRef"]["value"]
     if not company.multicurrency:
         members.pop("ExchangeRate", None)
-        return
-    if owed_in == home:
+    elif currency == company.profile.home_currency:
         members["ExchangeRate"] = 1
     elif not dec(members.get("ExchangeRate")):
-        members["ExchangeRate"] = (old or {}).get("ExchangeRate") or number(
-            dec(company.profile.exchange_rates.get(owed_in, "1"))
-        )
+        kept = (old or {}).get("ExchangeRate")
+        members["ExchangeRate"] = kept or number(omitted_rate(company, currency, members["TxnDate"]))
 
 
 def _dates(company: Company, entity: str, members: Object, customer: Object, old: Object | None) -> None:
@@ -145,7 +149,9 @@ def _dates(company: Company, entity: str, members: Object, customer: Object, old
         members["SalesTermRef"] = customer["SalesTermRef"]
     put_reference(company, members, "SalesTermRef", "Term", old=old)
     if "DueDate" not in members:
-        term = company.get("Term", value_of(members.get("SalesTermRef")) or "")
+        # The company's default term counts, and is not shown (recorded response, create/invoice).
+        default = value_of(company.preference("SalesFormsPrefs", "DefaultTerms"))
+        term = company.get("Term", value_of(members.get("SalesTermRef")) or default or "")
         members["DueDate"] = add_days(members["TxnDate"], int((term or {}).get("DueDays", 0)))
 
 
@@ -201,9 +207,13 @@ def _lines_and_tax(company: Company, members: Object, customer: Object, old: Obj
     lines = read(company, members.pop("Line"), old, inclusive=basis == "TaxInclusive")
     sales = [line for line in lines if line.kind == SALES_LINE]
     taxed = company.using_tax and basis != "NotApplicable"
-    if taxed and len(sales) > MAXIMUM_TAXABLE_LINES:
-        raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
     put_codes(company, sales, taxed=taxed)
+    if (
+        taxed
+        and len(sales) > MAXIMUM_TAXABLE_LINES
+        and (company.settings.line_limit == "any" or any_taxed(company, sales))
+    ):
+        raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
     total_tax = tax_document(company, members, customer, lines, basis)
     subtotal = sum((line.amount for line in sales), ZERO)
     total = subtotal - discounts(lines, subtotal) + total_tax

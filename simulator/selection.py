@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from simulator import currencies
 from simulator.amounts import dec
 from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, Company
 from simulator.faults import ApiFault, fault
@@ -38,6 +39,8 @@ def run(company: Company, text: str) -> Object:
     :raises ApiFault: 4000 and 4001 with Intuit's words.
     """
     query = parse(text, two_words=company.settings.order_by_two_words)
+    if query.entity.lower() == currencies.ENTITY.lower():
+        return currencies.select_rates(company, query)
     entity = BY_PATH.get(query.entity.lower())
     if entity is None:
         raise fault("4001", f"QueryValidationError: Invalid context declaration: {query.entity[:100]}")

@@ -75,6 +75,9 @@ class Settings:
     closed_period_code: Literal["6210", "6200", "5010"] = "6210"
     paid_document: Literal["unlink", "refuse"] = "unlink"
     amount_tolerance_cents: int = 0
+    omitted_exchange_rate: Literal["day", "one"] = "day"
+    line_limit: Literal["any", "taxed"] = "any"
+    automated_tax_line: Literal["non", "item"] = "non"
     tax_rounding: Literal["per_rate", "per_line"] = "per_rate"
     country_in_answers: Literal["as_sent", "iso3"] = "as_sent"
     bad_email_in_query: Literal["returned", "4002"] = "returned"

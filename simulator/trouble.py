@@ -7,10 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast, get_args
 
+from simulator.company_settings import COMPANY_SETTINGS
 from simulator.transient import TRANSIENT_KINDS, Call, OfAnItem, OfARequest, can_strike
 
 Wire = Literal[
-    "latency", "http", "fault", "throttle", "reset_before", "reset_after", "no_answer", "slow", "token_death", "outage"
+    "latency",
+    "http",
+    "fault",
+    "throttle",
+    "reset_before",
+    "reset_after",
+    "no_answer",
+    "slow",
+    "token_death",
+    "outage",
+    "setting",
 ]
 Kind = Literal[Wire, OfAnItem, OfARequest]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -34,6 +45,7 @@ class Rule:
     `code`. `throttle`: 429. `reset_before`, `reset_after`: cut the connection before or after the commit. `no_answer`:
     commit (unless `commit` is false) and never answer. `slow`: commit, and send the answer over `seconds`.
     `token_death`: the access token dies, and the call meets 401. `outage`: everything, tokens too, is 503.
+    `setting`: before the work, the company's `setting` is turned `on` or off, as if a bookkeeper had done it.
     The transient ones (`simulator.transient`): `name_lock` and `try_again`: 6000, nothing is saved. `saved_anyway`: 6000,
     and it is saved. `requestid_used`: 6000 for a request id that was answered before. `bad_email`: 4002 for a query.
     `period_closed`: 5010. `unsupported`: 400 with code 500. `not_found_page`: 404 with HTML. `server_error`: HTTP 500 with
@@ -66,6 +78,8 @@ class Rule:
     message: str | None = None
     detail: str = "System Failure Error: something went wrong"
     commit: bool = True
+    setting: str | None = None
+    on: bool = False
     hits: int = 0
     random: random.Random = field(default_factory=random.Random, repr=False)
 
@@ -146,6 +160,11 @@ class Troubles:
                 or (value is not None and value < 0)
             ):
                 raise RuleError(f"{name} is {value!r}; it must be a number, not negative")
+        for name in ("commit", "on"):
+            if not isinstance(wanted.get(name, False), bool):
+                raise RuleError(f"{name} is {wanted[name]!r}; it must be true or false")
+        if wanted["kind"] == "setting" and wanted.get("setting") not in COMPANY_SETTINGS:
+            raise RuleError(f"setting is {wanted.get('setting')!r}; it can be one of {', '.join(COMPANY_SETTINGS)}")
         for name in ("realm", "entity", "operation", "path", "requestid", "holds", "code", "detail", "message", "body"):
             if not isinstance(wanted.get(name), str | None):
                 raise RuleError(f"{name} is {wanted[name]!r}; it must be text")

@@ -249,6 +249,26 @@ def test_a_rule_can_name_the_batch_that_an_item_is_in(usa: Http) -> None:
     assert '"code":"6000"' in usa.post("batch", {"BatchItemRequest": [customer("Birch")]}).text
 
 
+def test_a_rule_turns_a_company_setting_in_the_middle(usa: Http) -> None:
+    usa.create("Customer", LARCH)
+    rule = {"kind": "setting", "setting": "custom_numbers", "on": False, "entity": "Invoice", "skip": 1, "count": 1}
+    usa.control("POST", "faults", rule)
+    made = [usa.create("Invoice", invoice(usa, DocNumber=f"INV-{place}"))["DocNumber"] for place in range(3)]
+    assert made == ["INV-0", "1001", "1002"]
+
+
+@pytest.mark.parametrize("realm", [UK, USA])
+def test_exchange_rates_are_read_by_currency_and_date(start: Start, connect: Connect, realm: str) -> None:
+    http = connect(start(), realm)
+    answer = http.get("exchangerate", sourcecurrencycode="EUR", asofdate="2026-01-31", minorversion="75")
+    if realm == USA:
+        assert fault_codes(answer) == ["6000"]
+        return
+    rate = answer.json()["ExchangeRate"]
+    assert (rate["Rate"], rate["AsOfDate"], rate["TargetCurrencyCode"]) == (0.86, "2026-01-31", "GBP")
+    assert fault_codes(http.get("exchangerate")) == ["2020"]
+
+
 # --- switches and background
 
 

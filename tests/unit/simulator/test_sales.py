@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator import SELF_NUMBERED, UK, bookkeeper
+from simulator import SELF_NUMBERED, UK, USA, bookkeeper
 
 from .conftest import CATEGORY, INACTIVE_ITEM, Books, OpenBooks, line
 
@@ -174,6 +174,15 @@ def test_the_due_date_follows_the_term_of_the_customer(books: Books) -> None:
     assert books.invoice(customer, TxnDate="2026-01-01", DueDate="2026-01-05")["DueDate"] == "2026-01-05"
 
 
+def test_the_due_date_follows_the_default_term_of_the_company(books: Books) -> None:
+    """Recorded (create/invoice): 30 days after TxnDate, without a SalesTermRef in the answer."""
+    made = books.invoice(books.customer())
+    assert (made["DueDate"], "SalesTermRef" in made) == ("2026-04-09", False)
+    none = {"action": "preferences", "group": "SalesFormsPrefs", "members": {"DefaultTerms": None}}
+    bookkeeper.edit(books.company, none)
+    assert books.invoice(books.customer("Birch"))["DueDate"] == "2026-03-10"
+
+
 def test_addresses_come_from_the_customer(books: Books) -> None:
     customer = books.customer(BillAddr={"Line1": "1 High Street"})
     assert books.invoice(customer)["BillAddr"] == {"Line1": "1 High Street"}
@@ -323,6 +332,18 @@ def test_too_many_lines_are_refused(open_books: OpenBooks) -> None:
     customer = books.customer()
     assert books.invoice(customer, *[line(1, "3")] * 750)["TotalAmt"] == 750
     assert books.refuses(lambda: books.invoice(customer, *[line(1, "3")] * 751)).codes == ("6000",)
+
+
+@pytest.mark.parametrize("how", ["any", "taxed"])
+def test_switch_line_limit(open_books: OpenBooks, how: str) -> None:
+    books = open_books(USA, line_limit=how)
+    customer = books.customer()
+    untaxed = [line(1, "NON")] * 751
+    if how == "any":
+        assert books.refuses(lambda: books.invoice(customer, *untaxed)).codes == ("6000",)
+    else:
+        assert books.invoice(customer, *untaxed)["TotalAmt"] == 751
+    assert books.refuses(lambda: books.invoice(customer, *untaxed[1:], line(1, "TAX"))).codes == ("6000",)
 
 
 def test_discounts_come_off_the_total(books: Books) -> None:
