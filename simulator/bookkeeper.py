@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from simulator.amounts import ZERO, dec, number
-from simulator.company import ENTITIES, PEOPLE, TRANSACTIONS, Company, Profile
+from simulator.company import ENTITIES, NAMED_LISTS, PEOPLE, TRANSACTIONS, Company, Profile
 from simulator.company_settings import COMPANY_SETTINGS, SHOWN_BY, WARN_DUPLICATES
 from simulator.faults import ApiFault
 from simulator.members import Object
@@ -24,14 +24,14 @@ def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
     """Make one edit: `{"action": …, …}`. Returns the objects it changed, as responses would show them.
 
     Actions: create, update (any members), type (members that the API refuses), rename, add_line, deactivate, reactivate,
-    merge, pay, void, delete, override_tax, close_books, exchange_rate, setting, preferences, profile, deactivate_tax_code.
+    project, merge, pay, void, delete, override_tax, close_books, exchange_rate, setting, preferences, profile, deactivate_tax_code.
 
     :raises BookkeeperError: for an action or an object that does not exist, or an edit QuickBooks itself would refuse.
     """
     action = str(wanted.get("action", ""))
-    made = _ACTIONS.get(action)
+    made = ACTIONS.get(action)
     if made is None:
-        raise BookkeeperError(f"action is {action!r}; it can be one of {', '.join(sorted(_ACTIONS))}")
+        raise BookkeeperError(f"action is {action!r}; it can be one of {', '.join(sorted(ACTIONS))}")
     try:
         return made(company, wanted)
     except ApiFault as refused:
@@ -66,10 +66,33 @@ def _update(company: Company, wanted: dict[str, Any]) -> list[Object]:
 
 
 def _type(company: Company, wanted: dict[str, Any]) -> list[Object]:
-    """Put in members that QuickBooks' own pages take and its API does not, as an e-mail address that is none."""
-    entity = wanted["entity"]
-    found = _found(company, entity, str(wanted["id"]))
-    return [company.render(entity, company.replace(entity, found, {**found, **wanted["members"]}))]
+    """Put in what QuickBooks' own pages take and its API does not: a bad e-mail address, a group of items.
+
+    With `id` the members of an object, without it a new object of a list.
+    """
+    entity, members = wanted["entity"], wanted["members"]
+    if "id" in wanted:
+        found = _found(company, entity, str(wanted["id"]))
+        return [company.render(entity, company.replace(entity, found, {**found, **members}))]
+    if entity not in NAMED_LISTS:
+        raise BookkeeperError(f"type without an id makes one of {', '.join(NAMED_LISTS)}; entity is {entity!r}")
+    named = {"Active": True, "FullyQualifiedName": members["Name"], **members}
+    return [company.render(entity, company.insert(entity, named))]
+
+
+def _project(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """A project of a customer, as QuickBooks' own pages make it: `{"name": …, "customer": …}`."""
+    parent = _found(company, "Customer", str(wanted["customer"]))
+    currency = {"value": parent["CurrencyRef"]["value"]}
+    members = {
+        "DisplayName": wanted["name"],
+        "Job": True,
+        "ParentRef": {"value": parent["Id"]},
+        "CurrencyRef": currency,
+    }
+    (made,) = _write(company, "Customer", "create", {**members, "BillWithParent": True})
+    stored = company.replace_quietly("Customer", company.tables["Customer"][made["Id"]], {"IsProject": True})
+    return [company.render("Customer", stored)]
 
 
 def _rename(company: Company, wanted: dict[str, Any]) -> list[Object]:
@@ -96,11 +119,16 @@ def _deactivate_tax_code(company: Company, wanted: dict[str, Any]) -> list[Objec
 
 
 def _merge(company: Company, wanted: dict[str, Any]) -> list[Object]:
-    """`id` goes into `into`: its documents and jobs change hands, and it becomes inactive."""
+    """`id` goes into `into`: its documents and jobs change hands, and it becomes inactive or is gone (switch).
+
+    What goes into a project is gone, and nothing with jobs goes into one.
+    """
     gone = _found(company, "Customer", str(wanted["id"]))
     stays = _found(company, "Customer", str(wanted["into"]))
     if gone["Id"] == stays["Id"] or gone["CurrencyRef"] != stays["CurrencyRef"]:
         raise BookkeeperError("two customers can be merged when they are two, of one currency")
+    if stays.get("IsProject") and company.children(gone["Id"]):
+        raise BookkeeperError("a project cannot contain subcustomers; merge those of the customer first")
     changed: list[Object] = []
     for entity in TRANSACTIONS:
         for document in list(company.tables[entity].values()):
@@ -111,6 +139,10 @@ def _merge(company: Company, wanted: dict[str, Any]) -> list[Object]:
         full = f"{stays['FullyQualifiedName']}:{child['DisplayName']}"
         moved = {**child, "ParentRef": {"value": stays["Id"]}, "FullyQualifiedName": full}
         changed.append(company.replace("Customer", child, moved))
+    gone = company.tables["Customer"][gone["Id"]]
+    if stays.get("IsProject") or company.settings.merged_customer == "gone":
+        company.vanish("Customer", gone)
+        return changed
     name = free_inactive_name(company, "Customer", gone["DisplayName"], gone["Id"])
     renamed = {**gone, "Active": False, "DisplayName": name, "FullyQualifiedName": name}
     changed.append(company.replace("Customer", gone, renamed))
@@ -192,7 +224,7 @@ def _profile(company: Company, wanted: dict[str, Any]) -> list[Object]:
     return []
 
 
-_ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
+ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
     "create": _create,
     "update": _update,
     "type": _type,
@@ -207,6 +239,7 @@ _ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
     "delete": _remove,
     "override_tax": _override_tax,
     "close_books": _close_books,
+    "project": _project,
     "exchange_rate": _exchange_rate,
     "setting": _setting,
     "preferences": _preferences,

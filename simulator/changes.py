@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.company import TRANSACTIONS, Company
+from simulator.company import SALES, TRANSACTIONS, Company
+from simulator.custom_fields import in_use
 from simulator.faults import DELETED_SENTENCE, INACTIVE_SENTENCE, ApiFault, fault, missing
 from simulator.members import BLANK, Object, clean, without_blanks
 from simulator.transient import with_country_codes
@@ -54,7 +55,17 @@ def wanted_members(company: Company, entity: str, payload: Any, old: Object | No
     if not sparse or old is None:
         return dict(without_blanks(sent))
     kept = {key: value for key, value in old.items() if key not in _SERVER_MADE and key not in READ_ONLY[entity]}
+    if entity in SALES:
+        kept["CustomField"] = in_use(company, kept.get("CustomField", []))
     return _overlay(company, kept, sent)
+
+
+def check_sparse_lines(company: Company, entity: str, payload: Object) -> None:
+    """:raises ApiFault: 2020 for a sparse update that sends lines without the customer, where QuickBooks needs both."""
+    needs = company.settings.sparse_line_needs
+    strict = entity == "CreditMemo" if needs == "credit_memo" else entity in SALES and needs == "any"
+    if strict and payload.get("sparse") is True and "Line" in payload and not payload.get("CustomerRef"):
+        raise ApiFault(missing("CustomerRef"))
 
 
 def _overlay(company: Company, kept: Object, sent: Object) -> Object:

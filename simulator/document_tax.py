@@ -10,7 +10,7 @@ from simulator.amounts import HUNDRED, ZERO, cents, dec, number
 from simulator.company import Company
 from simulator.currencies import unit
 from simulator.faults import business, fault
-from simulator.lines import DISCOUNT, SALES_LINE, DocumentLine
+from simulator.lines import DISCOUNT, DocumentLine
 from simulator.members import Object
 from simulator.references import value_of
 from simulator.tax import Rounding
@@ -73,7 +73,7 @@ def tax_document(company: Company, members: Object, customer: Object, lines: lis
     sent = members.pop("TxnTaxDetail", {})
     if not company.using_tax:
         return ZERO
-    sales = [line for line in lines if line.kind == SALES_LINE]
+    sales = [part for line in lines for part in line.sales]
     code: str | None = None
     if company.american:
         entries, code = _american_tax(company, members, customer, sales, lines, sent)

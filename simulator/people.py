@@ -90,6 +90,8 @@ def _place(company: Company, members: Object, old: Object | None) -> None:
     """Where a customer stands: at the top, or as a job below its parent."""
     parent_id = value_of(members.get("ParentRef"))
     if not members.get("Job"):
+        if old is not None and old.get("IsProject"):
+            raise business("A project must belong to a customer.")
         members["Job"] = False
         members["BillWithParent"] = False
         members.pop("ParentRef", None)
@@ -103,6 +105,8 @@ def _place(company: Company, members: Object, old: Object | None) -> None:
     if parent_id == own:
         raise fault("900", "Object cannot be its own parent", "ParentRef")
     parent = resolve(company, "Customer", parent_id, kept=value_of((old or {}).get("ParentRef")))
+    if parent.get("IsProject"):
+        raise business("A project cannot contain subcustomers.")
     step: Object | None = parent
     while step is not None:
         if step["Id"] == own:
@@ -146,7 +150,7 @@ def _defaults(company: Company, members: Object, old: Object | None) -> None:
     put_reference(company, members, "ARAccountRef", "Account", old=old)
     members.setdefault("Taxable", company.american)
     members.setdefault("PreferredDeliveryMethod", "Print")
-    members["IsProject"] = False
+    members["IsProject"] = bool((old or {}).get("IsProject"))
 
 
 def _activity(company: Company, entity: str, members: Object, old: Object | None) -> None:

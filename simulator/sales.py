@@ -7,11 +7,14 @@ from simulator.amounts import ZERO, cents, dec, number
 from simulator.clock import add_days
 from simulator.company import SALES, Company
 from simulator.currencies import currency_reference, omitted_rate
+from simulator.custom_fields import put_custom_fields
 from simulator.document_tax import any_taxed, discounts, put_codes, tax_basis, tax_document
 from simulator.faults import CLOSED_SENTENCE, ApiFault, FaultError, business, error, fault, missing
 from simulator.lines import (
+    GROUP,
     SALES_LINE,
     SUBTOTAL,
+    Selling,
     number_lines,
     put_class,
     read,
@@ -43,7 +46,7 @@ def save(
     _exchange_rate(company, members, old)
     check_open(company, members["TxnDate"], old)
     _references(company, members, old)
-    _custom_fields(company, members)
+    put_custom_fields(company, members)
     _lines_and_tax(company, members, customer, old)
     _delivery(members)
     for name in ("BillAddr", "ShipAddr"):
@@ -64,21 +67,10 @@ def void(company: Company, entity: str, old: Object) -> Object:
     check_open(company, old["TxnDate"], old)
     if old.get("PrivateNote", "").startswith("Voided") and not dec(old["TotalAmt"]):
         return old
-    lines = []
-    for line in old["Line"]:
-        emptied = {**line, "Amount": 0} if "Amount" in line else dict(line)
-        if SALES_LINE in line:
-            detail = {
-                key: value for key, value in line[SALES_LINE].items() if key not in ("UnitPrice", "TaxInclusiveAmt")
-            }
-            if "Qty" in detail:
-                detail["Qty"] = 0
-            emptied[SALES_LINE] = detail
-        lines.append(emptied)
     note = old.get("PrivateNote")
     members = {
         **old,
-        "Line": lines,
+        "Line": [_emptied(line) for line in old["Line"]],
         "TotalAmt": 0,
         "Balance": 0,
         "Deposit": 0 if "Deposit" in old else None,
@@ -91,6 +83,18 @@ def void(company: Company, entity: str, old: Object) -> Object:
         if name in old:
             members[name] = 0
     return company.replace(entity, old, members)
+
+
+def _emptied(line: Object) -> Object:
+    emptied = {**line, "Amount": 0} if "Amount" in line else dict(line)
+    if SALES_LINE in line:
+        detail = {key: value for key, value in line[SALES_LINE].items() if key not in ("UnitPrice", "TaxInclusiveAmt")}
+        if "Qty" in detail:
+            detail["Qty"] = 0
+        emptied[SALES_LINE] = detail
+    if GROUP in line:
+        emptied[GROUP] = {**line[GROUP], "Line": [_emptied(part) for part in line[GROUP]["Line"]]}
+    return emptied
 
 
 def check_open(company: Company, day: str, old: Object | None) -> None:
@@ -167,45 +171,11 @@ def _references(company: Company, members: Object, old: Object | None) -> None:
         raise fault("2500", f"Invalid Reference Id : ProjectRef element id {project} not found", "Reference Id")
 
 
-def _custom_fields(company: Company, members: Object) -> None:
-    definitions = {one["Id"]: one["Name"] for one in custom_field_definitions(company)}
-    values: dict[str, str] = {}
-    for sent in members.pop("CustomField", []):
-        identifier = str(sent.get("DefinitionId", ""))
-        if identifier not in definitions or sent.get("Type", "StringType") != "StringType":
-            raise fault("3000", f"Invalid Custom Field : DefinitionId {identifier[:30]} is not a text field in use")
-        value = sent.get("StringValue", "")
-        if len(value) > company.settings.custom_field_length:
-            raise fault(
-                "2050",
-                "String length specified does not match the supported length. "
-                f"Min:0 Max:{company.settings.custom_field_length:,} supported. Supplied length:{len(value):,}",
-                "StringValue",
-            )
-        values[identifier] = value
-    shown: list[Object] = []
-    for identifier, name in definitions.items():
-        shown.append({"DefinitionId": identifier, "Name": name, "Type": "StringType"})
-        if values.get(identifier):
-            shown[-1]["StringValue"] = values[identifier]
-    members["CustomField"] = shown
-
-
-def custom_field_definitions(company: Company) -> list[dict[str, str]]:
-    """[{Id, Name}] of the sales form fields in use, as Preferences names them (`SalesFormsPrefs.SalesCustomName1` …)."""
-    found = []
-    for field in company.preference("SalesFormsPrefs", "CustomField") or []:
-        for one in field.get("CustomField", []):
-            name = one.get("Name", "")
-            if name.startswith("SalesFormsPrefs.SalesCustomName") and one.get("StringValue"):
-                found.append({"Id": name[-1], "Name": one["StringValue"]})
-    return found
-
-
 def _lines_and_tax(company: Company, members: Object, customer: Object, old: Object | None) -> None:
     basis = tax_basis(company, members)
-    lines = read(company, members.pop("Line"), old, inclusive=basis == "TaxInclusive")
-    sales = [line for line in lines if line.kind == SALES_LINE]
+    selling = Selling(company=company, day=members["TxnDate"], inclusive=basis == "TaxInclusive")
+    lines = read(selling, members.pop("Line"), old)
+    sales = [part for line in lines for part in line.sales]
     taxed = company.using_tax and basis != "NotApplicable"
     put_codes(company, sales, taxed=taxed)
     if (
@@ -215,6 +185,8 @@ def _lines_and_tax(company: Company, members: Object, customer: Object, old: Obj
     ):
         raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
     total_tax = tax_document(company, members, customer, lines, basis)
+    for line in lines:
+        line.sum_up()
     subtotal = sum((line.amount for line in sales), ZERO)
     total = subtotal - discounts(lines, subtotal) + total_tax
     if total < 0:

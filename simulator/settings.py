@@ -57,9 +57,12 @@ class Settings:
     # --- updates
     sparse_null_clears: bool = False
     sparse_nested: Literal["replace", "merge"] = "replace"
+    sparse_line_needs: Literal["nothing", "credit_memo", "any"] = "nothing"
     sparse_custom_fields: Literal["merge", "replace"] = "merge"
 
     # --- names and references
+    inner_spaces: Literal["kept", "folded"] = "kept"
+    merged_customer: Literal["inactive", "gone"] = "inactive"
     inactive_name_is_free: bool = True
     duplicate_name_detail: Literal["id", "null", "sentence"] = "id"
     forbidden_character_code: Literal["6000", "2040"] = "6000"

@@ -59,6 +59,8 @@ class World:
             self._set_background()
         for company in self.companies.values():
             company.settings = self.settings
+            if "inner_spaces" in changes:
+                company.reindex()
         return self.settings
 
     def _set_background(self) -> None:

@@ -363,3 +363,20 @@ def test_a_deposit_needs_the_preference(books: Books) -> None:
     bookkeeper.edit(books.company, off)
     customer = books.customer()
     assert books.refuses(lambda: books.invoice(customer, Deposit=30)).codes == ("6000",)
+
+
+def test_a_custom_field_that_was_switched_off_hurts_only_a_request_that_sends_it(books: Books) -> None:
+    customer = books.customer()
+    fields = [{"DefinitionId": one, "Type": "StringType", "StringValue": f"value {one}"} for one in ("1", "2")]
+    made = books.invoice(customer, CustomField=fields)
+    names = [
+        {"Name": f"SalesFormsPrefs.SalesCustomName{place}", "Type": "StringType", "StringValue": name}
+        for place, name in ((1, ""), (2, "Account manager"))
+    ]
+    members = {"CustomField": [{"CustomField": names}]}
+    bookkeeper.edit(books.company, {"action": "preferences", "group": "SalesFormsPrefs", "members": members})
+    changed = books.update("Invoice", made, PrivateNote="x")
+    assert [(one["DefinitionId"], one["StringValue"]) for one in changed["CustomField"]] == [("2", "value 2")]
+    assert books.invoice(customer, CustomField=fields[1:])["CustomField"][0]["StringValue"] == "value 2"
+    assert books.refuses(lambda: books.update("Invoice", changed, CustomField=fields[:1])).codes == ("3000",)
+    assert books.refuses(lambda: books.invoice(customer, CustomField=fields)).codes == ("3000",)
