@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from simulator.amounts import ZERO, dec, number
+from simulator.audit import acting_as
 from simulator.company import ENTITIES, PEOPLE, TRANSACTIONS, Company, Profile
 from simulator.faults import ApiFault
 from simulator.members import Object
@@ -32,7 +33,8 @@ def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
     if made is None:
         raise BookkeeperError(f"action is {action!r}; it can be one of {', '.join(sorted(_ACTIONS))}")
     try:
-        return made(company, wanted)
+        with acting_as(f"{company.profile.user} (bookkeeper)"):
+            return made(company, wanted)
     except ApiFault as refused:
         raise BookkeeperError(f"QuickBooks refuses this: {refused}") from refused
     except KeyError as absent:

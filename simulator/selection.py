@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from simulator.amounts import dec
-from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, Company
+from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, TRANSACTIONS, Company, reference_name
 from simulator.faults import ApiFault, fault
 from simulator.members import Object, catalogue
 from simulator.query import Condition, Query, parse
@@ -38,7 +38,7 @@ def run(company: Company, text: str) -> Object:
     query = parse(text, two_words=company.settings.order_by_two_words)
     entity = BY_PATH.get(query.entity.lower())
     if entity is None:
-        raise fault("4001", f"QueryValidationError: Invalid context declaration: {query.entity[:100]}")
+        raise fault("4001", f"QueryValidationError: invalid context declaration: {query.entity[:100]}")
     conditions = [_test(entity, condition) for condition in query.conditions]
     kept = _candidates(company, entity, query)
     if entity in NAME_LISTS and not any(one.property.lower() == "active" for one in query.conditions):
@@ -50,6 +50,8 @@ def run(company: Company, text: str) -> Object:
     ]
     if query.count:
         return {"totalCount": len(found)}
+    if not query.order:
+        _put_in_order(entity, found)
     for name, descending in reversed(query.order):
         known = _property(entity, name)
         found.sort(key=lambda stored: _order_key(value(company, entity, stored, known)), reverse=descending)
@@ -58,6 +60,14 @@ def run(company: Company, text: str) -> Object:
         return {}
     shown = [_project(entity, company.render(entity, stored), query.properties) for stored in page]
     return {entity: shown, "startPosition": query.start, "maxResults": len(shown)}
+
+
+def _put_in_order(entity: str, found: list[Object]) -> None:
+    """The order of an answer that asks for none, as recorded: lists by their full name, transactions newest change first."""
+    if entity in TRANSACTIONS:
+        found.sort(key=lambda stored: datetime.fromisoformat(stored["MetaData"]["LastUpdatedTime"]), reverse=True)
+    elif entity in NAME_LISTS:
+        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or reference_name(entity, stored) or ""))
 
 
 def value(company: Company, entity: str, stored: Object, name: str) -> Any:
