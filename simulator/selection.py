@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from simulator.amounts import dec
-from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, TRANSACTIONS, Company, reference_name
+from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, TRANSACTIONS, Company
 from simulator.faults import ApiFault, fault
 from simulator.members import Object, catalogue
 from simulator.query import Condition, Query, parse
@@ -63,11 +63,11 @@ def run(company: Company, text: str) -> Object:
 
 
 def _put_in_order(entity: str, found: list[Object]) -> None:
-    """The order of an answer that asks for none, as recorded: lists by their full name, transactions newest change first."""
+    """The order of an answer that asks for none, as recorded: people by their full name, transactions newest change first."""
     if entity in TRANSACTIONS:
         found.sort(key=lambda stored: datetime.fromisoformat(stored["MetaData"]["LastUpdatedTime"]), reverse=True)
-    elif entity in NAME_LISTS:
-        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or reference_name(entity, stored) or ""))
+    elif entity in PEOPLE:
+        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or stored["DisplayName"]))
 
 
 def value(company: Company, entity: str, stored: Object, name: str) -> Any:
