@@ -161,6 +161,8 @@ def _company(
     _people(company)
     if automated:
         company.profile.sales_tax_by_state = {"CA": "1", "NY": "2", "TX": "3"}
+    # What is there on the first day nobody changed.
+    company.trail.clear()
     return company
 
 

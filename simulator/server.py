@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 from aiohttp import web
 
-from simulator import accounting, audit, controls, identity, pages, xml_form
+from simulator import accounting, audit, books_pages, controls, identity, pages, xml_form
 from simulator.accounting import ApiCall
 from simulator.company import Company
 from simulator.faults import MESSAGES, SYSTEM_CODES, ApiFault, FaultError, fault, gateway_fault
@@ -45,6 +45,8 @@ class Edge:
             return await controls.handle(self.world, request, path, query, body)
         if path in ("/", "/_simulator"):
             return pages.status(self.world, query)
+        if path.startswith(books_pages.PREFIX):
+            return books_pages.answer(self.world, path, query)
         record = self.world.journal.begin(
             received=self.world.clock.time(),
             method=request.method,
