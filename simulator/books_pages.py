@@ -139,14 +139,14 @@ def _customer(company: Company, identifier: str) -> web.Response:
         currency=found["CurrencyRef"]["value"],
         below=below,
         documents=[_listed(kind, one) for kind, one in _newest(company, identifier)],
-        trail=[_told(company, entry) for entry in company.trail.newest(entity="Customer", identifier=identifier)],
+        trail=[_entry(company, entry) for entry in company.trail.newest(entity="Customer", identifier=identifier)],
         money=money,
     )
 
 
 def _document(company: Company, kind: str, identifier: str) -> web.Response:
     found = company.get(kind, identifier)
-    trail = [_told(company, entry) for entry in company.trail.newest(entity=kind, identifier=identifier)]
+    trail = [_entry(company, entry) for entry in company.trail.newest(entity=kind, identifier=identifier)]
     if found is None and identifier not in company.deleted[kind]:
         return _not_found(f"{company.profile.name} has no {kind} {identifier}.")
     number = (found or {}).get("DocNumber") or identifier
@@ -215,11 +215,11 @@ def _audit(company: Company, query: Mapping[str, str]) -> web.Response:
         "audit.html",
         title=f"Audit trail of {company.profile.name}",
         company=company,
-        trail=[_told(company, entry) for entry in entries],
+        trail=[_entry(company, entry) for entry in entries],
     )
 
 
-def _told(company: Company, entry: Entry) -> Object:
+def _entry(company: Company, entry: Entry) -> Object:
     """An entry of the trail as a row: what it is about, and each member with what it was and is."""
     now = company.get(entry.entity, entry.id) or {}
     holder = {**now, **entry.before, **entry.after}

@@ -78,9 +78,9 @@ def story(client: str) -> dict[str, dict[str, Any]] | str:
         if (client, "token") in NOT_THEIRS:
             environment["SIMULATOR_REFRESH_TOKEN"] = _exchange(intuit, code)
         environment["SIMULATOR_CODE"] = code
-        told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_STORY_S, check=False)
-    steps = [json.loads(line) for line in told.stdout.splitlines() if line.startswith('{"step"')]
-    assert steps, f"{client} told nothing: {told.stderr[-2000:]}"
+        found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_STORY_S, check=False)
+    steps = [json.loads(line) for line in found.stdout.splitlines() if line.startswith('{"step"')]
+    assert steps, f"{client} printed no step: {found.stderr[-2000:]}"
     return {one["step"]: one for one in steps}
 
 
@@ -103,13 +103,13 @@ def _exchange(intuit: Simulator, code: str) -> str:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_call_that_is_theirs_passes(client: str, step: str) -> None:
-    told = story(client)
-    if isinstance(told, str):
-        cannot(client, told)
+    found = story(client)
+    if isinstance(found, str):
+        cannot(client, found)
     if (client, step) in NOT_THEIRS:
-        assert step not in told
+        assert step not in found
         return
-    assert told[step]["ok"], told[step]["detail"]
+    assert found[step]["ok"], found[step]["detail"]
 
 
 def test_the_locks_name_no_host() -> None:

@@ -164,5 +164,5 @@ def test_the_command_ends_with_one_line(tmp_path: Path) -> None:
     path = tmp_path / "companies.json"
     path.write_text("{}", "utf-8")
     command = [sys.executable, "-m", "simulator", "--companies", str(path)]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (told.returncode, told.stderr) == (1, f'Error: {path} must hold an object with "companies", a list\n')
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (1, f'Error: {path} must hold an object with "companies", a list\n')
