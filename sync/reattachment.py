@@ -19,7 +19,7 @@ from schemas.events import Client, Invoice, Project
 from store import restores
 from store.links import Link
 from store.restores import Found
-from sync.decide import RecordCase
+from sync.cases import RecordCase
 
 _OURS: Final = {
     "Customer": (
