@@ -28,6 +28,7 @@ from sync.companies import Company
 VOIDED = "#voided"
 """A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
 
+_NO_ID = -(2**62)
 PLACEHOLDER = "(new)"
 """Stands for the Id of a customer that QuickBooks will give."""
 
@@ -136,7 +137,7 @@ def foresee(
     authorised again, say what comes then. A link that does not exist yet has the id 0. ``said`` as in `read_cases`.
     """
     # Those that do not exist yet are told apart while they are decided.
-    asked = [(replace(link, id=link.id or -place), company) for place, (link, company) in enumerate(wanted, 1)]
+    asked = [(replace(link, id=link.id or _NO_ID - place), company) for place, (link, company) in enumerate(wanted)]
     loaded = read_cases(db, asked, said=said)
     known: list[tuple[Link, RecordCase]] = []
     for link, _ in asked:
@@ -154,7 +155,7 @@ def foresee(
         decision = unless_disconnected(decided[link.id], connected.get(link.realm_id))
         if assume and isinstance(unless_disconnected(later, connected.get(link.realm_id)), Wait) and _calls(later):
             words = (*words, "the company has to be authorised again first")
-        existing = replace(link, id=max(link.id, 0))
+        existing = link if link.id > _NO_ID else replace(link, id=0)
         foreseen.append(Foreseen(existing, case, decision, words, later if words else None))
     return foreseen
 
