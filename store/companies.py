@@ -277,3 +277,13 @@ def take_over_links(db: Connection, *, org_id: str, realm_id: str) -> None:
         ),
         {"realm": realm_id, "org": org_id},
     )
+
+
+def mark_facts_stale(db: Connection, realm_id: str) -> None:
+    """Have a company's facts fetched again before anything else is decided there: an answer of QuickBooks contradicts them."""
+    db.execute(
+        text("UPDATE qbo_company_facts SET fetched_at = 'epoch' WHERE realm_id = :realm AND fetched_at > 'epoch'"),
+        {"realm": realm_id},
+    )
+    # Every process reads a company anew when the version is another.
+    db.execute(text("UPDATE qbo_configuration SET version = version + 1 WHERE realm_id = :realm"), {"realm": realm_id})

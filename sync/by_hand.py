@@ -12,11 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Write
 from mapping.results import PartyKey
 from schemas.events import Kind
 from schemas.link_state import Because, LinkState
+from schemas.observed import Observed
 from store import attempts, failures, history, links
 from store.links import Link
 from sync.companies import read_company
@@ -120,7 +122,7 @@ def kompass_side(db: Connection, link: Link) -> Foreseen | None:
     company = read_company(db, link.org_id)
     if company is None or company.configuration.realm_id != link.realm_id:
         return None
-    read = replace(link, state=LinkState.PENDING, overwrite=True)
+    read = replace(link, state=LinkState.PENDING, cause=links.READ, overwrite=True)
     return next(iter(foresee(db, [(read, company)])), None)
 
 
@@ -144,12 +146,16 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
     foreseen = kompass_side(db, link)
     if foreseen is None:
         raise CannotLink("The QuickBooks company is not linked any more.")
-    facts: dict[str, Any] = {"sync_token": None, "observed": None, "overwrite": False}
+    facts: dict[str, Any] = {"overwrite": False}
+    applied = link.applied or {}
     if isinstance(foreseen.outcome, Write):
-        facts["applied"] = dict(foreseen.outcome.applied)
+        facts["applied"] = applied = foreseen.outcome.applied
         check = CentCheck()
-        check.document(link, foreseen.outcome.applied.get(BILLED), link.observed or {}, by_hand=True)
+        check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
         check.write(db)
+    if link.observed is not None:
+        facts["kept"] = sorted(edited_since_sent(applied, Observed(link.observed)))
+        facts["by_hand"] = [one for one in link.by_hand if one == "TxnTaxDetail"]
     write(db, [by_hand(link, LinkState.SYNCED, reason=f"kept as it is in QuickBooks, as {by} chose", **facts)])
     words = f"{by} chose what QuickBooks says"
     failures.close_for_links(db, [link_id], words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,9 @@ from store.links import Link
 from store.records import RecordKey
 from sync.companies import Company
 from sync.link import add_lane, want_party
+
+RECREATED: Final = frozenset({"deleted-in-qbo"})
+"""Causes in which a person may ask for the object to be created again: QuickBooks has it no more."""
 
 PartyLinkKey = tuple[str, str, str, str, str]
 
@@ -87,11 +91,16 @@ def standing_of(link: Link) -> Standing:
 
     Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
     """
-    if link.state == LinkState.FAILED and link.overwrite and link.cause == "deleted-in-qbo":
+    if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
         return Standing(currency=link.currency, name_override=link.name_override or None)
-    if link.state == LinkState.FAILED and link.observed is not None:
-        return replace(link.standing, sync_token=None, observed=None)
+    if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
+        return replace(link.standing, sync_token=None)
     return link.standing
+
+
+def rests_on_books(cause: str) -> bool:
+    """Whether a link failed over what the object says in QuickBooks: a person may have changed that since."""
+    return cause in RECREATED or cause == "books-closed" or cause.startswith(("conflict:", "not-taken:"))
 
 
 def with_currency(case: RecordCase, link: Link) -> RecordCase:

@@ -14,12 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits
 from schemas.events import Kind
 from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store import attempts, companies, connections, failures, history, links, records
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
@@ -259,6 +261,8 @@ class _Transaction:
                     link, "waiting", cause, reason, sequence=sequence, version=version,
                     depends_on=party.id if on is not None and party is not None else None,
                 )  # fmt: skip
+            case Reject() if self._stale_facts(company) and not self._budget_is_spent():
+                self._unready(link)
             case Reject(problems):
                 self._reject(link, case, problems, sequence=sequence, version=version)
             case Read() | Write():
@@ -295,15 +299,16 @@ class _Transaction:
         if decision.billed is not None:
             changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
             self._cents.known(link, decision.billed)
-        if link.observed is not None and (decision.adopt is not None or decision.voided):
+        stands = None if link.observed is None else Observed(link.observed)
+        if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
-            changes = figures(link.observed)
+            changes = figures(stands.document)
             if (note := note_of(decision.adopt)) is not None:
-                self._cents.document(link, note, link.observed)
+                self._cents.document(link, note, stands.document)
         if decision.adopt is not None:
             changes |= {
                 "applied": decision.adopt,
-                "observed": None,
+                **_left_by_hand(link, decision.adopt),
                 "applied_sequence": sequence,
                 "synced_at": self._now,
             }
@@ -312,7 +317,7 @@ class _Transaction:
                 name = link.observed.get("DisplayName", link.observed.get("DocNumber", name))
             changes["name"] = str(name or link.name)
         if decision.voided:
-            changes |= {"voided": True, "observed": None}
+            changes |= {"voided": True}
             self._cents.over(link)
         self._put(
             link, "synced", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
@@ -439,3 +444,18 @@ class _Transaction:
 def _demand(wanted: Sequence[Request]) -> Demand:
     batches = sum(1 for one in wanted if one.batch_id)
     return Demand(len(wanted) - batches, batches)
+
+
+def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:
+    """Give what of an object that counts as sent from now on is still what somebody in QuickBooks made of it."""
+    if link.observed is None:
+        return {"by_hand": [], "kept": []}
+    observed = Observed(link.observed)
+    differing = set(edited_since_sent(adopted, observed))
+    if link.applied is None:
+        # Linked by hand: it keeps what it says until Kompass changes a member.
+        return {"by_hand": [], "kept": sorted(differing)}
+    return {
+        "by_hand": [one for one in link.by_hand if one in differing or one == "TxnTaxDetail"],
+        "kept": [one for one in link.kept if one in differing],
+    }

@@ -20,8 +20,7 @@ from admin.quickbooks_online.models import (
 )
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
-from mapping.decisions import Write
-from schemas.events import Invoice
+from mapping.decisions import Reject, Write
 from schemas.link_state import Because, LinkState
 from store.searching import links_by_id
 from store.transactions import retrying
@@ -141,10 +140,10 @@ def impact_of(
             compared += 1
             if one.link.state != LinkState.SYNCED:
                 going_out += isinstance(one.outcome, Write)
+            elif _is_closed(one):
+                closed += 1
             elif not _differs(one):
                 continue
-            elif _is_closed(one, company):
-                closed += 1
             else:
                 ids.append(one.link.id)
                 if len(shown) < SHOWN:
@@ -181,10 +180,10 @@ def _foreseen(
             yield foresee(db, wanted)
 
 
-def _is_closed(foreseen: Foreseen, company: Company) -> bool:
-    until = company.facts.book_close_date if company.facts is not None else None
-    record = foreseen.case.record
-    return until is not None and isinstance(record, Invoice) and record.date <= until
+def _is_closed(foreseen: Foreseen) -> bool:
+    """Whether it would differ, but lies in a closed period."""
+    decision = foreseen.outcome
+    return isinstance(decision, Reject) and decision.problems[0].cause == "books-closed"
 
 
 def _differs(foreseen: Foreseen) -> bool:

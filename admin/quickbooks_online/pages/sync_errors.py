@@ -122,7 +122,7 @@ class FailureAdmin(ReadOnlyAdmin):
         failure = self.existing(request, object_id)
         configuration = Configuration.objects.filter(org_id=failure.org_id).first()
         link = Link.objects.filter(pk=failure.link_id).first() if failure.link_id else None
-        conflict = failure.cause.startswith("conflict:") and failure.closed_at is None
+        conflict = failure.cause.startswith(("conflict:", "not-taken:")) and failure.closed_at is None
         return self.page(
             request,
             "failure.html",
