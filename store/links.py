@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, update
 
 from schemas.company import Standing
 from schemas.events import Kind
@@ -200,6 +200,20 @@ def lock_free(db: Connection, ids: Collection[int]) -> list[Link]:
         select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update(skip_locked=True)
     )
     return [_link(row) for row in rows]
+
+
+def lock(db: Connection, ids: Collection[int]) -> dict[int, Link]:
+    """Lock these links, and wait for those that another transaction holds."""
+    rows = db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update())
+    return {row.id: _link(row) for row in rows}
+
+
+def is_linked_by_hand(db: Connection, link_id: int) -> bool:
+    return bool(db.execute(select(link.c.adopted).where(link.c.id == link_id)).scalar())
+
+
+def set_name_override(db: Connection, link_id: int, name: str) -> None:
+    db.execute(update(link).where(link.c.id == link_id).values(name_override=name))
 
 
 def find_party(

@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from schemas.link_state import LinkState
+
 metadata = MetaData()
 
 
@@ -301,7 +303,7 @@ link = Table(
     _flag("overwrite"),
     _flag("adopted"),  # linked by hand to a customer that was there before
     # The state
-    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    Column("state", Text, nullable=False, server_default=text(f"'{LinkState.PENDING}'")),
     _text("cause"),
     _text("reason"),
     Column("depends_on", BigInteger, nullable=True),

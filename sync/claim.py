@@ -30,11 +30,12 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
 from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
+from sync.cases import RecordCase, find_parties, read_cases
 from sync.companies import Company, CompanyCache, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
-from sync.decide import RecordCase, decide, find_parties, read_cases
+from sync.decide import decide, unless_disconnected
 from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
@@ -223,7 +224,9 @@ class _Transaction:
                     self._take_up(link, taken)
                     continue
                 decision = taken
-            self._apply(link, company, case, decision, parties.found.get(link.id), connected.get(link.realm_id))
+            connection = connected.get(link.realm_id)
+            decision = unless_disconnected(decision, connection)
+            self._apply(link, company, case, decision, parties.found.get(link.id), connection)
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""

@@ -14,7 +14,6 @@ from typing import Final
 
 import orjson
 
-from consumers.inquiry.foresight import new_link
 from mapping.template_functions import FILTERS, METHODS, TESTS
 from mapping.templates import MAX_OUTPUT, TemplateProblem, render
 from qbo_client.calls import Call, batch, create, query, read
@@ -27,6 +26,7 @@ from schemas.events import Kind, Metadata
 from schemas.jsonlines import record_from_json, record_to_json
 from schemas.shipped import current, shipped
 from store import json
+from sync.decide import link_to_be
 from sync.refusals import problem_for
 from tests.builders import client, event, invoice, line, project
 
@@ -110,7 +110,7 @@ _CALLS: Final[Sequence[Call]] = (
     batch({"1": create("Customer", {"DisplayName": "x"}, request_id=None)}, request_id="b"),
 )
 _STATUSES: Final = (200, 400, 401, 403, 404, 408, 413, 429, 500, 503)
-_LINK: Final = new_link(invoice(), org_id="org-uk", realm_id="1")
+_LINK: Final = link_to_be(invoice(), org_id="org-uk", realm_id="1")
 _OUTCOMES: Final = Outcome.__args__  # type: ignore[attr-defined]
 
 
