@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     Moment = dt.datetime
 else:
 
-    class _Alias(type):
-        def __instancecheck__(cls, value: object) -> bool:
-            return isinstance(value, cls.__base__)
+    def _stands_for(kind: type) -> type:
+        """A metaclass: whatever is an instance of `kind` is one of the class, so that converters give plain values."""
+        return type(f"_Like{kind.__name__}", (type,), {"__instancecheck__": kind.__instancecheck__})
 
-    class Money(Decimal, metaclass=_Alias):
+    class Money(Decimal, metaclass=_stands_for(Decimal)):
         """An amount: two decimals, or as many more as it takes."""
 
-    class Number(Decimal, metaclass=_Alias):
+    class Number(Decimal, metaclass=_stands_for(Decimal)):
         """A rate, percentage or quantity: no more decimals than it takes."""
 
-    class Day(dt.date, metaclass=_Alias):
+    class Day(dt.date, metaclass=_stands_for(dt.date)):
         """A date."""
 
-    class Moment(dt.datetime, metaclass=_Alias):
+    class Moment(dt.datetime, metaclass=_stands_for(dt.datetime)):
         """An aware datetime in UTC."""

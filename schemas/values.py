@@ -119,21 +119,28 @@ def _decimals(of: Callable[[Any], int], at_least: int) -> Callable[[Any], Decima
     return read
 
 
-def _cached(read: Callable[[Any], T], only: type) -> Callable[[Any], T]:
-    """Remember what became of values of a type. JSON's others are refused, and some of them have no hash."""
-    known = lru_cache(maxsize=8192)(read)
+def _cached(read: Callable[[Any], T]) -> Callable[[Any], T]:
+    return lru_cache(maxsize=8192)(read)
 
-    def cached(value: object) -> T:
-        return known(value) if type(value) is only else read(value)
 
-    return cached
+def _texts(read: Callable[[Any], T]) -> Callable[[Any], T]:
+    """Remember what became of texts. JSON's other values are refused, and some of them have no hash."""
+    known = _cached(read)
+
+    def value(raw: object) -> T:
+        return known(raw) if type(raw) is str else read(raw)
+
+    return value
 
 
 # Dates and moments
 
 
 def _date_of_days(days: int) -> dt.date:
-    return dt.date.fromordinal(_EPOCH_ORDINAL + days)
+    try:
+        return dt.date.fromordinal(_EPOCH_ORDINAL + days)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
 def _date_of_text(value: object) -> dt.date:
@@ -146,7 +153,10 @@ def _date_of_text(value: object) -> dt.date:
 
 
 def _moment_of_micros(micros: int) -> dt.datetime:
-    return EPOCH + dt.timedelta(microseconds=micros)
+    try:
+        return EPOCH + dt.timedelta(microseconds=micros)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
 def _moment_of_text(value: object) -> dt.datetime:
@@ -174,13 +184,7 @@ def _as_is(value: T) -> T:
 
 
 def _hook(readers: Mapping[type, Callable[[Any], Any]]) -> Hook:
-    def value(kind: type, raw: Any) -> Any:
-        try:
-            return readers[kind](raw)
-        except OverflowError as error:
-            raise ValueError(str(error)) from error
-
-    return value
+    return lambda kind, raw: readers[kind](raw)
 
 
 def _text_millionths(value: object) -> int:
@@ -189,18 +193,18 @@ def _text_millionths(value: object) -> int:
 
 avro_value = _hook(
     {
-        Money: _cached(_decimals(unscaled, 2), bytes),
-        Number: _cached(_decimals(unscaled, 0), bytes),
-        Day: _cached(_date_of_days, int),
-        Moment: _cached(_moment_of_micros, int),
+        Money: _cached(_decimals(unscaled, 2)),
+        Number: _cached(_decimals(unscaled, 0)),
+        Day: _cached(_date_of_days),
+        Moment: _cached(_moment_of_micros),
     }
 )
 json_value = _hook(
     {
-        Money: _cached(_decimals(_text_millionths, 2), str),
-        Number: _cached(_decimals(_text_millionths, 0), str),
-        Day: _cached(_date_of_text, str),
-        Moment: _cached(_moment_of_text, str),
+        Money: _texts(_decimals(_text_millionths, 2)),
+        Number: _texts(_decimals(_text_millionths, 0)),
+        Day: _texts(_date_of_text),
+        Moment: _texts(_moment_of_text),
     }
 )
 _python_value = _hook(
