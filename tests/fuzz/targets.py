@@ -23,7 +23,7 @@ from qbo_client.transport import decode, report_of
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent, UnknownSchema
 from schemas.events import Kind, Metadata
-from schemas.jsonlines import record_from_json, record_to_json
+from schemas.jsonlines import record_from_json, record_text, record_to_json
 from schemas.shipped import current, shipped
 from store import json
 from sync.decide import link_to_be
@@ -85,7 +85,8 @@ def run_decoder(data: bytes) -> None:
         return
     assert CODEC.decode(kind, CODEC.encode(found)) == found
     # What was decoded can be kept, and read again.
-    text = orjson.dumps(record_to_json(found.object))
+    text = record_text(found.object)
+    assert text == orjson.dumps(record_to_json(found.object))
     assert record_from_json(kind, orjson.loads(text)) == found.object
 
 
