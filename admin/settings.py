@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import urlsplit
 
-from admin.database_url import django_database
-from admin.environment import read_environment
+from admin.databases import django_database
+from sync.settings import site_settings_from
 
-_environment = read_environment()
+_site = site_settings_from(os.environ)
 
-DEBUG = _environment.debug
-SECRET_KEY = _environment.secret_key
-ALLOWED_HOSTS = list(_environment.allowed_hosts)
-_public = urlsplit(_environment.public_url)
+DEBUG = _site.debug
+SECRET_KEY = _site.secret_key
+ALLOWED_HOSTS = list(_site.allowed_hosts)
+_public = urlsplit(_site.public_url)
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
 INSTALLED_APPS = [
@@ -55,7 +56,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": django_database(_environment.database_url)}
+DATABASES = {"default": django_database(_site.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -64,7 +65,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = _environment.time_zone
+TIME_ZONE = _site.time_zone
 USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = ["admin.formats"]
@@ -98,10 +99,10 @@ LOGGING = {
 
 # What `admin.quickbooks_online` needs of whatever site it is installed in.
 QUICKBOOKS_ONLINE = {
-    "PUBLIC_URL": _environment.public_url,
-    "INTUIT_ENVIRONMENT": _environment.intuit_environment,
-    "INTUIT_CLIENT_ID": _environment.intuit_client_id,
-    "INTUIT_CLIENT_SECRET": _environment.intuit_client_secret,
-    "TOKEN_KEYS": _environment.token_keys,
-    "METRICS_ORG_LABEL": _environment.metrics_org_label,
+    "PUBLIC_URL": _site.public_url,
+    "INTUIT_ENVIRONMENT": _site.intuit.api_base_url if _site.intuit.name == "simulator" else _site.intuit.name,
+    "INTUIT_CLIENT_ID": _site.intuit_client_id,
+    "INTUIT_CLIENT_SECRET": _site.intuit_client_secret,
+    "TOKEN_KEYS": ",".join(_site.token_keys),
+    "METRICS_ORG_LABEL": "on" if _site.metrics_org_label else "off",
 }

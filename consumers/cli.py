@@ -24,10 +24,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.errors import ConsumersError, ExitCode
 from consumers.logs import configure_logs
-from consumers.settings import log_format
 from qbo_client.errors import EnvironmentInvalid, QboClientError
 from schemas.errors import RegistryUnavailable, SchemasError
 from store.errors import BadDatabaseUrl, BadTokenKeys, DatabaseUnreachable, NotMigrated, StoreError
+from sync.settings import BadSetting, Environment, read_log_format
 
 GROUP: Final = "kompass_qbo.commands"
 NAME: Final = "kompass-qbo"
@@ -35,6 +35,7 @@ _STDERR: Final = 2
 
 # Most particular first: the first class that fits decides.
 _EXPECTED: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
+    (BadSetting, ExitCode.BAD_SETTING),
     (BadDatabaseUrl, ExitCode.BAD_SETTING),
     (BadTokenKeys, ExitCode.BAD_SETTING),
     (EnvironmentInvalid, ExitCode.BAD_SETTING),
@@ -91,7 +92,7 @@ def _entry_points() -> dict[str, EntryPoint]:
 def commands(ctx: click.Context, debug: bool) -> None:
     """Push clients, projects and invoices from Kompass to QuickBooks Online, exactly once in effect."""
     ctx.obj = debug
-    configure_logs(log_format(os.environ), debug=debug)
+    configure_logs(read_log_format(Environment(os.environ)), debug=debug)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -24,7 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.errors import ConsumersError, ExitCode
 from consumers.metrics import Metrics
-from consumers.settings import MetricsAddress
+from sync.settings import MetricsAddress
 
 log = logging.getLogger(__name__)
 

@@ -25,13 +25,13 @@ from consumers.inquiry.foresight import (
 )
 from consumers.inquiry.foresight import read_company as read_company_of
 from consumers.inquiry.showing import foreseen_lines, one_line_json
-from consumers.settings import EMBEDDED, with_files
 from schemas.events import Client, Event, Invoice, Record, kind_of
 from schemas.jsonlines import read_json_lines
 from store.connections import read_connections
 from store.engine import check_database, open_engine
 from store.errors import StoreError
 from store.records import SeenRecord, SourceEvent, known_sequences
+from sync.settings import Environment, read_database
 
 _FROM_FILE = SourceEvent(topic="", partition=-1, offset=-1)
 
@@ -67,13 +67,13 @@ def explain(file: BinaryIO, as_json: bool, offline: bool, own: bool) -> int:
 
 def _database(stack: ExitStack) -> Connection | None:
     """Connect to the database; to none, said aloud, when none was named and the embedded one does not run."""
-    url = with_files(os.environ).get("DATABASE_URL", "")
-    engine = open_engine(url or EMBEDDED["DATABASE_URL"], pool_size=1)
+    environment = Environment(os.environ)
+    engine = open_engine(read_database(environment), pool_size=1)
     stack.callback(engine.dispose)
     try:
         check_database(engine)
     except StoreError:
-        if url:
+        if environment.given("DATABASE_URL"):
             raise
         print("no DATABASE_URL: judging without a database", file=sys.stderr)
         return None

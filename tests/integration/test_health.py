@@ -14,7 +14,7 @@ import pytest
 
 from consumers.health import AddressTaken, Health, HealthServer
 from consumers.metrics import Metrics
-from consumers.settings import MetricsAddress
+from sync.settings import MetricsAddress
 
 ANY = MetricsAddress("127.0.0.1", 0)
 

@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 from consumers.cli import GROUP
-from consumers.settings import Timings, settings_from, with_files
+from sync.settings import ProcessPolicy, settings_from
 from tests.integration.observability.expressions import ROOT
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 COMMANDS = {entry.name for entry in entry_points(group=GROUP)}
 OURS = {name: one for name, one in COMPOSE["services"].items() if str(one["image"]).startswith("kompass-qbo:")}
-GRACE_S = Timings().drain_seconds * 2
+GRACE_S = ProcessPolicy().drain_seconds * 2
 
 
 def judge(*command: str | Path) -> str:
@@ -117,7 +117,7 @@ def test_docker_compose_takes_it() -> None:
 
 def test_the_settings_of_compose_are_settings() -> None:
     defaults = {name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in COMPOSE["x-settings"].items()}
-    settings = settings_from(with_files(defaults))
+    settings = settings_from(defaults)
     assert settings.intuit.name == "simulator"
     assert settings.metrics is not None
     assert settings.metrics.port == 9100
