@@ -144,6 +144,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         reader=Reader.ADMIN,
     ),
     Setting(
+        "TRUSTED_PROXIES",
+        "how many proxies before the admin site append to `X-Forwarded-For`. Without it: 1 where `PUBLIC_URL` is https, else 0",
+        reader=Reader.ADMIN,
+    ),
+    Setting(
         "TIME_ZONE",
         "in which the admin site shows times to people whose browser names none",
         "UTC",

@@ -100,6 +100,18 @@ class RetentionPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorPolicy:
+    """Logins and sessions of the admin site."""
+
+    session_hours: float = _number(12.0, "Hours after which a session ends, however busy it is.")
+    session_idle_minutes: float = _number(60.0, "Minutes without a request after which a session ends.")
+    login_failures: int = _number(
+        10, "Failed logins after which an account is locked, and an address too, each counted apart."
+    )
+    login_lockout_minutes: float = _number(15.0, "Minutes for which it stays locked.")
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """All of them, read at once, so that a misspelt name is found whichever process meets it."""
 
@@ -108,6 +120,7 @@ class Policies:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     process: ProcessPolicy = field(default_factory=ProcessPolicy)
     retention: RetentionPolicy = field(default_factory=RetentionPolicy)
+    door: DoorPolicy = field(default_factory=DoorPolicy)
 
 
 POLICIES: Final[Mapping[str, type[Any]]] = {
@@ -116,6 +129,7 @@ POLICIES: Final[Mapping[str, type[Any]]] = {
     "retries": RetryPolicy,
     "process": ProcessPolicy,
     "retention": RetentionPolicy,
+    "door": DoorPolicy,
 }
 
 

@@ -31,6 +31,8 @@ from sync.settings.kafka import read_kafka
 from sync.settings.policies import (
     AttemptPolicy,
     CompanyPolicy,
+    DoorPolicy,
+    Policies,
     ProcessPolicy,
     RetentionPolicy,
     RetryPolicy,
@@ -83,7 +85,10 @@ class SiteSettings(SharedSettings):
     secret_key: str = field(repr=False)
     allowed_hosts: tuple[str, ...]
     time_zone: str
+    trusted_proxies: int
+    """How many proxies before the site append to X-Forwarded-For."""
     debug: bool
+    door: DoorPolicy
 
 
 def settings_from(variables: Mapping[str, str]) -> Settings:
@@ -96,7 +101,7 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
     """
     environment = Environment(variables)
     return Settings(
-        **_shared(environment),
+        **_shared(environment, policies_from(environment)),
         kafka=read_kafka(environment),
         schema_registry_url=read_registry(environment),
         smtp_url=read_mail_server(environment),
@@ -118,14 +123,17 @@ def site_settings_from(variables: Mapping[str, str]) -> SiteSettings:
         one line: the variable, what is wrong with it, what to do.
     """
     environment = Environment(variables)
-    shared = _shared(environment)
+    policies = policies_from(environment)
+    shared = _shared(environment, policies)
     hosts = tuple(host.strip() for host in environment.given("ALLOWED_HOSTS").split(",") if host.strip())
     return SiteSettings(
         **shared,
         secret_key=environment.value("SECRET_KEY"),
         allowed_hosts=hosts or (urlsplit(shared["public_url"]).hostname or "", "localhost", "127.0.0.1", "[::1]"),
         time_zone=_time_zone(environment),
+        trusted_proxies=_trusted_proxies(environment, shared["public_url"]),
         debug=environment.choice("DEBUG", ("0", "1")) == "1",
+        door=policies.door,
     )
 
 
@@ -134,9 +142,8 @@ def read_log_format(environment: Environment) -> str:
     return environment.choice("LOG_FORMAT", ("text", "json"))
 
 
-def _shared(environment: Environment) -> dict[str, Any]:
+def _shared(environment: Environment, policies: Policies) -> dict[str, Any]:
     intuit = _intuit(environment)
-    policies = policies_from(environment)
     return {
         "database_url": read_database(environment),
         "intuit": intuit,
@@ -178,6 +185,14 @@ def _time_zone(environment: Environment) -> str:
         return zoneinfo.ZoneInfo(name).key
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise BadSetting("TIME_ZONE", f"is {name!r}", "give a name of the tz database, such as Europe/Berlin") from None
+
+
+def _trusted_proxies(environment: Environment, public_url: str) -> int:
+    # The site itself speaks no TLS, so behind https there is one proxy at least.
+    value = environment.given("TRUSTED_PROXIES") or ("1" if public_url.startswith("https:") else "0")
+    if not re.fullmatch(r"[0-9]", value):
+        raise BadSetting("TRUSTED_PROXIES", f"is {value!r}", "give the number of proxies before the admin site, 0 to 9")
+    return int(value)
 
 
 def _mail(name: str, value: str) -> str:
