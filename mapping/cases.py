@@ -51,9 +51,15 @@ def own_currency(case: Case) -> str:
     return (client.currency if client is not None else None) or case.facts.home_currency
 
 
+def why_not_synced(case: Case) -> tuple[str, str] | None:
+    """Give the cause and the reason why the record is not to be in QuickBooks; None when it is."""
+    sent = case.standing.qbo_id is not None
+    return not_synced(case.record, deleted=case.deleted, configuration=case.configuration, sent=sent)
+
+
 def needed_party(case: Case) -> PartyKey | None:
     """Give the link that this record stands on, if it is to be synced at all."""
-    if not_synced(case.record, deleted=case.deleted, configuration=case.configuration) is not None:
+    if why_not_synced(case) is not None:
         return None
     if isinstance(case.record, Client):
         return None
@@ -81,10 +87,10 @@ def party_note(key: PartyKey) -> str:
 
 def _kept_party(case: Case) -> PartyKey:
     """Give an invoice's customer or job. Once sent it stays when only *Project customers* was switched."""
-    sent = case.standing.sent or {}
+    applied = case.standing.applied or {}
     wanted = _party_key(case, case.configuration)
-    if case.standing.refresh_names or sent.get(PARTY) in (None, party_note(wanted)):
+    if case.standing.refresh_names or applied.get(PARTY) in (None, party_note(wanted)):
         return wanted
-    before = replace(case.configuration, project_customers=bool(sent.get(PROJECT_CUSTOMERS)))
+    before = replace(case.configuration, project_customers=bool(applied.get(PROJECT_CUSTOMERS)))
     kept = _party_key(case, before)
-    return kept if party_note(kept) == sent.get(PARTY) else wanted
+    return kept if party_note(kept) == applied.get(PARTY) else wanted

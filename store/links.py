@@ -18,6 +18,8 @@ from sqlalchemy import Connection, select, text
 
 from schemas.company import Standing
 from schemas.events import Kind
+from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store import json
 from store.bulk import update_rows
 from store.records import SeenRecord
@@ -26,6 +28,9 @@ from store.tables import link
 
 # Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.
 LANES: Mapping[Kind, int] = {Kind.CLIENT: 1, Kind.PROJECT: 2, Kind.INVOICE: 4}
+
+READ = "read"
+"""The cause of a link that is pending because its object was just read."""
 
 CHANNEL = "kompass_qbo"
 """The NOTIFY channel: somebody brought news."""
@@ -44,13 +49,15 @@ class Link:
     entity: str
     qbo_id: str | None
     sync_token: str | None
-    sent: Mapping[str, object] | None = field(repr=False)
+    applied: Mapping[str, object] | None = field(repr=False)
     line_ids: tuple[str, ...]
     name: str
     voided: bool
     qbo_total: Decimal | None
     qbo_tax: Decimal | None
-    theirs: Mapping[str, object] | None = field(repr=False)
+    observed: Mapping[str, object] | None = field(repr=False)
+    by_hand: tuple[str, ...]
+    kept: tuple[str, ...]
     name_override: str
     refresh_names: bool
     overwrite: bool
@@ -72,14 +79,17 @@ class Link:
             qbo_id=self.qbo_id,
             entity=self.entity or None,
             sync_token=self.sync_token,
-            sent=self.sent,
+            applied=self.applied,
             line_ids=self.line_ids,
             name=self.name or None,
             currency=self.currency,
             voided=self.voided,
             qbo_total=self.qbo_total,
             qbo_tax=self.qbo_tax,
-            theirs=self.theirs,
+            observed=None if self.observed is None else Observed(self.observed),
+            by_hand=self.by_hand,
+            kept=self.kept,
+            fresh=self.state == LinkState.PENDING and self.cause == READ,
             name_override=self.name_override or None,
             refresh_names=self.refresh_names,
             overwrite=self.overwrite,
@@ -87,14 +97,16 @@ class Link:
 
 
 _COLUMNS = ", ".join(Link.__dataclass_fields__)
-_KIND, _LINE_IDS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids"))
+_KIND, *_ARRAYS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids", "by_hand", "kept"))
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
 # Of a customer or job that others stand on, what it holds in QBO is known by its id: the documents stay where they are.
 _FIND_PARTY = Statement(
     "SELECT "
-    + ", ".join(f"NULL AS {name}" if name in ("sent", "theirs") else f"l.{name}" for name in Link.__dataclass_fields__)
+    + ", ".join(
+        f"NULL AS {name}" if name in ("applied", "observed") else f"l.{name}" for name in Link.__dataclass_fields__
+    )
     + " FROM qbo_link l JOIN unnest(%(realms)s::text[], %(kinds)s::text[], %(ids)s::text[],"
     " %(parties)s::text[], %(currencies)s::text[]) AS n(realm_id, kind, kompass_id, party_id, currency)"
     " USING (realm_id, kind, kompass_id, party_id, currency)"
@@ -105,7 +117,8 @@ def _from_columns(values: Sequence[Any]) -> Link:
     """Make a link of its columns, in the order of its fields."""
     known = list(values)
     known[_KIND] = Kind(known[_KIND])
-    known[_LINE_IDS] = tuple(known[_LINE_IDS])
+    for index in _ARRAYS:
+        known[index] = tuple(known[index])
     return Link(*known)
 
 
@@ -358,24 +371,26 @@ def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """Rows of `qbo_link` by id; ``sent`` only of those with ``theirs``, for the others it is left in the database."""
+    """Rows of `qbo_link` by id; ``applied`` only of those that were asked for whole: the others' is left in the database."""
 
     rows: Mapping[int, Any]
     now: datetime | None
     """The moment of the transaction by the database's clock; None without rows."""
 
 
-def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> Mine:
-    """Lock those links whose epoch is still the claimed one."""
+def still_mine(db: Connection, claims: Iterable[tuple[int, int]], *, whole: Collection[int] = ()) -> Mine:
+    """Lock those links whose epoch is still the claimed one; ``whole``: those whose applied members are wanted, too."""
     wanted = dict(claims)
-    found = {row.id: row for row in _LOCK.rows(db, ids=sorted(wanted)) if row.epoch == wanted[row.id]}
+    found = {
+        row.id: row for row in _LOCK.rows(db, ids=sorted(wanted), whole=sorted(whole)) if row.epoch == wanted[row.id]
+    }
     return Mine(found, next((row.now for row in found.values()), None))
 
 
 _LOCK = Statement(
-    f"SELECT {', '.join(column.name for column in link.columns if column.name != 'sent')},"
-    # Compared with what was read in QuickBooks, where that was.
-    " CASE WHEN theirs IS NOT NULL THEN sent END AS sent, now() AS now"
+    f"SELECT {', '.join(column.name for column in link.columns if column.name != 'applied')},"
+    # Compared with what was read in QuickBooks.
+    " CASE WHEN id = ANY(%(whole)s::bigint[]) THEN applied END AS applied, now() AS now"
     " FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
 )
 
@@ -384,7 +399,7 @@ def others_settled_since(db: Connection, *, realm_id: str, other_than: int, mome
     """Whether another link of the company came through at a moment or after it; False when there is no moment."""
     if moment is None:
         return False
-    found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.settled_at >= moment)
+    found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.synced_at >= moment)
     return db.execute(found.limit(1)).scalar() is not None
 
 
@@ -411,7 +426,7 @@ def wake_held(db: Connection, *, lane: int, cause: str) -> int:
     return db.execute(
         text(
             "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
-            f" SELECT id FROM qbo_link WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0 AND state = 'held' AND cause = :cause"
+            f" SELECT id FROM qbo_link WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0 AND state = 'retrying' AND cause = :cause"
             " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
         ),
         {"cause": cause},

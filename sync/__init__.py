@@ -1,1 +1,1 @@
-"""What the pipeline and the admin share: the settings, and the core of the synchronization."""
+"""The core that pipeline and admin share: the life of a link, the one decision, an attempt from plan to answer, and the settings."""

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "consumers": {"schemas", "mapping", "qbo_client", "store", "sync"},
     "admin": {"schemas", "mapping", "qbo_client", "store", "sync"},
     "simulator": set(),
-    "demo": {"schemas", "mapping", "qbo_client", "store", "sync", "consumers", "admin", "simulator"},
+    "demo": {"schemas", "mapping", "qbo_client", "store", "consumers", "admin", "sync", "simulator"},
 }
 ROOMS = set(MAY_IMPORT) | {"tests"}
 # What mapping may not use either: it is pure.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mapping.books import edited
 from mapping.cases import Case, Party, needed_party, own_currency
 from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.judgement import judge
@@ -17,6 +18,7 @@ from mapping.payloads import MARK
 from mapping.results import PartyKey
 from schemas.company import CustomField, Standing
 from schemas.events import Client, InvoiceType, Kind, Record, Step
+from schemas.observed import Observed
 
 from .conftest import Make
 
@@ -27,7 +29,7 @@ def case(make: Make, record: Record, **more: Any) -> Case:
     more.setdefault("facts", make.facts())
     made = Case(record=record, **more)
     if "party" not in more and (key := needed_party(made)) is not None:
-        made = replace(made, party=Party(key, qbo_id="70", state="settled"))
+        made = replace(made, party=Party(key, qbo_id="70", state="synced"))
     return made
 
 
@@ -50,7 +52,7 @@ def settled(decision: Decision, **more: Any) -> Standing:
         qbo_id="7",
         entity=write.entity,
         sync_token="0",
-        sent=write.sent,
+        applied=write.applied,
         line_ids=tuple(str(number) for number in range(1, len(lines) + 1)),
         name=write.name,
         currency=write.currency,
@@ -109,7 +111,7 @@ def test_a_document_before_the_start_date_is_skipped_and_one_on_it_goes(make: Ma
 @pytest.mark.parametrize(
     ("record", "deleted", "cause"),
     [("synchronize", False, "synchronize-off"), ("step", False, "step:rejected"), ("deleted", True, "deleted"),
-     ("journal", False, "journal"), ("type", False, "type-changed")],
+     ("journal", False, "journal")],
 )  # fmt: skip
 def test_what_was_sent_and_taken_back_is_withdrawn(make: Make, record: str, deleted: bool, cause: str) -> None:
     invoice = make.invoice()
@@ -119,11 +121,21 @@ def test_what_was_sent_and_taken_back_is_withdrawn(make: Make, record: str, dele
         "step": replace(invoice, step=Step.REJECTED),
         "deleted": invoice,
         "journal": replace(invoice, type=InvoiceType.JOURNAL),
-        "type": replace(invoice, type=InvoiceType.CREDIT_NOTE),
     }[record]
     decision = judge(case(make, later, standing=standing, deleted=deleted))
     assert isinstance(decision, Withdraw)
     assert decision.cause == cause
+
+
+def test_a_document_whose_type_changed_waits_for_a_person_until_the_former_one_is_gone(make: Make) -> None:
+    invoice = make.invoice()
+    standing = settled(judge(case(make, invoice)))
+    credit = make.credit_note(make.line(amount_net=Decimal("-100.00"), amount_vat=Decimal("-20.00")))
+    assert refused(judge(case(make, credit, standing=standing))) == "conflict:type-changed"
+    assert judge(case(make, credit, standing=replace(standing, sync_token=None))) == Read("Invoice", "7")
+    voided = replace(standing, observed=Observed({"Id": "7", "SyncToken": "1", "TotalAmt": 0, "PrivateNote": "Voided"}))
+    write = written(judge(case(make, credit, standing=voided)))
+    assert (write.operation, write.entity, write.object_id) == ("create", "CreditMemo", None)
 
 
 def test_what_was_withdrawn_and_comes_back_is_pushed_again(make: Make) -> None:
@@ -133,14 +145,20 @@ def test_what_was_withdrawn_and_comes_back_is_pushed_again(make: Make) -> None:
     assert written(judge(case(make, replace(invoice, details="x"), standing=standing))).operation == "update"
 
 
-def test_what_stays_in_quickbooks_although_it_is_not_synced_any_more_says_why(make: Make) -> None:
-    """A start date set later, or Project customers switched off, takes nothing out of the books."""
+def test_a_start_date_set_later_decides_nothing_about_what_was_sent(make: Make) -> None:
     invoice = make.invoice()
     standing = settled(judge(case(make, invoice)))
     late = make.configuration(start_date=dt.date(2026, 1, 1))
-    kept = judge(case(make, invoice, standing=standing, configuration=late))
-    assert isinstance(kept, Nothing)
-    assert kept.cause == "before-start-date"
+    same = judge(case(make, invoice, standing=standing, configuration=late))
+    assert (type(same), getattr(same, "cause", None)) == (Nothing, "")
+    edited_since = judge(case(make, make.invoice(details="x"), standing=standing, configuration=late))
+    assert written(edited_since).operation == "update"
+    void = judge(case(make, make.invoice(step=Step.VOIDED), standing=standing, configuration=late))
+    assert written(void).operation == "void"
+
+
+def test_what_stays_in_quickbooks_although_it_is_not_synced_any_more_says_why(make: Make) -> None:
+    """Project customers switched off takes nothing out of the books."""
     job = settled(judge(case(make, make.project())))
     off = make.configuration(project_customers=False)
     kept = judge(case(make, make.project(name="New"), standing=job, configuration=off))
@@ -178,7 +196,7 @@ def test_what_stands_on_something_not_in_quickbooks_yet_waits(make: Make, party:
 
 def test_what_stands_on_something_rejected_waits_under_its_cause(make: Make) -> None:
     key = PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP")
-    party = Party(key, state="rejected", cause="name-taken", reason="somebody has the name")
+    party = Party(key, state="failed", cause="name-taken", reason="somebody has the name")
     decision = judge(case(make, make.invoice(), party=party))
     assert isinstance(decision, Wait)
     assert decision.cause == "dependency:name-taken"
@@ -187,7 +205,7 @@ def test_what_stands_on_something_rejected_waits_under_its_cause(make: Make) -> 
 
 def test_a_party_that_was_rejected_after_it_had_been_sent_holds_nothing_up(make: Make) -> None:
     key = PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP")
-    party = Party(key, qbo_id="70", state="rejected", cause="name-taken")
+    party = Party(key, qbo_id="70", state="failed", cause="name-taken")
     body = written(judge(case(make, make.invoice(), party=party))).body
     assert body["CustomerRef"] == {"value": "70"}
 
@@ -245,8 +263,8 @@ def test_a_create_holds_the_payload_and_an_update_only_what_changed(make: Make) 
         "PrimaryPhone": {"FreeFormNumber": "+44 1"},
         "Notes": "Pays late",
     }
-    assert update.sent["Notes"] == "Pays late"
-    assert update.sent["DisplayName"] == "Harbour Authority"
+    assert update.applied["Notes"] == "Pays late"
+    assert update.applied["DisplayName"] == "Harbour Authority"
 
 
 def test_what_was_cleared_in_kompass_is_cleared_in_quickbooks(make: Make) -> None:
@@ -302,7 +320,7 @@ def test_a_name_stays_through_an_edited_template_also_after_other_updates(make: 
     edited = make.configuration(client_name_template="C {{ client.name }}")
     update = written(judge(case(make, make.client(notes="x"), configuration=edited, standing=standing)))
     assert update.name == "Harbour Authority"
-    again = replace(standing, sent=update.sent, name=update.name)
+    again = replace(standing, applied=update.applied, name=update.name)
     assert isinstance(judge(case(make, make.client(notes="x"), configuration=edited, standing=again)), Nothing)
 
 
@@ -362,14 +380,16 @@ def test_a_record_that_cannot_be_mapped_is_rejected_with_every_problem(make: Mak
 # Somebody else wrote since
 
 
-def stale(make: Make, theirs: Mapping[str, object], **more: Any) -> Standing:
+def stale(make: Make, observed: Mapping[str, object], **more: Any) -> Standing:
     write = judge(case(make, make.invoice()))
-    return settled(write, sync_token="1", theirs={**in_qbo(written(write)), **theirs}, **more)
+    now = Observed({**in_qbo(written(write)), **observed})
+    by_hand = edited(Observed(in_qbo(written(write))), now)
+    return settled(write, sync_token="1", observed=now, by_hand=by_hand, **more)
 
 
-def test_an_object_whose_token_is_unknown_is_read_first_and_only_when_there_is_something_to_write(make: Make) -> None:
+def test_a_document_whose_token_is_unknown_is_read_before_anything_is_said_of_it(make: Make) -> None:
     standing = settled(judge(case(make, make.invoice())), sync_token=None)
-    assert isinstance(judge(case(make, make.invoice(), standing=standing)), Nothing)
+    assert judge(case(make, make.invoice(), standing=standing)) == Read("Invoice", "7")
     assert judge(case(make, make.invoice(details="x"), standing=standing)) == Read("Invoice", "7")
     assert judge(case(make, make.invoice(step=Step.VOIDED), standing=standing)) == Read("Invoice", "7")
 
@@ -393,7 +413,7 @@ LATER = {"amount_net": Decimal("200.00"), "amount_vat": Decimal("40.00")}
 
 
 @pytest.mark.parametrize(
-    ("theirs", "cause"),
+    ("observed", "cause"),
     [
         ({"Line": [{"Id": "1", "Amount": Decimal(5), "DetailType": "SalesItemLineDetail"}]}, "conflict:edited-in-qbo"),
         ({"Balance": Decimal("20.00")}, "conflict:paid"),
@@ -401,11 +421,11 @@ LATER = {"amount_net": Decimal("200.00"), "amount_vat": Decimal("40.00")}
     ],
 )
 def test_amounts_changed_on_both_sides_stop_and_overwrite_goes_on(
-    make: Make, theirs: dict[str, object], cause: str
+    make: Make, observed: dict[str, object], cause: str
 ) -> None:
     later = make.invoice(make.line(**LATER))
-    assert refused(judge(case(make, later, standing=stale(make, theirs)))) == cause
-    forced = judge(case(make, later, standing=stale(make, theirs, overwrite=True)))
+    assert refused(judge(case(make, later, standing=stale(make, observed)))) == cause
+    forced = judge(case(make, later, standing=stale(make, observed, overwrite=True)))
     assert written(forced).operation == "update"
 
 
@@ -421,12 +441,17 @@ def test_an_edit_by_hand_that_says_what_kompass_says_is_adopted_without_a_call(m
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
     assert decision.adopt["Line"] == wanted.body["Line"]
-    assert decision.adopt[MARK] == wanted.sent[MARK]
+    assert decision.adopt[MARK] == wanted.applied[MARK]
 
 
 def test_a_customers_edit_never_stops(make: Make) -> None:
     write = written(judge(case(make, make.client())))
-    standing = settled(write, sync_token="3", theirs=in_qbo(write, DisplayName="By hand", Notes="By hand"))
+    standing = settled(
+        write,
+        sync_token="3",
+        observed=Observed(in_qbo(write, DisplayName="By hand", Notes="By hand")),
+        by_hand=("DisplayName",),
+    )
     body = written(judge(case(make, make.client(notes="Ours"), standing=standing))).body
     assert body == {"Id": "7", "SyncToken": "3", "sparse": True, "Notes": "Ours"}
 
@@ -472,16 +497,18 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
     void = replace(credit, step=Step.VOIDED)
     standing = settled(create)
     assert judge(case(make, void, standing=standing)) == Read("CreditMemo", "7")
-    theirs = in_qbo(create, RemainingCredit=Decimal("120.00"))
-    write = written(judge(case(make, void, standing=replace(standing, theirs=theirs))))
+    observed = Observed(in_qbo(create, RemainingCredit=Decimal("120.00")))
+    write = written(judge(case(make, void, standing=replace(standing, observed=observed, fresh=True))))
     assert (write.operation, write.voided) == ("update", True)
     assert str(write.body["PrivateNote"]).startswith("Voided in Kompass")
-    assert str(create.sent[MARK]) in str(write.body["PrivateNote"])
+    assert str(create.applied[MARK]) in str(write.body["PrivateNote"])
     (line,) = write.body["Line"]  # type: ignore[misc]
     assert (line["Id"], line["Amount"]) == ("1", 0)
     assert not {"Qty", "UnitPrice"} & set(line["SalesItemLineDetail"])
-    applied = in_qbo(create, RemainingCredit=Decimal("20.00"), LinkedTxn=[{"TxnId": "9", "TxnType": "Invoice"}])
-    decision = judge(case(make, void, standing=replace(standing, theirs=applied)))
+    applied = Observed(
+        in_qbo(create, RemainingCredit=Decimal("20.00"), LinkedTxn=[{"TxnId": "9", "TxnType": "Invoice"}])
+    )
+    decision = judge(case(make, void, standing=replace(standing, observed=applied, fresh=True)))
     assert refused(decision) == "conflict:credit-applied"
     assert isinstance(decision, Reject)
     assert "Invoice 9" in decision.problems[0].message
@@ -493,20 +520,20 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
 def test_a_customer_linked_by_hand_is_read_and_keeps_what_it_says(make: Make) -> None:
     by_hand = Standing(qbo_id="55", entity="Customer")
     assert judge(case(make, make.client(), standing=by_hand)) == Read("Customer", "55")
-    theirs = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "GBP"}}
-    read = replace(by_hand, sync_token="4", theirs=theirs)
+    observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "GBP"}}
+    read = replace(by_hand, sync_token="4", observed=Observed(observed))
     decision = judge(case(make, make.client(), standing=read))
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
-    linked = replace(read, theirs=None, sent=decision.adopt, name="HARBOUR", currency=decision.currency)
+    linked = replace(read, observed=None, applied=decision.adopt, name="HARBOUR", currency=decision.currency)
     assert isinstance(judge(case(make, make.client(), standing=linked)), Nothing)
     body = written(judge(case(make, make.client(phone="+44 2"), standing=linked))).body
     assert set(body) == {"Id", "SyncToken", "sparse", "PrimaryPhone"}
 
 
 def test_a_customer_of_another_currency_cannot_be_linked_by_hand(make: Make) -> None:
-    theirs = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "USD"}}
-    read = Standing(qbo_id="55", entity="Customer", sync_token="4", theirs=theirs)
+    observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "USD"}}
+    read = Standing(qbo_id="55", entity="Customer", sync_token="4", observed=Observed(observed))
     assert refused(judge(case(make, make.client(), standing=read))) == "conflict:currency"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy import Connection
 
-from consumers.reconcile.companies import Company
 from mapping import conflicts
 from mapping.cases import Case, Party, needed_party, own_currency
 from mapping.decisions import Decision, Reject, Write
@@ -16,12 +16,17 @@ from mapping.results import PartyKey
 from schemas.company import Standing
 from schemas.events import Client, Kind, Project
 from schemas.jsonlines import record_from_json
+from schemas.link_state import LinkState
 from store import links, records
 from store.links import Link
 from store.records import RecordKey
+from sync.companies import Company
 
 VOIDED = "#voided"
 """A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
+
+RECREATED: Final = frozenset({"deleted-in-qbo"})
+"""Causes in which a person may ask for the object to be created again: QuickBooks has it no more."""
 
 PartyLinkKey = tuple[str, str, str, str, str]
 
@@ -72,11 +77,16 @@ def standing_of(link: Link) -> Standing:
 
     Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
     """
-    if link.state == "rejected" and link.overwrite and link.cause == "deleted-in-qbo":
+    if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
         return Standing(currency=link.currency, name_override=link.name_override or None)
-    if link.state == "rejected" and link.theirs is not None:
-        return replace(link.standing, sync_token=None, theirs=None)
+    if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
+        return replace(link.standing, sync_token=None)
     return link.standing
+
+
+def rests_on_books(cause: str) -> bool:
+    """Whether a link failed over what the object says in QuickBooks: a person may have changed that since."""
+    return cause in RECREATED or cause == "books-closed" or cause.startswith(("conflict:", "not-taken:"))
 
 
 def with_currency(case: RecordCase, link: Link) -> RecordCase:
