@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty
 from consumers.process import owner_name
-from consumers.settings import Settings, settings_from
 from mapping.agreement import (
     ORDER,
     Amounts,
@@ -42,6 +41,7 @@ from store.secrets import TokenKeys
 from sync.companies import CompanyCache
 from sync.company import AccessTokens, CompanyJobs
 from sync.metrics import Metrics
+from sync.settings import Settings, settings_from
 
 
 class CannotAgree(ConsumersError):
@@ -108,7 +108,7 @@ def make_sheet(engine: Engine, settings: Settings, transport: Transport, *, org:
     def send(call: Call) -> Outcome:
         nonlocal reads
         reads += 1
-        return transport.send(realm_id, token, call, deadline=settings.timings.call_deadline_seconds)
+        return transport.send(realm_id, token, call, deadline=settings.attempts.call_deadline_seconds)
 
     with engine.connect() as db:
         facts = companies.read_facts(db, [realm_id])[realm_id]
@@ -148,9 +148,9 @@ def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: 
             tokens=tokens,
             cache=CompanyCache(),
             owner=owner_name(),
-            refresh_lease=settings.timings.refresh_lease_seconds,
-            facts_age=timedelta(seconds=settings.timings.facts_seconds),
-            deadline=settings.timings.call_deadline_seconds,
+            refresh_lease=settings.companies.refresh_lease_seconds,
+            facts_age=timedelta(seconds=settings.companies.facts_seconds),
+            deadline=settings.attempts.call_deadline_seconds,
             metrics=Metrics(),
         ).prepare(org_id, realm_id)
     finally:
