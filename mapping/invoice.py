@@ -12,8 +12,8 @@ from mapping.lines import MAX_LINES, map_lines
 from mapping.members import CUSTOM_VALUE, DOC_NUMBER, MEMO, PRIVATE_NOTE, Draft, ref
 from mapping.money import decimals, fits, is_too_large
 from mapping.parties import billing_client
-from mapping.results import Choice, Mapped
-from mapping.tax import map_tax, predicted_total
+from mapping.results import Mapped
+from mapping.tax import map_tax
 from schemas.company import CompanyFacts, Configuration
 from schemas.events import Invoice, InvoiceLine, InvoiceType
 
@@ -80,27 +80,13 @@ def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFa
     map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
     draft.put("Line", made)
     payload, choices = draft.settle()
-    mapped = Mapped("CreditMemo" if credit else "Invoice", payload, number, choices)
-    return _with_warning(mapped, facts, billed=sign * invoice.amount_gross)
+    return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices)
 
 
 def _detail(entry: Mapping[str, object]) -> dict[str, object]:
     detail = entry["SalesItemLineDetail"]
     assert isinstance(detail, dict)
     return detail
-
-
-def _with_warning(mapped: Mapped, facts: CompanyFacts, *, billed: Decimal) -> Mapped:
-    total = predicted_total(mapped, facts)
-    if total is None or total == billed:
-        return mapped
-    warning = Choice(
-        "TotalAmt",
-        str(total),
-        f"QuickBooks will come to {problems.money(total)} and Kompass billed {problems.money(billed)}: it rounds tax "
-        "once for each tax code, and takes the code's own rate",
-    )
-    return Mapped(mapped.entity, mapped.payload, mapped.name, (*mapped.choices, warning))
 
 
 def _number(

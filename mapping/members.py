@@ -50,6 +50,11 @@ class Draft:
     def refuse(self, problem: Problem) -> None:
         self._problems.setdefault((problem.cause, problem.field), []).append(problem)
 
+    @property
+    def refused(self) -> bool:
+        """Whether a problem was found so far."""
+        return bool(self._problems)
+
     def settle(self) -> tuple[Mapping[str, object], tuple[Choice, ...]]:
         """The members and the choices.
 

@@ -6,10 +6,11 @@ These are the shapes in which `store` hands a company to `mapping`; neither room
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 DEFAULT_CLIENT_NAME_TEMPLATE = "{{ client.name }}"
 DEFAULT_PROJECT_NAME_TEMPLATE = "{{ project.reference }} {{ project.name }}"
@@ -67,13 +68,77 @@ class Configuration:
     custom_fields: tuple[CustomField, ...] = ()
 
 
+class RateBase(StrEnum):
+    """What a rate of a tax code is charged on, in Intuit's words (`TaxTypeApplicable`)."""
+
+    NET = "TaxOnAmount"
+    NET_AND_TAX = "TaxOnAmountPlusTax"
+    TAX = "TaxOnTax"
+
+    def share(self, net: Decimal, tax: Decimal) -> Decimal:
+        """Give what is charged of a net amount on which the rates before this one came to ``tax``."""
+        return {RateBase.NET: net, RateBase.NET_AND_TAX: net + tax, RateBase.TAX: tax}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class RatePeriod:
+    """The percent of a rate from ``first`` to ``last``, both included; None is open."""
+
+    percent: Decimal
+    first: dt.date | None = None
+    last: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SalesRate:
+    """One of the rates that a tax code charges on sales."""
+
+    id: str
+    name: str
+    base: RateBase
+    periods: tuple[RatePeriod, ...]
+
+    @classmethod
+    def read(
+        cls, rate_id: str, name: str, base: str, periods: Iterable[tuple[Decimal, dt.date | None, dt.date | None]]
+    ) -> Self:
+        """Make one from Intuit's words; a base that this version does not know counts as the net."""
+        known = RateBase(base) if base in set(RateBase) else RateBase.NET
+        return cls(rate_id, name, known, tuple(RatePeriod(*period) for period in periods))
+
+    def on(self, day: dt.date) -> Decimal | None:
+        """Give the percent in force on ``day``; None when there is none."""
+        for period in self.periods:
+            if (period.first is None or period.first <= day) and (period.last is None or day <= period.last):
+                return period.percent
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class TaxCodeFact:
     id: str
     name: str
     active: bool
     sales_rate: Decimal | None
-    """Combined percent on sales; None when QBO names no rate (exempt, or automated)."""
+    """Combined percent on sales today; None when QBO names no rate (exempt, or automated)."""
+    rates: tuple[SalesRate, ...] = ()
+    """The rates of the code in the order in which QBO charges them; empty when they are not known one by one."""
+
+    def charged(self) -> tuple[SalesRate, ...]:
+        """Give the rates one by one; of a code of which only the combined percent is known, that one."""
+        if self.rates or self.sales_rate is None:
+            return self.rates
+        return (SalesRate(self.id, self.name, RateBase.NET, (RatePeriod(self.sales_rate),)),)
+
+    def percent_on(self, day: dt.date) -> Decimal | None:
+        """Give the percent that all rates make together on ``day``; None when one of them is not known."""
+        total = Decimal(0)
+        for rate in self.charged():
+            percent = rate.on(day)
+            if percent is None:
+                return None
+            total += percent * rate.base.share(Decimal(100), total) / 100
+        return total if self.charged() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from qbo_client.calls import Call
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthUnavailable, ReadFailed
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
 from qbo_client.quota import Window, grant
-from schemas.company import CompanyFacts, TaxCodeFact
+from schemas.company import CompanyFacts, SalesRate, TaxCodeFact
 from store import companies as stored_companies
 from store import connections, quota
 from store.connections import Tokens
@@ -125,7 +125,14 @@ class Company:
             custom_numbers=fetched.custom_numbers,
             book_close_date=fetched.book_close_date,
             tax_codes={
-                code.id: TaxCodeFact(code.id, code.name, code.active, code.sales_rate) for code in fetched.tax_codes
+                code.id: TaxCodeFact(
+                    code.id,
+                    code.name,
+                    code.active,
+                    code.sales_rate,
+                    tuple(SalesRate.read(rate.id, rate.name, rate.base, rate.periods) for rate in code.rates),
+                )
+                for code in fetched.tax_codes
             },
             custom_fields=dict(fetched.custom_fields),
         )

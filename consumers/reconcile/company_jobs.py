@@ -29,7 +29,7 @@ from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
 from qbo_client.queries import Send
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
-from schemas.company import CompanyFacts, TaxCodeFact
+from schemas.company import CompanyFacts, SalesRate, TaxCodeFact
 from store import companies, connections, restores
 from store.connections import CompanyConnection, Tokens
 from store.restores import Wanted
@@ -306,6 +306,15 @@ def facts_of(realm_id: str, found: intuit_facts.CompanyFacts) -> CompanyFacts:
         class_per_transaction=found.class_per_transaction,
         custom_numbers=found.custom_numbers,
         book_close_date=found.book_close_date,
-        tax_codes={code.id: TaxCodeFact(code.id, code.name, code.active, code.sales_rate) for code in found.tax_codes},
+        tax_codes={
+            code.id: TaxCodeFact(
+                code.id,
+                code.name,
+                code.active,
+                code.sales_rate,
+                tuple(SalesRate.read(rate.id, rate.name, rate.base, rate.periods) for rate in code.rates),
+            )
+            for code in found.tax_codes
+        },
         custom_fields=dict(found.custom_fields),
     )

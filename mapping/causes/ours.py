@@ -38,6 +38,14 @@ MAPPING: Final = (
         "Turn on tax in QuickBooks, correct the Configuration's Locale, or take the tax off the invoice.", _ADMIN,
     ),
     Words(
+        "tax-would-differ", "QuickBooks would book another tax for {value}",
+        "The tax code of a VAT rate would charge another tax in QuickBooks than Kompass billed, by more than rounding. "
+        "Nothing was sent.",
+        "Choose the tax code of the right percent in the row of Tax Code VAT Rates, or correct the tax, the VAT rate or the date "
+        "in Kompass; the message says which.", _ADMIN, shared=True,
+        without="QuickBooks would book another tax for lines without a VAT rate",
+    ),
+    Words(
         "template-error", "the {field} fails",
         "A template of the Configuration cannot be filled in from this record; the message names its line.",
         "Correct the template, or fill in what it uses in Kompass.", _ADMIN, shared=True, without="a template fails",
