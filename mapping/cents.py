@@ -44,9 +44,13 @@ class Difference:
 def billed(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> dict[str, object]:
     """Give the note of what Kompass billed; ``payload`` names the tax codes of the lines."""
     sign = 0 if invoice.step is Step.VOIDED else -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
+    gross = sign * invoice.amount_gross
+    # In the USA a line may carry the tax: then it is part of the net amount there.
+    carried = len(_lines(payload)) > len(invoice.lines)
+    net = gross if carried else sign * invoice.amount_net
     note: dict[str, object] = {
-        "net": sign * invoice.amount_net,
-        "tax": sign * invoice.amount_vat,
+        "net": net,
+        "tax": gross - net,
         "lines": len(invoice.lines),
         "rates": _rates(line.vat_rate.rate for line in invoice.lines if line.vat_rate is not None),
         "code_rates": _rates(

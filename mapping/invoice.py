@@ -13,7 +13,8 @@ from mapping.members import CUSTOM_VALUE, DOC_NUMBER, MEMO, PRIVATE_NOTE, Draft,
 from mapping.money import decimals, fits, is_too_large
 from mapping.parties import billing_client
 from mapping.results import Mapped
-from mapping.tax import map_tax
+from mapping.tax import Regime, map_tax, regime
+from mapping.usa_tax import map_usa_tax
 from schemas.company import CompanyFacts, Configuration
 from schemas.events import Invoice, InvoiceLine, InvoiceType
 
@@ -77,7 +78,11 @@ def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFa
     )
     draft.put("CustomField", _custom_fields(draft, configuration, facts, variables) or None)
     made = map_lines(draft, lines, configuration, facts, sign=sign)
-    map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
+    if regime(configuration, facts) is Regime.NO_CODES:
+        tax_line = map_usa_tax(draft, invoice, configuration, facts, lines=len(made))
+        made += [] if tax_line is None else [tax_line]
+    else:
+        map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
     draft.put("Line", made)
     payload, choices = draft.settle()
     return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices)

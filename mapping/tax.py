@@ -46,10 +46,9 @@ def map_tax(
     configuration: Configuration,
     facts: CompanyFacts,
 ) -> None:
-    """Puts GlobalTaxCalculation into ``draft`` and a TaxCodeRef into each of ``details``, the lines' details."""
+    """Put GlobalTaxCalculation into ``draft`` and a TaxCodeRef into each of ``details``, the lines' details. Not for the USA."""
     how = regime(configuration, facts)
-    if how is not Regime.NO_CODES:
-        draft.put("GlobalTaxCalculation", how.value)
+    draft.put("GlobalTaxCalculation", how.value)
     if how is Regime.EXCLUDED:
         taxable = sum(1 for line in lines if line.amount_vat or (line.vat_rate is not None and line.vat_rate.rate))
         if taxable > MAX_TAXABLE_LINES:
@@ -60,19 +59,17 @@ def map_tax(
         if not draft.refused:
             _check_tax(draft, invoice, lines, details, facts)
         return
-    if how is Regime.NO_CODES:
-        reason, why = "Locale USA: no tax codes on lines", "the Locale USA sends no tax codes"
-        remedy = (
-            "Bill it in Kompass without tax, or choose the Locale EU or Canada in the Configuration if this company "
-            "is there."
-        )
-    else:
-        reason, why = "The company has tax off in QuickBooks", "the company has tax off"
-        remedy = "Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax."
-    draft.choose("Line.TaxCodeRef", "", reason)
+    draft.choose("Line.TaxCodeRef", "", "The company has tax off in QuickBooks")
     billed = invoice.amount_vat or next((line.amount_vat for line in lines if line.amount_vat), None)
     if billed:
-        draft.refuse(problems.tax_not_booked(draft.record, amount=billed, why=why, remedy=remedy))
+        draft.refuse(
+            problems.tax_not_booked(
+                draft.record,
+                amount=billed,
+                why="the company has tax off",
+                remedy="Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax.",
+            )
+        )
 
 
 def _put_codes(

@@ -47,13 +47,9 @@ def _tax_remedy(rate: VatRate | None, code: TaxCodeFact, percent: Decimal | None
         )
     if rate.rate == percent:
         return f"Correct the tax of the lines in Kompass: it is not {number(rate.rate)} % of their net amount."
-    if any(code.percent_on(first) == rate.rate for first in _first_days(code)):
+    if rate.rate in code.percents():
         return (
             f"{quoted(code.name)} had {number(rate.rate)} % at another time than {day}: correct the date of the document or "
             "the VAT rate of its lines in Kompass."
         )
     return f"In the row {row} of Tax Code VAT Rates, choose the tax code that charges {number(rate.rate)} %."
-
-
-def _first_days(code: TaxCodeFact) -> set[dt.date]:
-    return {period.first or dt.date.min for rate in code.charged() for period in rate.periods}

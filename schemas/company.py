@@ -14,6 +14,8 @@ from typing import Self
 
 DEFAULT_CLIENT_NAME_TEMPLATE = "{{ client.name }}"
 DEFAULT_PROJECT_NAME_TEMPLATE = "{{ project.reference }} {{ project.name }}"
+DEFAULT_CURRENCY_NAME_TEMPLATE = "{{ name }} ({{ currency }})"
+"""A client's customer in a further currency: ``name`` is what its own template gives."""
 DEFAULT_DOC_NUMBER_TEMPLATE = "{{ invoice.reference }}"
 
 
@@ -23,6 +25,34 @@ class Locale(StrEnum):
     USA = "USA"
     EU = "EU"
     CANADA = "Canada"
+
+
+class BilledTax(StrEnum):
+    """USA, where no tax codes are sent: what becomes of tax that Kompass billed."""
+
+    REFUSE = "refuse"
+    """The document is not sent."""
+    ITEM_LINE = "item-line"
+    """A line of *Sales tax Item ID* carries it."""
+    AUTOMATED = "automated"
+    """QuickBooks' automated sales tax computes its own; a difference is shown."""
+
+
+class TaxAmounts(StrEnum):
+    """EU and Canada: whose tax is booked where rounding has two answers."""
+
+    QUICKBOOKS = "quickbooks"
+    KOMPASS = "kompass"
+    """What Kompass billed is sent to the cent, as an override of the tax of each rate."""
+
+
+class ExchangeRates(StrEnum):
+    """Who says the rate of a document in a foreign currency."""
+
+    DAY = "day"
+    """QuickBooks' rate of the document's date is read and sent with it."""
+    QUICKBOOKS = "quickbooks"
+    """No rate is sent: QuickBooks books the one it chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +86,15 @@ class Configuration:
     client_name_template: str = DEFAULT_CLIENT_NAME_TEMPLATE
     project_name_template: str = DEFAULT_PROJECT_NAME_TEMPLATE
     doc_number_template: str = DEFAULT_DOC_NUMBER_TEMPLATE
+    currency_name_template: str = DEFAULT_CURRENCY_NAME_TEMPLATE
     locale: Locale = Locale.EU
+    billed_tax: BilledTax = BilledTax.REFUSE
+    tax_item_id: str | None = None
+    """The item of the line that carries billed tax in the USA."""
+    tax_amounts: TaxAmounts = TaxAmounts.QUICKBOOKS
+    exchange_rates: ExchangeRates = ExchangeRates.DAY
+    vat_numbers: bool = True
+    """Whether a new customer gets the client's VAT number."""
     default_item_id: str | None = None
     default_class_id: str | None = None
     item_services: Mapping[str, ItemService] = field(default_factory=dict)
@@ -139,6 +177,11 @@ class TaxCodeFact:
                 return None
             total += percent * rate.base.share(Decimal(100), total) / 100
         return total if self.charged() else None
+
+    def percents(self) -> set[Decimal]:
+        """Give every percent that all rates together have or had."""
+        days = {period.first or dt.date.min for rate in self.charged() for period in rate.periods}
+        return {percent for day in days if (percent := self.percent_on(day)) is not None}
 
 
 @dataclass(frozen=True, slots=True)

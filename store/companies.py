@@ -13,14 +13,17 @@ from sqlalchemy import Connection, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas.company import (
+    BilledTax,
     CompanyFacts,
     Configuration,
     CustomField,
+    ExchangeRates,
     ItemService,
     Locale,
     RateBase,
     RatePeriod,
     SalesRate,
+    TaxAmounts,
     TaxCodeFact,
 )
 from store.statements import Statement
@@ -116,7 +119,13 @@ def read_configurations(db: Connection, org_ids: Iterable[str]) -> dict[str, Con
             client_name_template=row.client_name_template,
             project_name_template=row.project_name_template,
             doc_number_template=row.doc_number_template,
+            currency_name_template=row.currency_name_template,
             locale=Locale(row.locale),
+            billed_tax=BilledTax(row.billed_tax),
+            tax_item_id=row.tax_item_id or None,
+            tax_amounts=TaxAmounts(row.tax_amounts),
+            exchange_rates=ExchangeRates(row.exchange_rates),
+            vat_numbers=row.vat_numbers,
             default_item_id=row.default_item_id or None,
             default_class_id=row.default_class_id or None,
             item_services={

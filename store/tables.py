@@ -147,7 +147,13 @@ configuration = Table(
         server_default=text("'{{ project.reference }} {{ project.name }}'"),
     ),
     Column("client_name_template", Text, nullable=False, server_default=text("'{{ client.name }}'")),
+    Column("currency_name_template", Text, nullable=False, server_default=text("'{{ name }} ({{ currency }})'")),
     Column("locale", Text, nullable=False, server_default=text("'EU'")),
+    Column("billed_tax", Text, nullable=False, server_default=text("'refuse'")),
+    _text("tax_item_id"),
+    Column("tax_amounts", Text, nullable=False, server_default=text("'quickbooks'")),
+    Column("exchange_rates", Text, nullable=False, server_default=text("'day'")),
+    _flag("vat_numbers", default=True),
     Column("realm_id", Text, nullable=True, unique=True),  # the article's Company id
     _text("default_item_id"),
     _text("default_class_id"),

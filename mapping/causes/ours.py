@@ -35,7 +35,8 @@ MAPPING: Final = (
     Words(
         "tax-not-booked", "tax was billed that QuickBooks would not book",
         "Kompass billed tax, but no tax codes are sent to this company: it has tax off, or its locale is the USA.",
-        "Turn on tax in QuickBooks, correct the Configuration's Locale, or take the tax off the invoice.", _ADMIN,
+        "USA: choose under Billed tax (USA) in the Configuration what becomes of it. Elsewhere: turn on tax in QuickBooks, or take "
+        "the tax off the invoice.", _ADMIN,
     ),
     Words(
         "tax-would-differ", "QuickBooks would book another tax for {value}",

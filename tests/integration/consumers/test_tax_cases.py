@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from simulator.seeds import CANADA, UK, USA
+from simulator.seeds import CANADA, UK, USA, USA_AUTOMATED_TAX
 from tests.cases.kompass_cases import events_of, right
 from tests.pipeline import Pipeline
 
@@ -86,3 +86,34 @@ def test_once_the_row_is_right_all_of_them_go(unlinked: Pipeline) -> None:
     assert [one["TotalAmt"] for one in booked] == [12_000, 12_000, 12_000]
     assert sum(one["TxnTaxDetail"]["TotalTax"] for one in booked) == 6_000
     assert [row.closed_at for row in unlinked.rows("qbo_failure") if row.closed_at is None] == []
+
+
+def choose(pipeline: Pipeline, **values: str) -> None:
+    """Have the admin choose something else in the Configuration."""
+    with pipeline.engine.begin() as db:
+        for column, value in values.items():
+            db.exec_driver_sql(f"UPDATE qbo_configuration SET {column} = %s", (value,))
+
+
+def test_a_taxed_invoice_in_the_usa_is_refused_until_the_admin_chooses(unlinked: Pipeline) -> None:
+    """1,000.00 and 82.50 of tax, which would not be booked."""
+    push(unlinked, "us02-taxed", USA, {})
+    assert (unlinked.one("invoice", "us02-taxed").cause, unlinked.objects("Invoice", USA)) == ("tax-not-booked", [])
+    choose(unlinked, billed_tax="item-line", tax_item_id=unlinked.object_id(USA, "Item", "Services"))
+    unlinked.drive()
+    (booked,) = unlinked.objects("Invoice", USA)
+    assert (booked["TotalAmt"], [line["Amount"] for line in booked["Line"][:2]]) == (1082.5, [1000, 82.5])
+    assert unlinked.rows("qbo_difference") == []
+
+
+def test_automated_sales_tax_decides_when_the_admin_says_so(unlinked: Pipeline) -> None:
+    """The simulator's engine takes an unmarked line for not taxable: 1,000.00 is booked, and the difference is shown."""
+    unlinked.link("org-us", "Northstar", realm=USA_AUTOMATED_TAX)
+    choose(unlinked, billed_tax="automated")
+    unlinked.ingest(*events_of("us02-taxed"))
+    unlinked.drive()
+    (booked,) = unlinked.objects("Invoice", USA_AUTOMATED_TAX)
+    assert booked["TotalAmt"] == 1000
+    assert [(row.cause, row.kompass_total, row.qbo_total) for row in unlinked.rows("qbo_difference")] == [
+        ("difference:automated-tax", Decimal("1082.5"), Decimal("1000"))
+    ]

@@ -74,15 +74,6 @@ def test_tax_off_in_the_company(make: Any, refusals: Any, locale: Locale) -> Non
     assert "20.00" in problems["tax-not-booked"].message
 
 
-def test_tax_billed_in_the_usa(make: Any, refusals: Any) -> None:
-    configuration = make.configuration(locale=Locale.USA)
-    offsetting = (make.line(), make.line(position=2, amount_vat=D("-20.00")))
-    for invoice in (make.invoice(), make.invoice(*offsetting)):
-        problems = refusals(map_invoice, invoice, configuration, make.facts(), customer_id="77")
-        assert set(problems) == {"tax-not-booked"}
-        assert problems["tax-not-booked"].value == "20.00"
-
-
 # What QBO would come to (the arithmetic of whole documents: test_tax_documents.py)
 
 
