@@ -23,8 +23,8 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.errors import ConsumersError, ExitCode
-from consumers.metrics import Metrics
 from consumers.settings import MetricsAddress
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -28,17 +28,8 @@ from consumers.ingest.batch import Ingest
 from consumers.ingest.group import consumer_settings
 from consumers.ingest.loop import IngestLoop
 from consumers.ingest.placing import OnGap
-from consumers.metrics import Metrics
-from consumers.reconcile.budget import Budget
-from consumers.reconcile.claim import Claim, ClaimPolicy
-from consumers.reconcile.companies import CompanyCache
-from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
-from consumers.reconcile.gates import Gates
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler
-from consumers.reconcile.settle import Settle, SettlePolicy
 from consumers.restoring.places import check_not_restored
+from consumers.runner import Reconciler
 from consumers.settings import Settings, settings_from
 from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
@@ -48,6 +39,15 @@ from store.engine import CONNECT_TIMEOUT_S, check_database, open_engine
 from store.failures import DEAD_LETTERS
 from store.links import CHANNEL, LANES
 from store.secrets import TokenKeys
+from sync.budget import Budget
+from sync.claim import Claim, ClaimPolicy
+from sync.companies import CompanyCache
+from sync.company import AccessTokens, CompanyJobs
+from sync.daily_retry import Probes
+from sync.gates import Gates
+from sync.metrics import Metrics
+from sync.policy import ReconcilerPolicy
+from sync.settle import Settle, SettlePolicy
 
 log = logging.getLogger(__name__)
 _REFUSALS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})

@@ -18,18 +18,18 @@ from confluent_kafka import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from consumers.crash_points import reached
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.ingest.group import topic_of
 from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
 from consumers.ingest.offsets import Offsets
 from consumers.ingest.placing import OnGap, Placing
-from consumers.metrics import Metrics
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
 from store.transactions import AWAY
+from sync.crash_points import reached
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

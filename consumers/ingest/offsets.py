@@ -9,7 +9,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from consumers.crash_points import reached
+from sync.crash_points import reached
 
 log = logging.getLogger(__name__)
 

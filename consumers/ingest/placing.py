@@ -8,7 +8,7 @@ from enum import StrEnum
 from confluent_kafka import Consumer, TopicPartition
 
 from consumers.errors import ConsumersError
-from consumers.metrics import Metrics
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from sqlalchemy import text
 from consumers.dead_letter_tools.options import open_codec
 from consumers.dead_letter_tools.replay import replay_asked
 from consumers.health import Health, HealthServer, dump_stacks_on_signal
-from consumers.metrics import Metrics
 from consumers.notifier.notifier import Notifier, NotifierPolicy
 from consumers.notifier.rendering import Renderer
 from consumers.notifier.smtp import Mailer
@@ -28,6 +27,7 @@ from schemas.errors import RegistryUnavailable
 from store.engine import check_database, open_engine
 from store.failures import DEAD_LETTERS
 from store.transactions import AWAY
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
