@@ -233,7 +233,7 @@ def _by_code(invoice: Invoice, ours: Side, theirs: Side, month: Month) -> Iterat
         other = booked.pop(code.code, CodeAmount(code.code, Decimal(0), Decimal(0)))
         if other.net != code.net:
             yield f"tax code {code.code or '(none)'}: net {money(other.net)} in QuickBooks, {money(code.net)} in Kompass"
-        elif other.tax != code.tax and not _code_rounds(invoice, code.code, other.tax, month):
+        elif other.tax != code.tax and not _code_rounds(invoice, code, other, month):
             yield f"tax code {code.code or '(none)'}: tax {money(other.tax)} in QuickBooks, {money(code.tax)} in Kompass"
     for code in booked.values():
         if code.net or code.tax:
@@ -262,23 +262,24 @@ def _differs_by_rounding(invoice: Invoice, ours: Side, theirs: Side, month: Mont
     return all(
         (other := booked.get(code.code)) is not None
         and other.net == code.net
-        and (other.tax == code.tax or _code_rounds(invoice, code.code, other.tax, month))
+        and (other.tax == code.tax or _code_rounds(invoice, code, other, month))
         for code in ours.codes
     )
 
 
-def _code_rounds(invoice: Invoice, name: str, tax: Decimal, month: Month) -> bool:
-    """Whether rounding makes ``tax`` of the lines under a tax code."""
+def _code_rounds(invoice: Invoice, ours: CodeAmount, theirs: CodeAmount, month: Month) -> bool:
+    """Whether rounding makes both taxes of the lines under a tax code."""
     pieces = []
     for number, line in enumerate(invoice.lines, start=1):
         fact = month.facts.tax_codes.get(month.configuration.tax_codes.get(row_of(line), ""))
-        if fact is None or fact.name != name:
+        if fact is None or fact.name != ours.code:
             continue
         found = pieces_of_line(number, row_of(line), fact, line.amount_net, invoice.date)
         if found is None:
             return False
         pieces += found
-    return tax in accepted(pieces, invoice.currency).widened(max(units(invoice.currency)))
+    allowed = accepted(pieces, invoice.currency).widened(max(units(invoice.currency)))
+    return ours.tax in allowed and theirs.tax in allowed
 
 
 def _only_theirs(one: Booked, month: Month) -> Line:

@@ -171,10 +171,8 @@ class Sheet:
             return "The month is empty: neither Kompass nor QuickBooks has a document of it."
         if not self.agrees:
             counted = [(standing, self.of(standing)) for standing in TITLES if standing in PREVENTING]
-            parts = [
-                f"{TITLES[standing].lower()}: {len(lines)} ({_spread(lines)})" for standing, lines in counted if lines
-            ]
-            return f"The month does not agree. {'; '.join(parts).capitalize()}."
+            parts = [f"{TITLES[standing]}: {len(lines)} ({_spread(lines)})." for standing, lines in counted if lines]
+            return " ".join(("The month does not agree.", *parts))
         rounded = self.of(Standing.ROUNDING)
         if rounded:
             return f"The month agrees but for rounding of tax: {len(rounded)} ({_spread(rounded, difference=True)})."
