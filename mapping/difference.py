@@ -21,6 +21,8 @@ _ADDRESSES = frozenset({"BillAddr", "ShipAddr"})
 _TAX_MEMBERS = ("GlobalTaxCalculation",)
 # Never sent again once the object exists: QBO fixes them at creation or numbers them itself.
 _FIXED = frozenset({"CurrencyRef"})
+# Goes with a document's date; without one QBO keeps or chooses its own.
+_NEVER_CLEARED = frozenset({"ExchangeRate"})
 
 OWN_NOTE = "#"
 """Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""
@@ -108,7 +110,7 @@ def changed_members(
         else:
             changed[member] = value
     for member, before in applied.items():
-        if member in payload or member in _FIXED or member.startswith(OWN_NOTE):
+        if member in payload or member in _FIXED | _NEVER_CLEARED or member.startswith(OWN_NOTE):
             continue
         changed[member] = _fields(before, None) if member == "CustomField" else _cleared(member, before)
     if "Line" in changed:

@@ -10,6 +10,7 @@ from mapping.client import map_client
 from mapping.difference import OWN_NOTE
 from mapping.invoice import map_invoice, mark
 from mapping.project import map_job
+from mapping.rates import with_rate
 from mapping.results import Mapped, PartyKey, Unmappable
 from schemas.company import Configuration
 from schemas.events import Client, Invoice, Project, Record
@@ -45,7 +46,7 @@ def map_record(case: Case, configuration: Configuration, needed: PartyKey | None
             name_override=standing.name_override,
             name_suffix=suffix_of(case),
         )
-    return map_invoice(record, configuration, case.facts, customer_id=case.party.qbo_id)
+    return with_rate(map_invoice(record, configuration, case.facts, customer_id=case.party.qbo_id), case)
 
 
 def suffix_of(case: Case) -> str:

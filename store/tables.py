@@ -259,6 +259,20 @@ company_facts = Table(
     _moment("lease_until"),  # somebody fetches
 )
 
+# A day's exchange rate, read once; a row without `fetched_at` is to be read.
+exchange_rate = Table(
+    "qbo_exchange_rate",
+    metadata,
+    _id(),
+    Column("realm_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("rate", Numeric(20, 10), nullable=True),  # null: QuickBooks has none of that day
+    _moment("fetched_at"),
+    _moment("lease_until"),  # somebody reads it
+    UniqueConstraint("realm_id", "currency", "day"),
+)
+
 # Intuit's limits, shared by every process that works for the company.
 quota_lease = Table(
     "qbo_quota_lease",

@@ -234,3 +234,33 @@ def test_a_start_date_decides_only_about_what_was_never_sent(pipeline: Pipeline,
     pipeline.drive()
     code, found = sheet(run)
     assert (code, standings(found)) == (0, {"INV-i1": "agrees", "INV-i2": "not-sent"})
+
+
+def test_a_foreign_document_at_a_rate_of_1_is_noticed_where_the_rate_is_left_to_quickbooks(
+    pipeline: Pipeline, run: Any
+) -> None:
+    """The case s02: 1,000,000 JPY booked as 1,000,000.00 GBP."""
+    pipeline.simulator.call(lambda world: world.change_settings({"omitted_exchange_rate": "one"}))
+    pipeline.map_vat_rate("uk0", "0.0% Z")
+    with pipeline.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_configuration SET exchange_rates = 'quickbooks'")
+    pipeline.ingest(*events_of("s02-fx-rate-one"))
+    pipeline.drive()
+    code, found = sheet(run)
+    (only,) = found["lines"]
+    assert (code, only["standing"]) == (1, "differs")
+    assert only["remark"] == "booked at an exchange rate of 1: 1,000,000.00 JPY as GBP"
+
+
+def test_home_amounts_stand_beside_the_documents_own(pipeline: Pipeline, run: Any) -> None:
+    """5,000.00 USD × 0.79 = 3,950.00 GBP; with 120.00 GBP it is 4,070.00."""
+    pipeline.map_vat_rate("uk0", "0.0% Z")
+    pipeline.ingest(*events_of("uk12-usd"), event(invoice("i1")))
+    pipeline.drive()
+    code, found = sheet(run)
+    assert code == 0
+    assert {one["reference"]: (one["kompass_home"], one["quickbooks_home"]) for one in found["lines"]} == {
+        "INV-i1": (120, 120),
+        "uk12-usd": (3950, 3950),
+    }
+    assert found["home"] == {"currency": "GBP", "kompass": 4070, "quickbooks": 4070}
