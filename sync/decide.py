@@ -173,9 +173,9 @@ def decide(db: Connection, cases: Sequence[tuple[Link, RecordCase, Link | None]]
     decided = {link_id: judge(one) for link_id, one in full.items()}
     holders = _holders(db, judged, decided)
     told_apart = {
-        link_id: judge(replace(full[link_id], suffix=_suffix(judged[link_id], full[link_id])))
+        link_id: judge(replace(full[link_id], suffix=_suffix(judged[link_id], holder, full[link_id])))
         for link_id, holder in holders.items()
-        if _same_project(judged[link_id], holder) and not full[link_id].suffix
+        if _same_record(judged[link_id], holder) and not full[link_id].suffix
     }
     if told_apart:
         decided |= told_apart
@@ -207,12 +207,18 @@ def _new_name(link: Link, decision: Decision) -> str:
     return decision.name if decision.name and decision.name != link.name else ""
 
 
-def _same_project(link: Link, holder: Link) -> bool:
-    """Whether both are one project under two billing clients or currencies: both stand in QBO, told apart by the client's name."""
-    return link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id
+def _same_record(link: Link, holder: Link) -> bool:
+    """Whether both are one client in two currencies, or one project under two billing clients or currencies.
+
+    Both stand in QBO: a customer has one currency for ever.
+    """
+    return link.kind is holder.kind and holder.kompass_id == link.kompass_id
 
 
-def _suffix(link: Link, case: Case) -> str:
+def _suffix(link: Link, holder: Link, case: Case) -> str:
+    """Tell the new one apart: by its currency where the client is the same, else by the billing client's name."""
+    if link.party_id == holder.party_id:
+        return f" ({own_currency(case)})"
     return f" ({case.billing_client.name if case.billing_client else link.party_id})"
 
 
