@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
@@ -22,7 +23,7 @@ from qbo_client.quota import Limits
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store import attempts, companies, connections, failures, history, links, records
+from store import attempts, companies, connections, exchange_rates, failures, history, links, records
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.failures import Failure
@@ -39,6 +40,7 @@ from sync.decide import decide, unless_disconnected
 from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
+from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
 
 # A link that stands on one that is busy right now: look again when that one has had time to settle.
@@ -202,7 +204,7 @@ class _Transaction:
     # Judge
 
     def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
-        cases = read_cases(self._db, judgeable)
+        cases = with_rates(self._db, {link.id: link for link, _ in judgeable}, read_cases(self._db, judgeable))
         known: list[Judgeable] = []
         for link, company in judgeable:
             if (case := cases.get(link.id)) is None:
@@ -257,6 +259,8 @@ class _Transaction:
                 # People are asked to take it out of the books: should it come back, what is there is read first.
                 self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version, sync_token=None)
                 self._well.add(link.id)
+            case Wait(cause=mapping_rates.WAITING) if connection is not None and connection.connected:
+                self._want_rate(link, case)
             case Wait(cause, reason, on):
                 self._put(
                     link, "waiting", cause, reason, sequence=sequence, version=version,
@@ -277,6 +281,16 @@ class _Transaction:
                     self._wanted.setdefault(link.realm_id, []).append(
                         New(link, decision, sequence, version, connection)
                     )
+
+    def _want_rate(self, link: Link, case: RecordCase) -> None:
+        """Have the rate of its day read, like facts that are not known yet."""
+        key = mapping_rates.needed_rate(case.case)
+        assert key is not None
+        if self._budget_is_spent():
+            self._hold_for_budget(link)
+        else:
+            exchange_rates.want_rates(self._db, link.realm_id, [key])
+            self._unready(link)
 
     def _disconnected(
         self,

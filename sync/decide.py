@@ -13,7 +13,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from mapping import conflicts
-from mapping.cases import Case, Party
+from mapping.cases import Case, Party, own_currency
 from mapping.decisions import Decision, Read, Reject, Wait, Write
 from mapping.judgement import judge
 from schemas.events import Client, Kind, Project, Record, kind_of
@@ -52,9 +52,9 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> dict[int, Dec
     decided = {link_id: judge(one) for link_id, one in full.items()}
     holders = _holders(db, of, decided)
     told_apart = {
-        link_id: judge(replace(full[link_id], suffix=_suffix(of[link_id], full[link_id])))
+        link_id: judge(replace(full[link_id], suffix=_suffix(of[link_id], holder, full[link_id])))
         for link_id, holder in holders.items()
-        if _same_project(of[link_id], holder) and not full[link_id].suffix
+        if _same_record(of[link_id], holder) and not full[link_id].suffix
     }
     if told_apart:
         decided |= told_apart
@@ -86,12 +86,18 @@ def _new_name(link: Link, decision: Decision) -> str:
     return decision.name if decision.name and decision.name != link.name else ""
 
 
-def _same_project(link: Link, holder: Link) -> bool:
-    """Whether both are one project under two billing clients or currencies: both stand in QBO, told apart by the client's name."""
-    return link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id
+def _same_record(link: Link, holder: Link) -> bool:
+    """Whether both are one client in two currencies, or one project under two billing clients or currencies.
+
+    Both stand in QBO: a customer has one currency for ever.
+    """
+    return link.kind is holder.kind and holder.kompass_id == link.kompass_id
 
 
-def _suffix(link: Link, case: Case) -> str:
+def _suffix(link: Link, holder: Link, case: Case) -> str:
+    """Tell the new one apart: by its currency where the client is the same, else by the billing client's name."""
+    if link.party_id == holder.party_id:
+        return f" ({own_currency(case)})"
     return f" ({case.billing_client.name if case.billing_client else link.party_id})"
 
 

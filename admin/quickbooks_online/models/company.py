@@ -60,6 +60,25 @@ class CompanyFacts(models.Model):
         return self.realm_id
 
 
+class ExchangeRate(models.Model):
+    """A day's exchange rate as QuickBooks has it, read once; without ``fetched_at`` it is to be read."""
+
+    realm_id = models.TextField()
+    currency = models.TextField()
+    day = models.DateField()
+    rate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "qbo_exchange_rate"
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("realm_id", "currency", "day"), name="qbo_exchange_rate_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.currency} on {self.day}"
+
+
 class QuotaLease(models.Model):
     """Intuit's limits, shared by every process that works for the company."""
 
