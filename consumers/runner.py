@@ -307,7 +307,7 @@ class Reconciler:
             self._metrics.count("quota_waits", limit=limit, org=org_id)
             self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
-            self._prepare(realm_id, org_id)
+            self._prepare(realm_id, org_id, refused_by_facts=realm_id in claimed.refused_by_facts)
         if claimed.work:
             reached("claimed")
         for parcel in parcels(claimed.work):
@@ -327,19 +327,19 @@ class Reconciler:
             self._workers.submit(self._work, parcel)
         self._metrics.set("workers_busy", self._busy())
 
-    def _prepare(self, realm_id: str, org_id: str) -> None:
+    def _prepare(self, realm_id: str, org_id: str, *, refused_by_facts: bool = False) -> None:
         with self._lock:
             under_way = realm_id in self._preparing
             self._preparing.add(realm_id)
             # Again for one that is in hand: it may stand in the queue for longer than it was blocked.
             self._gates.block(realm_id, self._policy.call_deadline)
         if not under_way:
-            self._housekeepers.submit(self._prepare_now, realm_id, org_id)
+            self._housekeepers.submit(self._prepare_now, realm_id, org_id, refused_by_facts)
 
-    def _prepare_now(self, realm_id: str, org_id: str) -> None:
+    def _prepare_now(self, realm_id: str, org_id: str, refused_by_facts: bool) -> None:
         pause = _DATABASE_AWAY_S
         try:
-            pause = self._jobs.prepare(org_id, realm_id)
+            pause = self._jobs.prepare(org_id, realm_id, refused_by_facts=refused_by_facts)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:

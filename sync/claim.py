@@ -27,7 +27,7 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
 from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
-from sync.companies import Company, CompanyCache, token_ready
+from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
@@ -64,6 +64,8 @@ class Claimed:
     work: list[Attempt] = field(default_factory=list)
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
+    refused_by_facts: set[str] = field(default_factory=set)
+    """Those of them where a refusal rests on facts that are not quite fresh."""
     blocked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Realm → its Org, and the seconds until its quota allows the next call."""
     judged: list[tuple[Kind, str, str, str]] = field(default_factory=list)
@@ -255,6 +257,11 @@ class _Transaction:
                     depends_on=party.id if on is not None and party is not None else None,
                 )  # fmt: skip
             case Reject(problems):
+                asks = self._refused_by_old_facts(company, problems) and connection is not None and connection.connected
+                if asks and not self._budget_is_spent():
+                    self._unready(link)
+                    self._result.refused_by_facts.add(link.realm_id)
+                    return
                 self._reject(link, case, problems, sequence=sequence, version=version)
             case Read() | Write():
                 if connection is None or not connection.connected:
@@ -282,8 +289,13 @@ class _Transaction:
         self._put(link, "waiting", "disconnected", reason, sequence=sequence, version=version)
 
     def _stale_facts(self, company: Company) -> bool:
-        age = company.facts_age(datetime.now(UTC))
-        return age is None or age > self._policy.facts_age
+        return not company.has_facts(self._now, newer_than=self._policy.facts_age)
+
+    def _refused_by_old_facts(self, company: Company, problems: Sequence[Problem]) -> bool:
+        """Whether a refusal rests on what the company said of itself some time ago, and may not be true any more."""
+        return any(rests_on_facts(one.cause) for one in problems) and not company.has_facts(
+            self._now, newer_than=min(REFUSED_BY_FACTS_AGE, self._policy.facts_age)
+        )
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}

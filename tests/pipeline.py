@@ -258,7 +258,7 @@ class Pipeline:
                 return outcomes
             claimed = self.claim(ids)
             for realm, org in claimed.unready.items():
-                self.jobs.prepare(org, realm)
+                self.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
             answers = self.answers(claimed.work)
             outcomes += [answer.outcome for answer in answers if not isinstance(answer.outcome, Late | Split)]
             if answers:

@@ -23,6 +23,7 @@ from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
 from schemas.events import Invoice
+from sync.companies import refetch_facts_for
 
 SHOWN = 200
 """Differences that are listed; all are counted."""
@@ -207,6 +208,8 @@ def ask_again(
     """
     if not link_ids:
         return 0
+    with engine().begin() as db:
+        refetch_facts_for(db, link_ids)
     sets = ["again = true", "due_at = now()", "due_since = coalesce(due_since, now())"]
     if refresh_names:
         sets.append("refresh_names = true")

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -21,7 +22,7 @@ from store.dead_letters import LeftOut, Selection
 from store.records import SourceEvent, source_event
 from store.searching import links_by_id
 from store.transactions import retrying
-from sync.companies import Company
+from sync.companies import Company, refetch_facts_for
 from sync.decide import read_cases
 
 BATCH = 100
@@ -116,13 +117,18 @@ def replay(
         after = rows[-1].id
         left -= len(rows)
         linked = [(row.id, row.link_id) for row in rows if row.link_id is not None]
-        done.asked += retrying(engine, lambda db, linked=linked: dead_letters.ask_again(db, linked, by=by))  # type: ignore[misc]
+        done.asked += retrying(engine, partial(_ask_again, linked=linked, by=by))
         for row in rows:
             if row.link_id is None:
                 _ingest(engine, codec, row.id, done)
         progress(done)
         pace.took(len(rows))
     return done
+
+
+def _ask_again(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
+    refetch_facts_for(db, [link_id for _, link_id in linked])
+    return dead_letters.ask_again(db, linked, by=by)
 
 
 def replay_asked(engine: Engine, codec: Codec) -> Replayed:
