@@ -19,6 +19,7 @@ from store import links, records
 from store.links import Link
 from store.records import RecordKey
 from sync.companies import Company
+from sync.link import add_lane, want_party
 
 VOIDED = "#voided"
 """A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
@@ -116,17 +117,7 @@ def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, la
     for link, party in missing.values():
         if _record(link, party) in written:
             continue
-        links.want_party(
-            db,
-            org_id=link.org_id,
-            realm_id=link.realm_id,
-            kind=party.kind,
-            kompass_id=party.kompass_id,
-            party_id=party.party_id,
-            currency=party.currency,
-            reference=party.kompass_id,
-            lane=lane,
-        )
+        want_party(db, link, party, lane=lane)
     if missing:
         known |= links.find_party(db, missing)
     chosen = {
@@ -135,7 +126,7 @@ def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, la
     }
     unsettled = {one.id for one in chosen.values() if one is not None and one.qbo_id is None}
     held = links.hold(db, unsettled)
-    links.add_lane(db, held, lane)
+    add_lane(db, held, lane)
     found: dict[int, Link] = {}
     busy = set()
     for link_id, one in chosen.items():

@@ -19,15 +19,17 @@ from mapping.difference import TAX_BASES, tax_overridden, touched_by_others
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from store import attempts, connections, failures, history, json, links, probes, quota, records
+from store import attempts, connections, failures, history, json, links, quota, records
 from store.failures import Failure
 from store.references import of_payload
 from sync.attempt import Attempt, Late, figures
 from sync.batches import Split
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
+from sync.daily_retry import went_through
 from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
+from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
 
@@ -482,12 +484,8 @@ class _Transaction:
     # Write
 
     def _put(self, work: Attempt, row: Any, **changes: Any) -> None:
-        """Change the link; it stays due when news came while the call was under way."""
-        if row.again:
-            changes["due_at"] = self._now
-        else:
-            changes.setdefault("due_at", None)
-        self._changes.append({"id": work.link.id, **changes})
+        """Change the link; it stays due when something newer came while the call was under way."""
+        self._changes.append({"link_id": work.link.id, "again": row.again, **changes})
 
     def _called(self, work: Attempt, outcome: Outcome) -> None:
         detail: dict[str, object] = {
@@ -528,17 +526,17 @@ class _Transaction:
         self._history.append(entry)
 
     def write(self) -> None:
-        links.write(self._db, self._changes)
+        write(self._db, [answered(now=self._now, **changes) for changes in self._changes])
         self._cents.write(self._db)
         attempts.retire(self._db, self._retired)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        mended = probes.went_through(self._db, self._cured)
+        mended = went_through(self._db, self._cured)
         if mended:
             self.result.recoveries.append("mended")
-        if links.wake_dependents(self._db, self._wake) or mended:
+        if wake_dependents(self._db, self._wake) or mended:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")

@@ -221,7 +221,7 @@ class History(models.Model):
         default_permissions = ()
         constraints = (
             models.CheckConstraint(
-                condition=Q(what__in=("event", "judged", "called", "failed", "recovered", "asked", "mailed")),
+                condition=Q(what__in=("event", "judged", "called", "failed", "recovered", "asked", "mailed", "due")),
                 name="qbo_history_what",
             ),
         )
