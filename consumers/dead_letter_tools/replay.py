@@ -22,12 +22,8 @@ from store.dead_letters import LeftOut, Selection
 from store.records import SourceEvent, source_event
 from store.searching import links_by_id
 from store.transactions import retrying
-<<<<<<< HEAD
-from sync.companies import Company, refetch_facts_for
-=======
 from sync import link
-from sync.companies import Company
->>>>>>> one
+from sync.companies import Company, refetch_facts_for
 from sync.decide import read_cases
 from sync.link import Because
 
@@ -123,11 +119,7 @@ def replay(
         after = rows[-1].id
         left -= len(rows)
         linked = [(row.id, row.link_id) for row in rows if row.link_id is not None]
-<<<<<<< HEAD
-        done.asked += retrying(engine, partial(_ask_again, linked=linked, by=by))
-=======
         done.asked += retrying(engine, partial(_ask, linked=linked, by=by))
->>>>>>> one
         for row in rows:
             if row.link_id is None:
                 _ingest(engine, codec, row.id, done)
@@ -136,17 +128,13 @@ def replay(
     return done
 
 
-<<<<<<< HEAD
-def _ask_again(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
-    refetch_facts_for(db, [link_id for _, link_id in linked])
-    return dead_letters.ask_again(db, linked, by=by)
-=======
 def _ask(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
     """Make the links of these (failure id, link id) due again; gives how many were."""
-    due = link.make_due(db, [link_id for _, link_id in linked], Because.REPLAY, by)
+    link_ids = [link_id for _, link_id in linked]
+    refetch_facts_for(db, link_ids)
+    due = link.make_due(db, link_ids, Because.REPLAY, by)
     dead_letters.asked(db, [failure_id for failure_id, _ in linked])
     return due
->>>>>>> one
 
 
 def replay_asked(engine: Engine, codec: Codec) -> Replayed:

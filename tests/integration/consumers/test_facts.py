@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from simulator import bookkeeper
 from simulator.seeds import CANADA, UK, USA
-from store import companies, dead_letters
+from store import companies
 from sync.companies import refetch_facts_for
+from sync.link import Because, make_due
 from tests.builders import event, invoice
 from tests.pipeline import Pipeline
 
@@ -29,9 +30,9 @@ def facts_read(pipeline: Pipeline) -> int:
 def try_again(pipeline: Pipeline) -> None:
     """As the button and ``dead-letters replay`` do."""
     with pipeline.engine.begin() as db:
-        open_ones = [(row.id, row.link_id) for row in pipeline.rows("qbo_failure") if row.closed_at is None]
-        refetch_facts_for(db, [link_id for _, link_id in open_ones])
-        dead_letters.ask_again(db, open_ones, by="test")
+        ids = [row.link_id for row in pipeline.rows("qbo_failure") if row.closed_at is None]
+        refetch_facts_for(db, ids)
+        make_due(db, ids, Because.REPLAY, "test")
 
 
 def test_a_refusal_by_facts_that_changed_goes_when_a_person_tries_it_again(pipeline: Pipeline) -> None:
