@@ -19,6 +19,7 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from qbo_client.calls import WRITES
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import NotSent, Outcome, Refused
 from qbo_client.quota import SECOND
@@ -29,7 +30,7 @@ from store.errors import UnreadableToken
 from store.transactions import AWAY, retrying
 from sync import link
 from sync.attempt import Late
-from sync.batches import Backlogs, Parcel, parcels
+from sync.batches import Backlogs, Parcel, parcels, refused_for_now
 from sync.budget import NO_BUDGET
 from sync.claim import Claim, Claimed
 from sync.company import AccessTokens, CompanyJobs
@@ -385,10 +386,12 @@ class Reconciler:
             self._batches_calling -= parcel.is_batch
             self._pace.ended()
         realm_id = parcel.first.link.realm_id
+        parts = [] if outcome is None else parcel.outcomes(outcome, unsendable=unsendable)
         if outcome is None or unsendable or isinstance(outcome, Late):
             self._gates.not_called(realm_id)
         else:
-            self._gates.answered(realm_id, outcome)
+            first = parcel.first
+            self._gates.answered(realm_id, outcome, refused=refused_for_now(parts), wrote=first.asks in WRITES)
         self.wake()
         if outcome is None:
             self._done(parcel)
@@ -398,7 +401,7 @@ class Reconciler:
         company_answers = self._gates.answers_lately(realm_id)
         answers = [
             Answer(work, one, company_answers, together=len(parcel.works), learned=self._explainer.learn(work, one))
-            for work, one in parcel.outcomes(outcome, unsendable=unsendable)
+            for work, one in parts
         ]
         # Written back together: a batch of which some have their answer can never be sent again as it was.
         self._answers.put(answers)
