@@ -139,6 +139,15 @@ class Request:
     members: tuple[Wanted, ...]
     batch_id: str = ""
 
+    @property
+    def writes_names(self) -> bool:
+        """Whether it creates or changes customers (all of its members do, or none)."""
+        first = self.members[0]
+        if isinstance(first, Resend):
+            intent = first.opened.intent
+            return intent.entity == "Customer" and intent.phase == "send" and intent.operation != "read"
+        return isinstance(first.decision, Write) and first.decision.entity == "Customer"
+
 
 def requests(wanted: Sequence[Wanted], *, most: int, resend_window: float) -> list[Request]:
     """Put what a company wants sent into requests: batches of up to ``most`` (1: none), each of one kind alone.

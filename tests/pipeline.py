@@ -48,7 +48,7 @@ from sync.sweep import sweep
 KEY = Fernet.generate_key().decode()
 KEYS = TokenKeys([KEY])
 LOCALES = {UK: "EU", IRELAND: "EU", CANADA: "Canada", USA: "USA", USA_AUTOMATED_TAX: "USA"}
-UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000)
+UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000, names_in_flight=1_000)
 ALL_LANES = 7
 IMPATIENT = SettlePolicy(backoff_first=0.0, backoff_longest=0.0, patience=Patience(tries=1, lone=0.0))
 

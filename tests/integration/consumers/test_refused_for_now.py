@@ -201,7 +201,7 @@ def test_a_look_up_that_no_question_answers_leaves_the_record_retrying(patient: 
 
 @pytest.mark.parametrize("broken", ["another", "ours", "none"])
 def test_a_document_that_breaks_every_query_is_worked_around(patient: Pipeline, broken: str) -> None:
-    patient.simulator.call(lambda world: setattr(world.companies[UK].settings, "bad_email_in_query", "4002"))
+    patient.simulator.call(lambda world: world.change_settings({"bad_email_in_query": "4002"}))
     patient.ingest(*[event(invoice(f"i{number}")) for number in range(12)])
     patient.drive()
     patient.ingest(event(invoice("lost")))
