@@ -66,7 +66,7 @@ def refused(pipeline: Pipeline) -> int:
 def test_two_hundred_new_clients_end_as_two_hundred_customers(
     pipeline: Pipeline, process: Callable[..., Pipeline]
 ) -> None:
-    lock_names(pipeline)
+    lock_names(pipeline, 100)
     pipeline.ingest(*[event(client(f"c{number}", name=f"Client {number}")) for number in range(200)])
     process(), process()
     wait_for(pipeline, 200)
