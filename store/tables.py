@@ -259,6 +259,12 @@ company_facts = Table(
     _moment("fetched_at", now=True),
     Column("body", JSONB, nullable=False),
     _moment("lease_until"),  # somebody fetches
+    _moment(
+        "refetch_at"
+    ),  # from then on they are fetched again before anything is decided by them; null: when they are old
+    Column(
+        "unchanged", Boolean, nullable=False, server_default=text("false")
+    ),  # the last fetch said what the one before said
 )
 
 # A day's exchange rate, read once; a row without `fetched_at` is to be read.
