@@ -351,7 +351,7 @@ class _Transaction:
             refresh_names=False, overwrite=False, **changes,
         )  # fmt: skip
         self._well.add(link.id)
-        if link.state != "synced":
+        if link.state != LinkState.SYNCED:
             self._wake.add(link.id)
 
     def _reject(
