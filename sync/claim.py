@@ -22,10 +22,9 @@ from qbo_client.quota import Limits
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store import attempts, companies, connections, failures, history, links, records
+from store import attempts, companies, connections, failures, history, links
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
-from store.failures import Failure
 from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
@@ -36,6 +35,7 @@ from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
 from sync.decide import decide, unless_disconnected
+from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
@@ -333,31 +333,7 @@ class _Transaction:
     ) -> None:
         first = problems[0]
         self._put(link, "failed", first.cause, first.message, sequence=sequence, version=version)
-        failures.record_failure(
-            self._db,
-            Failure(
-                stage="map",
-                cause=first.cause,
-                message=first.message,
-                remedy=first.remedy,
-                field=first.field,
-                value=first.value,
-                source=records.read_source(self._db, (link.org_id, link.kind.value, link.kompass_id)),
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                link_id=link.id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                reference=link.reference,
-                sequence=sequence,
-                detail={
-                    "problems": [
-                        {"cause": one.cause, "message": one.message, "field": one.field, "value": one.value, "remedy": one.remedy}
-                        for one in problems
-                    ]
-                },
-            ),
-        )  # fmt: skip
+        record_failure(self._db, link, in_mapping(problems, sequence=sequence))
         self._wake.add(link.id)
 
     # Call

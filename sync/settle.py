@@ -22,8 +22,7 @@ from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
 from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
-from store import attempts, companies, connections, failures, history, json, links, quota, records
-from store.failures import Failure
+from store import attempts, companies, connections, failures, history, json, links, quota
 from store.references import of_payload
 from sync.attempt import Attempt, Late, figures
 from sync.batches import Split
@@ -32,6 +31,7 @@ from sync.crash_points import reached
 from sync.daily_retry import went_through
 from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
+from sync.failing import in_call, record_failure
 from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
@@ -489,28 +489,8 @@ class _Transaction:
         else:
             self._retired.add(work.link.id)
         link = work.link
-        failures.record_failure(
-            self._db,
-            Failure(
-                stage=stage,
-                cause=problem.cause,
-                message=problem.message,
-                remedy=problem.remedy,
-                field=problem.field,
-                value=problem.value,
-                source=records.read_source(self._db, (link.org_id, link.kind.value, link.kompass_id)),
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                link_id=link.id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                reference=link.reference,
-                sequence=work.sequence,
-                intuit_tid=tid or "",
-                attempts=row.attempts + 1,
-                detail={"operation": work.operation, "entity": work.entity, "body": work.body},
-            ),
-        )
+        setback = in_call(work, problem, stage=stage, tid=tid, attempts=row.attempts + 1)
+        record_failure(self._db, link, setback)
         self._wake.add(link.id)
         self.result.events.append((work, "failed", problem.cause))
 
