@@ -26,6 +26,7 @@ from mapping.payloads import TEMPLATE, kept_name, map_record, name_member, notes
 from mapping.results import PartyKey, Problem, Unmappable
 from schemas.company import Standing
 from schemas.events import Invoice, Step
+from schemas.link_state import LinkState
 from schemas.observed import Observed
 
 
@@ -133,7 +134,7 @@ def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, obje
 def _push(case: Case) -> Decision:
     needed = needed_party(case)
     if needed is not None and (case.party is None or case.party.qbo_id is None):
-        if case.party is not None and case.party.state == "skipped":
+        if case.party is not None and case.party.state == LinkState.SKIPPED:
             return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
         return _wait_for(case, needed)
     try:
@@ -270,7 +271,7 @@ def _says_already(observed: Observed, payload: Mapping[str, object], members: It
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
     party = case.party
-    if party is not None and party.state == "failed":
+    if party is not None and party.state == LinkState.FAILED:
         return Wait(
             f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
         )

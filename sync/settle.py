@@ -260,9 +260,9 @@ class _Transaction:
         """What Kompass voided is deleted in QuickBooks: both have nothing of it."""
         reason = f"voided in Kompass; {work.entity} {work.object_id} was deleted in QuickBooks"
         self._put(
-            work, row, state="synced", cause="", reason=reason, voided=True, applied_sequence=work.sequence,
+            work, row, state=LinkState.SYNCED, cause="", reason=reason, voided=True, applied_sequence=work.sequence,
             observed=Observed(row.observed or {"Id": work.object_id}).as_deleted().document,
-            synced_at=self._now, attempts=0, first_failed_at=None, due_since=None,
+            synced_at=self._now, attempts=0, first_failed_at=None,
         )  # fmt: skip
         self._cents.over(work.link)
         self._note(work, "deleted", reason, what="judged")
@@ -378,10 +378,10 @@ class _Transaction:
             # The connection has moved on since the call went out: whether it still stands is judged anew.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
-        self._put(work, row, state="waiting", cause="disconnected", reason=message, due_at=None)
+        self._put(work, row, state=LinkState.WAITING, cause="disconnected", reason=message, due_at=None)
         (self._over if _doubtful(work) else self._retired).add(work.link.id)
         self.result.disconnected.add(work.link.realm_id)
-        self.result.events.append((work, "waiting", "disconnected"))
+        self.result.events.append((work, LinkState.WAITING, "disconnected"))
 
     # No answer, or not now
 
@@ -453,7 +453,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="retrying",
+            state=LinkState.RETRYING,
             cause=cause,
             reason=reason,
             due_at=due_at,
@@ -461,7 +461,7 @@ class _Transaction:
             last_failed_at=self._now,
             **{"attempts": row.attempts + (1 if counts else 0), **changes},
         )
-        self.result.events.append((work, "retrying", cause))
+        self.result.events.append((work, LinkState.RETRYING, cause))
 
     def _reject(
         self,
@@ -477,7 +477,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="failed",
+            state=LinkState.FAILED,
             cause=problem.cause,
             reason=problem.message,
             last_failed_at=self._now,
@@ -492,7 +492,7 @@ class _Transaction:
         setback = in_call(work, problem, stage=stage, tid=tid, attempts=row.attempts + 1)
         record_failure(self._db, link, setback)
         self._wake.add(link.id)
-        self.result.events.append((work, "failed", problem.cause))
+        self.result.events.append((work, LinkState.FAILED, problem.cause))
 
     # Write
 
