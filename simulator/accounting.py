@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from simulator import batch, selection, xml_form
+from simulator import batch, currencies, selection, xml_form
+from simulator.batch import ItemTrouble
 from simulator.changes_since import changed_since
 from simulator.company import BY_PATH, SINGLETONS, Company
 from simulator.faults import ApiFault, fault, unsupported
@@ -64,6 +65,15 @@ class ApiCall:
         return sum(isinstance(one, dict) and "Query" in one for one in items) if isinstance(items, list) else 0
 
     @property
+    def writes_to(self) -> set[str]:
+        """The entities that it writes to: those of a batch's items, for a batch."""
+        if self.operation != "batch":
+            return {self.entity} if self.writes else set()
+        items = self.payload.get("BatchItemRequest") if isinstance(self.payload, dict) else None
+        named = (name for one in (items if isinstance(items, list) else []) if isinstance(one, dict) for name in one)
+        return {name for name in named if name.lower() in BY_PATH}
+
+    @property
     def requestid(self) -> str:
         return self.query.get("requestid", "") if self.writes else ""
 
@@ -90,6 +100,8 @@ def understand(method: str, path: str, query: Mapping[str, str], body: bytes, co
         return _with_payload(made, "batch", "")
     if first == "cdc" and len(parts) == 1 and method == "GET":
         return ApiCall(**made, operation="cdc")
+    if first == currencies.ENTITY.lower() and len(parts) == 1 and method == "GET":
+        return ApiCall(**made, operation="read", entity=currencies.ENTITY)
     entity = BY_PATH.get(first)
     if entity is None:
         return refused
@@ -168,12 +180,14 @@ def call_fingerprint(call: ApiCall) -> bytes:
     return fingerprint(call.method.encode(), call.path.encode(), options.encode(), call.body)
 
 
-def execute(company: Company, call: ApiCall, requestids: RequestIds) -> Answer:
-    """Do what the call asks, and make the answer. A fault is an answer."""
+def execute(
+    company: Company, call: ApiCall, requestids: RequestIds, *, item_trouble: ItemTrouble = batch.no_trouble
+) -> Answer:
+    """Do what the call asks, and make the answer. A fault is an answer. `item_trouble` strikes the items of a batch."""
     try:
         if call.refusal is not None:
             raise call.refusal
-        body = _perform(company, call, requestids)
+        body = _perform(company, call, requestids, item_trouble)
     except ApiFault as refused:
         return refusal_answer(company, refused)
     body["time"] = company.clock.envelope_stamp()
@@ -190,7 +204,7 @@ def refusal_answer(company: Company, refused: ApiFault) -> Answer:
     return Answer(status, orjson.dumps(body), refused.codes)
 
 
-def _perform(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
+def _perform(company: Company, call: ApiCall, requestids: RequestIds, item_trouble: ItemTrouble) -> Object:
     match call.operation:
         case "query":
             return {"QueryResponse": selection.run(company, _query_text(call, company))}
@@ -199,11 +213,18 @@ def _perform(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
                 if call.identifier and call.entity == "CompanyInfo" and call.identifier not in (call.realm, "1"):
                     raise fault("610", "Object Not Found : CompanyInfo")
                 return {call.entity: read_singleton(company, call.entity)}
+            if call.entity == currencies.ENTITY:
+                query = {name.lower(): value for name, value in call.query.items()}
+                return {
+                    call.entity: currencies.read_rate(
+                        company, query.get("sourcecurrencycode", ""), query.get("asofdate", "")
+                    )
+                }
             return {call.entity: read(company, call.entity, call.identifier)}
         case "cdc":
             return changed_since(company, call.query.get("entities", ""), call.query.get("changedSince", ""))
         case "batch":
-            return _batch(company, call, requestids)
+            return _batch(company, call, requestids, item_trouble)
         case _:
             include = call.query.get("include", "").lower().split(",")
             request = Write(
@@ -230,21 +251,27 @@ def _query_text(call: ApiCall, company: Company) -> str:
         raise fault("500", "Unsupported Operation : The body is not UTF-8.") from None
 
 
-def _batch(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
+def _batch(company: Company, call: ApiCall, requestids: RequestIds, item_trouble: ItemTrouble) -> Object:
     settings = company.settings
 
     def remember(item: batch.Item, run: Any) -> Object:
         if not call.requestid or item.operation == "query":
-            return dict(run())
+            return item_trouble(item, repeated=False).around(company, run)
         key = f"{call.requestid}{item.bid}"
         mark = fingerprint(item.operation.encode(), item.entity.encode(), orjson.dumps(item.payload))
         entry = requestids.find(call.realm, key, retention=settings.requestid_retention_seconds)
         if entry is not None and entry.answer is not None:
             if entry.fingerprint != mark and settings.requestid_other_body == "600":
                 return {"Fault": fault("600", f"Duplicate Request ID : {key}").as_wire(company.profile.language)}
-            return dict(orjson.loads(entry.answer.body))
+            struck = item_trouble(item, repeated=True)
+            replayed = dict(orjson.loads(entry.answer.body))
+            return replayed if struck.instead is None else struck.around(company, run)
+        struck = item_trouble(item, repeated=False)
+        if struck.instead is not None:
+            # Trouble before the commit leaves no trace of the request id.
+            return struck.around(company, run)
         entry = requestids.begin(call.realm, key, mark, retention=settings.requestid_retention_seconds)
-        answer: Object = run()
+        answer = struck.around(company, run)
         keep = settings.requestid_replays_faults or "Fault" not in answer
         requestids.finish(call.realm, key, entry, Answer(200, orjson.dumps(answer)) if keep else None)
         return answer

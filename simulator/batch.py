@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from simulator import selection
 from simulator.company import BY_PATH, Company
@@ -15,6 +16,7 @@ from simulator.operations import Write, write
 from simulator.requestids import MAXIMUM_BATCH_ITEM_LENGTH, MAXIMUM_LENGTH
 
 _OPERATIONS = ("create", "update", "delete", "void")
+_FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
 _KNOWN = ("bId", "operation", "optionsData", "Query")
 
 
@@ -26,6 +28,39 @@ class Item:
     operation: str
     entity: str
     payload: Any
+
+    @property
+    def queried(self) -> str:
+        """The entity that a query is about."""
+        found = _FROM.search(self.payload) if self.operation == "query" and isinstance(self.payload, str) else None
+        return "" if found is None else BY_PATH.get(found.group(1).lower(), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What strikes an item: a fault instead of its work, or one after it was saved."""
+
+    instead: ApiFault | None = None
+    afterwards: ApiFault | None = None
+
+    def around(self, company: Company, run: Callable[[], Object]) -> Object:
+        """The item's answer. What was refused anyway stays refused in its own words."""
+        if self.instead is not None:
+            return {"Fault": self.instead.as_wire(company.profile.language)}
+        answer = dict(run())
+        if self.afterwards is None or "Fault" in answer:
+            return answer
+        return {"Fault": self.afterwards.as_wire(company.profile.language)}
+
+
+class ItemTrouble(Protocol):
+    """Says what strikes an item; `repeated` when its request id was answered before."""
+
+    def __call__(self, item: Item, *, repeated: bool) -> Trouble: ...
+
+
+def no_trouble(item: Item, *, repeated: bool) -> Trouble:
+    return Trouble()
 
 
 Remember = Callable[[Item, Callable[[], Object]], Object]

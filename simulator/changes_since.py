@@ -9,6 +9,7 @@ from simulator.clock import PACIFIC
 from simulator.company import BY_PATH, TRANSACTIONS, Company
 from simulator.faults import ApiFault, fault, missing
 from simulator.members import Object
+from simulator.selection import check_emails
 
 REACH = timedelta(days=30)
 MAXIMUM = 1_000
@@ -29,9 +30,9 @@ def changed_since(company: Company, entities: str, since: str) -> Object:
         entity = BY_PATH.get(name.strip().lower())
         if entity is None or entity in _NOT_CAPTURED:
             raise fault("4001", f"QueryValidationError: {name.strip()[:100]} is not supported by change data capture")
-        changed: list[Any] = [
-            company.render(entity, stored) for stored in company.tables[entity].values() if _touched(stored) >= moment
-        ]
+        touched = [stored for stored in company.tables[entity].values() if _touched(stored) >= moment]
+        check_emails(company, entity, touched)
+        changed: list[Any] = [company.render(entity, stored) for stored in touched]
         if entity in TRANSACTIONS:
             changed += [gone for gone in company.deleted[entity].values() if _touched(gone) >= moment]
         changed.sort(key=_touched)

@@ -50,6 +50,8 @@ class Profile:
     user: str = "Olivia Owner"
     exchange_rates: dict[str, str] = field(default_factory=dict)
     """Currency → home units for one of it."""
+    dated_rates: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Currency → first day (ISO) → home units for one of it from that day on."""
     sales_tax_by_state: dict[str, str] = field(default_factory=dict)
     """State of the ship-to address → id of the TaxRate that the automated sales tax engine charges there."""
 
@@ -107,8 +109,11 @@ class Company:
         return self.tables[entity].get(identifier)
 
     def name_holder(self, entity: str, name: str) -> tuple[str, str] | None:
-        """(entity, Id) of the object that holds `name`, compared as Intuit does: without regard to case."""
-        return self._names[_name_space(entity)].get(name.casefold())
+        """(entity, Id) of the object that holds `name`, compared as Intuit does: not by case."""
+        return self._names[_name_space(entity)].get(self._name_key(name))
+
+    def _name_key(self, name: str) -> str:
+        return (" ".join(name.split()) if self.settings.inner_spaces == "folded" else name).casefold()
 
     def documents(self, entity: str, number: str) -> list[str]:
         """Ids of the documents of that type with that DocNumber, without regard to case."""
@@ -232,6 +237,12 @@ class Company:
             "MetaData": {"LastUpdatedTime": self.clock.stamp()},
         }
 
+    def vanish(self, entity: str, old: Object) -> None:
+        """Take an object out of the books as a merge does: nothing but the audit trail remembers it."""
+        self._drop_from_indexes(entity, old)
+        del self.tables[entity][old["Id"]]
+        self.trail.deleted(entity, old, self.clock.stamp())
+
     def reindex(self) -> None:
         """Rebuild every index from the tables, after an import."""
         self._names.clear()
@@ -257,9 +268,21 @@ class Company:
                 if masked in shown:
                     shown[masked] = mask(shown[masked])
             return shown
+        if entity == "Item" and stored.get("Type") == "Inventory":
+            return {**stored, "QtyOnHand": self._on_hand(stored)}
         if entity == "Vendor" and "TaxIdentifier" in stored:
             return {**stored, "TaxIdentifier": mask(stored["TaxIdentifier"])}
         return stored
+
+    def _on_hand(self, item: Object) -> int | float:
+        """What was counted of an inventory item, less what was sold, plus what was credited."""
+        left = dec(item.get("QtyOnHand"))
+        for kind, sign in (("Invoice", -1), ("CreditMemo", 1)):
+            for document in self.tables[kind].values():
+                details = (line.get("SalesItemLineDetail", {}) for line in document["Line"])
+                sold = (dec(one.get("Qty")) for one in details if one.get("ItemRef", {}).get("value") == item["Id"])
+                left += sign * sum(sold, ZERO)
+        return number(left)
 
     # --- indexes
 
@@ -268,7 +291,7 @@ class Company:
         self.tables[entity][identifier] = stored
         name = display_name(entity, stored)
         if name is not None:
-            self._names[_name_space(entity)].setdefault(name.casefold(), (entity, identifier))
+            self._names[_name_space(entity)].setdefault(self._name_key(name), (entity, identifier))
         if entity in SALES and stored.get("DocNumber"):
             self._documents[entity].setdefault(stored["DocNumber"].casefold(), []).append(identifier)
         if entity == "Customer" and stored.get("ParentRef"):
@@ -280,8 +303,8 @@ class Company:
         identifier = stored["Id"]
         name = display_name(entity, stored)
         names = self._names[_name_space(entity)]
-        if name is not None and names.get(name.casefold()) == (entity, identifier):
-            del names[name.casefold()]
+        if name is not None and names.get(self._name_key(name)) == (entity, identifier):
+            del names[self._name_key(name)]
         if entity in SALES and stored.get("DocNumber"):
             self._documents[entity][stored["DocNumber"].casefold()].remove(identifier)
         if entity == "Customer" and stored.get("ParentRef"):

@@ -8,8 +8,8 @@ from typing import Any
 from simulator import seed_recorded
 from simulator.clock import Clock
 from simulator.company import Company, Profile
+from simulator.currencies import currency_reference
 from simulator.members import Object
-from simulator.people import currency_reference
 from simulator.seed_taxes import (
     AUTOMATED_CODES,
     AUTOMATED_RATES,
@@ -37,10 +37,10 @@ REALMS = (USA, UK, CANADA, IRELAND, USA_AUTOMATED_TAX, SELF_NUMBERED)
 
 CUSTOM_FIELDS = ("Kompass reference", "Account manager", "Order confirmation")
 RATES = {
-    "USD": {"GBP": "1.27", "EUR": "1.09", "CAD": "0.73"},
-    "GBP": {"USD": "0.79", "EUR": "0.86", "CAD": "0.58"},
-    "CAD": {"USD": "1.37", "GBP": "1.74", "EUR": "1.49"},
-    "EUR": {"USD": "0.92", "GBP": "1.16", "CAD": "0.67"},
+    "USD": {"GBP": "1.27", "EUR": "1.09", "CAD": "0.73", "JPY": "0.0066"},
+    "GBP": {"USD": "0.79", "EUR": "0.86", "CAD": "0.58", "JPY": "0.0049"},
+    "CAD": {"USD": "1.37", "GBP": "1.74", "EUR": "1.49", "JPY": "0.0091"},
+    "EUR": {"USD": "0.92", "GBP": "1.16", "CAD": "0.67", "JPY": "0.0057"},
 }
 _COUNTRIES = {"US": "USA", "GB": "GBR", "CA": "CAN", "IE": "IRL"}
 # (name, items below a category?) Kompass sells design and engineering work by the hour and by the stage.

@@ -12,6 +12,7 @@ from simulator.clock import Clock
 from simulator.company import Company, Profile
 from simulator.company_file import CompanyFile
 from simulator.journal import Journal
+from simulator.name_lock import NameLocks
 from simulator.oauth import Authority
 from simulator.quota import Metered, Quotas
 from simulator.requestids import RequestIds
@@ -41,6 +42,8 @@ class World:
         self.settings = settings or Settings.from_environment()
         self.journal = Journal()
         self.troubles = Troubles()
+        self.name_locks = NameLocks()
+        self._set_background()
         self._start_over()
 
     def _start_over(self) -> None:
@@ -62,9 +65,19 @@ class World:
     def change_settings(self, changes: dict[str, Any]) -> Settings:
         """:raises SettingsError: for a switch or a value that does not exist; nothing has changed then."""
         self.settings = self.settings.replace(changes)
+        if any(name.startswith("background_") for name in changes):
+            self._set_background()
         for company in self.companies.values():
             company.settings = self.settings
+            if "inner_spaces" in changes:
+                company.reindex()
         return self.settings
+
+    def _set_background(self) -> None:
+        settings = self.settings
+        self.troubles.set_background(
+            settings.background_trouble, per_thousand=settings.background_per_thousand, seed=settings.background_seed
+        )
 
     def add_company(self, *, realm: str, name: str, like: str, changes: dict[str, Any]) -> Company:
         company = seeds.new_company(self.clock, self.settings, realm=realm, name=name, like=like, changes=changes)
