@@ -73,7 +73,7 @@ def _put_in_order(entity: str, found: list[Object]) -> None:
     if entity in TRANSACTIONS:
         found.sort(key=lambda stored: datetime.fromisoformat(stored["MetaData"]["LastUpdatedTime"]), reverse=True)
     elif entity in PEOPLE:
-        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or stored["DisplayName"]))
+        found.sort(key=lambda stored: stored.get("FullyQualifiedName") or stored["DisplayName"])
 
 
 def check_emails(company: Company, entity: str, found: Iterable[Object]) -> None:
