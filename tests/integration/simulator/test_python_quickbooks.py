@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from intuitlib.client import AuthClient
@@ -30,6 +30,12 @@ from quickbooks.objects.trackingclass import Class
 from quickbooks.objects.vendor import Vendor
 
 from simulator import USA, Simulator
+
+
+@pytest.fixture
+def intuit(start: Callable[..., Simulator]) -> Simulator:
+    """These tests take for granted that a request id is replayed and that 6240 names the Id."""
+    return start(requestid_repeated="replay", duplicate_name_detail="id")
 
 
 @pytest.fixture
