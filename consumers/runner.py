@@ -24,6 +24,7 @@ from qbo_client.faults import FaultCode
 from qbo_client.outcomes import NotSent, Outcome, Refused
 from qbo_client.quota import SECOND
 from qbo_client.transport import Transport
+from schemas.link_state import LinkState
 from store import attempts, companies, connections, links
 from store.batches import due_of, with_backlog
 from store.errors import UnreadableToken
@@ -59,8 +60,9 @@ _DATABASE_AWAY_S = 1.0
 _CONTENDED_S = 0.01
 
 # What a link became → what was decided of it, in the words of the metrics.
-_DECISIONS = {
-    "synced": "nothing", "skipped": "skip", "waiting": "wait", "retrying": "hold", "failed": "reject", "withdrawn": "withdraw",
+_DECISIONS: dict[str, str] = {
+    LinkState.SYNCED: "nothing", LinkState.SKIPPED: "skip", LinkState.WAITING: "wait", LinkState.RETRYING: "hold",
+    LinkState.FAILED: "reject", LinkState.WITHDRAWN: "withdraw",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from mapping.causes.table import words_of
 from mapping.problems import money
 from schemas.documents import SentDocument
 from schemas.events import InvoiceType, Step
+from schemas.link_state import LinkState
 
 Key = tuple[str, str]
 """(entity, QBO id)"""
@@ -205,16 +206,16 @@ def _judge(one: SentDocument, amounts: Amounts, found: Theirs | None, *, automat
         return "not-sent", one.reason or one.state or "no link to the QuickBooks company"
     if found is None:
         return "missing", f"{one.entity} {one.qbo_id} is not in QuickBooks any more: somebody deleted it"
-    if one.state == "withdrawn":
+    if one.state == LinkState.WITHDRAWN:
         return "withdrawn", one.reason
     if found.amounts == amounts:
         dated = "" if found.date == one.invoice.date else f"dated {found.date} in QuickBooks"
-        return "agrees", dated or ("" if one.state in ("synced", "") else f"{one.state}: {one.reason}")
+        return "agrees", dated or ("" if one.state in (LinkState.SYNCED, "") else f"{one.state}: {one.reason}")
     return "differs", "; ".join(_reasons(one, amounts, found, automated_tax=automated_tax))
 
 
 def _reasons(one: SentDocument, ours: Amounts, observed: Theirs, *, automated_tax: bool) -> Iterator[str]:
-    if one.state not in ("synced", ""):
+    if one.state not in (LinkState.SYNCED, ""):
         yield f"its newest state is not in QuickBooks yet ({one.state}: {one.reason})"
     else:
         yield words_of(_cause(one, ours, observed, automated_tax=automated_tax)).headline

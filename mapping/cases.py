@@ -10,6 +10,7 @@ from mapping.results import PartyKey
 from mapping.sync_rules import not_synced
 from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Project, Record
+from schemas.link_state import LinkState
 
 PARTY = OWN_NOTE + "party"
 PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
@@ -21,7 +22,7 @@ class Party:
 
     key: PartyKey
     qbo_id: str | None = None
-    state: str = "pending"
+    state: str = LinkState.PENDING
     cause: str = ""
     reason: str = ""
 
@@ -51,9 +52,15 @@ def own_currency(case: Case) -> str:
     return (client.currency if client is not None else None) or case.facts.home_currency
 
 
+def why_not_synced(case: Case) -> tuple[str, str] | None:
+    """Give the cause and the reason why the record is not to be in QuickBooks; None when it is."""
+    sent = case.standing.qbo_id is not None
+    return not_synced(case.record, deleted=case.deleted, configuration=case.configuration, sent=sent)
+
+
 def needed_party(case: Case) -> PartyKey | None:
     """Give the link that this record stands on, if it is to be synced at all."""
-    if not_synced(case.record, deleted=case.deleted, configuration=case.configuration) is not None:
+    if why_not_synced(case) is not None:
         return None
     if isinstance(case.record, Client):
         return None

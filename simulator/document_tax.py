@@ -9,7 +9,7 @@ from simulator import tax
 from simulator.amounts import HUNDRED, ZERO, cents, dec, number
 from simulator.company import Company
 from simulator.currencies import unit
-from simulator.faults import business, fault
+from simulator.faults import business, fault, not_found
 from simulator.lines import DISCOUNT, DocumentLine
 from simulator.members import Object
 from simulator.references import value_of
@@ -29,7 +29,7 @@ def forget_stale_tax(wanted: Object, payload: Object) -> None:
 def tax_basis(company: Company, members: Object) -> str:
     """How the amounts stand to their tax: TaxExcluded, TaxInclusive or NotApplicable; stored with the document.
 
-    :raises ApiFault: 6170 for tax on a document that has none, 6000 for a rate given twice.
+    :raises ApiFault: 6170 for tax on a document that has none, 2500 for a rate that does not exist, 6000 for one given twice.
     """
     if company.american:
         members.pop("GlobalTaxCalculation", None)
@@ -45,6 +45,9 @@ def tax_basis(company: Company, members: Object) -> str:
         for line in (detail.get("TaxLine") or [])
         if company.using_tax
     ]
+    for rate in rates:
+        if rate is not None and company.get("TaxRate", rate) is None:
+            raise not_found("TaxRate", rate)
     if len(rates) != len(set(rates)):
         raise business("Each tax rate can be used only once in TxnTaxDetail.")
     return basis

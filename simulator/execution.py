@@ -37,7 +37,20 @@ class Execution:
 
     def __init__(self, world: World, record: Request, call: ApiCall) -> None:
         self.world, self.record, self.call = world, record, call
-        seen = Call(
+        self._seen = Call()
+        self.rules: list[Rule] = []
+        if not world.troubles.quiet:
+            self._seen = self._as_seen()
+            # What answers for one write strikes a batch item by item, when the item's turn comes.
+            kinds = _REQUEST_KINDS if call.operation == "batch" else KINDS
+            self.rules = world.troubles.striking(self._seen, only=kinds)
+            self._note(self.rules)
+        self.kinds: dict[str, Rule] = {rule.kind: rule for rule in self.rules}
+        self._refused_lists: frozenset[str] = frozenset()
+
+    def _as_seen(self) -> Call:
+        call = self.call
+        return Call(
             realm=call.realm,
             entity=call.entity,
             operation=call.operation,
@@ -46,12 +59,6 @@ class Execution:
             body=call.body,
             repeated=call.operation != "batch" and self._answered(call.requestid),
         )
-        # What answers for one write strikes a batch item by item, when the item's turn comes.
-        self.rules = world.troubles.striking(seen, only=_REQUEST_KINDS if call.operation == "batch" else KINDS)
-        self.kinds: dict[str, Rule] = {rule.kind: rule for rule in self.rules}
-        self._seen = seen
-        self._refused_lists: frozenset[str] = frozenset()
-        self._note(self.rules)
 
     def _note(self, rules: Iterable[Rule]) -> None:
         noted = [one for one in self.record.trouble.split(",") if one]
@@ -193,7 +200,7 @@ class Execution:
             operation=item.operation,
             path=call.path,
             requestid=call.requestid,
-            body=orjson.dumps(item.payload),
+            body=b"" if self.world.troubles.quiet else orjson.dumps(item.payload),
             batched=True,
             repeated=repeated,
         )

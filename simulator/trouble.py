@@ -174,9 +174,14 @@ class Troubles:
         self.rules.append(rule)
         return rule
 
+    @property
+    def quiet(self) -> bool:
+        """Whether there is no rule, and nothing in the background."""
+        return not self.rules and not self._background
+
     def striking(self, call: Call, *, only: tuple[str, ...] = KINDS) -> list[Rule]:
         """The rules of those kinds that strike this call, counted."""
-        if not self.rules and not self._background:
+        if self.quiet:
             return []
         struck = [rule for rule in self.rules if rule.kind in only and rule.applies(call)]
         for rule in self._background:

@@ -12,16 +12,20 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, update
 
 from schemas.company import Standing
 from schemas.events import Kind
 from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store.statements import Statement
 from store.tables import link
 
 # Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.
 LANES: Mapping[Kind, int] = {Kind.CLIENT: 1, Kind.PROJECT: 2, Kind.INVOICE: 4}
+
+READ = "read"
+"""The cause of a link that is pending because its object was just read."""
 
 CHANNEL = "kompass_qbo"
 """The NOTIFY channel: somebody brought news."""
@@ -47,6 +51,8 @@ class Link:
     qbo_total: Decimal | None
     qbo_tax: Decimal | None
     observed: Mapping[str, object] | None = field(repr=False)
+    by_hand: tuple[str, ...]
+    kept: tuple[str, ...]
     name_override: str
     refresh_names: bool
     overwrite: bool
@@ -75,7 +81,10 @@ class Link:
             voided=self.voided,
             qbo_total=self.qbo_total,
             qbo_tax=self.qbo_tax,
-            observed=self.observed,
+            observed=None if self.observed is None else Observed(self.observed),
+            by_hand=self.by_hand,
+            kept=self.kept,
+            fresh=self.state == LinkState.PENDING and self.cause == READ,
             name_override=self.name_override or None,
             refresh_names=self.refresh_names,
             overwrite=self.overwrite,
@@ -83,7 +92,7 @@ class Link:
 
 
 _COLUMNS = ", ".join(Link.__dataclass_fields__)
-_KIND, _LINE_IDS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids"))
+_KIND, *_ARRAYS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids", "by_hand", "kept"))
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
@@ -103,7 +112,8 @@ def _from_columns(values: Sequence[Any]) -> Link:
     """Make a link of its columns, in the order of its fields."""
     known = list(values)
     known[_KIND] = Kind(known[_KIND])
-    known[_LINE_IDS] = tuple(known[_LINE_IDS])
+    for index in _ARRAYS:
+        known[index] = tuple(known[index])
     return Link(*known)
 
 
@@ -192,6 +202,20 @@ def lock_free(db: Connection, ids: Collection[int]) -> list[Link]:
     return [_link(row) for row in rows]
 
 
+def lock(db: Connection, ids: Collection[int]) -> dict[int, Link]:
+    """Lock these links, and wait for those that another transaction holds."""
+    rows = db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update())
+    return {row.id: _link(row) for row in rows}
+
+
+def is_linked_by_hand(db: Connection, link_id: int) -> bool:
+    return bool(db.execute(select(link.c.adopted).where(link.c.id == link_id)).scalar())
+
+
+def set_name_override(db: Connection, link_id: int, name: str) -> None:
+    db.execute(update(link).where(link.c.id == link_id).values(name_override=name))
+
+
 def find_party(
     db: Connection, keys: Iterable[tuple[str, str, str, str, str]]
 ) -> dict[tuple[str, str, str, str, str], Link]:
@@ -242,24 +266,26 @@ def set_currencies(db: Connection, currencies: Mapping[int, str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """Rows of `qbo_link` by id; ``sent`` only of those with ``observed``, for the others it is left in the database."""
+    """Rows of `qbo_link` by id; ``applied`` only of those that were asked for whole: the others' is left in the database."""
 
     rows: Mapping[int, Any]
     now: datetime | None
     """The moment of the transaction by the database's clock; None without rows."""
 
 
-def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> Mine:
-    """Lock those links whose epoch is still the claimed one."""
+def still_mine(db: Connection, claims: Iterable[tuple[int, int]], *, whole: Collection[int] = ()) -> Mine:
+    """Lock those links whose epoch is still the claimed one; ``whole``: those whose applied members are wanted, too."""
     wanted = dict(claims)
-    found = {row.id: row for row in _LOCK.rows(db, ids=sorted(wanted)) if row.epoch == wanted[row.id]}
+    found = {
+        row.id: row for row in _LOCK.rows(db, ids=sorted(wanted), whole=sorted(whole)) if row.epoch == wanted[row.id]
+    }
     return Mine(found, next((row.now for row in found.values()), None))
 
 
 _LOCK = Statement(
     f"SELECT {', '.join(column.name for column in link.columns if column.name != 'applied')},"
-    # Compared with what was read in QuickBooks, where that was.
-    " CASE WHEN observed IS NOT NULL THEN applied END AS applied, now() AS now"
+    # Compared with what was read in QuickBooks.
+    " CASE WHEN id = ANY(%(whole)s::bigint[]) THEN applied END AS applied, now() AS now"
     " FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
 )
 

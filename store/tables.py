@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from schemas.link_state import LinkState
+
 metadata = MetaData()
 
 
@@ -292,7 +294,13 @@ link = Table(
     Column("qbo_total", Numeric(20, 5), nullable=True),
     Column("qbo_tax", Numeric(20, 5), nullable=True),
     _flag("voided"),
-    Column("observed", JSONB, nullable=True),
+    Column("observed", JSONB, nullable=True),  # the object as QBO answered it last (`schemas.observed`)
+    Column(
+        "by_hand", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")
+    ),  # members changed by others since
+    Column(
+        "kept", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")
+    ),  # where a person chose what QBO says
     Column("applied_sequence", BigInteger, nullable=True),
     _moment("synced_at"),
     # What the admin wants of it
@@ -301,7 +309,7 @@ link = Table(
     _flag("overwrite"),
     _flag("adopted"),  # linked by hand to a customer that was there before
     # The state
-    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    Column("state", Text, nullable=False, server_default=text(f"'{LinkState.PENDING}'")),
     _text("cause"),
     _text("reason"),
     Column("depends_on", BigInteger, nullable=True),

@@ -14,12 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits
 from schemas.events import Kind
 from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store import attempts, companies, connections, failures, history, links, records
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
@@ -28,11 +30,12 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
 from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
+from sync.cases import RecordCase, find_parties, read_cases
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
-from sync.decide import RecordCase, decide, find_parties, read_cases
+from sync.decide import decide, unless_disconnected
 from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
@@ -225,7 +228,9 @@ class _Transaction:
                     self._take_up(link, taken)
                     continue
                 decision = taken
-            self._apply(link, company, case, decision, parties.found.get(link.id), connected.get(link.realm_id))
+            connection = connected.get(link.realm_id)
+            decision = unless_disconnected(decision, connection)
+            self._apply(link, company, case, decision, parties.found.get(link.id), connection)
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
@@ -253,13 +258,16 @@ class _Transaction:
                 self._put(link, "skipped", cause, reason, sequence=sequence, version=version)
                 self._well.add(link.id)
             case Withdraw(cause, reason):
-                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version)
+                # People are asked to take it out of the books: should it come back, what is there is read first.
+                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version, sync_token=None)
                 self._well.add(link.id)
             case Wait(cause, reason, on):
                 self._put(
                     link, "waiting", cause, reason, sequence=sequence, version=version,
                     depends_on=party.id if on is not None and party is not None else None,
                 )  # fmt: skip
+            case Reject() if self._stale_facts(company) and not self._budget_is_spent():
+                self._unready(link)
             case Reject(problems):
                 asks = self._refused_by_old_facts(company, problems) and connection is not None and connection.connected
                 if asks and not self._budget_is_spent():
@@ -306,15 +314,16 @@ class _Transaction:
         if decision.billed is not None:
             changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
             self._cents.known(link, decision.billed)
-        if link.observed is not None and (decision.adopt is not None or decision.voided):
+        stands = None if link.observed is None else Observed(link.observed)
+        if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
-            changes = figures(link.observed)
+            changes = figures(stands.document)
             if (note := note_of(decision.adopt)) is not None:
-                self._cents.document(link, note, link.observed)
+                self._cents.document(link, note, stands.document)
         if decision.adopt is not None:
             changes |= {
                 "applied": decision.adopt,
-                "observed": None,
+                **_left_by_hand(link, decision.adopt),
                 "applied_sequence": sequence,
                 "synced_at": self._now,
             }
@@ -323,7 +332,7 @@ class _Transaction:
                 name = link.observed.get("DisplayName", link.observed.get("DocNumber", name))
             changes["name"] = str(name or link.name)
         if decision.voided:
-            changes |= {"voided": True, "observed": None}
+            changes |= {"voided": True}
             self._cents.over(link)
         self._put(
             link, "synced", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
@@ -457,3 +466,18 @@ def _demand(wanted: Sequence[Request]) -> Demand:
     batches = sum(1 for one in others if one.batch_id)
     names = tuple(bool(one.batch_id) for one in wanted if one.writes_names)
     return Demand(len(others) - batches, batches, names)
+
+
+def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:
+    """Give what of an object that counts as sent from now on is still what somebody in QuickBooks made of it."""
+    if link.observed is None:
+        return {"by_hand": [], "kept": []}
+    observed = Observed(link.observed)
+    differing = set(edited_since_sent(adopted, observed))
+    if link.applied is None:
+        # Linked by hand: it keeps what it says until Kompass changes a member.
+        return {"by_hand": [], "kept": sorted(differing)}
+    return {
+        "by_hand": [one for one in link.by_hand if one in differing or one == "TxnTaxDetail"],
+        "kept": [one for one in link.kept if one in differing],
+    }

@@ -57,6 +57,15 @@ class Company:
         return self.refetch_at is None or self.refetch_at > now
 
 
+def read_company(db: Connection, org_id: str) -> Company | None:
+    """Give an Org's configuration, with its company's facts where there are any; None without a configuration."""
+    configuration = companies.read_configuration(db, org_id)
+    if configuration is None:
+        return None
+    realm_id = configuration.realm_id
+    return Company(configuration, companies.read_facts(db, [realm_id]).get(realm_id) if realm_id else None)
+
+
 class CompanyCache:
     """Configurations with their facts, as of a version. Shared by the threads of a process."""
 

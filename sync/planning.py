@@ -98,6 +98,8 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
             "applied": None,
             "line_ids": [],
             "observed": None,
+            "by_hand": [],
+            "kept": [],
             "voided": False,
         }
     at = (new.sequence, new.version)

@@ -13,9 +13,9 @@ from consumers.errors import ConsumersError
 from consumers.inquiry.showing import say
 from consumers.restoring.places import accept, rewind
 from consumers.settings import kafka_settings
+from schemas.link_state import Because
 from store import restores
 from sync import link
-from sync.link import Because
 
 _MARGIN: Final = dt.timedelta(hours=1)
 """The last thing written down is not the last thing sent; and clocks differ."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -34,6 +34,8 @@ class Link(models.Model):
     qbo_tax = models.DecimalField("Tax in QBO", max_digits=20, decimal_places=5, null=True, blank=True)
     voided = models.BooleanField(default=False, db_default=False)
     observed = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    by_hand = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
+    kept = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     applied_sequence = models.BigIntegerField(null=True, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
     # What the admin wants of it
@@ -102,6 +104,10 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return self.reference or self.name or self.kompass_id
+
+    def save(self, *arguments: Any, **named: Any) -> NoReturn:
+        """Refuse to write a whole row: `sync.link` writes links, a column at a time and under a lock."""
+        raise TypeError("links are written by sync.link, not through the model")
 
 
 if TYPE_CHECKING:

@@ -131,6 +131,15 @@ def test_switch_tax_rounding(open_books: OpenBooks) -> None:
     assert totals == {"per_rate": 0.07, "per_line": 0.06}
 
 
+def test_a_tax_line_names_a_rate_of_the_company(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    tax = {"TaxLine": [{"Amount": 21, "DetailType": "TaxLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "1"}}}]}
+    customer = books.customer()
+    assert books.invoice(customer, line(100, "1"), TxnTaxDetail=tax)["TotalAmt"] == 121
+    tax["TaxLine"][0]["TaxLineDetail"] = {"TaxRateRef": {"value": "999"}}
+    assert books.refuses(lambda: books.invoice(customer, line(100, "1"), TxnTaxDetail=tax)).codes == ("2500",)
+
+
 @pytest.mark.parametrize(("how", "total"), [("per_line", 9.71), ("per_rate", 9.73)])
 def test_the_figures_of_community_306952(open_books: OpenBooks, how: str, total: float) -> None:
     """29 × 1.59 and 2 × 17.49 at 12 %: 29 × 0.19 + 2 × 2.10 = 9.71; 81.09 × 12 % = 9.73."""

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0014_link_life"),
+        ("quickbooks_online", "0015_observed"),
     ]
 
     operations = [
