@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -149,7 +149,9 @@ class Sheet:
     home_currency: str = ""
     control: str = ""
     """What Kompass's own list was compared with, in words; empty without one."""
-    changes: tuple[str, ...] = field(default=())
+    filed: str = ""
+    """Who filed the month and when, in words; empty while nobody did."""
+    changes: tuple[str, ...] = ()
     """What is different since the month was filed."""
 
     @property
