@@ -13,6 +13,7 @@ from mapping.results import PartyKey
 from mapping.sync_rules import not_synced
 from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Project, Record
+from schemas.link_state import LinkState
 
 PARTY = OWN_NOTE + "party"
 PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
@@ -24,7 +25,7 @@ class Party:
 
     key: PartyKey
     qbo_id: str | None = None
-    state: str = "pending"
+    state: str = LinkState.PENDING
     cause: str = ""
     reason: str = ""
 

@@ -27,6 +27,7 @@ from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
 from schemas.company import Standing
 from schemas.events import Invoice, Step
+from schemas.link_state import LinkState
 from schemas.observed import Observed
 
 
@@ -186,7 +187,7 @@ def _push(case: Case) -> Decision:
 def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:
     """What the record rests on and that is not there: its customer or job, or the exchange rate of its day."""
     if needed is not None and (case.party is None or case.party.qbo_id is None):
-        if case.party is not None and case.party.state == "skipped":
+        if case.party is not None and case.party.state == LinkState.SKIPPED:
             return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
         return _wait_for(case, needed)
     if rate_is_unread(case):
@@ -280,7 +281,7 @@ def _says_already(observed: Observed, payload: Mapping[str, object], members: It
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
     party = case.party
-    if party is not None and party.state == "failed":
+    if party is not None and party.state == LinkState.FAILED:
         return Wait(
             f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
         )

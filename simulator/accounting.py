@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from simulator import batch, currencies, selection
+from simulator import batch, currencies, selection, xml_form
 from simulator.batch import ItemTrouble
 from simulator.changes_since import changed_since
 from simulator.company import BY_PATH, SINGLETONS, Company
@@ -28,6 +28,7 @@ from simulator.requestids import (
 PREFIX = "/v3/company/"
 _FROM = re.compile(rb"\bfrom\s+(\w+)", re.IGNORECASE)
 _TEXT_TYPES = ("application/text", "text/plain")
+_XML_TYPES = ("application/xml", "text/xml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,20 +129,39 @@ def _with_payload(made: dict[str, Any], operation: str, entity: str) -> ApiCall:
     body = made["body"]
     if operation not in ("save", "create", "update", "void", "delete", "batch"):
         refusal = fault("500", f"Unsupported Operation : Operation {operation[:50]} is not supported.")
+    kind = made["content_type"]
     try:
-        payload = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        try:
-            body.decode()
-            refusal = fault("2010", f"Property Name:{error} specified is unsupported or invalid")
-        except UnicodeDecodeError:
-            refusal = fault("500", "Unsupported Operation : The body is not UTF-8.")
+        payload = _read(body, kind, operation, entity)
+    except ApiFault as unreadable:
+        refusal = unreadable
     if operation == "save":
         identified = isinstance(payload, dict) and payload.get("Id") not in (None, "")
         operation = "update" if identified else "create"
-    if made["content_type"] not in ("application/json", ""):
-        refusal = fault("500", f"Unsupported Operation : Content type {made['content_type'][:60]} is not supported.")
+    if kind not in ("application/json", "", *_XML_TYPES):
+        refusal = fault("500", f"Unsupported Operation : Content type {kind[:60]} is not supported.")
     return ApiCall(**made, operation=operation, entity=entity, payload=payload, refusal=refusal)
+
+
+def _read(body: bytes, content_type: str, operation: str, entity: str) -> Any:
+    """The body's members, from JSON or from XML.
+
+    :raises ApiFault: 500 for bytes that are not UTF-8; 2010 for what cannot be read, or is XML of another entity.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise fault("500", "Unsupported Operation : The body is not UTF-8.") from None
+    if content_type in _XML_TYPES:
+        if operation == "batch":
+            return xml_form.read_batch(body)
+        found, members = xml_form.read_entity(body)
+        if found != entity:
+            raise fault("2010", f"Property Name:{found[:200]} specified is unsupported or invalid")
+        return members
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise fault("2010", f"Property Name:{error} specified is unsupported or invalid") from None
 
 
 def check_requestid(call: ApiCall) -> ApiFault | None:
@@ -256,4 +276,4 @@ def _batch(company: Company, call: ApiCall, requestids: RequestIds, item_trouble
         requestids.finish(call.realm, key, entry, Answer(200, orjson.dumps(answer)) if keep else None)
         return answer
 
-    return batch.run(company, call.payload, with_requestid=bool(call.requestid), remember=remember)
+    return batch.run(company, call.payload, requestid=call.requestid, remember=remember)

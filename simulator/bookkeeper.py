@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from simulator.amounts import ZERO, dec, number
+from simulator.audit import acting_as
 from simulator.company import ENTITIES, NAMED_LISTS, PEOPLE, TRANSACTIONS, Company, Profile
 from simulator.company_settings import COMPANY_SETTINGS, SHOWN_BY, WARN_DUPLICATES
 from simulator.faults import ApiFault
@@ -33,7 +34,8 @@ def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
     if made is None:
         raise BookkeeperError(f"action is {action!r}; it can be one of {', '.join(sorted(ACTIONS))}")
     try:
-        return made(company, wanted)
+        with acting_as(f"{company.profile.user} (bookkeeper)"):
+            return made(company, wanted)
     except ApiFault as refused:
         raise BookkeeperError(f"QuickBooks refuses this: {refused}") from refused
     except KeyError as absent:

@@ -35,6 +35,7 @@ def changed_since(company: Company, entities: str, since: str) -> Object:
         changed: list[Any] = [company.render(entity, stored) for stored in touched]
         if entity in TRANSACTIONS:
             changed += [gone for gone in company.deleted[entity].values() if _touched(gone) >= moment]
+        changed.sort(key=_touched)
         changed = changed[:left]
         left -= len(changed)
         answers.append({entity: changed, "startPosition": 1, "maxResults": len(changed)} if changed else {})
@@ -51,7 +52,7 @@ def _moment(company: Company, since: str) -> datetime:
         raise fault("2060", f"Invalid Date : {since[:100]}", "changedSince") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=PACIFIC)
-    if company.clock.now() - moment > REACH:
+    if company.settings.cdc_reach == "30_days" and company.clock.now() - moment > REACH:
         raise fault("4001", "QueryValidationError: changedSince can be at most 30 days ago")
     return moment
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from simulator.amounts import ZERO, dec, number
+from simulator.audit import SYSTEM, Trail, acting_as
 from simulator.clock import Clock
 from simulator.members import Object
 from simulator.settings import Settings
@@ -66,6 +67,7 @@ class Company:
         self.deleted: dict[str, dict[str, Object]] = {entity: {} for entity in TRANSACTIONS}
         self.counters: dict[str, int] = {}
         self.line_counters: dict[str, int] = {}
+        self.trail = Trail()
         self._names: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         self._documents: dict[str, dict[str, list[str]]] = {entity: {} for entity in SALES}
         self._children: dict[str, list[str]] = defaultdict(list)
@@ -164,6 +166,8 @@ class Company:
             "MetaData": {"CreateTime": now, "LastUpdatedTime": now},
         }
         self._put(entity, stored)
+        self.trail.created(entity, stored)
+        self._touch_customers(entity, None, stored)
         return stored
 
     def replace(self, entity: str, old: Object, members: Object) -> Object:
@@ -182,6 +186,8 @@ class Company:
         stored["MetaData"] = {**old["MetaData"], "LastUpdatedTime": self.clock.stamp()}
         self._drop_from_indexes(entity, old)
         self._put(entity, stored)
+        self.trail.changed(entity, old, stored)
+        self._touch_customers(entity, old, stored)
         if reference_name(entity, stored) != reference_name(entity, old):
             self._rename_references(entity, stored)
         return stored
@@ -191,7 +197,22 @@ class Company:
         stored = {**old, **members}
         self._drop_from_indexes(entity, old)
         self._put(entity, stored)
+        with acting_as(SYSTEM):
+            self.trail.changed(entity, old, stored)
         return stored
+
+    def _touch_customers(self, entity: str, old: Object | None, new: Object | None) -> None:
+        """A changed balance moves the customer's LastUpdatedTime, without a new SyncToken (recorded: all/customers)."""
+        if entity not in TRANSACTIONS:
+            return
+        owed_before, owed_now = (
+            {} if one is None else {one["CustomerRef"]["value"]: owed(entity, one)} for one in (old, new)
+        )
+        for identifier in {*owed_before, *owed_now}:
+            if owed_before.get(identifier, ZERO) != owed_now.get(identifier, ZERO):
+                customer = self.tables["Customer"][identifier]
+                moved = {**customer["MetaData"], "LastUpdatedTime": self.clock.stamp()}
+                self.tables["Customer"][identifier] = {**customer, "MetaData": moved}
 
     def _rename_references(self, entity: str, stored: Object) -> None:
         """References show the name their object has now, so a rename reaches into the documents that hold them."""
@@ -207,6 +228,8 @@ class Company:
     def remove(self, entity: str, old: Object) -> None:
         self._drop_from_indexes(entity, old)
         del self.tables[entity][old["Id"]]
+        self.trail.deleted(entity, old, self.clock.stamp())
+        self._touch_customers(entity, old, None)
         self.deleted[entity][old["Id"]] = {
             "domain": "QBO",
             "status": "Deleted",

@@ -82,6 +82,8 @@ MESSAGES = {
     "10200": "The company was reset",
 }
 SYSTEM_CODES = {"10000", "10100", "10200"}
+# In these `element` is absent in the recorded faults; in those of 610 and 5010 it is there and empty.
+WITHOUT_ELEMENT = {"500", "2010", "4000", "4001", "6240"}
 AUTHORISATION_CODES = {"100", "110", "120", "130", "140", "150"}
 
 INACTIVE_SENTENCE = (
@@ -145,7 +147,7 @@ def _kind(code: str) -> str:
 
 
 def error(code: str, detail: str, element: str | None = "") -> FaultError:
-    return FaultError(code, MESSAGES[code], detail, element)
+    return FaultError(code, MESSAGES[code], detail, None if code in WITHOUT_ELEMENT else element)
 
 
 def fault(code: str, detail: str, element: str | None = "") -> ApiFault:
@@ -180,7 +182,10 @@ def not_found(what: str, identifier: str) -> ApiFault:
 
 
 def unsupported(path: str) -> ApiFault:
-    return fault("500", f"Operation Could not find resource for relative : {path} is not supported.")
+    full = f"https://c50.qbo.intuit.com/qbo50{path}"
+    return fault(
+        "500", f"Operation Could not find resource for relative : {path} of full path: {full} is not supported."
+    )
 
 
 def gateway_fault(

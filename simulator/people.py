@@ -15,6 +15,7 @@ from simulator.names import (
     made_active,
 )
 from simulator.references import inactive, put_reference, reference, resolve, value_of
+from simulator.shapes import fill_customer, fill_vendor, number_addresses
 
 MAXIMUM_LEVEL = 4
 
@@ -35,6 +36,8 @@ def save(company: Company, entity: str, wanted: Object, old: Object | None) -> O
         _defaults(company, members, old)
     else:
         put_reference(company, members, "TermRef", "Term", old=old)
+        fill_vendor(members)
+    number_addresses(company, members, old)
     _activity(company, entity, members, old)
     check_unique(company, entity, members["DisplayName"], own=None if old is None else old["Id"])
     if entity == "Customer":
@@ -150,6 +153,7 @@ def _defaults(company: Company, members: Object, old: Object | None) -> None:
     put_reference(company, members, "ARAccountRef", "Account", old=old)
     members.setdefault("Taxable", company.american)
     members.setdefault("PreferredDeliveryMethod", "Print")
+    fill_customer(company, members)
     members["IsProject"] = bool((old or {}).get("IsProject"))
 
 

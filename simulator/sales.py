@@ -23,10 +23,11 @@ from simulator.lines import (
 from simulator.members import Object
 from simulator.people import customer_reference
 from simulator.references import put_reference, value_of
+from simulator.shapes import fill_document, number_addresses
 from simulator.transient import period_closed
 
 MAXIMUM_TAXABLE_LINES = 750
-_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit", "AllowOnlineCreditCardPayment", "AllowOnlineACHPayment", "AllowIPNPayment")
+_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit")
 
 
 def save(
@@ -48,10 +49,12 @@ def save(
     _references(company, members, old)
     put_custom_fields(company, members)
     _lines_and_tax(company, members, customer, old)
+    fill_document(entity, members)
     _delivery(members)
     for name in ("BillAddr", "ShipAddr"):
         if old is None and name not in members and name in customer:
             members[name] = customer[name]
+    number_addresses(company, members, old, customer=customer)
     _balance(company, entity, members, old)
     # Last, so that a refused document takes no number.
     _number(company, entity, members, old, allow_duplicate_number=allow_duplicate_number)
@@ -227,8 +230,6 @@ def _number(
 
 
 def _delivery(members: Object) -> None:
-    members.setdefault("EmailStatus", "NotSet")
-    members.setdefault("PrintStatus", "NotSet")
     if members["EmailStatus"] == "NeedToSend" and not members.get("BillEmail", {}).get("Address"):
         raise fault("6420", "Email address is required for delivery : BillEmail must be given", "BillEmail")
 

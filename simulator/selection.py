@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator import currencies
 from simulator.amounts import dec
-from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, Company
+from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, TRANSACTIONS, Company
 from simulator.faults import ApiFault, fault
 from simulator.limits import is_email
 from simulator.members import Object, catalogue
@@ -43,7 +43,7 @@ def run(company: Company, text: str) -> Object:
         return currencies.select_rates(company, query)
     entity = BY_PATH.get(query.entity.lower())
     if entity is None:
-        raise fault("4001", f"QueryValidationError: Invalid context declaration: {query.entity[:100]}")
+        raise fault("4001", f"QueryValidationError: invalid context declaration: {query.entity[:100]}")
     conditions = [_test(entity, condition) for condition in query.conditions]
     kept = _candidates(company, entity, query)
     if entity in NAME_LISTS and not any(one.property.lower() == "active" for one in query.conditions):
@@ -55,6 +55,8 @@ def run(company: Company, text: str) -> Object:
     ]
     if query.count:
         return {"totalCount": len(found)}
+    if not query.order:
+        _put_in_order(entity, found)
     for name, descending in reversed(query.order):
         known = _property(entity, name)
         found.sort(key=lambda stored: _order_key(value(company, entity, stored, known)), reverse=descending)
@@ -75,6 +77,14 @@ def check_emails(company: Company, entity: str, found: Iterable[Object]) -> None
             address = stored.get(name, {}).get("Address")
             if address and not is_email(address):
                 raise bad_email()
+
+
+def _put_in_order(entity: str, found: list[Object]) -> None:
+    """The order of an answer that asks for none, as recorded: people by their full name, transactions newest change first."""
+    if entity in TRANSACTIONS:
+        found.sort(key=lambda stored: datetime.fromisoformat(stored["MetaData"]["LastUpdatedTime"]), reverse=True)
+    elif entity in PEOPLE:
+        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or stored["DisplayName"]))
 
 
 def value(company: Company, entity: str, stored: Object, name: str) -> Any:

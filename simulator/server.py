@@ -8,9 +8,10 @@ import struct
 import time
 from urllib.parse import parse_qsl, unquote
 
+import orjson
 from aiohttp import web
 
-from simulator import accounting, controls, identity, pages
+from simulator import accounting, audit, books_pages, controls, identity, pages, xml_form
 from simulator.accounting import ApiCall
 from simulator.execution import Execution
 from simulator.faults import gateway_fault
@@ -44,6 +45,8 @@ class Edge:
             return await controls.handle(self.world, request, path, query, body)
         if path in ("/", "/_simulator"):
             return pages.status(self.world, query)
+        if path.startswith(books_pages.PREFIX):
+            return books_pages.answer(self.world, path, query)
         record = self.world.journal.begin(
             received=self.world.clock.time(),
             method=request.method,
@@ -79,7 +82,7 @@ class Edge:
         if refused is None and "throttle" in kinds:
             refused = self._throttled()
         if refused is not None:
-            return await self._send(request, record, refused, kinds)
+            return await self._send(request, record, self._in_form(request, refused), kinds)
         settings = self.world.settings
         if call.reads and self.world.quotas.budget_spent(record.client, settings):
             return await self._send(request, record, self._throttled(), kinds)
@@ -90,12 +93,8 @@ class Edge:
             reply = await execution.perform()
             if reply.status == 200 and not reply.codes:
                 self.world.quotas.count_reads(record.client, call.reads)
-            if (
-                reply.content_type == JSON
-                and reply.body is not None
-                and "json" not in request.headers.get("Accept", "")
-            ):
-                reply = Reply(reply.status, pages.as_xml(reply.body), XML, codes=reply.codes)
+            if reply.content_type == JSON and reply.body is not None and _wants_xml(request):
+                reply = Reply(reply.status, xml_form.as_xml(reply.body), XML, codes=reply.codes)
             return await self._send(request, record, reply, kinds)
         finally:
             self.world.quotas.finish(call.realm, record.client)
@@ -111,11 +110,25 @@ class Edge:
             headers = {"WWW-Authenticate": 'Bearer realm="Intuit", error="invalid_token"'}
             return json_reply(401, body, headers=headers, codes=("3200",))
         record.client = found.client_id
+        audit.act_as(self.world.authority.apps[found.client_id].name)
         grant = self.world.authority.grants[found.grant]
         if found.realm != call.realm or call.realm not in self.world.companies or not identity.accounting_scope(grant):
             body = gateway_fault("3100", "ApplicationAuthorizationFailed", None, "SERVICE", 403, now)
             return json_reply(403, body, codes=("3100",))
         return None
+
+    def _in_form(self, request: web.BaseRequest, refused: Reply) -> Reply:
+        """A refusal of the gateway in XML for a client that does not ask for JSON."""
+        if refused.content_type != JSON or not _wants_xml(request):
+            return refused
+        wire = orjson.loads(refused.body or b"{}")
+        if "fault" not in wire:
+            return Reply(refused.status, xml_form.as_xml(refused.body or b"{}"), XML, refused.headers, refused.codes)
+        (error,) = wire["fault"]["error"]
+        text = xml_form.gateway_xml(
+            error["code"], error["message"], error["detail"], wire["fault"]["type"], self.world.clock.envelope_stamp()
+        )
+        return Reply(refused.status, text.encode(), XML, refused.headers, refused.codes)
 
     def _throttled(self) -> Reply:
         settings = self.world.settings
@@ -135,7 +148,7 @@ class Edge:
                 wire = {"Fault": {"Error": [one], "type": "SERVICE"}, "time": self.world.clock.envelope_stamp()}
                 return json_reply(status, wire, headers=headers, codes=(code,))
             case _:
-                text = pages.throttle_xml(code, message, detail)
+                text = xml_form.gateway_xml(code, message, detail, "SERVICE", self.world.clock.envelope_stamp())
                 return Reply(status, text.encode(), XML, headers, (code,))
 
     # --- OAuth and everything else
@@ -181,6 +194,7 @@ class Edge:
             "intuit_tid": record.intuit_tid,
             "QBO-Version": QBO_VERSION,
             "Service-Time": "total=12, db=4",
+            "Expires": "0",
             "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
             **(reply.headers or {}),
         }
@@ -191,6 +205,10 @@ class Edge:
     def _tid(self) -> str:
         moment = int(self.world.clock.time())
         return f"1-{moment & 0xFFFFFFFF:08x}-{len(self.world.journal) + 1:024x}"
+
+
+def _wants_xml(request: web.BaseRequest) -> bool:
+    return "json" not in request.headers.get("Accept", "")
 
 
 async def _body(request: web.BaseRequest) -> bytes:

@@ -89,6 +89,7 @@ class Settings:
     query_url_limit: int = 8_192
 
     usa_characters: Literal["any", "latin-1"] = "any"
+    cdc_reach: Literal["30_days", "any"] = "30_days"
 
     # --- quotas
     quota_enabled: bool = True

@@ -10,6 +10,7 @@ import orjson
 from simulator import seeds
 from simulator.clock import Clock
 from simulator.company import Company, Profile
+from simulator.company_file import CompanyFile
 from simulator.journal import Journal
 from simulator.name_lock import NameLocks
 from simulator.oauth import Authority
@@ -28,7 +29,15 @@ class StateError(ValueError):
 class World:
     """The state behind one simulator."""
 
-    def __init__(self, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        companies: CompanyFile | None = None,
+    ) -> None:
+        """:raises CompanyFileError: for a company of the file that cannot be made."""
+        self._file = companies or CompanyFile(())
         self.clock = clock or Clock()
         self.settings = settings or Settings.from_environment()
         self.journal = Journal()
@@ -38,7 +47,8 @@ class World:
         self._start_over()
 
     def _start_over(self) -> None:
-        self.companies: dict[str, Company] = seeds.companies(self.clock, self.settings)
+        seeded = {} if self._file.only else seeds.companies(self.clock, self.settings)
+        self.companies: dict[str, Company] = {**seeded, **self._file.build(self.clock, self.settings)}
         self.authority = Authority(self.clock)
         self.quotas = Quotas(self.clock)
         self.requestids = RequestIds(self.clock)
@@ -95,6 +105,7 @@ class World:
                         "deleted": company.deleted,
                         "counters": company.counters,
                         "line_counters": company.line_counters,
+                        "trail": company.trail.as_state(),
                     }
                     for realm, company in self.companies.items()
                 },
@@ -127,6 +138,7 @@ class World:
         company.deleted.update(found["deleted"])
         company.counters = dict(found["counters"])
         company.line_counters = dict(found["line_counters"])
+        company.trail.load(found.get("trail", []))
         company.reindex()
         return company
 

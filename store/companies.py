@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy import Connection, and_, case, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas.company import (
@@ -26,6 +26,7 @@ from schemas.company import (
     TaxAmounts,
     TaxCodeFact,
 )
+from schemas.link_state import LinkState
 from store.statements import Statement
 from store.tables import (
     company_facts,
@@ -34,6 +35,7 @@ from store.tables import (
     department,
     department_class,
     item_service,
+    link,
     org,
     service,
     tax_code_vat_rate,
@@ -50,6 +52,10 @@ class ConfigurationVersion:
     org_id: str
     realm_id: str | None
     version: int
+    facts_fetched_at: dt.datetime | None = None
+    """When the facts of its company were fetched; None while there are none."""
+    refetch_at: dt.datetime | None = None
+    """From when on they are to be fetched again, although they are not old."""
 
 
 def hold_versions(db: Connection, org_ids: Iterable[str]) -> dict[str, ConfigurationVersion]:
@@ -62,7 +68,9 @@ def hold_versions(db: Connection, org_ids: Iterable[str]) -> dict[str, Configura
 
 
 _HOLD_VERSIONS = Statement(
-    "SELECT id, org_id, realm_id, version FROM qbo_configuration WHERE org_id = ANY(%(orgs)s::text[]) ORDER BY id FOR SHARE"
+    "SELECT c.id, c.org_id, c.realm_id, c.version, f.fetched_at AS facts_fetched_at, f.refetch_at FROM qbo_configuration c"
+    " LEFT JOIN qbo_company_facts f ON f.realm_id = c.realm_id"
+    " WHERE c.org_id = ANY(%(orgs)s::text[]) ORDER BY c.id FOR SHARE OF c"
 )
 
 
@@ -250,12 +258,57 @@ def release_facts_lease(db: Connection, *, realm_id: str) -> None:
 
 def store_facts(db: Connection, facts: CompanyFacts) -> None:
     """Keep a fresh snapshot. The database raises the configuration's version if it says anything new."""
-    values = {"fetched_at": facts.fetched_at, "body": facts_to_json(facts), "lease_until": None}
-    db.execute(
-        insert(company_facts)
-        .values(realm_id=facts.realm_id, **values)
-        .on_conflict_do_update(index_elements=["realm_id"], set_=values)
+    values = {"fetched_at": facts.fetched_at, "body": facts_to_json(facts), "lease_until": None, "refetch_at": None}
+    statement = insert(company_facts).values(realm_id=facts.realm_id, **values)
+    unchanged = company_facts.c.body == statement.excluded.body
+    db.execute(statement.on_conflict_do_update(index_elements=["realm_id"], set_={**values, "unchanged": unchanged}))
+
+
+REFETCH_UNCHANGED_AFTER = timedelta(hours=1)
+"""An answer that contradicts facts which were fetched for the same reason, and said nothing new, has another reason."""
+
+
+def mark_facts_stale(db: Connection, realm_id: str, *, asked: bool = False) -> None:
+    """Have the facts of a company fetched again (four metered reads) before anything else is decided there.
+
+    :param asked: a person wants it now. Without, a company whose last fetch said nothing new is fetched again once an hour at most,
+        however many of its answers contradict its facts.
+    """
+    at = case(
+        (
+            and_(company_facts.c.unchanged, literal(not asked)),
+            func.greatest(func.now(), company_facts.c.fetched_at + REFETCH_UNCHANGED_AFTER),
+        ),
+        else_=func.now(),
     )
+    db.execute(
+        update(company_facts)
+        .where(company_facts.c.realm_id == realm_id)
+        .values(refetch_at=func.least(company_facts.c.refetch_at, at))
+    )
+
+
+def realms_refused(db: Connection, link_ids: Collection[int], *, causes: Collection[str]) -> set[str]:
+    """Give the companies of those links that failed for one of these causes (the part before the colon)."""
+    found = select(link.c.realm_id).where(
+        link.c.id.in_(sorted(link_ids)),
+        link.c.state == LinkState.FAILED,
+        func.split_part(link.c.cause, ":", 1).in_(sorted(causes)),
+    )
+    return set(db.execute(found.distinct()).scalars())
+
+
+def facts_are_stale(db: Connection, realm_id: str, *, older_than: timedelta) -> bool:
+    """Whether the facts of a company are to be fetched: there are none, they are old, or somebody wants them again."""
+    fresh = db.execute(
+        select(company_facts.c.realm_id).where(
+            company_facts.c.realm_id == realm_id,
+            company_facts.c.body != text("'{}'::jsonb"),
+            company_facts.c.fetched_at > func.now() - older_than,
+            or_(company_facts.c.refetch_at.is_(None), company_facts.c.refetch_at > func.now()),
+        )
+    )
+    return fresh.scalar() is None
 
 
 def changed(db: Connection) -> list[int]:
@@ -324,13 +377,3 @@ def take_over_links(db: Connection, *, org_id: str, realm_id: str) -> None:
         ),
         {"realm": realm_id, "org": org_id},
     )
-
-
-def mark_facts_stale(db: Connection, realm_id: str) -> None:
-    """Have a company's facts fetched again before anything else is decided there: an answer of QuickBooks contradicts them."""
-    db.execute(
-        text("UPDATE qbo_company_facts SET fetched_at = 'epoch' WHERE realm_id = :realm AND fetched_at > 'epoch'"),
-        {"realm": realm_id},
-    )
-    # Every process reads a company anew when the version is another.
-    db.execute(text("UPDATE qbo_configuration SET version = version + 1 WHERE realm_id = :realm"), {"realm": realm_id})

@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from schemas.link_state import LinkState
+
 metadata = MetaData()
 
 
@@ -257,6 +259,12 @@ company_facts = Table(
     _moment("fetched_at", now=True),
     Column("body", JSONB, nullable=False),
     _moment("lease_until"),  # somebody fetches
+    _moment(
+        "refetch_at"
+    ),  # from then on they are fetched again before anything is decided by them; null: when they are old
+    Column(
+        "unchanged", Boolean, nullable=False, server_default=text("false")
+    ),  # the last fetch said what the one before said
 )
 
 # A day's exchange rate, read once; a row without `fetched_at` is to be read.
@@ -321,7 +329,7 @@ link = Table(
     _flag("overwrite"),
     _flag("adopted"),  # linked by hand to a customer that was there before
     # The state
-    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    Column("state", Text, nullable=False, server_default=text(f"'{LinkState.PENDING}'")),
     _text("cause"),
     _text("reason"),
     Column("depends_on", BigInteger, nullable=True),

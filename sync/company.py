@@ -29,7 +29,7 @@ from store.restores import Wanted
 from store.secrets import TokenKeys
 from sync.budget import Budget
 from sync.call_log import observe_call
-from sync.companies import CompanyCache, token_ready
+from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
 from sync.metrics import Metrics
 from sync.permits import grant_anew
@@ -121,8 +121,12 @@ class CompanyJobs:
         with self._engine.begin() as db:
             return self._budget.spent(db)
 
-    def prepare(self, org_id: str, realm_id: str) -> float:
-        """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone."""
+    def prepare(self, org_id: str, realm_id: str, *, refused_by_facts: bool = False) -> float:
+        """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone.
+
+        :param refused_by_facts: something is refused by the facts that there are: they have to be of the last hour.
+        """
+        facts_age = min(self._facts_age, REFUSED_BY_FACTS_AGE) if refused_by_facts else self._facts_age
         with self._engine.begin() as db:
             connection = connections.read_connections(db, [realm_id]).get(realm_id)
         if connection is None or not connection.connected:
@@ -130,9 +134,8 @@ class CompanyJobs:
         if not token_ready(connection) and not self._refresh(org_id, realm_id, connection.version):
             return SOON_S
         with self._engine.begin() as db:
-            known = companies.read_facts(db, [realm_id]).get(realm_id)
+            stale = companies.facts_are_stale(db, realm_id, older_than=facts_age)
             wanted = restores.wanted_stocktaking(db, realm_id)
-        stale = known is None or datetime.now(UTC) - known.fetched_at > self._facts_age
         if not stale and wanted is None:
             self._cache.forget(org_id)
             return self._read_rates(org_id, realm_id)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from admin.quickbooks_online.cases import kompass_record
 from admin.quickbooks_online.models import Org, Record
 from mapping.parties import billing_client
 from mapping.templates import (
@@ -84,7 +83,7 @@ def preview_template(org_id: str, name: str, template: str) -> TemplatePreview:
 
 
 def _line(row: Record, kind: _Kind, template: str, org: Org | None) -> Line:
-    record = kompass_record(row)
+    record = row.typed()
     ref = OrgRef(row.org_id, org.name if org is not None else row.org_id)
     try:
         result = render(template, values_for(record, ref), field=kind.label)

@@ -16,7 +16,6 @@ from consumers.agreement.showing import printed, to_json
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import pretty
 from consumers.process import owner_name
-from consumers.settings import Settings, settings_from
 from mapping.control import ControlError, Listed, read_list
 from mapping.sheet import Sheet, as_csv
 from qbo_client.calls import Call
@@ -32,6 +31,7 @@ from sync.agreement import read_sheet
 from sync.companies import CompanyCache
 from sync.company import AccessTokens, CompanyJobs
 from sync.metrics import Metrics
+from sync.settings import Settings, settings_from
 
 
 class CannotAgree(ConsumersError):
@@ -112,7 +112,7 @@ def make_sheet(
     token = _token(engine, settings, transport, org_id=configuration.org_id, realm_id=realm_id)
 
     def send(call: Call) -> Outcome:
-        return transport.send(realm_id, token, call, deadline=settings.timings.call_deadline_seconds)
+        return transport.send(realm_id, token, call, deadline=settings.attempts.call_deadline_seconds)
 
     with engine.connect() as db:
         facts = companies.read_facts(db, [realm_id])[realm_id]
@@ -137,9 +137,9 @@ def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: 
             tokens=tokens,
             cache=CompanyCache(),
             owner=owner_name(),
-            refresh_lease=settings.timings.refresh_lease_seconds,
-            facts_age=timedelta(seconds=settings.timings.facts_seconds),
-            deadline=settings.timings.call_deadline_seconds,
+            refresh_lease=settings.companies.refresh_lease_seconds,
+            facts_age=timedelta(seconds=settings.companies.facts_seconds),
+            deadline=settings.attempts.call_deadline_seconds,
             metrics=Metrics(),
         ).prepare(org_id, realm_id)
     finally:

@@ -358,6 +358,12 @@ STATES: Final = (
         "Nothing: it is settled by itself.", _NOBODY, codes=("600", "10000"),
     ),
     Words(
+        "refused-for-now", "QuickBooks does not take it at the moment",
+        "QuickBooks refused it with an answer that may pass: please try again, an operation it does not know for a while, a page that is "
+        "not there. It is tried again for hours, and a create is looked for in QuickBooks before it is sent again.",
+        "Nothing: it is tried again. It becomes a sync error when QuickBooks takes other records and not this one.", _NOBODY,
+    ),
+    Words(
         "batch-refused", "its batch was refused as a whole",
         "Intuit refused a request of many records, and did none of it: they go in halves until the one to blame is alone.",
         "Nothing: it goes in a moment.", _NOBODY,

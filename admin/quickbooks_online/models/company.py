@@ -51,6 +51,8 @@ class CompanyFacts(models.Model):
     fetched_at = models.DateTimeField(db_default=now())
     body = models.JSONField(encoder=ExactEncoder, decoder=ExactDecoder)
     lease_until = models.DateTimeField(null=True, blank=True)
+    refetch_at = models.DateTimeField(null=True, blank=True)
+    unchanged = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "qbo_company_facts"

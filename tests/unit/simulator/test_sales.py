@@ -185,7 +185,7 @@ def test_the_due_date_follows_the_default_term_of_the_company(books: Books) -> N
 
 def test_addresses_come_from_the_customer(books: Books) -> None:
     customer = books.customer(BillAddr={"Line1": "1 High Street"})
-    assert books.invoice(customer)["BillAddr"] == {"Line1": "1 High Street"}
+    assert books.invoice(customer)["BillAddr"] == {"Id": "1", "Line1": "1 High Street"}
 
 
 def test_mail_needs_an_address(books: Books) -> None:
