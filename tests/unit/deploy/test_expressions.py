@@ -25,7 +25,9 @@ def scalers() -> list[Expression]:
     """What KEDA's example asks Prometheus."""
     path = ROOT / "deploy" / "kubernetes" / "example" / "keda.yaml"
     (scaled,) = yaml.safe_load_all(path.read_text("utf-8"))
-    return [Expression(f"keda {number}", one["metadata"]["query"]) for number, one in enumerate(scaled["spec"]["triggers"])]
+    return [
+        Expression(f"keda {number}", one["metadata"]["query"]) for number, one in enumerate(scaled["spec"]["triggers"])
+    ]
 
 
 @pytest.mark.parametrize("expression", [*panels(), *rules(), *scalers()], ids=lambda one: one.where)
