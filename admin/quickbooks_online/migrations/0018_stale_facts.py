@@ -7,11 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-<<<<<<<< HEAD:admin/quickbooks_online/migrations/0018_stale_facts.py
         ("quickbooks_online", "0017_exchange_rates"),
-========
-        ("quickbooks_online", "0015_observed"),
->>>>>>>> two:admin/quickbooks_online/migrations/0016_stale_facts.py
     ]
 
     operations = [
