@@ -155,13 +155,10 @@ def measure(ours: Stage, topic: Topic, count: int, size: float) -> None:
 
 
 _DISTINCT_CAUSE = (
-    "Cause: Postgres needs two fifths of it (the JSON of the record, its compression, four indexes), the decoder a third. COPY instead of "
-    "arrays was tried and costs Postgres the same."
+    "Cause: Postgres needs half of it: the JSON of the record, its compression, four indexes. COPY instead of arrays was tried and costs "
+    "Postgres the same."
 )
-_REPEATS_CAUSE = (
-    "Cause: an event is decoded into typed values, and checked, before its sequence is compared; the bare loop stops at "
-    "dictionaries."
-)
+_REPEATS_CAUSE = "Cause: an event is read into typed values, and checked, before its sequence is compared."
 _COLD_CAUSE = (
     "Cause: what the database knows is found out by one statement a batch that carries the records to it first."
 )
