@@ -290,11 +290,26 @@ _LOCK = Statement(
 )
 
 
-def others_settled_since(db: Connection, *, realm_id: str, other_than: int, moment: datetime | None) -> bool:
-    """Whether another link of the company came through at a moment or after it; False when there is no moment."""
+def others_settled_since(
+    db: Connection, *, realm_id: str, other_than: int, moment: datetime | None, kind: Kind | None = None
+) -> bool:
+    """Whether another link of the company (of this kind) came through at a moment or after it; False when there is no moment."""
     if moment is None:
         return False
     found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.synced_at >= moment)
+    if kind is not None:
+        found = found.where(link.c.kind == kind.value)
+    return db.execute(found.limit(1)).scalar() is not None
+
+
+def others_retrying(db: Connection, *, realm_id: str, other_than: int) -> bool:
+    """Whether another link of the company is being retried, too."""
+    found = select(link.c.id).where(
+        link.c.realm_id == realm_id,
+        link.c.id != other_than,
+        link.c.state == LinkState.RETRYING,
+        link.c.due_at.is_not(None),
+    )
     return db.execute(found.limit(1)).scalar() is not None
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import Q, QuerySet
+from sqlalchemy import Connection
 
 from admin.quickbooks_online.models import (
     Configuration,
@@ -24,7 +25,7 @@ from mapping.decisions import Reject, Write
 from schemas.link_state import Because, LinkState
 from store.searching import links_by_id
 from store.transactions import retrying
-from sync.companies import Company, read_company
+from sync.companies import Company, read_company, refetch_facts_for
 from sync.decide import Foreseen, foresee
 from sync.link import Wish, make_due
 
@@ -214,4 +215,9 @@ def ask_again(link_ids: Collection[int], *, by: str, wishes: Collection[Wish] = 
     The pipeline does the rest: what QuickBooks has already costs no call.
     """
     words = why or f"{by} asked for it to be looked at again"
-    return retrying(engine(), lambda db: make_due(db, link_ids, Because.RESEND, words, wishes=wishes))
+
+    def ask(db: Connection) -> int:
+        refetch_facts_for(db, link_ids)
+        return make_due(db, link_ids, Because.RESEND, words, wishes=wishes)
+
+    return retrying(engine(), ask)

@@ -23,7 +23,7 @@ from store.records import SourceEvent, source_event
 from store.searching import links_by_id
 from store.transactions import retrying
 from sync import link
-from sync.companies import read_company
+from sync.companies import read_company, refetch_facts_for
 from sync.decide import foresee
 
 BATCH = 100
@@ -129,7 +129,9 @@ def replay(
 
 def _ask(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
     """Make the links of these (failure id, link id) due again; gives how many were."""
-    due = link.make_due(db, [link_id for _, link_id in linked], Because.REPLAY, by)
+    link_ids = [link_id for _, link_id in linked]
+    refetch_facts_for(db, link_ids)
+    due = link.make_due(db, link_ids, Because.REPLAY, by)
     dead_letters.asked(db, [failure_id for failure_id, _ in linked])
     return due
 
