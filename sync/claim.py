@@ -14,14 +14,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits
 from schemas.events import Kind
+from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store import attempts, companies, connections, failures, history, links, records
+from store import attempts, companies, connections, exchange_rates, failures, history, links, records
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.failures import Failure
@@ -29,17 +31,22 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
 from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
-from sync.companies import Company, CompanyCache, token_ready
+from sync.cases import RecordCase, find_parties, read_cases
+from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
-from sync.decide import RecordCase, decide, find_parties, read_cases
+from sync.decide import decide, unless_disconnected
+from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
+from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
 
 # A link that stands on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
+# A name that waits for another of its company to be written, which takes 0.1 to 3 s: it is out of the way of what can go meanwhile.
+NAMES_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,8 @@ class Claimed:
     work: list[Attempt] = field(default_factory=list)
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
+    refused_by_facts: set[str] = field(default_factory=set)
+    """Those of them where a refusal rests on facts that are not quite fresh."""
     blocked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Realm → its Org, and the seconds until its quota allows the next call."""
     judged: list[tuple[Kind, str, str, str]] = field(default_factory=list)
@@ -120,7 +129,7 @@ class _Transaction:
         self._started = started
         self._allowed = allowed
         self._result = Claimed()
-        self._changes: list[dict[str, Any]] = []
+        self._changes: list[Change] = []
         self._intents: list[dict[str, Any]] = []
         self._history: list[history.Entry] = []
         self._well: set[int] = set()
@@ -148,9 +157,9 @@ class _Transaction:
             company = known.get(link.org_id)
             if company is None or company.configuration.realm_id != link.realm_id:
                 # Its company is not linked any more: nothing of it may ever be sent.
-                self._change(link, due_at=None, again=False)
+                self._changes.append(dropped(link))
             elif link.id in gathered.torn:
-                self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
+                self._busy(link)
             elif (open_intent := opened.get(link.id)) is not None:
                 self._resume(link, open_intent, connected.get(link.realm_id))
             elif company.facts is None or (company.unknown and link.qbo_id is None):
@@ -172,7 +181,7 @@ class _Transaction:
 
     def _resume(self, link: Link, opened: OpenAttempt, connection: CompanyConnection | None) -> None:
         if opened.alive:
-            self._change(link, due_at=self._now + timedelta(seconds=max(opened.busy_for, 0.01)))
+            self._busy(link, for_s=max(opened.busy_for, 0.01))
         elif connection is None or not connection.connected:
             self._disconnected(link, connection)
         elif resumes_by_reading(opened, resend_window=self._policy.resend_window) and self._budget_is_spent():
@@ -199,11 +208,11 @@ class _Transaction:
     # Judge
 
     def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
-        cases = read_cases(self._db, judgeable)
+        cases = with_rates(self._db, {link.id: link for link, _ in judgeable}, read_cases(self._db, judgeable))
         known: list[Judgeable] = []
         for link, company in judgeable:
             if (case := cases.get(link.id)) is None:
-                self._change(link, due_at=None, again=False, reason="Kompass never said what it is")
+                self._changes.append(dropped(link, "Kompass never said what it is"))
             else:
                 known.append((link, company, case))
         ready = fix_currencies(self._db, known)
@@ -212,7 +221,7 @@ class _Transaction:
         decided = decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
         for link, _, _ in ready:
             if link.id in parties.busy:
-                self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
+                self._busy(link)
         for link, company, case in held:
             decision = decided[link.id]
             if company.stocked and link.qbo_id is None:
@@ -221,11 +230,13 @@ class _Transaction:
                     self._take_up(link, taken)
                     continue
                 decision = taken
-            self._apply(link, company, case, decision, parties.found.get(link.id), connected.get(link.realm_id))
+            connection = connected.get(link.realm_id)
+            decision = unless_disconnected(decision, connection)
+            self._apply(link, company, case, decision, parties.found.get(link.id), connection)
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
-        self._change(link, **taken.changes, state="pending", cause="", reason="", depends_on=None, due_at=self._now)
+        self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
         told = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
         self._history.append(history.about(link, "recovered", "recovered", told))
         self._well.add(link.id)
@@ -249,16 +260,22 @@ class _Transaction:
                 self._put(link, "skipped", cause, reason, sequence=sequence, version=version)
                 self._well.add(link.id)
             case Withdraw(cause, reason):
-                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version)
+                # People are asked to take it out of the books: should it come back, what is there is read first.
+                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version, sync_token=None)
                 self._well.add(link.id)
+            case Wait(cause=mapping_rates.WAITING) if connection is not None and connection.connected:
+                self._want_rate(link, case)
             case Wait(cause, reason, on):
                 self._put(
                     link, "waiting", cause, reason, sequence=sequence, version=version,
                     depends_on=party.id if on is not None and party is not None else None,
                 )  # fmt: skip
-            case Reject() if self._stale_facts(company) and not self._budget_is_spent():
-                self._unready(link)
             case Reject(problems):
+                asks = self._refused_by_old_facts(company, problems) and connection is not None and connection.connected
+                if asks and not self._budget_is_spent():
+                    self._unready(link)
+                    self._result.refused_by_facts.add(link.realm_id)
+                    return
                 self._reject(link, case, problems, sequence=sequence, version=version)
             case Read() | Write():
                 if connection is None or not connection.connected:
@@ -271,6 +288,16 @@ class _Transaction:
                     self._wanted.setdefault(link.realm_id, []).append(
                         New(link, decision, sequence, version, connection)
                     )
+
+    def _want_rate(self, link: Link, case: RecordCase) -> None:
+        """Have the rate of its day read, like facts that are not known yet."""
+        key = mapping_rates.needed_rate(case.case)
+        assert key is not None
+        if self._budget_is_spent():
+            self._hold_for_budget(link)
+        else:
+            exchange_rates.want_rates(self._db, link.realm_id, [key])
+            self._unready(link)
 
     def _disconnected(
         self,
@@ -286,8 +313,13 @@ class _Transaction:
         self._put(link, "waiting", "disconnected", reason, sequence=sequence, version=version)
 
     def _stale_facts(self, company: Company) -> bool:
-        age = company.facts_age(datetime.now(UTC))
-        return age is None or age > self._policy.facts_age
+        return not company.has_facts(self._now, newer_than=self._policy.facts_age)
+
+    def _refused_by_old_facts(self, company: Company, problems: Sequence[Problem]) -> bool:
+        """Whether a refusal rests on what the company said of itself some time ago, and may not be true any more."""
+        return any(rests_on_facts(one.cause) for one in problems) and not company.has_facts(
+            self._now, newer_than=min(REFUSED_BY_FACTS_AGE, self._policy.facts_age)
+        )
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}
@@ -319,7 +351,7 @@ class _Transaction:
             refresh_names=False, overwrite=False, **changes,
         )  # fmt: skip
         self._well.add(link.id)
-        if link.state != "synced":
+        if link.state != LinkState.SYNCED:
             self._wake.add(link.id)
 
     def _reject(
@@ -384,8 +416,13 @@ class _Transaction:
             granted_at=granted.at,
         )
         for realm_id, wanted in asked.items():
-            singles = [one for one in wanted if not one.batch_id][: granted.calls.get(realm_id, 0)]
-            batches = [one for one in wanted if one.batch_id][: granted.batches.get(realm_id, 0)]
+            names = [one for one in wanted if one.writes_names]
+            # Names first: documents need them.
+            going = names[: granted.names.get(realm_id, 0)] + [one for one in wanted if not one.writes_names]
+            singles = [one for one in going if not one.batch_id][: granted.calls.get(realm_id, 0)]
+            batches = [one for one in going if one.batch_id][: granted.batches.get(realm_id, 0)]
+            for one in (one for request in names[granted.names.get(realm_id, len(names)) :] for one in request.members):
+                self._busy(one.link, for_s=NAMES_AGAIN_S)
             for request in singles + batches:
                 for one in request.members:
                     self._intend(one, request.batch_id, terms)
@@ -401,8 +438,8 @@ class _Transaction:
     def _unready(self, link: Link) -> None:
         self._result.unready[link.realm_id] = link.org_id
 
-    def _change(self, link: Link, **changes: Any) -> None:
-        self._changes.append({"id": link.id, **changes})
+    def _busy(self, link: Link, *, for_s: float = BUSY_AGAIN_S) -> None:
+        self._changes.append(later(link, self._now + timedelta(seconds=for_s)))
 
     def _put(
         self,
@@ -416,14 +453,8 @@ class _Transaction:
         **changes: Any,
     ) -> None:
         """Write a judgement that needs no call."""
-        judged = {} if sequence is None else {"decided_sequence": sequence, "decided_version": version}
-        self._change(
-            link,
-            **{
-                "state": state, "cause": cause, "reason": reason, "depends_on": None, "due_at": None, "due_since": None,
-                "again": False, **judged, **changes,
-            },
-        )  # fmt: skip
+        at = None if sequence is None or version is None else (sequence, version)
+        self._changes.append(decided(link, LinkState(state), cause=cause, reason=reason, at=at, **changes))
         self._result.judged.append((link.kind, state, cause, link.org_id))
         if (state, cause) != (link.state, link.cause):
             detail = {"cause": cause, "sequence": sequence}
@@ -431,11 +462,11 @@ class _Transaction:
 
     def _write(self) -> None:
         attempts.write(self._db, self._intents)
-        links.write(self._db, self._changes)
+        write(self._db, self._changes)
         self._cents.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        if links.wake_dependents(self._db, self._wake):
+        if wake_dependents(self._db, self._wake):
             self._result.woken = True
             links.notify(self._db)
         if self._intents:
@@ -443,8 +474,10 @@ class _Transaction:
 
 
 def _demand(wanted: Sequence[Request]) -> Demand:
-    batches = sum(1 for one in wanted if one.batch_id)
-    return Demand(len(wanted) - batches, batches)
+    others = [one for one in wanted if not one.writes_names]
+    batches = sum(1 for one in others if one.batch_id)
+    names = tuple(bool(one.batch_id) for one in wanted if one.writes_names)
+    return Demand(len(others) - batches, batches, names)
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:

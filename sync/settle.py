@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,17 +20,22 @@ from mapping.difference import TAX_BASES, tax_overridden
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
+from qbo_client.verdicts import Verdict, verdict
+from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
-from store import attempts, companies, connections, failures, history, json, links, probes, quota, records
+from store import attempts, companies, connections, failures, history, json, links, quota, records
 from store.failures import Failure
 from store.references import of_payload
 from sync.attempt import Attempt, Late, figures
 from sync.batches import Split
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
+from sync.daily_retry import went_through
 from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
+from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
+from sync.patience import Patience, Refusals, weigh
 from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
 
 # A document that somebody changes at every one of our tries is not ours to win.
@@ -61,6 +66,7 @@ class SettlePolicy:
     backoff_longest: float = 300.0
     reject_after: int = 8
     probe_after: float = 3600.0
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(slots=True)
@@ -145,7 +151,7 @@ class _Transaction:
             case Done():
                 self._pushed(work, outcome.entity(work.entity), row)
             case Refused():
-                self._refused(work, outcome, row, answer.learned)
+                self._refused(answer, outcome, row)
             case Throttled():
                 quota.block(self._db, work.link.realm_id, outcome.retry_after)
                 self._hold(work, row, "throttled", "Intuit asked us to wait", after=outcome.retry_after, counts=False)
@@ -180,7 +186,7 @@ class _Transaction:
             work,
             row,
             # What the answer contradicts is decided again at once.
-            state="pending" if disagrees else "synced",
+            state=LinkState.PENDING if disagrees else LinkState.SYNCED,
             due_at=self._now if disagrees else None,
             cause="",
             reason="",
@@ -198,7 +204,6 @@ class _Transaction:
             # What the admin asked for while the call was under way is not in it.
             refresh_names=row.refresh_names and row.again,
             overwrite=row.overwrite and row.again,
-            due_since=self._now if disagrees else None,
             **answered,
         )
         if row.batch_most is not None:
@@ -236,7 +241,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="pending",
+            state=LinkState.PENDING,
             cause=links.READ,
             due_at=self._now,
             observed=now.document,
@@ -258,7 +263,7 @@ class _Transaction:
         """What Kompass voided is deleted in QuickBooks: both have nothing of it."""
         reason = f"voided in Kompass; {work.entity} {work.object_id} was deleted in QuickBooks"
         self._put(
-            work, row, state="synced", cause="", reason=reason, voided=True, applied_sequence=work.sequence,
+            work, row, state=LinkState.SYNCED, cause="", reason=reason, voided=True, applied_sequence=work.sequence,
             observed=Observed(row.observed or {"Id": work.object_id}).as_deleted().document,
             synced_at=self._now, attempts=0, first_failed_at=None, due_since=None,
         )  # fmt: skip
@@ -304,19 +309,30 @@ class _Transaction:
             self._pushed(work, made, row, recovered=True)
         else:
             self.result.recoveries.append("abandoned")
-            self._note(work, "recovered", "the earlier call had made nothing; it is made anew")
-            self._put(work, row, due_at=self._now)
+            self._note(work, "recovered", "the earlier call made nothing; another goes out")
+            # Before those that were not looked for yet: else an outage that ends would be all questions first.
+            self._put(work, row, due_at=row.first_failed_at or self._now)
             self._retired.add(work.link.id)
 
     # Refused
 
-    def _refused(self, work: Attempt, refused: Refused, row: Any, learned: Learned | None = None) -> None:
-        if work.phase == "send" and work.attempt > 1:
+    def _refused(self, answer: Answer, refused: Refused, row: Any) -> None:
+        work, learned = answer.work, answer.learned
+        if work.phase == "lookup":
+            self._question_refused(answer, refused, row)
+            return
+        if work.attempt > 1:
             # The first call may have done it and Intuit forgotten its request id: a refusal of the second is no proof. Look.
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
             self._look(work, row, f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
             return
         if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
+            if learned is not None and learned.unchanged:
+                closed = replace(
+                    refused, faults=tuple(replace(one, code=FaultCode.BOOKS_CLOSED) for one in refused.faults)
+                )
+                self._reject(work, row, problem_for(work.link, work.entity, closed), tid=refused.intuit_tid)
+                return
             if row.attempts + 1 >= MAX_REREADS:
                 problem = keeps_changing(work.link, work.entity, tries=MAX_REREADS)
                 self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
@@ -336,6 +352,9 @@ class _Transaction:
         if learned is not None and learned.gone and work.operation == "void":
             self._nothing_to_void(work, row)
             return
+        if verdict(refused, work.asks) is Verdict.PASSING:
+            self._refused_for_now(answer, refused, row)
+            return
         problem = problem_for(
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
@@ -344,6 +363,60 @@ class _Transaction:
             problem = deleted_in_qbo(work.link, work.entity, work.object_id)
         # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+
+    def _refused_for_now(self, answer: Answer, refused: Refused, row: Any) -> None:
+        """Try again what QuickBooks may take later; of a create it may even have done it, so that is looked for before the next."""
+        work, so_far = answer.work, self._so_far(answer, refused, row)
+        problem = problem_for(work.link, work.entity, refused)
+        looks_first = work.operation == "create"
+        if looks_first:
+            attempts.to_lookup(self._db, work.link.id)
+        # An item has its answer in one that says 200.
+        with_its_batch = answer.together > 1 and refused.status != 200
+        if so_far.fails and not with_its_batch:
+            again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
+            self._reject(work, row, problem, tid=refused.intuit_tid, retire=not looks_first, due_at=again)
+            return
+        self._hold_refused(work, row, so_far, problem.message, keep=looks_first)
+        if with_its_batch and (so_far.tries >= BATCH_TRIES or so_far.since >= self._policy.patience.lone):
+            # One of its members may be what QuickBooks stumbles over, and no member is to blame for another.
+            self._changes[-1]["batch_most"] = -(-answer.together // 2)
+
+    def _question_refused(self, answer: Answer, refused: Refused, row: Any) -> None:
+        """Take what another question said. A refused one is no answer: what became of the earlier call is looked up again."""
+        work, learned = answer.work, answer.learned
+        if learned is not None and learned.elsewhere is not None:
+            self._looked_up(work, Done({"QueryResponse": {}}, refused.intuit_tid), row, learned)
+        elif learned is not None and learned.itself is not None:
+            self._looked_up(work, Done({work.entity: learned.itself}, refused.intuit_tid), row, learned)
+        elif learned is not None and learned.gone and work.operation == "void":
+            self._nothing_to_void(work, row)
+        elif learned is not None and learned.gone:
+            problem = deleted_in_qbo(work.link, work.entity, work.object_id)
+            self._reject(work, row, problem, tid=refused.intuit_tid)
+        else:
+            said = ", ".join(sorted(refused.codes)) or f"HTTP status {refused.status}"
+            reason = f"QuickBooks does not say what became of an earlier call ({said})"
+            so_far = self._so_far(answer, refused, row)
+            if so_far.fails:
+                again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
+                problem = problem_for(work.link, work.entity, refused)
+                self._reject(work, row, problem, tid=refused.intuit_tid, retire=False, due_at=again)
+            else:
+                self._hold_refused(work, row, so_far, reason, keep=True)
+
+    def _so_far(self, answer: Answer, refused: Refused, row: Any) -> Refusals:
+        return weigh(
+            self._db, self._policy.patience, answer.work.link, row, refused,
+            now=self._now, company_answers=answer.company_answers,
+        )  # fmt: skip
+
+    def _hold_refused(self, work: Attempt, row: Any, so_far: Refusals, reason: str, *, keep: bool) -> None:
+        wait = so_far.wait(first=self._policy.backoff_first, longest=self._policy.backoff_longest)
+        self._hold(work, row, "refused-for-now", reason, after=self._uniform(wait / 2, wait), attempts=so_far.tries)
+        if keep:
+            self._retired.discard(work.link.id)
+            self._over.add(work.link.id)
 
     def _split(self, answer: Answer, split: Split, row: Any) -> None:
         """None of a batch was done: its members go in halves, and the one to blame will in the end be refused alone."""
@@ -376,7 +449,7 @@ class _Transaction:
             # The connection has moved on since the call went out: whether it still stands is judged anew.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
-        self._put(work, row, state="waiting", cause="disconnected", reason=message, due_at=None)
+        self._put(work, row, state=LinkState.WAITING, cause="disconnected", reason=message, due_at=None)
         (self._over if _doubtful(work) else self._retired).add(work.link.id)
         self.result.disconnected.add(work.link.realm_id)
         self.result.events.append((work, "waiting", "disconnected"))
@@ -451,7 +524,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="retrying",
+            state=LinkState.RETRYING,
             cause=cause,
             reason=reason,
             due_at=due_at,
@@ -475,7 +548,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="failed",
+            state=LinkState.FAILED,
             cause=problem.cause,
             reason=problem.message,
             last_failed_at=self._now,
@@ -515,12 +588,8 @@ class _Transaction:
     # Write
 
     def _put(self, work: Attempt, row: Any, **changes: Any) -> None:
-        """Change the link; it stays due when news came while the call was under way."""
-        if row.again:
-            changes["due_at"] = self._now
-        else:
-            changes.setdefault("due_at", None)
-        self._changes.append({"id": work.link.id, **changes})
+        """Change the link; it stays due when something newer came while the call was under way."""
+        self._changes.append({"link_id": work.link.id, "again": row.again, **changes})
 
     def _called(self, work: Attempt, outcome: Outcome) -> None:
         detail: dict[str, object] = {
@@ -561,17 +630,17 @@ class _Transaction:
         self._history.append(entry)
 
     def write(self) -> None:
-        links.write(self._db, self._changes)
+        write(self._db, [answered(now=self._now, **changes) for changes in self._changes])
         self._cents.write(self._db)
         attempts.retire(self._db, self._retired)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        mended = probes.went_through(self._db, self._cured)
+        mended = went_through(self._db, self._cured)
         if mended:
             self.result.recoveries.append("mended")
-        if links.wake_dependents(self._db, self._wake) or mended:
+        if wake_dependents(self._db, self._wake) or mended:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")

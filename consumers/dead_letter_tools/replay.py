@@ -6,23 +6,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from consumers.ingest.batch import Ingest
-from consumers.inquiry.foresight import foresee, read_company
+from consumers.inquiry.forecast import forecast_of
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
+from schemas.link_state import Because
 from store import dead_letters
-from store.connections import read_connections
 from store.dead_letters import LeftOut, Selection
 from store.records import SourceEvent, source_event
 from store.searching import links_by_id
 from store.transactions import retrying
-from sync.companies import Company
-from sync.decide import read_cases
+from sync import link
+from sync.companies import read_company, refetch_facts_for
+from sync.decide import foresee
 
 BATCH = 100
 
@@ -116,13 +118,22 @@ def replay(
         after = rows[-1].id
         left -= len(rows)
         linked = [(row.id, row.link_id) for row in rows if row.link_id is not None]
-        done.asked += retrying(engine, lambda db, linked=linked: dead_letters.ask_again(db, linked, by=by))  # type: ignore[misc]
+        done.asked += retrying(engine, partial(_ask, linked=linked, by=by))
         for row in rows:
             if row.link_id is None:
                 _ingest(engine, codec, row.id, done)
         progress(done)
         pace.took(len(rows))
     return done
+
+
+def _ask(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
+    """Make the links of these (failure id, link id) due again; gives how many were."""
+    link_ids = [link_id for _, link_id in linked]
+    refetch_facts_for(db, link_ids)
+    due = link.make_due(db, link_ids, Because.REPLAY, by)
+    dead_letters.asked(db, [failure_id for failure_id, _ in linked])
+    return due
 
 
 def replay_asked(engine: Engine, codec: Codec) -> Replayed:
@@ -199,33 +210,20 @@ def predict(engine: Engine, codec: Codec, selection: Selection, *, most: int | N
 
 def _predict(db: Connection, codec: Codec, rows: Sequence[Any]) -> Iterator[Predicted]:
     links = links_by_id(db, [row.link_id for row in rows if row.link_id is not None])
-    companies: dict[str, Company | None] = {
-        org_id: read_company(db, org_id) for org_id in {link.org_id for link in links.values()}
-    }
-    judgeable = [
+    companies = {org_id: read_company(db, org_id) for org_id in {link.org_id for link in links.values()}}
+    wanted = [
         (link, company)
         for link in links.values()
-        if (company := companies[link.org_id]) is not None
-        and company.facts is not None
-        and company.configuration.realm_id == link.realm_id
+        if (company := companies[link.org_id]) is not None and company.configuration.realm_id == link.realm_id
     ]
-    cases = read_cases(db, judgeable)
-    connected = {
-        realm for realm, one in read_connections(db, {link.realm_id for link, _ in judgeable}).items() if one.connected
-    }
-    by_link = {link.id: (link, company) for link, company in judgeable}
+    foreseen = {one.link.id: forecast_of(one) for one in foresee(db, wanted, assume=False)}
     for row in rows:
         if row.link_id is None:
             yield _predict_bytes(db, codec, row)
-        elif row.link_id not in by_link or row.link_id not in cases:
+        elif (one := foreseen.get(row.link_id)) is None:
             yield Predicted(row.org_id, row.cause, "gone", "company no longer linked")
         else:
-            link, company = by_link[row.link_id]
-            told = foresee(db, link, company, cases[link.id], assume_parties=False)
-            if told.outcome in ("create", "update", "void", "read") and link.realm_id not in connected:
-                yield Predicted(row.org_id, row.cause, "wait", "disconnected")
-            else:
-                yield Predicted(row.org_id, row.cause, told.outcome, told.cause)
+            yield Predicted(row.org_id, row.cause, one.outcome, one.cause)
 
 
 def _predict_bytes(db: Connection, codec: Codec, row: Any) -> Predicted:
