@@ -18,13 +18,13 @@ _BLANK: Mapping[str, object] = {
     "CustomerMemo": {"value": ""},
 }
 _ADDRESSES = frozenset({"BillAddr", "ShipAddr"})
-_TAX_MEMBERS = ("GlobalTaxCalculation",)
+_TAX_MEMBERS = ("GlobalTaxCalculation", "TxnTaxDetail")
 # Never sent again once the object exists: QBO fixes them at creation or numbers them itself.
 _FIXED = frozenset({"CurrencyRef"})
 # QBO masks it in every answer (XXXXXX6789): never compared, and never sent again once the object exists.
 _MASKED = frozenset({"PrimaryTaxIdentifier"})
-# Goes with a document's date; without one QBO keeps or chooses its own.
-_NEVER_CLEARED = frozenset({"ExchangeRate"})
+# Left out, QBO keeps or chooses a rate of its own, and computes the tax of the lines that go with it.
+_NEVER_CLEARED = frozenset({"ExchangeRate", "TxnTaxDetail"})
 
 OWN_NOTE = "#"
 """Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""

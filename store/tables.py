@@ -359,6 +359,22 @@ link = Table(
     UniqueConstraint("realm_id", "kind", "kompass_id", "party_id", "currency"),
 )
 
+# The agreement sheet of a month as somebody filed it; never changed and never deleted.
+filed_month = Table(
+    "qbo_filed_month",
+    metadata,
+    _id(),
+    Column("org_id", Text, nullable=False),
+    Column("realm_id", Text, nullable=False),
+    Column("month", Text, nullable=False),  # 2026-03
+    _moment("filed_at", now=True),
+    Column("filed_by", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # SHA-256 over the rows
+    Column("verdict", Text, nullable=False),
+    Column("rows", JSONB, nullable=False),
+    UniqueConstraint("org_id", "realm_id", "month"),
+)
+
 # Documents whose total in QBO is another than what Kompass billed: one row as long as it is so.
 difference = Table(
     "qbo_difference",

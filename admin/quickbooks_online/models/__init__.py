@@ -1,7 +1,7 @@
 """The tables. `store.tables` describes the same ones for the consumers; a test holds the two together."""
 
 from admin.quickbooks_online.models.authorizations import PendingAuthorization
-from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, ExchangeRate, QuotaLease
+from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, ExchangeRate, FiledMonth, QuotaLease
 from admin.quickbooks_online.models.configuration import (
     Configuration,
     CustomField,
@@ -33,6 +33,7 @@ __all__ = [
     "Difference",
     "ExchangeRate",
     "Failure",
+    "FiledMonth",
     "GaugeKeeper",
     "History",
     "Invoice",
