@@ -23,8 +23,8 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.errors import ConsumersError, ExitCode
-from consumers.settings import MetricsAddress
 from sync.metrics import Metrics
+from sync.settings import MetricsAddress
 
 log = logging.getLogger(__name__)
 

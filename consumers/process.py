@@ -30,7 +30,6 @@ from consumers.ingest.loop import IngestLoop
 from consumers.ingest.placing import OnGap
 from consumers.restoring.places import check_not_restored
 from consumers.runner import Reconciler
-from consumers.settings import Settings, settings_from
 from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
 from schemas.codec import Codec
@@ -47,6 +46,7 @@ from sync.daily_retry import Probes
 from sync.gates import Gates
 from sync.metrics import Metrics
 from sync.policy import ReconcilerPolicy
+from sync.settings import Settings, settings_from
 from sync.settle import Settle, SettlePolicy
 
 log = logging.getLogger(__name__)
@@ -111,18 +111,18 @@ def owner_name() -> str:
 
 def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
     """Put a consumer process together; connects to nothing yet but what librdkafka connects to by itself."""
-    timings = settings.timings
+    attempts, companies, retries, process = settings.attempts, settings.companies, settings.retries, settings.process
     owner = owner_name()
     metrics = Metrics(org_label=settings.metrics_org_label)
-    health = Health(metrics, stuck_seconds=timings.stuck_seconds)
+    health = Health(metrics, stuck_seconds=process.stuck_seconds)
     # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and company jobs; workers need none while they call.
     engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
     keys = TokenKeys(settings.token_keys)
     transport = Transport(settings.intuit)
     cache = CompanyCache()
     tokens = AccessTokens(engine, keys)
-    facts_age = timedelta(seconds=timings.facts_seconds)
-    budget = Budget(timings.budget_calls if settings.budget_spent == "hold" else None)
+    facts_age = timedelta(seconds=companies.facts_seconds)
+    budget = Budget(companies.budget_calls if settings.budget_spent == "hold" else None)
     jobs = CompanyJobs(
         engine,
         oauth=OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret),
@@ -131,9 +131,9 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         tokens=tokens,
         cache=cache,
         owner=owner,
-        refresh_lease=timings.refresh_lease_seconds,
+        refresh_lease=companies.refresh_lease_seconds,
         facts_age=facts_age,
-        deadline=timings.call_deadline_seconds,
+        deadline=attempts.call_deadline_seconds,
         metrics=metrics,
         budget=budget,
     )
@@ -141,10 +141,10 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         ClaimPolicy(
             owner=owner,
             lane=LANES[kind],
-            lease=timings.lease_seconds,
-            server_timeout=timings.server_timeout_seconds,
-            send_within=timings.lease_seconds / 2,
-            resend_window=timings.resend_window_seconds,
+            lease=attempts.lease_seconds,
+            server_timeout=attempts.server_timeout_seconds,
+            send_within=attempts.lease_seconds / 2,
+            resend_window=attempts.resend_window_seconds,
             facts_age=facts_age,
             budget=budget,
         ),
@@ -152,9 +152,9 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
     )
     settle = Settle(
         SettlePolicy(
-            backoff_first=timings.backoff_first_seconds,
-            backoff_longest=timings.backoff_longest_seconds,
-            reject_after=timings.reject_after_attempts,
+            backoff_first=retries.backoff_first_seconds,
+            backoff_longest=retries.backoff_longest_seconds,
+            reject_after=retries.reject_after_attempts,
         )
     )
     gates = Gates()
@@ -163,16 +163,16 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         ReconcilerPolicy(
             owner=owner,
             lane=LANES[kind],
-            workers=timings.workers,
-            lease=timings.lease_seconds,
-            heartbeat=timings.heartbeat_seconds,
-            poll=timings.poll_seconds,
-            sweep=timings.sweep_seconds,
-            drain=timings.drain_seconds,
-            call_deadline=timings.call_deadline_seconds,
-            server_timeout=timings.server_timeout_seconds,
-            together=timings.batch_items,
-            backlog=timings.backlog_links,
+            workers=process.workers,
+            lease=attempts.lease_seconds,
+            heartbeat=attempts.heartbeat_seconds,
+            poll=process.poll_seconds,
+            sweep=process.sweep_seconds,
+            drain=process.drain_seconds,
+            call_deadline=attempts.call_deadline_seconds,
+            server_timeout=attempts.server_timeout_seconds,
+            together=process.batch_items,
+            backlog=process.backlog_links,
         ),
         claim=claim,
         settle=settle,
@@ -209,8 +209,10 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
     gauges = GaugeKeeper(
         engine,
         metrics,
-        budget=timings.budget_calls,
-        period=timings.gauges_seconds,
+        budget=companies.budget_calls,
+        period=process.gauges_seconds,
+        retention=timedelta(days=settings.retention.retention_days),
+        owner=owner,
         open_breakers=gates.open_breakers,
     )
     gauges.start_from_zero(kind)
@@ -273,7 +275,7 @@ def run(settings: Settings, kind: Kind) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     outbox = threading.Thread(
-        target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.timings.outbox_seconds}, name="outbox"
+        target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.process.outbox_seconds}, name="outbox"
     )
     gauges = threading.Thread(target=parts.gauges.run, args=(stopping,), name="gauges")
     watch = threading.Thread(target=_watch, args=(parts, stopping), name="watch", daemon=True)

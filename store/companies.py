@@ -12,7 +12,21 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from schemas.company import CompanyFacts, Configuration, CustomField, ItemService, Locale, TaxCodeFact
+from schemas.company import (
+    BilledTax,
+    CompanyFacts,
+    Configuration,
+    CustomField,
+    ExchangeRates,
+    ItemService,
+    Locale,
+    RateBase,
+    RatePeriod,
+    SalesRate,
+    TaxAmounts,
+    TaxCodeFact,
+)
+from schemas.link_state import LinkState
 from store.statements import Statement
 from store.tables import (
     company_facts,
@@ -28,8 +42,8 @@ from store.tables import (
     vat_rate,
 )
 
-RELINK_TIMEOUT_MS = 10 * 60_000
-"""For the statements that give a newly linked company its links; `store.engine` bounds all others."""
+SWEEP_TIMEOUT_MS = 10 * 60_000
+"""For the statements that make the links of a whole company due; `store.engine` bounds all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +127,13 @@ def read_configurations(db: Connection, org_ids: Iterable[str]) -> dict[str, Con
             client_name_template=row.client_name_template,
             project_name_template=row.project_name_template,
             doc_number_template=row.doc_number_template,
+            currency_name_template=row.currency_name_template,
             locale=Locale(row.locale),
+            billed_tax=BilledTax(row.billed_tax),
+            tax_item_id=row.tax_item_id or None,
+            tax_amounts=TaxAmounts(row.tax_amounts),
+            exchange_rates=ExchangeRates(row.exchange_rates),
+            vat_numbers=row.vat_numbers,
             default_item_id=row.default_item_id or None,
             default_class_id=row.default_class_id or None,
             item_services={
@@ -147,6 +167,7 @@ def facts_to_json(facts: CompanyFacts) -> dict[str, object]:
                 "name": code.name,
                 "active": code.active,
                 "sales_rate": None if code.sales_rate is None else str(code.sales_rate),
+                "rates": [_rate_to_json(rate) for rate in code.rates],
             }
             for code in facts.tax_codes.values()
         ],
@@ -174,11 +195,38 @@ def facts_from_json(realm_id: str, fetched_at: dt.datetime, body: Mapping[str, A
                 code["name"],
                 code["active"],
                 None if code["sales_rate"] is None else Decimal(code["sales_rate"]),
+                # A snapshot of an earlier version has no single rates.
+                tuple(_rate_from_json(rate) for rate in code.get("rates", ())),
             )
             for code in body["tax_codes"]
         },
         custom_fields=dict(body["custom_fields"]),
     )
+
+
+def _rate_to_json(rate: SalesRate) -> dict[str, object]:
+    return {
+        "id": rate.id,
+        "name": rate.name,
+        "base": rate.base.value,
+        "periods": [
+            [str(period.percent), *(None if day is None else day.isoformat() for day in (period.first, period.last))]
+            for period in rate.periods
+        ],
+    }
+
+
+def _rate_from_json(body: Mapping[str, Any]) -> SalesRate:
+    return SalesRate(
+        body["id"],
+        body["name"],
+        RateBase(body["base"]),
+        tuple(RatePeriod(Decimal(percent), _day(first), _day(last)) for percent, first, last in body["periods"]),
+    )
+
+
+def _day(text: str | None) -> dt.date | None:
+    return None if text is None else dt.date.fromisoformat(text)
 
 
 def read_facts(db: Connection, realm_ids: Iterable[str]) -> dict[str, CompanyFacts]:
@@ -244,7 +292,7 @@ def realms_refused(db: Connection, link_ids: Collection[int], *, causes: Collect
     """Give the companies of those links that failed for one of these causes (the part before the colon)."""
     found = select(link.c.realm_id).where(
         link.c.id.in_(sorted(link_ids)),
-        link.c.state == "failed",
+        link.c.state == LinkState.FAILED,
         func.split_part(link.c.cause, ":", 1).in_(sorted(causes)),
     )
     return set(db.execute(found.distinct()).scalars())

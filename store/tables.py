@@ -149,7 +149,13 @@ configuration = Table(
         server_default=text("'{{ project.reference }} {{ project.name }}'"),
     ),
     Column("client_name_template", Text, nullable=False, server_default=text("'{{ client.name }}'")),
+    Column("currency_name_template", Text, nullable=False, server_default=text("'{{ name }} ({{ currency }})'")),
     Column("locale", Text, nullable=False, server_default=text("'EU'")),
+    Column("billed_tax", Text, nullable=False, server_default=text("'refuse'")),
+    _text("tax_item_id"),
+    Column("tax_amounts", Text, nullable=False, server_default=text("'quickbooks'")),
+    Column("exchange_rates", Text, nullable=False, server_default=text("'day'")),
+    _flag("vat_numbers", default=True),
     Column("realm_id", Text, nullable=True, unique=True),  # the article's Company id
     _text("default_item_id"),
     _text("default_class_id"),
@@ -261,6 +267,29 @@ company_facts = Table(
     ),  # the last fetch said what the one before said
 )
 
+# A day's exchange rate, read once; a row without `fetched_at` is to be read.
+exchange_rate = Table(
+    "qbo_exchange_rate",
+    metadata,
+    _id(),
+    Column("realm_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("rate", Numeric(20, 10), nullable=True),  # null: QuickBooks has none of that day
+    _moment("fetched_at"),
+    _moment("lease_until"),  # somebody reads it
+    UniqueConstraint("realm_id", "currency", "day"),
+)
+
+# The one process that counts the gauges for all.
+gauge_keeper = Table(
+    "qbo_gauge_keeper",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    _moment("until", now=True),
+)
+
 # Intuit's limits, shared by every process that works for the company.
 quota_lease = Table(
     "qbo_quota_lease",
@@ -328,6 +357,22 @@ link = Table(
     Column("batch_most", Integer, nullable=True),  # after a batch was refused as a whole: the most to go with it in one
     _moment("created_at", now=True),
     UniqueConstraint("realm_id", "kind", "kompass_id", "party_id", "currency"),
+)
+
+# The agreement sheet of a month as somebody filed it; never changed and never deleted.
+filed_month = Table(
+    "qbo_filed_month",
+    metadata,
+    _id(),
+    Column("org_id", Text, nullable=False),
+    Column("realm_id", Text, nullable=False),
+    Column("month", Text, nullable=False),  # 2026-03
+    _moment("filed_at", now=True),
+    Column("filed_by", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # SHA-256 over the rows
+    Column("verdict", Text, nullable=False),
+    Column("rows", JSONB, nullable=False),
+    UniqueConstraint("org_id", "realm_id", "month"),
 )
 
 # Documents whose total in QBO is another than what Kompass billed: one row as long as it is so.

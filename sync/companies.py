@@ -18,7 +18,7 @@ from store.connections import CompanyConnection
 REST_ON_FACTS = frozenset(
     {
         "no-multicurrency", "tax-code-inactive", "tax-code-unknown", "tax-not-booked", "custom-field-unknown", "books-closed",
-        "tax-refused", "custom-field-refused", "feature-off", "business-rule", "number-taken",
+        "tax-refused", "custom-field-refused", "feature-off", "business-rule", "number-taken", "not-taken",
     }
 )  # fmt: skip
 REFUSED_BY_FACTS_AGE = timedelta(hours=1)

@@ -22,8 +22,8 @@ from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
 from qbo_client.queries import Send
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
-from schemas.company import CompanyFacts, TaxCodeFact
-from store import companies, connections, restores
+from schemas.company import CompanyFacts, SalesRate, TaxCodeFact
+from store import companies, connections, exchange_rates, restores
 from store.connections import CompanyConnection, Tokens
 from store.restores import Wanted
 from store.secrets import TokenKeys
@@ -33,6 +33,7 @@ from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
 from sync.metrics import Metrics
 from sync.permits import grant_anew
+from sync.rates import read_wanted
 from sync.stocktaking import take_stock
 
 log = logging.getLogger(__name__)
@@ -137,12 +138,28 @@ class CompanyJobs:
             wanted = restores.wanted_stocktaking(db, realm_id)
         if not stale and wanted is None:
             self._cache.forget(org_id)
-            return 0.0
+            return self._read_rates(org_id, realm_id)
         if self.budget_is_spent():
             # The old facts serve; a company without any has its links held by the claim, and one that is unknown waits.
             self._cache.forget(org_id)
             return 0.0 if wanted is None else LATER_S
         return self._look(org_id, realm_id, _facts if stale or wanted is None else partial(_stock, wanted))
+
+    def _read_rates(self, org_id: str, realm_id: str) -> float:
+        """Read the exchange rates that documents wait for: one metered read a currency and day, by one process."""
+        with self._engine.begin() as db:
+            keys, others = exchange_rates.take_wanted(db, realm_id, seconds=self._deadline * 4)
+        if not keys:
+            return SOON_S if others else 0.0
+
+        def rates(realm_id: str, send: Send) -> Keep:
+            found = read_wanted(keys, send)
+            return lambda db: exchange_rates.keep_rates(db, realm_id, found)
+
+        pause = self._look(org_id, realm_id, rates)
+        with self._engine.begin() as db:
+            exchange_rates.release_wanted(db, realm_id, keys)
+        return pause
 
     def probe(self, org_id: str, realm_id: str, version: int) -> bool:
         """Ask a disconnected company whether it answers again (a subscription that was paid); one refresh and one read."""
@@ -309,6 +326,15 @@ def facts_of(realm_id: str, found: intuit_facts.CompanyFacts) -> CompanyFacts:
         class_per_transaction=found.class_per_transaction,
         custom_numbers=found.custom_numbers,
         book_close_date=found.book_close_date,
-        tax_codes={code.id: TaxCodeFact(code.id, code.name, code.active, code.sales_rate) for code in found.tax_codes},
+        tax_codes={
+            code.id: TaxCodeFact(
+                code.id,
+                code.name,
+                code.active,
+                code.sales_rate,
+                tuple(SalesRate.read(rate.id, rate.name, rate.base, rate.periods) for rate in code.rates),
+            )
+            for code in found.tax_codes
+        },
         custom_fields=dict(found.custom_fields),
     )

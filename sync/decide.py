@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from mapping import conflicts
-from mapping.cases import Case, Party
+from mapping import conflicts, rates
+from mapping.cases import Case, Party, own_currency
 from mapping.decisions import Decision, Read, Reject, Wait, Write
 from mapping.judgement import judge
 from schemas.events import Client, Kind, Project, Record, kind_of
@@ -24,6 +24,7 @@ from store.links import Link
 from store.records import RecordKey
 from sync.cases import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
 from sync.companies import Company
+from sync.rates import with_rates
 
 VOIDED = "#voided"
 """A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
@@ -52,9 +53,9 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> dict[int, Dec
     decided = {link_id: judge(one) for link_id, one in full.items()}
     holders = _holders(db, of, decided)
     told_apart = {
-        link_id: judge(replace(full[link_id], suffix=_suffix(of[link_id], full[link_id])))
+        link_id: judge(replace(full[link_id], suffix=_suffix(of[link_id], holder, full[link_id])))
         for link_id, holder in holders.items()
-        if _same_project(of[link_id], holder) and not full[link_id].suffix
+        if _same_record(of[link_id], holder) and not full[link_id].suffix
     }
     if told_apart:
         decided |= told_apart
@@ -86,12 +87,18 @@ def _new_name(link: Link, decision: Decision) -> str:
     return decision.name if decision.name and decision.name != link.name else ""
 
 
-def _same_project(link: Link, holder: Link) -> bool:
-    """Whether both are one project under two billing clients or currencies: both stand in QBO, told apart by the client's name."""
-    return link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id
+def _same_record(link: Link, holder: Link) -> bool:
+    """Whether both are one client in two currencies, or one project under two billing clients or currencies.
+
+    Both stand in QBO: a customer has one currency for ever.
+    """
+    return link.kind is holder.kind and holder.kompass_id == link.kompass_id
 
 
-def _suffix(link: Link, case: Case) -> str:
+def _suffix(link: Link, holder: Link, case: Case) -> str:
+    """Tell the new one apart: by its currency where the client is the same, else by the billing client's name."""
+    if link.party_id == holder.party_id:
+        return f" ({own_currency(case)})"
     return f" ({case.billing_client.name if case.billing_client else link.party_id})"
 
 
@@ -138,7 +145,7 @@ def foresee(
     """
     # Those that do not exist yet are told apart while they are decided.
     asked = [(replace(link, id=link.id or _NO_ID - place), company) for place, (link, company) in enumerate(wanted)]
-    loaded = read_cases(db, asked, said=said)
+    loaded = with_rates(db, {link.id: link for link, _ in asked}, read_cases(db, asked, said=said))
     known: list[tuple[Link, RecordCase]] = []
     for link, _ in asked:
         if (found := loaded.get(link.id)) is not None:
@@ -182,7 +189,7 @@ def _assuming(
     """Take what the records wait for as done: what is decided then, and in words what was taken for granted, by link."""
     then: _Then = {}
     current = {link.id: (link, case, decided[link.id]) for link, case in cases}
-    for grant in (_enabled, _sent_first):
+    for grant in (_enabled, _sent_first, _rate_read):
         granted = {
             link_id: (link, *found)
             for link_id, (link, case, decision) in current.items()
@@ -214,6 +221,12 @@ def _sent_first(case: Case, decision: Wait, party: Link | None) -> tuple[Case, s
         f" {PLACEHOLDER} stands for its Id"
     )
     return replace(case, party=Party(key, qbo_id=PLACEHOLDER, state=LinkState.SYNCED)), words
+
+
+def _rate_read(case: Case, decision: Wait, _: Link | None) -> tuple[Case, str] | None:
+    if decision.cause != rates.WAITING:
+        return None
+    return replace(case, rates=None), "the exchange rate of its date is read from QuickBooks first"
 
 
 def _is_stuck(party: Link) -> bool:

@@ -16,7 +16,6 @@ from consumers.errors import ExitCode
 from consumers.ingest.findings import records_in
 from consumers.inquiry.forecast import Forecast, assumed_facts, forecast_alone, forecast_of, label_of
 from consumers.inquiry.showing import forecast_lines, one_line_json
-from consumers.settings import EMBEDDED, with_files
 from schemas.events import Client, Event, Invoice, Record, kind_of
 from schemas.jsonlines import read_json_lines
 from store.engine import check_database, open_engine
@@ -26,6 +25,7 @@ from store.searching import links_of_record
 from sync.cases import Said
 from sync.companies import read_company
 from sync.decide import foresee, link_to_be
+from sync.settings import Environment, read_database
 
 _FROM_FILE = SourceEvent(topic="", partition=-1, offset=-1)
 
@@ -61,13 +61,13 @@ def explain(file: BinaryIO, as_json: bool, offline: bool, own: bool) -> int:
 
 def _database(stack: ExitStack) -> Connection | None:
     """Connect to the database; to none, said aloud, when none was named and the embedded one does not run."""
-    url = with_files(os.environ).get("DATABASE_URL", "")
-    engine = open_engine(url or EMBEDDED["DATABASE_URL"], pool_size=1)
+    environment = Environment(os.environ)
+    engine = open_engine(read_database(environment), pool_size=1)
     stack.callback(engine.dispose)
     try:
         check_database(engine)
     except StoreError:
-        if url:
+        if environment.given("DATABASE_URL"):
             raise
         print("no DATABASE_URL: judging without a database", file=sys.stderr)
         return None

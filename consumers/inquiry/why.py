@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.forecast import Forecast, forecast_of, label_of
 from consumers.inquiry.showing import forecast_lines, plain, pretty, say
-from consumers.settings import EMBEDDED, with_files
 from mapping.problems import money
 from schemas.events import Kind
 from schemas.jsonlines import record_from_json
@@ -25,6 +24,7 @@ from store.records import read_records
 from store.searching import LinkTimes, Match, failures_of_record, find_orgs, find_records, link_times, links_of_record
 from sync.companies import read_company
 from sync.decide import foresee, link_to_be
+from sync.settings import Environment, read_database
 
 
 class NoSuchRecord(ConsumersError):
@@ -88,7 +88,7 @@ def why(kind: str, ref: str, org: str | None, as_json: bool) -> int:
     REF is the record's Kompass id, an invoice's or project's reference or a client's name; a part of it will do when it
     fits one record only. Exit code 1 when it fits none or several.
     """
-    engine = open_engine(with_files(os.environ).get("DATABASE_URL") or EMBEDDED["DATABASE_URL"], pool_size=1)
+    engine = open_engine(read_database(Environment(os.environ)), pool_size=1)
     try:
         check_database(engine)
         with engine.connect() as db:

@@ -22,12 +22,12 @@ from consumers.notifier.notifier import Notifier, NotifierPolicy
 from consumers.notifier.rendering import Renderer
 from consumers.notifier.smtp import Mailer
 from consumers.process import owner_name
-from consumers.settings import Settings, settings_from
 from schemas.errors import RegistryUnavailable
 from store.engine import check_database, open_engine
 from store.failures import DEAD_LETTERS
 from store.transactions import AWAY
 from sync.metrics import Metrics
+from sync.settings import Settings, settings_from
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; a mail being sent is finished."""
     dump_stacks_on_signal()
     metrics = Metrics(org_label=settings.metrics_org_label)
-    health = Health(metrics, stuck_seconds=settings.timings.stuck_seconds)
+    health = Health(metrics, stuck_seconds=settings.process.stuck_seconds)
     renderer = Renderer(settings.notifier_templates)
     engine = open_engine(settings.database_url, pool_size=2, application_name="kompass-qbo-notifier")
     check_database(engine)
@@ -142,7 +142,7 @@ def run(settings: Settings) -> None:
             log.info("metrics at %s/metrics", served.enter_context(HealthServer(health, settings.metrics)).url)
         log.info("telling people by way of %s", mailer.server)
         loop(
-            turn, calls.wait, stopping, poll=settings.timings.poll_seconds,
+            turn, calls.wait, stopping, poll=settings.process.poll_seconds,
             beat=lambda: health.beat("notifier", within=_STUCK_S),
         )  # fmt: skip
         health.stop()

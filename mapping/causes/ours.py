@@ -35,7 +35,16 @@ MAPPING: Final = (
     Words(
         "tax-not-booked", "tax was billed that QuickBooks would not book",
         "Kompass billed tax, but no tax codes are sent to this company: it has tax off, or its locale is the USA.",
-        "Turn on tax in QuickBooks, correct the Configuration's Locale, or take the tax off the invoice.", _ADMIN,
+        "USA: choose under Billed tax (USA) in the Configuration what becomes of it. Elsewhere: turn on tax in QuickBooks, or take "
+        "the tax off the invoice.", _ADMIN,
+    ),
+    Words(
+        "tax-would-differ", "QuickBooks would book another tax for {value}",
+        "The tax code of a VAT rate would charge another tax in QuickBooks than Kompass billed, by more than rounding. "
+        "Nothing was sent.",
+        "Choose the tax code of the right percent in the row of Tax Code VAT Rates, or correct the tax, the VAT rate or the date "
+        "in Kompass; the message says which.", _ADMIN, shared=True,
+        without="QuickBooks would book another tax for lines without a VAT rate",
     ),
     Words(
         "template-error", "the {field} fails",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import pytest
 
 from consumers.health import AddressTaken, Health, HealthServer
-from consumers.settings import MetricsAddress
 from sync.metrics import Metrics
+from sync.settings import MetricsAddress
 
 ANY = MetricsAddress("127.0.0.1", 0)
 

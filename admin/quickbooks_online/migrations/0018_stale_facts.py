@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0015_observed"),
+        ("quickbooks_online", "0017_exchange_rates"),
     ]
 
     operations = [
