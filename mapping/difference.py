@@ -139,9 +139,16 @@ def touched_by_others(
         if member == "Line":
             if not holds(own_lines(observed), [_without_blank_code(line) for line in own_lines(applied)]):
                 touched.append(member)
-        elif before is not None and not holds(observed.get(member), before):
+        elif before is not None and not holds(observed.get(member), comparable(member, before)):
             touched.append(member)
     return tuple(touched)
+
+
+def comparable(member: str, value: object) -> object:
+    """Give what is compared of a member: QuickBooks may answer the country of an address as a code of its own."""
+    if member in _ADDRESSES and isinstance(value, Mapping):
+        return {name: part for name, part in value.items() if name != "Country"}
+    return value
 
 
 # What QBO computes the tax of a document from: a write of any of these undoes a tax that was put in by hand.

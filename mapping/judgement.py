@@ -129,7 +129,14 @@ def _zeroed(line: Mapping[str, object]) -> dict[str, object]:
 
 
 def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, object]:
-    return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **members}
+    """Make the body of a sparse update. Lines of a credit note go with its customer, without which QuickBooks may refuse them (2020)."""
+    changed = dict(members)
+    if "Line" in changed and standing.entity == "CreditMemo" and "CustomerRef" not in changed:
+        there = standing.observed.document if standing.observed is not None else {}
+        customer = there.get("CustomerRef") or (standing.applied or {}).get("CustomerRef")
+        if isinstance(customer, Mapping):
+            changed["CustomerRef"] = {"value": customer["value"]}
+    return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **changed}
 
 
 def _push(case: Case) -> Decision:

@@ -42,8 +42,8 @@ from store.tables import (
     vat_rate,
 )
 
-RELINK_TIMEOUT_MS = 10 * 60_000
-"""For the statements that give a newly linked company its links; `store.engine` bounds all others."""
+SWEEP_TIMEOUT_MS = 10 * 60_000
+"""For the statements that make the links of a whole company due; `store.engine` bounds all others."""
 
 
 @dataclass(frozen=True, slots=True)

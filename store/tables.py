@@ -281,6 +281,15 @@ exchange_rate = Table(
     UniqueConstraint("realm_id", "currency", "day"),
 )
 
+# The one process that counts the gauges for all.
+gauge_keeper = Table(
+    "qbo_gauge_keeper",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    _moment("until", now=True),
+)
+
 # Intuit's limits, shared by every process that works for the company.
 quota_lease = Table(
     "qbo_quota_lease",
