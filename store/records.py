@@ -85,6 +85,8 @@ class SeenRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deleted: bool
     event_id: UUID
     event_created_at: datetime
+    user_id: str = ""
+    """Who made the change in Kompass; empty when the event does not say."""
     source: SourceEvent
     key: RecordKey
 

@@ -218,6 +218,13 @@ def _event_entry(seen: SeenRecord) -> history.Entry:
         kompass_id=seen.kompass_id,
         what="event",
         outcome="newer",
-        message=f"sequence {seen.sequence} from {source.topic}/{source.partition}@{source.offset}",
-        detail={"sequence": seen.sequence, "event": str(seen.event_id), "deleted": seen.deleted},
+        message=f"sequence {seen.sequence} from {source.topic}/{source.partition}@{source.offset}"
+        + (f", changed by {seen.user_id}" if seen.user_id else ""),
+        detail={
+            "sequence": seen.sequence,
+            "event": str(seen.event_id),
+            "deleted": seen.deleted,
+            "created": seen.event_created_at.isoformat(),
+            "user": seen.user_id,
+        },
     )
