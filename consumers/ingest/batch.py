@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from consumers.crash_points import reached
 from consumers.ingest.findings import names_in, records_in
+from consumers.ingest.messages import kompass_id
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
@@ -199,14 +200,8 @@ def _failure(kind: Kind, bad: Undecodable) -> Failure:
         remedy="Find out who writes such records to the topic; once the reader understands them, replay the dead letter",
         source=bad.source,
         kind=kind.value,
-        kompass_id=_kompass_id(bad.source.key),
+        kompass_id=kompass_id(bad.source.key),
     )
-
-
-def _kompass_id(key: bytes | None) -> str:
-    """Give the id from a key ``<kind>/<id>``, as far as it can be read."""
-    text = (key or b"").decode("utf-8", "replace").replace("\0", "")
-    return text.partition("/")[2]
 
 
 def _event_entry(seen: SeenRecord) -> history.Entry:
