@@ -15,8 +15,11 @@ from importlib.metadata import version
 
 from sqlalchemy import Engine
 
+from consumers.ingest.batch import UNSTORABLE
+from consumers.ingest.group import topic_of
 from consumers.metrics import Metrics
 from mapping.cents import AUTOMATED, BY_DATE, BY_HAND, NET, RATE, ROUNDING
+from schemas.errors import UndecodableEvent
 from schemas.events import Kind
 from schemas.metric_declarations import PREFIX
 from store import gauges, quota
@@ -31,6 +34,8 @@ _OPEN = 2.0
 
 # Rejected links are as old as their failures.
 _AGED_STATES = ("waiting", "held")
+
+_UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()), UNSTORABLE)
 
 Labels = tuple[tuple[str, str], ...]
 OpenBreakers = Callable[[], tuple[list[str], bool]]
@@ -77,9 +82,12 @@ class GaugeKeeper:
         for name, series in _FROM_ZERO.items():
             for labels in series:
                 self._metrics.count(name, 0, **labels)
-        for outcome in ("kept", "stale", "tombstone", "unconfigured", "undecodable"):
+        for outcome in ("kept", "stale", "tombstone", "unconfigured"):
             self._metrics.count("events", 0, kind=kind.value, outcome=outcome)
-        self._metrics.count("ingest_gaps", 0, topic=f"kompass.{kind.value}s")
+        for reason in _UNDECODABLE:
+            self._metrics.count("events", 0, kind=kind.value, outcome="undecodable", reason=reason)
+        for name in ("outbox_oldest_age_seconds", "budget_remaining_calls"):
+            self._metrics.forget(name)
         self._metrics.set("build_info", 1, version=version("kompass-qbo"), python=platform.python_version())
         self._metrics.set("budget_limit_calls", self._budget)
 
@@ -94,9 +102,16 @@ class GaugeKeeper:
                 self._metrics.set("loop_last_turn_timestamp_seconds", time.time(), loop="gauges")
             except AWAY as error:
                 log.info("gauges are not filled: %s", str(error).splitlines()[0])
+                self.withdraw()
             if last:
                 return
             stopping.wait(max(self._period, (self._clock() - started) * _SHARE))
+
+    def withdraw(self) -> None:
+        """Drop what was read from the database: nobody knows whether it still is so, and `dependency_up` says why."""
+        for name in self._shown:
+            self._metrics.forget(name)
+        self._shown.clear()
 
     def fill(self) -> None:
         """Fill them once."""
@@ -107,9 +122,10 @@ class GaugeKeeper:
         self._failures(found)
         self._differences(found)
         self._connections(found)
-        self._metrics.set("outbox_oldest_age_seconds", found.outbox_age)
+        self._show("ingest_gap_events", _gaps(found), sum)
+        self._show("outbox_oldest_age_seconds", [({}, found.outbox_age)], max)
+        self._show("budget_remaining_calls", [({}, max(self._budget - found.metered, 0))], max)
         self._metrics.set("budget_limit_calls", self._budget)
-        self._metrics.set("budget_remaining_calls", max(self._budget - found.metered, 0))
 
     def _count_metered(self) -> None:
         """Carry the metered calls that this process has counted into the month's; one that dies loses a period's at most."""
@@ -202,6 +218,12 @@ class GaugeKeeper:
         for key in self._shown.get(name, set()) - together.keys():
             self._metrics.remove(name, **dict(key))
         self._shown[name] = set(together)
+
+
+def _gaps(found: Gauges) -> list[tuple[dict[str, str], float]]:
+    # A zero for each topic, so that the first gap is a change.
+    none_missing = [(_labels(topic=topic_of(kind)), 0.0) for kind in Kind]
+    return [*none_missing, *((_labels(topic=topic), float(count)) for topic, count in found.gaps)]
 
 
 def _labels(**labels: str) -> dict[str, str]:

@@ -131,6 +131,10 @@ class Timings:
     """A record whose calls keep failing, while others of its company succeed, is rejected after so many."""
     budget_calls: int = 500_000
     """Metered (CorePlus) calls that Intuit grants the app a month: 500,000 at its Builder tier."""
+    unreadable_run: int = 100
+    """A consumer stops when so many records in a row cannot be read, rather than empty a topic into the dead letters."""
+    start_wait_seconds: float = 120.0
+    """A process that starts waits so long for a database or a broker that does not answer, alive but not ready."""
     retention_days: int = 400
     """What is done is kept for so long, then `kompass-qbo tidy` deletes it: history, closed failures, records that nothing needs."""
 

@@ -62,9 +62,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "counter", "ingest_rebalances", "Times that partitions came or went.", (("what", "assigned, revoked or lost"),)
     ),
     Declaration(
-        "counter",
-        "ingest_gaps",
-        "Events that Kafka had forgotten before they were read (retention shorter than the outage).",
+        "gauge",
+        "ingest_gap_events",
+        "Events that Kafka had deleted before they were read, of the gaps found in the last hour (retention shorter than the outage).",
         (("topic", "Kafka topic"),),
     ),
     Declaration("histogram", "ingest_batch_seconds", "One batch, from decoding to commit.", (_KIND,), _WAIT_S),
@@ -207,6 +207,18 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration("counter", "mails", "Mails handed to the mail server.", (("outcome", "sent or failed"), _ORG)),
     Declaration("gauge", "notifier_last_run_timestamp_seconds", "When the notifier last looked.", ()),
     # --- The process
+    Declaration(
+        "gauge",
+        "dependency_up",
+        "1 while a part that this process depends on is there, 0 while it is away or something waits for it.",
+        (("what", "database, broker, registry, intuit or smtp"),),
+    ),
+    Declaration(
+        "gauge",
+        "clock_offset_seconds",
+        "How far the database's clock is ahead of this machine's; absent while unknown.",
+        (),
+    ),
     Declaration(
         "gauge", "loop_last_turn_timestamp_seconds", "When a loop of this process last turned.", (("loop", "its name"),)
     ),

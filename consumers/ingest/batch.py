@@ -28,6 +28,8 @@ Postgres's time, which is a third of the whole. With smaller parts it would hide
 
 _REMEMBERED = 20_000
 _KNOWN = 200_000
+UNSTORABLE = "unstorable"
+"""The cause of a record that can be read, and that the database cannot hold."""
 _TOO_LARGE = "54000"
 """Postgres: program_limit_exceeded, such as an id or a reference of more bytes than an index entry may have."""
 
@@ -145,7 +147,7 @@ class Ingest:
                 total.add(self.write([source]))
             return total
         reason = str(error.orig).strip().splitlines()[0].replace("\0", "")
-        bad = Undecodable(sources[0], "unstorable", f"the database cannot hold it ({reason})")
+        bad = Undecodable(sources[0], UNSTORABLE, f"the database cannot hold it ({reason})")
         retrying(self._engine, lambda db: self._write(db, [], [], [bad], sources))
         return BatchResult(undecodable=[bad])
 

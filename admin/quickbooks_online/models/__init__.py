@@ -18,6 +18,7 @@ from admin.quickbooks_online.models.links import Customer, History, Intent, Invo
 from admin.quickbooks_online.models.lists import CompanyList
 from admin.quickbooks_online.models.mails import Mail, Notice
 from admin.quickbooks_online.models.restores import Reached, Restore, Stock, Stocktaking
+from admin.quickbooks_online.models.stretches import Stretch
 
 __all__ = [
     "CompanyConnection",
@@ -50,6 +51,7 @@ __all__ = [
     "Service",
     "Stock",
     "Stocktaking",
+    "Stretch",
     "Sweep",
     "TaxCodeVatRate",
     "VatRate",

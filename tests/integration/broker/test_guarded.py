@@ -17,8 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     UserScramCredentialUpsertion,
 )
 
+from consumers.broker_check import check_broker
 from consumers.errors import BrokerUnreachable
-from consumers.process import check_broker
 from consumers.settings import Settings, kafka_settings, settings_from
 from store.failures import DEAD_LETTERS
 from tests.integration.broker.members import GROUP, TOPIC, Members, Publisher, eventually, kept
