@@ -10,11 +10,11 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sqlalchemy import Engine
 
-from consumers.crash_points import reached
-from consumers.metrics import Metrics
 from store import failures
 from store.records import headers_from_json
 from store.transactions import AWAY
+from sync.crash_points import reached
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from typing import Final
 import requests
 from sqlalchemy import Engine
 
-from consumers.metrics import Metrics
 from store import presence
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

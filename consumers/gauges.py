@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 
 from consumers.ingest.batch import UNSTORABLE
 from consumers.ingest.group import topic_of
-from consumers.metrics import Metrics
 from mapping.cents import AUTOMATED, BY_DATE, BY_HAND, NET, RATE, ROUNDING
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
@@ -25,6 +24,7 @@ from schemas.metric_declarations import PREFIX
 from store import gauges, quota
 from store.gauges import Gauges
 from store.transactions import AWAY, retrying
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _SHARE = 20
 _OPEN = 2.0
 
 # Rejected links are as old as their failures.
-_AGED_STATES = ("waiting", "held")
+_AGED_STATES = ("waiting", "retrying")
 
 _UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()), UNSTORABLE)
 
@@ -165,7 +165,7 @@ class GaugeKeeper:
                 ages.append((_labels(kind=one.kind, state=one.state, cause=one.cause, org=one.org_id), one.age))
         for failure in found.failures:
             if failure.kind and failure.stage in ("map", "push"):
-                labels = _labels(kind=failure.kind, state="rejected", cause=failure.cause, org=failure.org_id)
+                labels = _labels(kind=failure.kind, state="failed", cause=failure.cause, org=failure.org_id)
                 ages.append((labels, failure.age))
         self._show("link_oldest_age_seconds", ages, max)
 

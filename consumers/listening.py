@@ -9,7 +9,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import Engine
 
-from consumers.reconcile.reconciler import Reconciler
+from consumers.runner import Reconciler
 from store.engine import CONNECT_TIMEOUT_S
 from store.links import CHANNEL
 

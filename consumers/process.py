@@ -34,17 +34,8 @@ from consumers.ingest.membership import Membership
 from consumers.ingest.placing import OnGap
 from consumers.listening import NewsListener
 from consumers.logs import LIBRDKAFKA
-from consumers.metrics import Metrics
-from consumers.reconcile.budget import Budget
-from consumers.reconcile.claim import Claim, ClaimPolicy
-from consumers.reconcile.companies import CompanyCache
-from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
-from consumers.reconcile.gates import Gates
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler
-from consumers.reconcile.settle import Settle, SettlePolicy
 from consumers.restoring.places import check_not_restored
+from consumers.runner import Reconciler
 from consumers.settings import Settings, settings_from
 from consumers.starting import wait_for
 from qbo_client.oauth import OAuthApp
@@ -56,6 +47,15 @@ from store.engine import check_database, open_engine
 from store.links import LANES
 from store.secrets import TokenKeys
 from store.transactions import retrying
+from sync.budget import Budget
+from sync.claim import Claim, ClaimPolicy
+from sync.companies import CompanyCache
+from sync.company import AccessTokens, CompanyJobs
+from sync.daily_retry import Probes
+from sync.gates import Gates
+from sync.metrics import Metrics
+from sync.policy import ReconcilerPolicy
+from sync.settle import Settle, SettlePolicy
 
 log = logging.getLogger(__name__)
 _ASKING_ENDS_S = 2.0

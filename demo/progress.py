@@ -65,7 +65,7 @@ class Watch:
             unfinished = db.execute(
                 text(
                     "SELECT (SELECT count(*) FROM qbo_link WHERE due_at IS NOT NULL)"
-                    " + (SELECT count(*) FROM qbo_intent i JOIN qbo_link l ON l.id = i.link_id WHERE l.due_at IS NULL)"
+                    " + (SELECT count(*) FROM qbo_attempt i JOIN qbo_link l ON l.id = i.link_id WHERE l.due_at IS NULL)"
                 )
             ).scalar_one()
         return Progress(

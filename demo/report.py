@@ -60,7 +60,7 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
             box=SIMPLE_HEAD,
             padding=(0, 0, 0, 1),
         )
-        for heading in ("", "in QBO", "created", "updated", "voided", "skipped", "rejected", "waiting"):
+        for heading in ("", "in QBO", "created", "updated", "voided", "skipped", "failed", "waiting"):
             table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
         with engine.connect() as db:
             states = {
@@ -75,9 +75,9 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
         for heading, kind in _KINDS:
             table.add_row(
                 heading,
-                str(states.get((kind, "settled"), 0)),
+                str(states.get((kind, "synced"), 0)),
                 *(_number(made, kind, operation) for operation in ("create", "update", "void")),
-                *(str(states.get((kind, state), 0)) for state in ("skipped", "rejected", "waiting")),
+                *(str(states.get((kind, state), 0)) for state in ("skipped", "failed", "waiting")),
             )
         console.print(table)
         _show_reasons(console, engine, one.realm_id)

@@ -97,8 +97,8 @@ class Sheet:
         found: dict[str, tuple[Amounts, Amounts]] = {}
         for line in self.lines:
             if line.kompass is not None and line.quickbooks is not None and line.standing in ("agrees", "differs"):
-                ours, theirs = found.get(line.currency, (NOTHING, NOTHING))
-                found[line.currency] = (ours + line.kompass, theirs + line.quickbooks)
+                ours, observed = found.get(line.currency, (NOTHING, NOTHING))
+                found[line.currency] = (ours + line.kompass, observed + line.quickbooks)
         return dict(sorted(found.items()))
 
 
@@ -107,19 +107,19 @@ def month_after(first: dt.date) -> dt.date:
     return (first + dt.timedelta(days=32)).replace(day=1)
 
 
-def unread(ours: Iterable[SentDocument], theirs: Mapping[Key, Theirs]) -> set[Key]:
+def unread(ours: Iterable[SentDocument], observed: Mapping[Key, Theirs]) -> set[Key]:
     """What of ours QuickBooks dates in another month, or has no more: still to be asked for."""
-    return {(one.entity, one.qbo_id) for one in ours if one.qbo_id} - theirs.keys()
+    return {(one.entity, one.qbo_id) for one in ours if one.qbo_id} - observed.keys()
 
 
-def unknown(ours: Iterable[SentDocument], theirs: Mapping[Key, Theirs]) -> set[str]:
+def unknown(ours: Iterable[SentDocument], observed: Mapping[Key, Theirs]) -> set[str]:
     """The Ids of QuickBooks' documents that may be ours, dated in another month by Kompass."""
-    return {qbo_id for _, qbo_id in theirs.keys() - {(one.entity, one.qbo_id) for one in ours}}
+    return {qbo_id for _, qbo_id in observed.keys() - {(one.entity, one.qbo_id) for one in ours}}
 
 
 def lines_of(
     ours: Iterable[SentDocument],
-    theirs: Mapping[Key, Theirs],
+    observed: Mapping[Key, Theirs],
     *,
     first: dt.date,
     automated_tax: bool,
@@ -128,13 +128,13 @@ def lines_of(
     known: set[Key] = set()
     lines = []
     for one in ours:
-        found = theirs.get((one.entity, one.qbo_id)) if one.qbo_id else None
+        found = observed.get((one.entity, one.qbo_id)) if one.qbo_id else None
         if found is None and not first <= one.invoice.date < month_after(first):
             continue
         if one.qbo_id:
             known.add((one.entity, one.qbo_id))
         lines.append(_line(one, found, automated_tax=automated_tax))
-    lines += [_only_theirs(one) for key, one in theirs.items() if key not in known]
+    lines += [_only_theirs(one) for key, one in observed.items() if key not in known]
     rank = {standing: number for number, standing in enumerate(ORDER)}
     return tuple(sorted(lines, key=lambda line: (rank[line.standing], line.date, line.reference)))
 
@@ -209,26 +209,26 @@ def _judge(one: SentDocument, amounts: Amounts, found: Theirs | None, *, automat
         return "withdrawn", one.reason
     if found.amounts == amounts:
         dated = "" if found.date == one.invoice.date else f"dated {found.date} in QuickBooks"
-        return "agrees", dated or ("" if one.state in ("settled", "") else f"{one.state}: {one.reason}")
+        return "agrees", dated or ("" if one.state in ("synced", "") else f"{one.state}: {one.reason}")
     return "differs", "; ".join(_reasons(one, amounts, found, automated_tax=automated_tax))
 
 
-def _reasons(one: SentDocument, ours: Amounts, theirs: Theirs, *, automated_tax: bool) -> Iterator[str]:
-    if one.state not in ("settled", ""):
+def _reasons(one: SentDocument, ours: Amounts, observed: Theirs, *, automated_tax: bool) -> Iterator[str]:
+    if one.state not in ("synced", ""):
         yield f"its newest state is not in QuickBooks yet ({one.state}: {one.reason})"
     else:
-        yield words_of(_cause(one, ours, theirs, automated_tax=automated_tax)).headline
-    yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.gross)}"
+        yield words_of(_cause(one, ours, observed, automated_tax=automated_tax)).headline
+    yield f"QuickBooks {money(observed.amounts.gross)} against {money(ours.gross)}"
 
 
-def _cause(one: SentDocument, ours: Amounts, theirs: Theirs, *, automated_tax: bool) -> str:
-    if theirs.amounts.net != ours.net:
+def _cause(one: SentDocument, ours: Amounts, observed: Theirs, *, automated_tax: bool) -> str:
+    if observed.amounts.net != ours.net:
         return cents.NET
     if automated_tax:
         return cents.AUTOMATED
     lines = one.invoice.lines
     rates = {line.vat_rate.id for line in lines if line.vat_rate is not None}
-    tax = theirs.amounts.tax - ours.tax
+    tax = observed.amounts.tax - ours.tax
     return cents.ROUNDING if cents.is_rounding(tax, lines=len(lines), rates=len(rates)) else cents.RATE
 
 

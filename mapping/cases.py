@@ -81,10 +81,10 @@ def party_note(key: PartyKey) -> str:
 
 def _kept_party(case: Case) -> PartyKey:
     """Give an invoice's customer or job. Once sent it stays when only *Project customers* was switched."""
-    sent = case.standing.sent or {}
+    applied = case.standing.applied or {}
     wanted = _party_key(case, case.configuration)
-    if case.standing.refresh_names or sent.get(PARTY) in (None, party_note(wanted)):
+    if case.standing.refresh_names or applied.get(PARTY) in (None, party_note(wanted)):
         return wanted
-    before = replace(case.configuration, project_customers=bool(sent.get(PROJECT_CUSTOMERS)))
+    before = replace(case.configuration, project_customers=bool(applied.get(PROJECT_CUSTOMERS)))
     kept = _party_key(case, before)
-    return kept if party_note(kept) == sent.get(PARTY) else wanted
+    return kept if party_note(kept) == applied.get(PARTY) else wanted

@@ -34,16 +34,16 @@ def voided_in_qbo(invoice: Invoice) -> Problem:
     )
 
 
-def paid_in_qbo(invoice: Invoice, theirs: Mapping[str, object], entity: str) -> Problem:
+def paid_in_qbo(invoice: Invoice, observed: Mapping[str, object], entity: str) -> Problem:
     what = "applied to an invoice" if entity == "CreditMemo" else "paid, in full or in part,"
-    linked = theirs.get("LinkedTxn")
+    linked = observed.get("LinkedTxn")
     links = [
         f"{entry.get('TxnType')} {entry.get('TxnId')}"
         for entry in (linked if isinstance(linked, list | tuple) else ())
         if isinstance(entry, Mapping)
     ]
     holder = f" by {', '.join(links)}" if links else ""
-    applied = theirs.get(APPLIED_TO)
+    applied = observed.get(APPLIED_TO)
     if entity == "CreditMemo" and isinstance(applied, list | tuple) and applied:
         what, holder = f"applied to {', '.join(map(str, applied))}", holder and f" ({holder.strip()})"
     return Problem(
@@ -76,12 +76,12 @@ def currency_changed(record: Record, before: object) -> Problem:
     )
 
 
-def adopted_currency(record: Record, theirs: str, ours: str) -> Problem:
+def adopted_currency(record: Record, observed: str, ours: str) -> Problem:
     return Problem(
         cause="conflict:currency",
-        message=f"{label(record)} was linked by hand to a QuickBooks customer in {theirs}; Kompass bills in {ours}",
+        message=f"{label(record)} was linked by hand to a QuickBooks customer in {observed}; Kompass bills in {ours}",
         field="currency",
-        value=theirs,
+        value=observed,
         remedy="Link it to a customer of the right currency, or remove the link and let Kompass create one",
     )
 

@@ -72,7 +72,7 @@ class Write:
     entity: str
     object_id: str | None
     body: Mapping[str, object]
-    sent: Mapping[str, object]
+    applied: Mapping[str, object]
     """What counts as sent once QBO has answered."""
     name: str | None
     voided: bool = False

@@ -39,17 +39,17 @@ def same(one: object, other: object) -> bool:
     return one == other
 
 
-def holds(theirs: object, ours: object) -> bool:
+def holds(observed: object, ours: object) -> bool:
     """Tell whether QBO's value still says what ours said; QBO adds members of its own (a reference's name, an address's Id)."""
     if isinstance(ours, Mapping):
-        return isinstance(theirs, Mapping) and all(
-            holds(theirs.get(key), value) or (value == "" and theirs.get(key) is None)
+        return isinstance(observed, Mapping) and all(
+            holds(observed.get(key), value) or (value == "" and observed.get(key) is None)
             for key, value in ours.items()
             if not key.startswith(OWN_NOTE)
         )
     if isinstance(ours, list | tuple):
-        return isinstance(theirs, list | tuple) and len(theirs) == len(ours) and all(map(holds, theirs, ours))
-    return same(theirs, ours)
+        return isinstance(observed, list | tuple) and len(observed) == len(ours) and all(map(holds, observed, ours))
+    return same(observed, ours)
 
 
 def _cleared(member: str, before: object) -> object:
@@ -91,12 +91,12 @@ def with_line_ids(lines: object, line_ids: Sequence[str]) -> object:
 
 
 def changed_members(
-    sent: Mapping[str, object], payload: Mapping[str, object], *, line_ids: Sequence[str] = ()
+    applied: Mapping[str, object], payload: Mapping[str, object], *, line_ids: Sequence[str] = ()
 ) -> dict[str, object]:
     """Give the members of a sparse update that turns what was sent into the payload; empty when nothing changed."""
     changed: dict[str, object] = {}
     for member, value in payload.items():
-        before = sent.get(member)
+        before = applied.get(member)
         if member in _FIXED or member.startswith(OWN_NOTE) or same(before, value):
             continue
         if member == "Line":
@@ -107,7 +107,7 @@ def changed_members(
             changed[member] = _fields(before, value)
         else:
             changed[member] = value
-    for member, before in sent.items():
+    for member, before in applied.items():
         if member in payload or member in _FIXED or member.startswith(OWN_NOTE):
             continue
         changed[member] = _fields(before, None) if member == "CustomField" else _cleared(member, before)
@@ -126,16 +126,16 @@ def own_lines(document: Mapping[str, object]) -> list[Mapping[str, object]]:
 
 
 def touched_by_others(
-    theirs: Mapping[str, object], sent: Mapping[str, object], members: Mapping[str, object]
+    observed: Mapping[str, object], applied: Mapping[str, object], members: Mapping[str, object]
 ) -> tuple[str, ...]:
     """Name those of ``members`` whose value in QBO is no longer the one we sent."""
     touched = []
     for member in members:
-        before = sent.get(member)
+        before = applied.get(member)
         if member == "Line":
-            if not holds(own_lines(theirs), [_without_blank_code(line) for line in own_lines(sent)]):
+            if not holds(own_lines(observed), [_without_blank_code(line) for line in own_lines(applied)]):
                 touched.append(member)
-        elif before is not None and not holds(theirs.get(member), before):
+        elif before is not None and not holds(observed.get(member), before):
             touched.append(member)
     return tuple(touched)
 
@@ -144,16 +144,16 @@ def touched_by_others(
 TAX_BASES = frozenset({"Line", "GlobalTaxCalculation", "TxnTaxDetail", "TxnDate", "CustomerRef", "ShipAddr"})
 
 
-def tax_overridden(theirs: Mapping[str, object], sent: Mapping[str, object], qbo_tax: Decimal | None) -> bool:
+def tax_overridden(observed: Mapping[str, object], applied: Mapping[str, object], qbo_tax: Decimal | None) -> bool:
     """Whether the lines are still those we sent, but the tax no longer the one QBO made of them (``qbo_tax``; None: not known).
 
     Of other lines QBO makes another tax by itself: then it is the lines that somebody touched.
     """
-    detail = theirs.get("TxnTaxDetail")
+    detail = observed.get("TxnTaxDetail")
     found = detail.get("TotalTax") if isinstance(detail, Mapping) else None
     if qbo_tax is None or not isinstance(found, int | Decimal) or isinstance(found, bool):
         return False
-    return Decimal(found) != qbo_tax and not touched_by_others(theirs, sent, {"Line": None})
+    return Decimal(found) != qbo_tax and not touched_by_others(observed, applied, {"Line": None})
 
 
 def _without_blank_code(line: Mapping[str, object]) -> Mapping[str, object]:

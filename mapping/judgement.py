@@ -67,31 +67,31 @@ def _void(case: Case) -> Decision:
     assert isinstance(case.record, Invoice)
     assert standing.qbo_id is not None
     entity = standing.entity or "Invoice"
-    sent = {**(standing.sent or {}), BILLED: billed(case.record, standing.sent or {}, case.facts)}
-    if standing.sync_token is None or (entity == "CreditMemo" and standing.theirs is None):
+    applied = {**(standing.applied or {}), BILLED: billed(case.record, standing.applied or {}, case.facts)}
+    if standing.sync_token is None or (entity == "CreditMemo" and standing.observed is None):
         return Read(entity, standing.qbo_id)
-    if standing.theirs is not None:
-        if _is_void(standing.theirs):
+    if standing.observed is not None:
+        if _is_void(standing.observed):
             return Nothing("voided in QuickBooks", voided=True)
-        if not standing.overwrite and _settled_amount(standing.theirs) != 0:
-            return Reject((conflicts.paid_in_qbo(case.record, standing.theirs, entity),))
+        if not standing.overwrite and _settled_amount(standing.observed) != 0:
+            return Reject((conflicts.paid_in_qbo(case.record, standing.observed, entity),))
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
-        return Write("void", entity, standing.qbo_id, body, sent, standing.name, voided=True)
+        return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
     # Intuit has no void for a credit memo: its lines go to zero, and a note says why.
-    lines = [_zeroed(line) for line in own_lines(sent)]
-    note = f"Voided in Kompass. {sent.get('PrivateNote', '')}".strip()
+    lines = [_zeroed(line) for line in own_lines(applied)]
+    note = f"Voided in Kompass. {applied.get('PrivateNote', '')}".strip()
     zeroed = {
         "PrivateNote": note,
         "Line": with_line_ids(lines, standing.line_ids),
-        **({"GlobalTaxCalculation": sent["GlobalTaxCalculation"]} if "GlobalTaxCalculation" in sent else {}),
+        **({"GlobalTaxCalculation": applied["GlobalTaxCalculation"]} if "GlobalTaxCalculation" in applied else {}),
     }
     return Write(
         "update",
         entity,
         standing.qbo_id,
         _sparse(standing, zeroed),
-        {**sent, "PrivateNote": note, "Line": lines},
+        {**applied, "PrivateNote": note, "Line": lines},
         standing.name,
         voided=True,
     )
@@ -105,14 +105,14 @@ def _zeroed(line: Mapping[str, object]) -> dict[str, object]:
     return zero
 
 
-def _is_void(theirs: Mapping[str, object]) -> bool:
-    note = theirs.get("PrivateNote")
-    return theirs.get("TotalAmt") == 0 and isinstance(note, str) and note.startswith("Voided")
+def _is_void(observed: Mapping[str, object]) -> bool:
+    note = observed.get("PrivateNote")
+    return observed.get("TotalAmt") == 0 and isinstance(note, str) and note.startswith("Voided")
 
 
-def _settled_amount(theirs: Mapping[str, object]) -> Decimal:
+def _settled_amount(observed: Mapping[str, object]) -> Decimal:
     """Give how much of a document has been paid or applied, in its currency."""
-    total, left = theirs.get("TotalAmt"), theirs.get("RemainingCredit", theirs.get("Balance"))
+    total, left = observed.get("TotalAmt"), observed.get("RemainingCredit", observed.get("Balance"))
     if isinstance(total, int | Decimal) and isinstance(left, int | Decimal):
         return Decimal(total) - Decimal(left)
     return Decimal(0)
@@ -138,25 +138,25 @@ def _push(case: Case) -> Decision:
     payload = dict(mapped.payload)
     if held_name is not None:
         payload[name_member(case.record)] = held_name
-        notes[TEMPLATE] = str((standing.sent or {}).get(TEMPLATE, notes[TEMPLATE]))
+        notes[TEMPLATE] = str((standing.applied or {}).get(TEMPLATE, notes[TEMPLATE]))
     name = held_name if held_name is not None else mapped.name
     currency = "" if isinstance(case.record, Invoice) else own_currency(case)
-    sent = {**payload, **notes}
+    applied = {**payload, **notes}
     if standing.qbo_id is None:
-        return Write("create", mapped.entity, None, payload, sent, name, choices=mapped.choices, currency=currency)
-    if standing.sent is None:
-        return _adopt(case, payload, sent, currency, mapped.entity)
-    changed = changed_members(standing.sent, payload, line_ids=standing.line_ids)
-    if not _same_currency(case, standing.sent, payload):
-        return Reject((conflicts.currency_changed(case.record, standing.sent.get("CurrencyRef")),))
+        return Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
+    if standing.applied is None:
+        return _adopt(case, payload, applied, currency, mapped.entity)
+    changed = changed_members(standing.applied, payload, line_ids=standing.line_ids)
+    if not _same_currency(case, standing.applied, payload):
+        return Reject((conflicts.currency_changed(case.record, standing.applied.get("CurrencyRef")),))
     if not changed:
-        return Nothing("QuickBooks has it", billed=_billed_anew(standing.sent, notes))
+        return Nothing("QuickBooks has it", billed=_billed_anew(standing.applied, notes))
     if standing.sync_token is None:
         return Read(mapped.entity, standing.qbo_id)
-    if standing.theirs is not None and not standing.overwrite:
-        if _says_already(standing.theirs, payload, changed):
-            return Nothing("QuickBooks has it", adopt=sent, currency=currency)
-        conflict = _conflict(case, standing.theirs, standing.sent, payload, changed, mapped.entity)
+    if standing.observed is not None and not standing.overwrite:
+        if _says_already(standing.observed, payload, changed):
+            return Nothing("QuickBooks has it", adopt=applied, currency=currency)
+        conflict = _conflict(case, standing.observed, standing.applied, payload, changed, mapped.entity)
         if conflict is not None:
             return Reject((conflict,))
     return Write(
@@ -164,7 +164,7 @@ def _push(case: Case) -> Decision:
         mapped.entity,
         standing.qbo_id,
         _sparse(standing, changed),
-        sent,
+        applied,
         name,
         choices=mapped.choices,
         currency=currency,
@@ -172,24 +172,24 @@ def _push(case: Case) -> Decision:
 
 
 def _adopt(
-    case: Case, payload: Mapping[str, object], sent: Mapping[str, object], currency: str, entity: str
+    case: Case, payload: Mapping[str, object], applied: Mapping[str, object], currency: str, entity: str
 ) -> Decision:
     """An object that was in QBO before us keeps what it says until Kompass changes a member."""
     standing = case.standing
     assert standing.qbo_id is not None
-    if standing.theirs is None:
+    if standing.observed is None:
         return Read(entity, standing.qbo_id)
-    theirs_currency = standing.theirs.get("CurrencyRef")
+    theirs_currency = standing.observed.get("CurrencyRef")
     wanted = case.record.currency if isinstance(case.record, Invoice) else currency
     if isinstance(theirs_currency, Mapping) and theirs_currency.get("value") not in (None, wanted):
         return Reject((conflicts.adopted_currency(case.record, str(theirs_currency.get("value")), wanted),))
-    return Nothing("linked by hand; changes in Kompass go there from now on", adopt=sent, currency=currency)
+    return Nothing("linked by hand; changes in Kompass go there from now on", adopt=applied, currency=currency)
 
 
 def _conflict(
     case: Case,
-    theirs: Mapping[str, object],
-    sent: Mapping[str, object],
+    observed: Mapping[str, object],
+    applied: Mapping[str, object],
     payload: Mapping[str, object],
     changed: Mapping[str, object],
     entity: str,
@@ -198,51 +198,51 @@ def _conflict(
         # A name or address that Kompass changed is Kompass's again.
         return None
     assert isinstance(case.record, Invoice)
-    if _is_void(theirs):
+    if _is_void(observed):
         return conflicts.voided_in_qbo(case.record)
     amounts = {
         member: value
         for member, value in changed.items()
-        if member in _AMOUNTS and not _says_already(theirs, payload, (member,))
+        if member in _AMOUNTS and not _says_already(observed, payload, (member,))
     }
     # A tax that was put in by hand stands until what it is computed from is written: the lines, but the date or customer too.
     override: tuple[str, ...] = ()
-    if TAX_BASES & set(changed) and tax_overridden(theirs, sent, case.standing.qbo_tax):
+    if TAX_BASES & set(changed) and tax_overridden(observed, applied, case.standing.qbo_tax):
         override = ("TxnTaxDetail",)
     if not amounts and not override:
         return None
-    if _settled_amount(theirs) != 0:
-        return conflicts.paid_in_qbo(case.record, theirs, entity)
-    touched = (*touched_by_others(theirs, sent, amounts), *override)
+    if _settled_amount(observed) != 0:
+        return conflicts.paid_in_qbo(case.record, observed, entity)
+    touched = (*touched_by_others(observed, applied, amounts), *override)
     if touched:
         return conflicts.edited_in_qbo(case.record, touched)
     return None
 
 
-def _says_already(theirs: Mapping[str, object], payload: Mapping[str, object], members: Iterable[str]) -> bool:
+def _says_already(observed: Mapping[str, object], payload: Mapping[str, object], members: Iterable[str]) -> bool:
     """Tell whether QBO has these members as we want them: an update of ours may have arrived without an answer."""
-    return all(member in payload and not touched_by_others(theirs, payload, {member: None}) for member in members)
+    return all(member in payload and not touched_by_others(observed, payload, {member: None}) for member in members)
 
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
     party = case.party
-    if party is not None and party.state == "rejected":
+    if party is not None and party.state == "failed":
         return Wait(
             f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
         )
     return Wait("dependency", f"waits for {needed.kind.value} {needed.kompass_id} to be in QuickBooks", needed)
 
 
-def _billed_anew(sent: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:
+def _billed_anew(applied: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:
     """The note of what Kompass bills now, if its amounts are others than those of the note that was sent."""
-    before, now = sent.get(BILLED), notes.get(BILLED)
+    before, now = applied.get(BILLED), notes.get(BILLED)
     if not isinstance(now, Mapping):
         return None
     known = isinstance(before, Mapping) and all(same(before.get(name), now[name]) for name in ("net", "tax"))
     return None if known else now
 
 
-def _same_currency(case: Case, sent: Mapping[str, object], payload: Mapping[str, object]) -> bool:
+def _same_currency(case: Case, applied: Mapping[str, object], payload: Mapping[str, object]) -> bool:
     """Compare currencies; one that is not said is the home currency, as before the company had more than that."""
     home = {"value": case.facts.home_currency}
-    return same(sent.get("CurrencyRef", home), payload.get("CurrencyRef", home))
+    return same(applied.get("CurrencyRef", home), payload.get("CurrencyRef", home))

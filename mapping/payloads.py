@@ -50,9 +50,9 @@ def map_record(case: Case, configuration: Configuration, needed: PartyKey | None
 
 def suffix_of(case: Case) -> str:
     """Tell apart what stands in QBO more than once: QBO wants every DisplayName unique, and a customer has one currency."""
-    sent = case.standing.sent
-    if sent is not None and _SUFFIX in sent:
-        return str(sent[_SUFFIX])
+    applied = case.standing.applied
+    if applied is not None and _SUFFIX in applied:
+        return str(applied[_SUFFIX])
     record = case.record
     client = record if isinstance(record, Client) else case.billing_client
     parts = []
@@ -97,12 +97,12 @@ def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None
     What was sent, not what QBO has: a bookkeeper's rename is no reason to give the object another name.
     """
     standing = case.standing
-    if standing.sent is None or standing.refresh_names or standing.name_override:
+    if standing.applied is None or standing.refresh_names or standing.name_override:
         return None
-    held = standing.sent.get(name_member(case.record))
+    held = standing.applied.get(name_member(case.record))
     if not isinstance(held, str) or mapped.name in (None, held):
         return None
-    template = standing.sent.get(TEMPLATE)
+    template = standing.applied.get(TEMPLATE)
     if not isinstance(template, str) or template == _template(case.record, case.configuration):
         return None
     before = replace(

@@ -106,7 +106,7 @@ class Standing:
     """``Customer``, ``Invoice`` or ``CreditMemo``."""
     sync_token: str | None = None
     """None while a ``qbo_id`` is known: somebody else wrote since, the object must be read again before it is written."""
-    sent: Mapping[str, object] | None = None
+    applied: Mapping[str, object] | None = None
     """Every member we sent and own, with the value last sent."""
     line_ids: tuple[str, ...] = ()
     """The Ids that QBO gave the lines last sent, in their order."""
@@ -119,7 +119,7 @@ class Standing:
     """TotalAmt as QBO answered our last write; None of a customer."""
     qbo_tax: Decimal | None = None
     """TxnTaxDetail.TotalTax as QBO answered our last write: another one since is somebody's override."""
-    theirs: Mapping[str, object] | None = None
+    observed: Mapping[str, object] | None = None
     """The object as it was re-read after somebody else's write; None when nobody else wrote."""
     name_override: str | None = None
     """A DisplayName given by the admin for this one record; stands before the template."""

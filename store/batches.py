@@ -1,4 +1,4 @@
-"""Backlogs: which companies have more due than goes one by one, and what of theirs is due."""
+"""Backlogs: which companies have more due than goes one by one, and what of observed is due."""
 
 from __future__ import annotations
 

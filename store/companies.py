@@ -287,9 +287,9 @@ def sweep(db: Connection, configuration_id: int) -> int:
             " SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org"
             # Those that were made just now are due as they are: to write each of them twice took half the time.
             " AND l.due_at IS DISTINCT FROM now() AND (:relinked OR"
-            " coalesce(l.judged_version, 0) < :version"
-            " AND (l.state IN ('waiting', 'rejected', 'skipped') OR (l.state = 'settled' AND l.cause <> '')"
-            " OR EXISTS (SELECT 1 FROM qbo_intent i WHERE i.link_id = l.id)))"
+            " coalesce(l.decided_version, 0) < :version"
+            " AND (l.state IN ('waiting', 'failed', 'skipped') OR (l.state = 'synced' AND l.cause <> '')"
+            " OR EXISTS (SELECT 1 FROM qbo_attempt i WHERE i.link_id = l.id)))"
             " ORDER BY l.id FOR UPDATE OF l)"
         ),
         {"realm": row.realm_id, "org": row.org_id, "version": row.version, "relinked": row.relinked},

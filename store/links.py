@@ -44,13 +44,13 @@ class Link:
     entity: str
     qbo_id: str | None
     sync_token: str | None
-    sent: Mapping[str, object] | None = field(repr=False)
+    applied: Mapping[str, object] | None = field(repr=False)
     line_ids: tuple[str, ...]
     name: str
     voided: bool
     qbo_total: Decimal | None
     qbo_tax: Decimal | None
-    theirs: Mapping[str, object] | None = field(repr=False)
+    observed: Mapping[str, object] | None = field(repr=False)
     name_override: str
     refresh_names: bool
     overwrite: bool
@@ -72,14 +72,14 @@ class Link:
             qbo_id=self.qbo_id,
             entity=self.entity or None,
             sync_token=self.sync_token,
-            sent=self.sent,
+            applied=self.applied,
             line_ids=self.line_ids,
             name=self.name or None,
             currency=self.currency,
             voided=self.voided,
             qbo_total=self.qbo_total,
             qbo_tax=self.qbo_tax,
-            theirs=self.theirs,
+            observed=self.observed,
             name_override=self.name_override or None,
             refresh_names=self.refresh_names,
             overwrite=self.overwrite,
@@ -94,7 +94,9 @@ _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 # Of a customer or job that others stand on, what it holds in QBO is known by its id: the documents stay where they are.
 _FIND_PARTY = Statement(
     "SELECT "
-    + ", ".join(f"NULL AS {name}" if name in ("sent", "theirs") else f"l.{name}" for name in Link.__dataclass_fields__)
+    + ", ".join(
+        f"NULL AS {name}" if name in ("applied", "observed") else f"l.{name}" for name in Link.__dataclass_fields__
+    )
     + " FROM qbo_link l JOIN unnest(%(realms)s::text[], %(kinds)s::text[], %(ids)s::text[],"
     " %(parties)s::text[], %(currencies)s::text[]) AS n(realm_id, kind, kompass_id, party_id, currency)"
     " USING (realm_id, kind, kompass_id, party_id, currency)"
@@ -358,7 +360,7 @@ def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """Rows of `qbo_link` by id; ``sent`` only of those with ``theirs``, for the others it is left in the database."""
+    """Rows of `qbo_link` by id; ``sent`` only of those with ``observed``, for the others it is left in the database."""
 
     rows: Mapping[int, Any]
     now: datetime | None
@@ -373,9 +375,9 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> Mine:
 
 
 _LOCK = Statement(
-    f"SELECT {', '.join(column.name for column in link.columns if column.name != 'sent')},"
+    f"SELECT {', '.join(column.name for column in link.columns if column.name != 'applied')},"
     # Compared with what was read in QuickBooks, where that was.
-    " CASE WHEN theirs IS NOT NULL THEN sent END AS sent, now() AS now"
+    " CASE WHEN observed IS NOT NULL THEN applied END AS applied, now() AS now"
     " FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
 )
 
@@ -384,7 +386,7 @@ def others_settled_since(db: Connection, *, realm_id: str, other_than: int, mome
     """Whether another link of the company came through at a moment or after it; False when there is no moment."""
     if moment is None:
         return False
-    found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.settled_at >= moment)
+    found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.synced_at >= moment)
     return db.execute(found.limit(1)).scalar() is not None
 
 
@@ -411,7 +413,7 @@ def wake_held(db: Connection, *, lane: int, cause: str) -> int:
     return db.execute(
         text(
             "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
-            f" SELECT id FROM qbo_link WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0 AND state = 'held' AND cause = :cause"
+            f" SELECT id FROM qbo_link WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0 AND state = 'retrying' AND cause = :cause"
             " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
         ),
         {"cause": cause},

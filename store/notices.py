@@ -144,7 +144,7 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
     rows = db.execute(
         text(
             "SELECT l.id, l.org_id, coalesce(nullif(l.reference, ''), l.kompass_id), l.cause, l.reason, l.entity, l.qbo_id, l.name,"
-            " l.qbo_total, coalesce(l.sent -> 'CurrencyRef' ->> 'value', '')"
+            " l.qbo_total, coalesce(l.applied -> 'CurrencyRef' ->> 'value', '')"
             " FROM qbo_configuration c JOIN qbo_link l ON l.realm_id = c.realm_id AND l.org_id = c.org_id"
             " WHERE l.state = 'withdrawn' AND l.qbo_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n"
             "  WHERE n.cleared_at IS NULL AND n.org_id = l.org_id AND n.subject = 'withdrawn:' || l.cause || '#' || l.id)"

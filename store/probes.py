@@ -45,7 +45,7 @@ def take(db: Connection, *, causes: Collection[str], now: datetime, period: time
             f" SELECT f.realm_id, f.cause, left(f.value, {ABOUT}) AS about, count(*) AS waiting, max(f.last_failed_at) AS tried_at,"
             " bool_or(l.due_at IS NOT NULL) AS busy,"
             " (array_agg(l.id ORDER BY r.body ->> 'date' DESC NULLS LAST, l.id))[1] AS link_id"
-            " FROM qbo_failure f JOIN qbo_link l ON l.id = f.link_id AND l.state = 'rejected'"
+            " FROM qbo_failure f JOIN qbo_link l ON l.id = f.link_id AND l.state = 'failed'"
             " JOIN qbo_configuration c ON c.realm_id = f.realm_id AND c.org_id = f.org_id AND c.enabled"
             " JOIN qbo_connection n ON n.realm_id = f.realm_id AND n.state = 'connected'"
             " LEFT JOIN qbo_record r ON r.org_id = l.org_id AND r.kind = l.kind AND r.kompass_id = l.kompass_id"
@@ -98,7 +98,7 @@ def went_through(db: Connection, link_ids: Collection[int]) -> int:
             " UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now())"
             " WHERE id IN (SELECT l.id FROM over o JOIN qbo_failure f ON f.realm_id = o.realm_id AND f.cause = o.cause"
             f" AND left(f.value, {ABOUT}) = o.about AND f.closed_at IS NULL AND f.link_id <> o.link_id"
-            " JOIN qbo_link l ON l.id = f.link_id AND l.state = 'rejected'"
+            " JOIN qbo_link l ON l.id = f.link_id AND l.state = 'failed'"
             " ORDER BY l.id FOR NO KEY UPDATE OF l SKIP LOCKED) RETURNING id"
             ") SELECT o.link_id, o.org_id, o.realm_id, o.kind, o.kompass_id, o.cause, (SELECT count(*) FROM due) FROM over o"
         ),

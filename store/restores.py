@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from store.bulk import insert_rows
-from store.tables import history, intent, reached, restore, stock, stocktaking
+from store.tables import attempt, history, reached, restore, stock, stocktaking
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By which our clock and Intuit's may differ."""
@@ -63,15 +63,15 @@ def begin(db: Connection, since: datetime) -> int:
     What was under way when the backup was taken is judged anew: what a create made shows when the company is looked through, and an
     update that arrived when its SyncToken is refused. Gives how many calls that were.
     """
-    earliest = db.execute(select(func.min(intent.c.first_sent_at))).scalar()
+    earliest = db.execute(select(func.min(attempt.c.first_sent_at))).scalar()
     db.execute(insert(restore).values(since=since if earliest is None else min(since, earliest - CLOCK_SKEW)))
     db.execute(
         text(
             "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN"
-            " (SELECT l.id FROM qbo_link l JOIN qbo_intent i ON i.link_id = l.id ORDER BY l.id FOR UPDATE OF l)"
+            " (SELECT l.id FROM qbo_link l JOIN qbo_attempt i ON i.link_id = l.id ORDER BY l.id FOR UPDATE OF l)"
         )
     )
-    return db.execute(delete(intent)).rowcount
+    return db.execute(delete(attempt)).rowcount
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,11 +91,11 @@ def links_by_id(db: Connection, ids: Collection[int]) -> dict[int, Link]:
 
 @dataclass(frozen=True, slots=True)
 class LinkTimes:
-    settled_at: datetime | None
+    synced_at: datetime | None
     due_at: datetime | None
     qbo_total: Any
     qbo_tax: Any
-    sent_sequence: int | None
+    applied_sequence: int | None
     difference: str
     """How and probably why QuickBooks' total is another than Kompass's; empty when it is not."""
 
@@ -106,7 +106,7 @@ def link_times(db: Connection, ids: Collection[int]) -> dict[int, LinkTimes]:
         return {}
     rows = db.execute(
         select(
-            link.c.id, link.c.settled_at, link.c.due_at, link.c.qbo_total, link.c.qbo_tax, link.c.sent_sequence
+            link.c.id, link.c.synced_at, link.c.due_at, link.c.qbo_total, link.c.qbo_tax, link.c.applied_sequence
         ).where(link.c.id.in_(sorted(ids)))
     )
     told = differences.messages(db, ids)

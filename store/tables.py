@@ -280,15 +280,15 @@ link = Table(
     _text("entity"),  # Customer | Invoice | CreditMemo
     Column("qbo_id", Text, nullable=True),
     Column("sync_token", Text, nullable=True),
-    Column("sent", JSONB, nullable=True),
+    Column("applied", JSONB, nullable=True),
     Column("line_ids", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _text("name"),  # DisplayName or DocNumber in QBO
     Column("qbo_total", Numeric(20, 5), nullable=True),
     Column("qbo_tax", Numeric(20, 5), nullable=True),
     _flag("voided"),
-    Column("theirs", JSONB, nullable=True),
-    Column("sent_sequence", BigInteger, nullable=True),
-    _moment("settled_at"),
+    Column("observed", JSONB, nullable=True),
+    Column("applied_sequence", BigInteger, nullable=True),
+    _moment("synced_at"),
     # What the admin wants of it
     _text("name_override"),
     _flag("refresh_names"),
@@ -299,8 +299,8 @@ link = Table(
     _text("cause"),
     _text("reason"),
     Column("depends_on", BigInteger, nullable=True),
-    Column("judged_sequence", BigInteger, nullable=True),
-    Column("judged_version", BigInteger, nullable=True),
+    Column("decided_sequence", BigInteger, nullable=True),
+    Column("decided_version", BigInteger, nullable=True),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     _moment("first_failed_at"),
     _moment("last_failed_at"),
@@ -333,8 +333,8 @@ difference = Table(
 )
 
 # What is being sent, or may have been: at most one per link, written before the call and re-sent only as written.
-intent = Table(
-    "qbo_intent",
+attempt = Table(
+    "qbo_attempt",
     metadata,
     Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), primary_key=True),
     Column("realm_id", Text, nullable=False),
@@ -345,7 +345,7 @@ intent = Table(
     Column("object_id", Text, nullable=True),
     _text("body"),  # JSON, to the byte
     Column("request_id", Text, nullable=False),
-    Column("sent", JSONB, nullable=True),  # what the link's `sent` becomes
+    Column("applied", JSONB, nullable=True),  # what the link's `applied` becomes
     _text("name"),
     Column("sequence", BigInteger, nullable=False),
     Column("configuration_version", BigInteger, nullable=False),

@@ -55,7 +55,7 @@ _DELETED_UNSENT = (
     " AND EXISTS (SELECT 1 FROM qbo_link l WHERE l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id)"
     " AND NOT EXISTS (SELECT 1 FROM qbo_link l WHERE l.org_id = r.org_id AND l.kind = r.kind"
     " AND l.kompass_id = r.kompass_id AND (l.qbo_id IS NOT NULL OR l.due_at IS NOT NULL"
-    " OR EXISTS (SELECT 1 FROM qbo_intent i WHERE i.link_id = l.id)"
+    " OR EXISTS (SELECT 1 FROM qbo_attempt i WHERE i.link_id = l.id)"
     " OR EXISTS (SELECT 1 FROM qbo_link d WHERE d.depends_on = l.id)"
     " OR EXISTS (SELECT 1 FROM qbo_failure f WHERE f.link_id = l.id AND f.closed_at IS NULL)))"
     " ORDER BY r.id LIMIT :batch FOR UPDATE OF r SKIP LOCKED"

@@ -204,7 +204,7 @@ def _edit_by_hand(site: Site) -> None:
     pipeline = site.pipeline()
     body, qbo_id = site.sql(
         "SELECT r.body, l.qbo_id FROM qbo_link l JOIN qbo_record r USING (org_id, kind, kompass_id)"
-        " WHERE l.kind = 'invoice' AND l.state = 'settled' AND l.entity = 'Invoice' AND NOT l.voided"
+        " WHERE l.kind = 'invoice' AND l.state = 'synced' AND l.entity = 'Invoice' AND NOT l.voided"
         " AND l.realm_id = %s AND jsonb_array_length(r.body -> 'lines') = 1 ORDER BY l.id LIMIT 1",
         UK,
     )[0]

@@ -16,15 +16,6 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, text
 
 from consumers.ingest.batch import BatchResult, Ingest
-from consumers.metrics import Metrics
-from consumers.reconcile.batching import Parcel, Split, parcels
-from consumers.reconcile.budget import Budget
-from consumers.reconcile.claim import Claim, Claimed, ClaimPolicy
-from consumers.reconcile.companies import CompanyCache
-from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
-from consumers.reconcile.explaining import Explainer
-from consumers.reconcile.settle import Answer, Settle, Settled, SettlePolicy
-from consumers.reconcile.work import Late, Work
 from qbo_client.calls import Call
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
@@ -42,6 +33,15 @@ from store.engine import open_engine
 from store.records import SourceEvent
 from store.secrets import TokenKeys
 from store.transactions import retrying
+from sync.attempt import Attempt, Late
+from sync.batches import Parcel, Split, parcels
+from sync.budget import Budget
+from sync.claim import Claim, Claimed, ClaimPolicy
+from sync.companies import CompanyCache
+from sync.company import AccessTokens, CompanyJobs
+from sync.explaining import Explainer
+from sync.metrics import Metrics
+from sync.settle import Answer, Settle, Settled, SettlePolicy
 
 KEY = Fernet.generate_key().decode()
 KEYS = TokenKeys([KEY])
@@ -218,7 +218,7 @@ class Pipeline:
         together = self.together if together is None else together
         return retrying(self.engine, lambda db: self.claims(db, wanted, calls_allowed={}, together=together))
 
-    def call(self, work: Work) -> Outcome:
+    def call(self, work: Attempt) -> Outcome:
         return self.send(Parcel((work,)))
 
     def send(self, parcel: Parcel) -> Outcome:
@@ -228,12 +228,12 @@ class Pipeline:
         assert token is not None
         return self.transport.send(first.link.realm_id, token, parcel.call(), deadline=self.deadline)
 
-    def answers(self, works: Iterable[Work]) -> list[Answer]:
+    def answers(self, works: Iterable[Attempt]) -> list[Answer]:
         """Make the calls of claimed links, those of a batch together; gives the answer of each."""
         given = [one for parcel in parcels(works) for one in answers_of(parcel, self.send(parcel))]
         return [replace(one, learned=self.explainer.learn(one.work, one.outcome)) for one in given]
 
-    def ask(self, work: Work, call: Call) -> Outcome:
+    def ask(self, work: Attempt, call: Call) -> Outcome:
         """Make a read beside the claimed calls, as the reconciler does."""
         token = self.tokens.get(work.link.realm_id, work.connection_version)
         assert token is not None

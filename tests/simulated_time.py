@@ -15,7 +15,6 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from consumers.reconcile.batching import Parcel, parcels
 from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.outcomes import Outcome, Throttled
 from qbo_client.quota import INTUIT
@@ -25,6 +24,7 @@ from simulator.seeds import UK
 from simulator.settings import Settings
 from store.batches import due_of
 from store.links import LANES
+from sync.batches import Parcel, parcels
 from tests.builders import event, invoice, project
 from tests.database import cloned_database
 from tests.pipeline import Pipeline, answers_of, open_pipeline
@@ -141,7 +141,7 @@ def push_backlog(server: URL, template: URL, invoices: int, *, together: int) ->
             simulator.call(lambda world: world.journal.clear())
             pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(invoices)))
             seconds = time.run()
-            made = len(pipeline.objects("Invoice")), len(pipeline.links(kind="invoice", state="settled"))
+            made = len(pipeline.objects("Invoice")), len(pipeline.links(kind="invoice", state="synced"))
             assert made == (invoices, invoices), made
             assert time.throttled == 0
             requests = pipeline.requests()

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from admin.quickbooks_online.cases import kompass_record
 from admin.quickbooks_online.companies import Company, trouble_of
-from admin.quickbooks_online.models import Configuration, History, Intent, Link, Org, Record
+from admin.quickbooks_online.models import Attempt, Configuration, History, Link, Org, Record
 from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.template_preview import KINDS, values_for
 from mapping.templates import TemplateProblem, render
@@ -121,7 +121,7 @@ def adopt(configuration: Configuration, *, kompass_id: str, customer: QboCustome
                 f"{record.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already. Open it "
                 "under Customers to see or remove that link."
             )
-        if link is not None and Intent.objects.filter(link=link).exists():
+        if link is not None and Attempt.objects.filter(link=link).exists():
             raise CannotAdopt(f"{record.reference} is being sent to QuickBooks right now. Try again in a minute.")
         if link is None:
             link = Link(
@@ -137,8 +137,8 @@ def adopt(configuration: Configuration, *, kompass_id: str, customer: QboCustome
         link.qbo_id = customer.id
         link.name = customer.name
         link.sync_token = None
-        link.sent = None
-        link.theirs = None
+        link.applied = None
+        link.observed = None
         link.adopted = True
         link.state = "pending"
         link.cause = ""
@@ -161,13 +161,13 @@ def release(link: Link, *, by: str) -> None:
         locked = Link.objects.select_for_update().get(pk=link.pk)
         if not locked.adopted:
             raise CannotAdopt("Only a link that was made by hand can be removed.")
-        if Intent.objects.filter(link=locked).exists():
+        if Attempt.objects.filter(link=locked).exists():
             raise CannotAdopt("It is being sent to QuickBooks right now. Try again in a minute.")
         former = locked.name
         locked.qbo_id = None
         locked.sync_token = None
-        locked.sent = None
-        locked.theirs = None
+        locked.applied = None
+        locked.observed = None
         locked.name = ""
         locked.adopted = False
         locked.state = "pending"

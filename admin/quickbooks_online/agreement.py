@@ -41,21 +41,21 @@ def make_sheet(configuration: Configuration, month: dt.date) -> Sheet:
     with engine().begin() as db:
         ours = documents_dated(db, org_id=org_id, realm_id=realm_id, first=month, after=after)
     try:
-        theirs = theirs_by_key(
+        observed = theirs_by_key(
             documents.documents_dated(send, first=month, after=after), home_currency=facts.home_currency
         )
-        theirs |= theirs_by_key(
-            documents.documents_under(send, unread(ours, theirs)), home_currency=facts.home_currency
+        observed |= theirs_by_key(
+            documents.documents_under(send, unread(ours, observed)), home_currency=facts.home_currency
         )
     except ReadFailed as error:
         raise trouble_of(error.outcome) from error
     with engine().begin() as db:
-        ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, theirs))
+        ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, observed))
     return Sheet(
         org_name=str(configuration),
         company_name=facts.name,
         month=f"{month:%Y-%m}",
         made_at=timezone.now(),
         reads=reads,
-        lines=lines_of(ours, theirs, first=month, automated_tax=facts.automated_tax),
+        lines=lines_of(ours, observed, first=month, automated_tax=facts.automated_tax),
     )

@@ -44,14 +44,14 @@ def standing_of(link: Link) -> Standing:
         qbo_id=link.qbo_id,
         entity=link.entity or None,
         sync_token=link.sync_token,
-        sent=link.sent,
+        applied=link.applied,
         line_ids=tuple(link.line_ids),
         name=link.name or None,
         currency=link.currency,
         voided=link.voided,
         qbo_total=link.qbo_total,
         qbo_tax=link.qbo_tax,
-        theirs=link.theirs,
+        observed=link.observed,
         name_override=link.name_override or None,
         refresh_names=link.refresh_names,
         overwrite=link.overwrite,
@@ -141,19 +141,19 @@ def _with_party(
     if party is not None and party.qbo_id:
         found = Party(key, qbo_id=party.qbo_id, state=party.state, cause=party.cause, reason=party.reason)
     elif party is not None and _stuck(party):
-        found = Party(key, state="rejected", cause=party.cause, reason=party.reason)
+        found = Party(key, state="failed", cause=party.cause, reason=party.reason)
     else:
         label = (party.name or party.reference) if party is not None else key.kompass_id
         what = "customer" if key.kind is Kind.CLIENT else "sub-customer"
         assumed = f"The {what} {label or key.kompass_id} is not in QuickBooks yet: it is sent first."
-        found = Party(key, qbo_id="(new)", state="settled")
+        found = Party(key, qbo_id="(new)", state="synced")
     with_party = replace(case, party=found)
     return Judged(link, with_party, judge(with_party), assumed)
 
 
 def _stuck(party: Link) -> bool:
     """Whether somebody has to mend something before the customer or job can be in QuickBooks."""
-    return party.state == "rejected" or (party.state == "waiting" and party.cause.startswith("dependency:"))
+    return party.state == "failed" or (party.state == "waiting" and party.cause.startswith("dependency:"))
 
 
 def _find_parties(realm_id: str, keys: Iterable[PartyKey]) -> dict[tuple[str, str, str], list[Link]]:
@@ -162,7 +162,7 @@ def _find_parties(realm_id: str, keys: Iterable[PartyKey]) -> dict[tuple[str, st
         ids.setdefault(key.kind.value, set()).add(key.kompass_id)
     found: dict[tuple[str, str, str], list[Link]] = {}
     for kind, wanted in ids.items():
-        links = Link.objects.filter(realm_id=realm_id, kind=kind, kompass_id__in=wanted).defer("sent", "theirs")
+        links = Link.objects.filter(realm_id=realm_id, kind=kind, kompass_id__in=wanted).defer("applied", "observed")
         for link in links:
             found.setdefault((link.kind, link.kompass_id, link.party_id), []).append(link)
     return found

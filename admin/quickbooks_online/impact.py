@@ -120,7 +120,7 @@ def impact_of(
     if company is None:
         return Impact()
     links = Link.objects.filter(
-        Q(state__in=("waiting", "rejected")) | Q(state="settled", qbo_id__isnull=False, voided=False),
+        Q(state__in=("waiting", "failed")) | Q(state="synced", qbo_id__isnull=False, voided=False),
         realm_id=configuration.realm_id,
         org_id=configuration.org_id,
     )
@@ -133,7 +133,7 @@ def impact_of(
     for judged in _judged(records, links, company, refresh_names=refresh_names):
         for one in judged:
             compared += 1
-            if one.link.state != "settled":
+            if one.link.state != "synced":
                 going_out += isinstance(one.decision, Write)
             elif not _differs(one):
                 continue
@@ -184,7 +184,9 @@ def _differs(judged: Judged) -> bool:
 def _changed(judged: Judged) -> Changed:
     assert isinstance(judged.decision, Write)
     changed = tuple(
-        one for one in differences(judged.link.sent, judged.decision.sent) if one.changed and not _same_number(one)
+        one
+        for one in differences(judged.link.applied, judged.decision.applied)
+        if one.changed and not _same_number(one)
     )
     return Changed(judged.link.pk, judged.link.reference, judged.link.name, changed)
 

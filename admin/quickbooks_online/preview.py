@@ -49,7 +49,7 @@ def preview_of(judged: Judged) -> Preview:
                     "  ", " "
                 ),
                 tone="good",
-                differences=differences(judged.link.sent, decision.sent),
+                differences=differences(judged.link.applied, decision.applied),
                 choices=decision.choices,
                 body=pretty(decision.body),
                 assumed=assumed,

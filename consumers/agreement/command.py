@@ -13,10 +13,7 @@ from sqlalchemy import Engine
 
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty
-from consumers.metrics import Metrics
 from consumers.process import owner_name
-from consumers.reconcile.companies import CompanyCache
-from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
 from consumers.settings import Settings, settings_from
 from mapping.agreement import (
     ORDER,
@@ -42,6 +39,9 @@ from store.engine import check_database, open_engine
 from store.quota import count_metered
 from store.searching import find_orgs
 from store.secrets import TokenKeys
+from sync.companies import CompanyCache
+from sync.company import AccessTokens, CompanyJobs
+from sync.metrics import Metrics
 
 
 class CannotAgree(ConsumersError):
@@ -116,10 +116,12 @@ def make_sheet(engine: Engine, settings: Settings, transport: Transport, *, org:
             db, org_id=configuration.org_id, realm_id=realm_id, first=month, after=month_after(month)
         )
     found = list(documents.documents_dated(send, first=month, after=month_after(month)))
-    theirs = theirs_by_key(found, home_currency=facts.home_currency)
-    theirs |= theirs_by_key(documents.documents_under(send, unread(ours, theirs)), home_currency=facts.home_currency)
+    observed = theirs_by_key(found, home_currency=facts.home_currency)
+    observed |= theirs_by_key(
+        documents.documents_under(send, unread(ours, observed)), home_currency=facts.home_currency
+    )
     with engine.begin() as db:
-        ours += documents_under(db, org_id=configuration.org_id, realm_id=realm_id, ids=unknown(ours, theirs))
+        ours += documents_under(db, org_id=configuration.org_id, realm_id=realm_id, ids=unknown(ours, observed))
         # Intuit grants metered reads by the month; every one of them counts.
         count_metered(db, reads)
     return Sheet(
@@ -128,7 +130,7 @@ def make_sheet(engine: Engine, settings: Settings, transport: Transport, *, org:
         month=f"{month:%Y-%m}",
         made_at=datetime.now(UTC),
         reads=reads,
-        lines=lines_of(ours, theirs, first=month, automated_tax=facts.automated_tax),
+        lines=lines_of(ours, observed, first=month, automated_tax=facts.automated_tax),
     )
 
 
@@ -185,11 +187,11 @@ def printed(sheet: Sheet) -> Iterator[str]:
             )
             if line.remark:
                 yield plain(f"      {line.remark}")
-    for currency, (ours, theirs) in sheet.totals().items():
+    for currency, (ours, observed) in sheet.totals().items():
         yield ""
         yield f"Sums in {currency} of what both have {'Kompass':>18} {'QuickBooks':>15} {'Difference':>13}"
         for name in ("net", "tax", "gross"):
-            mine, other = getattr(ours, name), getattr(theirs, name)
+            mine, other = getattr(ours, name), getattr(observed, name)
             yield f"  {name:<36} {money(mine):>15} {money(other):>15} {money(other - mine) if other != mine else '-':>13}"
 
 
@@ -209,8 +211,8 @@ def to_json(sheet: Sheet) -> dict[str, object]:
         "totals": {
             currency: {
                 side: {name: getattr(amounts, name) for name in ("net", "tax", "gross")}
-                for side, amounts in (("kompass", ours), ("quickbooks", theirs))
+                for side, amounts in (("kompass", ours), ("quickbooks", observed))
             }
-            for currency, (ours, theirs) in sheet.totals().items()
+            for currency, (ours, observed) in sheet.totals().items()
         },
     }

@@ -12,8 +12,6 @@ from sqlalchemy import Connection, Engine
 
 from consumers.ingest.batch import Ingest
 from consumers.inquiry.foresight import foresee, read_company
-from consumers.reconcile import judging
-from consumers.reconcile.companies import Company
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
@@ -23,6 +21,8 @@ from store.dead_letters import LeftOut, Selection
 from store.records import SourceEvent, source_event
 from store.searching import links_by_id
 from store.transactions import retrying
+from sync.companies import Company
+from sync.decide import read_cases
 
 BATCH = 100
 
@@ -209,7 +209,7 @@ def _predict(db: Connection, codec: Codec, rows: Sequence[Any]) -> Iterator[Pred
         and company.facts is not None
         and company.configuration.realm_id == link.realm_id
     ]
-    cases = judging.read_cases(db, judgeable)
+    cases = read_cases(db, judgeable)
     connected = {
         realm for realm, one in read_connections(db, {link.realm_id for link, _ in judgeable}).items() if one.connected
     }

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, OperationalError
 
-from consumers.crash_points import reached
 from consumers.ingest.findings import names_in, records_in
 from consumers.ingest.messages import kompass_id
 from schemas.codec import Codec
@@ -21,6 +20,7 @@ from store.failures import Failure
 from store.records import RecordKey, Remembered, SeenRecord, SourceEvent
 from store.restores import Place
 from store.transactions import retrying
+from sync.crash_points import reached
 
 PART = 250
 """Records to a transaction, at most. While Postgres writes one part, the next is decoded: of a batch of 500 new invoices that hides half of

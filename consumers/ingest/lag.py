@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumers.ingest.offsets import Offsets
 from consumers.kafka_errors import end_if_fatal
-from consumers.metrics import Metrics
+from sync.metrics import Metrics
 
 MEASURE_S: Final = 1.0
 """Between two looks while records are fetched: the brokers say with every fetch where a partition ends, which costs no request."""

@@ -17,7 +17,6 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from consumers.crash_points import reached
 from consumers.dependencies import Dependencies, Dependency
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.ingest.group import topic_of
@@ -27,11 +26,12 @@ from consumers.ingest.messages import source_event
 from consumers.ingest.offsets import Offsets
 from consumers.ingest.placing import NoteGap, OnGap, Placing
 from consumers.kafka_errors import end_if_fatal
-from consumers.metrics import Metrics
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
 from store.transactions import AWAY, passes
+from sync.crash_points import reached
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from consumers.crash_points import reached
 from consumers.kafka_errors import end_if_fatal
+from sync.crash_points import reached
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,6 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from consumers.reconcile import judging
-from consumers.reconcile.companies import Company
-from consumers.reconcile.judging import RecordCase
 from mapping.cases import Case, Party, needed_party, own_currency
 from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.judgement import judge
@@ -21,6 +18,8 @@ from schemas.events import Client, Invoice, Kind, Project, Record, VatRate, kind
 from store import companies, links
 from store.links import Link
 from store.searching import links_of_record
+from sync.companies import Company
+from sync.decide import RecordCase, decide, with_currency
 
 Outcome = Literal[
     "create", "update", "void", "read", "nothing", "skip", "wait", "withdraw", "reject", "stale", "unconfigured", "undecodable",
@@ -96,13 +95,13 @@ def new_link(record: Record, *, org_id: str, realm_id: str) -> Link:
         entity="",
         qbo_id=None,
         sync_token=None,
-        sent=None,
+        applied=None,
         line_ids=(),
         name="",
         voided=False,
         qbo_total=None,
         qbo_tax=None,
-        theirs=None,
+        observed=None,
         name_override="",
         refresh_names=False,
         overwrite=False,
@@ -130,7 +129,7 @@ def read_company(db: Connection, org_id: str) -> Company | None:
 def foresee(db: Connection, link: Link, company: Company, case: RecordCase, *, assume_parties: bool = True) -> Foreseen:
     """Judge one link. With ``assume_parties`` the customer or job it stands on counts as made, under a placeholder id."""
     link = _with_currency(link, case.case)
-    case = judging.with_currency(case, link)
+    case = with_currency(case, link)
     key = needed_party(case.case)
     party = _find_party(db, link, key) if key is not None else None
     assumed: tuple[str, ...] = ()
@@ -139,9 +138,9 @@ def foresee(db: Connection, link: Link, company: Company, case: RecordCase, *, a
         party = replace(
             party or new_link(case.case.record, org_id=link.org_id, realm_id=link.realm_id),
             kind=key.kind, kompass_id=key.kompass_id, party_id=key.party_id, currency=key.currency, qbo_id=PLACEHOLDER,
-            state="settled",
+            state="synced",
         )  # fmt: skip
-    decision = judging.decide(db, [(link, case, party)])[link.id]
+    decision = decide(db, [(link, case, party)])[link.id]
     return _told(link.org_id, case.case.record, decision, assumed)
 
 
@@ -157,7 +156,7 @@ def foresee_alone(record: Record, *, org_id: str, deleted: bool) -> Foreseen:
     )
     key = needed_party(case)
     if key is not None:
-        case = replace(case, party=Party(key, qbo_id=PLACEHOLDER, state="settled"))
+        case = replace(case, party=Party(key, qbo_id=PLACEHOLDER, state="synced"))
         assumed = (*assumed, _party_words(key, None))
     return _told(org_id, record, judge(case), assumed)
 
@@ -243,7 +242,7 @@ def _find_party(db: Connection, link: Link, key: PartyKey) -> Link | None:
 def _party_words(key: PartyKey, party: Link | None) -> str:
     what = "customer of client" if key.kind is Kind.CLIENT else "sub-customer of project"
     words = f"the {what} {party.reference if party and party.reference else key.kompass_id} ({key.currency}) is not in QuickBooks yet"
-    if party is not None and party.state in ("rejected", "waiting"):
+    if party is not None and party.state in ("failed", "waiting"):
         words += f" ({party.state}: {party.reason})"
     return f"{words}; {PLACEHOLDER} stands for its Id"
 

@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.foresight import Foreseen, foresee, label_of, new_link, read_company
 from consumers.inquiry.showing import foreseen_lines, plain, pretty, say
-from consumers.reconcile import judging
 from consumers.settings import EMBEDDED, with_files
 from mapping.problems import money
 from schemas.events import Kind
@@ -25,6 +24,7 @@ from store.engine import check_database, open_engine
 from store.links import Link
 from store.records import read_records
 from store.searching import LinkTimes, Match, failures_of_record, find_orgs, find_records, link_times, links_of_record
+from sync.decide import read_cases
 
 
 class NoSuchRecord(ConsumersError):
@@ -68,7 +68,7 @@ class Story:
                 {
                     "company": link.realm_id, "state": link.state, "cause": link.cause, "reason": link.reason,
                     "entity": link.entity, "qbo_id": link.qbo_id, "name": link.name, "currency": link.currency,
-                    "sent_sequence": times.sent_sequence, "settled_at": times.settled_at, "due_at": times.due_at,
+                    "applied_sequence": times.applied_sequence, "synced_at": times.synced_at, "due_at": times.due_at,
                     "total": times.qbo_total, "difference": times.difference, "attempts": link.attempts,
                 }
                 for link, times in self.links
@@ -178,7 +178,7 @@ def _now(db: Connection, record: Match, found: Sequence[Link]) -> Iterator[Fores
     linked = [one for one in found if one.realm_id == realm_id] or [
         new_link(body, org_id=record.org_id, realm_id=realm_id)
     ]
-    cases = judging.read_cases(db, [(link, company) for link in linked])
+    cases = read_cases(db, [(link, company) for link in linked])
     connection = read_connections(db, [realm_id]).get(realm_id)
     for link in linked:
         judged = foresee(db, link, company, cases[link.id], assume_parties=False)
@@ -230,9 +230,9 @@ def _standing(link: Link, times: LinkTimes) -> str:
     if link.cause or link.reason:
         words += f", {link.reason or link.cause}" + (f" ({link.cause})" if link.cause and link.reason else "")
     if link.qbo_id:
-        words += f"; {link.entity} {link.name} (Id {link.qbo_id}), sent from sequence {times.sent_sequence}"
-        if times.settled_at is not None:
-            words += f" on {_moment(times.settled_at)}"
+        words += f"; {link.entity} {link.name} (Id {link.qbo_id}), sent from sequence {times.applied_sequence}"
+        if times.synced_at is not None:
+            words += f" on {_moment(times.synced_at)}"
         if times.qbo_total is not None:
             words += f", total {money(times.qbo_total)}"
         if times.difference:

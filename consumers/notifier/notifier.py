@@ -17,7 +17,6 @@ from html import escape
 
 from sqlalchemy import Connection, Engine
 
-from consumers.metrics import Metrics
 from consumers.notifier.addresses import AdminPages, usable
 from consumers.notifier.digest import Digest, gather, short
 from consumers.notifier.pacing import Pacing
@@ -27,6 +26,7 @@ from mapping.causes.table import words_of
 from store import differences, mails, notices
 from store.mails import Letter, Outgoing, PastMail
 from store.notices import Audience, Over, Untold, Withdrawn
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -43,7 +43,7 @@ ORG: Final = Dashboard(
                 stat(
                     "In QuickBooks",
                     "Links that are settled.",
-                    f'sum(max by (kind) ({K}links{{state="settled", org="$org"}}))',
+                    f'sum(max by (kind) ({K}links{{state="synced", org="$org"}}))',
                 ),
                 stat(
                     "Calls today",
@@ -71,7 +71,7 @@ ORG: Final = Dashboard(
                     "Why they are not settled.",
                     [
                         (
-                            f'sum by (state, cause) (max by (kind, state, cause) ({K}links{{org="$org", state!="settled"}}))',
+                            f'sum by (state, cause) (max by (kind, state, cause) ({K}links{{org="$org", state!="synced"}}))',
                             "{{state}}: {{cause}}",
                         )
                     ],

@@ -40,7 +40,7 @@ QUOTA: Final = Dashboard(
                 stat(
                     "Held for it",
                     "Records that need a metered read, with INTUIT_BUDGET_SPENT=hold. Runbook: held-for-budget.",
-                    f'sum(max by (kind, org) ({K}links{{state="held", cause="no-budget"}})) or vector(0)',
+                    f'sum(max by (kind, org) ({K}links{{state="retrying", cause="no-budget"}})) or vector(0)',
                     red_from=1,
                 ),
                 Panel(

@@ -121,7 +121,7 @@ MAPPING: Final = (
     ),
 )  # fmt: skip
 
-# `mapping.conflicts` and `consumers.reconcile`: what QuickBooks has, and what Kompass says.
+# `mapping.conflicts` and `sync`: what QuickBooks has, and what Kompass says.
 CONFLICTS: Final = (
     Words(
         "party-not-synced", "billed to a client that is not synced",

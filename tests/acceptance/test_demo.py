@@ -259,7 +259,7 @@ def test_the_command_runs_it_all_and_exits_with_0(tmp_path: Path) -> None:
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "what is in QuickBooks is exactly what they say" in ended.stdout
-    for heading in ("created", "updated", "voided", "skipped", "rejected", "admin", "metrics", "simulator"):
+    for heading in ("created", "updated", "voided", "skipped", "failed", "admin", "metrics", "simulator"):
         assert heading in ended.stdout
     for rules in DEMO_ORGS:
         assert rules.company in ended.stdout

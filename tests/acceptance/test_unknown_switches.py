@@ -101,7 +101,7 @@ def test_the_story_is_told_rightly_under_the_defaults(expected: dict[str, Any]) 
         ("Invoice", "INV-i1", "0"),
         ("Invoice", "INV-i3", "120"),
     ]
-    assert ("client", "c2", "GBP", "rejected", "name-taken") in expected["links"]
+    assert ("client", "c2", "GBP", "failed", "name-taken") in expected["links"]
     assert [name for name, *_ in expected["customers"]] == [
         "24-p1 Second phase",
         "24-p1 Second phase (EUR)",

@@ -114,11 +114,11 @@ class Traffic:
             with self._ours.watching.begin() as db:
                 rows = db.execute(
                     text(
-                        "SELECT kompass_id, settled_at FROM qbo_link WHERE kompass_id = ANY(:ids) AND state = 'settled'"
+                        "SELECT kompass_id, synced_at FROM qbo_link WHERE kompass_id = ANY(:ids) AND state = 'synced'"
                     ),
                     {"ids": list(came)},
                 )
-                found = {row.kompass_id: row.settled_at.astimezone(UTC) for row in rows}
+                found = {row.kompass_id: row.synced_at.astimezone(UTC) for row in rows}
             if len(found) == len(came):
                 return found
             if time.monotonic() > until:
@@ -135,8 +135,8 @@ def _put_off(ours: Stage, wait: str) -> None:
     with ours.watching.begin() as db:
         db.execute(
             text(
-                "UPDATE qbo_link SET due_at = now() + CAST(:wait AS interval) WHERE kompass_id LIKE 'b%' AND state <> 'settled'"
-                " AND NOT EXISTS (SELECT 1 FROM qbo_intent i WHERE i.link_id = qbo_link.id)"
+                "UPDATE qbo_link SET due_at = now() + CAST(:wait AS interval) WHERE kompass_id LIKE 'b%' AND state <> 'synced'"
+                " AND NOT EXISTS (SELECT 1 FROM qbo_attempt i WHERE i.link_id = qbo_link.id)"
             ),
             {"wait": wait},
         )
@@ -146,13 +146,13 @@ def _pushed(ours: Stage) -> int:
     with ours.watching.begin() as db:
         return int(
             db.execute(
-                text("SELECT count(*) FROM qbo_link WHERE kompass_id LIKE 'b%' AND state = 'settled'")
+                text("SELECT count(*) FROM qbo_link WHERE kompass_id LIKE 'b%' AND state = 'synced'")
             ).scalar_one()
         )
 
 
 _CAUSE = (
-    "Cause: claim and settle of a batch are 30 judgements and 30 links in one thread beside the others', and every millisecond of theirs "
+    "Cause: claim and settle of a batch are 30 judgements and 30 links in one thread beside the others', and every millisecond of observed "
     "is waited for where the machine's cores are shared."
 )
 

@@ -129,7 +129,9 @@ def measure(ours: Stage, topic: Topic, count: int, size: float) -> None:
     ceiling = statistics.median(bares)
     with_bare = f"of {ceiling:,.0f} a second that poll + fastavro.schemaless_reader reads in the same run"
     note = f"invoices of {size:.0f} bytes with three lines, carrying a project and a client; batches of {BATCH}"
-    shares = [[100 * one / theirs for one, theirs in zip(mine, bares, strict=True)] for mine in (first, again, cold)]
+    shares = [
+        [100 * one / observed for one, observed in zip(mine, bares, strict=True)] for mine in (first, again, cold)
+    ]
     publish(
         Figure(
             "ingest-1-distinct", "Ingest", "Distinct events, durable ÷ poll + decode", "%", shares[0], "higher", 25.0,

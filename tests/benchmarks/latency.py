@@ -83,7 +83,7 @@ def measure(ours: Stage, producer: Producer, count: int, started: float, token: 
         while time.perf_counter() - began < _PATIENCE_S:
             with ours.watching.begin() as db:
                 if (
-                    db.execute(text("SELECT max(sent_sequence) FROM qbo_link WHERE due_at IS NULL")).scalar()
+                    db.execute(text("SELECT max(applied_sequence) FROM qbo_link WHERE due_at IS NULL")).scalar()
                     == sequence
                 ):
                     took = (time.perf_counter() - began) * 1000
@@ -114,7 +114,7 @@ def measure(ours: Stage, producer: Producer, count: int, started: float, token: 
         # Not in step with any loop's period.
         time.sleep(wait.uniform(0.05, 0.25))
     parts = [statistics.median(one) for one in zip(*stages[1:], strict=True)]
-    above = [one - theirs for one, theirs in zip(whole, calls, strict=True)]
+    above = [one - observed for one, observed in zip(whole, calls, strict=True)]
     p50, p99 = statistics.median(above), sorted(above)[int(len(above) * 0.99)]
     publish(
         Figure(

@@ -81,11 +81,11 @@ def main(count: int) -> None:
         producer.flush()
         ours.simulator.latency(LATENCY_S)
         ours.simulator.ask("POST", "faults", {"kind": "latency", "seconds": BATCH_S - LATENCY_S, "operation": "batch"})
-        theirs, their_seconds = with_arroyo(ours, broker.bootstrap_servers, count)
+        observed, their_seconds = with_arroyo(ours, broker.bootstrap_servers, count)
         seen, our_seconds = with_ours(ours, broker.bootstrap_servers, count)
         names = {one["DisplayName"] for one in ours.pipeline.objects("Customer")}
     each = count // KEYS
-    theirs_outdated = sum(last < each for last in theirs.last.values())
+    theirs_outdated = sum(last < each for last in observed.last.values())
     outdated = sum(f"c{key} name {each}" not in names for key in range(KEYS))
     write_section(
         "arroyo",
@@ -93,8 +93,8 @@ def main(count: int) -> None:
         [
             ["", "ours", "arroyo, RunTaskInThreads"],
             ["events a second until all is in QuickBooks", f"{count / our_seconds:.0f}", f"{count / their_seconds:.0f}"],
-            ["calls", str(seen.calls), str(theirs.calls)],
-            ["calls for a key while another worker had the same", str(seen.overlaps), str(theirs.overlaps)],
+            ["calls", str(seen.calls), str(observed.calls)],
+            ["calls for a key while another worker had the same", str(seen.overlaps), str(observed.overlaps)],
             ["clients of which an older state is the last to arrive", str(outdated), str(theirs_outdated)],
         ],
         [

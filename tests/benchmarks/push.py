@@ -111,7 +111,7 @@ def cpu_bound(ours: Stage) -> None:
     calls = (len(made) - CPU_RUNS * CPU_PUSHES) / (CPU_RUNS * CPU_PUSHES)
     reads = sum(one["metering"] == "metered" for one in made)
     each = [one.cpu / one.links for one in runs]
-    ratios = [mine / theirs for mine, theirs in zip(each, bare, strict=True)]
+    ratios = [mine / observed for mine, observed in zip(each, bare, strict=True)]
     postgres = statistics.median(one.postgres_cpu / one.links for one in runs)
     rate = statistics.median(one.links / one.seconds for one in runs)
     met = statistics.median(ratios) <= 2.0
@@ -186,7 +186,7 @@ def _post(ours: Stage, session: requests.Session, customer: str) -> float:
 
 _LATENCY_CAUSE = (
     "Cause: what a call takes above Intuit's latency, and the first and last moments, in which not every worker has one. The next calls "
-    "are claimed before the workers are free (consumers/reconcile/pace.py) and answers are written back by a thread of its own; the "
+    "are claimed before the workers are free (sync/pace.py) and answers are written back by a thread of its own; the "
     "simulator, Postgres and our process share two cores, and where other work wants these too, workers wait."
 )
 _CPU_CAUSE = (

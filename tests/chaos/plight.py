@@ -18,14 +18,14 @@ _LINKS = (
     "SELECT now(), l.id, l.realm_id, l.kind, l.kompass_id, l.state, l.cause, l.due_at, l.again, l.lanes, l.epoch,"
     " i.phase, i.attempt, i.owner, i.heartbeat_at, i.resend_after, c.state AS connection, c.version, c.access_expires_at,"
     " c.refresh_lease_until, q.blocked_until, q.window"
-    " FROM qbo_link l LEFT JOIN qbo_intent i ON i.link_id = l.id"
+    " FROM qbo_link l LEFT JOIN qbo_attempt i ON i.link_id = l.id"
     " LEFT JOIN qbo_connection c ON c.realm_id = l.realm_id"
     " LEFT JOIN qbo_quota_lease q ON q.realm_id = l.realm_id"
     " WHERE l.due_at IS NOT NULL OR i.link_id IS NOT NULL ORDER BY l.due_at LIMIT 8"
 )
 _COUNTS = (
     "SELECT kind, state, cause, due_at IS NOT NULL AS due, count(*) FROM qbo_link GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4",
-    "SELECT phase, owner, attempt, count(*), min(heartbeat_at), max(resend_after) FROM qbo_intent GROUP BY 1, 2, 3",
+    "SELECT phase, owner, attempt, count(*), min(heartbeat_at), max(resend_after) FROM qbo_attempt GROUP BY 1, 2, 3",
     "SELECT count(*) AS outbox, min(id) FROM qbo_outbox HAVING count(*) > 0",
 )
 

@@ -78,12 +78,12 @@ def consume(environment: dict[str, str], kind: str, log: str) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
-    from consumers import crash_points
     from consumers.cli import judge
     from consumers.logs import configure_logs
     from consumers.process import run
     from consumers.settings import settings_from
     from schemas.events import Kind
+    from sync import crash_points
 
     faulthandler.enable()
     # A thread of librdkafka's blocks the signals of a crash, and leaves no stack: a core does, beside the log, where the system writes one.
@@ -309,7 +309,7 @@ class Surroundings:
                 left = db.execute(
                     text(
                         "SELECT (SELECT count(*) FROM qbo_link WHERE due_at IS NOT NULL) +"
-                        " (SELECT count(*) FROM qbo_intent) + (SELECT count(*) FROM qbo_outbox)"
+                        " (SELECT count(*) FROM qbo_attempt) + (SELECT count(*) FROM qbo_outbox)"
                     )
                 ).scalar_one()
             quiet = quiet + 1 if known == wanted and left == 0 else 0
@@ -340,5 +340,5 @@ class Surroundings:
             found += [f"{realm}: {one}" for one in oracle.differences(company, shown)]
         journal = self.simulator.call(lambda world: list(world.journal))
         found += oracle.overlapping_writes(journal) + oracle.made_twice(journal)
-        states = [row for row in self.pipeline.links() if row.state not in ("settled", "skipped")]
+        states = [row for row in self.pipeline.links() if row.state not in ("synced", "skipped")]
         return found + [f"link {row.kind} {row.kompass_id} is {row.state}: {row.reason}" for row in states]

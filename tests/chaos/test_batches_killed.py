@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from consumers.crash_points import VARIABLE
 from demo.embedded.postgres import EmbeddedPostgres
 from schemas.events import Event
+from sync.crash_points import VARIABLE
 from tests.builders import client, event, invoice, project
 from tests.chaos.surroundings import ORGS, Surroundings
 
@@ -65,7 +65,7 @@ def test_killed_between_any_two_effects_of_a_batch(
             process.join(60)
             assert process.exitcode == -signal.SIGKILL, (point, surroundings.trouble_told("invoice"))
             if point in ("claimed", "sending", "answered") and fault == "none":
-                assert any(row.batch_id for row in surroundings.pipeline.rows("qbo_intent"))
+                assert any(row.batch_id for row in surroundings.pipeline.rows("qbo_attempt"))
         last = surroundings.start("invoice")
         # Where QuickBooks takes ten in a batch, most of the 180 are looked up and then sent one by one, at ten calls a second.
         surroundings.wait_until_at_rest(timeout=150)

@@ -18,10 +18,10 @@ from typing import Final
 
 import pytest
 
-from consumers.crash_points import POINTS, VARIABLE
 from consumers.errors import ExitCode
 from demo.embedded.postgres import EmbeddedPostgres
 from schemas.events import Event, Kind
+from sync.crash_points import POINTS, VARIABLE
 from tests.chaos.kompass import Kompass
 from tests.chaos.surroundings import ORGS, REPEAT, Surroundings
 

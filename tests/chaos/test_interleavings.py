@@ -13,12 +13,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from consumers.reconcile.settle import Answer
 from schemas.events import Event
 from simulator import Simulator, bookkeeper
 from simulator.seeds import UK
 from simulator.settings import Settings
 from simulator.world import World, company_shown
+from sync.settle import Answer
 from tests.builders import UK_ORG
 from tests.chaos import oracle
 from tests.chaos.kompass import Kompass
@@ -144,7 +144,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def forget_what_was_looked_up_late(self) -> None:
         """Ten minutes later: nothing that hangs is sent again before it was looked up."""
-        self._execute("UPDATE qbo_intent SET first_sent_at = first_sent_at - interval '4 minutes'")
+        self._execute("UPDATE qbo_attempt SET first_sent_at = first_sent_at - interval '4 minutes'")
 
     # The admin
 
@@ -188,7 +188,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def try_again(self) -> None:
-        self._execute("UPDATE qbo_link SET due_at = now(), again = true WHERE state IN ('rejected', 'waiting')")
+        self._execute("UPDATE qbo_link SET due_at = now(), again = true WHERE state IN ('failed', 'waiting')")
 
     # QuickBooks
 
@@ -237,7 +237,7 @@ class Machine(RuleBasedStateMachine):
                 wanted = oracle.expected(self.said, {UK_ORG.id: realm})[realm]
                 found = oracle.differences(wanted, shown)
             assert found == [], realm
-        here = [row for row in self.pipeline.links(realm_id=self.realm) if row.state not in ("settled", "skipped")]
+        here = [row for row in self.pipeline.links(realm_id=self.realm) if row.state not in ("synced", "skipped")]
         assert here == []
         held = [row.qbo_id for row in self.pipeline.links(realm_id=self.realm, kind="client") if row.qbo_id]
         assert len(held) == len(set(held))

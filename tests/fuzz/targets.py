@@ -15,7 +15,6 @@ from typing import Final
 import orjson
 
 from consumers.inquiry.foresight import new_link
-from consumers.reconcile.refusals import problem_for
 from mapping.template_functions import FILTERS, METHODS, TESTS
 from mapping.templates import MAX_OUTPUT, TemplateProblem, render
 from qbo_client.calls import Call, batch, create, query, read
@@ -28,6 +27,7 @@ from schemas.events import Kind, Metadata
 from schemas.jsonlines import record_from_json, record_to_json
 from schemas.shipped import current, shipped
 from store import json
+from sync.refusals import problem_for
 from tests.builders import client, event, invoice, line, project
 
 LONGEST_MESSAGE: Final = 2_000

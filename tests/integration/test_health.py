@@ -14,8 +14,8 @@ import pytest
 
 from consumers.health import AddressTaken, Health, HealthServer
 from consumers.logs import configure_logs
-from consumers.metrics import Metrics
 from consumers.settings import MetricsAddress
+from sync.metrics import Metrics
 
 ANY = MetricsAddress("127.0.0.1", 0)
 

@@ -35,4 +35,4 @@ def test_after_a_rotation_the_old_key_is_needed_for_nothing(pipeline: Pipeline) 
     pipeline.tokens._keys = both
     pipeline.ingest(event(client()))
     pipeline.drive()
-    assert pipeline.one("client", "c1").state == "settled"
+    assert pipeline.one("client", "c1").state == "synced"

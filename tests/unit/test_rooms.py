@@ -14,10 +14,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mapping": {"schemas"},
     "qbo_client": set(),
     "store": {"schemas"},
-    "consumers": {"schemas", "mapping", "qbo_client", "store"},
-    "admin": {"schemas", "mapping", "qbo_client", "store"},
+    "sync": {"schemas", "mapping", "qbo_client", "store"},
+    "consumers": {"schemas", "mapping", "qbo_client", "store", "sync"},
+    "admin": {"schemas", "mapping", "qbo_client", "store", "sync"},
     "simulator": set(),
-    "demo": {"schemas", "mapping", "qbo_client", "store", "consumers", "admin", "simulator"},
+    "demo": {"schemas", "mapping", "qbo_client", "store", "consumers", "admin", "sync", "simulator"},
 }
 ROOMS = set(MAY_IMPORT) | {"tests"}
 # What mapping may not use either: it is pure.

@@ -14,13 +14,14 @@ from admin.quickbooks_online.models.configuration import (
 from admin.quickbooks_online.models.differences import Difference
 from admin.quickbooks_online.models.failures import Failure, Outbox, Probe
 from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
-from admin.quickbooks_online.models.links import Customer, History, Intent, Invoice, Link, Project
+from admin.quickbooks_online.models.links import Attempt, Customer, History, Invoice, Link, Project
 from admin.quickbooks_online.models.lists import CompanyList
 from admin.quickbooks_online.models.mails import Mail, Notice
 from admin.quickbooks_online.models.restores import Reached, Restore, Stock, Stocktaking
 from admin.quickbooks_online.models.stretches import Stretch
 
 __all__ = [
+    "Attempt",
     "CompanyConnection",
     "CompanyFacts",
     "CompanyList",
@@ -32,7 +33,6 @@ __all__ = [
     "Difference",
     "Failure",
     "History",
-    "Intent",
     "Invoice",
     "ItemService",
     "Link",

@@ -10,8 +10,9 @@ from django.db.models import Q
 
 from admin.quickbooks_online.models.fields import ExactDecoder, ExactEncoder, now
 from admin.quickbooks_online.models.kompass import KINDS
+from schemas.link_state import LinkState
 
-STATES = ("pending", "settled", "skipped", "waiting", "held", "rejected", "withdrawn")
+STATES = tuple(state.value for state in LinkState)
 
 
 class Link(models.Model):
@@ -26,15 +27,15 @@ class Link(models.Model):
     entity = models.TextField(blank=True, default="", db_default="")
     qbo_id = models.TextField("QBO id", null=True, blank=True)
     sync_token = models.TextField(null=True, blank=True)
-    sent = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    applied = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
     line_ids = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     name = models.TextField(blank=True, default="", db_default="")
     qbo_total = models.DecimalField("Total in QBO", max_digits=20, decimal_places=5, null=True, blank=True)
     qbo_tax = models.DecimalField("Tax in QBO", max_digits=20, decimal_places=5, null=True, blank=True)
     voided = models.BooleanField(default=False, db_default=False)
-    theirs = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
-    sent_sequence = models.BigIntegerField(null=True, blank=True)
-    settled_at = models.DateTimeField(null=True, blank=True)
+    observed = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    applied_sequence = models.BigIntegerField(null=True, blank=True)
+    synced_at = models.DateTimeField(null=True, blank=True)
     # What the admin wants of it
     name_override = models.TextField("DisplayName", blank=True, default="", db_default="")
     refresh_names = models.BooleanField(default=False, db_default=False)
@@ -42,7 +43,9 @@ class Link(models.Model):
     adopted = models.BooleanField(default=False, db_default=False)
     # The state
     state = models.TextField(
-        choices=[(state, state.capitalize()) for state in STATES], default="pending", db_default="pending"
+        choices=[(state, state.capitalize()) for state in STATES],
+        default=LinkState.PENDING.value,
+        db_default=LinkState.PENDING.value,
     )
     cause = models.TextField(blank=True, default="", db_default="")
     reason = models.TextField(blank=True, default="", db_default="")
@@ -56,8 +59,8 @@ class Link(models.Model):
         blank=True,
         related_name="dependants",
     )
-    judged_sequence = models.BigIntegerField(null=True, blank=True)
-    judged_version = models.BigIntegerField(null=True, blank=True)
+    decided_sequence = models.BigIntegerField(null=True, blank=True)
+    decided_version = models.BigIntegerField(null=True, blank=True)
     attempts = models.IntegerField(default=0, db_default=0)
     first_failed_at = models.DateTimeField(null=True, blank=True)
     last_failed_at = models.DateTimeField(null=True, blank=True)
@@ -88,12 +91,12 @@ class Link(models.Model):
         # Three more, for the work of each lane, are in migration 0002: they test a bit of `lanes`.
         indexes = (
             models.Index(fields=("depends_on",), name="qbo_link_dependants", condition=Q(depends_on__isnull=False)),
-            models.Index(fields=("realm_id", "state", "judged_version"), name="qbo_link_state_version"),
+            models.Index(fields=("realm_id", "state", "decided_version"), name="qbo_link_state_version"),
             models.Index(fields=("realm_id", "kind", "name"), name="qbo_link_name"),
             models.Index(fields=("org_id", "kind", "kompass_id"), name="qbo_link_record"),
             models.Index(fields=("realm_id", "qbo_id"), name="qbo_link_object", condition=Q(qbo_id__isnull=False)),
             models.Index(
-                fields=("realm_id", "settled_at"), name="qbo_link_settled", condition=Q(settled_at__isnull=False)
+                fields=("realm_id", "synced_at"), name="qbo_link_synced", condition=Q(synced_at__isnull=False)
             ),
         )
 
@@ -154,11 +157,11 @@ class Invoice(Link):
         permissions = (("resend_invoice", "Can resend an invoice and settle its conflicts"),)
 
 
-class Intent(models.Model):
+class Attempt(models.Model):
     """What is being sent, or may have been: at most one per link."""
 
     link = models.OneToOneField(
-        Link, on_delete=models.CASCADE, primary_key=True, db_constraint=False, related_name="intent"
+        Link, on_delete=models.CASCADE, primary_key=True, db_constraint=False, related_name="attempt"
     )
     realm_id = models.TextField()
     epoch = models.BigIntegerField()
@@ -168,7 +171,7 @@ class Intent(models.Model):
     object_id = models.TextField(null=True, blank=True)
     body = models.TextField(blank=True, default="", db_default="")
     request_id = models.TextField()
-    sent = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    applied = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
     name = models.TextField(blank=True, default="", db_default="")
     sequence = models.BigIntegerField()
     configuration_version = models.BigIntegerField()
@@ -180,17 +183,17 @@ class Intent(models.Model):
     batch_id = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
-        db_table = "qbo_intent"
+        db_table = "qbo_attempt"
         default_permissions = ()
         constraints = (
-            models.CheckConstraint(condition=Q(phase__in=("send", "lookup")), name="qbo_intent_phase"),
+            models.CheckConstraint(condition=Q(phase__in=("send", "lookup")), name="qbo_attempt_phase"),
             models.CheckConstraint(
-                condition=Q(operation__in=("create", "update", "void", "read")), name="qbo_intent_operation"
+                condition=Q(operation__in=("create", "update", "void", "read")), name="qbo_attempt_operation"
             ),
             # Intuit's limit on request ids.
-            models.CheckConstraint(condition=Q(request_id__regex=r"^.{1,50}$"), name="qbo_intent_request_id"),
+            models.CheckConstraint(condition=Q(request_id__regex=r"^.{1,50}$"), name="qbo_attempt_request_id"),
         )
-        indexes = (models.Index(fields=("realm_id",), name="qbo_intent_realm"),)
+        indexes = (models.Index(fields=("realm_id",), name="qbo_attempt_realm"),)
 
     def __str__(self) -> str:
         return f"{self.operation} {self.entity} for link {self.link_id}"

@@ -49,8 +49,8 @@ class Sum:
 
     @property
     def difference(self) -> Amounts:
-        ours, theirs = self.kompass, self.quickbooks
-        return Amounts(theirs.net - ours.net, theirs.tax - ours.tax, theirs.gross - ours.gross)
+        ours, observed = self.kompass, self.quickbooks
+        return Amounts(observed.net - ours.net, observed.tax - ours.tax, observed.gross - ours.gross)
 
 
 class AgreementPages(SectionAdmin):

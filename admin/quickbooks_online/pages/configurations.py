@@ -74,7 +74,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         link = _connection(configuration)
         if link is None:
             return format_html('<span class="qbo-badge">{}</span>', "none")
-        tone = "settled" if link.state == "connected" else "rejected"
+        tone = "synced" if link.state == "connected" else "failed"
         return format_html('<span class="qbo-badge qbo-{}">{}</span>', tone, link.state)
 
     @admin.display(description="Sync errors")

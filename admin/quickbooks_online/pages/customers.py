@@ -30,7 +30,7 @@ class CustomerAdmin(LinkAdmin):
         "shown_reason",
         "shown_qbo",
         "shown_name",
-        "settled_at",
+        "synced_at",
     )
     fields = (*readonly_fields, "name_override")
 

@@ -29,11 +29,11 @@ _PAGES = {
 }
 STATE_WORDS = {
     "pending": "Pending: about to be judged",
-    "settled": "Settled: QuickBooks has it",
+    "synced": "Settled: QuickBooks has it",
     "skipped": "Skipped: not to be synced",
     "waiting": "Waiting",
-    "held": "Held: it is tried again by itself",
-    "rejected": "Rejected: something has to be mended",
+    "retrying": "Held: it is tried again by itself",
+    "failed": "Rejected: something has to be mended",
     "withdrawn": "Withdrawn in Kompass, but still in QuickBooks",
 }
 
@@ -54,12 +54,12 @@ class LinkAdmin(ReadOnlyAdmin):
         "shown_reason",
         "shown_qbo",
         "shown_name",
-        "settled_at",
+        "synced_at",
     )
     fields: ClassVar[Any] = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("sent", "theirs")
+        return super().get_queryset(request).defer("applied", "observed")
 
     @admin.display(description="Record", ordering="reference")
     def shown_record(self, link: Link) -> str:
@@ -81,7 +81,7 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Reason")
     def shown_reason(self, link: Link) -> str:
-        return link.reason or ("" if link.state == "settled" else STATE_WORDS.get(link.state, ""))
+        return link.reason or ("" if link.state == "synced" else STATE_WORDS.get(link.state, ""))
 
     @admin.display(description="QBO id", ordering="qbo_id")
     def shown_qbo(self, link: Link) -> str:
@@ -99,13 +99,11 @@ class LinkAdmin(ReadOnlyAdmin):
     def shown_name(self, link: Link) -> str:
         return link.name or "–"
 
-    @admin.display(description="Settled", ordering="settled_at")
+    @admin.display(description="Settled", ordering="synced_at")
     def shown_settled(self, link: Link) -> str:
-        if link.settled_at is None:
+        if link.synced_at is None:
             return "–"
-        return format_html(
-            '<span class="qbo-nowrap">{}</span>', date_format(timezone.localtime(link.settled_at), "j M")
-        )
+        return format_html('<span class="qbo-nowrap">{}</span>', date_format(timezone.localtime(link.synced_at), "j M"))
 
     @admin.display(description="Total in QBO", ordering="qbo_total")
     def shown_total(self, link: Link) -> str:
@@ -242,7 +240,7 @@ class InvoiceAdmin(LinkAdmin):
         "shown_name",
         "shown_total",
         "shown_difference",
-        "settled_at",
+        "synced_at",
     )
     fields = readonly_fields
     list_filter = ("state", SumsFilter, OrgFilter, CompanyFilter)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from admin.quickbooks_online.cases import judge_links, read_company
 from admin.quickbooks_online.causes import mend_address, title_of
 from admin.quickbooks_online.impact import ask_again
-from admin.quickbooks_online.models import Configuration, Failure, Intent, Link, Org
+from admin.quickbooks_online.models import Attempt, Configuration, Failure, Link, Org
 from admin.quickbooks_online.models import Difference as Known
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
 from admin.quickbooks_online.preview import Difference, shown
@@ -207,10 +207,10 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
         company = read_company(db, link.org_id)
     with transaction.atomic():
         locked = Link.objects.select_for_update().get(pk=link.pk)
-        if locked.cause == "conflict:in-doubt" and locked.state == "rejected" and locked.theirs:
+        if locked.cause == "conflict:in-doubt" and locked.state == "failed" and locked.observed:
             _take_for_ours(locked, by=by)
             return ""
-        if Intent.objects.filter(link=locked).exists():
+        if Attempt.objects.filter(link=locked).exists():
             return "It is being sent to QuickBooks right now. Try again in a minute."
         if company is None:
             return "The QuickBooks company is not linked any more."
@@ -219,16 +219,16 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
         locked.overwrite = False
         decision = judged[0].decision if judged else None
         if isinstance(decision, Write):
-            locked.sent = dict(decision.sent)
+            locked.applied = dict(decision.applied)
             _note_difference(locked)
         # Whoever works on it meanwhile settles nothing: the epoch is another.
         locked.epoch += 1
-        locked.state = "settled"
+        locked.state = "synced"
         locked.cause = ""
         locked.reason = f"kept as it is in QuickBooks, as {by} chose"
         # It is read anew before anything is written.
         locked.sync_token = None
-        locked.theirs = None
+        locked.observed = None
         locked.due_at = None
         locked.again = False
         locked.save()
@@ -253,20 +253,20 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
 
 def _take_for_ours(link: Link, *, by: str) -> None:
     """Link a record to the document that a call of ours without an answer may have made, as a person decided."""
-    theirs = link.theirs or {}
-    Intent.objects.filter(link=link).delete()
+    observed = link.observed or {}
+    Attempt.objects.filter(link=link).delete()
     link.epoch += 1
-    link.entity = "CreditMemo" if "RemainingCredit" in theirs else "Invoice"
-    link.qbo_id = str(theirs["Id"])
-    link.name = str(theirs.get("DocNumber", ""))
-    link.sent = link.sync_token = link.theirs = None
+    link.entity = "CreditMemo" if "RemainingCredit" in observed else "Invoice"
+    link.qbo_id = str(observed["Id"])
+    link.name = str(observed.get("DocNumber", ""))
+    link.applied = link.sync_token = link.observed = None
     link.save()
     ask_again([link.pk], by=by, why=f"{by} said that it is {link.entity} {link.qbo_id} in QuickBooks")
 
 
 def _note_difference(link: Link) -> None:
     """Note by how much QuickBooks' version, which stands from now on, differs from what Kompass billed."""
-    found = cents.compare((link.sent or {}).get(cents.BILLED), link.theirs or {}, by_hand=True)
+    found = cents.compare((link.applied or {}).get(cents.BILLED), link.observed or {}, by_hand=True)
     if found is not None:
         values = {name: getattr(found, name) for name in type(found).__dataclass_fields__}
         Known.objects.update_or_create(
@@ -278,16 +278,16 @@ def _sides(link: Link) -> tuple[Difference, ...]:
     """Member by member: what QuickBooks says (read last) and what Kompass would say."""
     with engine().begin() as db:
         company = read_company(db, link.org_id)
-    theirs = link.theirs or {}
+    observed = link.observed or {}
     ours: dict[str, object] = {}
     if company is not None:
         overwriting = Link.objects.get(pk=link.pk)
         overwriting.overwrite = True
         judged = judge_links([overwriting], company)
         if judged and isinstance(judged[0].decision, Write):
-            ours = {name: value for name, value in judged[0].decision.sent.items() if not name.startswith("#")}
-    members = [name for name in ours if name in theirs or link.sent is None or name in (link.sent or {})]
-    rows = [Difference(name, shown(theirs.get(name)), shown(ours.get(name))) for name in members or sorted(theirs)]
+            ours = {name: value for name, value in judged[0].decision.applied.items() if not name.startswith("#")}
+    members = [name for name in ours if name in observed or link.applied is None or name in (link.applied or {})]
+    rows = [Difference(name, shown(observed.get(name)), shown(ours.get(name))) for name in members or sorted(observed)]
     return tuple(row for row in rows if row.changed)
 
 

@@ -25,7 +25,7 @@ def secrets_of(site: Site) -> dict[str, str]:
 
 
 _TABLES = (
-    "django_admin_log", "django_session", "qbo_history", "qbo_failure", "qbo_outbox", "qbo_mail", "qbo_notice", "qbo_intent",
+    "django_admin_log", "django_session", "qbo_history", "qbo_failure", "qbo_outbox", "qbo_mail", "qbo_notice", "qbo_attempt",
 )  # fmt: skip
 
 

@@ -153,7 +153,7 @@ def test_times_are_in_the_viewers_zone(site: Site, page: Page) -> None:
     pipeline.map_vat_rate("vat-20", "20.0% S")
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()
-    site.sql("UPDATE qbo_link SET settled_at = '2026-07-01 12:00:00+00' WHERE kind = 'invoice'")
+    site.sql("UPDATE qbo_link SET synced_at = '2026-07-01 12:00:00+00' WHERE kind = 'invoice'")
     sign_in(page, site)
     page.goto(f"{site.url}/admin/quickbooks_online/invoice/")
     page.get_by_role("link", name="INV-i1").click()

@@ -11,8 +11,8 @@ from store import quota
 from tests.pipeline import Pipeline
 
 _MOMENTS: Final = {
-    "qbo_intent": ("heartbeat_at", "resend_after", "first_sent_at"),
-    "qbo_link": ("due_at", "due_since", "settled_at", "first_failed_at", "last_failed_at"),
+    "qbo_attempt": ("heartbeat_at", "resend_after", "first_sent_at"),
+    "qbo_link": ("due_at", "due_since", "synced_at", "first_failed_at", "last_failed_at"),
     "qbo_connection": ("access_expires_at", "refreshed_at", "refresh_lease_until", "probe_at"),
     "qbo_company_facts": ("fetched_at", "lease_until"),
     "qbo_quota_lease": ("blocked_until",),

@@ -15,10 +15,10 @@ from typing import Final
 
 import pytest
 
-from consumers.reconcile.settle import SettlePolicy
 from schemas.events import Event
 from simulator import UK, Simulator
 from simulator.world import company_shown
+from sync.settle import SettlePolicy
 from tests.acceptance.recovery.clock import let_pass
 from tests.builders import UK_ORG
 from tests.chaos import oracle
@@ -90,7 +90,7 @@ def test_half_an_hour_without_intuit(pipeline: Pipeline, request: pytest.Fixture
         pipeline.simulator.call(lambda world: world.journal.clear())
         if minute % 5 == 0:
             memory.append(resident())
-    held = [row for row in pipeline.links() if row.state == "held"]
+    held = [row for row in pipeline.links() if row.state == "retrying"]
     assert held
     pipeline.simulator.call(lambda world: world.troubles.remove())
     say(2 * count)
@@ -103,6 +103,6 @@ def test_half_an_hour_without_intuit(pipeline: Pipeline, request: pytest.Fixture
     assert len(said) >= count
     assert pipeline.rows("qbo_failure") == []
     assert pipeline.rows("qbo_outbox") == []
-    assert {row.state for row in pipeline.links()} <= {"settled", "skipped"}
+    assert {row.state for row in pipeline.links()} <= {"synced", "skipped"}
     shown = pipeline.simulator.call(lambda world: company_shown(world.companies[UK])["objects"])
     assert oracle.differences(oracle.expected(said, {UK_ORG.id: UK})[UK], shown) == []

@@ -130,7 +130,7 @@ def test_after_a_restore_nothing_is_made_twice(
     # One that was being sent when the backup was taken: Intuit makes it, and its answer is not in the backup.
     surroundings.trouble(kind="no_answer", entity="Invoice", operation="create", count=1)
     surroundings.publish([event(DUE)])
-    eventually(lambda: surroundings.pipeline.rows("qbo_intent") != [], "a call is under way")
+    eventually(lambda: surroundings.pipeline.rows("qbo_attempt") != [], "a call is under way")
     restore = backup()
     say(surroundings, AFTER)  # type: ignore[arg-type]
     assert surroundings.differences() == []

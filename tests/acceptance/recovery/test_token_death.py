@@ -12,14 +12,14 @@ from typing import Any, Final
 import pytest
 
 from admin.quickbooks_online.models import Configuration, Org
-from consumers.reconcile.granting import grant_anew
-from consumers.reconcile.settle import Answer
-from consumers.reconcile.work import Late, Work
 from demo.embedded.mail import EmbeddedMail
 from qbo_client.outcomes import Outcome
 from qbo_client.quota import GRANT_VALID, INTUIT
 from simulator import UK
 from simulator.world import World
+from sync.attempt import Attempt, Late
+from sync.permits import grant_anew
+from sync.settle import Answer
 from tests.acceptance.recovery.clock import let_pass, now_at_intuit
 from tests.builders import event, invoice, project
 from tests.integration.admin.conftest import Section, words
@@ -47,7 +47,7 @@ def turn(pipeline: Pipeline) -> None:
         pipeline.settle(*[Answer(work, send(pipeline, work)) for work in claimed.work])
 
 
-def send(pipeline: Pipeline, work: Work) -> Outcome | Late:
+def send(pipeline: Pipeline, work: Attempt) -> Outcome | Late:
     """Call, unless the grant has grown old on a slow machine and there is no other: as a worker does."""
     if time.monotonic() - work.granted_at > GRANT_VALID:
         with pipeline.engine.begin() as db:
@@ -93,7 +93,7 @@ def test_re_authorising_sends_all_that_waited(
     pipeline.claims._policy = replace(pipeline.claims._policy, limits=INTUIT)
     called_back = now_at_intuit(pipeline)
     assert "is linked to" in press_authorize(ada, configuration, authorize)
-    while any(row.state != "settled" for row in pipeline.links(kind="invoice")):
+    while any(row.state != "synced" for row in pipeline.links(kind="invoice")):
         turn(pipeline)
         let_pass(pipeline, 0.4)
         assert now_at_intuit(pipeline) - called_back <= 120.0, Counter(row.state for row in pipeline.links())

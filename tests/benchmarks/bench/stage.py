@@ -21,11 +21,7 @@ import psycopg
 from sqlalchemy import Engine, event, insert, select, text
 
 import bench
-from consumers.reconcile.batching import Parcel
-from consumers.reconcile.gates import Gates
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler
+from consumers.runner import Reconciler
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.quota import Limits
@@ -37,6 +33,10 @@ from store.connections import Tokens
 from store.engine import open_engine
 from store.links import LANES
 from store.tables import company_facts
+from sync.batches import Parcel
+from sync.daily_retry import Probes
+from sync.gates import Gates
+from sync.policy import ReconcilerPolicy
 from tests.database import embedded_server, migrate
 from tests.pipeline import KEYS, UNLIMITED, Pipeline
 
@@ -141,7 +141,7 @@ class Stage:
                 db.execute(
                     text(
                         "SELECT count(*) FROM qbo_link"
-                        f" WHERE due_at IS NOT NULL AND (lanes & {LANES[kind]:d}) <> 0 AND state <> 'settled'"
+                        f" WHERE due_at IS NOT NULL AND (lanes & {LANES[kind]:d}) <> 0 AND state <> 'synced'"
                     )
                 ).scalar_one()
             )

@@ -44,7 +44,7 @@ def company(section: Section) -> None:
 def clone(section: Section, kompass_id: str, number: int, *, older: int = 0) -> None:
     """Invoices like this one in everything but their ids, sent before it."""
     with section.pipeline.engine.begin() as db:
-        for table, column, member in (("qbo_record", "body", "id"), ("qbo_link", "sent", "PrivateNote")):
+        for table, column, member in (("qbo_record", "body", "id"), ("qbo_link", "applied", "PrivateNote")):
             rows = db.exec_driver_sql(
                 "SELECT column_name FROM information_schema.columns WHERE table_name = %s", (table,)
             )
@@ -67,7 +67,7 @@ def clone(section: Section, kompass_id: str, number: int, *, older: int = 0) -> 
 def test_all_of_10_000_invoices_are_compared_where_a_mapping_touches_them(
     section: Section, ada: Client, company: None
 ) -> None:
-    assert Link.objects.filter(kind="invoice", state="settled").count() == COMPANY
+    assert Link.objects.filter(kind="invoice", state="synced").count() == COMPANY
     service = Service.objects.get(kompass_id="svc-rare")
     answer = ada.post(
         f"{ROOT}itemservice/add/", {"configuration": "1", "service": service.pk, "item_id": "3"}, follow=True

@@ -40,14 +40,14 @@ def choose(section: Section, failure: Failure, side: str) -> Link:
 
 def test_the_document_that_was_found_is_ours(section: Section, failure: Failure) -> None:
     link = choose(section, failure, "quickbooks")
-    assert (link.state, link.qbo_id, link.name) == ("settled", failure.value, "2026-001")
+    assert (link.state, link.qbo_id, link.name) == ("synced", failure.value, "2026-001")
     assert len(section.pipeline.objects("Invoice")) == 2
-    assert section.pipeline.rows("qbo_intent") == []
+    assert section.pipeline.rows("qbo_attempt") == []
     assert Failure.objects.get(pk=failure.pk).closed_at is not None
 
 
 def test_the_document_that_was_found_is_another(section: Section, failure: Failure) -> None:
     link = choose(section, failure, "kompass")
-    assert link.state == "settled"
+    assert link.state == "synced"
     assert link.qbo_id != failure.value
     assert len(section.pipeline.objects("Invoice")) == 3

@@ -27,7 +27,7 @@ def test_a_deleted_invoice_is_made_anew_at_the_press_of_a_button(section: Sectio
     ada.post(f"{address}choose/", {"side": "anew"})
     pipeline.drive()
     assert len(pipeline.objects("Invoice")) == 1
-    assert Link.objects.get(kompass_id="i1", kind="invoice").state == "settled"
+    assert Link.objects.get(kompass_id="i1", kind="invoice").state == "synced"
     failure.refresh_from_db()
     assert failure.closed_at is not None
     assert b'value="anew"' not in ada.get(f"{address}change/").content

@@ -211,8 +211,8 @@ def test_a_mapping_tells_its_impact(section: Section, ada: Client, ids: dict[str
     assert "1 Tax Code VAT Rate added" in words(answer)
     assert "1 waiting document will go out" in words(answer)
     section.pipeline.drive()
-    assert Invoice.objects.get(kompass_id="i2").state == "settled"
-    assert Invoice.objects.get(kompass_id="i3").state == "rejected"
+    assert Invoice.objects.get(kompass_id="i2").state == "synced"
+    assert Invoice.objects.get(kompass_id="i3").state == "failed"
 
 
 def _unmapped_rates() -> list[object]:
@@ -391,7 +391,7 @@ def test_a_client_is_linked_to_an_existing_customer(section: Section, ada: Clien
     assert "is linked to Old Harbour Company" in words(answer)
     section.pipeline.drive()
     link = Customer.objects.get(kompass_id="c9")
-    assert (link.qbo_id, link.adopted, link.state) == (known, True, "settled")
+    assert (link.qbo_id, link.adopted, link.state) == (known, True, "synced")
     assert section.pipeline.object_id(UK, "Customer", "Old Harbour Company") == known, "what it says there stays"
 
 
@@ -494,7 +494,7 @@ def test_a_person_decides_a_conflict(section: Section, ada: Client, ids: dict[st
     assert not Failure.objects.filter(closed_at=None).exists()
     (document,) = section.pipeline.objects("Invoice")
     assert document["Line"][0]["Amount"] == (130 if side == "kompass" else 77)
-    assert Invoice.objects.get().state == "settled"
+    assert Invoice.objects.get().state == "synced"
 
 
 def test_preview_shows_what_would_be_sent_and_calls_nothing(section: Section, ada: Client, ids: dict[str, int]) -> None:

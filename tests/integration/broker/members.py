@@ -17,11 +17,11 @@ from sqlalchemy.engine import make_url
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.ingest.group import consumer_settings
 from consumers.ingest.loop import IngestLoop
-from consumers.metrics import Metrics
 from schemas.codec import Codec
 from schemas.events import Kind
 from store.engine import open_engine
 from store.records import SourceEvent
+from sync.metrics import Metrics
 from tests import builders
 from tests.kafka import PARTITIONS, Kafka
 

@@ -12,10 +12,10 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from consumers.dead_letters import OutboxPublisher, producer_settings
 from consumers.ingest.limit import DecodeLimit, TooManyUndecodable
 from consumers.ingest.messages import source_event
-from consumers.metrics import Metrics
 from schemas.codec import MAX_BYTES
 from store.engine import open_engine
 from store.failures import DEAD_LETTERS
+from sync.metrics import Metrics
 from tests.integration.broker.members import GROUP, TOPIC, Members, Publisher, all_committed, eventually, kept, value_of
 from tests.kafka import Kafka
 

@@ -10,16 +10,16 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile import sending
-from consumers.reconcile.batching import Parcel, Split, parcels
-from consumers.reconcile.gates import Gates
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler
-from consumers.reconcile.work import Late
+from consumers.runner import Reconciler
 from qbo_client.outcomes import NotSent
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
+from sync import sending
+from sync.attempt import Late
+from sync.batches import Parcel, Split, parcels
+from sync.daily_retry import Probes
+from sync.gates import Gates
+from sync.policy import ReconcilerPolicy
 from tests.builders import event, invoice, project
 from tests.pipeline import ALL_LANES, Pipeline
 
@@ -62,7 +62,7 @@ def settled_customer(pipeline: Pipeline) -> Pipeline:
 
 def wait_until_settled(pipeline: Pipeline, count: int) -> None:
     until = time.monotonic() + 60
-    while len(pipeline.links(kind="invoice", state="settled")) < count:
+    while len(pipeline.links(kind="invoice", state="synced")) < count:
         assert time.monotonic() < until, pipeline.links(kind="invoice")
         time.sleep(0.02)
 
@@ -128,7 +128,7 @@ def test_a_batch_of_which_one_member_was_taken_over_does_not_go(settled_customer
         db.execute(
             text("UPDATE qbo_link SET epoch = epoch + 1, due_at = now() WHERE id = :id"), {"id": stalled[0].link.id}
         )
-        db.execute(text("DELETE FROM qbo_intent WHERE link_id = :id"), {"id": stalled[0].link.id})
+        db.execute(text("DELETE FROM qbo_attempt WHERE link_id = :id"), {"id": stalled[0].link.id})
     one = process()
     one._work(parcel)
     answers = one._answers.get(timeout=60) or []
@@ -179,7 +179,7 @@ def test_where_so_few_go_in_a_batch_that_single_calls_are_faster_a_backlog_goes_
 def resent_in(pipeline: Pipeline) -> float:
     """Seconds until the one open intent may be sent again."""
     with pipeline.engine.begin() as db:
-        return float(db.execute(text("SELECT extract(epoch FROM resend_after - now()) FROM qbo_intent")).scalar_one())
+        return float(db.execute(text("SELECT extract(epoch FROM resend_after - now()) FROM qbo_attempt")).scalar_one())
 
 
 def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothing(

@@ -10,14 +10,14 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.batching import parcels
-from consumers.reconcile.settle import Answer, Settle
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
 from schemas.events import Invoice, Service, Step
 from simulator import bookkeeper
 from simulator.seeds import UK
-from store import intents
+from store import attempts
+from sync.batches import parcels
+from sync.settle import Answer, Settle
 from tests.builders import SCANNING, client, event, invoice, line, project
 from tests.pipeline import Pipeline, answers_of
 
@@ -92,8 +92,8 @@ def expect_each_once(pipeline: Pipeline, records: Iterable[Invoice]) -> None:
     assert marks == sorted(f"Kompass invoice {one.id} " for one in records)
     for one in records:
         link = pipeline.one("invoice", one.id)
-        assert (link.state, link.batch_most) == ("settled", None), link
-    assert pipeline.rows("qbo_intent") == []
+        assert (link.state, link.batch_most) == ("synced", None), link
+    assert pipeline.rows("qbo_attempt") == []
 
 
 def test_thirty_invoices_are_one_call_and_no_read(batching: Pipeline) -> None:
@@ -159,7 +159,7 @@ def test_one_bad_in_thirty_hurts_nobody_else(batching: Pipeline) -> None:
     batching.drive()
     assert calls(batching) == ["batch"]
     bad = batching.one("invoice", "bad")
-    assert (bad.state, bad.qbo_id) == ("rejected", None)
+    assert (bad.state, bad.qbo_id) == ("failed", None)
     (failure,) = [one for one in batching.rows("qbo_failure") if one.closed_at is None]
     assert (failure.link_id, failure.stage) == (bad.id, "push")
     expect_each_once(batching, records)
@@ -179,7 +179,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_culprit_is_alone
     # Only halves with the culprit in them are refused and halved again: 30, 15 + 15, 8 + 7, 4 + 4, 2 + 2, 1 + 1.
     assert len(sizes) <= 11, sizes
     assert sizes[0] == 30
-    assert batching.one("invoice", culprit.id).state == "rejected"
+    assert batching.one("invoice", culprit.id).state == "failed"
     batching.simulator.call(lambda world: world.troubles.remove())
     others = [one for one in records if one is not culprit]
     expect_each_once(batching, others)
@@ -201,14 +201,14 @@ def test_a_batch_that_cannot_be_answered_is_given_up_for_the_sake_of_the_others(
         batching.ingest(event(invoice(f"i{number}")))
         execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
         batching.settle(*batching.answers(batching.claim().work))
-        if batching.one("invoice", "i3").state == "rejected":
+        if batching.one("invoice", "i3").state == "failed":
             break
     assert batching.one("invoice", "i3").cause == "keeps-failing"
     for one in records:
         if one.id != "i3":
-            assert batching.one("invoice", one.id).state == "settled"
+            assert batching.one("invoice", one.id).state == "synced"
     batching.simulator.call(lambda world: world.troubles.remove())
-    execute(batching, "UPDATE qbo_link SET due_at = now(), again = true WHERE state = 'rejected'")
+    execute(batching, "UPDATE qbo_link SET due_at = now(), again = true WHERE state = 'failed'")
     batching.drive()
     expect_each_once(batching, [*records, *(invoice(f"i{other}") for other in range(90, number + 1))])
 
@@ -268,7 +268,7 @@ def test_after_the_resend_window_each_is_looked_up_by_itself(
 def test_what_is_left_of_a_batch_is_looked_up_and_never_sent_under_its_request_id(
     batching: Pipeline, committed: bool
 ) -> None:
-    """The answer to a batch does not mention two of its items; the others have theirs. Whose request id it is by then nobody knows."""
+    """The answer to a batch does not mention two of its items; the others have observed. Whose request id it is by then nobody knows."""
     with_customer(batching)
     records = invoices(5)
     batching.ingest(*map(event, records))
@@ -276,7 +276,7 @@ def test_what_is_left_of_a_batch_is_looked_up_and_never_sent_under_its_request_i
     answers = answers_of(parcel, batching.send(parcel))
     lost = [Answer(one.work, Unknown("not mentioned"), together=5) for one in answers[:2]]
     batching.settle(*lost, *answers[2:])
-    assert len(batching.rows("qbo_intent")) == 2
+    assert len(batching.rows("qbo_attempt")) == 2
     if not committed:
         for one in [one for one in batching.objects("Invoice") if one["PrivateNote"].split()[2] in ("i1", "i2")]:
             edit = {"action": "delete", "entity": "Invoice", "id": one["Id"]}
@@ -302,10 +302,10 @@ def test_a_batch_that_lost_a_member_to_a_person_is_not_sent_again(batching: Pipe
     batching.settle(*batching.answers(works))
     (mine,) = [one for one in batching.objects("Invoice") if " i2 " in one["PrivateNote"]]
     taken = batching.one("invoice", "i2").id
-    execute(batching, "DELETE FROM qbo_intent WHERE link_id = :id", id=taken)
+    execute(batching, "DELETE FROM qbo_attempt WHERE link_id = :id", id=taken)
     execute(
         batching,
-        "UPDATE qbo_link SET epoch = epoch + 1, entity = 'Invoice', qbo_id = :qbo_id, sent = NULL WHERE id = :id",
+        "UPDATE qbo_link SET epoch = epoch + 1, entity = 'Invoice', qbo_id = :qbo_id, applied = NULL WHERE id = :id",
         id=taken,
         qbo_id=mine["Id"],
     )
@@ -339,7 +339,7 @@ def test_no_member_is_to_blame_for_a_batch_that_cannot_be_sent(batching: Pipelin
         batching, "UPDATE qbo_link SET attempts = 5, last_failed_at = now() - interval '1 hour' WHERE kind = 'invoice'"
     )
     batching.settle(*[Answer(work, NotSent("connection refused"), together=2) for work in works])
-    assert [one.state for one in batching.links(kind="invoice")] == ["held", "held"]
+    assert [one.state for one in batching.links(kind="invoice")] == ["retrying", "retrying"]
     # Alone, it is.
     (work,) = batching.claim([works[0].link.id], together=1).work
     execute(batching, "UPDATE qbo_link SET last_failed_at = now() - interval '1 hour' WHERE kind = 'invoice'")
@@ -386,7 +386,7 @@ def test_a_batch_is_taken_over_whole_or_not_now(opened: Callable[..., Pipeline],
     with batching.engine.begin() as db:
         db.execute(text("SELECT 1 FROM qbo_link WHERE id = :id FOR UPDATE"), {"id": works[3].link.id})
         assert other.claim([works[0].link.id]).work == []
-    assert [one.batch_id for one in other.rows("qbo_intent")] == [works[0].batch_id] * 4
+    assert [one.batch_id for one in other.rows("qbo_attempt")] == [works[0].batch_id] * 4
     other.drive()
     expect_each_once(other, records)
 
@@ -418,7 +418,7 @@ def test_a_company_that_asked_us_to_wait_gets_the_batch_later(
     outcome = batching.send(parcel)
     assert isinstance(outcome, Throttled)
     batching.settle(*answers_of(parcel, outcome))
-    assert batching.rows("qbo_intent") == []
+    assert batching.rows("qbo_attempt") == []
     execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
     assert at_least < batching.claim().blocked[UK][1] <= at_most
     execute(batching, "UPDATE qbo_quota_lease SET blocked_until = NULL")
@@ -461,7 +461,7 @@ def test_whatever_intuit_does_where_nobody_knows(batching: Pipeline, switch: dic
         batching.settle(*batching.answers(batching.claim().work))
     execute(batching, "UPDATE qbo_quota_lease SET blocked_until = NULL")
     batching.drive()
-    assert batching.one("invoice", "bad").state == "rejected"
+    assert batching.one("invoice", "bad").state == "failed"
     expect_each_once(batching, records)
 
 
@@ -469,11 +469,11 @@ def test_a_heartbeat_never_waits_for_a_settle_which_may_wait_for_it(batching: Pi
     with_customer(batching)
     batching.ingest(*map(event, invoices(3)))
     first, second, third = sorted(work.link.id for work in batching.claim().work)
-    execute(batching, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour'")
+    execute(batching, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour'")
     with batching.engine.begin() as settle, batching.engine.begin() as beat:
-        intents.to_lookup(settle, second)
+        attempts.to_lookup(settle, second)
         beat.execute(text("SET LOCAL lock_timeout = '1s'"))
-        intents.heartbeat(beat, batching.owner, [first, second, third])
-    late = "SELECT link_id FROM qbo_intent WHERE heartbeat_at < now() - interval '1 minute'"
+        attempts.heartbeat(beat, batching.owner, [first, second, third])
+    late = "SELECT link_id FROM qbo_attempt WHERE heartbeat_at < now() - interval '1 minute'"
     with batching.engine.begin() as db:
         assert list(db.execute(text(late)).scalars()) == [second]

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.budget import NO_BUDGET, Budget, next_month
-from consumers.reconcile.gates import Gates
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler
-from consumers.reconcile.settle import Answer
+from consumers.runner import Reconciler
 from qbo_client.outcomes import Unknown
 from simulator import bookkeeper
 from simulator.seeds import UK
 from store import quota
+from sync.budget import NO_BUDGET, Budget, next_month
+from sync.daily_retry import Probes
+from sync.gates import Gates
+from sync.policy import ReconcilerPolicy
+from sync.settle import Answer
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline
 
@@ -74,11 +74,11 @@ def test_what_needs_a_read_is_held_and_what_needs_none_goes_on(spending: Pipelin
     )
     turn(spending)
     held = spending.one("invoice", "i1")
-    assert (held.state, held.cause) == ("held", NO_BUDGET)
+    assert (held.state, held.cause) == ("retrying", NO_BUDGET)
     assert "this month's metered reads are spent" in held.reason
     assert held.due_at == next_month(datetime.now(UTC))
     assert held.first_failed_at is not None
-    assert {spending.one("client", name).state for name in ("c1", "c2")} == {"settled"}
+    assert {spending.one("client", name).state for name in ("c1", "c2")} == {"synced"}
     assert reads(spending) == before
     # News of it is judged, needs the same read, and waits on.
     spending.ingest(event(invoice(sequence=3, lines=(line("400.00"),))))
@@ -91,7 +91,7 @@ def test_without_being_told_to_hold_it_reads_on(spending: Pipeline, opened: Call
     spend(spending)
     spending.ingest(event(invoice(sequence=2, lines=(line("300.00"),))))
     turn(opened(lease=0.0))
-    assert spending.one("invoice", "i1").state == "settled"
+    assert spending.one("invoice", "i1").state == "synced"
 
 
 def test_a_lost_answer_that_has_to_be_looked_up_keeps_its_intent(
@@ -107,13 +107,13 @@ def test_a_lost_answer_that_has_to_be_looked_up_keeps_its_intent(
         db.execute(text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"))
     turn(forgetful)
     assert spending.one("invoice", "i2").cause == NO_BUDGET
-    (intent,) = spending.rows("qbo_intent")
+    (intent,) = spending.rows("qbo_attempt")
     assert intent.request_id == work.request_id
     # With the new month it is looked up, and found.
     forgetful = opened(budget=Budget(BUDGET + 1), lease=0.0, resend_window=0.0)
     forgetful._hasten()
     turn(forgetful)
-    assert spending.one("invoice", "i2").state == "settled"
+    assert spending.one("invoice", "i2").state == "synced"
     assert len(spending.objects("Invoice")) == 2
 
 
@@ -125,13 +125,13 @@ def test_a_company_without_facts_is_held_and_one_with_old_ones_goes_on(spending:
     before = reads(spending)
     spending.ingest(event(client("c2")))
     turn(spending)
-    assert spending.one("client", "c2").state == "settled"
+    assert spending.one("client", "c2").state == "synced"
     with spending.engine.begin() as db:
         db.execute(text("DELETE FROM qbo_company_facts"))
     spending.cache.forget("org-uk")
     spending.ingest(event(client("c3")))
     turn(spending)
-    assert (spending.one("client", "c3").state, spending.one("client", "c3").cause) == ("held", NO_BUDGET)
+    assert (spending.one("client", "c3").state, spending.one("client", "c3").cause) == ("retrying", NO_BUDGET)
     assert reads(spending) == before
 
 
@@ -147,7 +147,7 @@ def test_a_larger_budget_wakes_what_is_held_and_it_is_counted_by_org(
     )
     assert counted == 1
     larger = opened(budget=Budget(BUDGET * 10))
-    process(larger, lambda: larger.one("invoice", "i1").state == "settled")
+    process(larger, lambda: larger.one("invoice", "i1").state == "synced")
 
 
 def process(pipeline: Pipeline, reached: Callable[[], bool]) -> None:

@@ -40,9 +40,7 @@ def tax(pipeline: Pipeline) -> Decimal:
 def choose(pipeline: Pipeline) -> None:
     """Choose what Kompass says, as the admin's button does."""
     with pipeline.engine.begin() as db:
-        db.exec_driver_sql(
-            "UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'rejected'"
-        )
+        db.exec_driver_sql("UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'failed'")
 
 
 @pytest.mark.parametrize("change", [{"lines": (line("200.00"),)}, {"date": dt.date(2026, 3, 5)}], ids=["lines", "date"])
@@ -50,7 +48,7 @@ def test_what_would_undo_a_tax_put_in_by_hand_stops(overridden: Pipeline, change
     overridden.ingest(event(invoice(sequence=2, **change)))
     overridden.drive()
     link = overridden.one("invoice", "i1")
-    assert (link.state, link.cause) == ("rejected", "conflict:edited-in-qbo")
+    assert (link.state, link.cause) == ("failed", "conflict:edited-in-qbo")
     assert "TxnTaxDetail" in link.reason
     assert tax(overridden) == Decimal("19.99")
 
@@ -60,7 +58,7 @@ def test_kompass_goes_over_it_when_a_person_says_so(overridden: Pipeline) -> Non
     overridden.drive()
     choose(overridden)
     overridden.drive()
-    assert (overridden.one("invoice", "i1").state, tax(overridden)) == ("settled", Decimal("40.00"))
+    assert (overridden.one("invoice", "i1").state, tax(overridden)) == ("synced", Decimal("40.00"))
 
 
 def test_what_a_bookkeeper_changed_after_a_person_looked_is_shown_before_it_is_overwritten(
@@ -72,12 +70,12 @@ def test_what_a_bookkeeper_changed_after_a_person_looked_is_shown_before_it_is_o
     choose(overridden)
     overridden.drive()
     link = overridden.one("invoice", "i1")
-    assert (link.state, link.cause, link.overwrite) == ("rejected", "conflict:edited-in-qbo", False)
-    assert (Decimal(str(link.theirs["TxnTaxDetail"]["TotalTax"])), tax(overridden)) == (Decimal("12.34"),) * 2
+    assert (link.state, link.cause, link.overwrite) == ("failed", "conflict:edited-in-qbo", False)
+    assert (Decimal(str(link.observed["TxnTaxDetail"]["TotalTax"])), tax(overridden)) == (Decimal("12.34"),) * 2
     # Seen by now, it is what the next choice is about.
     choose(overridden)
     overridden.drive()
-    assert (overridden.one("invoice", "i1").state, tax(overridden)) == ("settled", Decimal("40.00"))
+    assert (overridden.one("invoice", "i1").state, tax(overridden)) == ("synced", Decimal("40.00"))
 
 
 def test_a_choice_that_quickbooks_refused_is_used_up(overridden: Pipeline) -> None:
@@ -89,7 +87,7 @@ def test_a_choice_that_quickbooks_refused_is_used_up(overridden: Pipeline) -> No
     )
     overridden.drive()
     link = overridden.one("invoice", "i1")
-    assert (link.state, link.cause, link.overwrite) == ("rejected", "business-rule", False)
+    assert (link.state, link.cause, link.overwrite) == ("failed", "business-rule", False)
     overridden.ingest(event(invoice(sequence=3, lines=(line("300.00"),))))
     overridden.drive()
     assert overridden.one("invoice", "i1").cause == "conflict:edited-in-qbo"
@@ -99,7 +97,7 @@ def test_a_choice_that_quickbooks_refused_is_used_up(overridden: Pipeline) -> No
 def test_it_survives_what_leaves_it_alone_and_is_still_not_overwritten_later(overridden: Pipeline) -> None:
     overridden.ingest(event(invoice(sequence=2, details="Thank you")))
     overridden.drive()
-    assert overridden.one("invoice", "i1").state == "settled"
+    assert overridden.one("invoice", "i1").state == "synced"
     assert (document(overridden)["CustomerMemo"]["value"], tax(overridden)) == ("Thank you", Decimal("19.99"))
     overridden.ingest(event(invoice(sequence=3, details="Thank you", lines=(line("200.00"),))))
     overridden.drive()
@@ -134,7 +132,7 @@ def test_an_update_of_ours_that_arrived_is_no_override(pipeline: Pipeline) -> No
     edit(pipeline, action="update", entity="Invoice", id=document(pipeline)["Id"], members={"Line": lines})
     pipeline.ingest(event(invoice(sequence=2, lines=(line("200.00"),), due_date=dt.date(2026, 4, 30))))
     pipeline.drive()
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
 
 
 def test_what_turns_out_to_say_it_already_is_known_by_its_figures(pipeline: Pipeline) -> None:
@@ -148,7 +146,7 @@ def test_what_turns_out_to_say_it_already_is_known_by_its_figures(pipeline: Pipe
     pipeline.drive()
     link = pipeline.one("invoice", "i1")
     now = [one["Id"] for one in document(pipeline)["Line"] if "Id" in one]
-    assert (link.state, link.qbo_total, link.qbo_tax) == ("settled", Decimal("240"), Decimal("40"))
+    assert (link.state, link.qbo_total, link.qbo_tax) == ("synced", Decimal("240"), Decimal("40"))
     assert link.line_ids == now != before.line_ids
     assert link.sync_token == document(pipeline)["SyncToken"]
     calls = len(pipeline.requests())
@@ -165,5 +163,5 @@ def test_a_void_found_in_quickbooks_leaves_nothing_billed(pipeline: Pipeline) ->
     pipeline.ingest(event(invoice(sequence=2, step=Step.VOIDED)))
     pipeline.drive()
     link = pipeline.one("invoice", "i1")
-    assert (link.state, link.voided, link.qbo_total, link.qbo_tax) == ("settled", True, Decimal(0), Decimal(0))
+    assert (link.state, link.voided, link.qbo_total, link.qbo_tax) == ("synced", True, Decimal(0), Decimal(0))
     assert pipeline.rows("qbo_difference") == []

@@ -11,12 +11,12 @@ import pytest
 
 from consumers.gauges import GaugeKeeper
 from consumers.inquiry.why import find_one, story
-from consumers.metrics import Metrics
-from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Done
 from schemas.events import InvoiceLine, Kind, Step, VatRate
 from simulator import Simulator, bookkeeper
 from simulator.seeds import UK, USA_AUTOMATED_TAX
+from sync.metrics import Metrics
+from sync.settle import Answer
 from tests.builders import event, invoice, line
 from tests.pipeline import Pipeline
 
@@ -36,7 +36,7 @@ def edit(pipeline: Pipeline, realm: str = UK, **wanted: object) -> None:
 def push(pipeline: Pipeline, *lines: InvoiceLine, **more: Any) -> None:
     pipeline.ingest(event(invoice(lines=lines, **more)))
     pipeline.drive()
-    assert pipeline.one("invoice", "i1").state == "settled", pipeline.one("invoice", "i1").reason
+    assert pipeline.one("invoice", "i1").state == "synced", pipeline.one("invoice", "i1").reason
 
 
 def differences(pipeline: Pipeline) -> list[tuple[str, Decimal, Decimal]]:
@@ -146,7 +146,7 @@ def test_credit_notes_are_compared_with_their_sign_turned(pipeline: Pipeline) ->
 def test_the_sync_goes_on_meanwhile(pipeline: Pipeline) -> None:
     pipeline.ingest(*[event(invoice(f"i{number}", lines=three_of_a_third())) for number in range(3)])
     pipeline.drive()
-    assert {row.state for row in pipeline.links()} == {"settled"}
+    assert {row.state for row in pipeline.links()} == {"synced"}
     assert len(differences(pipeline)) == 3
 
 

@@ -13,19 +13,19 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
-from consumers.reconcile import reconciler
-from consumers.reconcile.gates import Gates
-from consumers.reconcile.pace import Pace
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import SETTLE_BATCH, Reconciler
-from consumers.reconcile.settle import Answer
+from consumers import runner
+from consumers.runner import SETTLE_BATCH, Reconciler
 from qbo_client.calls import Call
 from qbo_client.environment import environment_for
 from qbo_client.outcomes import Outcome
 from qbo_client.transport import Transport
 from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
+from sync.daily_retry import Probes
+from sync.gates import Gates
+from sync.pace import Pace
+from sync.policy import ReconcilerPolicy
+from sync.settle import Answer
 from tests.builders import client, event
 from tests.pipeline import ALL_LANES, Pipeline
 
@@ -117,10 +117,10 @@ def test_the_next_calls_are_claimed_while_every_worker_is_in_a_call(
     busy = held()
     assert busy.process._claim_some()
     wait_for(lambda: len(busy.transport.held) == WORKERS)
-    assert len(pipeline.rows("qbo_intent")) == WORKERS + AHEAD
+    assert len(pipeline.rows("qbo_attempt")) == WORKERS + AHEAD
     # No more than that, however often it looks; and no transaction is open while they call and wait.
     assert not busy.process._claim_some()
-    assert len(pipeline.rows("qbo_intent")) == WORKERS + AHEAD
+    assert len(pipeline.rows("qbo_attempt")) == WORKERS + AHEAD
     with pipeline.engine.begin() as db:
         open_ones = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in tr%'"
@@ -128,7 +128,7 @@ def test_the_next_calls_are_claimed_while_every_worker_is_in_a_call(
         assert db.execute(text(open_ones)).scalar_one() == 0
     busy.transport.let_go()
     pipeline.settle(*busy.answers(WORKERS + AHEAD))
-    assert len(pipeline.objects("Customer")) == len(pipeline.links(state="settled")) == WORKERS + AHEAD
+    assert len(pipeline.objects("Customer")) == len(pipeline.links(state="synced")) == WORKERS + AHEAD
 
 
 def test_what_waits_for_a_worker_is_in_turn_of_the_companies(pipeline: Pipeline, held: Callable[..., Busy]) -> None:
@@ -138,7 +138,7 @@ def test_what_waits_for_a_worker_is_in_turn_of_the_companies(pipeline: Pipeline,
     pipeline.sweep()
     busy = held()
     assert busy.process._claim_some()
-    assert {row.realm_id for row in pipeline.rows("qbo_intent")} == {UK, IRELAND}
+    assert {row.realm_id for row in pipeline.rows("qbo_attempt")} == {UK, IRELAND}
 
 
 def test_what_waits_for_a_worker_is_beaten_for_and_nobody_takes_it(
@@ -149,14 +149,14 @@ def test_what_waits_for_a_worker_is_beaten_for_and_nobody_takes_it(
     busy = held()
     assert busy.process._claim_some()
     with pipeline.engine.begin() as db:
-        db.execute(text("UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()"))
+        db.execute(text("UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()"))
         db.execute(text("UPDATE qbo_link SET due_at = now()"))
     beating = threading.Thread(target=busy.process._heartbeats, daemon=True)
     beating.start()
 
     def beaten() -> bool:
         with pipeline.engine.begin() as db:
-            late = "SELECT count(*) FROM qbo_intent WHERE heartbeat_at < now() - interval '30 minutes'"
+            late = "SELECT count(*) FROM qbo_attempt WHERE heartbeat_at < now() - interval '30 minutes'"
             return int(db.execute(text(late)).scalar_one()) == 0
 
     wait_for(beaten)
@@ -192,7 +192,7 @@ def test_a_process_that_stops_makes_the_calls_it_had_claimed_ahead(
     pipeline.sweep()
     busy = held()
     busy.process.start()
-    wait_for(lambda: len(pipeline.rows("qbo_intent")) == WORKERS + AHEAD)
+    wait_for(lambda: len(pipeline.rows("qbo_attempt")) == WORKERS + AHEAD)
     stopped: list[bool] = []
     stopping = threading.Thread(target=lambda: stopped.append(busy.process.stop()), daemon=True)
     stopping.start()
@@ -200,11 +200,11 @@ def test_a_process_that_stops_makes_the_calls_it_had_claimed_ahead(
     busy.transport.let_go()
     stopping.join(PATIENCE_S)
     assert stopped == [True]
-    settled = len(pipeline.links(state="settled"))
+    settled = len(pipeline.links(state="synced"))
     # One claim may have been under way when it was told to stop.
     assert settled >= WORKERS + AHEAD
     assert len(pipeline.objects("Customer")) == settled
-    assert pipeline.rows("qbo_intent") == []
+    assert pipeline.rows("qbo_attempt") == []
 
 
 def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..., Busy]) -> None:
@@ -222,23 +222,23 @@ def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..
     process._settle_answers()
     assert len(committed) == 2
     assert process._in_work == {}
-    assert len(pipeline.links(state="settled")) == count
+    assert len(pipeline.links(state="synced")) == count
 
 
 def test_an_answer_is_kept_until_the_database_takes_it(
     pipeline: Pipeline, held: Callable[..., Busy], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(reconciler, "_DATABASE_AWAY_S", 0.01)
+    monkeypatch.setattr(runner, "_DATABASE_AWAY_S", 0.01)
     pipeline.ingest(event(client()))
     pipeline.sweep()
     (answer,) = pipeline.answers(pipeline.claim().work)
     with pipeline.engine.begin() as db:
-        db.execute(text("ALTER TABLE qbo_intent RENAME TO qbo_intent_away"))
+        db.execute(text("ALTER TABLE qbo_attempt RENAME TO qbo_intent_away"))
     writing = threading.Thread(target=held().process._write_back, args=([answer],), daemon=True)
     writing.start()
     wait_for(lambda: "not written back yet" in caplog.text)
     with pipeline.engine.begin() as db:
-        db.execute(text("ALTER TABLE qbo_intent_away RENAME TO qbo_intent"))
+        db.execute(text("ALTER TABLE qbo_intent_away RENAME TO qbo_attempt"))
     writing.join(PATIENCE_S)
-    assert pipeline.one("client", "c1").state == "settled"
-    assert pipeline.rows("qbo_intent") == []
+    assert pipeline.one("client", "c1").state == "synced"
+    assert pipeline.rows("qbo_attempt") == []

@@ -29,7 +29,7 @@ def test_a_company_whose_links_cannot_be_locked_holds_up_no_other_and_is_swept_l
     pipeline.ingest(event(client("c1")), event(client("c2", org=IRISH_ORG)))
     pipeline.sweep()
     with pipeline.engine.begin() as db:
-        db.execute(text("UPDATE qbo_link SET due_at = NULL, state = 'rejected'"))
+        db.execute(text("UPDATE qbo_link SET due_at = NULL, state = 'failed'"))
         db.execute(text("UPDATE qbo_configuration SET default_class_id = '1'"))
     with pipeline.engine.begin() as held:
         held.execute(text("SELECT id FROM qbo_link WHERE realm_id = :realm FOR UPDATE"), {"realm": UK})
@@ -51,7 +51,7 @@ def test_two_processes_do_not_sweep_the_same_company_twice(pipeline: Pipeline) -
     pipeline.ingest(event(client("c1")))
     pipeline.sweep()
     with pipeline.engine.begin() as db:
-        db.execute(text("UPDATE qbo_link SET state = 'rejected'"))
+        db.execute(text("UPDATE qbo_link SET state = 'failed'"))
         db.execute(text("UPDATE qbo_configuration SET default_class_id = '1'"))
     (changed,) = retrying(pipeline.engine, companies.changed)
     with pipeline.engine.begin() as db:

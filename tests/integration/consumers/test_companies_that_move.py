@@ -31,7 +31,7 @@ def test_a_configuration_made_anew_is_not_taken_for_the_former_one(pipeline: Pip
     pipeline.ingest(event(client("c2", name="Second")))
     pipeline.claim()
     execute(pipeline, "UPDATE qbo_link SET epoch = epoch + 1")
-    execute(pipeline, "DELETE FROM qbo_intent")
+    execute(pipeline, "DELETE FROM qbo_attempt")
     execute(pipeline, "DELETE FROM qbo_configuration")
     pipeline.link()
     while version(pipeline) < 50:
@@ -62,7 +62,7 @@ def test_a_company_that_moves_to_another_org_takes_the_links_of_shared_clients_a
     pipeline.ingest(event(client("c1", orgs=(UK_ORG, SECOND_ORG), sequence=2, name="Renamed")))
     pipeline.ingest(event(invoice(of=project(of=shared, org=SECOND_ORG), org=SECOND_ORG)))
     pipeline.drive()
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
     assert "Renamed" in {one["DisplayName"] for one in pipeline.objects("Customer")}
     assert {row.org_id for row in pipeline.links(realm_id=UK)} == {"org-2"}
     assert IRELAND != UK

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.settle import Answer, SettlePolicy
 from qbo_client.outcomes import Done, Forbidden, Unauthorized
 from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
 from simulator.world import World
 from store import connections, quota
+from sync.settle import Answer, SettlePolicy
 from tests.builders import UK_ORG, client, event
 from tests.pipeline import Pipeline
 
@@ -59,7 +59,7 @@ def test_two_processes_and_an_expired_token_make_one_refresh(
     pipeline.drive()
     assert refreshes(pipeline) - before == 1
     assert len(pipeline.objects("Customer")) == 12
-    assert {row.state for row in pipeline.links()} == {"settled"}
+    assert {row.state for row in pipeline.links()} == {"synced"}
 
 
 def test_a_refusal_that_comes_while_tokens_are_refreshed_does_not_throw_the_new_ones_away(pipeline: Pipeline) -> None:
@@ -82,7 +82,7 @@ def test_a_refusal_that_comes_while_tokens_are_refreshed_does_not_throw_the_new_
     outcomes = pipeline.drive()
     assert open_failures(pipeline) == []
     assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert pipeline.one("client", "c1").state == "settled"
+    assert pipeline.one("client", "c1").state == "synced"
 
 
 def test_a_dead_grant_is_one_failure_everything_waits_and_a_new_link_sends_all(pipeline: Pipeline) -> None:
@@ -126,7 +126,7 @@ def test_a_token_refused_while_facts_are_read_is_refreshed(pipeline: Pipeline) -
     pipeline.simulator.call(lambda world: world.authority.expire_access(realm=UK, token=None))
     pipeline.ingest(event(client()))
     pipeline.drive()
-    assert pipeline.one("client", "c1").state == "settled"
+    assert pipeline.one("client", "c1").state == "synced"
     assert refreshes(pipeline) == 1
 
 
@@ -148,7 +148,7 @@ def test_tokens_refused_one_after_the_other_are_not_refreshed_at_once(
     assert open_failures(pipeline) == []
     pipeline.simulator.call(lambda world: world.clock.advance(10))
     pipeline.drive()
-    assert {row.state for row in pipeline.links()} == {"settled"}
+    assert {row.state for row in pipeline.links()} == {"synced"}
     assert refreshes(pipeline) == 2
 
 

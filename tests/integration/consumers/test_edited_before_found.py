@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from consumers.reconcile.settle import Answer
-from consumers.reconcile.work import Work
 from qbo_client.outcomes import Done
 from simulator import bookkeeper
 from simulator.seeds import UK
+from sync.attempt import Attempt
+from sync.settle import Answer
 from tests.builders import client, event, invoice, line
 from tests.integration.consumers.test_looking_up import forgotten, numbered_by_quickbooks
 from tests.pipeline import Pipeline
@@ -40,7 +40,7 @@ def change(pipeline: Pipeline, **members: object) -> None:
     edit(pipeline, action="update", entity="Invoice", id=document(pipeline)["Id"], members=members)
 
 
-def look(pipeline: Pipeline) -> Work:
+def look(pipeline: Pipeline) -> Attempt:
     forgotten(pipeline)
     (work,) = pipeline.claim().work
     assert work.phase == "lookup"
@@ -52,9 +52,7 @@ def look(pipeline: Pipeline) -> Work:
 def choose(pipeline: Pipeline) -> None:
     """Send what Kompass says, as the admin's button does."""
     with pipeline.engine.begin() as db:
-        db.exec_driver_sql(
-            "UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'rejected'"
-        )
+        db.exec_driver_sql("UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'failed'")
 
 
 def test_a_number_changed_by_hand_does_not_hide_it(lost: Pipeline) -> None:
@@ -62,7 +60,7 @@ def test_a_number_changed_by_hand_does_not_hide_it(lost: Pipeline) -> None:
     look(lost)
     lost.drive()
     link = lost.one("invoice", "i1")
-    assert (link.state, link.qbo_id, link.name) == ("settled", document(lost)["Id"], "2026-001")
+    assert (link.state, link.qbo_id, link.name) == ("synced", document(lost)["Id"], "2026-001")
     assert len(lost.objects("Invoice")) == 2
 
 
@@ -75,7 +73,7 @@ def test_a_mark_that_was_taken_out_makes_us_ask(lost: Pipeline, members: dict[st
     change(lost, **members)
     look(lost)
     link = lost.one("invoice", "i1")
-    assert (link.state, link.cause) == ("rejected", "conflict:in-doubt")
+    assert (link.state, link.cause) == ("failed", "conflict:in-doubt")
     assert f"(Id {document(lost)['Id']})" in link.reason
     assert len(lost.objects("Invoice")) == 2
     assert lost.recovered == ["asked"]
@@ -95,16 +93,16 @@ def test_putting_the_mark_back_is_an_answer_too(lost: Pipeline) -> None:
     change(lost, PrivateNote=f"called them. {note}")
     look(lost)
     lost.drive()
-    assert (lost.one("invoice", "i1").state, len(lost.objects("Invoice"))) == ("settled", 2)
+    assert (lost.one("invoice", "i1").state, len(lost.objects("Invoice"))) == ("synced", 2)
 
 
 def test_it_is_made_anew_when_a_person_says_that_it_is_another(lost: Pipeline) -> None:
-    change(lost, PrivateNote="theirs", DocNumber="theirs")
+    change(lost, PrivateNote="observed", DocNumber="observed")
     look(lost)
     choose(lost)
     lost.drive()
     link = lost.one("invoice", "i1")
-    assert (link.state, len(lost.objects("Invoice"))) == ("settled", 3)
+    assert (link.state, len(lost.objects("Invoice"))) == ("synced", 3)
     assert link.qbo_id == document(lost)["Id"]
 
 
@@ -123,7 +121,7 @@ def test_a_document_moved_to_another_customer_is_found(pipeline: Pipeline, numbe
     look(pipeline)
     pipeline.drive()
     link = pipeline.one("invoice", "i1")
-    assert (link.state, link.qbo_id) == ("settled", document(pipeline)["Id"])
+    assert (link.state, link.qbo_id) == ("synced", document(pipeline)["Id"])
     assert len(pipeline.objects("Invoice")) == 2
     # Where the bookkeeper put it, it stays.
     pipeline.ingest(event(invoice("i1", sequence=2, details="Third")))
@@ -139,9 +137,9 @@ def test_a_document_moved_to_another_customer_without_its_mark_makes_us_ask(lost
     change(lost, CustomerRef={"value": lost.one("client", "c2").qbo_id}, PrivateNote="called them")
     look(lost)
     link = lost.one("invoice", "i1")
-    assert (link.state, link.cause) == ("rejected", "conflict:in-doubt")
+    assert (link.state, link.cause) == ("failed", "conflict:in-doubt")
     assert f"another customer got Invoice INV-i1 (Id {document(lost)['Id']})" in link.reason
-    assert link.theirs["Id"] == document(lost)["Id"]
+    assert link.observed["Id"] == document(lost)["Id"]
 
 
 def test_nothing_is_made_anew_before_the_whole_company_was_asked(lost: Pipeline) -> None:
@@ -150,9 +148,9 @@ def test_nothing_is_made_anew_before_the_whole_company_was_asked(lost: Pipeline)
     (work,) = lost.claim().work
     # No quota or budget for the second read: nobody learned anything.
     lost.settle(Answer(work, lost.call(work)))
-    assert (lost.one("invoice", "i1").state, len(lost.rows("qbo_intent"))) == ("held", 1)
+    assert (lost.one("invoice", "i1").state, len(lost.rows("qbo_attempt"))) == ("retrying", 1)
     lost.drive()
-    assert lost.one("invoice", "i1").state == "settled"
+    assert lost.one("invoice", "i1").state == "synced"
     assert lost.recovered == ["abandoned"]
     assert len(lost.objects("Invoice")) == 2
 
@@ -180,7 +178,7 @@ def test_lines_edited_before_it_was_found_are_not_overwritten_later(lost: Pipeli
     change(lost, Line=lines)
     look(lost)
     lost.drive()
-    assert lost.one("invoice", "i1").state == "settled"
+    assert lost.one("invoice", "i1").state == "synced"
     lost.ingest(event(invoice("i1", sequence=2, details="Second", lines=(line("300.00"),))))
     lost.drive()
     assert lost.one("invoice", "i1").cause == "conflict:edited-in-qbo"

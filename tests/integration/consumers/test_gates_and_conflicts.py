@@ -11,12 +11,12 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Throttled
 from qbo_client.quota import Limits
 from schemas.events import Step
 from simulator import bookkeeper
 from simulator.seeds import UK
+from sync.settle import Answer
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline
 
@@ -117,7 +117,7 @@ def test_amounts_changed_on_both_sides_stop_and_nothing_is_overwritten(
     sent.ingest(event(invoice(sequence=2, lines=(line("300.00"),))))
     sent.drive()
     link = sent.one("invoice", "i1")
-    assert (link.state, link.cause.startswith(cause)) == ("rejected", True), link.cause
+    assert (link.state, link.cause.startswith(cause)) == ("failed", True), link.cause
     assert sent.objects("Invoice") == before
     # A level, not an edge: news that changes nothing about it changes nothing there.
     sent.ingest(event(invoice(sequence=3, lines=(line("300.00"),))))
@@ -138,13 +138,13 @@ def test_what_stands_on_a_rejected_customer_waits_without_a_call(pipeline: Pipel
     edit(pipeline, action="create", entity="Vendor", members={"DisplayName": "Harbour & Sons c1"})
     pipeline.ingest(event(invoice("i1")), event(invoice("i2")))
     pipeline.drive()
-    assert pipeline.one("client", "c1").state == "rejected"
+    assert pipeline.one("client", "c1").state == "failed"
     assert {row.state for row in pipeline.links() if row.kind != "client"} == {"waiting"}
     assert len(pipeline.rows("qbo_outbox")) == 1
     assert sum(1 for one in pipeline.requests() if one.operation == "create") == 1
     pipeline.ingest(event(client(sequence=2, name="Another name")))
     pipeline.drive()
-    assert {row.state for row in pipeline.links()} == {"settled"}
+    assert {row.state for row in pipeline.links()} == {"synced"}
 
 
 def test_enable_later_sends_what_was_kept_from_the_start_date_on(pipeline: Pipeline) -> None:

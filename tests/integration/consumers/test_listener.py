@@ -9,7 +9,7 @@ import pytest
 
 from consumers import listening
 from consumers.listening import NewsListener
-from consumers.reconcile.reconciler import Reconciler
+from consumers.runner import Reconciler
 from store.engine import open_engine
 
 

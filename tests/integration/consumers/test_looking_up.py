@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.explaining import Explainer
-from consumers.reconcile.settle import Answer, Settle, SettlePolicy
-from consumers.reconcile.work import Work
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome, Unknown
 from simulator import bookkeeper
 from simulator.seeds import UK
+from sync.attempt import Attempt
+from sync.explaining import Explainer
+from sync.settle import Answer, Settle, SettlePolicy
 from tests.builders import client, event, invoice
 from tests.pipeline import Pipeline
 
@@ -23,11 +23,11 @@ def forgotten(pipeline: Pipeline) -> None:
     with pipeline.engine.begin() as db:
         db.execute(
             text(
-                "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 day', resend_after = now(),"
+                "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 day', resend_after = now(),"
                 " first_sent_at = first_sent_at - interval '11 minutes'"
             )
         )
-        db.execute(text("UPDATE qbo_link SET due_at = now() WHERE id IN (SELECT link_id FROM qbo_intent)"))
+        db.execute(text("UPDATE qbo_link SET due_at = now() WHERE id IN (SELECT link_id FROM qbo_attempt)"))
 
 
 def numbered_by_quickbooks(pipeline: Pipeline) -> None:
@@ -54,7 +54,7 @@ def test_an_invoice_without_a_number_is_found_among_a_busy_day(pipeline: Pipelin
     forgotten(pipeline)
     pipeline.drive()
     assert len(pipeline.objects("Invoice")) == 211
-    assert pipeline.one("invoice", "lost").state == "settled"
+    assert pipeline.one("invoice", "lost").state == "synced"
 
 
 @pytest.mark.parametrize("numbered", [True, False], ids=["numbered by us", "numbered by QuickBooks"])
@@ -76,7 +76,7 @@ def test_a_page_that_is_full_proves_nothing(pipeline: Pipeline, numbered: bool) 
     full = replace(first, body={"QueryResponse": {"Invoice": [other] * 1000}})
     asked: list[str] = []
 
-    def crowded(work: Work, call: Call) -> Outcome:
+    def crowded(work: Attempt, call: Call) -> Outcome:
         """The company has so many that ours is on no first page."""
         asked.append(str(call.query))
         beyond = "DocNumber = 'INV-lost'" in asked[-1] or "STARTPOSITION 1001" in asked[-1]
@@ -86,7 +86,7 @@ def test_a_page_that_is_full_proves_nothing(pipeline: Pipeline, numbered: bool) 
     pipeline.settle(Answer(look, full, learned=explainer.learn(look, full)))
     assert len(asked) == 2
     link = pipeline.one("invoice", "lost")
-    assert (link.state, link.qbo_id) == ("settled", ours["Id"])
+    assert (link.state, link.qbo_id) == ("synced", ours["Id"])
 
 
 @pytest.mark.parametrize("became", ["never made", "made", "moved"])
@@ -107,14 +107,14 @@ def test_a_look_up_that_has_no_quota_for_its_second_read_asks_for_all_at_once_th
     (look,) = pipeline.claim().work
     pipeline.settle(Answer(look, pipeline.call(look)))
     if became != "made":
-        assert pipeline.one("invoice", "lost").state == "held"
+        assert pipeline.one("invoice", "lost").state == "retrying"
         forgotten(pipeline)
         (again,) = pipeline.claim().work
         assert "CustomerRef" in str(look.call().query)
         assert "CustomerRef" not in str(again.call().query)
         pipeline.settle(Answer(again, pipeline.call(again)))
     pipeline.drive()
-    assert pipeline.one("invoice", "lost").state == "settled"
+    assert pipeline.one("invoice", "lost").state == "synced"
     assert len(pipeline.objects("Invoice")) == 3
 
 
@@ -138,10 +138,10 @@ def test_a_call_that_may_be_under_way_is_not_looked_for_because_its_record_was_g
     pipeline.ingest(event(client("c1")))
     (work,) = pipeline.claim().work
     with pipeline.engine.begin() as db:
-        db.execute(text("UPDATE qbo_intent SET resend_after = now() + interval '2 minutes'"))
+        db.execute(text("UPDATE qbo_attempt SET resend_after = now() + interval '2 minutes'"))
         db.execute(text("UPDATE qbo_link SET attempts = 20, last_failed_at = now() - interval '1 hour'"))
     pipeline.settles = Settle(SettlePolicy())
     pipeline.settle(Answer(work, Unknown("timed out")))
-    assert pipeline.one("client", "c1").state == "rejected"
+    assert pipeline.one("client", "c1").state == "failed"
     with pipeline.engine.begin() as db:
-        assert db.execute(text("SELECT resend_after > now() + interval '1 minute' FROM qbo_intent")).scalar()
+        assert db.execute(text("SELECT resend_after > now() + interval '1 minute' FROM qbo_attempt")).scalar()

@@ -12,19 +12,19 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from consumers.reconcile import explaining, sending
-from consumers.reconcile.batching import Parcel
-from consumers.reconcile.company_jobs import AccessTokens
-from consumers.reconcile.gates import Gates
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.reconciler import Reconciler
-from consumers.reconcile.set_aside import claim_around
+from consumers.runner import Reconciler
 from mapping.judgement import Case, Decision, judge
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, Refused, Unknown
 from simulator.seeds import UK
 from store.secrets import TokenKeys
+from sync import explaining, sending
+from sync.batches import Parcel
+from sync.company import AccessTokens
+from sync.daily_retry import Probes
+from sync.gates import Gates
+from sync.policy import ReconcilerPolicy
+from sync.quarantine import claim_around
 from tests.builders import client, event
 from tests.pipeline import Pipeline
 
@@ -77,7 +77,7 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     (answer,) = process._answers.get(timeout=60) or []
     assert len(pipeline.objects("Customer")) == 1
     pipeline.settle(answer)
-    (intent,) = pipeline.rows("qbo_intent")
+    (intent,) = pipeline.rows("qbo_attempt")
     assert intent.request_id == work.request_id
 
 
@@ -109,7 +109,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
             raise AssertionError("nobody thought of this")
         return judge(case)
 
-    monkeypatch.setattr("consumers.reconcile.judging.judge", poisoned)
+    monkeypatch.setattr("sync.decide.judge", poisoned)
 
 
 def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
@@ -121,7 +121,7 @@ def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
     claimed = claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={})
     assert sorted(work.link.kompass_id for work in claimed.work) == ["c1", "c3"]
     link = pipeline.one("client", "c2")
-    assert (link.state, link.cause, link.due_at) == ("rejected", "unforeseen", None)
+    assert (link.state, link.cause, link.due_at) == ("failed", "unforeseen", None)
     assert [row.cause for row in pipeline.rows("qbo_failure")] == ["unforeseen"]
     monkeypatch.undo()
     pipeline.ingest(event(client("c2", sequence=2)))
@@ -167,8 +167,8 @@ def test_tokens_that_no_key_opens_stop_no_process(pipeline: Pipeline, reconcilin
     assert process._claim_some()
     (answer,) = process._answers.get(timeout=60) or []
     pipeline.settle(answer)
-    assert pipeline.one("client", "c1").state == "held"
-    assert pipeline.rows("qbo_intent") == []
+    assert pipeline.one("client", "c1").state == "retrying"
+    assert pipeline.rows("qbo_attempt") == []
     # It is no word of Intuit's, so nobody else's calls are held back for it.
     assert gates.open_breakers() == ([], False)
 
@@ -196,7 +196,7 @@ def test_an_answer_without_ids_to_a_look_up_is_no_answer(
     (work,) = pipeline.claim().work
     pipeline.call(work)
     with pipeline.engine.begin() as db:
-        db.execute(text("UPDATE qbo_intent SET heartbeat_at = now() - interval '1 day', resend_after = now()"))
+        db.execute(text("UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 day', resend_after = now()"))
         db.execute(text("UPDATE qbo_link SET due_at = now()"))
     later = opened(lease=0.0, resend_window=0.0)
     (look,) = later.claim().work

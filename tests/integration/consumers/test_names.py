@@ -22,7 +22,7 @@ def test_a_name_that_another_client_has_is_rejected_and_the_others_of_the_claim_
     assert work.link.kompass_id == "c3"
     for kompass_id in ("c2", "c4"):
         link = pipeline.one("client", kompass_id)
-        assert (link.state, link.cause) == ("rejected", "name-held-by-another")
+        assert (link.state, link.cause) == ("failed", "name-held-by-another")
         assert "so is client “Alba” of Kompass already" in link.reason
 
 
@@ -48,7 +48,7 @@ def test_one_project_under_two_billing_clients_is_told_apart_by_theirs(pipeline:
     (plain,) = [one.name for one in pipeline.links(kind="project", party_id="c1")]
     assert jobs == {plain, f"{plain} (Berg)"}
     assert pipeline.one("client", "c4").cause == "name-held-by-another"
-    assert pipeline.one("client", "c5").state == "settled"
+    assert pipeline.one("client", "c5").state == "synced"
 
 
 def test_a_claim_asks_as_often_for_thirty_links_as_for_two(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

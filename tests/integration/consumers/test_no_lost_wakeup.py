@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import text
 
 from consumers.ingest.findings import records_in
-from consumers.reconcile.settle import Answer
 from qbo_client.outcomes import Done, Forbidden, Refused
 from schemas.events import Kind
 from simulator.seeds import IRELAND, UK
 from store.links import LANES, make_due
 from store.records import write_newer
+from sync.settle import Answer
 from tests.builders import UK_ORG, client, event, invoice, line, project
 from tests.pipeline import Pipeline
 
@@ -63,15 +63,15 @@ def test_a_call_without_an_answer_is_recovered_when_its_company_is_linked_again(
     pipeline.call(work)
     pipeline.link(realm=IRELAND)
     pipeline.lease = 0.0
-    execute(pipeline, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
+    execute(pipeline, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
     execute(pipeline, "UPDATE qbo_link SET due_at = now()")
     pipeline.drive()
-    assert len(pipeline.rows("qbo_intent")) == 1
+    assert len(pipeline.rows("qbo_attempt")) == 1
     assert [one["DisplayName"] for one in pipeline.objects("Customer", IRELAND)] == ["First"]
     pipeline.link(realm=UK)
     pipeline.drive()
     assert [one["DisplayName"] for one in pipeline.objects("Customer", UK)] == ["First"]
-    assert pipeline.rows("qbo_intent") == []
+    assert pipeline.rows("qbo_attempt") == []
 
 
 @pytest.mark.parametrize("sent_before", [False, True])
@@ -100,7 +100,7 @@ def test_a_mapping_that_is_mended_while_the_call_it_dooms_is_under_way(pipeline:
     pipeline.sweep()
     pipeline.settle(Answer(work, outcome))
     pipeline.drive()
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
     assert len(pipeline.objects("Invoice")) == 1
 
 
@@ -112,7 +112,7 @@ def test_an_old_refusal_to_let_us_in_does_not_outlive_a_new_authorisation(pipeli
     pipeline.sweep()
     pipeline.settle(Answer(work, Forbidden(())))
     pipeline.drive()
-    assert states(pipeline) == {("client", "settled")}
+    assert states(pipeline) == {("client", "synced")}
     assert not [row for row in pipeline.rows("qbo_failure") if row.closed_at is None]
 
 
@@ -132,7 +132,7 @@ def test_a_job_that_an_invoice_is_being_judged_upon_hears_of_its_customer(pipeli
         settling.join(1.0)
     settling.join()
     pipeline.drive()
-    assert states(pipeline) == {("client", "settled"), ("project", "settled"), ("invoice", "settled")}
+    assert states(pipeline) == {("client", "synced"), ("project", "synced"), ("invoice", "synced")}
 
 
 def test_a_record_changed_while_it_was_not_to_be_synced_goes_when_it_is_again(pipeline: Pipeline) -> None:
@@ -151,7 +151,7 @@ def test_news_that_comes_while_a_company_is_disconnected_follows_the_call_that_h
     (work,) = pipeline.claim().work
     pipeline.call(work)
     execute(pipeline, "UPDATE qbo_connection SET state = 'disconnected', version = version + 1")
-    execute(pipeline, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
+    execute(pipeline, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
     pipeline.ingest(event(client(sequence=2, name="Second")))
     pipeline.drive()
     assert pipeline.one("client", "c1").state == "waiting"
@@ -204,11 +204,11 @@ def test_a_configuration_saved_at_any_moment_among_judgements_is_heeded(
         thread.join()
     assert problems == []
     # What is still under way belongs to nobody now; everything else has to become due by itself.
-    execute(pipeline, "UPDATE qbo_intent SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
+    execute(pipeline, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
     execute(pipeline, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
     outcomes = pipeline.drive()
     assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert {row.state for row in pipeline.links()} == {"settled"}, (seed, pipeline.links())
+    assert {row.state for row in pipeline.links()} == {"synced"}, (seed, pipeline.links())
     assert sorted(one["DocNumber"] for one in pipeline.objects("Invoice")) == ["INV-i0", "INV-i1", "INV-i2", "INV-i3"]
     assert sorted(one["CustomerMemo"]["value"] for one in pipeline.objects("Invoice")) == ["5", "6", "7", "8"]
 
@@ -230,4 +230,4 @@ def test_a_customer_wanted_in_another_currency_while_its_news_are_being_written(
     pipeline.drive()
     notes = {one["DisplayName"]: one.get("Notes") for one in pipeline.objects("Customer")}
     assert notes["Harbour & Sons c1 (EUR)"] == "Pays late", notes
-    assert states(pipeline) == {("client", "settled"), ("project", "settled"), ("invoice", "settled")}
+    assert states(pipeline) == {("client", "synced"), ("project", "synced"), ("invoice", "synced")}

@@ -11,10 +11,10 @@ from confluent_kafka import Producer
 from sqlalchemy import create_engine, text
 
 from consumers.dead_letters import OutboxPublisher
-from consumers.metrics import Metrics
-from consumers.reconcile.settle import Answer
 from demo.embedded.ports import HOST, free_port
 from qbo_client.outcomes import NotSent, Outcome
+from sync.metrics import Metrics
+from sync.settle import Answer
 from tests.builders import client, event
 from tests.pipeline import Pipeline
 
@@ -23,9 +23,9 @@ def hasten(pipeline: Pipeline, seconds: int = 0) -> None:
     """Let time go by: what was put off is due, and what was being called is over."""
     with pipeline.engine.begin() as db:
         for table, column in (
-            ("qbo_intent", "heartbeat_at"), ("qbo_intent", "resend_after"), ("qbo_intent", "first_sent_at"),
+            ("qbo_attempt", "heartbeat_at"), ("qbo_attempt", "resend_after"), ("qbo_attempt", "first_sent_at"),
             ("qbo_link", "due_at"), ("qbo_link", "last_failed_at"), ("qbo_link", "first_failed_at"),
-            ("qbo_link", "settled_at"),
+            ("qbo_link", "synced_at"),
         ):  # fmt: skip
             db.execute(text(f"UPDATE {table} SET {column} = {column} - :by * interval '1 second'"), {"by": seconds})
         db.execute(text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"))
@@ -50,7 +50,7 @@ def test_an_outage_rejects_nothing_however_often_it_is_tried(pipeline: Pipeline,
     for _ in range(15):
         hasten(pipeline, 130)
         assert turn(pipeline, down) == 4
-    assert {row.state for row in pipeline.links(sent=None)} == {"held"}
+    assert {row.state for row in pipeline.links(applied=None)} == {"retrying"}
     assert pipeline.rows("qbo_failure") == []
     pipeline.simulator.call(lambda world: world.troubles.remove())
     # Intuit flickers as it comes back: one record goes through, the others fail once more.
@@ -64,7 +64,7 @@ def test_an_outage_rejects_nothing_however_often_it_is_tried(pipeline: Pipeline,
     for _ in range(4):
         hasten(pipeline, 130)
         turn(pipeline)
-    assert {row.state for row in pipeline.links()} == {"settled"}
+    assert {row.state for row in pipeline.links()} == {"synced"}
     assert len(pipeline.objects("Customer")) == 5
     assert pipeline.rows("qbo_outbox") == []
 
@@ -76,7 +76,7 @@ def test_one_record_that_keeps_failing_while_others_go_through_is_rejected_after
         hasten(pipeline, 10)
         turn(pipeline, lambda work: NotSent("broken") if work.link.kompass_id == "bad" else pipeline.call(work))
     link = pipeline.one("client", "bad")
-    assert (link.state, link.cause) == ("rejected", "keeps-failing")
+    assert (link.state, link.cause) == ("failed", "keeps-failing")
     assert len(pipeline.rows("qbo_outbox")) == 1
 
 
@@ -108,7 +108,7 @@ def test_half_an_hour_without_intuit_over_many_events(pipeline: Pipeline) -> Non
     for _ in range(5):
         hasten(pipeline, 130)
         turn(pipeline)
-    assert {row.state for row in pipeline.links()} == {"settled"}
+    assert {row.state for row in pipeline.links()} == {"synced"}
     names = sorted(one["DisplayName"] for one in pipeline.objects("Customer"))
     assert names == sorted(f"State {rounds - 1} of {number}" for number in range(count))
     assert [one.operation for one in pipeline.requests() if one.operation == "create"] == []

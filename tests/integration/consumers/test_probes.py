@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumers.metrics import Metrics
-from consumers.reconcile.probing import MOST_A_PERIOD, Probes
 from simulator import bookkeeper
 from simulator.seeds import UK
+from sync.daily_retry import MOST_A_PERIOD, Probes
+from sync.metrics import Metrics
 from tests.builders import event, invoice, project
 from tests.pipeline import Pipeline
 
@@ -60,7 +60,7 @@ def states(pipeline: Pipeline) -> set[str]:
 def test_however_many_records_wait_for_a_period_they_cost_one_call_a_day(days: Days) -> None:
     close_books(days.pipeline, "2026-06-30")
     waiting(days.pipeline)
-    assert states(days.pipeline) == {"rejected"}
+    assert states(days.pipeline) == {"failed"}
     letters = len(days.pipeline.rows("qbo_outbox"))
     assert days.later(hours=23) == (0, 0)
     for _ in range(4):
@@ -76,7 +76,7 @@ def test_when_the_probe_goes_through_the_others_follow(days: Days) -> None:
     close_books(days.pipeline, None)
     taken, calls = days.later(hours=25)
     assert (taken, calls) == (1, WAITING)
-    assert states(days.pipeline) == {"settled"}
+    assert states(days.pipeline) == {"synced"}
     assert len(days.pipeline.objects("Invoice")) == WAITING
     told = [(one.what, one.outcome) for one in days.pipeline.rows("qbo_history") if one.outcome in ("probe", "mended")]
     assert told == [("asked", "probe"), ("asked", "probe"), ("recovered", "mended")]
@@ -93,9 +93,9 @@ def test_the_newest_document_is_tried_for_a_period_reopens_at_its_end(days: Days
     waiting(days.pipeline, count=2, day=dt.date(2026, 5, 5), prefix="may")
     close_books(days.pipeline, "2026-03-31")
     assert days.later(hours=25)[0] == 1
-    settled = {row.kompass_id for row in days.pipeline.links(kind="invoice", state="settled")}
+    settled = {row.kompass_id for row in days.pipeline.links(kind="invoice", state="synced")}
     assert settled == {"may0", "may1"}
-    assert states(days.pipeline) == {"settled", "rejected"}
+    assert states(days.pipeline) == {"synced", "failed"}
 
 
 def test_an_item_made_active_again_is_found_and_another_stays_waiting(days: Days) -> None:
@@ -109,7 +109,7 @@ def test_an_item_made_active_again_is_found_and_another_stays_waiting(days: Days
     assert days.later(hours=25) == (1, 1)
     edit(pipeline, action="reactivate", entity="Item", id=surveying)
     assert days.later(hours=25) == (1, 5)
-    assert states(pipeline) == {"settled"}
+    assert states(pipeline) == {"synced"}
 
 
 def test_two_processes_take_a_group_once(days: Days) -> None:

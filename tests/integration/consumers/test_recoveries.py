@@ -90,13 +90,11 @@ def test_a_document_deleted_in_quickbooks_is_told_and_made_anew_when_asked(sent:
     assert "Make it anew" in found.remedy
     assert sent.objects("Invoice") == []
     with sent.engine.begin() as db:
-        db.exec_driver_sql(
-            "UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'rejected'"
-        )
+        db.exec_driver_sql("UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'failed'")
     sent.drive()
     (document,) = sent.objects("Invoice")
     link = sent.one("invoice", "i1")
-    assert (link.state, link.qbo_id) == ("settled", document["Id"])
+    assert (link.state, link.qbo_id) == ("synced", document["Id"])
     assert link.qbo_id != gone
     assert Decimal(str(document["TotalAmt"])) == Decimal("360.00")
     assert "remade" in sent.recovered
@@ -116,9 +114,9 @@ def test_a_reference_that_is_inactive_is_not_taken_for_the_document(sent: Pipeli
     sent.drive()
     link = sent.one("invoice", "i1")
     assert (link.state, link.cause) in {
-        ("rejected", "inactive-or-deleted"),
-        ("rejected", "invalid-reference"),
-        ("settled", ""),
+        ("failed", "inactive-or-deleted"),
+        ("failed", "invalid-reference"),
+        ("synced", ""),
     }
     assert link.cause != "deleted-in-qbo"
 
@@ -128,7 +126,7 @@ def test_what_is_deleted_in_quickbooks_and_voided_in_kompass_is_over(sent: Pipel
     sent.ingest(event(invoice(sequence=2, step=Step.VOIDED)))
     sent.drive()
     link = sent.one("invoice", "i1")
-    assert (link.state, link.voided) == ("settled", True)
+    assert (link.state, link.voided) == ("synced", True)
     assert "was deleted in QuickBooks" in link.reason
 
 
@@ -178,7 +176,7 @@ def test_a_paid_invoice_that_is_to_be_voided_all_the_same_says_so_once_more(paid
     calls = len(paid.requests())
     with paid.engine.begin() as db:
         db.exec_driver_sql(
-            "UPDATE qbo_link SET overwrite = %s, due_at = now(), again = true WHERE state = 'rejected'", (overwrite,)
+            "UPDATE qbo_link SET overwrite = %s, due_at = now(), again = true WHERE state = 'failed'", (overwrite,)
         )
     paid.drive()
     assert [one.operation for one in paid.requests()[calls:]] == (["read", "void"] if overwrite else ["read"])
@@ -195,7 +193,7 @@ def test_a_voided_credit_note_that_is_not_applied_is_zeroed_with_a_note(pipeline
     pipeline.drive()
     (document,) = pipeline.objects("CreditMemo")
     assert (Decimal(str(document["TotalAmt"])), document["PrivateNote"][:17]) == (Decimal(0), "Voided in Kompass")
-    assert pipeline.one("invoice", "k1").state == "settled"
+    assert pipeline.one("invoice", "k1").state == "synced"
 
 
 def test_a_voided_credit_note_that_is_applied_says_to_which_invoice(pipeline: Pipeline) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from consumers.reconcile.settle import Answer
-from consumers.reconcile.work import Late
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
 from schemas.events import Record, Step
 from simulator import bookkeeper
 from simulator.seeds import UK
+from sync.attempt import Late
+from sync.settle import Answer
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline
 
@@ -84,10 +84,10 @@ def record_of(pipeline: Pipeline, kind: str) -> Record:
 def expect_once(pipeline: Pipeline, kind: str, latest: Record) -> None:
     if kind == "customer":
         assert len(pipeline.objects("Customer")) == 1
-        assert pipeline.one("client", "c1").state == "settled"
+        assert pipeline.one("client", "c1").state == "synced"
         return
     link = pipeline.one("invoice", "i1")
-    assert link.state == "settled", link
+    assert link.state == "synced", link
     (document,) = [
         one
         for one in pipeline.objects("CreditMemo" if kind == "credit note" else "Invoice")
@@ -100,7 +100,7 @@ def expect_once(pipeline: Pipeline, kind: str, latest: Record) -> None:
     if latest.sequence > 2:
         gross = "600.00"
     assert Decimal(str(document["TotalAmt"])) == Decimal(gross)
-    assert pipeline.rows("qbo_intent") == []
+    assert pipeline.rows("qbo_attempt") == []
 
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["remembers", "forgot"])
@@ -154,7 +154,7 @@ def test_a_look_up_that_fails_is_made_again(
         later.jobs.prepare("org-uk", UK)
     later.drive()
     if second == "refused":
-        assert state_of(later, work.link.id) == "rejected"
+        assert state_of(later, work.link.id) == "failed"
         ask_again(later)
         later.drive()
     expect_once(later, kind, latest)
@@ -207,7 +207,7 @@ def test_code_600_says_that_the_first_call_is_still_running(impatient: Pipeline)
     outcome = impatient.call(work)
     assert isinstance(outcome, Unknown)
     impatient.settle(Answer(work, outcome))
-    assert len(impatient.rows("qbo_intent")) == 1
+    assert len(impatient.rows("qbo_attempt")) == 1
     impatient.drive()
     expect_once(impatient, "customer", client())
     assert {one.requestid for one in impatient.requests() if one.operation == "create"} == {work.request_id}
@@ -224,7 +224,7 @@ def test_a_customer_that_appeared_meanwhile_and_says_something_else_is_not_attac
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0)
     later.drive()
     link = later.one("client", "c1")
-    assert (link.state, link.cause, link.qbo_id) == ("rejected", "name-in-doubt", None)
+    assert (link.state, link.cause, link.qbo_id) == ("failed", "name-in-doubt", None)
 
 
 def test_a_customer_made_by_another_links_lost_call_is_not_taken(
@@ -244,7 +244,7 @@ def test_a_customer_made_by_another_links_lost_call_is_not_taken(
     later.drive()
     held = [row.qbo_id for row in later.links() if row.qbo_id is not None]
     assert len(held) == len(set(held)) == 1
-    assert {row.state for row in later.links()} == {"settled", "rejected"}
+    assert {row.state for row in later.links()} == {"synced", "failed"}
 
 
 def test_a_stale_epoch_changes_nothing(opened: Callable[..., Pipeline], impatient: Pipeline) -> None:

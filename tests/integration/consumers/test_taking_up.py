@@ -58,7 +58,7 @@ def test_a_customer_that_was_renamed_is_asked_about(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client("c1", sequence=2, name="After")))
     pipeline.drive()
     link = pipeline.one("client", "c1")
-    assert (link.state, link.cause) == ("rejected", "name-in-doubt")
+    assert (link.state, link.cause) == ("failed", "name-in-doubt")
     assert "'Before' (Id " in link.reason
     assert len(pipeline.objects("Customer")) == 1
     with pipeline.engine.begin() as db:
@@ -78,7 +78,7 @@ def test_lines_that_nobody_knows_the_author_of_are_asked_about(pipeline: Pipelin
     pipeline.ingest(event(bill))
     pipeline.drive()
     link = pipeline.one("invoice", "i1")
-    assert (link.state, link.cause, link.qbo_id) == ("rejected", "conflict:edited-in-qbo", qbo_id)
+    assert (link.state, link.cause, link.qbo_id) == ("failed", "conflict:edited-in-qbo", qbo_id)
     assert [one["Line"][0]["Amount"] for one in pipeline.objects("Invoice")] == [42]
 
 
@@ -92,7 +92,7 @@ def test_what_a_bookkeeper_added_stays(pipeline: Pipeline) -> None:
     pipeline.drive()
     (booked,) = pipeline.objects("Invoice")
     assert (booked["TrackingNum"], booked["CustomerMemo"]["value"]) == ("T1", "Changed meanwhile")
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
 
 
 def test_a_document_of_that_number_that_is_not_ours_is_left_alone(pipeline: Pipeline) -> None:
@@ -123,4 +123,4 @@ def test_a_company_that_is_shut_is_looked_through_once_it_opens(pipeline: Pipeli
     assert pipeline.one("client", "c1").cause == "disconnected"
     pipeline.link()
     pipeline.drive()
-    assert (pipeline.one("client", "c1").state, created(pipeline)) == ("settled", made)
+    assert (pipeline.one("client", "c1").state, created(pipeline)) == ("synced", made)

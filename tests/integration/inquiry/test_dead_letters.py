@@ -14,11 +14,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from consumers.dead_letter_tools.commands import dead_letters_command
 from consumers.dead_letter_tools.replay import Pace, Replayed, replay
 from consumers.dead_letters import OutboxPublisher, producer_settings
-from consumers.metrics import Metrics
 from demo.embedded.broker import TOPICS, EmbeddedBroker
 from schemas.events import Kind, VatRate
 from store.dead_letters import Selection
 from store.records import SourceEvent
+from sync.metrics import Metrics
 from tests.builders import client, event, invoice, line
 from tests.integration.pipeline.test_bookkeeper import edit
 from tests.pipeline import Pipeline
@@ -119,8 +119,8 @@ def test_a_replay_makes_links_due_and_what_was_mended_goes_through(pipeline: Pip
     assert done.return_value == 0
     assert json.loads(done.stdout)["asked"] == 1
     pipeline.drive()
-    assert pipeline.one("invoice", "i2").state == "settled"
-    assert [row.closed_because for row in failures(pipeline)] == ["settled"]
+    assert pipeline.one("invoice", "i2").state == "synced"
+    assert [row.closed_because for row in failures(pipeline)] == ["synced"]
 
 
 def test_what_keeps_failing_ends_in_quarantine_unless_forced(pipeline: Pipeline, run: Any) -> None:
@@ -202,7 +202,7 @@ def test_bytes_that_could_not_be_read_are_ingested_again(pipeline: Pipeline, run
     assert json.loads(run("replay", "--dry-run", "--json").stdout)["outcomes"][0]["outcome"] == "decodes"
     assert json.loads(run("replay", "--json").stdout)["ingested"] == 1
     pipeline.drive()
-    assert pipeline.one("client", "c9").state == "settled"
+    assert pipeline.one("client", "c9").state == "synced"
     assert failures(pipeline)[0].closed_because == "replayed"
 
 
@@ -263,7 +263,7 @@ def test_from_the_topic_alone_everything_comes_back(pipeline: Pipeline, run: Any
         kind: type(one)(pipeline.engine, pipeline.codec, kind) for kind, one in pipeline.ingests.items()
     }
     pipeline.drive()
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
     assert ends(broker) == {"kompass.clients": 0, "kompass.projects": 0, "kompass.invoices": 0}
     nothing = json.loads(run("replay", "--from-topic", "--json").stdout)
     assert nothing["read"] == 0
@@ -276,7 +276,7 @@ def test_from_the_topic_what_is_older_than_known_changes_nothing(
     publish(pipeline, broker)
     pipeline.ingest(event(invoice("i1", sequence=2)))
     pipeline.drive()
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
     calls = len(pipeline.requests())
     done = json.loads(run("replay", "--from-topic", "--json").stdout)
     assert (done["read"], done["newer"]) == (1, 0)

@@ -49,7 +49,9 @@ def test_explain_gives_the_very_payload_that_is_sent(pipeline: Pipeline, run: An
 
     pipeline.ingest(change)
     pipeline.drive()
-    sent = {one.kind: {name: value for name, value in one.sent.items() if name[0] != "#"} for one in pipeline.links()}
+    sent = {
+        one.kind: {name: value for name, value in one.applied.items() if name[0] != "#"} for one in pipeline.links()
+    }
     job = pipeline.one("project", "p1")
     assert foreseen["client"]["payload"] == exact.loads(exact.dumps(sent["client"]))
     expected = {**exact.loads(exact.dumps(sent["invoice"])), "CustomerRef": {"value": "(new)"}}
@@ -124,7 +126,7 @@ def test_why_tells_events_judgements_calls_and_failures_in_order(pipeline: Pipel
     assert whats.index("failed") < whats.index("closed")
     (call,) = [one for one in found["history"] if one["what"] == "called"]
     assert call["intuit_tid"]
-    assert found["links"][0]["state"] == "settled"
+    assert found["links"][0]["state"] == "synced"
     assert found["now"][0]["outcome"] == "nothing"
     text = run(why, "invoice", "i1").stdout
     assert "create Invoice, done" in text

@@ -9,12 +9,12 @@ from email.message import EmailMessage
 
 from sqlalchemy import text
 
-from consumers.metrics import Metrics
 from consumers.notifier.notifier import Notifier, NotifierPolicy
 from consumers.notifier.rendering import Renderer
 from consumers.notifier.smtp import Mailer
 from demo.embedded.mail import EmbeddedMail
 from schemas.events import VatRate
+from sync.metrics import Metrics
 from tests.builders import event, invoice, line
 from tests.pipeline import Pipeline
 

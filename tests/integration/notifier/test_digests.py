@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import text
 
 from consumers.inquiry.why import find_one, story
-from consumers.reconcile.shutting_out import record_disconnection
 from schemas.events import Kind, Step
 from store import connections
 from store.records import SourceEvent
+from sync.disconnection import record_disconnection
 from tests.builders import client, event, invoice, line, project
 from tests.integration.notifier.harness import ADMIN, OPERATOR, Post, html, plain
 from tests.integration.pipeline.test_bookkeeper import edit

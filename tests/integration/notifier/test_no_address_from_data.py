@@ -36,7 +36,7 @@ def test_addresses_in_events_are_text_and_nothing_else(post: Post, trap: socket.
     )
     post.pipeline.drive()
     (message,) = post.later(seconds=6)
-    assert {row.state for row in post.pipeline.links(kind="invoice")} == {"settled", "rejected"}
+    assert {row.state for row in post.pipeline.links(kind="invoice")} == {"synced", "failed"}
     # Nor does the mail reader open it: no picture, no sheet, no script, and links only into the admin.
     page = html(message)
     assert "<img" not in page

@@ -12,9 +12,9 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from consumers.dead_letters import OutboxPublisher, producer_settings
-from consumers.metrics import Metrics
 from demo.embedded.broker import TOPICS, EmbeddedBroker
 from demo.embedded.mail import EmbeddedMail
+from sync.metrics import Metrics
 from tests.integration.notifier.harness import ADMIN, Post
 
 ROOT = Path(__file__).parents[3]

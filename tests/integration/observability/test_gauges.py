@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from consumers.gauges import GaugeKeeper
-from consumers.metrics import Metrics
 from schemas.events import Kind, OrgRef
 from simulator.seeds import IRELAND
 from store import quota, stretches
 from store.stretches import Gap
+from sync.metrics import Metrics
 from tests.builders import client, event, invoice, line
 from tests.integration.broker.members import database_away
 from tests.pipeline import Pipeline
@@ -42,7 +42,7 @@ def test_links_are_counted_by_state_cause_and_org_and_what_is_gone_is_dropped(pi
     pipeline.drive()
     gauges.fill()
 
-    assert value(metrics.registry, "links", kind="client", state="settled", cause="", org="org-uk") == 2
+    assert value(metrics.registry, "links", kind="client", state="synced", cause="", org="org-uk") == 2
     assert value(metrics.registry, "links_due", kind="client", org="org-uk") is None
     assert value(metrics.registry, "links_due", kind="client", org="") == 0
 
@@ -56,10 +56,10 @@ def test_a_rejected_link_is_as_old_as_its_failure_and_a_waiting_one_as_its_event
     keeper(pipeline, metrics).fill()
 
     labels = {"kind": "invoice", "cause": "no-tax-code", "org": "org-uk"}
-    age = value(metrics.registry, "link_oldest_age_seconds", state="rejected", **labels)
+    age = value(metrics.registry, "link_oldest_age_seconds", state="failed", **labels)
     assert age is not None
     assert 3600 <= age < 3700
-    assert value(metrics.registry, "links", state="rejected", **labels) == 1
+    assert value(metrics.registry, "links", state="failed", **labels) == 1
     assert value(metrics.registry, "failures_open", stage="map", cause="no-tax-code", org="org-uk") == 1
     outbox_age = value(metrics.registry, "outbox_oldest_age_seconds")
     assert outbox_age is not None
@@ -75,7 +75,7 @@ def test_without_the_org_label_what_falls_together_is_summed_and_the_worst_is_sh
     metrics = Metrics(org_label=False)
     keeper(pipeline, metrics).fill()
 
-    assert value(metrics.registry, "links", kind="client", state="settled", cause="", org="") == 2
+    assert value(metrics.registry, "links", kind="client", state="synced", cause="", org="") == 2
     assert value(metrics.registry, "connection_up", org="") == 0
 
 

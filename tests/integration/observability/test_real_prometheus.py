@@ -159,8 +159,8 @@ def test_the_weather_shows(scraped: Scraped) -> None:
 
     due = 'sum(max by (kind, org) (kompass_qbo_links_due{org!="org-ie"})) + sum(kompass_qbo_ingest_lag_events)'
     until(lambda: number(due) == 0 and number("min by () (up)") == 1)
-    settled = 'sum(max by (kind, org) (kompass_qbo_links{state="settled", org="org-uk"}))'
-    of_links = "SELECT count(*) FROM qbo_link WHERE org_id = 'org-uk' AND state = 'settled'"
+    settled = 'sum(max by (kind, org) (kompass_qbo_links{state="synced", org="org-uk"}))'
+    of_links = "SELECT count(*) FROM qbo_link WHERE org_id = 'org-uk' AND state = 'synced'"
     until(lambda: number(settled) == in_database(of_links) > 28)
     open_failures = (
         "SELECT count(*) FROM qbo_failure WHERE closed_at IS NULL AND org_id = 'org-uk' AND cause LIKE 'no-tax-code%%'"

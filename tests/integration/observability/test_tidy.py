@@ -54,7 +54,7 @@ def test_what_stands_in_quickbooks_stays_and_is_not_made_again(pipeline: Pipelin
     pipeline.ingest(event(client()))
     pipeline.drive()
     age(pipeline, "qbo_record", "received_at")
-    age(pipeline, "qbo_link", "created_at", "settled_at")
+    age(pipeline, "qbo_link", "created_at", "synced_at")
     deleted = tidy_up(pipeline.engine, before=YEAR_AGO)
     assert deleted["records deleted in Kompass and never sent"] == 0
     pipeline.ingest(event(client()))

@@ -1,4 +1,4 @@
-"""A bookkeeper works in QuickBooks too: what is theirs survives, and where both sides changed the same, a person decides."""
+"""A bookkeeper works in QuickBooks too: what is observed survives, and where both sides changed the same, a person decides."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def edit(pipeline: Pipeline, entity: str, **members: Any) -> None:
 
 def try_again(pipeline: Pipeline) -> None:
     with pipeline.engine.begin() as db:
-        db.execute(text("UPDATE qbo_link SET due_at = now(), again = true WHERE state = 'rejected'"))
+        db.execute(text("UPDATE qbo_link SET due_at = now(), again = true WHERE state = 'failed'"))
 
 
 def test_a_note_of_the_bookkeepers_survives_a_change_in_kompass(pipeline: Pipeline) -> None:
@@ -49,10 +49,10 @@ def test_lines_changed_on_both_sides_stop_and_are_read_again_when_asked(pipeline
     pipeline.ingest(event(invoice(sequence=2, lines=(line("200.00"),))))
     pipeline.drive()
     link = pipeline.one("invoice", "i1")
-    assert (link.state, link.cause) == ("rejected", "conflict:edited-in-qbo")
+    assert (link.state, link.cause) == ("failed", "conflict:edited-in-qbo")
     edit(pipeline, "Invoice", Line=[before])
     try_again(pipeline)
     pipeline.drive()
     (document,) = pipeline.objects("Invoice")
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
     assert Decimal(str(document["TotalAmt"])) == Decimal("240.00")

@@ -36,7 +36,7 @@ def test_a_new_client_project_and_invoice_cost_three_writes_and_no_read(pipeline
     assert Decimal(str(document["TotalAmt"])) == Decimal("120.00")
     job = pipeline.one("project", "p1")
     assert document["CustomerRef"]["value"] == job.qbo_id
-    assert pipeline.one("invoice", "i1").state == "settled"
+    assert pipeline.one("invoice", "i1").state == "synced"
 
 
 def test_a_second_delivery_makes_no_call(pipeline: Pipeline) -> None:
@@ -121,14 +121,14 @@ def test_a_missing_vat_mapping_rejects_and_saving_it_sends(unlinked: Pipeline) -
     unlinked.ingest(event(invoice()))
     unlinked.drive()
     link = unlinked.one("invoice", "i1")
-    assert (link.state, link.cause) == ("rejected", "no-tax-code:vat-20")
+    assert (link.state, link.cause) == ("failed", "no-tax-code:vat-20")
     (failure,) = unlinked.rows("qbo_failure")
     assert failure.event_value is not None
     unlinked.map_vat_rate("vat-20", "20.0% S")
     unlinked.drive()
-    assert unlinked.one("invoice", "i1").state == "settled"
+    assert unlinked.one("invoice", "i1").state == "synced"
     (failure,) = unlinked.rows("qbo_failure")
-    assert failure.closed_because == "settled"
+    assert failure.closed_because == "synced"
 
 
 def test_a_company_linked_late_gets_what_was_kept(unlinked: Pipeline) -> None:
@@ -146,4 +146,4 @@ def test_a_company_linked_late_gets_what_was_kept(unlinked: Pipeline) -> None:
         )
     unlinked.map_vat_rate("vat-20", "20.0% S")
     unlinked.drive()
-    assert unlinked.one("invoice", "i1").state == "settled"
+    assert unlinked.one("invoice", "i1").state == "synced"

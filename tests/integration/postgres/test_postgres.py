@@ -98,7 +98,7 @@ def test_old_consumers_run_on_a_newer_schema(database: str, surroundings: Surrou
         for table in (
             "qbo_record",
             "qbo_link",
-            "qbo_intent",
+            "qbo_attempt",
             "qbo_configuration",
             "qbo_history",
             "qbo_failure",

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from consumers.reconcile.batching import Backlogs, Parcel, Split, bid, parcels, requests
-from consumers.reconcile.intending import New, Resend
-from consumers.reconcile.work import Late, Work
 from mapping.decisions import Write
 from qbo_client.calls import MAX_BATCH_ITEM_ID
 from qbo_client.outcomes import Done, NotSent, Refused, Throttled, Unknown
 from schemas.events import Kind
-from store.intents import Intent, OpenIntent
+from store.attempts import OpenAttempt, StoredAttempt
 from store.links import Link
+from sync.attempt import Attempt, Late
+from sync.batches import Backlogs, Parcel, Split, bid, parcels, requests
+from sync.planning import New, Resend
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -27,17 +27,17 @@ def link(number: int, kind: Kind = Kind.INVOICE, **more: Any) -> Link:
 
 def new(number: int, kind: Kind = Kind.INVOICE, *, operation: str = "create", most: int | None = None) -> New:
     entity = "Invoice" if kind is Kind.INVOICE else "Customer"
-    write = Write(operation=operation, entity=entity, object_id=None, body={}, sent={}, name="")  # type: ignore[arg-type]
+    write = Write(operation=operation, entity=entity, object_id=None, body={}, applied={}, name="")  # type: ignore[arg-type]
     return New(link(number, kind, batch_most=most), write, 1, 1, None)  # type: ignore[arg-type]
 
 
 def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0) -> Resend:
-    intent = Intent(
+    intent = StoredAttempt(
         link_id=number, realm_id="1", epoch=1, phase=phase, operation="create", entity="Invoice", object_id=None, body="{}",
-        request_id=batch_id, sent=None, name="", sequence=1, configuration_version=1, attempt=1, owner="a", heartbeat_at=NOW,
+        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, owner="a", heartbeat_at=NOW,
         first_sent_at=NOW, resend_after=NOW, batch_id=batch_id,
     )  # fmt: skip
-    return Resend(link(number), OpenIntent(intent, alive=False, busy_for=0.0, age=age), None)  # type: ignore[arg-type]
+    return Resend(link(number), OpenAttempt(intent, alive=False, busy_for=0.0, age=age), None)  # type: ignore[arg-type]
 
 
 def sizes(*wanted: Any, most: int = 30) -> list[int]:
@@ -81,10 +81,10 @@ def test_what_is_looked_up_goes_by_itself(changes: dict[str, Any]) -> None:
     assert [(len(one.members), one.batch_id) for one in found] == [(1, ""), (1, "")]
 
 
-def work(number: int, batch_id: str = "b1") -> Work:
-    return Work(
+def work(number: int, batch_id: str = "b1") -> Attempt:
+    return Attempt(
         link=link(number), epoch=2, phase="send", operation="create", entity="Invoice", object_id=None, body='{"a": 1}',
-        request_id=batch_id, sent=None, name="", sequence=1, configuration_version=1, attempt=1, first_sent_at=None,
+        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, first_sent_at=None,
         claimed_at=0.0, batch_id=batch_id,
     )  # fmt: skip
 

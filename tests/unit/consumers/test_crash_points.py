@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from consumers import crash_points
+from sync import crash_points
 
-ROOT = Path(crash_points.__file__).parent
+ROOMS = [Path(crash_points.__file__).parents[1] / room for room in ("consumers", "sync")]
 
 
 def run(wanted: str, *points: str) -> int:
-    program = "import sys; from consumers.crash_points import reached; [reached(point) for point in sys.argv[1:]]"
+    program = "import sys; from sync.crash_points import reached; [reached(point) for point in sys.argv[1:]]"
     environment = {**os.environ, crash_points.VARIABLE: wanted}
     return subprocess.run([sys.executable, "-c", program, *points], env=environment, check=False, timeout=60).returncode
 
@@ -39,7 +39,8 @@ def test_a_name_that_stands_nowhere_is_an_error() -> None:
 def test_every_point_stands_in_the_code_once() -> None:
     found = [
         name
-        for path in sorted(ROOT.rglob("*.py"))
+        for room in ROOMS
+        for path in sorted(room.rglob("*.py"))
         for name in re.findall(r"""\breached\("([a-z-]+)"\)""", path.read_text())
     ]
     assert sorted(found) == sorted(crash_points.POINTS)

@@ -11,7 +11,6 @@ import pytest
 
 from consumers.causes.table import documentation
 from consumers.inquiry.foresight import new_link
-from consumers.reconcile.refusals import problem_for
 from mapping.causes.table import ALL, BY_CAUSE, BY_CODE, words_of
 from mapping.causes.words import UNFORESEEN, Who, Words
 from mapping.results import Problem
@@ -21,6 +20,7 @@ from schemas import errors
 from schemas.events import Kind
 from store.links import Link
 from store.references import Reference
+from sync.refusals import problem_for
 from tests.builders import invoice
 
 ROOT = Path(__file__).parents[3]
@@ -72,10 +72,10 @@ def _causes_in(path: str) -> set[str]:
     [
         "mapping/problems.py",
         "mapping/conflicts.py",
-        "consumers/reconcile/looking_up.py",
-        "consumers/reconcile/settle.py",
-        "consumers/reconcile/shutting_out.py",
-        "consumers/reconcile/refusals.py",
+        "sync/looking_up.py",
+        "sync/settle.py",
+        "sync/disconnection.py",
+        "sync/refusals.py",
         "consumers/ingest/batch.py",
     ],
 )

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.ingest.loop import IngestLoop, OnCommit
-from consumers.metrics import Metrics
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
+from sync.metrics import Metrics
 
 TOPIC = "kompass.clients"
 END = {0: 6, 1: 4}

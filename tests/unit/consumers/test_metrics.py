@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from consumers.metrics import Metrics
 from schemas.metric_declarations import DECLARATIONS, documentation
+from sync.metrics import Metrics
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,7 +34,7 @@ def test_the_org_can_be_switched_off() -> None:
 def test_a_cause_is_counted_without_what_it_is_about() -> None:
     metrics = Metrics()
 
-    metrics.set("links", 2, kind="invoice", state="rejected", cause="no-tax-code:VAT-21", org="org-1")
+    metrics.set("links", 2, kind="invoice", state="failed", cause="no-tax-code:VAT-21", org="org-1")
 
     assert 'cause="no-tax-code"' in exposed(metrics)
 

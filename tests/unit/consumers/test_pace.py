@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.reconcile.pace import AHEAD_S, RATE_OVER_S, Pace
 from qbo_client.quota import GRANT_VALID
+from sync.pace import AHEAD_S, RATE_OVER_S, Pace
 
 
 class Clock:

@@ -114,13 +114,13 @@ def test_qbo_may_add_members_but_not_change_or_drop_ours() -> None:
 
 
 def test_the_subtotal_line_is_nobodys_edit() -> None:
-    theirs = {"Line": [{"Id": "1", **line(1)}, {"Amount": 100, "DetailType": "SubTotalLineDetail"}]}
-    assert len(own_lines(theirs)) == 1
-    assert touched_by_others(theirs, {"Line": [line(1)]}, {"Line": None}) == ()
+    observed = {"Line": [{"Id": "1", **line(1)}, {"Amount": 100, "DetailType": "SubTotalLineDetail"}]}
+    assert len(own_lines(observed)) == 1
+    assert touched_by_others(observed, {"Line": [line(1)]}, {"Line": None}) == ()
 
 
 @pytest.mark.parametrize(
-    "theirs",
+    "observed",
     [
         [line(1, "99.00")],
         [line(1), line(2)],
@@ -128,8 +128,8 @@ def test_the_subtotal_line_is_nobodys_edit() -> None:
         [line(1, Description="by hand", SalesItemLineDetail={"ItemRef": {"value": "9"}})],
     ],
 )
-def test_a_line_edited_added_or_removed_by_hand_shows(theirs: list[object]) -> None:
-    assert touched_by_others({"Line": theirs}, {"Line": [line(1)]}, {"Line": None, "Notes": None}) == ("Line",)
+def test_a_line_edited_added_or_removed_by_hand_shows(observed: list[object]) -> None:
+    assert touched_by_others({"Line": observed}, {"Line": [line(1)]}, {"Line": None, "Notes": None}) == ("Line",)
 
 
 def test_a_line_renumbered_by_qbo_is_nobodys_edit() -> None:

@@ -27,7 +27,7 @@ def case(make: Make, record: Record, **more: Any) -> Case:
     more.setdefault("facts", make.facts())
     made = Case(record=record, **more)
     if "party" not in more and (key := needed_party(made)) is not None:
-        made = replace(made, party=Party(key, qbo_id="70", state="settled"))
+        made = replace(made, party=Party(key, qbo_id="70", state="synced"))
     return made
 
 
@@ -50,7 +50,7 @@ def settled(decision: Decision, **more: Any) -> Standing:
         qbo_id="7",
         entity=write.entity,
         sync_token="0",
-        sent=write.sent,
+        applied=write.applied,
         line_ids=tuple(str(number) for number in range(1, len(lines) + 1)),
         name=write.name,
         currency=write.currency,
@@ -178,7 +178,7 @@ def test_what_stands_on_something_not_in_quickbooks_yet_waits(make: Make, party:
 
 def test_what_stands_on_something_rejected_waits_under_its_cause(make: Make) -> None:
     key = PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP")
-    party = Party(key, state="rejected", cause="name-taken", reason="somebody has the name")
+    party = Party(key, state="failed", cause="name-taken", reason="somebody has the name")
     decision = judge(case(make, make.invoice(), party=party))
     assert isinstance(decision, Wait)
     assert decision.cause == "dependency:name-taken"
@@ -187,7 +187,7 @@ def test_what_stands_on_something_rejected_waits_under_its_cause(make: Make) -> 
 
 def test_a_party_that_was_rejected_after_it_had_been_sent_holds_nothing_up(make: Make) -> None:
     key = PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP")
-    party = Party(key, qbo_id="70", state="rejected", cause="name-taken")
+    party = Party(key, qbo_id="70", state="failed", cause="name-taken")
     body = written(judge(case(make, make.invoice(), party=party))).body
     assert body["CustomerRef"] == {"value": "70"}
 
@@ -245,8 +245,8 @@ def test_a_create_holds_the_payload_and_an_update_only_what_changed(make: Make) 
         "PrimaryPhone": {"FreeFormNumber": "+44 1"},
         "Notes": "Pays late",
     }
-    assert update.sent["Notes"] == "Pays late"
-    assert update.sent["DisplayName"] == "Harbour Authority"
+    assert update.applied["Notes"] == "Pays late"
+    assert update.applied["DisplayName"] == "Harbour Authority"
 
 
 def test_what_was_cleared_in_kompass_is_cleared_in_quickbooks(make: Make) -> None:
@@ -302,7 +302,7 @@ def test_a_name_stays_through_an_edited_template_also_after_other_updates(make: 
     edited = make.configuration(client_name_template="C {{ client.name }}")
     update = written(judge(case(make, make.client(notes="x"), configuration=edited, standing=standing)))
     assert update.name == "Harbour Authority"
-    again = replace(standing, sent=update.sent, name=update.name)
+    again = replace(standing, applied=update.applied, name=update.name)
     assert isinstance(judge(case(make, make.client(notes="x"), configuration=edited, standing=again)), Nothing)
 
 
@@ -362,9 +362,9 @@ def test_a_record_that_cannot_be_mapped_is_rejected_with_every_problem(make: Mak
 # Somebody else wrote since
 
 
-def stale(make: Make, theirs: Mapping[str, object], **more: Any) -> Standing:
+def stale(make: Make, observed: Mapping[str, object], **more: Any) -> Standing:
     write = judge(case(make, make.invoice()))
-    return settled(write, sync_token="1", theirs={**in_qbo(written(write)), **theirs}, **more)
+    return settled(write, sync_token="1", observed={**in_qbo(written(write)), **observed}, **more)
 
 
 def test_an_object_whose_token_is_unknown_is_read_first_and_only_when_there_is_something_to_write(make: Make) -> None:
@@ -393,7 +393,7 @@ LATER = {"amount_net": Decimal("200.00"), "amount_vat": Decimal("40.00")}
 
 
 @pytest.mark.parametrize(
-    ("theirs", "cause"),
+    ("observed", "cause"),
     [
         ({"Line": [{"Id": "1", "Amount": Decimal(5), "DetailType": "SalesItemLineDetail"}]}, "conflict:edited-in-qbo"),
         ({"Balance": Decimal("20.00")}, "conflict:paid"),
@@ -401,11 +401,11 @@ LATER = {"amount_net": Decimal("200.00"), "amount_vat": Decimal("40.00")}
     ],
 )
 def test_amounts_changed_on_both_sides_stop_and_overwrite_goes_on(
-    make: Make, theirs: dict[str, object], cause: str
+    make: Make, observed: dict[str, object], cause: str
 ) -> None:
     later = make.invoice(make.line(**LATER))
-    assert refused(judge(case(make, later, standing=stale(make, theirs)))) == cause
-    forced = judge(case(make, later, standing=stale(make, theirs, overwrite=True)))
+    assert refused(judge(case(make, later, standing=stale(make, observed)))) == cause
+    forced = judge(case(make, later, standing=stale(make, observed, overwrite=True)))
     assert written(forced).operation == "update"
 
 
@@ -421,12 +421,12 @@ def test_an_edit_by_hand_that_says_what_kompass_says_is_adopted_without_a_call(m
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
     assert decision.adopt["Line"] == wanted.body["Line"]
-    assert decision.adopt[MARK] == wanted.sent[MARK]
+    assert decision.adopt[MARK] == wanted.applied[MARK]
 
 
 def test_a_customers_edit_never_stops(make: Make) -> None:
     write = written(judge(case(make, make.client())))
-    standing = settled(write, sync_token="3", theirs=in_qbo(write, DisplayName="By hand", Notes="By hand"))
+    standing = settled(write, sync_token="3", observed=in_qbo(write, DisplayName="By hand", Notes="By hand"))
     body = written(judge(case(make, make.client(notes="Ours"), standing=standing))).body
     assert body == {"Id": "7", "SyncToken": "3", "sparse": True, "Notes": "Ours"}
 
@@ -472,16 +472,16 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
     void = replace(credit, step=Step.VOIDED)
     standing = settled(create)
     assert judge(case(make, void, standing=standing)) == Read("CreditMemo", "7")
-    theirs = in_qbo(create, RemainingCredit=Decimal("120.00"))
-    write = written(judge(case(make, void, standing=replace(standing, theirs=theirs))))
+    observed = in_qbo(create, RemainingCredit=Decimal("120.00"))
+    write = written(judge(case(make, void, standing=replace(standing, observed=observed))))
     assert (write.operation, write.voided) == ("update", True)
     assert str(write.body["PrivateNote"]).startswith("Voided in Kompass")
-    assert str(create.sent[MARK]) in str(write.body["PrivateNote"])
+    assert str(create.applied[MARK]) in str(write.body["PrivateNote"])
     (line,) = write.body["Line"]  # type: ignore[misc]
     assert (line["Id"], line["Amount"]) == ("1", 0)
     assert not {"Qty", "UnitPrice"} & set(line["SalesItemLineDetail"])
     applied = in_qbo(create, RemainingCredit=Decimal("20.00"), LinkedTxn=[{"TxnId": "9", "TxnType": "Invoice"}])
-    decision = judge(case(make, void, standing=replace(standing, theirs=applied)))
+    decision = judge(case(make, void, standing=replace(standing, observed=applied)))
     assert refused(decision) == "conflict:credit-applied"
     assert isinstance(decision, Reject)
     assert "Invoice 9" in decision.problems[0].message
@@ -493,20 +493,20 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
 def test_a_customer_linked_by_hand_is_read_and_keeps_what_it_says(make: Make) -> None:
     by_hand = Standing(qbo_id="55", entity="Customer")
     assert judge(case(make, make.client(), standing=by_hand)) == Read("Customer", "55")
-    theirs = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "GBP"}}
-    read = replace(by_hand, sync_token="4", theirs=theirs)
+    observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "GBP"}}
+    read = replace(by_hand, sync_token="4", observed=observed)
     decision = judge(case(make, make.client(), standing=read))
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
-    linked = replace(read, theirs=None, sent=decision.adopt, name="HARBOUR", currency=decision.currency)
+    linked = replace(read, observed=None, applied=decision.adopt, name="HARBOUR", currency=decision.currency)
     assert isinstance(judge(case(make, make.client(), standing=linked)), Nothing)
     body = written(judge(case(make, make.client(phone="+44 2"), standing=linked))).body
     assert set(body) == {"Id", "SyncToken", "sparse", "PrimaryPhone"}
 
 
 def test_a_customer_of_another_currency_cannot_be_linked_by_hand(make: Make) -> None:
-    theirs = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "USD"}}
-    read = Standing(qbo_id="55", entity="Customer", sync_token="4", theirs=theirs)
+    observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "USD"}}
+    read = Standing(qbo_id="55", entity="Customer", sync_token="4", observed=observed)
     assert refused(judge(case(make, make.client(), standing=read))) == "conflict:currency"
 
 

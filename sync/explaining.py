@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-from consumers.reconcile.looking_up import Ask, Elsewhere, look_elsewhere, not_among_its_customers
-from consumers.reconcile.work import Work
 from qbo_client import calls
 from qbo_client.faults import FaultCode, colliding_id
 from qbo_client.outcomes import Done, Refused
 from qbo_client.queries import ACTIVE_OR_NOT, equals, select
 from store import json
 from store.references import DEFAULTS, of_payload
+from sync.attempt import Attempt
+from sync.looking_up import Ask, Elsewhere, look_elsewhere, not_among_its_customers
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Explainer:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str, str], tuple[float, Known | None]] = {}
 
-    def learn(self, work: Work, outcome: object) -> Learned | None:
+    def learn(self, work: Attempt, outcome: object) -> Learned | None:
         """Read what the answer to a call leaves unsaid; None when there is nothing to ask, or no answer.
 
         Raises nothing: the answer itself has to be written back, whatever comes of this.
@@ -81,7 +81,7 @@ class Explainer:
             log.exception("reading beside %s %s", work.link.kind.value, work.link.kompass_id)
             return None
 
-    def _learn(self, work: Work, outcome: object) -> Learned | None:
+    def _learn(self, work: Attempt, outcome: object) -> Learned | None:
         if isinstance(outcome, Refused):
             return self._of_refusal(work, outcome)
         if isinstance(outcome, Done) and not_among_its_customers(work, outcome):
@@ -92,7 +92,7 @@ class Explainer:
             return Learned(applied_to=applied) if applied else None
         return None
 
-    def _of_refusal(self, work: Work, refused: Refused) -> Learned | None:
+    def _of_refusal(self, work: Attempt, refused: Refused) -> Learned | None:
         name = refused.fault(FaultCode.DUPLICATE_NAME)
         if name is not None:
             holder = self._holder(work, colliding_id(name))
@@ -113,13 +113,13 @@ class Explainer:
         }
         return Learned(names=names) if names else None
 
-    def _holder(self, work: Work, other: str | None) -> Known | None:
+    def _holder(self, work: Attempt, other: str | None) -> Known | None:
         """Whose a taken name is: QuickBooks gives an Id, though not of what, or nothing."""
         wanted = str(json.loads(work.body).get("DisplayName", "")) if other is None else other
         look = self._find if other is None else self._read
         return next((found for entity in _NAMES if (found := look(work, entity, wanted)) is not None), None)
 
-    def _applied_to(self, work: Work, credit_note: Mapping[str, object]) -> Iterator[str]:
+    def _applied_to(self, work: Attempt, credit_note: Mapping[str, object]) -> Iterator[str]:
         links = credit_note.get("LinkedTxn")
         payments = [one for one in links if isinstance(one, Mapping)] if isinstance(links, list) else []
         for one in payments[:_PAYMENTS]:
@@ -132,7 +132,7 @@ class Explainer:
                     if other.get("TxnType") == "Invoice":
                         yield str(other.get("TxnId"))
 
-    def _read(self, work: Work, entity: str, object_id: str) -> Known | None:
+    def _read(self, work: Attempt, entity: str, object_id: str) -> Known | None:
         def reading() -> tuple[bool, Known | None]:
             outcome = self._ask(work, calls.read(entity, object_id))
             if isinstance(outcome, Done):
@@ -141,7 +141,7 @@ class Explainer:
 
         return self._once((work.link.realm_id, entity, object_id), reading)
 
-    def _find(self, work: Work, entity: str, name: str) -> Known | None:
+    def _find(self, work: Attempt, entity: str, name: str) -> Known | None:
         def finding() -> tuple[bool, Known | None]:
             text = select(entity, equals("DisplayName", name), ACTIVE_OR_NOT, at_most=1)
             outcome = self._ask(work, calls.query(text))

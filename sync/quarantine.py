@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from consumers.reconcile.claim import Claim, Claimed
 from store import failures, links, records
 from store.failures import Failure
 from store.transactions import AWAY, retrying
+from sync.claim import Claim, Claimed
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
     for link in () if due is None else due.links:
         reason = f"{link.kind.value.capitalize()} {link.reference or link.kompass_id}: the sync fails over it ({words[:300]})"
         changes = {
-            "state": "rejected",
+            "state": "failed",
             "cause": "unforeseen",
             "reason": reason,
             "depends_on": None,
@@ -102,6 +102,6 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
                 reference=link.reference,
             ),
         )
-        found.judged.append((link.kind, "rejected", "unforeseen", link.org_id))
+        found.judged.append((link.kind, "failed", "unforeseen", link.org_id))
         found.woken = bool(links.wake_dependents(db, [link.id]))
     return found

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from consumers.reconcile import judging
-from consumers.reconcile.work import Work
 from mapping.decisions import Read, Write
 from store import json
+from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
-from store.intents import OpenIntent
 from store.links import Link
+from sync.attempt import Attempt
+from sync.decide import VOIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class New:
 @dataclass(frozen=True, slots=True)
 class Resend:
     link: Link
-    opened: OpenIntent
+    opened: OpenAttempt
     connection: CompanyConnection
 
 
@@ -53,7 +53,7 @@ class Terms:
 class Intended:
     """A call with what has to be written before it may be made."""
 
-    work: Work
+    work: Attempt
     intent: dict[str, Any]
     link: dict[str, Any]
     """The link's changes."""
@@ -63,10 +63,10 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
     """Make a call of a decision, under a new request id or that of its batch."""
     link, decision = new.link, new.decision
     write = decision if isinstance(decision, Write) else None
-    sent = None
+    applied = None
     if write is not None:
-        sent = {**write.sent, judging.VOIDED: True} if write.voided else dict(write.sent)
-    work = Work(
+        applied = {**write.applied, VOIDED: True} if write.voided else dict(write.applied)
+    work = Attempt(
         link=replace(link, epoch=link.epoch + 1),
         epoch=link.epoch + 1,
         phase="send",
@@ -75,7 +75,7 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
         object_id=decision.object_id,
         body=json.dumps(write.body) if write is not None else "",
         request_id=batch_id or uuid.uuid4().hex,
-        sent=sent,
+        applied=applied,
         name=(write.name or "") if write is not None else "",
         sequence=new.sequence,
         configuration_version=new.version,
@@ -90,12 +90,19 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
     changes: dict[str, Any] = {
         "again": False,
         "depends_on": None,
-        "judged_sequence": new.sequence,
-        "judged_version": new.version,
+        "decided_sequence": new.sequence,
+        "decided_version": new.version,
     }
     if work.operation == "create" and link.qbo_id is not None:
         # It is made anew: whatever becomes of this call, what was deleted is never written to again.
-        changes |= {"qbo_id": None, "sync_token": None, "sent": None, "line_ids": [], "theirs": None, "voided": False}
+        changes |= {
+            "qbo_id": None,
+            "sync_token": None,
+            "applied": None,
+            "line_ids": [],
+            "observed": None,
+            "voided": False,
+        }
     return _intended(work, terms, changes, first_sent_at=terms.now)
 
 
@@ -103,7 +110,7 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
     """Re-send as it was written while Intuit is trusted to remember the request id; look up afterwards."""
     link, intent = resend.link, resend.opened.intent
     looks = intent.phase == "lookup" or resend.opened.age > terms.resend_window
-    work = Work(
+    work = Attempt(
         link=replace(link, epoch=link.epoch + 1),
         epoch=link.epoch + 1,
         phase="lookup" if looks else "send",
@@ -112,7 +119,7 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
         object_id=intent.object_id,
         body=intent.body,
         request_id=intent.request_id,
-        sent=intent.sent,
+        applied=intent.applied,
         name=intent.name,
         sequence=intent.sequence,
         configuration_version=intent.configuration_version,
@@ -120,7 +127,7 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
         first_sent_at=intent.first_sent_at,
         claimed_at=terms.started,
         granted_at=terms.granted_at,
-        voided=bool(intent.sent and intent.sent.get(judging.VOIDED)),
+        voided=bool(intent.applied and intent.applied.get(VOIDED)),
         connection_version=resend.connection.version,
         # What is looked up goes by itself.
         batch_id="" if looks else intent.batch_id,
@@ -129,7 +136,7 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
     return _intended(work, terms, {}, first_sent_at=intent.first_sent_at)
 
 
-def _intended(work: Work, terms: Terms, changes: dict[str, Any], *, first_sent_at: datetime) -> Intended:
+def _intended(work: Attempt, terms: Terms, changes: dict[str, Any], *, first_sent_at: datetime) -> Intended:
     intent = {
         "link_id": work.link.id,
         "realm_id": work.link.realm_id,
@@ -140,7 +147,7 @@ def _intended(work: Work, terms: Terms, changes: dict[str, Any], *, first_sent_a
         "object_id": work.object_id,
         "body": work.body,
         "request_id": work.request_id,
-        "sent": work.sent,
+        "applied": work.applied,
         "name": work.name,
         "sequence": work.sequence,
         "configuration_version": work.configuration_version,

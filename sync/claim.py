@@ -14,27 +14,27 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from consumers.crash_points import reached
-from consumers.reconcile import judging
-from consumers.reconcile.batching import Request, gather_members, requests
-from consumers.reconcile.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
-from consumers.reconcile.companies import Company, CompanyCache, token_ready
-from consumers.reconcile.comparing import CentCheck, note_of
-from consumers.reconcile.currencies import Judgeable, fix_currencies
-from consumers.reconcile.granting import Demand, grant_calls
-from consumers.reconcile.intending import New, Resend, Terms, intend, take_over
-from consumers.reconcile.taking_up import TakenUp, take_up
-from consumers.reconcile.work import Work, figures
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits
 from schemas.events import Kind
-from store import companies, connections, failures, history, intents, links, records
+from store import attempts, companies, connections, failures, history, links, records
+from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.failures import Failure
-from store.intents import OpenIntent
 from store.links import Link
+from sync.attempt import Attempt, figures
+from sync.batches import Request, gather_members, requests
+from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
+from sync.companies import Company, CompanyCache, token_ready
+from sync.comparing import CentCheck, note_of
+from sync.crash_points import reached
+from sync.currencies import Judgeable, fix_currencies
+from sync.decide import RecordCase, decide, find_parties, read_cases
+from sync.permits import Demand, grant_calls
+from sync.planning import New, Resend, Terms, intend, take_over
+from sync.reattachment import TakenUp, take_up
 
 # A link that stands on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -61,7 +61,7 @@ class ClaimPolicy:
 class Claimed:
     """What a claim found."""
 
-    work: list[Work] = field(default_factory=list)
+    work: list[Attempt] = field(default_factory=list)
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
     blocked: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class _Transaction:
         if locked is None:
             return self._result
         due, self._now = locked.links, locked.now
-        opened = intents.read_open(self._db, [link.id for link in due], lease=self._policy.lease)
+        opened = attempts.read_open(self._db, [link.id for link in due], lease=self._policy.lease)
         gathered = gather_members(
             self._db, due, opened, lease=self._policy.lease, resend_window=self._policy.resend_window
         )
@@ -168,7 +168,7 @@ class _Transaction:
 
     # Recover
 
-    def _resume(self, link: Link, opened: OpenIntent, connection: CompanyConnection | None) -> None:
+    def _resume(self, link: Link, opened: OpenAttempt, connection: CompanyConnection | None) -> None:
         if opened.alive:
             self._change(link, due_at=self._now + timedelta(seconds=max(opened.busy_for, 0.01)))
         elif connection is None or not connection.connected:
@@ -190,14 +190,14 @@ class _Transaction:
 
     def _hold_for_budget(self, link: Link, *, sequence: int | None = None, version: int | None = None) -> None:
         self._put(
-            link, "held", NO_BUDGET, REASON, sequence=sequence, version=version, due_at=next_month(self._now),
+            link, "retrying", NO_BUDGET, REASON, sequence=sequence, version=version, due_at=next_month(self._now),
             first_failed_at=link.first_failed_at or self._now,
         )  # fmt: skip
 
     # Judge
 
     def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
-        cases = judging.read_cases(self._db, judgeable)
+        cases = read_cases(self._db, judgeable)
         known: list[Judgeable] = []
         for link, company in judgeable:
             if (case := cases.get(link.id)) is None:
@@ -205,9 +205,9 @@ class _Transaction:
             else:
                 known.append((link, company, case))
         ready = fix_currencies(self._db, known)
-        parties = judging.find_parties(self._db, [(link, case) for link, _, case in ready], lane=self._policy.lane)
+        parties = find_parties(self._db, [(link, case) for link, _, case in ready], lane=self._policy.lane)
         held = [one for one in ready if one[0].id not in parties.busy]
-        decided = judging.decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
+        decided = decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
         for link, _, _ in ready:
             if link.id in parties.busy:
                 self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
@@ -234,7 +234,7 @@ class _Transaction:
         self,
         link: Link,
         company: Company,
-        case: judging.RecordCase,
+        case: RecordCase,
         decision: Any,
         party: Link | None,
         connection: CompanyConnection | None,
@@ -288,35 +288,40 @@ class _Transaction:
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}
         if decision.billed is not None:
-            changes = {"sent": {**(link.sent or {}), BILLED: decision.billed}}
+            changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
             self._cents.known(link, decision.billed)
-        if link.theirs is not None and (decision.adopt is not None or decision.voided):
+        if link.observed is not None and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
-            changes = figures(link.theirs)
+            changes = figures(link.observed)
             if (note := note_of(decision.adopt)) is not None:
-                self._cents.document(link, note, link.theirs)
+                self._cents.document(link, note, link.observed)
         if decision.adopt is not None:
-            changes |= {"sent": decision.adopt, "theirs": None, "sent_sequence": sequence, "settled_at": self._now}
+            changes |= {
+                "applied": decision.adopt,
+                "observed": None,
+                "applied_sequence": sequence,
+                "synced_at": self._now,
+            }
             name = decision.adopt.get("DisplayName", decision.adopt.get("DocNumber"))
-            if link.theirs is not None:
-                name = link.theirs.get("DisplayName", link.theirs.get("DocNumber", name))
+            if link.observed is not None:
+                name = link.observed.get("DisplayName", link.observed.get("DocNumber", name))
             changes["name"] = str(name or link.name)
         if decision.voided:
-            changes |= {"voided": True, "theirs": None}
+            changes |= {"voided": True, "observed": None}
             self._cents.over(link)
         self._put(
-            link, "settled", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
+            link, "synced", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
         )  # fmt: skip
         self._well.add(link.id)
-        if link.state != "settled":
+        if link.state != "synced":
             self._wake.add(link.id)
 
     def _reject(
-        self, link: Link, case: judging.RecordCase, problems: Sequence[Problem], *, sequence: int, version: int
+        self, link: Link, case: RecordCase, problems: Sequence[Problem], *, sequence: int, version: int
     ) -> None:
         first = problems[0]
-        self._put(link, "rejected", first.cause, first.message, sequence=sequence, version=version)
+        self._put(link, "failed", first.cause, first.message, sequence=sequence, version=version)
         failures.record_failure(
             self._db,
             Failure(
@@ -406,7 +411,7 @@ class _Transaction:
         **changes: Any,
     ) -> None:
         """Write a judgement that needs no call."""
-        judged = {} if sequence is None else {"judged_sequence": sequence, "judged_version": version}
+        judged = {} if sequence is None else {"decided_sequence": sequence, "decided_version": version}
         self._change(
             link,
             **{
@@ -420,11 +425,11 @@ class _Transaction:
             self._history.append(history.about(link, "judged", state, reason, detail=detail))
 
     def _write(self) -> None:
-        intents.write(self._db, self._intents)
+        attempts.write(self._db, self._intents)
         links.write(self._db, self._changes)
         self._cents.write(self._db)
         history.append(self._db, self._history)
-        failures.close_for_links(self._db, self._well, "settled")
+        failures.close_for_links(self._db, self._well, "synced")
         if links.wake_dependents(self._db, self._wake):
             self._result.woken = True
             links.notify(self._db)

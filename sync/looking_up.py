@@ -10,21 +10,21 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from consumers.reconcile.work import CLOCK_SKEW, Work
 from mapping.difference import OWN_NOTE, holds, touched_by_others
 from mapping.payloads import MARK
 from mapping.results import Problem
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
-from store import intents, json, links
+from store import attempts, json, links
+from sync.attempt import CLOCK_SKEW, Attempt
 
 # As `mapping.invoice.mark` writes it.
 _MARKED = re.compile(r"Kompass invoice (\S+) \(")
 
 
 Rows = Sequence[Mapping[str, Any]]
-Ask = Callable[[Work, Call], Outcome | None]
+Ask = Callable[[Attempt, Call], Outcome | None]
 """Makes a read for a company; None when it may not be made now."""
 
 
@@ -35,7 +35,7 @@ class Elsewhere:
     candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
-def not_among_its_customers(work: Work, done: Done) -> bool:
+def not_among_its_customers(work: Attempt, done: Done) -> bool:
     """Whether the look-up for a document has not found it, so that the rest of the company is to be asked."""
     if work.phase != "lookup" or work.operation != "create" or work.entity == "Customer":
         return False
@@ -45,7 +45,7 @@ def not_among_its_customers(work: Work, done: Done) -> bool:
     return not any(_is_ours(work, one) for one in rows)
 
 
-def _found(work: Work, done: Done) -> tuple[Rows, Rows]:
+def _found(work: Attempt, done: Done) -> tuple[Rows, Rows]:
     """What a look-up found: of the customer (or of the name) that was asked for, and of others what the lost one may be."""
     rows = done.rows(work.entity)
     if not work.looks_everywhere:
@@ -61,7 +61,7 @@ def _customer_of(document: Mapping[str, Any]) -> object:
     return reference.get("value") if isinstance(reference, Mapping) else None
 
 
-def look_elsewhere(work: Work, ask: Ask) -> Elsewhere | None:
+def look_elsewhere(work: Attempt, ask: Ask) -> Elsewhere | None:
     """Look for a lost document among those of all customers: a bookkeeper may have moved it. None when that cannot be asked now.
 
     One read, unless the company got more than a page while ours was sent: then one by its number, or all pages if it has none.
@@ -81,14 +81,14 @@ def look_elsewhere(work: Work, ask: Ask) -> Elsewhere | None:
         call = work.by_number(number) if number else work.elsewhere(start=start)
 
 
-def _may_be_it(work: Work, document: Mapping[str, Any], number: str) -> bool:
+def _may_be_it(work: Attempt, document: Mapping[str, Any], number: str) -> bool:
     return _is_ours(work, document) or (
         bool(number) and document.get("DocNumber") == number and not _is_anothers(work, document)
     )
 
 
 def what_was_made(
-    db: Connection, work: Work, done: Done, *, elsewhere: Elsewhere | None = None, decided: bool = False
+    db: Connection, work: Attempt, done: Done, *, elsewhere: Elsewhere | None = None, decided: bool = False
 ) -> Mapping[str, Any] | Problem | None:
     """Give the object that a create without an answer has made; None when it made nothing, a problem when that is in doubt.
 
@@ -117,7 +117,7 @@ def what_was_made(
     return None
 
 
-def _in_doubt(work: Work, stranger: Mapping[str, Any], *, whose: str) -> Problem:
+def _in_doubt(work: Attempt, stranger: Mapping[str, Any], *, whose: str) -> Problem:
     number = stranger.get("DocNumber") or "without a number"
     return Problem(
         cause="conflict:in-doubt",
@@ -129,24 +129,24 @@ def _in_doubt(work: Work, stranger: Mapping[str, Any], *, whose: str) -> Problem
     )
 
 
-def arrived(work: Work, document: dict[str, Any]) -> bool:
+def arrived(work: Attempt, document: dict[str, Any]) -> bool:
     """Tell whether an object says in every member what an update without an answer was to make it say."""
-    sent = work.sent or {}
+    applied = work.applied or {}
     members = [name for name in json.loads(work.body) if name not in ("Id", "SyncToken", "sparse")]
-    cleared = [name for name in members if name not in sent]
+    cleared = [name for name in members if name not in applied]
     return not any(document.get(name) for name in cleared) and not touched_by_others(
-        document, sent, dict.fromkeys(members)
+        document, applied, dict.fromkeys(members)
     )
 
 
-def _rivals(db: Connection, work: Work) -> bool:
+def _rivals(db: Connection, work: Attempt) -> bool:
     """Whether another link's call without an answer may have made the same: nothing in a customer says whose it is."""
-    return work.entity == "Customer" and intents.others_creating(
+    return work.entity == "Customer" and attempts.others_creating(
         db, realm_id=work.link.realm_id, entity=work.entity, name=work.name, other_than=work.link.id
     )
 
 
-def _may_be_ours(db: Connection, work: Work, document: Mapping[str, Any]) -> bool:
+def _may_be_ours(db: Connection, work: Attempt, document: Mapping[str, Any]) -> bool:
     """Made after the intent was sent, and standing for no other link."""
     made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
     if not isinstance(made, str) or work.first_sent_at is None:
@@ -159,15 +159,15 @@ def _may_be_ours(db: Connection, work: Work, document: Mapping[str, Any]) -> boo
     return holder is None
 
 
-def _is_ours(work: Work, document: Mapping[str, Any]) -> bool:
+def _is_ours(work: Attempt, document: Mapping[str, Any]) -> bool:
     """Carries our mark: the note that names the Kompass record; for a name, every member that we sent."""
-    sent = {name: value for name, value in (work.sent or {}).items() if not name.startswith(OWN_NOTE)}
+    applied = {name: value for name, value in (work.applied or {}).items() if not name.startswith(OWN_NOTE)}
     if work.entity == "Customer":
-        return holds(document, sent)
-    return str((work.sent or {})[MARK]) in str(document.get("PrivateNote", ""))
+        return holds(document, applied)
+    return str((work.applied or {})[MARK]) in str(document.get("PrivateNote", ""))
 
 
-def _is_anothers(work: Work, document: Mapping[str, Any]) -> bool:
+def _is_anothers(work: Attempt, document: Mapping[str, Any]) -> bool:
     """Whether it carries the mark of another Kompass record."""
     marked = _MARKED.search(str(document.get("PrivateNote", "")))
     return marked is not None and marked[1] != work.link.kompass_id

@@ -9,9 +9,9 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from consumers.metrics import Metrics
 from store import probes
 from store.transactions import retrying
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

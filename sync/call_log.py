@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from consumers.metrics import Metrics
 from qbo_client.calls import Call
 from qbo_client.outcomes import Outcome, status_of
+from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from consumers.reconcile.explaining import Learned
 from mapping.causes.table import BY_CODE, words_of
 from mapping.problems import quoted
 from mapping.results import Problem
@@ -17,6 +16,7 @@ from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id
 from qbo_client.outcomes import Refused
 from store.links import Link
 from store.references import Reference
+from sync.explaining import Learned
 
 Used = Callable[[], Sequence[Reference]]
 """Gives what the refused body refers to, by name; asked only where the fault is about that."""

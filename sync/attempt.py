@@ -22,7 +22,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Attempt:
     """One call for one link, claimed under ``epoch``."""
 
     link: Link
@@ -34,7 +34,7 @@ class Work:
     object_id: str | None
     body: str = field(repr=False)
     request_id: str
-    sent: Mapping[str, object] | None = field(repr=False)
+    applied: Mapping[str, object] | None = field(repr=False)
     name: str
     sequence: int
     configuration_version: int

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from consumers.reconcile import judging
-from consumers.reconcile.companies import Company
-from consumers.reconcile.judging import RecordCase
 from schemas.events import Kind
 from store import links
 from store.links import Link
+from sync.companies import Company
+from sync.decide import RecordCase, currency_of, with_currency
 
 Judgeable = tuple[Link, Company, RecordCase]
 
@@ -20,7 +19,7 @@ Judgeable = tuple[Link, Company, RecordCase]
 def fix_currencies(db: Connection, judgeable: Sequence[Judgeable]) -> list[Judgeable]:
     """Fix the currencies that are not fixed yet; a second link for the same thing goes, and is left out of what comes back."""
     unfixed = {
-        link.id: (link.realm_id, link.kind.value, link.kompass_id, link.party_id, judging.currency_of(case))
+        link.id: (link.realm_id, link.kind.value, link.kompass_id, link.party_id, currency_of(case))
         for link, _, case in judgeable
         if link.kind is not Kind.INVOICE and not link.currency
     }
@@ -45,4 +44,4 @@ def _with_currency(one: Judgeable, currency: str | None) -> Judgeable:
         return one
     link, company, case = one
     link = replace(link, currency=currency)
-    return link, company, judging.with_currency(case, link)
+    return link, company, with_currency(case, link)

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from store import quota
-from store.intents import OpenIntent
+from store.attempts import OpenAttempt
 
 NO_BUDGET: Final = "no-budget"
 """The cause of a link that is held for it."""
@@ -37,6 +37,6 @@ def next_month(now: datetime) -> datetime:
     return datetime(year, month, 1, tzinfo=UTC)
 
 
-def resumes_by_reading(opened: OpenIntent, *, resend_window: float) -> bool:
+def resumes_by_reading(opened: OpenAttempt, *, resend_window: float) -> bool:
     """Whether an intent that is taken over is looked up, or was a read to begin with."""
     return opened.intent.phase == "lookup" or opened.intent.operation == "read" or opened.age > resend_window

@@ -55,6 +55,6 @@ class CentCheck:
         differences.write(db, agreeing=self._agreeing, found=self.found)
 
 
-def note_of(sent: Mapping[str, object] | None) -> object:
+def note_of(applied: Mapping[str, object] | None) -> object:
     """The note of what Kompass billed, in what was sent; None of a customer."""
-    return (sent or {}).get(BILLED)
+    return (applied or {}).get(BILLED)

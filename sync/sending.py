@@ -9,21 +9,21 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from consumers.crash_points import reached
-from consumers.metrics import Metrics
-from consumers.reconcile.batching import Parcel, complete
-from consumers.reconcile.company_jobs import AccessTokens
-from consumers.reconcile.granting import grant_anew
-from consumers.reconcile.observing import observe_call
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.work import Late, Work
 from qbo_client.calls import Call
 from qbo_client.errors import BodyInvalid, CallInvalid
 from qbo_client.outcomes import Outcome, Unauthorized, Unknown
 from qbo_client.quota import GRANT_VALID
 from qbo_client.transport import Transport
-from store import intents
+from store import attempts
 from store.transactions import retrying
+from sync.attempt import Attempt, Late
+from sync.batches import Parcel, complete
+from sync.call_log import observe_call
+from sync.company import AccessTokens
+from sync.crash_points import reached
+from sync.metrics import Metrics
+from sync.permits import grant_anew
+from sync.policy import ReconcilerPolicy
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Sender:
         finally:
             self._metrics.add("qbo_calls_in_flight", -1)
 
-    def ask(self, work: Work, call: Call) -> Outcome | None:
+    def ask(self, work: Attempt, call: Call) -> Outcome | None:
         """Read something beside the calls that were claimed; None when quota, budget or token do not allow it now."""
         realm_id = work.link.realm_id
         try:
@@ -114,7 +114,7 @@ class Sender:
             return parcel.first.claimed_at + send_within
         epochs = {work.link.id: work.epoch for work in parcel.works}
         over_after = send_within + self._policy.server_timeout
-        mine = retrying(self._engine, partial(intents.confirm, epochs=epochs, over_after=over_after))
+        mine = retrying(self._engine, partial(attempts.confirm, epochs=epochs, over_after=over_after))
         lost = [work for work in parcel.works if work.link.id not in mine]
         for work in lost:
             log.warning("fenced: %s %s was taken over", work.link.kind.value, work.link.kompass_id)

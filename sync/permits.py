@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from qbo_client.quota import Limits, Window, grant
-from store import intents, quota
+from store import attempts, quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def grant_calls(
 ) -> Granted:
     """Take so many calls out of each company's quota, or as many as there are; ``allowed`` caps a company (no cap if absent)."""
     leases = quota.lock_leases(db, wanted)
-    flying = intents.in_flight(db, wanted, lease=lease) if wanted else {}
+    flying = attempts.in_flight(db, wanted, lease=lease) if wanted else {}
     found = Granted(clock())
     windows: dict[str, Mapping[str, object]] = {}
     for realm_id, demand in wanted.items():

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from consumers.reconcile.judging import RecordCase
 from mapping.decisions import Decision, Reject, Write
 from mapping.difference import OWN_NOTE, own_lines, touched_by_others
 from mapping.results import Problem
@@ -20,6 +19,7 @@ from schemas.events import Client, Invoice, Project
 from store import restores
 from store.links import Link
 from store.restores import Found
+from sync.decide import RecordCase
 
 _OURS: Final = {
     "Customer": (
@@ -65,45 +65,45 @@ def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) ->
         return decision
     restores.take(db, link.realm_id, found)
     write = decision if isinstance(decision, Write) else None
-    theirs = found.body
-    untouched = str(theirs.get("SyncToken")) == "0"
+    observed = found.body
+    untouched = str(observed.get("SyncToken")) == "0"
     return TakenUp(
         found.entity,
         found.qbo_id,
         {
             "entity": found.entity,
             "qbo_id": found.qbo_id,
-            "sync_token": str(theirs["SyncToken"]),
-            "sent": _sent(record, theirs, write, untouched=untouched),
-            "line_ids": [str(line["Id"]) for line in own_lines(theirs) if "Id" in line],
-            "name": str(theirs.get("DisplayName", theirs.get("DocNumber", ""))),
-            "voided": isinstance(record, Invoice) and _is_void(theirs),
+            "sync_token": str(observed["SyncToken"]),
+            "applied": _sent(record, observed, write, untouched=untouched),
+            "line_ids": [str(line["Id"]) for line in own_lines(observed) if "Id" in line],
+            "name": str(observed.get("DisplayName", observed.get("DocNumber", ""))),
+            "voided": isinstance(record, Invoice) and _is_void(observed),
             # Once it was changed, by us or by a bookkeeper: amounts that differ are compared by three sides.
-            "theirs": None if untouched or not isinstance(record, Invoice) else dict(theirs),
+            "observed": None if untouched or not isinstance(record, Invoice) else dict(observed),
         },
     )
 
 
 def _sent(
-    record: Client | Project | Invoice, theirs: Mapping[str, Any], write: Write | None, *, untouched: bool
+    record: Client | Project | Invoice, observed: Mapping[str, Any], write: Write | None, *, untouched: bool
 ) -> dict[str, object]:
     """Give what counts as sent: what is there, so that what Kompass says by now is the difference."""
     wanted = write.body if write is not None else {}
-    sent: dict[str, object] = {
-        name: value for name, value in (write.sent if write is not None else {}).items() if name.startswith(OWN_NOTE)
+    applied: dict[str, object] = {
+        name: value for name, value in (write.applied if write is not None else {}).items() if name.startswith(OWN_NOTE)
     }
     for member in _OURS["Invoice" if isinstance(record, Invoice) else "Customer"]:
-        there = theirs.get(member)
-        if member in wanted and not touched_by_others(theirs, wanted, {member: None}):
-            sent[member] = wanted[member]
+        there = observed.get(member)
+        if member in wanted and not touched_by_others(observed, wanted, {member: None}):
+            applied[member] = wanted[member]
         elif not there or (write is not None and member not in wanted and member not in _CLEARED[type(record)]):
             continue
         elif member == "Line" and write is not None and not untouched:
             # Nobody knows whether we or a bookkeeper wrote these lines: the judgement has to ask.
-            sent[member] = []
+            applied[member] = []
         else:
-            sent[member] = own_lines(theirs) if member == "Line" else _plain(there)
-    return sent
+            applied[member] = own_lines(observed) if member == "Line" else _plain(there)
+    return applied
 
 
 def _plain(value: object) -> object:
@@ -137,8 +137,8 @@ def _alike(found: Found, decision: Write) -> bool:
     )
 
 
-def _is_void(theirs: Mapping[str, Any]) -> bool:
-    return theirs.get("TotalAmt") == 0 and str(theirs.get("PrivateNote", "")).startswith("Voided")
+def _is_void(observed: Mapping[str, Any]) -> bool:
+    return observed.get("TotalAmt") == 0 and str(observed.get("PrivateNote", "")).startswith("Voided")
 
 
 def _in_doubt(link: Link, found: Found) -> Problem:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from consumers.reconcile.companies import Company
 from mapping import conflicts
 from mapping.cases import Case, Party, needed_party, own_currency
 from mapping.decisions import Decision, Reject, Write
@@ -19,6 +18,7 @@ from schemas.jsonlines import record_from_json
 from store import links, records
 from store.links import Link
 from store.records import RecordKey
+from sync.companies import Company
 
 VOIDED = "#voided"
 """A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
@@ -72,10 +72,10 @@ def standing_of(link: Link) -> Standing:
 
     Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
     """
-    if link.state == "rejected" and link.overwrite and link.cause == "deleted-in-qbo":
+    if link.state == "failed" and link.overwrite and link.cause == "deleted-in-qbo":
         return Standing(currency=link.currency, name_override=link.name_override or None)
-    if link.state == "rejected" and link.theirs is not None:
-        return replace(link.standing, sync_token=None, theirs=None)
+    if link.state == "failed" and link.observed is not None:
+        return replace(link.standing, sync_token=None, observed=None)
     return link.standing
 
 

@@ -19,29 +19,29 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from consumers.crash_points import reached
-from consumers.metrics import Metrics
-from consumers.reconcile.batching import Backlogs, Parcel, parcels
-from consumers.reconcile.budget import NO_BUDGET
-from consumers.reconcile.claim import Claim, Claimed
-from consumers.reconcile.company_jobs import AccessTokens, CompanyJobs
-from consumers.reconcile.explaining import Explainer
-from consumers.reconcile.gates import Gates, Permits
-from consumers.reconcile.pace import Pace
-from consumers.reconcile.policy import ReconcilerPolicy
-from consumers.reconcile.probing import Probes
-from consumers.reconcile.sending import Sender
-from consumers.reconcile.set_aside import claim_due
-from consumers.reconcile.settle import Answer, Settle, Settled
-from consumers.reconcile.work import Late
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import NotSent, Outcome, Refused
 from qbo_client.quota import SECOND
 from qbo_client.transport import Transport
-from store import companies, connections, intents, links
+from store import attempts, companies, connections, links
 from store.batches import due_of, with_backlog
 from store.errors import UnreadableToken
 from store.transactions import AWAY, retrying
+from sync.attempt import Late
+from sync.batches import Backlogs, Parcel, parcels
+from sync.budget import NO_BUDGET
+from sync.claim import Claim, Claimed
+from sync.company import AccessTokens, CompanyJobs
+from sync.crash_points import reached
+from sync.daily_retry import Probes
+from sync.explaining import Explainer
+from sync.gates import Gates, Permits
+from sync.metrics import Metrics
+from sync.pace import Pace
+from sync.policy import ReconcilerPolicy
+from sync.quarantine import claim_due
+from sync.sending import Sender
+from sync.settle import Answer, Settle, Settled
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ _CONTENDED_S = 0.01
 
 # What a link became → what was decided of it, in the words of the metrics.
 _DECISIONS = {
-    "settled": "nothing", "skipped": "skip", "waiting": "wait", "held": "hold", "rejected": "reject", "withdrawn": "withdraw",
+    "synced": "nothing", "skipped": "skip", "waiting": "wait", "retrying": "hold", "failed": "reject", "withdrawn": "withdraw",
 }  # fmt: skip
 
 
@@ -485,7 +485,7 @@ class Reconciler:
                 continue
             try:
                 with self._engine.begin() as db:
-                    intents.heartbeat(db, self._policy.owner, ids)
+                    attempts.heartbeat(db, self._policy.owner, ids)
             except AWAY as error:
                 log.warning("no heartbeat: %s", str(error).splitlines()[0])
 

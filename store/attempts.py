@@ -11,11 +11,11 @@ from sqlalchemy import Connection, func, select, text, update
 
 from store.bulk import insert_rows
 from store.statements import Statement
-from store.tables import intent as table
+from store.tables import attempt as table
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class StoredAttempt:
     link_id: int
     realm_id: str
     epoch: int
@@ -26,7 +26,7 @@ class Intent:
     object_id: str | None
     body: str = field(repr=False)
     request_id: str
-    sent: Mapping[str, object] | None = field(repr=False)
+    applied: Mapping[str, object] | None = field(repr=False)
     name: str
     sequence: int
     configuration_version: int
@@ -47,10 +47,10 @@ _REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
 
 
 @dataclass(frozen=True, slots=True)
-class OpenIntent:
+class OpenAttempt:
     """An intent found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
 
-    intent: Intent
+    intent: StoredAttempt
     alive: bool
     """Its owner still sends heartbeats, or its call may still be under way."""
     busy_for: float
@@ -59,20 +59,20 @@ class OpenIntent:
     """Seconds since it was first sent."""
 
 
-def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dict[int, OpenIntent]:
+def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dict[int, OpenAttempt]:
     if not link_ids:
         return {}
     found = {}
     for row in _READ_OPEN.rows(db, ids=sorted(link_ids), lease=lease):
         *values, busy_for, age = row
-        found[row.link_id] = OpenIntent(Intent(*values), busy_for > 0, float(busy_for), float(age))
+        found[row.link_id] = OpenAttempt(StoredAttempt(*values), busy_for > 0, float(busy_for), float(age))
     return found
 
 
 _READ_OPEN = Statement(
-    f"SELECT {', '.join(Intent.__dataclass_fields__)},"
+    f"SELECT {', '.join(StoredAttempt.__dataclass_fields__)},"
     " extract(epoch FROM greatest(heartbeat_at + %(lease)s * interval '1 second', resend_after) - now()) AS busy_for,"
-    " extract(epoch FROM now() - first_sent_at) AS age FROM qbo_intent WHERE link_id = ANY(%(ids)s::bigint[])"
+    " extract(epoch FROM now() - first_sent_at) AS age FROM qbo_attempt WHERE link_id = ANY(%(ids)s::bigint[])"
 )
 
 
@@ -101,7 +101,7 @@ def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> di
 
 
 _IN_FLIGHT = Statement(
-    "SELECT realm_id, count(DISTINCT coalesce(nullif(batch_id, ''), link_id::text)) AS calls FROM qbo_intent"
+    "SELECT realm_id, count(DISTINCT coalesce(nullif(batch_id, ''), link_id::text)) AS calls FROM qbo_attempt"
     " WHERE realm_id = ANY(%(realms)s::text[]) AND heartbeat_at > now() - %(lease)s * interval '1 second' GROUP BY realm_id"
 )
 
@@ -112,7 +112,7 @@ def retire(db: Connection, link_ids: Collection[int]) -> None:
         _RETIRE.count(db, ids=sorted(link_ids))
 
 
-_RETIRE = Statement("DELETE FROM qbo_intent WHERE link_id = ANY(%(ids)s::bigint[])")
+_RETIRE = Statement("DELETE FROM qbo_attempt WHERE link_id = ANY(%(ids)s::bigint[])")
 
 
 def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:
@@ -123,9 +123,9 @@ def heartbeat(db: Connection, owner: str, link_ids: Collection[int]) -> None:
 
 _HEARTBEAT = Statement(
     # Waits for nobody, so that it never waits for a settle that waits for it.
-    "WITH beating AS (SELECT link_id FROM qbo_intent WHERE link_id = ANY(%(ids)s::bigint[]) AND owner = %(owner)s"
+    "WITH beating AS (SELECT link_id FROM qbo_attempt WHERE link_id = ANY(%(ids)s::bigint[]) AND owner = %(owner)s"
     " FOR NO KEY UPDATE SKIP LOCKED)"
-    " UPDATE qbo_intent i SET heartbeat_at = now() FROM beating WHERE i.link_id = beating.link_id"
+    " UPDATE qbo_attempt i SET heartbeat_at = now() FROM beating WHERE i.link_id = beating.link_id"
 )
 
 
@@ -137,12 +137,12 @@ def confirm(db: Connection, epochs: Mapping[int, int], *, over_after: float) -> 
 
 
 _CONFIRM = Statement(
-    "WITH mine AS (SELECT i.link_id FROM qbo_intent i"
+    "WITH mine AS (SELECT i.link_id FROM qbo_attempt i"
     " JOIN unnest(%(ids)s::bigint[], %(epochs)s::bigint[]) AS claimed(link_id, epoch) USING (link_id, epoch)"
     " JOIN qbo_link l ON l.id = i.link_id AND l.epoch = i.epoch"
     # In the order in which claims lock them.
     " ORDER BY i.link_id FOR UPDATE OF i)"
-    " UPDATE qbo_intent i SET resend_after = now() + %(over_after)s * interval '1 second' FROM mine"
+    " UPDATE qbo_attempt i SET resend_after = now() + %(over_after)s * interval '1 second' FROM mine"
     " WHERE i.link_id = mine.link_id RETURNING i.link_id"
 )
 
@@ -157,7 +157,7 @@ def to_lookup(db: Connection, link_id: int) -> None:
 def release(db: Connection, link_ids: Collection[int], *, over: bool = False) -> None:
     """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come.
 
-    ``over``: no call of theirs can still be under way, so their time has come.
+    ``over``: no call of observed can still be under way, so their time has come.
     """
     if link_ids:
         moments = {"heartbeat_at": _LONG_AGO} | ({"resend_after": func.now()} if over else {})

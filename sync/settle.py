@@ -14,26 +14,26 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from consumers.crash_points import reached
-from consumers.reconcile.batching import Split
-from consumers.reconcile.comparing import CentCheck, note_of
-from consumers.reconcile.explaining import Learned
-from consumers.reconcile.looking_up import arrived, not_among_its_customers, what_was_made
-from consumers.reconcile.refusals import deleted_in_qbo, keeps_changing, problem_for
-from consumers.reconcile.shutting_out import connection_words, shut_out
-from consumers.reconcile.work import Late, Work, figures
 from mapping.conflicts import APPLIED_TO
 from mapping.difference import TAX_BASES, tax_overridden, touched_by_others
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from store import connections, failures, history, intents, json, links, probes, quota, records
+from store import attempts, connections, failures, history, json, links, probes, quota, records
 from store.failures import Failure
 from store.references import of_payload
+from sync.attempt import Attempt, Late, figures
+from sync.batches import Split
+from sync.comparing import CentCheck, note_of
+from sync.crash_points import reached
+from sync.disconnection import connection_words, shut_out
+from sync.explaining import Learned
+from sync.looking_up import arrived, not_among_its_customers, what_was_made
+from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
-# A batch that stays without an answer while others of the company get theirs is given up after so many tries.
+# A batch that stays without an answer while others of the company get observed is given up after so many tries.
 BATCH_TRIES = 3
 # The SyncToken of an object that nobody wrote to since it was made.
 _AS_MADE = "0"
@@ -43,7 +43,7 @@ _AS_MADE = "0"
 class Answer:
     """What became of a claimed call."""
 
-    work: Work
+    work: Attempt
     outcome: Outcome | Late | Split
     company_answers: bool = True
     """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails by itself."""
@@ -67,12 +67,12 @@ class Settled:
 
     fenced: int = 0
     woken: bool = False
-    events: list[tuple[Work, str, str]] = field(default_factory=list)
+    events: list[tuple[Attempt, str, str]] = field(default_factory=list)
     """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
     disconnected: set[str] = field(default_factory=set)
     recoveries: list[str] = field(default_factory=list)
     """What was recovered from beyond what ``events`` say, in the words of the metric."""
-    differences: list[tuple[Work, str]] = field(default_factory=list)
+    differences: list[tuple[Attempt, str]] = field(default_factory=list)
     """(work, cause) of documents that QuickBooks totals otherwise than Kompass."""
 
 
@@ -157,8 +157,8 @@ class _Transaction:
 
     # Done
 
-    def _pushed(self, work: Work, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
-        sent = {name: value for name, value in (work.sent or {}).items() if name != "#voided"}
+    def _pushed(self, work: Attempt, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
+        applied = {name: value for name, value in (work.applied or {}).items() if name != "#voided"}
         by_hand = _stands_by_hand(work, row)
         made = figures(document)
         if recovered and work.operation == "create" and made["sync_token"] != _AS_MADE:
@@ -170,17 +170,17 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="settled",
+            state="synced",
             cause="",
             reason="",
             entity=work.entity,
             qbo_id=str(document["Id"]),
-            sent=sent,
+            applied=applied,
             name=str(document.get("DisplayName", document.get("DocNumber", work.name)) or work.name),
             voided=work.voided or work.operation == "void",
-            theirs=None,
-            sent_sequence=work.sequence,
-            settled_at=self._now,
+            observed=None,
+            applied_sequence=work.sequence,
+            synced_at=self._now,
             attempts=0,
             first_failed_at=None,
             # What the admin asked for while the call was under way is not in it.
@@ -191,7 +191,7 @@ class _Transaction:
         )
         if row.batch_most is not None:
             self._changes[-1]["batch_most"] = None
-        if (note := note_of(sent)) is not None:
+        if (note := note_of(applied)) is not None:
             differs = self._cents.document(work.link, note, document, by_hand=by_hand)
             if differs is not None:
                 self.result.differences.append((work, differs.cause))
@@ -205,21 +205,21 @@ class _Transaction:
         self._wake.add(work.link.id)
         self.result.events.append((work, "recovered" if recovered else "pushed", ""))
 
-    def _read(self, work: Work, document: dict[str, Any], row: Any) -> None:
+    def _read(self, work: Attempt, document: dict[str, Any], row: Any) -> None:
         """Keep what QBO has now, and judge again: the three sides are compared there."""
         token = str(document["SyncToken"])
         changes: dict[str, Any] = {}
-        if row.overwrite and row.theirs is not None and str(row.theirs.get("SyncToken")) != token:
+        if row.overwrite and row.observed is not None and str(row.observed.get("SyncToken")) != token:
             # Whoever chose Kompass's side had seen another one: both are shown anew, should they still disagree.
             changes["overwrite"] = False
             self._note(
                 work, "asked-again", "changed in QuickBooks since a person chose what Kompass says", what="judged"
             )
-        self._put(work, row, state="pending", due_at=self._now, theirs=document, sync_token=token, **changes)
+        self._put(work, row, state="pending", due_at=self._now, observed=document, sync_token=token, **changes)
         self._retired.add(work.link.id)
         self.result.events.append((work, "read", ""))
 
-    def _named_invoices(self, work: Work, ids: Sequence[str]) -> list[str]:
+    def _named_invoices(self, work: Attempt, ids: Sequence[str]) -> list[str]:
         """Name invoices of QuickBooks by the Kompass references they stand for, or else by their Ids."""
         held = {
             one: links.holder_of(self._db, realm_id=work.link.realm_id, entity="Invoice", qbo_id=one, other_than=0)
@@ -227,12 +227,12 @@ class _Transaction:
         }
         return [f"invoice {link.reference}" if link is not None else f"Invoice Id {one}" for one, link in held.items()]
 
-    def _nothing_to_void(self, work: Work, row: Any) -> None:
+    def _nothing_to_void(self, work: Attempt, row: Any) -> None:
         """What Kompass voided is deleted in QuickBooks: both have nothing of it."""
         reason = f"voided in Kompass; {work.entity} {work.object_id} was deleted in QuickBooks"
         self._put(
-            work, row, state="settled", cause="", reason=reason, voided=True, theirs=None, sent_sequence=work.sequence,
-            settled_at=self._now, attempts=0, first_failed_at=None, due_since=None,
+            work, row, state="synced", cause="", reason=reason, voided=True, observed=None, applied_sequence=work.sequence,
+            synced_at=self._now, attempts=0, first_failed_at=None, due_since=None,
         )  # fmt: skip
         self._cents.over(work.link)
         self._note(work, "deleted", reason, what="judged")
@@ -241,7 +241,7 @@ class _Transaction:
         self._wake.add(work.link.id)
         self.result.events.append((work, "pushed", ""))
 
-    def _looked_up(self, work: Work, done: Done, row: Any, learned: Learned | None) -> None:
+    def _looked_up(self, work: Attempt, done: Done, row: Any, learned: Learned | None) -> None:
         if work.operation != "create":
             # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, whatever Kompass says by now;
             # when that cannot be told, the judgement compares the three sides.
@@ -267,7 +267,7 @@ class _Transaction:
             seen_there = [*done.rows(work.entity), *(elsewhere.candidates if elsewhere is not None else ())]
             stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
             # Both sides are shown to whoever decides.
-            seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"theirs": stranger}
+            seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"observed": stranger}
             self._reject(work, row, made, tid=done.intuit_tid, **seen)
         elif made is not None:
             self._note(
@@ -282,7 +282,7 @@ class _Transaction:
 
     # Refused
 
-    def _refused(self, work: Work, refused: Refused, row: Any, learned: Learned | None = None) -> None:
+    def _refused(self, work: Attempt, refused: Refused, row: Any, learned: Learned | None = None) -> None:
         if work.phase == "send" and work.attempt > 1:
             # The first call may have done it and Intuit forgotten its request id: a refusal of the second is no proof. Look.
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
@@ -296,7 +296,7 @@ class _Transaction:
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
-        if FaultCode.BUSINESS_VALIDATION in refused.codes and work.operation == "void" and row.theirs is None:
+        if FaultCode.BUSINESS_VALIDATION in refused.codes and work.operation == "void" and row.observed is None:
             # QuickBooks voids nothing that a payment stands on, and says only that: what is read tells which payment.
             self._hold(work, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
             return
@@ -324,13 +324,13 @@ class _Transaction:
         # In its old place in the queue, not behind all that came later.
         self._changes[-1]["due_at"] = row.due_since or self._now
 
-    def _look(self, work: Work, row: Any, words: str) -> None:
+    def _look(self, work: Attempt, row: Any, words: str) -> None:
         """Send an intent never again: look up what became of it."""
-        intents.to_lookup(self._db, work.link.id)
+        attempts.to_lookup(self._db, work.link.id)
         self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
         self._note(work, "recovered", words)
 
-    def _disconnected(self, work: Work, outcome: Forbidden, row: Any) -> None:
+    def _disconnected(self, work: Attempt, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
         if not shut_out(
             self._db,
@@ -396,7 +396,7 @@ class _Transaction:
 
     def _hold(
         self,
-        work: Work,
+        work: Attempt,
         row: Any,
         cause: str,
         reason: str,
@@ -418,7 +418,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="held",
+            state="retrying",
             cause=cause,
             reason=reason,
             due_at=due_at,
@@ -426,11 +426,11 @@ class _Transaction:
             last_failed_at=self._now,
             **{"attempts": row.attempts + (1 if counts else 0), **changes},
         )
-        self.result.events.append((work, "held", cause))
+        self.result.events.append((work, "retrying", cause))
 
     def _reject(
         self,
-        work: Work,
+        work: Attempt,
         row: Any,
         problem: Problem,
         *,
@@ -442,7 +442,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="rejected",
+            state="failed",
             cause=problem.cause,
             reason=problem.message,
             last_failed_at=self._now,
@@ -477,11 +477,11 @@ class _Transaction:
             ),
         )
         self._wake.add(link.id)
-        self.result.events.append((work, "rejected", problem.cause))
+        self.result.events.append((work, "failed", problem.cause))
 
     # Write
 
-    def _put(self, work: Work, row: Any, **changes: Any) -> None:
+    def _put(self, work: Attempt, row: Any, **changes: Any) -> None:
         """Change the link; it stays due when news came while the call was under way."""
         if row.again:
             changes["due_at"] = self._now
@@ -489,7 +489,7 @@ class _Transaction:
             changes.setdefault("due_at", None)
         self._changes.append({"id": work.link.id, **changes})
 
-    def _called(self, work: Work, outcome: Outcome) -> None:
+    def _called(self, work: Attempt, outcome: Outcome) -> None:
         detail: dict[str, object] = {
             "operation": work.operation,
             "phase": work.phase,
@@ -516,7 +516,7 @@ class _Transaction:
 
     def _note(
         self,
-        work: Work,
+        work: Attempt,
         outcome: str,
         message: str,
         *,
@@ -530,11 +530,11 @@ class _Transaction:
     def write(self) -> None:
         links.write(self._db, self._changes)
         self._cents.write(self._db)
-        intents.retire(self._db, self._retired)
-        intents.release(self._db, self._over, over=True)
-        intents.release(self._db, self._released)
+        attempts.retire(self._db, self._retired)
+        attempts.release(self._db, self._over, over=True)
+        attempts.release(self._db, self._released)
         history.append(self._db, self._history)
-        failures.close_for_links(self._db, self._well, "settled")
+        failures.close_for_links(self._db, self._well, "synced")
         mended = probes.went_through(self._db, self._cured)
         if mended:
             self.result.recoveries.append("mended")
@@ -544,20 +544,20 @@ class _Transaction:
         reached("settling")
 
 
-def _stands_by_hand(work: Work, row: Any) -> bool:
+def _stands_by_hand(work: Attempt, row: Any) -> bool:
     """Whether lines or tax that a bookkeeper changed, as read before this write, still stand after it."""
-    if row.theirs is None or work.operation != "update":
+    if row.observed is None or work.operation != "update":
         return False
-    body, sent = json.loads(work.body), row.sent or {}
-    lines = "Line" not in body and bool(touched_by_others(row.theirs, sent, {"Line": None}))
-    return lines or (not TAX_BASES & body.keys() and tax_overridden(row.theirs, sent, row.qbo_tax))
+    body, applied = json.loads(work.body), row.applied or {}
+    lines = "Line" not in body and bool(touched_by_others(row.observed, applied, {"Line": None}))
+    return lines or (not TAX_BASES & body.keys() and tax_overridden(row.observed, applied, row.qbo_tax))
 
 
-def _doubtful(work: Work) -> bool:
+def _doubtful(work: Attempt) -> bool:
     """Whether an earlier call of the intent may have been done: only its own answer, or a look, can retire the request id."""
     return work.attempt > 1 or work.phase == "lookup"
 
 
-def _refers(work: Work) -> bool:
+def _refers(work: Attempt) -> bool:
     """Whether the body names other objects, one of which may be what is inactive, rather than the object itself."""
     return 'Ref":' in work.body

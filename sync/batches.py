@@ -15,15 +15,15 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from consumers.reconcile.intending import New, Resend
-from consumers.reconcile.work import Late, Work
 from mapping.decisions import Write
 from qbo_client import calls
 from qbo_client.calls import MAX_BATCH_ITEMS, Call
 from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown, batch_outcomes
-from store import intents, links
-from store.intents import OpenIntent
+from store import attempts, links
+from store.attempts import OpenAttempt
 from store.links import Link
+from sync.attempt import Attempt, Late
+from sync.planning import New, Resend
 
 # Not voids: Intuit documents `optionsData` of a batch item on one page alone, and one that was not heeded would look done.
 _TOGETHER = ("create", "update")
@@ -46,10 +46,10 @@ class Split:
 class Parcel:
     """What goes in one request: the call for one link, or a batch of them."""
 
-    works: tuple[Work, ...]
+    works: tuple[Attempt, ...]
 
     @property
-    def first(self) -> Work:
+    def first(self) -> Attempt:
         return self.works[0]
 
     @property
@@ -68,7 +68,7 @@ class Parcel:
 
     def outcomes(
         self, outcome: Outcome | Late, *, unsendable: bool = False
-    ) -> list[tuple[Work, Outcome | Late | Split]]:
+    ) -> list[tuple[Attempt, Outcome | Late | Split]]:
         """Give what became of each member. ``unsendable``: the request could not even be put together."""
         if not self.is_batch:
             return [(self.first, outcome)]
@@ -90,20 +90,20 @@ def members_by(batch_id: str) -> int:
     return int(batch_id.partition("-")[2] or 0)
 
 
-def bid(work: Work) -> str:
+def bid(work: Attempt) -> str:
     """Give the id of a link's item in any batch: 10 hexadecimal digits are enough for 10^12 links."""
     return f"{work.link.id:x}"
 
 
-def parcels(works: Iterable[Work]) -> list[Parcel]:
+def parcels(works: Iterable[Attempt]) -> list[Parcel]:
     """Put claimed calls together again into the requests they go in."""
-    found: dict[str, list[Work]] = {}
+    found: dict[str, list[Attempt]] = {}
     for work in works:
         found.setdefault(work.batch_id or f"link {work.link.id}", []).append(work)
     return [Parcel(tuple(members)) for members in found.values()]
 
 
-def complete(outcome: Outcome, work: Work) -> Outcome:
+def complete(outcome: Outcome, work: Attempt) -> Outcome:
     """See to it that every object in an answer can be told by its Id and written to by its SyncToken: else it is `Unknown`."""
     if not isinstance(outcome, Done):
         return outcome
@@ -158,7 +158,7 @@ def _room(one: Wanted, most: int) -> int:
     return 1
 
 
-def is_resent(opened: OpenIntent, resend_window: float) -> bool:
+def is_resent(opened: OpenAttempt, resend_window: float) -> bool:
     """Whether an intent is sent again as a member of its batch; later each is looked up by itself."""
     intent = opened.intent
     return bool(intent.batch_id) and intent.phase == "send" and opened.age <= resend_window
@@ -169,13 +169,13 @@ class Gathered:
     """The links of a claim with all members of the batches that are to be recovered, and their intents by link."""
 
     links: list[Link]
-    opened: dict[int, OpenIntent]
+    opened: dict[int, OpenAttempt]
     torn: frozenset[int] = frozenset()
     """Links of a batch of which somebody else holds a member at this moment: not now."""
 
 
 def gather_members(
-    db: Connection, due: list[Link], opened: dict[int, OpenIntent], *, lease: float, resend_window: float
+    db: Connection, due: list[Link], opened: dict[int, OpenAttempt], *, lease: float, resend_window: float
 ) -> Gathered:
     """Lock the other members of each batch that nobody works on any more: it is taken over whole, or not now.
 
@@ -188,12 +188,12 @@ def gather_members(
     }
     if not orphaned:
         return Gathered(due, opened)
-    members = intents.members_of(db, orphaned)
+    members = attempts.members_of(db, orphaned)
     missing = members.keys() - {link.id for link in due}
     locked = links.lock_free(db, missing) if missing else []
     torn = {members[link_id] for link_id in missing - {link.id for link in locked}}
     # One whose answer came before it was locked is no member any more.
-    found = intents.read_open(db, [link.id for link in locked], lease=lease)
+    found = attempts.read_open(db, [link.id for link in locked], lease=lease)
     still = {link_id: one for link_id, one in found.items() if one.intent.batch_id in orphaned}
     opened = {**opened, **still}
     left = Counter(one.intent.batch_id for one in opened.values())
@@ -205,7 +205,7 @@ def gather_members(
     )
 
 
-def _alone(opened: OpenIntent) -> OpenIntent:
+def _alone(opened: OpenAttempt) -> OpenAttempt:
     """A member that has lost another: its request id stands for a body that cannot be sent again."""
     return replace(opened, intent=replace(opened.intent, phase="lookup", batch_id=""))
 

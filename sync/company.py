@@ -14,13 +14,6 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
-from consumers.metrics import Metrics
-from consumers.reconcile.budget import Budget
-from consumers.reconcile.companies import CompanyCache, token_ready
-from consumers.reconcile.granting import grant_anew
-from consumers.reconcile.observing import observe_call
-from consumers.reconcile.shutting_out import record_disconnection, shut_out
-from consumers.restoring.stocktaking import take_stock
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
@@ -34,6 +27,13 @@ from store import companies, connections, restores
 from store.connections import CompanyConnection, Tokens
 from store.restores import Wanted
 from store.secrets import TokenKeys
+from sync.budget import Budget
+from sync.call_log import observe_call
+from sync.companies import CompanyCache, token_ready
+from sync.disconnection import record_disconnection, shut_out
+from sync.metrics import Metrics
+from sync.permits import grant_anew
+from sync.stocktaking import take_stock
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0012_realm_version"),
+        ("quickbooks_online", "0013_words"),
     ]
 
     operations = [
