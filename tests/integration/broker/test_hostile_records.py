@@ -13,11 +13,13 @@ import psycopg
 import pytest
 
 from consumers.ingest.limit import DecodeLimit
-from tests.integration.broker.members import TOPIC, Members, all_committed, eventually, kept, value_of
+from tests.integration.broker.members import TOPIC, Members, all_committed, eventually, kept, twice, value_of
 from tests.integration.broker.test_records import dead_letters, headers, publish_outbox
+from tests.integration.broker.test_waits import read_only
 from tests.kafka import PARTITIONS, TOPICS, Kafka
 from tests.raw_producer import RawHeaders, RawProducer
 
+POISONED = int(os.environ.get("POISONED_RECORDS", "4000"))
 RECORDS = int(os.environ.get("FUZZED_RECORDS", "600"))
 MICROSECONDS = 1_795_779_499_380_000
 GARBAGE = b"\x00\xff not an event"
@@ -123,3 +125,42 @@ def test_each_of_many_hostile_records_is_ingested_a_tombstone_or_a_dead_letter(
         (letters,) = db.execute("SELECT count(*) FROM qbo_outbox").fetchone() or (0,)
     assert failures == letters == outcomes["undecodable"]
     assert sum(outcomes.values()) >= count
+
+
+def test_a_topic_with_poison_of_every_kind(
+    any_time: Kafka, database: str, members: Members, rng: random.Random
+) -> None:
+    """One record in a hundred is poison, two members read, and the database fails over meanwhile: nothing is lost or there twice."""
+    newest: dict[str, int] = {}
+    poison = 0
+    first = members(any_time)
+    with RawProducer(any_time.settings) as producer:
+        for number in range(POISONED):
+            if number % 100 == 99:
+                value, key, timestamp, found = _record(rng, number)
+                poison += 1
+                producer.send(TOPIC, value, partition=number % PARTITIONS, key=key, timestamp=timestamp, headers=found)
+                continue
+            client, sequence = f"good{number % 500}", number + 1
+            newest[client] = sequence
+            producer.send(TOPIC, value_of(client, sequence), partition=number % PARTITIONS, key=client.encode())
+            if number == POISONED // 3:
+                producer.flush()
+                members(any_time)
+            if number == POISONED // 2:
+                producer.flush()
+                with read_only(database):
+                    eventually(lambda: first.counted("dependency_up", what="database") == 0)
+
+    def good() -> dict[str, int]:
+        return {client: sequence for client, sequence in kept(database).items() if client.startswith("good")}
+
+    eventually(lambda: good() == newest, timeout=120)
+    eventually(lambda: all_committed(any_time), timeout=120)
+    assert twice(database) == []
+    with psycopg.connect(database) as db:
+        counted = db.execute(
+            "SELECT count(*), count(DISTINCT (topic, partition, \"offset\")) FROM qbo_failure WHERE stage = 'decode'"
+        ).fetchone()
+    assert counted is not None
+    assert 0 < counted[0] == counted[1] <= poison
