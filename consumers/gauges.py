@@ -86,8 +86,6 @@ class GaugeKeeper:
             self._metrics.count("events", 0, kind=kind.value, outcome=outcome)
         for reason in _UNDECODABLE:
             self._metrics.count("events", 0, kind=kind.value, outcome="undecodable", reason=reason)
-        for name in ("outbox_oldest_age_seconds", "budget_remaining_calls"):
-            self._metrics.forget(name)
         self._metrics.set("build_info", 1, version=version("kompass-qbo"), python=platform.python_version())
         self._metrics.set("budget_limit_calls", self._budget)
 

@@ -26,6 +26,8 @@ class Declaration:
     help: str
     labels: Sequence[tuple[str, str]] = ()
     buckets: Sequence[float] = ()
+    measured: bool = False
+    """A gauge without labels that is NaN until it is measured: a zero would be an answer."""
 
     @property
     def exposed(self) -> str:
@@ -140,9 +142,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "gauge",
         "budget_remaining_calls",
         "Metered (CorePlus) calls left this month, over all companies.",
-        (),
+        measured=True,
     ),
-    Declaration("gauge", "budget_limit_calls", "Metered (CorePlus) calls granted a month.", ()),
+    Declaration("gauge", "budget_limit_calls", "Metered (CorePlus) calls granted a month.", measured=True),
     Declaration(
         "counter",
         "quota_waits",
@@ -203,7 +205,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "Dead letters acknowledged by the broker.",
         (("stage", "decode, map, push or connect"),),
     ),
-    Declaration("gauge", "outbox_oldest_age_seconds", "Age of the oldest dead letter not yet produced.", ()),
+    Declaration("gauge", "outbox_oldest_age_seconds", "Age of the oldest dead letter not yet produced.", measured=True),
     Declaration("counter", "mails", "Mails handed to the mail server.", (("outcome", "sent or failed"), _ORG)),
     Declaration("gauge", "notifier_last_run_timestamp_seconds", "When the notifier last looked.", ()),
     # --- The process

@@ -40,6 +40,10 @@ class Metrics:
                     name, declaration.help, labels, registry=self.registry, buckets=tuple(declaration.buckets)
                 )
 
+        for declaration in DECLARATIONS:
+            if declaration.measured:
+                self.forget(declaration.name)
+
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
         metric = self._labelled(name, labels)
