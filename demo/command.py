@@ -42,7 +42,7 @@ class DemoWrong(ConsumersError):
 
 def sample_file() -> Path:
     """The sample events that are shipped."""
-    return Path(str(files("schemas") / "samples" / "demo.jsonl"))
+    return Path(str(files("demo") / "samples" / "demo.jsonl"))
 
 
 def sample_events(path: Path) -> list[Event]:

@@ -15,7 +15,7 @@ from consumers.errors import ExitCode
 from demo.embedded.broker import EmbeddedBroker
 from demo.embedded.ports import free_port
 
-EVENTS = Path(__file__).parents[2] / "schemas" / "samples" / "demo.jsonl"
+EVENTS = Path(__file__).parents[2] / "demo" / "samples" / "demo.jsonl"
 CONSUME = ("consume", "invoices")
 ADMIN = ("admin", "--bind", "127.0.0.1:0")
 
