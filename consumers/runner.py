@@ -27,6 +27,7 @@ from store import attempts, companies, connections, links
 from store.batches import due_of, with_backlog
 from store.errors import UnreadableToken
 from store.transactions import AWAY, retrying
+from sync import link
 from sync.attempt import Late
 from sync.batches import Backlogs, Parcel, parcels
 from sync.budget import NO_BUDGET
@@ -42,6 +43,7 @@ from sync.policy import ReconcilerPolicy
 from sync.quarantine import claim_due
 from sync.sending import Sender
 from sync.settle import Answer, Settle, Settled
+from sync.sweep import sweep
 
 log = logging.getLogger(__name__)
 
@@ -497,7 +499,7 @@ class Reconciler:
                 self._sweep_changed()
                 self._probes.turn()
                 if self._jobs.budget_is_back():
-                    retrying(self._engine, partial(links.wake_held, lane=self._policy.lane, cause=NO_BUDGET))
+                    retrying(self._engine, partial(link.wake_held, lane=self._policy.lane, cause=NO_BUDGET))
                     self.wake()
                 if not self._jobs.budget_is_spent():
                     for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
@@ -522,7 +524,7 @@ class Reconciler:
             if self._stopping.is_set():
                 return
             try:
-                if retrying(self._engine, partial(companies.sweep, configuration_id=configuration_id)):
+                if retrying(self._engine, partial(sweep, configuration_id=configuration_id)):
                     self.wake()
             except DBAPIError as error:
                 # The others' are carried over all the same.

@@ -51,9 +51,15 @@ def own_currency(case: Case) -> str:
     return (client.currency if client is not None else None) or case.facts.home_currency
 
 
+def why_not_synced(case: Case) -> tuple[str, str] | None:
+    """Give the cause and the reason why the record is not to be in QuickBooks; None when it is."""
+    sent = case.standing.qbo_id is not None
+    return not_synced(case.record, deleted=case.deleted, configuration=case.configuration, sent=sent)
+
+
 def needed_party(case: Case) -> PartyKey | None:
     """Give the link that this record stands on, if it is to be synced at all."""
-    if not_synced(case.record, deleted=case.deleted, configuration=case.configuration) is not None:
+    if why_not_synced(case) is not None:
         return None
     if isinstance(case.record, Client):
         return None

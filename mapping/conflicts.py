@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mapping.books import NotTaken
 from mapping.difference import OWN_NOTE
 from mapping.problems import label
 from mapping.results import Problem
-from schemas.events import Invoice, Record
+from schemas.company import CompanyFacts
+from schemas.events import Invoice, Record, Step
+from schemas.observed import Observed
 
 APPLIED_TO = OWN_NOTE + "applied_to"
 """A note in what was read of a credit note: the invoices it is applied to, by name."""
@@ -34,34 +37,97 @@ def voided_in_qbo(invoice: Invoice) -> Problem:
     )
 
 
-def paid_in_qbo(invoice: Invoice, observed: Mapping[str, object], entity: str) -> Problem:
+def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequence[str]) -> Problem:
+    """A payment or credit is applied, and Kompass changes what it rests on."""
     what = "applied to an invoice" if entity == "CreditMemo" else "paid, in full or in part,"
-    linked = observed.get("LinkedTxn")
-    links = [
-        f"{entry.get('TxnType')} {entry.get('TxnId')}"
-        for entry in (linked if isinstance(linked, list | tuple) else ())
-        if isinstance(entry, Mapping)
-    ]
-    holder = f" by {', '.join(links)}" if links else ""
-    applied = observed.get(APPLIED_TO)
+    holder = f" by {', '.join(observed.settled_by)}" if observed.settled_by else ""
+    applied = observed.document.get(APPLIED_TO)
     if entity == "CreditMemo" and isinstance(applied, list | tuple) and applied:
         what, holder = f"applied to {', '.join(map(str, applied))}", holder and f" ({holder.strip()})"
     return Problem(
         cause="conflict:credit-applied" if entity == "CreditMemo" else "conflict:paid",
-        message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its amounts changed in Kompass afterwards",
-        field="amount_gross",
+        message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its {_named(invoice, members)} in Kompass "
+        "afterwards",
+        field=", ".join(members),
         value=str(invoice.amount_gross),
         remedy="Undo the payment or application in QuickBooks and press Try again, or correct it with a credit note",
+    )
+
+
+_MEMBER_NAMES: Mapping[str, str] = {
+    "Line": "amounts", "TxnDate": "date", "CustomerRef": "customer", "CurrencyRef": "currency", "ExchangeRate": "exchange rate",
+    "TxnTaxDetail": "tax", "DocNumber": "number",
+}  # fmt: skip
+
+
+def _named(invoice: Invoice, members: Sequence[str]) -> str:
+    """Say in words what happened: "amounts and customer changed", or "document was voided"."""
+    if invoice.step is Step.VOIDED:
+        return "document was voided"
+    return f"{' and '.join(dict.fromkeys(_MEMBER_NAMES.get(one, one) for one in members))} changed"
+
+
+def books_closed(invoice: Invoice, facts: CompanyFacts, *, members: Sequence[str] = (), voids: bool = False) -> Problem:
+    """The document lies in a closed period, and Kompass changes what the books say."""
+    remedy = "Correct it with a credit note dated in the open period"
+    if "TxnDate" in members:
+        remedy += "; QuickBooks does not move a document out of a closed period"
+    return Problem(
+        cause="books-closed",
+        message=f"{label(invoice)} lies in a period that is closed in QuickBooks (to {facts.book_close_date}); "
+        f"its {_named(invoice, members or ('Line',))} in Kompass",
+        field=", ".join(members) or "TxnDate",
+        value=str(facts.book_close_date),
+        remedy=f"{remedy}, or reopen the period in QuickBooks and press Try again",
+    )
+
+
+def type_changed(invoice: Invoice, entity: str) -> Problem:
+    """Sent as the one, it is the other by now: the sum of the former still stands in the books."""
+    was = "a credit note" if entity == "CreditMemo" else "an invoice"
+    now = invoice.type.value.lower().replace("_", " ")
+    return Problem(
+        cause="conflict:type-changed",
+        message=f"{label(invoice)} is in QuickBooks as {was}; in Kompass it is {'an' if now[0] in 'aeiou' else 'a'} {now} now",
+        field="type",
+        value=invoice.type.value,
+        remedy=f"{'Delete' if entity == 'CreditMemo' else 'Void or delete'} the old document in QuickBooks and press Try again: "
+        "the new one is created then",
+    )
+
+
+def deleted_in_qbo(record: Record, entity: str, object_id: str | None) -> Problem:
+    return Problem(
+        cause="deleted-in-qbo",
+        message=f"{label(record)}: {entity} {object_id} was deleted or made inactive in QuickBooks",
+        field="",
+        value=object_id or "",
+        remedy="Make it active again in QuickBooks and press Try again, or press Make it anew under Sync errors",
     )
 
 
 def edited_in_qbo(invoice: Invoice, members: Sequence[str]) -> Problem:
     return Problem(
         cause="conflict:edited-in-qbo",
-        message=f"{label(invoice)}: somebody changed {', '.join(members)} in QuickBooks, and Kompass changed them too",
+        message=f"{label(invoice)}: the {', '.join(_MEMBER_NAMES.get(one, one) for one in members)} in QuickBooks was changed by "
+        "hand and is not what Kompass says",
         field=", ".join(members),
         value="",
         remedy=_CHOOSE,
+    )
+
+
+def not_taken(record: Record, members: Sequence[NotTaken]) -> Problem:
+    """QuickBooks answered "done", and says something else than it was asked for."""
+    first = members[0]
+    return Problem(
+        cause=first.cause,
+        message=f"{label(record)}: QuickBooks has "
+        + "; ".join(f"{one.member} {one.answered} instead of {one.asked}" for one in members)
+        + f", probably because {first.reason}",
+        field=first.member,
+        value=first.answered,
+        remedy="Check that setting in QuickBooks, then press Try again; or open it under Sync errors and keep what QuickBooks says",
     )
 
 

@@ -6,10 +6,12 @@ Pure, so that the consumers, the admin's preview and `kompass-qbo explain` say t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.cases import Case, needed_party, own_currency
+from mapping.books import BOOKS, changed_in_books, in_closed_period, not_taken
+from mapping.cases import Case, needed_party, own_currency, why_not_synced
 from mapping.cents import BILLED, billed
 from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.difference import (
@@ -17,29 +19,25 @@ from mapping.difference import (
     changed_members,
     own_lines,
     same,
-    tax_overridden,
     touched_by_others,
     with_line_ids,
 )
 from mapping.payloads import TEMPLATE, kept_name, map_record, name_member, notes_of
 from mapping.results import PartyKey, Problem, Unmappable
-from mapping.sync_rules import not_synced
 from schemas.company import Standing
 from schemas.events import Invoice, Step
-
-# What a bookkeeper's edit must not be silently overwritten in: the amounts of the books.
-_AMOUNTS = frozenset({"Line", "GlobalTaxCalculation", "TxnTaxDetail"})
+from schemas.observed import Observed
 
 
 def judge(case: Case) -> Decision:
     """Decide what is to be done about a record now."""
     standing = case.standing
-    unsynced = not_synced(case.record, deleted=case.deleted, configuration=case.configuration)
+    unsynced = why_not_synced(case)
     if unsynced is not None:
         cause, reason = unsynced
         if standing.qbo_id is None:
             return Skip(cause, reason)
-        if isinstance(case.record, Invoice) and not standing.voided and cause != "before-start-date":
+        if isinstance(case.record, Invoice) and not _is_gone(standing):
             return Withdraw(cause, reason)
         return Nothing(f"stays in QuickBooks as it is: {reason}", cause=cause)
     is_void = isinstance(case.record, Invoice) and case.record.step is Step.VOIDED
@@ -49,17 +47,36 @@ def judge(case: Case) -> Decision:
         return Nothing("voided in QuickBooks", voided=True)
     if not case.configuration.enabled:
         return Wait("not-enabled", f"the Configuration of {case.configuration.org_name} is not enabled")
+    if is_void:
+        return _void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
         entity = "CreditMemo" if case.record.type.value == "CREDIT_NOTE" else "Invoice"
         if standing.entity not in (None, entity):
-            return Withdraw(
-                "type-changed", f"sent as {standing.entity}, meanwhile {case.record.type.value.lower()} in Kompass"
-            )
-        if standing.voided and not is_void:
+            return _other_type(case)
+        if standing.voided and not standing.overwrite:
             return Reject((conflicts.voided_before(case.record),))
-    if is_void:
-        return _void(case)
     return _push(case)
+
+
+def _is_gone(standing: Standing) -> bool:
+    """Whether QuickBooks has nothing of a document that was sent, as far as is known."""
+    return standing.voided or (standing.observed is not None and standing.observed.gone)
+
+
+def _other_type(case: Case) -> Decision:
+    """A document that was sent as an invoice is a credit note by now, or the other way round.
+
+    QuickBooks cannot turn one into the other, and the sum of the former stays in the books until a person takes it out.
+    """
+    standing = case.standing
+    assert isinstance(case.record, Invoice)
+    assert standing.qbo_id is not None
+    entity = standing.entity or "Invoice"
+    if _is_gone(standing):
+        return _push(replace(case, standing=Standing(currency=standing.currency)))
+    if standing.sync_token is None:
+        return Read(entity, standing.qbo_id)
+    return Reject((conflicts.type_changed(case.record, entity),))
 
 
 def _void(case: Case) -> Decision:
@@ -68,13 +85,17 @@ def _void(case: Case) -> Decision:
     assert standing.qbo_id is not None
     entity = standing.entity or "Invoice"
     applied = {**(standing.applied or {}), BILLED: billed(case.record, standing.applied or {}, case.facts)}
-    if standing.sync_token is None or (entity == "CreditMemo" and standing.observed is None):
+    observed = standing.observed
+    if observed is not None and observed.gone:
+        return Nothing("voided or deleted in QuickBooks, too", voided=True)
+    if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
+        # Whether applying a credit note raises its SyncToken is not known.
         return Read(entity, standing.qbo_id)
-    if standing.observed is not None:
-        if _is_void(standing.observed):
-            return Nothing("voided in QuickBooks", voided=True)
-        if not standing.overwrite and _settled_amount(standing.observed) != 0:
-            return Reject((conflicts.paid_in_qbo(case.record, standing.observed, entity),))
+    if observed is not None and not standing.overwrite:
+        if observed.is_settled:
+            return Reject((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
+        if in_closed_period(case.facts, observed.date):
+            return Reject((conflicts.books_closed(case.record, case.facts, voids=True),))
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
         return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
@@ -103,19 +124,6 @@ def _zeroed(line: Mapping[str, object]) -> dict[str, object]:
     if isinstance(detail, Mapping):
         zero["SalesItemLineDetail"] = {key: value for key, value in detail.items() if key not in ("Qty", "UnitPrice")}
     return zero
-
-
-def _is_void(observed: Mapping[str, object]) -> bool:
-    note = observed.get("PrivateNote")
-    return observed.get("TotalAmt") == 0 and isinstance(note, str) and note.startswith("Voided")
-
-
-def _settled_amount(observed: Mapping[str, object]) -> Decimal:
-    """Give how much of a document has been paid or applied, in its currency."""
-    total, left = observed.get("TotalAmt"), observed.get("RemainingCredit", observed.get("Balance"))
-    if isinstance(total, int | Decimal) and isinstance(left, int | Decimal):
-        return Decimal(total) - Decimal(left)
-    return Decimal(0)
 
 
 def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, object]:
@@ -149,16 +157,21 @@ def _push(case: Case) -> Decision:
     changed = changed_members(standing.applied, payload, line_ids=standing.line_ids)
     if not _same_currency(case, standing.applied, payload):
         return Reject((conflicts.currency_changed(case.record, standing.applied.get("CurrencyRef")),))
-    if not changed:
-        return Nothing("QuickBooks has it", billed=_billed_anew(standing.applied, notes))
-    if standing.sync_token is None:
+    if standing.overwrite and standing.observed is not None:
+        changed |= _overwritten(standing, standing.observed, payload)
+    is_document = isinstance(case.record, Invoice)
+    if standing.sync_token is None and (changed or is_document):
+        # Somebody else may have written, or was asked to: what is true in the books has to be read first.
         return Read(mapped.entity, standing.qbo_id)
-    if standing.observed is not None and not standing.overwrite:
-        if _says_already(standing.observed, payload, changed):
+    observed = standing.observed
+    if observed is not None and not standing.overwrite:
+        if changed and not observed.gone and _says_already(observed, payload, changed):
             return Nothing("QuickBooks has it", adopt=applied, currency=currency)
-        conflict = _conflict(case, standing.observed, standing.applied, payload, changed, mapped.entity)
+        conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
             return Reject((conflict,))
+    if not changed:
+        return Nothing("QuickBooks has it", billed=_billed_anew(standing.applied, notes))
     return Write(
         "update",
         mapped.entity,
@@ -179,7 +192,7 @@ def _adopt(
     assert standing.qbo_id is not None
     if standing.observed is None:
         return Read(entity, standing.qbo_id)
-    theirs_currency = standing.observed.get("CurrencyRef")
+    theirs_currency = standing.observed.document.get("CurrencyRef")
     wanted = case.record.currency if isinstance(case.record, Invoice) else currency
     if isinstance(theirs_currency, Mapping) and theirs_currency.get("value") not in (None, wanted):
         return Reject((conflicts.adopted_currency(case.record, str(theirs_currency.get("value")), wanted),))
@@ -187,41 +200,72 @@ def _adopt(
 
 
 def _conflict(
-    case: Case,
-    observed: Mapping[str, object],
-    applied: Mapping[str, object],
-    payload: Mapping[str, object],
-    changed: Mapping[str, object],
-    entity: str,
+    case: Case, observed: Observed, payload: Mapping[str, object], changed: Mapping[str, object], entity: str
 ) -> Problem | None:
-    if entity == "Customer":
-        # A name or address that Kompass changed is Kompass's again.
+    """What keeps an update from being written, or a record from counting as synced, until a person has chosen."""
+    standing = case.standing
+    applied = standing.applied or {}
+    if observed.deleted:
+        return conflicts.deleted_in_qbo(case.record, entity, standing.qbo_id)
+    if isinstance(case.record, Invoice):
+        if observed.voided:
+            return conflicts.voided_in_qbo(case.record)
+        books = changed_in_books(changed, applied, observed)
+        if books and observed.is_settled:
+            return conflicts.paid_in_qbo(case.record, observed, entity, books)
+        if books and in_closed_period(case.facts, observed.date):
+            return conflicts.books_closed(case.record, case.facts, members=books)
+        edited = _edited_by_hand(standing, observed, payload, changed)
+        if edited:
+            return conflicts.edited_in_qbo(case.record, edited)
+    if changed:
         return None
-    assert isinstance(case.record, Invoice)
-    if _is_void(observed):
-        return conflicts.voided_in_qbo(case.record)
-    amounts = {
-        member: value
-        for member, value in changed.items()
-        if member in _AMOUNTS and not _says_already(observed, payload, (member,))
+    missed = not_taken(payload, observed, apart_from=(*standing.by_hand, *standing.kept))
+    return conflicts.not_taken(case.record, missed) if missed else None
+
+
+def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, object]) -> dict[str, object]:
+    """Give the members in which QuickBooks says something else and a person chose what Kompass says."""
+    others = {*standing.by_hand, *(one.member for one in not_taken(payload, observed))}
+    if observed.voided:
+        others.add("Line")
+    found = {
+        member: payload[member]
+        for member in others
+        if member in payload and not _says_already(observed, payload, (member,))
     }
-    # A tax that was put in by hand stands until what it is computed from is written: the lines, but the date or customer too.
-    override: tuple[str, ...] = ()
-    if TAX_BASES & set(changed) and tax_overridden(observed, applied, case.standing.qbo_tax):
-        override = ("TxnTaxDetail",)
-    if not amounts and not override:
-        return None
-    if _settled_amount(observed) != 0:
-        return conflicts.paid_in_qbo(case.record, observed, entity)
-    touched = (*touched_by_others(observed, applied, amounts), *override)
-    if touched:
-        return conflicts.edited_in_qbo(case.record, touched)
-    return None
+    if "Line" in found:
+        found["Line"] = with_line_ids(found["Line"], standing.line_ids)
+        found |= {member: payload[member] for member in ("GlobalTaxCalculation",) if member in payload}
+    return found
 
 
-def _says_already(observed: Mapping[str, object], payload: Mapping[str, object], members: Iterable[str]) -> bool:
+def _edited_by_hand(
+    standing: Standing, observed: Observed, payload: Mapping[str, object], changed: Mapping[str, object]
+) -> tuple[str, ...]:
+    """Name the members of the books in which a bookkeeper's edit and Kompass disagree.
+
+    Without a change of ours, what a person chose to keep is no disagreement. A tax that was put in by hand stands until what it is
+    computed from is written: the lines, but the date or customer too.
+    """
+    found = []
+    for member in dict.fromkeys(one for one in (*standing.by_hand, *standing.kept) if one in BOOKS):
+        if member == "TxnTaxDetail":
+            disagrees = bool(TAX_BASES & changed.keys())
+        elif changed:
+            disagrees = member in changed and not _says_already(observed, payload, (member,))
+        else:
+            disagrees = member not in standing.kept and not _says_already(observed, payload, (member,))
+        if disagrees:
+            found.append(member)
+    return tuple(found)
+
+
+def _says_already(observed: Observed, payload: Mapping[str, object], members: Iterable[str]) -> bool:
     """Tell whether QBO has these members as we want them: an update of ours may have arrived without an answer."""
-    return all(member in payload and not touched_by_others(observed, payload, {member: None}) for member in members)
+    return all(
+        member in payload and not touched_by_others(observed.document, payload, {member: None}) for member in members
+    )
 
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:

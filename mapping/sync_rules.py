@@ -12,11 +12,15 @@ VOID_NEVER_SENT = "void-never-sent"
 """For the judgement, which knows what was sent: a void of a document that QBO never had."""
 
 
-def not_synced(record: Record, *, deleted: bool, configuration: Configuration) -> tuple[str, str] | None:
+def not_synced(
+    record: Record, *, deleted: bool, configuration: Configuration, sent: bool = False
+) -> tuple[str, str] | None:
     """The stable cause and the reason in words, when ``record`` is not to be in QBO; else None.
 
     Causes: ``deleted``, ``project-customers-off``, ``synchronize-off``, ``journal``, ``type:unknown``,
     ``step:<step in lower case>``, ``before-start-date``.
+
+    :param sent: whether QuickBooks has it: the start date decides only about what was never sent.
     """
     if deleted:
         return "deleted", "deleted in Kompass"
@@ -25,11 +29,11 @@ def not_synced(record: Record, *, deleted: bool, configuration: Configuration) -
             return "project-customers-off", "Project customers is off in the Configuration"
         return None
     if isinstance(record, Invoice):
-        return _document_not_synced(record, configuration)
+        return _document_not_synced(record, configuration, sent=sent)
     return None
 
 
-def _document_not_synced(invoice: Invoice, configuration: Configuration) -> tuple[str, str] | None:
+def _document_not_synced(invoice: Invoice, configuration: Configuration, *, sent: bool) -> tuple[str, str] | None:
     if not invoice.synchronize:
         return "synchronize-off", "Synchronize is off in Kompass"
     if invoice.type is InvoiceType.JOURNAL:
@@ -42,6 +46,6 @@ def _document_not_synced(invoice: Invoice, configuration: Configuration) -> tupl
         step = invoice.step.value
         return f"step:{step.lower()}", f"its step is {step.capitalize()}; it goes once it is Approved"
     start = configuration.start_date
-    if start is not None and invoice.date < start:
+    if start is not None and invoice.date < start and not sent:
         return "before-start-date", f"dated {invoice.date}, before the start date {start}"
     return None

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from schemas.observed import Observed
+
 DEFAULT_CLIENT_NAME_TEMPLATE = "{{ client.name }}"
 DEFAULT_PROJECT_NAME_TEMPLATE = "{{ project.reference }} {{ project.name }}"
 DEFAULT_DOC_NUMBER_TEMPLATE = "{{ invoice.reference }}"
@@ -119,8 +121,14 @@ class Standing:
     """TotalAmt as QBO answered our last write; None of a customer."""
     qbo_tax: Decimal | None = None
     """TxnTaxDetail.TotalTax as QBO answered our last write: another one since is somebody's override."""
-    observed: Mapping[str, object] | None = None
-    """The object as it was re-read after somebody else's write; None when nobody else wrote."""
+    observed: Observed | None = None
+    """The object as QuickBooks answered it last; None until it has."""
+    by_hand: tuple[str, ...] = ()
+    """Members of the books that somebody is known to have changed in QuickBooks since we last wrote them."""
+    kept: tuple[str, ...] = ()
+    """Members in which a person chose what QuickBooks says, until Kompass changes them."""
+    fresh: bool = False
+    """``observed`` was read for the very decision that is to be taken now."""
     name_override: str | None = None
     """A DisplayName given by the admin for this one record; stands before the template."""
     refresh_names: bool = False

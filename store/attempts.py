@@ -157,7 +157,7 @@ def to_lookup(db: Connection, link_id: int) -> None:
 def release(db: Connection, link_ids: Collection[int], *, over: bool = False) -> None:
     """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come.
 
-    ``over``: no call of observed can still be under way, so their time has come.
+    ``over``: no call of theirs can still be under way, so their time has come.
     """
     if link_ids:
         moments = {"heartbeat_at": _LONG_AGO} | ({"resend_after": func.now()} if over else {})

@@ -1,4 +1,4 @@
-"""Backlogs: which companies have more due than goes one by one, and what of observed is due."""
+"""Backlogs: which companies have more due than goes one by one, and which of their links are due."""
 
 from __future__ import annotations
 

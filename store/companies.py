@@ -230,20 +230,20 @@ def changed(db: Connection) -> list[int]:
     )
 
 
-def sweep(db: Connection, configuration_id: int) -> int:
-    """Carry one configuration that `changed` gave into its links; gives how many became due. 0 also when somebody else is at it.
+@dataclass(frozen=True, slots=True)
+class ChangedConfiguration:
+    org_id: str
+    version: int
+    realm_id: str | None
+    relinked: bool
+    """Its company was linked, or linked away and back, since the last time: it missed what changed meanwhile."""
 
-    Links that wait, were rejected or skipped are judged again under the new version, and so are those whose call is under way:
-    it may be refused for what was just mended. Settled ones are left until their record changes or the admin asks. A company
-    that was newly linked gets its links from the records that were kept, and all it had before are judged again: news that came
-    while another company was linked reached none of them.
 
-    A transaction for each: a company of many links is locked for no longer than its own take, and fails for no other.
-    """
+def take_change(db: Connection, configuration_id: int) -> ChangedConfiguration | None:
+    """Take one configuration that `changed` gave, to carry it into its links; None when another process does or did."""
     row = db.execute(
         text(
-            "SELECT c.id, c.org_id, c.version, c.realm_id,"
-            # Linked away and back since the last sweep, it missed the news of the time between.
+            "SELECT c.org_id, c.version, c.realm_id,"
             " s.realm_id IS DISTINCT FROM c.realm_id OR s.version < c.realm_version AS relinked FROM qbo_sweep s"
             " JOIN qbo_configuration c ON c.id = s.configuration_id"
             " WHERE s.configuration_id = :id AND s.version < c.version FOR UPDATE OF s SKIP LOCKED"
@@ -251,67 +251,39 @@ def sweep(db: Connection, configuration_id: int) -> int:
         {"id": configuration_id},
     ).one_or_none()
     if row is None:
-        return 0
+        return None
     db.execute(
         text("UPDATE qbo_sweep SET version = :version, realm_id = :realm WHERE configuration_id = :id"),
-        {"id": row.id, "version": row.version, "realm": row.realm_id or ""},
+        {"id": configuration_id, "version": row.version, "realm": row.realm_id or ""},
     )
-    if row.realm_id is None:
-        return 0
-    if row.relinked:
-        # Everything of a company at once, and a person decided it: 100,000 links take 3 to 4 s of CPU.
-        db.execute(text(f"SET LOCAL statement_timeout = {RELINK_TIMEOUT_MS}"))
-        # What waits for a person in the company that was linked before waits for nothing any more.
-        db.execute(
-            text(
-                "UPDATE qbo_failure SET closed_at = now(), closed_because = 'another company is linked'"
-                " WHERE org_id = :org AND realm_id NOT IN (:realm, '') AND closed_at IS NULL"
-            ),
-            {"org": row.org_id, "realm": row.realm_id},
-        )
-    due = 0
-    if row.relinked:
-        # The former Org's clients, of which some are this one's too, stand in the company under the same Kompass ids.
-        db.execute(
-            text(
-                "UPDATE qbo_link SET org_id = :org WHERE id IN (SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm"
-                " AND l.org_id <> :org AND EXISTS (SELECT 1 FROM qbo_record r WHERE r.org_id = :org AND r.kind = l.kind"
-                " AND r.kompass_id = l.kompass_id) ORDER BY l.id FOR UPDATE OF l)"
-            ),
-            {"realm": row.realm_id, "org": row.org_id},
-        )
-        due = _link_records(db, org_id=row.org_id, realm_id=row.realm_id)
-    due += db.execute(
-        text(
-            "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
-            " SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org"
-            # Those that were made just now are due as they are: to write each of them twice took half the time.
-            " AND l.due_at IS DISTINCT FROM now() AND (:relinked OR"
-            " coalesce(l.decided_version, 0) < :version"
-            " AND (l.state IN ('waiting', 'failed', 'skipped') OR (l.state = 'synced' AND l.cause <> '')"
-            " OR EXISTS (SELECT 1 FROM qbo_attempt i WHERE i.link_id = l.id)))"
-            " ORDER BY l.id FOR UPDATE OF l)"
-        ),
-        {"realm": row.realm_id, "org": row.org_id, "version": row.version, "relinked": row.relinked},
-    ).rowcount
-    return due
+    return ChangedConfiguration(*row)
 
 
-def _link_records(db: Connection, *, org_id: str, realm_id: str) -> int:
-    # A company is linked before Postgres has statistics of it: taking its links for a handful, it compared each of 100,000 records with
-    # each of 100,000 links, which ended by the timeout. With a hash of them it takes a second.
-    db.execute(text("SET LOCAL enable_nestloop = off"))
-    made = db.execute(
+def take_over_links(db: Connection, *, org_id: str, realm_id: str) -> None:
+    """Make this the Org of a newly linked company, and close what waits for a person in the company that was linked before."""
+    db.execute(
         text(
-            "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since)"
-            " SELECT r.org_id, :realm, r.kind, r.kompass_id,"
-            " CASE r.kind WHEN 'project' THEN r.body -> 'billing_client' ->> 'id' ELSE '' END, r.reference,"
-            " CASE r.kind WHEN 'client' THEN 7 WHEN 'project' THEN 6 ELSE 4 END, r.event_created_at, now(), now()"
-            " FROM qbo_record r WHERE r.org_id = :org AND NOT EXISTS ("
-            " SELECT 1 FROM qbo_link l WHERE l.realm_id = :realm AND l.kind = r.kind AND l.kompass_id = r.kompass_id)"
-            " ON CONFLICT DO NOTHING"
+            "UPDATE qbo_failure SET closed_at = now(), closed_because = 'another company is linked'"
+            " WHERE org_id = :org AND realm_id NOT IN (:realm, '') AND closed_at IS NULL"
         ),
         {"org": org_id, "realm": realm_id},
-    ).rowcount
-    db.execute(text("SET LOCAL enable_nestloop = on"))
-    return made
+    )
+    # The former Org's clients, of which some are this one's too, have links in the company under the same Kompass ids.
+    db.execute(
+        text(
+            "UPDATE qbo_link SET org_id = :org WHERE id IN (SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm"
+            " AND l.org_id <> :org AND EXISTS (SELECT 1 FROM qbo_record r WHERE r.org_id = :org AND r.kind = l.kind"
+            " AND r.kompass_id = l.kompass_id) ORDER BY l.id FOR UPDATE OF l)"
+        ),
+        {"realm": realm_id, "org": org_id},
+    )
+
+
+def mark_facts_stale(db: Connection, realm_id: str) -> None:
+    """Have a company's facts fetched again before anything else is decided there: an answer of QuickBooks contradicts them."""
+    db.execute(
+        text("UPDATE qbo_company_facts SET fetched_at = 'epoch' WHERE realm_id = :realm AND fetched_at > 'epoch'"),
+        {"realm": realm_id},
+    )
+    # Every process reads a company anew when the version is another.
+    db.execute(text("UPDATE qbo_configuration SET version = version + 1 WHERE realm_id = :realm"), {"realm": realm_id})

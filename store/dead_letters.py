@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, update
 
-from store.links import notify
 from store.tables import failure, org
 
 QUARANTINE_AFTER = 5
@@ -178,29 +177,9 @@ def left_out(db: Connection, selection: Selection) -> LeftOut:
     return LeftOut(*row)
 
 
-def ask_again(db: Connection, failures: Sequence[tuple[int, int]], *, by: str) -> int:
-    """Make the links of these (failure id, link id) due again; gives how many were. The next claim judges them anew."""
-    if not failures:
-        return 0
-    ids, link_ids = [one[0] for one in failures], [one[1] for one in failures]
-    due = db.execute(
-        text(
-            "UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now()) WHERE id IN ("
-            " SELECT id FROM qbo_link WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE) RETURNING id"
-        ),
-        {"ids": link_ids},
-    ).all()
-    db.execute(update(failure).where(failure.c.id.in_(ids)).values(replay_asked_at=func.now()))
-    db.execute(
-        text(
-            "INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message)"
-            " SELECT org_id, realm_id, kind, kompass_id, link_id, 'asked', 'replay', :by FROM qbo_failure"
-            " WHERE id = ANY(CAST(:ids AS bigint[]))"
-        ),
-        {"ids": ids, "by": by},
-    )
-    notify(db)
-    return len(due)
+def asked(db: Connection, ids: Collection[int]) -> None:
+    """Note that somebody asked to have these failures replayed."""
+    db.execute(update(failure).where(failure.c.id.in_(sorted(ids))).values(replay_asked_at=func.now()))
 
 
 def ingested(db: Connection, failure_id: int, *, because: str) -> None:

@@ -1,8 +1,6 @@
 """Links: one row per thing a company should have in QBO, with what it has, what is due, and who works on it.
 
-``due_at`` says when a link is to be judged: null when there is nothing to do, in the future while it is held or a call is under way (so
-that a call whose process died becomes due by itself). ``again`` is raised by whoever brings news, and lowered by a claim: a settle that
-finds it raised leaves the link due.
+Here they are found, read and locked; `sync.link` alone writes their state and says what makes them due.
 """
 
 from __future__ import annotations
@@ -18,14 +16,16 @@ from sqlalchemy import Connection, select, text
 
 from schemas.company import Standing
 from schemas.events import Kind
-from store import json
-from store.bulk import update_rows
-from store.records import SeenRecord
+from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store.statements import Statement
 from store.tables import link
 
 # Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.
 LANES: Mapping[Kind, int] = {Kind.CLIENT: 1, Kind.PROJECT: 2, Kind.INVOICE: 4}
+
+READ = "read"
+"""The cause of a link that is pending because its object was just read."""
 
 CHANNEL = "kompass_qbo"
 """The NOTIFY channel: somebody brought news."""
@@ -51,6 +51,8 @@ class Link:
     qbo_total: Decimal | None
     qbo_tax: Decimal | None
     observed: Mapping[str, object] | None = field(repr=False)
+    by_hand: tuple[str, ...]
+    kept: tuple[str, ...]
     name_override: str
     refresh_names: bool
     overwrite: bool
@@ -79,7 +81,10 @@ class Link:
             voided=self.voided,
             qbo_total=self.qbo_total,
             qbo_tax=self.qbo_tax,
-            observed=self.observed,
+            observed=None if self.observed is None else Observed(self.observed),
+            by_hand=self.by_hand,
+            kept=self.kept,
+            fresh=self.state == LinkState.PENDING and self.cause == READ,
             name_override=self.name_override or None,
             refresh_names=self.refresh_names,
             overwrite=self.overwrite,
@@ -87,7 +92,7 @@ class Link:
 
 
 _COLUMNS = ", ".join(Link.__dataclass_fields__)
-_KIND, _LINE_IDS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids"))
+_KIND, *_ARRAYS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids", "by_hand", "kept"))
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
@@ -107,67 +112,13 @@ def _from_columns(values: Sequence[Any]) -> Link:
     """Make a link of its columns, in the order of its fields."""
     known = list(values)
     known[_KIND] = Kind(known[_KIND])
-    known[_LINE_IDS] = tuple(known[_LINE_IDS])
+    for index in _ARRAYS:
+        known[index] = tuple(known[index])
     return Link(*known)
 
 
 def _link(row: Any) -> Link:
     return _from_columns(row)
-
-
-def make_due(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str, str], *, lane: int) -> None:
-    """Make the links of these newer records due, and those that do not exist yet.
-
-    ``realms`` maps the Org to its linked company. Links are locked in the order of their ids, as everywhere, before they are
-    changed.
-    """
-    wanted = [(realms[seen.org_id], seen) for seen in records if seen.org_id in realms]
-    if not wanted:
-        return
-    news = [
-        {
-            "org_id": seen.org_id,
-            "realm_id": realm_id,
-            "kind": seen.kind.value,
-            "kompass_id": seen.kompass_id,
-            "party_id": seen.party_id,
-            "reference": seen.reference,
-            "lanes": lane | LANES[seen.kind],
-            "event_created_at": seen.event_created_at,
-        }
-        for realm_id, seen in wanted
-    ]
-    document = json.dumps(news)
-    present = {tuple(row) for row in _PRESENT.rows(db, news=document)}
-    missing = [one for one in news if tuple(one[name] for name in _RECORD) not in present]
-    if missing:
-        _MAKE.count(db, news=json.dumps(missing))
-    _WAKE.count(db, news=document, lane=lane)
-
-
-_RECORD = ("realm_id", "kind", "kompass_id", "party_id")
-_NEWS = (
-    "json_to_recordset(CAST(%(news)s AS json)) AS n(org_id text, realm_id text, kind text, kompass_id text, party_id text,"
-    " reference text, lanes integer, event_created_at timestamptz)"
-)
-_PRESENT = Statement(
-    f"SELECT DISTINCT {', '.join(f'l.{name}' for name in _RECORD)} FROM qbo_link l JOIN {_NEWS} USING ({', '.join(_RECORD)})"
-)
-_MAKE = Statement(
-    "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since, again)"
-    " SELECT n.org_id, n.realm_id, n.kind, n.kompass_id, n.party_id, n.reference, n.lanes, n.event_created_at, now(), now(), true"
-    f" FROM {_NEWS} ON CONFLICT DO NOTHING"
-)
-_WAKE = Statement(
-    "WITH locked AS ("
-    f" SELECT l.id, n.reference, n.event_created_at, n.org_id FROM qbo_link l JOIN {_NEWS} USING (realm_id, kind, kompass_id)"
-    # Those that were made just now are due as they are: to write each of them twice took a seventh of Postgres's time for new records.
-    " WHERE l.xmin <> pg_current_xact_id()::xid ORDER BY l.id FOR UPDATE OF l"
-    ") UPDATE qbo_link l SET due_at = now(), again = true, due_since = coalesce(l.due_since, now()),"
-    # A client's link may stem from the Org that the company was linked to before.
-    " org_id = locked.org_id, reference = locked.reference, event_created_at = locked.event_created_at, lanes = l.lanes | %(lane)s"
-    " FROM locked WHERE l.id = locked.id"
-)
 
 
 def due_candidates(
@@ -274,7 +225,7 @@ def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out.
 
     The weakest lock there is: it keeps out a settle and a judgement of the link itself, who lock it FOR UPDATE, but not those
-    who only wake it (`wake_dependents`). A job held here for an invoice must hear of its customer all the same.
+    who only wake it (`sync.link.wake_dependents`). A job held here for an invoice must hear of its customer all the same.
     """
     if not ids:
         return {}
@@ -285,48 +236,6 @@ def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
         .with_for_update(read=True, key_share=True, skip_locked=True)
     )
     return {row.id: _link(row) for row in rows}
-
-
-def want_party(
-    db: Connection, *, org_id: str, realm_id: str, kind: Kind, kompass_id: str, party_id: str, currency: str,
-    reference: str, lane: int,
-) -> None:  # fmt: skip
-    """Make sure that the link somebody waits for exists, and is worked in the waiting one's lane.
-
-    A customer or job that was not judged yet has no currency: it is that one if the primary currency is the one wanted, which
-    the judgement of that link decides; a second link is made only beside one whose currency is fixed.
-    """
-    db.execute(
-        text(
-            "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, currency, reference, lanes, due_at, due_since)"
-            " VALUES (:org_id, :realm_id, :kind, :kompass_id, :party_id, :currency, :reference, :lanes, now(), now())"
-            " ON CONFLICT DO NOTHING"
-        ),
-        {
-            "org_id": org_id,
-            "realm_id": realm_id,
-            "kind": kind.value,
-            "kompass_id": kompass_id,
-            "party_id": party_id,
-            "currency": currency,
-            "reference": reference,
-            "lanes": lane | LANES[kind],
-        },
-    )
-
-
-def add_lane(db: Connection, ids: Collection[int], lane: int) -> None:
-    """Have these links worked in this lane too. One that waits is judged again: who woke it meanwhile found it locked."""
-    if ids:
-        db.execute(
-            text(
-                "UPDATE qbo_link SET lanes = lanes | :lane, again = again OR state = 'waiting',"
-                " due_at = CASE WHEN state = 'waiting' THEN now() ELSE due_at END WHERE id IN ("
-                " SELECT id FROM qbo_link WHERE id = ANY(CAST(:ids AS bigint[])) AND (lanes & :lane) = 0"
-                " ORDER BY id FOR NO KEY UPDATE)"
-            ),
-            {"ids": sorted(ids), "lane": lane},
-        )
 
 
 def set_currencies(db: Connection, currencies: Mapping[int, str]) -> None:
@@ -341,43 +250,28 @@ def set_currencies(db: Connection, currencies: Mapping[int, str]) -> None:
         )
 
 
-def replace_by_twin(db: Connection, link_id: int, *, twin_id: int) -> None:
-    """Delete a link that turned out to stand for what another one stands for already; what waited for it waits for that one."""
-    db.execute(
-        text(
-            "UPDATE qbo_link SET depends_on = :twin, due_at = now(), again = true WHERE id IN"
-            " (SELECT id FROM qbo_link WHERE depends_on = :id FOR NO KEY UPDATE SKIP LOCKED)"
-        ),
-        {"twin": twin_id, "id": link_id},
-    )
-    db.execute(text("DELETE FROM qbo_link WHERE id = :id"), {"id": link_id})
-
-
-def write(db: Connection, changes: Sequence[Mapping[str, object]]) -> None:
-    """Change links that this transaction has locked: each change holds ``id`` and the same other columns."""
-    update_rows(db, link, changes)
-
-
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """Rows of `qbo_link` by id; ``sent`` only of those with ``observed``, for the others it is left in the database."""
+    """Rows of `qbo_link` by id; ``applied`` only of those that were asked for whole: the others' is left in the database."""
 
     rows: Mapping[int, Any]
     now: datetime | None
     """The moment of the transaction by the database's clock; None without rows."""
 
 
-def still_mine(db: Connection, claims: Iterable[tuple[int, int]]) -> Mine:
-    """Lock those links whose epoch is still the claimed one."""
+def still_mine(db: Connection, claims: Iterable[tuple[int, int]], *, whole: Collection[int] = ()) -> Mine:
+    """Lock those links whose epoch is still the claimed one; ``whole``: those whose applied members are wanted, too."""
     wanted = dict(claims)
-    found = {row.id: row for row in _LOCK.rows(db, ids=sorted(wanted)) if row.epoch == wanted[row.id]}
+    found = {
+        row.id: row for row in _LOCK.rows(db, ids=sorted(wanted), whole=sorted(whole)) if row.epoch == wanted[row.id]
+    }
     return Mine(found, next((row.now for row in found.values()), None))
 
 
 _LOCK = Statement(
     f"SELECT {', '.join(column.name for column in link.columns if column.name != 'applied')},"
-    # Compared with what was read in QuickBooks, where that was.
-    " CASE WHEN observed IS NOT NULL THEN applied END AS applied, now() AS now"
+    # Compared with what was read in QuickBooks.
+    " CASE WHEN id = ANY(%(whole)s::bigint[]) THEN applied END AS applied, now() AS now"
     " FROM qbo_link WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE"
 )
 
@@ -388,36 +282,6 @@ def others_settled_since(db: Connection, *, realm_id: str, other_than: int, mome
         return False
     found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.synced_at >= moment)
     return db.execute(found.limit(1)).scalar() is not None
-
-
-def wake_dependents(db: Connection, ids: Collection[int]) -> int:
-    """Make those due that wait for one of these links.
-
-    One that somebody has locked is left out: who locked it either brings news or found the link it waits for busy, and will
-    judge it again by itself. One that is only held still (`hold`) is woken.
-    """
-    if not ids:
-        return 0
-    return _WAKE_DEPENDENTS.count(db, ids=sorted(ids))
-
-
-_WAKE_DEPENDENTS = Statement(
-    "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
-    " SELECT id FROM qbo_link WHERE depends_on = ANY(%(ids)s::bigint[]) AND state = 'waiting'"
-    " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
-)
-
-
-def wake_held(db: Connection, *, lane: int, cause: str) -> int:
-    """Make those of this lane due that are held for this cause."""
-    return db.execute(
-        text(
-            "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN ("
-            f" SELECT id FROM qbo_link WHERE due_at IS NOT NULL AND (lanes & {lane:d}) <> 0 AND state = 'retrying' AND cause = :cause"
-            " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)"
-        ),
-        {"cause": cause},
-    ).rowcount
 
 
 def name_holders(db: Connection, names: Collection[tuple[str, str, int]]) -> dict[tuple[str, str, int], Link]:

@@ -12,9 +12,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from store import history, links
-from store.history import Entry
-
 ABOUT = 200
 """Characters of a failure's value by which groups of a cause are told apart (an item's name)."""
 
@@ -34,7 +31,7 @@ class Probe:
 
 
 def take(db: Connection, *, causes: Collection[str], now: datetime, period: timedelta, most: int) -> list[Probe]:
-    """Make one record of each group due of which none was tried for a period; at most so many of a company in a period.
+    """Choose one record of each group of which none was tried for a period; at most so many of a company in a period.
 
     The newest document of a group is tried: a period that is reopened opens at its end first. A record that fails anew in the
     ordinary way is as good as a probe. Two processes that ask at once never take the same group.
@@ -61,74 +58,42 @@ def take(db: Connection, *, causes: Collection[str], now: datetime, period: time
             " SELECT realm_id, cause, about, link_id, waiting, :now FROM ripe WHERE place <= :most"
             " ON CONFLICT (realm_id, cause, about) DO UPDATE SET link_id = excluded.link_id, waiting = excluded.waiting,"
             " probed_at = excluded.probed_at WHERE qbo_probe.probed_at <= :before RETURNING link_id, cause, waiting"
-            "), due AS ("
-            " UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now())"
-            " WHERE id IN (SELECT l.id FROM qbo_link l JOIN taken t ON t.link_id = l.id ORDER BY l.id FOR NO KEY UPDATE OF l)"
-            " RETURNING id, org_id, realm_id, kind, kompass_id"
-            ") SELECT d.id, d.org_id, d.realm_id, d.kind, d.kompass_id, t.cause, t.waiting FROM due d JOIN taken t ON t.link_id = d.id"
+            ") SELECT l.id, l.org_id, l.realm_id, l.kind, l.kompass_id, t.cause, t.waiting"
+            " FROM taken t JOIN qbo_link l ON l.id = t.link_id"
         ),
         {"causes": sorted(causes), "now": now, "before": now - period, "most": most},
     )
-    taken = [Probe(*row) for row in rows]
-    history.append(
-        db,
-        [
-            _entry(one, "asked", "probe", f"tried again for the {one.waiting:,} that wait for the same ({one.cause})")
-            for one in taken
-        ],
-    )
-    if taken:
-        links.notify(db)
-    return taken
+    return [Probe(*row) for row in rows]
 
 
-def went_through(db: Connection, link_ids: Collection[int]) -> int:
-    """Make those due that wait for the same as these links did, where these were its probes; gives how many.
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A probe that went through, with the links of its group that failed for the same."""
 
-    Those that somebody holds at this moment are judged by whoever does.
-    """
+    probe: Probe
+    others: frozenset[int]
+
+
+def passed(db: Connection, link_ids: Collection[int]) -> list[Passed]:
+    """Close the groups whose probes these links were, and give the links that wait for the same."""
     if not link_ids:
-        return 0
+        return []
     rows = db.execute(
         text(
             "WITH over AS ("
             " DELETE FROM qbo_probe p USING qbo_link l WHERE p.link_id = ANY(CAST(:ids AS bigint[])) AND l.id = p.link_id"
             " RETURNING p.realm_id, p.cause, p.about, p.link_id, l.org_id, l.kind, l.kompass_id"
-            "), due AS ("
-            " UPDATE qbo_link SET due_at = now(), again = true, due_since = coalesce(due_since, now())"
-            " WHERE id IN (SELECT l.id FROM over o JOIN qbo_failure f ON f.realm_id = o.realm_id AND f.cause = o.cause"
-            f" AND left(f.value, {ABOUT}) = o.about AND f.closed_at IS NULL AND f.link_id <> o.link_id"
-            " JOIN qbo_link l ON l.id = f.link_id AND l.state = 'failed'"
-            " ORDER BY l.id FOR NO KEY UPDATE OF l SKIP LOCKED) RETURNING id"
-            ") SELECT o.link_id, o.org_id, o.realm_id, o.kind, o.kompass_id, o.cause, (SELECT count(*) FROM due) FROM over o"
+            ") SELECT o.link_id, o.org_id, o.realm_id, o.kind, o.kompass_id, o.cause, coalesce((SELECT array_agg(l.id)"
+            " FROM qbo_failure f JOIN qbo_link l ON l.id = f.link_id AND l.state = 'failed'"
+            f" WHERE f.realm_id = o.realm_id AND f.cause = o.cause AND left(f.value, {ABOUT}) = o.about AND f.closed_at IS NULL"
+            " AND f.link_id <> o.link_id), '{}') AS others FROM over o"
         ),
         {"ids": sorted(link_ids)},
     )
-    over = [Probe(*row) for row in rows]
-    history.append(
-        db,
-        [
-            _entry(
-                one,
-                "recovered",
-                "mended",
-                f"QuickBooks takes it again ({one.cause}): the {one.waiting:,} others are due",
-            )
-            for one in over
-        ],
-    )
-    return max((one.waiting for one in over), default=0)
-
-
-def _entry(one: Probe, what: str, outcome: str, message: str) -> Entry:
-    return Entry(
-        org_id=one.org_id,
-        realm_id=one.realm_id,
-        kind=one.kind,
-        kompass_id=one.kompass_id,
-        link_id=one.link_id,
-        what=what,
-        outcome=outcome,
-        message=message,
-        detail={"cause": one.cause, "waiting": one.waiting},
-    )
+    return [
+        Passed(
+            Probe(row.link_id, row.org_id, row.realm_id, row.kind, row.kompass_id, row.cause, len(row.others)),
+            frozenset(row.others),
+        )
+        for row in rows
+    ]

@@ -57,21 +57,15 @@ def last_moment(db: Connection) -> datetime | None:
     return db.execute(select(func.max(history.c.at))).scalar()
 
 
-def begin(db: Connection, since: datetime) -> int:
+def begin(db: Connection, since: datetime) -> list[int]:
     """Note a restore: from now on each company is looked through first, and nothing that was being sent is sent again.
 
-    What was under way when the backup was taken is judged anew: what a create made shows when the company is looked through, and an
-    update that arrived when its SyncToken is refused. Gives how many calls that were.
+    Gives the links whose calls were under way when the backup was taken, for `sync.link` to make due: what a create made shows when the
+    company is looked through, and an update that arrived when its SyncToken is refused.
     """
     earliest = db.execute(select(func.min(attempt.c.first_sent_at))).scalar()
     db.execute(insert(restore).values(since=since if earliest is None else min(since, earliest - CLOCK_SKEW)))
-    db.execute(
-        text(
-            "UPDATE qbo_link SET due_at = now(), again = true WHERE id IN"
-            " (SELECT l.id FROM qbo_link l JOIN qbo_attempt i ON i.link_id = l.id ORDER BY l.id FOR UPDATE OF l)"
-        )
-    )
-    return db.execute(delete(attempt)).rowcount
+    return list(db.execute(delete(attempt).returning(attempt.c.link_id)).scalars())
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,7 +286,13 @@ link = Table(
     Column("qbo_total", Numeric(20, 5), nullable=True),
     Column("qbo_tax", Numeric(20, 5), nullable=True),
     _flag("voided"),
-    Column("observed", JSONB, nullable=True),
+    Column("observed", JSONB, nullable=True),  # the object as QBO answered it last (`schemas.observed`)
+    Column(
+        "by_hand", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")
+    ),  # members changed by others since
+    Column(
+        "kept", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")
+    ),  # where a person chose what QBO says
     Column("applied_sequence", BigInteger, nullable=True),
     _moment("synced_at"),
     # What the admin wants of it

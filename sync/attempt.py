@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Literal
 
 from mapping.difference import own_lines
 from qbo_client import calls
 from qbo_client.calls import Call
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
+from schemas.observed import Observed, kept
 from store import json
 from store.links import Link
 
@@ -128,16 +128,12 @@ class Late:
 
 
 def figures(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a link keeps of an object as QBO answered it: its SyncToken, the Ids of its lines, its total and tax."""
-    tax = document.get("TxnTaxDetail")
+    """What a link keeps of an object as QBO answered it: the object, its SyncToken, the Ids of its lines, its total and tax."""
+    observed = Observed(document)
     return {
-        "sync_token": str(document["SyncToken"]),
+        "observed": kept(document),
+        "sync_token": observed.sync_token,
         "line_ids": [str(line["Id"]) for line in own_lines(document) if "Id" in line],
-        "qbo_total": amount(document, "TotalAmt"),
-        "qbo_tax": amount(tax, "TotalTax") if isinstance(tax, Mapping) else None,
+        "qbo_total": observed.total,
+        "qbo_tax": observed.tax,
     }
-
-
-def amount(document: Mapping[str, object], member: str) -> Decimal | None:
-    value = document.get(member)
-    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None

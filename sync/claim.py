@@ -14,11 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
 from qbo_client.quota import Limits
 from schemas.events import Kind
+from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store import attempts, companies, connections, failures, history, links, records
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
@@ -32,6 +35,7 @@ from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
 from sync.decide import RecordCase, decide, find_parties, read_cases
+from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
 from sync.reattachment import TakenUp, take_up
@@ -118,7 +122,7 @@ class _Transaction:
         self._started = started
         self._allowed = allowed
         self._result = Claimed()
-        self._changes: list[dict[str, Any]] = []
+        self._changes: list[Change] = []
         self._intents: list[dict[str, Any]] = []
         self._history: list[history.Entry] = []
         self._well: set[int] = set()
@@ -146,9 +150,9 @@ class _Transaction:
             company = known.get(link.org_id)
             if company is None or company.configuration.realm_id != link.realm_id:
                 # Its company is not linked any more: nothing of it may ever be sent.
-                self._change(link, due_at=None, again=False)
+                self._changes.append(dropped(link))
             elif link.id in gathered.torn:
-                self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
+                self._busy(link)
             elif (open_intent := opened.get(link.id)) is not None:
                 self._resume(link, open_intent, connected.get(link.realm_id))
             elif company.facts is None or (company.unknown and link.qbo_id is None):
@@ -170,7 +174,7 @@ class _Transaction:
 
     def _resume(self, link: Link, opened: OpenAttempt, connection: CompanyConnection | None) -> None:
         if opened.alive:
-            self._change(link, due_at=self._now + timedelta(seconds=max(opened.busy_for, 0.01)))
+            self._busy(link, for_s=max(opened.busy_for, 0.01))
         elif connection is None or not connection.connected:
             self._disconnected(link, connection)
         elif resumes_by_reading(opened, resend_window=self._policy.resend_window) and self._budget_is_spent():
@@ -201,7 +205,7 @@ class _Transaction:
         known: list[Judgeable] = []
         for link, company in judgeable:
             if (case := cases.get(link.id)) is None:
-                self._change(link, due_at=None, again=False, reason="Kompass never said what it is")
+                self._changes.append(dropped(link, "Kompass never said what it is"))
             else:
                 known.append((link, company, case))
         ready = fix_currencies(self._db, known)
@@ -210,7 +214,7 @@ class _Transaction:
         decided = decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
         for link, _, _ in ready:
             if link.id in parties.busy:
-                self._change(link, due_at=self._now + timedelta(seconds=BUSY_AGAIN_S))
+                self._busy(link)
         for link, company, case in held:
             decision = decided[link.id]
             if company.stocked and link.qbo_id is None:
@@ -223,7 +227,7 @@ class _Transaction:
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
-        self._change(link, **taken.changes, state="pending", cause="", reason="", depends_on=None, due_at=self._now)
+        self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
         told = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
         self._history.append(history.about(link, "recovered", "recovered", told))
         self._well.add(link.id)
@@ -254,6 +258,8 @@ class _Transaction:
                     link, "waiting", cause, reason, sequence=sequence, version=version,
                     depends_on=party.id if on is not None and party is not None else None,
                 )  # fmt: skip
+            case Reject() if self._stale_facts(company) and not self._budget_is_spent():
+                self._unready(link)
             case Reject(problems):
                 self._reject(link, case, problems, sequence=sequence, version=version)
             case Read() | Write():
@@ -290,15 +296,16 @@ class _Transaction:
         if decision.billed is not None:
             changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
             self._cents.known(link, decision.billed)
-        if link.observed is not None and (decision.adopt is not None or decision.voided):
+        stands = None if link.observed is None else Observed(link.observed)
+        if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
-            changes = figures(link.observed)
+            changes = figures(stands.document)
             if (note := note_of(decision.adopt)) is not None:
-                self._cents.document(link, note, link.observed)
+                self._cents.document(link, note, stands.document)
         if decision.adopt is not None:
             changes |= {
                 "applied": decision.adopt,
-                "observed": None,
+                **_left_by_hand(link, decision.adopt),
                 "applied_sequence": sequence,
                 "synced_at": self._now,
             }
@@ -307,7 +314,7 @@ class _Transaction:
                 name = link.observed.get("DisplayName", link.observed.get("DocNumber", name))
             changes["name"] = str(name or link.name)
         if decision.voided:
-            changes |= {"voided": True, "observed": None}
+            changes |= {"voided": True}
             self._cents.over(link)
         self._put(
             link, "synced", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
@@ -396,8 +403,8 @@ class _Transaction:
     def _unready(self, link: Link) -> None:
         self._result.unready[link.realm_id] = link.org_id
 
-    def _change(self, link: Link, **changes: Any) -> None:
-        self._changes.append({"id": link.id, **changes})
+    def _busy(self, link: Link, *, for_s: float = BUSY_AGAIN_S) -> None:
+        self._changes.append(later(link, self._now + timedelta(seconds=for_s)))
 
     def _put(
         self,
@@ -411,14 +418,8 @@ class _Transaction:
         **changes: Any,
     ) -> None:
         """Write a judgement that needs no call."""
-        judged = {} if sequence is None else {"decided_sequence": sequence, "decided_version": version}
-        self._change(
-            link,
-            **{
-                "state": state, "cause": cause, "reason": reason, "depends_on": None, "due_at": None, "due_since": None,
-                "again": False, **judged, **changes,
-            },
-        )  # fmt: skip
+        at = None if sequence is None or version is None else (sequence, version)
+        self._changes.append(decided(link, LinkState(state), cause=cause, reason=reason, at=at, **changes))
         self._result.judged.append((link.kind, state, cause, link.org_id))
         if (state, cause) != (link.state, link.cause):
             detail = {"cause": cause, "sequence": sequence}
@@ -426,11 +427,11 @@ class _Transaction:
 
     def _write(self) -> None:
         attempts.write(self._db, self._intents)
-        links.write(self._db, self._changes)
+        write(self._db, self._changes)
         self._cents.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        if links.wake_dependents(self._db, self._wake):
+        if wake_dependents(self._db, self._wake):
             self._result.woken = True
             links.notify(self._db)
         if self._intents:
@@ -440,3 +441,18 @@ class _Transaction:
 def _demand(wanted: Sequence[Request]) -> Demand:
     batches = sum(1 for one in wanted if one.batch_id)
     return Demand(len(wanted) - batches, batches)
+
+
+def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:
+    """Give what of an object that counts as sent from now on is still what somebody in QuickBooks made of it."""
+    if link.observed is None:
+        return {"by_hand": [], "kept": []}
+    observed = Observed(link.observed)
+    differing = set(edited_since_sent(adopted, observed))
+    if link.applied is None:
+        # Linked by hand: it keeps what it says until Kompass changes a member.
+        return {"by_hand": [], "kept": sorted(differing)}
+    return {
+        "by_hand": [one for one in link.by_hand if one in differing or one == "TxnTaxDetail"],
+        "kept": [one for one in link.kept if one in differing],
+    }

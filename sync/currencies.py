@@ -12,6 +12,7 @@ from store import links
 from store.links import Link
 from sync.companies import Company
 from sync.decide import RecordCase, currency_of, with_currency
+from sync.link import replace_by_twin
 
 Judgeable = tuple[Link, Company, RecordCase]
 
@@ -35,7 +36,7 @@ def fix_currencies(db: Connection, judgeable: Sequence[Judgeable]) -> list[Judge
             twins[link_id] = holders[key]
     links.set_currencies(db, fixed)
     for link_id, twin_id in twins.items():
-        links.replace_by_twin(db, link_id, twin_id=twin_id)
+        replace_by_twin(db, link_id, twin_id=twin_id)
     return [_with_currency(one, fixed.get(one[0].id)) for one in judgeable if one[0].id not in twins]
 
 

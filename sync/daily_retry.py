@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from store import probes
+from store import history, probes
+from store.probes import Probe
 from store.transactions import retrying
+from sync import link
+from sync.link import Because
 from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -41,11 +44,46 @@ class Probes:
         if now < self._next:
             return 0
         self._next = now + _EVERY
-        taken = retrying(
-            self._engine,
-            partial(probes.take, causes=MENDED_IN_QUICKBOOKS, now=now, period=PERIOD, most=MOST_A_PERIOD),
-        )
+        taken = retrying(self._engine, partial(_take, now=now))
         for one in taken:
             log.info("probing %s for the %d that wait for the same", one.cause, one.waiting, extra={"org": one.org_id})
             self._metrics.count("recoveries", how="probed")
         return len(taken)
+
+
+def _take(db: Connection, *, now: datetime) -> list[Probe]:
+    taken = probes.take(db, causes=MENDED_IN_QUICKBOOKS, now=now, period=PERIOD, most=MOST_A_PERIOD)
+    for one in taken:
+        words = f"tried again for the {one.waiting:,} that wait for the same ({one.cause})"
+        link.make_due(db, [one.link_id], Because.DAILY_RETRY, words)
+    return taken
+
+
+def went_through(db: Connection, link_ids: Collection[int]) -> int:
+    """Make those due that wait for the same as these links did, where these were its probes; gives how many.
+
+    Those that another transaction holds at this moment are decided again by it.
+    """
+    found = probes.passed(db, link_ids)
+    for one in found:
+        probe = one.probe
+        link.make_due(
+            db, one.others, Because.FIXED_IN_QUICKBOOKS, f"QuickBooks takes it again ({probe.cause})", free_only=True
+        )
+        words = f"QuickBooks takes it again ({probe.cause}): the {probe.waiting:,} others are due"
+        history.append(db, [_recovered(probe, words)])
+    return sum(len(one.others) for one in found)
+
+
+def _recovered(probe: Probe, words: str) -> history.Entry:
+    return history.Entry(
+        org_id=probe.org_id,
+        realm_id=probe.realm_id,
+        kind=probe.kind,
+        kompass_id=probe.kompass_id,
+        link_id=probe.link_id,
+        what="recovered",
+        outcome="mended",
+        message=words,
+        detail={"cause": probe.cause, "waiting": probe.waiting},
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -15,13 +16,18 @@ from mapping.results import PartyKey
 from schemas.company import Standing
 from schemas.events import Client, Kind, Project
 from schemas.jsonlines import record_from_json
+from schemas.link_state import LinkState
 from store import links, records
 from store.links import Link
 from store.records import RecordKey
 from sync.companies import Company
+from sync.link import add_lane, want_party
 
 VOIDED = "#voided"
 """A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
+
+RECREATED: Final = frozenset({"deleted-in-qbo"})
+"""Causes in which a person may ask for the object to be created again: QuickBooks has it no more."""
 
 PartyLinkKey = tuple[str, str, str, str, str]
 
@@ -72,11 +78,16 @@ def standing_of(link: Link) -> Standing:
 
     Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
     """
-    if link.state == "failed" and link.overwrite and link.cause == "deleted-in-qbo":
+    if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
         return Standing(currency=link.currency, name_override=link.name_override or None)
-    if link.state == "failed" and link.observed is not None:
-        return replace(link.standing, sync_token=None, observed=None)
+    if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
+        return replace(link.standing, sync_token=None)
     return link.standing
+
+
+def rests_on_books(cause: str) -> bool:
+    """Whether a link failed over what the object says in QuickBooks: a person may have changed that since."""
+    return cause in RECREATED or cause == "books-closed" or cause.startswith(("conflict:", "not-taken:"))
 
 
 def with_currency(case: RecordCase, link: Link) -> RecordCase:
@@ -116,17 +127,7 @@ def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, la
     for link, party in missing.values():
         if _record(link, party) in written:
             continue
-        links.want_party(
-            db,
-            org_id=link.org_id,
-            realm_id=link.realm_id,
-            kind=party.kind,
-            kompass_id=party.kompass_id,
-            party_id=party.party_id,
-            currency=party.currency,
-            reference=party.kompass_id,
-            lane=lane,
-        )
+        want_party(db, link, party, lane=lane)
     if missing:
         known |= links.find_party(db, missing)
     chosen = {
@@ -135,7 +136,7 @@ def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, la
     }
     unsettled = {one.id for one in chosen.values() if one is not None and one.qbo_id is None}
     held = links.hold(db, unsettled)
-    links.add_lane(db, held, lane)
+    add_lane(db, held, lane)
     found: dict[int, Link] = {}
     busy = set()
     for link_id, one in chosen.items():

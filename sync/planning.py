@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from mapping.decisions import Read, Write
@@ -14,6 +16,7 @@ from store.connections import CompanyConnection
 from store.links import Link
 from sync.attempt import Attempt
 from sync.decide import VOIDED
+from sync.link import Change, sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,7 @@ class Intended:
 
     work: Attempt
     intent: dict[str, Any]
-    link: dict[str, Any]
-    """The link's changes."""
+    link: Change
 
 
 def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
@@ -87,23 +89,21 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
         connection_version=new.connection.version,
         batch_id=batch_id,
     )
-    changes: dict[str, Any] = {
-        "again": False,
-        "depends_on": None,
-        "decided_sequence": new.sequence,
-        "decided_version": new.version,
-    }
+    changes: dict[str, Any] = {}
     if work.operation == "create" and link.qbo_id is not None:
         # It is made anew: whatever becomes of this call, what was deleted is never written to again.
-        changes |= {
+        changes = {
             "qbo_id": None,
             "sync_token": None,
             "applied": None,
             "line_ids": [],
             "observed": None,
+            "by_hand": [],
+            "kept": [],
             "voided": False,
         }
-    return _intended(work, terms, changes, first_sent_at=terms.now)
+    at = (new.sequence, new.version)
+    return _intended(work, terms, first_sent_at=terms.now, at=at, changes=changes)
 
 
 def take_over(resend: Resend, terms: Terms) -> Intended:
@@ -133,10 +133,17 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
         batch_id="" if looks else intent.batch_id,
         over_at=intent.resend_after,
     )
-    return _intended(work, terms, {}, first_sent_at=intent.first_sent_at)
+    return _intended(work, terms, first_sent_at=intent.first_sent_at)
 
 
-def _intended(work: Attempt, terms: Terms, changes: dict[str, Any], *, first_sent_at: datetime) -> Intended:
+def _intended(
+    work: Attempt,
+    terms: Terms,
+    *,
+    first_sent_at: datetime,
+    at: tuple[int, int] | None = None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+) -> Intended:
     intent = {
         "link_id": work.link.id,
         "realm_id": work.link.realm_id,
@@ -158,6 +165,5 @@ def _intended(work: Attempt, terms: Terms, changes: dict[str, Any], *, first_sen
         "resend_after": terms.now + terms.over_after,
         "batch_id": work.batch_id,
     }
-    # Should this process die, the link becomes due by itself once the call is certainly over.
-    link = {"id": work.link.id, "epoch": work.epoch, "due_at": terms.now + terms.horizon, **changes}
-    return Intended(work, intent, link)
+    change = sent(work.link, epoch=work.epoch, over_at=terms.now + terms.horizon, at=at, **changes)
+    return Intended(work, intent, change)

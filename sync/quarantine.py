@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
+from schemas.link_state import LinkState
 from store import failures, links, records
 from store.failures import Failure
 from store.transactions import AWAY, retrying
 from sync.claim import Claim, Claimed
+from sync.link import decided, wake_dependents, write
 
 log = logging.getLogger(__name__)
 
@@ -77,15 +79,7 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
     due = links.lock_due(db, [link_id])
     for link in () if due is None else due.links:
         reason = f"{link.kind.value.capitalize()} {link.reference or link.kompass_id}: the sync fails over it ({words[:300]})"
-        changes = {
-            "state": "failed",
-            "cause": "unforeseen",
-            "reason": reason,
-            "depends_on": None,
-            "due_at": None,
-            "again": False,
-        }
-        links.write(db, [{"id": link.id, **changes}])
+        write(db, [decided(link, LinkState.FAILED, cause="unforeseen", reason=reason)])
         failures.record_failure(
             db,
             Failure(
@@ -102,6 +96,6 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
                 reference=link.reference,
             ),
         )
-        found.judged.append((link.kind, "failed", "unforeseen", link.org_id))
-        found.woken = bool(links.wake_dependents(db, [link.id]))
+        found.judged.append((link.kind, LinkState.FAILED, "unforeseen", link.org_id))
+        found.woken = bool(wake_dependents(db, [link.id]))
     return found

@@ -16,6 +16,7 @@ from mapping.decisions import Decision, Reject, Write
 from mapping.difference import OWN_NOTE, own_lines, touched_by_others
 from mapping.results import Problem
 from schemas.events import Client, Invoice, Project
+from schemas.observed import kept
 from store import restores
 from store.links import Link
 from store.restores import Found
@@ -67,6 +68,7 @@ def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) ->
     write = decision if isinstance(decision, Write) else None
     observed = found.body
     untouched = str(observed.get("SyncToken")) == "0"
+    applied = _sent(record, observed, write, untouched=untouched)
     return TakenUp(
         found.entity,
         found.qbo_id,
@@ -74,12 +76,13 @@ def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) ->
             "entity": found.entity,
             "qbo_id": found.qbo_id,
             "sync_token": str(observed["SyncToken"]),
-            "applied": _sent(record, observed, write, untouched=untouched),
+            "applied": applied,
             "line_ids": [str(line["Id"]) for line in own_lines(observed) if "Id" in line],
             "name": str(observed.get("DisplayName", observed.get("DocNumber", ""))),
             "voided": isinstance(record, Invoice) and _is_void(observed),
-            # Once it was changed, by us or by a bookkeeper: amounts that differ are compared by three sides.
-            "observed": None if untouched or not isinstance(record, Invoice) else dict(observed),
+            "observed": kept(observed),
+            # Nobody knows whether we or a bookkeeper changed these lines: a person is asked.
+            "by_hand": ["Line"] if applied.get("Line") == [] else [],
         },
     )
 
@@ -99,7 +102,6 @@ def _sent(
         elif not there or (write is not None and member not in wanted and member not in _CLEARED[type(record)]):
             continue
         elif member == "Line" and write is not None and not untouched:
-            # Nobody knows whether we or a bookkeeper wrote these lines: the judgement has to ask.
             applied[member] = []
         else:
             applied[member] = own_lines(observed) if member == "Line" else _plain(there)

@@ -14,26 +14,31 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping.books import BOOKS, edited, edited_since_sent, not_taken
 from mapping.conflicts import APPLIED_TO
-from mapping.difference import TAX_BASES, tax_overridden, touched_by_others
+from mapping.difference import TAX_BASES, tax_overridden
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from store import attempts, connections, failures, history, json, links, probes, quota, records
+from schemas.link_state import LinkState
+from schemas.observed import Observed, kept
+from store import attempts, companies, connections, failures, history, json, links, quota, records
 from store.failures import Failure
 from store.references import of_payload
 from sync.attempt import Attempt, Late, figures
 from sync.batches import Split
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
+from sync.daily_retry import went_through
 from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
+from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
-# A batch that stays without an answer while others of the company get observed is given up after so many tries.
+# A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
 # The SyncToken of an object that nobody wrote to since it was made.
 _AS_MADE = "0"
@@ -74,6 +79,8 @@ class Settled:
     """What was recovered from beyond what ``events`` say, in the words of the metric."""
     differences: list[tuple[Attempt, str]] = field(default_factory=list)
     """(work, cause) of documents that QuickBooks totals otherwise than Kompass."""
+    not_taken: list[tuple[Attempt, str]] = field(default_factory=list)
+    """(work, cause) of writes whose answer disagrees with what was asked for."""
 
 
 class Settle:
@@ -83,7 +90,9 @@ class Settle:
 
     def __call__(self, db: Connection, answers: Sequence[Answer]) -> Settled:
         """Write these answers back. Those of a call that somebody else has taken over since change nothing."""
-        mine = links.still_mine(db, [(answer.work.link.id, answer.work.epoch) for answer in answers])
+        works = [answer.work for answer in answers]
+        read = {work.link.id for work in works if work.phase == "lookup" or work.operation == "read"}
+        mine = links.still_mine(db, [(work.link.id, work.epoch) for work in works], whole=read)
         if mine.now is None:
             return Settled(fenced=len(answers))
         transaction = _Transaction(self._policy, self._uniform, db, mine.now)
@@ -159,26 +168,32 @@ class _Transaction:
 
     def _pushed(self, work: Attempt, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
         applied = {name: value for name, value in (work.applied or {}).items() if name != "#voided"}
-        by_hand = _stands_by_hand(work, row)
-        made = figures(document)
-        if recovered and work.operation == "create" and made["sync_token"] != _AS_MADE:
-            # Somebody wrote since it was made: before we do, it is read and compared.
-            made["sync_token"] = None
-        if by_hand:
-            # What a bookkeeper changed is still in it: before that is written, it is read and compared again.
-            made |= {"sync_token": None, "qbo_tax": row.qbo_tax}
+        answered = figures(document)
+        observed = Observed(answered["observed"])
+        by_hand, kept = _left_by_hand(work, row, observed, recovered=recovered)
+        voided = work.voided or work.operation == "void"
+        missed = () if voided else not_taken(applied, observed, apart_from=(*by_hand, *kept))
+        disagrees = bool(missed) or bool(BOOKS.intersection(by_hand) - {*kept, "TxnTaxDetail"})
+        if missed:
+            # QuickBooks says "done" and something else than it was asked for: a setting of the company is another by now.
+            companies.mark_facts_stale(self._db, work.link.realm_id)
+            self.result.not_taken += [(work, one.cause) for one in missed]
+            self._note(work, missed[0].cause, f"QuickBooks has {missed[0].member} {missed[0].answered}", what="judged")
         self._put(
             work,
             row,
-            state="synced",
+            # What the answer contradicts is decided again at once.
+            state=LinkState.PENDING if disagrees else LinkState.SYNCED,
+            due_at=self._now if disagrees else None,
             cause="",
             reason="",
             entity=work.entity,
-            qbo_id=str(document["Id"]),
+            qbo_id=observed.id,
             applied=applied,
-            name=str(document.get("DisplayName", document.get("DocNumber", work.name)) or work.name),
-            voided=work.voided or work.operation == "void",
-            observed=None,
+            name=observed.name or work.name,
+            voided=voided,
+            by_hand=by_hand,
+            kept=kept,
             applied_sequence=work.sequence,
             synced_at=self._now,
             attempts=0,
@@ -186,13 +201,14 @@ class _Transaction:
             # What the admin asked for while the call was under way is not in it.
             refresh_names=row.refresh_names and row.again,
             overwrite=row.overwrite and row.again,
-            due_since=None,
-            **made,
+            **answered,
         )
         if row.batch_most is not None:
             self._changes[-1]["batch_most"] = None
         if (note := note_of(applied)) is not None:
-            differs = self._cents.document(work.link, note, document, by_hand=by_hand)
+            differs = self._cents.document(
+                work.link, note, document, by_hand=bool({"Line", "TxnTaxDetail"} & set(by_hand))
+            )
             if differs is not None:
                 self.result.differences.append((work, differs.cause))
                 self._note(work, differs.cause, differs.message, what="judged")
@@ -201,7 +217,8 @@ class _Transaction:
         if row.last_failed_at is not None:
             self._cured.add(work.link.id)
         self._retired.add(work.link.id)
-        self._well.add(work.link.id)
+        if not disagrees:
+            self._well.add(work.link.id)
         self._wake.add(work.link.id)
         self.result.events.append((work, "recovered" if recovered else "pushed", ""))
 
@@ -209,13 +226,25 @@ class _Transaction:
         """Keep what QBO has now, and judge again: the three sides are compared there."""
         token = str(document["SyncToken"])
         changes: dict[str, Any] = {}
-        if row.overwrite and row.observed is not None and str(row.observed.get("SyncToken")) != token:
+        before = None if row.observed is None else Observed(row.observed)
+        if row.overwrite and before is not None and before.sync_token != token:
             # Whoever chose Kompass's side had seen another one: both are shown anew, should they still disagree.
             changes["overwrite"] = False
             self._note(
                 work, "asked-again", "changed in QuickBooks since a person chose what Kompass says", what="judged"
             )
-        self._put(work, row, state="pending", due_at=self._now, observed=document, sync_token=token, **changes)
+        now = Observed(kept(document))
+        changes["by_hand"] = _made_by_hand(row, before, now)
+        self._put(
+            work,
+            row,
+            state=LinkState.PENDING,
+            cause=links.READ,
+            due_at=self._now,
+            observed=now.document,
+            sync_token=token,
+            **changes,
+        )
         self._retired.add(work.link.id)
         self.result.events.append((work, "read", ""))
 
@@ -231,7 +260,8 @@ class _Transaction:
         """What Kompass voided is deleted in QuickBooks: both have nothing of it."""
         reason = f"voided in Kompass; {work.entity} {work.object_id} was deleted in QuickBooks"
         self._put(
-            work, row, state="synced", cause="", reason=reason, voided=True, observed=None, applied_sequence=work.sequence,
+            work, row, state="synced", cause="", reason=reason, voided=True, applied_sequence=work.sequence,
+            observed=Observed(row.observed or {"Id": work.object_id}).as_deleted().document,
             synced_at=self._now, attempts=0, first_failed_at=None, due_since=None,
         )  # fmt: skip
         self._cents.over(work.link)
@@ -267,7 +297,7 @@ class _Transaction:
             seen_there = [*done.rows(work.entity), *(elsewhere.candidates if elsewhere is not None else ())]
             stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
             # Both sides are shown to whoever decides.
-            seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"observed": stranger}
+            seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"observed": kept(stranger)}
             self._reject(work, row, made, tid=done.intuit_tid, **seen)
         elif made is not None:
             self._note(
@@ -296,7 +326,12 @@ class _Transaction:
             # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
-        if FaultCode.BUSINESS_VALIDATION in refused.codes and work.operation == "void" and row.observed is None:
+        if (
+            FaultCode.BUSINESS_VALIDATION in refused.codes
+            and work.operation == "void"
+            and work.attempt == 1
+            and row.attempts == 0
+        ):
             # QuickBooks voids nothing that a payment stands on, and says only that: what is read tells which payment.
             self._hold(work, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
             return
@@ -482,12 +517,8 @@ class _Transaction:
     # Write
 
     def _put(self, work: Attempt, row: Any, **changes: Any) -> None:
-        """Change the link; it stays due when news came while the call was under way."""
-        if row.again:
-            changes["due_at"] = self._now
-        else:
-            changes.setdefault("due_at", None)
-        self._changes.append({"id": work.link.id, **changes})
+        """Change the link; it stays due when something newer came while the call was under way."""
+        self._changes.append({"link_id": work.link.id, "again": row.again, **changes})
 
     def _called(self, work: Attempt, outcome: Outcome) -> None:
         detail: dict[str, object] = {
@@ -528,29 +559,45 @@ class _Transaction:
         self._history.append(entry)
 
     def write(self) -> None:
-        links.write(self._db, self._changes)
+        write(self._db, [answered(now=self._now, **changes) for changes in self._changes])
         self._cents.write(self._db)
         attempts.retire(self._db, self._retired)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        mended = probes.went_through(self._db, self._cured)
+        mended = went_through(self._db, self._cured)
         if mended:
             self.result.recoveries.append("mended")
-        if links.wake_dependents(self._db, self._wake) or mended:
+        if wake_dependents(self._db, self._wake) or mended:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")
 
 
-def _stands_by_hand(work: Attempt, row: Any) -> bool:
-    """Whether lines or tax that a bookkeeper changed, as read before this write, still stand after it."""
-    if row.observed is None or work.operation != "update":
-        return False
-    body, applied = json.loads(work.body), row.applied or {}
-    lines = "Line" not in body and bool(touched_by_others(row.observed, applied, {"Line": None}))
-    return lines or (not TAX_BASES & body.keys() and tax_overridden(row.observed, applied, row.qbo_tax))
+def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]:
+    """Give the members that are somebody else's by now: changed since an earlier answer, and not back at what we sent."""
+    applied = row.applied or {}
+    differing = set(edited_since_sent(applied, now))
+    if before is not None and not before.deleted:
+        differing &= {*row.by_hand, *edited(before, now)}
+    if tax_overridden(now.document, applied, row.qbo_tax):
+        differing.add("TxnTaxDetail")
+    return sorted(differing)
+
+
+def _left_by_hand(work: Attempt, row: Any, observed: Observed, *, recovered: bool) -> tuple[list[str], list[str]]:
+    """Give the members that others changed and those that a person chose to keep, which still stand after a write of ours."""
+    if work.operation == "create":
+        # Somebody may have written to an object that was found later.
+        touched = recovered and observed.sync_token != _AS_MADE
+        return (sorted(edited_since_sent(work.applied or {}, observed)) if touched else []), []
+    if work.operation == "void":
+        return [], []
+    written = json.loads(work.body).keys()
+    if TAX_BASES & written:
+        written |= {"TxnTaxDetail"}
+    return [one for one in row.by_hand if one not in written], [one for one in row.kept if one not in written]
 
 
 def _doubtful(work: Attempt) -> bool:

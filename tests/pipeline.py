@@ -42,6 +42,7 @@ from sync.company import AccessTokens, CompanyJobs
 from sync.explaining import Explainer
 from sync.metrics import Metrics
 from sync.settle import Answer, Settle, Settled, SettlePolicy
+from sync.sweep import sweep
 
 KEY = Fernet.generate_key().decode()
 KEYS = TokenKeys([KEY])
@@ -245,7 +246,7 @@ class Pipeline:
     def sweep(self) -> int:
         due = 0
         for configuration_id in retrying(self.engine, companies.changed):
-            due += retrying(self.engine, partial(companies.sweep, configuration_id=configuration_id))
+            due += retrying(self.engine, partial(sweep, configuration_id=configuration_id))
         return due
 
     def drive(self, *, rounds: int = 60) -> list[Outcome]:

@@ -16,7 +16,10 @@ from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Kind, Project
 from schemas.events import Record as KompassRecord
 from schemas.jsonlines import record_from_json
+from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store.companies import read_configuration, read_facts
+from store.links import READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,10 @@ def standing_of(link: Link) -> Standing:
         voided=link.voided,
         qbo_total=link.qbo_total,
         qbo_tax=link.qbo_tax,
-        observed=link.observed,
+        observed=None if link.observed is None else Observed(link.observed),
+        by_hand=tuple(link.by_hand),
+        kept=tuple(link.kept),
+        fresh=link.state == LinkState.PENDING and link.cause == READ,
         name_override=link.name_override or None,
         refresh_names=link.refresh_names,
         overwrite=link.overwrite,

@@ -161,7 +161,7 @@ class ConfigurationForm(ConfigurationModelForm):
             self.fields["org"].queryset = orgs  # type: ignore[attr-defined]
             if not orgs.exists():
                 self.fields["org"].help_text = (
-                    "There is no Org without a Configuration. Orgs appear here as soon as an event of observed has come "
+                    "There is no Org without a Configuration. Orgs appear here as soon as an event of theirs has come "
                     "from Kompass."
                 )
         for name in ("doc_number_template", "project_name_template", "client_name_template"):

@@ -21,8 +21,7 @@ from admin.quickbooks_online.models import (
 )
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
-from mapping.decisions import Write
-from schemas.events import Invoice
+from mapping.decisions import Reject, Write
 
 SHOWN = 200
 """Differences that are listed; all are counted."""
@@ -135,10 +134,10 @@ def impact_of(
             compared += 1
             if one.link.state != "synced":
                 going_out += isinstance(one.decision, Write)
+            elif _is_closed(one):
+                closed += 1
             elif not _differs(one):
                 continue
-            elif _is_closed(one, company):
-                closed += 1
             else:
                 ids.append(one.link.pk)
                 if len(shown) < SHOWN:
@@ -170,10 +169,10 @@ def _judged(
         yield judge_links(found, company, refresh_names=refresh_names)
 
 
-def _is_closed(judged: Judged, company: Company) -> bool:
-    until = company.facts.book_close_date
-    record = judged.case.record
-    return until is not None and isinstance(record, Invoice) and record.date <= until
+def _is_closed(judged: Judged) -> bool:
+    """Whether it would differ, but lies in a closed period."""
+    decision = judged.decision
+    return isinstance(decision, Reject) and decision.problems[0].cause == "books-closed"
 
 
 def _differs(judged: Judged) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -21,8 +22,10 @@ from store.dead_letters import LeftOut, Selection
 from store.records import SourceEvent, source_event
 from store.searching import links_by_id
 from store.transactions import retrying
+from sync import link
 from sync.companies import Company
 from sync.decide import read_cases
+from sync.link import Because
 
 BATCH = 100
 
@@ -116,13 +119,20 @@ def replay(
         after = rows[-1].id
         left -= len(rows)
         linked = [(row.id, row.link_id) for row in rows if row.link_id is not None]
-        done.asked += retrying(engine, lambda db, linked=linked: dead_letters.ask_again(db, linked, by=by))  # type: ignore[misc]
+        done.asked += retrying(engine, partial(_ask, linked=linked, by=by))
         for row in rows:
             if row.link_id is None:
                 _ingest(engine, codec, row.id, done)
         progress(done)
         pace.took(len(rows))
     return done
+
+
+def _ask(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
+    """Make the links of these (failure id, link id) due again; gives how many were."""
+    due = link.make_due(db, [link_id for _, link_id in linked], Because.REPLAY, by)
+    dead_letters.asked(db, [failure_id for failure_id, _ in linked])
+    return due
 
 
 def replay_asked(engine: Engine, codec: Codec) -> Replayed:

@@ -20,6 +20,7 @@ from store.failures import Failure
 from store.records import RecordKey, Remembered, SeenRecord, SourceEvent
 from store.restores import Place
 from store.transactions import retrying
+from sync import link
 from sync.crash_points import reached
 
 PART = 250
@@ -166,7 +167,7 @@ class Ingest:
         kept = [seen for seen in candidates if seen.org_id in orgs]
         newer = records.write_newer(db, kept)
         realms = {org_id: org.realm_id for org_id, org in orgs.items() if org.realm_id is not None}
-        links.make_due(db, newer, realms, lane=links.LANES[self._kind])
+        link.newer_records(db, newer, realms, lane=links.LANES[self._kind])
         history.append(db, [_event_entry(seen) for seen in newer])
         if self._keeps_place:
             restores.note_reached(db, _places(sources))

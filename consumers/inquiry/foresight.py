@@ -102,6 +102,8 @@ def new_link(record: Record, *, org_id: str, realm_id: str) -> Link:
         qbo_total=None,
         qbo_tax=None,
         observed=None,
+        by_hand=(),
+        kept=(),
         name_override="",
         refresh_names=False,
         overwrite=False,

@@ -14,6 +14,8 @@ from consumers.inquiry.showing import say
 from consumers.restoring.places import accept, rewind
 from consumers.settings import kafka_settings
 from store import restores
+from sync import link
+from sync.link import Because
 
 _MARGIN: Final = dt.timedelta(hours=1)
 """The last thing written down is not the last thing sent; and clocks differ."""
@@ -42,8 +44,9 @@ def restored(since: dt.datetime | None, keep_offsets: bool) -> None:
             if since is None:
                 raise NothingKnown("the database is empty: give the moment of the backup, --since 2026-03-02T02:00")
             under_way = restores.begin(db, since - _MARGIN)
+            link.make_due(db, under_way, Because.RESTORED, "the database was restored while its call was under way")
         say(
-            f"The database is as of {since.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC; {under_way:,} calls were under way then."
+            f"The database is as of {since.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC; {len(under_way):,} calls were under way then."
         )
         if keep_offsets:
             accept(engine, kafka)

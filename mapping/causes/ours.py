@@ -134,8 +134,9 @@ CONFLICTS: Final = (
         "Open it under Sync errors, compare both sides and choose which one is right.", _BOOKKEEPER,
     ),
     Words(
-        "conflict:paid", "paid in QuickBooks before its amounts changed in Kompass",
-        "The amounts of an invoice changed in Kompass, or it was voided there, after a payment was booked against it.",
+        "conflict:paid", "paid in QuickBooks before it changed in Kompass",
+        "The amounts, date, customer or currency of an invoice changed in Kompass, or it was voided there, after a payment or "
+        "credit was applied to it in QuickBooks.",
         "Undo the payment in QuickBooks and press Try again, or correct it with a credit note.", _BOOKKEEPER,
     ),
     Words(
@@ -152,6 +153,37 @@ CONFLICTS: Final = (
         "conflict:voided-before", "voided, and back in Kompass",
         "The document was voided in both, and Kompass brought it back; QuickBooks cannot.",
         "Raise a new invoice in Kompass.", _ADMIN,
+    ),
+    Words(
+        "conflict:type-changed", "an invoice that became a credit note, or the other way round",
+        "QuickBooks cannot turn one into the other. The sum of the former document stays in the books until a person takes it out.",
+        "Void or delete the former document in QuickBooks and press Try again: the new one is created then.", _BOOKKEEPER,
+    ),
+    Words(
+        "not-taken:number", "QuickBooks gave another document number",
+        "QuickBooks saved the document under another number than Kompass asked for, or without one: custom transaction numbers were "
+        "switched in the company.",
+        "Check Custom transaction numbers in QuickBooks (Account and settings, Sales), then press Try again; or open it under Sync "
+        "errors and keep what QuickBooks says.", _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "not-taken:class", "QuickBooks did not take the class",
+        "QuickBooks saved the document without the class of a line: class tracking was switched off or moved in the company.",
+        "Check Track classes in QuickBooks (Account and settings, Advanced), then press Try again; or open it under Sync errors and "
+        "keep what QuickBooks says.", _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "not-taken:tax-code", "QuickBooks did not take the tax code",
+        "QuickBooks saved a line with another tax code than Kompass asked for: sales tax was switched off, or is automated.",
+        "Check the sales tax settings in QuickBooks, then press Try again; or open it under Sync errors and keep what QuickBooks "
+        "says.", _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "not-taken", "QuickBooks has another {field} than Kompass asked for",
+        "QuickBooks answered that the record was saved, and the answer says something else than was asked for: another customer, "
+        "date, item, amount or custom field.",
+        "Check that setting in QuickBooks, then press Try again; or open it under Sync errors and keep what QuickBooks says.",
+        _BOOKKEEPER, shared=True,
     ),
     Words(
         "conflict:keeps-changing", "changed in QuickBooks at each of our tries",

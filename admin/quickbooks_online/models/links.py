@@ -34,6 +34,8 @@ class Link(models.Model):
     qbo_tax = models.DecimalField("Tax in QBO", max_digits=20, decimal_places=5, null=True, blank=True)
     voided = models.BooleanField(default=False, db_default=False)
     observed = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    by_hand = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
+    kept = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     applied_sequence = models.BigIntegerField(null=True, blank=True)
     synced_at = models.DateTimeField(null=True, blank=True)
     # What the admin wants of it
@@ -221,7 +223,7 @@ class History(models.Model):
         default_permissions = ()
         constraints = (
             models.CheckConstraint(
-                condition=Q(what__in=("event", "judged", "called", "failed", "recovered", "asked", "mailed")),
+                condition=Q(what__in=("event", "judged", "called", "failed", "recovered", "asked", "mailed", "due")),
                 name="qbo_history_what",
             ),
         )

@@ -23,7 +23,9 @@ from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlo
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.runtime import engine
 from mapping import cents
+from mapping.books import edited_since_sent
 from mapping.decisions import Write
+from schemas.observed import Observed
 
 GROUPS_SHOWN = 100
 SHOWN_IN_GROUP = 200
@@ -121,7 +123,7 @@ class FailureAdmin(ReadOnlyAdmin):
         failure = self.existing(request, object_id)
         configuration = Configuration.objects.filter(org_id=failure.org_id).first()
         link = Link.objects.filter(pk=failure.link_id).first() if failure.link_id else None
-        conflict = failure.cause.startswith("conflict:") and failure.closed_at is None
+        conflict = failure.cause.startswith(("conflict:", "not-taken:")) and failure.closed_at is None
         return self.page(
             request,
             "failure.html",
@@ -221,14 +223,14 @@ def keep_quickbooks(link: Link, *, by: str) -> str:
         if isinstance(decision, Write):
             locked.applied = dict(decision.applied)
             _note_difference(locked)
+        if locked.observed is not None:
+            locked.kept = sorted(edited_since_sent(locked.applied or {}, Observed(locked.observed)))
+            locked.by_hand = [one for one in locked.by_hand if one == "TxnTaxDetail"]
         # Whoever works on it meanwhile settles nothing: the epoch is another.
         locked.epoch += 1
         locked.state = "synced"
         locked.cause = ""
         locked.reason = f"kept as it is in QuickBooks, as {by} chose"
-        # It is read anew before anything is written.
-        locked.sync_token = None
-        locked.observed = None
         locked.due_at = None
         locked.again = False
         locked.save()

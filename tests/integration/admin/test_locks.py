@@ -13,6 +13,7 @@ from sqlalchemy import text
 from admin.quickbooks_online.models import CompanyConnection, ItemService
 from simulator import UK
 from store import companies, connections
+from sync.sweep import sweep
 from tests.admin_story_light import full_house
 from tests.builders import event, invoice
 from tests.integration.admin.conftest import Section
@@ -84,4 +85,4 @@ def test_a_company_of_many_links_is_linked_though_it_takes_longer_than_a_stateme
         (changed,) = companies.changed(db)
     with pipeline.engine.begin() as db:
         db.execute(text("SET LOCAL statement_timeout = '20ms'"))
-        assert companies.sweep(db, changed) > 5_000
+        assert sweep(db, changed) > 5_000

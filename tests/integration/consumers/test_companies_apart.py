@@ -14,6 +14,7 @@ from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
 from store import companies, links
 from store.transactions import retrying
+from sync.sweep import sweep
 from tests.builders import client, event
 from tests.pipeline import Pipeline
 
@@ -37,9 +38,9 @@ def test_a_company_whose_links_cannot_be_locked_holds_up_no_other_and_is_swept_l
         with pipeline.engine.connect() as db:
             db.execute(text("SET LOCAL statement_timeout = 200"))
             with pytest.raises(OperationalError):
-                companies.sweep(db, first)
+                sweep(db, first)
         with pipeline.engine.begin() as db:
-            assert companies.sweep(db, second) == 1
+            assert sweep(db, second) == 1
         assert due(pipeline, IRELAND)
     assert not due(pipeline, UK)
     assert retrying(pipeline.engine, companies.changed) == [first]
@@ -55,9 +56,9 @@ def test_two_processes_do_not_sweep_the_same_company_twice(pipeline: Pipeline) -
         db.execute(text("UPDATE qbo_configuration SET default_class_id = '1'"))
     (changed,) = retrying(pipeline.engine, companies.changed)
     with pipeline.engine.begin() as db:
-        assert companies.sweep(db, changed) == 1
-        assert retrying(pipeline.engine, partial(companies.sweep, configuration_id=changed)) == 0
-    assert retrying(pipeline.engine, partial(companies.sweep, configuration_id=changed)) == 0
+        assert sweep(db, changed) == 1
+        assert retrying(pipeline.engine, partial(sweep, configuration_id=changed)) == 0
+    assert retrying(pipeline.engine, partial(sweep, configuration_id=changed)) == 0
 
 
 def test_links_made_by_linking_are_written_once_whatever_postgres_knows_of_the_company(pipeline: Pipeline) -> None:
@@ -79,7 +80,7 @@ def test_links_made_by_linking_are_written_once_whatever_postgres_knows_of_the_c
     with pipeline.engine.begin() as db:
         listen(db, "before_cursor_execute", explained)
         # Fifty that are new, and the one that was there.
-        assert companies.sweep(db, changed) == 51
+        assert sweep(db, changed) == 51
     assert plans
     # It would compare each record with each link, and Postgres takes a new company's links for a handful.
     assert not [line for line in plans if "Nested Loop" in line]

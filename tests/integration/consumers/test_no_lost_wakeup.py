@@ -13,8 +13,9 @@ from consumers.ingest.findings import records_in
 from qbo_client.outcomes import Done, Forbidden, Refused
 from schemas.events import Kind
 from simulator.seeds import IRELAND, UK
-from store.links import LANES, make_due
+from store.links import LANES
 from store.records import write_newer
+from sync.link import newer_records
 from sync.settle import Answer
 from tests.builders import UK_ORG, client, event, invoice, line, project
 from tests.pipeline import Pipeline
@@ -221,7 +222,7 @@ def test_a_customer_wanted_in_another_currency_while_its_news_are_being_written(
     newer = event(client(sequence=2, notes="Pays late"))
     with pipeline.engine.begin() as writing:
         written = write_newer(writing, records_in(newer, pipeline.source(newer)))
-        make_due(writing, written, {UK_ORG.id: UK}, lane=LANES[Kind.CLIENT])
+        newer_records(writing, written, {UK_ORG.id: UK}, lane=LANES[Kind.CLIENT])
         for _ in range(4):
             pipeline.settle(*[Answer(work, pipeline.call(work)) for work in pipeline.claim().work])
     execute(

@@ -1,4 +1,4 @@
-"""A bookkeeper works in QuickBooks too: what is observed survives, and where both sides changed the same, a person decides."""
+"""A bookkeeper works in QuickBooks too: what is theirs survives, and where both sides changed the same, a person decides."""
 
 from __future__ import annotations
 

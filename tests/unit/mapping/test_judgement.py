@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mapping.books import edited
 from mapping.cases import Case, Party, needed_party, own_currency
 from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.judgement import judge
@@ -17,6 +18,7 @@ from mapping.payloads import MARK
 from mapping.results import PartyKey
 from schemas.company import CustomField, Standing
 from schemas.events import Client, InvoiceType, Kind, Record, Step
+from schemas.observed import Observed
 
 from .conftest import Make
 
@@ -109,7 +111,7 @@ def test_a_document_before_the_start_date_is_skipped_and_one_on_it_goes(make: Ma
 @pytest.mark.parametrize(
     ("record", "deleted", "cause"),
     [("synchronize", False, "synchronize-off"), ("step", False, "step:rejected"), ("deleted", True, "deleted"),
-     ("journal", False, "journal"), ("type", False, "type-changed")],
+     ("journal", False, "journal")],
 )  # fmt: skip
 def test_what_was_sent_and_taken_back_is_withdrawn(make: Make, record: str, deleted: bool, cause: str) -> None:
     invoice = make.invoice()
@@ -119,11 +121,21 @@ def test_what_was_sent_and_taken_back_is_withdrawn(make: Make, record: str, dele
         "step": replace(invoice, step=Step.REJECTED),
         "deleted": invoice,
         "journal": replace(invoice, type=InvoiceType.JOURNAL),
-        "type": replace(invoice, type=InvoiceType.CREDIT_NOTE),
     }[record]
     decision = judge(case(make, later, standing=standing, deleted=deleted))
     assert isinstance(decision, Withdraw)
     assert decision.cause == cause
+
+
+def test_a_document_whose_type_changed_waits_for_a_person_until_the_former_one_is_gone(make: Make) -> None:
+    invoice = make.invoice()
+    standing = settled(judge(case(make, invoice)))
+    credit = make.credit_note(make.line(amount_net=Decimal("-100.00"), amount_vat=Decimal("-20.00")))
+    assert refused(judge(case(make, credit, standing=standing))) == "conflict:type-changed"
+    assert judge(case(make, credit, standing=replace(standing, sync_token=None))) == Read("Invoice", "7")
+    voided = replace(standing, observed=Observed({"Id": "7", "SyncToken": "1", "TotalAmt": 0, "PrivateNote": "Voided"}))
+    write = written(judge(case(make, credit, standing=voided)))
+    assert (write.operation, write.entity, write.object_id) == ("create", "CreditMemo", None)
 
 
 def test_what_was_withdrawn_and_comes_back_is_pushed_again(make: Make) -> None:
@@ -133,14 +145,20 @@ def test_what_was_withdrawn_and_comes_back_is_pushed_again(make: Make) -> None:
     assert written(judge(case(make, replace(invoice, details="x"), standing=standing))).operation == "update"
 
 
-def test_what_stays_in_quickbooks_although_it_is_not_synced_any_more_says_why(make: Make) -> None:
-    """A start date set later, or Project customers switched off, takes nothing out of the books."""
+def test_a_start_date_set_later_decides_nothing_about_what_was_sent(make: Make) -> None:
     invoice = make.invoice()
     standing = settled(judge(case(make, invoice)))
     late = make.configuration(start_date=dt.date(2026, 1, 1))
-    kept = judge(case(make, invoice, standing=standing, configuration=late))
-    assert isinstance(kept, Nothing)
-    assert kept.cause == "before-start-date"
+    same = judge(case(make, invoice, standing=standing, configuration=late))
+    assert (type(same), getattr(same, "cause", None)) == (Nothing, "")
+    edited_since = judge(case(make, make.invoice(details="x"), standing=standing, configuration=late))
+    assert written(edited_since).operation == "update"
+    void = judge(case(make, make.invoice(step=Step.VOIDED), standing=standing, configuration=late))
+    assert written(void).operation == "void"
+
+
+def test_what_stays_in_quickbooks_although_it_is_not_synced_any_more_says_why(make: Make) -> None:
+    """Project customers switched off takes nothing out of the books."""
     job = settled(judge(case(make, make.project())))
     off = make.configuration(project_customers=False)
     kept = judge(case(make, make.project(name="New"), standing=job, configuration=off))
@@ -364,12 +382,14 @@ def test_a_record_that_cannot_be_mapped_is_rejected_with_every_problem(make: Mak
 
 def stale(make: Make, observed: Mapping[str, object], **more: Any) -> Standing:
     write = judge(case(make, make.invoice()))
-    return settled(write, sync_token="1", observed={**in_qbo(written(write)), **observed}, **more)
+    now = Observed({**in_qbo(written(write)), **observed})
+    by_hand = edited(Observed(in_qbo(written(write))), now)
+    return settled(write, sync_token="1", observed=now, by_hand=by_hand, **more)
 
 
-def test_an_object_whose_token_is_unknown_is_read_first_and_only_when_there_is_something_to_write(make: Make) -> None:
+def test_a_document_whose_token_is_unknown_is_read_before_anything_is_said_of_it(make: Make) -> None:
     standing = settled(judge(case(make, make.invoice())), sync_token=None)
-    assert isinstance(judge(case(make, make.invoice(), standing=standing)), Nothing)
+    assert judge(case(make, make.invoice(), standing=standing)) == Read("Invoice", "7")
     assert judge(case(make, make.invoice(details="x"), standing=standing)) == Read("Invoice", "7")
     assert judge(case(make, make.invoice(step=Step.VOIDED), standing=standing)) == Read("Invoice", "7")
 
@@ -426,7 +446,12 @@ def test_an_edit_by_hand_that_says_what_kompass_says_is_adopted_without_a_call(m
 
 def test_a_customers_edit_never_stops(make: Make) -> None:
     write = written(judge(case(make, make.client())))
-    standing = settled(write, sync_token="3", observed=in_qbo(write, DisplayName="By hand", Notes="By hand"))
+    standing = settled(
+        write,
+        sync_token="3",
+        observed=Observed(in_qbo(write, DisplayName="By hand", Notes="By hand")),
+        by_hand=("DisplayName",),
+    )
     body = written(judge(case(make, make.client(notes="Ours"), standing=standing))).body
     assert body == {"Id": "7", "SyncToken": "3", "sparse": True, "Notes": "Ours"}
 
@@ -472,16 +497,18 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
     void = replace(credit, step=Step.VOIDED)
     standing = settled(create)
     assert judge(case(make, void, standing=standing)) == Read("CreditMemo", "7")
-    observed = in_qbo(create, RemainingCredit=Decimal("120.00"))
-    write = written(judge(case(make, void, standing=replace(standing, observed=observed))))
+    observed = Observed(in_qbo(create, RemainingCredit=Decimal("120.00")))
+    write = written(judge(case(make, void, standing=replace(standing, observed=observed, fresh=True))))
     assert (write.operation, write.voided) == ("update", True)
     assert str(write.body["PrivateNote"]).startswith("Voided in Kompass")
     assert str(create.applied[MARK]) in str(write.body["PrivateNote"])
     (line,) = write.body["Line"]  # type: ignore[misc]
     assert (line["Id"], line["Amount"]) == ("1", 0)
     assert not {"Qty", "UnitPrice"} & set(line["SalesItemLineDetail"])
-    applied = in_qbo(create, RemainingCredit=Decimal("20.00"), LinkedTxn=[{"TxnId": "9", "TxnType": "Invoice"}])
-    decision = judge(case(make, void, standing=replace(standing, observed=applied)))
+    applied = Observed(
+        in_qbo(create, RemainingCredit=Decimal("20.00"), LinkedTxn=[{"TxnId": "9", "TxnType": "Invoice"}])
+    )
+    decision = judge(case(make, void, standing=replace(standing, observed=applied, fresh=True)))
     assert refused(decision) == "conflict:credit-applied"
     assert isinstance(decision, Reject)
     assert "Invoice 9" in decision.problems[0].message
@@ -494,7 +521,7 @@ def test_a_customer_linked_by_hand_is_read_and_keeps_what_it_says(make: Make) ->
     by_hand = Standing(qbo_id="55", entity="Customer")
     assert judge(case(make, make.client(), standing=by_hand)) == Read("Customer", "55")
     observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "GBP"}}
-    read = replace(by_hand, sync_token="4", observed=observed)
+    read = replace(by_hand, sync_token="4", observed=Observed(observed))
     decision = judge(case(make, make.client(), standing=read))
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
@@ -506,7 +533,7 @@ def test_a_customer_linked_by_hand_is_read_and_keeps_what_it_says(make: Make) ->
 
 def test_a_customer_of_another_currency_cannot_be_linked_by_hand(make: Make) -> None:
     observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "USD"}}
-    read = Standing(qbo_id="55", entity="Customer", sync_token="4", observed=observed)
+    read = Standing(qbo_id="55", entity="Customer", sync_token="4", observed=Observed(observed))
     assert refused(judge(case(make, make.client(), standing=read))) == "conflict:currency"
 
 

@@ -1,0 +1,378 @@
+"""The life of a link: its states, every transition, and what makes it due. No other module writes these columns.
+
+A link is due when `due_at` is past: null when there is nothing to do, in the future while it is held or a call is under way, so that a call
+whose process died becomes due again. `again` is raised by everything that makes a link due and lowered by a claim: a settle that finds it
+raised leaves the link due. `due_since` says since when work has been queued: it is empty in every state in which no work is. Why a link
+became due is in its history: newer events write their own entry there (`event`), every other reason writes one of kind `due`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from mapping.results import PartyKey
+from schemas.link_state import LinkState
+from store import json
+from store.bulk import update_rows
+from store.links import LANES, Link, notify
+from store.records import SeenRecord
+from store.statements import Statement
+from store.tables import link as table
+
+OWNED: Final = frozenset({
+    "state", "cause", "reason", "depends_on", "decided_sequence", "decided_version", "due_at", "due_since", "again", "epoch",
+})  # fmt: skip
+"""The columns that this module alone writes; a test reads the SQL of all rooms."""
+
+QUEUED: Final = frozenset({LinkState.PENDING, LinkState.RETRYING})
+"""The states in which work is queued: in all others `due_since` is empty, unless something newer came meanwhile."""
+
+
+class Because(StrEnum):
+    """Why a link became due, as its history says it. A newer event is not here: it has an entry of its own."""
+
+    DEPENDENCY = "dependency"
+    CONFIGURATION = "configuration"
+    COMPANY_LINKED = "company-linked"
+    ANOTHER_PROCESS = "another-process"
+    TWIN = "twin"
+    BUDGET = "budget"
+    RESEND = "resend"
+    REPLAY = "replay"
+    LINKED_BY_HAND = "linked-by-hand"
+    DAILY_RETRY = "daily-retry"
+    FIXED_IN_QUICKBOOKS = "fixed-in-quickbooks"
+    RESTORED = "restored"
+
+
+# --- Transitions of links that a transaction has locked
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a transition writes to one link. Made here alone."""
+
+    id: int
+    columns: Mapping[str, object] = field(repr=False)
+
+
+def later(link: Link, at: datetime) -> Change:
+    """Look again at ``at``: somebody works on the link, or on what it depends on, at this moment."""
+    return Change(link.id, {"due_at": at})
+
+
+def dropped(link: Link, reason: str | None = None) -> Change:
+    """There is nothing to decide: the company is not linked any more, or Kompass never said what the record is."""
+    said = {} if reason is None else {"reason": reason}
+    return Change(link.id, {"due_at": None, "due_since": None, "again": False, **said})
+
+
+def decided(
+    link: Link, to: LinkState, *, cause: str, reason: str, at: tuple[int, int] | None = None, **columns: Any
+) -> Change:
+    """A decision that needs no call. ``at``: the record's sequence and the configuration's version that it rests on.
+
+    ``columns`` are the facts that change with it; ``due_at`` among them holds it until then, ``depends_on`` names the link it waits for.
+    """
+    rests_on = {} if at is None else {"decided_sequence": at[0], "decided_version": at[1]}
+    queued = {} if to in QUEUED else {"due_since": None}
+    return Change(
+        link.id,
+        {
+            "state": to, "cause": cause, "reason": reason, "depends_on": None, "due_at": None, "again": False,
+            **queued, **rests_on, **columns,
+        },
+    )  # fmt: skip
+
+
+def sent(link: Link, *, epoch: int, over_at: datetime, at: tuple[int, int] | None = None, **columns: Any) -> Change:
+    """A call is planned under a new epoch. Should the process die, the link is due once the call is certainly over.
+
+    ``at`` as in `decided`; None for a call that is taken over as it was planned.
+    """
+    rests_on: dict[str, object] = {}
+    if at is not None:
+        rests_on = {"again": False, "depends_on": None, "decided_sequence": at[0], "decided_version": at[1]}
+    return Change(link.id, {"epoch": epoch, "due_at": over_at, **rests_on, **columns})
+
+
+def answered(link_id: int, *, again: bool, now: datetime, **columns: Any) -> Change:
+    """What an answer makes of a link. ``again``: something newer came while the call was under way, so it stays due.
+
+    ``columns`` are the facts that the answer changes, and ``state``, ``cause``, ``reason`` and ``due_at`` where it changes those.
+    """
+    wanted = columns.get("due_at")
+    due_at = wanted if not again else now if wanted is None else min(wanted, now)
+    state = columns.get("state")
+    queued = {} if state is None or state in QUEUED else {"due_since": now if again else None}
+    return Change(link_id, {**columns, "due_at": due_at, **queued})
+
+
+def write(db: Connection, changes: Sequence[Change]) -> None:
+    """Write transitions of links that this transaction has locked."""
+    update_rows(db, table, [{"id": change.id, **change.columns} for change in changes])
+
+
+# --- What makes a link due
+
+_DUE: Final = "due_at = now(), again = true, due_since = coalesce(l.due_since, now())"
+_NOTE: Final = (
+    " INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message)"
+    " SELECT org_id, realm_id, kind, kompass_id, id, 'due', {because}, {message} FROM due"
+)
+
+
+_WAITING_LOCK: Final = "FOR UPDATE OF l"
+_FREE_ONLY: Final = "FOR NO KEY UPDATE OF l SKIP LOCKED"
+
+
+def _makes_due(which: str, *, because: str, message: str, lock: str = _WAITING_LOCK, also: str = "") -> str:
+    """Give the statement that makes the links of a query due and notes why in their history; it counts them.
+
+    Links are locked in the order of their ids, as everywhere. ``because`` and ``message`` are SQL, ``also`` assigns further columns.
+    """
+    return (
+        f"WITH chosen AS ({which} ORDER BY l.id {lock}), due AS ("
+        f" UPDATE qbo_link l SET {_DUE}{also} FROM chosen WHERE l.id = chosen.id"
+        " RETURNING l.org_id, l.realm_id, l.kind, l.kompass_id, l.id)" + _NOTE.format(because=because, message=message)
+    )
+
+
+class Wish(StrEnum):
+    """What a person wants of the next decision of a link: a column each."""
+
+    REFRESH_NAMES = "refresh_names"
+    """Apply an edited template to what QuickBooks has already."""
+    OVERWRITE = "overwrite"
+    """Write Kompass's side of a conflict that the person looked at."""
+
+
+def make_due(
+    db: Connection,
+    ids: Collection[int],
+    because: Because,
+    message: str,
+    *,
+    wishes: Collection[Wish] = (),
+    free_only: bool = False,
+) -> int:
+    """Make these links due, whatever state they are in, and notify the processes; gives how many there are.
+
+    ``free_only`` leaves out those that another transaction holds at this moment, because it decides them again.
+    """
+    if not ids:
+        return 0
+    statement = _makes_due(
+        "SELECT l.id FROM qbo_link l WHERE l.id = ANY(CAST(:ids AS bigint[]))",
+        because=":because",
+        message=":message",
+        lock=_FREE_ONLY if free_only else _WAITING_LOCK,
+        also="".join(f", {wish} = true" for wish in wishes),
+    )
+    made = db.execute(text(statement), {"ids": sorted(ids), "because": because, "message": message}).rowcount
+    notify(db)
+    return made
+
+
+def newer_records(db: Connection, records: Sequence[SeenRecord], realms: Mapping[str, str], *, lane: int) -> None:
+    """Make the links of these newer records due, and make those that do not exist yet. The ingest notes the events.
+
+    ``realms`` maps the Org to its linked company.
+    """
+    wanted = [(realms[seen.org_id], seen) for seen in records if seen.org_id in realms]
+    if not wanted:
+        return
+    newer = [
+        {
+            "org_id": seen.org_id,
+            "realm_id": realm_id,
+            "kind": seen.kind.value,
+            "kompass_id": seen.kompass_id,
+            "party_id": seen.party_id,
+            "reference": seen.reference,
+            "lanes": lane | LANES[seen.kind],
+            "event_created_at": seen.event_created_at,
+        }
+        for realm_id, seen in wanted
+    ]
+    document = json.dumps(newer)
+    present = {tuple(row) for row in _PRESENT.rows(db, newer=document)}
+    missing = [one for one in newer if tuple(one[name] for name in _RECORD) not in present]
+    if missing:
+        _MAKE.count(db, newer=json.dumps(missing))
+    _NEWER.count(db, newer=document, lane=lane)
+
+
+_RECORD = ("realm_id", "kind", "kompass_id", "party_id")
+_ROWS = (
+    "json_to_recordset(CAST(%(newer)s AS json)) AS n(org_id text, realm_id text, kind text, kompass_id text, party_id text,"
+    " reference text, lanes integer, event_created_at timestamptz)"
+)
+_PRESENT = Statement(
+    f"SELECT DISTINCT {', '.join(f'l.{name}' for name in _RECORD)} FROM qbo_link l JOIN {_ROWS} USING ({', '.join(_RECORD)})"
+)
+_MAKE = Statement(
+    "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since, again)"
+    " SELECT n.org_id, n.realm_id, n.kind, n.kompass_id, n.party_id, n.reference, n.lanes, n.event_created_at, now(), now(), true"
+    f" FROM {_ROWS} ON CONFLICT DO NOTHING"
+)
+_NEWER = Statement(
+    "WITH locked AS ("
+    f" SELECT l.id, n.reference, n.event_created_at, n.org_id FROM qbo_link l JOIN {_ROWS} USING (realm_id, kind, kompass_id)"
+    # Those that were made just now are due as they are: to write each of them twice took a seventh of Postgres's time for new records.
+    " WHERE l.xmin <> pg_current_xact_id()::xid ORDER BY l.id FOR UPDATE OF l"
+    f") UPDATE qbo_link l SET {_DUE},"
+    # A client's link may stem from the Org that the company was linked to before.
+    " org_id = locked.org_id, reference = locked.reference, event_created_at = locked.event_created_at, lanes = l.lanes | %(lane)s"
+    " FROM locked WHERE l.id = locked.id"
+)
+
+
+def want_party(db: Connection, link: Link, party: PartyKey, *, lane: int) -> None:
+    """Make sure that the link of the customer or job that ``link`` needs exists, and is worked in this lane too.
+
+    A customer or job that was not decided yet has no currency: it is that one if the primary currency is the one wanted, which
+    the decision of that link tells; a second link is made only beside one whose currency is fixed.
+    """
+    db.execute(
+        text(
+            "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, currency, reference, lanes, due_at, due_since)"
+            " VALUES (:org_id, :realm_id, :kind, :kompass_id, :party_id, :currency, :kompass_id, :lanes, now(), now())"
+            " ON CONFLICT DO NOTHING"
+        ),
+        {
+            "org_id": link.org_id,
+            "realm_id": link.realm_id,
+            "kind": party.kind.value,
+            "kompass_id": party.kompass_id,
+            "party_id": party.party_id,
+            "currency": party.currency,
+            "lanes": lane | LANES[party.kind],
+        },
+    )
+
+
+def add_lane(db: Connection, ids: Collection[int], lane: int) -> None:
+    """Have these links worked in this lane too. One that waits is decided again: what woke it meanwhile found it locked."""
+    if not ids:
+        return
+    found = db.execute(
+        text(
+            "UPDATE qbo_link SET lanes = lanes | :lane WHERE id IN ("
+            " SELECT id FROM qbo_link WHERE id = ANY(CAST(:ids AS bigint[])) AND (lanes & :lane) = 0"
+            " ORDER BY id FOR NO KEY UPDATE) RETURNING id, state"
+        ),
+        {"ids": sorted(ids), "lane": lane},
+    ).all()
+    waiting = [row.id for row in found if row.state == LinkState.WAITING]
+    if waiting:
+        db.execute(text(_LANE_ADDED), {"ids": waiting})
+
+
+_LANE_ADDED = _makes_due(
+    "SELECT l.id FROM qbo_link l WHERE l.id = ANY(CAST(:ids AS bigint[]))",
+    because=f"'{Because.ANOTHER_PROCESS}'",
+    message="'another process needs it too'",
+)
+
+
+def replace_by_twin(db: Connection, link_id: int, *, twin_id: int) -> None:
+    """Delete a link that turned out to stand for what another one stands for already; what waited for it waits for that one."""
+    db.execute(text(_TWIN), {"twin": twin_id, "id": link_id})
+    db.execute(text("DELETE FROM qbo_link WHERE id = :id"), {"id": link_id})
+
+
+_TWIN = _makes_due(
+    "SELECT l.id FROM qbo_link l WHERE l.depends_on = :id",
+    because=f"'{Because.TWIN}'",
+    message="'the customer it waited for has another link already'",
+    lock=_FREE_ONLY,
+    also=", depends_on = :twin",
+)
+
+
+def wake_dependents(db: Connection, ids: Collection[int]) -> int:
+    """Make those due that wait for one of these links.
+
+    One that somebody has locked is left out: its holder either brings a newer state or found the link it waits for busy, and
+    decides it again. One that is only held (`store.links.hold`) is woken.
+    """
+    return _WAKE_DEPENDENTS.count(db, ids=sorted(ids)) if ids else 0
+
+
+_WAKE_DEPENDENTS = Statement(
+    _makes_due(
+        f"SELECT l.id FROM qbo_link l WHERE l.depends_on = ANY(%(ids)s::bigint[]) AND l.state = '{LinkState.WAITING}'",
+        because=f"'{Because.DEPENDENCY}'",
+        message="'the customer or project it waits for was decided'",
+        lock=_FREE_ONLY,
+    )
+)
+
+
+def wake_held(db: Connection, *, lane: int, cause: str) -> int:
+    """Make those of this lane due that are held for this cause."""
+    statement = _makes_due(
+        f"SELECT l.id FROM qbo_link l WHERE l.due_at IS NOT NULL AND (l.lanes & {lane:d}) <> 0"
+        f" AND l.state = '{LinkState.RETRYING}' AND l.cause = :cause",
+        because=f"'{Because.BUDGET}'",
+        message="'there is budget for reads again'",
+        lock=_FREE_ONLY,
+    )
+    return db.execute(text(statement), {"cause": cause}).rowcount
+
+
+def configuration_changed(db: Connection, *, org_id: str, realm_id: str, version: int) -> int:
+    """Make those of a company due whose decision may be another under this version of its configuration.
+
+    Those that wait, failed or were skipped; those that only stay as they are for a cause of the configuration's; and those whose call is
+    under way, which may be refused for what was just fixed. Synced ones are left until their record changes or a person asks.
+    """
+    asked = {"org": org_id, "realm": realm_id, "version": version, "message": f"version {version} of the Configuration"}
+    return db.execute(text(_CONFIGURATION_CHANGED), asked).rowcount
+
+
+_CONFIGURATION_CHANGED = _makes_due(
+    "SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND coalesce(l.decided_version, 0) < :version"
+    f" AND (l.state IN ('{LinkState.WAITING}', '{LinkState.FAILED}', '{LinkState.SKIPPED}')"
+    f" OR (l.state = '{LinkState.SYNCED}' AND l.cause <> '')"
+    " OR EXISTS (SELECT 1 FROM qbo_attempt i WHERE i.link_id = l.id))",
+    because=f"'{Because.CONFIGURATION}'",
+    message=":message",
+)
+
+
+def company_linked(db: Connection, *, org_id: str, realm_id: str) -> int:
+    """Give a newly linked company a link for each record that was kept, and make all it had before due; gives how many are due.
+
+    What changed while another company was linked reached none of them.
+    """
+    # A company is linked before Postgres has statistics of it: taking its links for a handful, it compared each of 100,000 records with
+    # each of 100,000 links, which ended by the timeout. With a hash of them it takes a second.
+    db.execute(text("SET LOCAL enable_nestloop = off"))
+    made = db.execute(text(_LINK_RECORDS), {"org": org_id, "realm": realm_id}).rowcount
+    db.execute(text("SET LOCAL enable_nestloop = on"))
+    return made + db.execute(text(_COMPANY_LINKED), {"org": org_id, "realm": realm_id}).rowcount
+
+
+_LINK_RECORDS = (
+    "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since)"
+    " SELECT r.org_id, :realm, r.kind, r.kompass_id,"
+    " CASE r.kind WHEN 'project' THEN r.body -> 'billing_client' ->> 'id' ELSE '' END, r.reference,"
+    " CASE r.kind WHEN 'client' THEN 7 WHEN 'project' THEN 6 ELSE 4 END, r.event_created_at, now(), now()"
+    " FROM qbo_record r WHERE r.org_id = :org AND NOT EXISTS ("
+    " SELECT 1 FROM qbo_link l WHERE l.realm_id = :realm AND l.kind = r.kind AND l.kompass_id = r.kompass_id)"
+    " ON CONFLICT DO NOTHING"
+)
+_COMPANY_LINKED = _makes_due(
+    # Those that were made just now are due as they are: to write each of them twice took half the time.
+    "SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND l.due_at IS DISTINCT FROM now()",
+    because=f"'{Because.COMPANY_LINKED}'",
+    message="'the company was linked'",
+)
