@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0013_words"),
+        ("quickbooks_online", "0015_observed"),
     ]
 
     operations = [
