@@ -218,8 +218,8 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "gauge",
         "clock_offset_seconds",
-        "How far the database's clock is ahead of this machine's; absent while unknown.",
-        (),
+        "How far the database's clock is ahead of this machine's; NaN while unknown.",
+        measured=True,
     ),
     Declaration(
         "gauge", "loop_last_turn_timestamp_seconds", "When a loop of this process last turned.", (("loop", "its name"),)

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from demo.addresses import Addresses
 from demo.command import sample_events, sample_file
@@ -78,7 +78,7 @@ class Load(threading.Thread):
                 kind = kind_of(one.object).value
                 try:
                     self._producer.produce(f"kompass.{kind}s", value=codec.encode(one), key=f"{kind}/{one.object.id}")
-                except BufferError:
+                except (BufferError, KafkaException):
                     continue
             self._producer.poll(0)
 
@@ -134,7 +134,7 @@ def surroundings(directory: Path) -> Iterator[tuple[Surroundings, Watchers]]:
         targets = [f"{HOST}:{ports[name]}" for name in ports if name != "admin"]
         watchers = stack.enter_context(watching(directory / "watchers", targets, mail=addresses.mail))
         until(lambda: watchers.up() == len(targets), "every process is scraped", 120)
-        yield Surroundings(installation, cluster, kafka, registry, spare), watchers
+        yield Surroundings(installation, cluster, kafka, registry), watchers
 
 
 def normal(around: Surroundings, watchers: Watchers, seconds: float) -> set[str]:
