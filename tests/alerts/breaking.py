@@ -53,9 +53,6 @@ def groups(around: Surroundings) -> tuple[tuple[Breakage, ...], ...]:
     def signal_to(name: str, number: signal.Signals) -> Callable[[], None]:
         return lambda: os.kill(processes.process_id(name), number)
 
-    def halt(number: signal.Signals) -> Callable[[], None]:
-        return lambda: [around.cluster.halt(1), None][1] if number is signal.SIGSTOP else around.cluster.resume(1)
-
     # librdkafka does not bear a faked clock: its threads wait for ever. Postgres does.
     ahead = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+30s"}
     return (
@@ -91,7 +88,7 @@ def groups(around: Surroundings) -> tuple[tuple[Breakage, ...], ...]:
         (
             Breakage(
                 "broker", "the only one stands still (SIGSTOP)", "BrokerAway", "broker-away",
-                halt(signal.SIGSTOP), halt(signal.SIGCONT),
+                lambda: around.cluster.halt(1), lambda: around.cluster.resume(1),
             ),
         ),
         (
