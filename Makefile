@@ -75,9 +75,11 @@ lock: ## Pin the newest versions that pyproject.toml allows, with hashes and wit
 	  --no-header --no-annotate --extra embedded --extra dev pyproject.toml -o requirements/dev.lock
 	@$(MAKE) lock-image
 
-lock-image: ## Pin for the image what dev.lock has tested: what runs, and what builds it
+lock-image: ## Pin for the image what dev.lock has tested: what runs, the stand-ins, and what builds it
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --no-annotate -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate -c requirements/dev.lock --extra embedded pyproject.toml -o requirements/embedded.lock
 	@echo 'setuptools>=77' | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate -c requirements/dev.lock - -o requirements/build.lock
 

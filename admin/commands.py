@@ -10,13 +10,11 @@ from django.core.management import call_command
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from admin.environment import BadEnvironment, Environment, read_environment
 from admin.serving import MetricsAddress, counting_together, serve, take_address
-from qbo_client.environment import environment_for
-from qbo_client.errors import EnvironmentInvalid
+from store.address import DatabaseAddress
 from store.engine import check_database, open_engine
-from store.errors import BadDatabaseUrl, BadTokenKeys, DatabaseUnreachable, NotMigrated
-from store.secrets import TokenKeys
+from store.errors import DatabaseUnreachable, NotMigrated
+from sync.settings import BadSetting, SiteSettings, site_settings_from
 
 
 class _Refused(click.ClickException):
@@ -35,28 +33,22 @@ class _NotMigrated(_Refused):
     exit_code = 5
 
 
-def _set_up() -> Environment:
+def _set_up() -> SiteSettings:
     """Load Django, or say in one line what keeps it from loading."""
     try:
-        environment = read_environment()
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "admin.settings")
-        django.setup()
-    except (BadEnvironment, BadDatabaseUrl) as error:
+        site = site_settings_from(os.environ)
+    except BadSetting as error:
         raise _BadSetting(str(error)) from None
-    if environment.unsafe_defaults:
-        raise _BadSetting(
-            f"{environment.unsafe_defaults[0]} is not set; INTUIT_ENVIRONMENT={environment.intuit_environment} needs "
-            "it: the defaults are those of the demo"
-        )
-    return environment
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "admin.settings")
+    django.setup()
+    return site
 
 
 @click.command("migrate")
 def migrate() -> None:
     """Bring the database up to this version; safe to run again."""
-    environment = _set_up()
-    engine = open_engine(environment.database_url, pool_size=1)
-    address = engine.url.render_as_string(hide_password=True)
+    engine = open_engine(_set_up().database_url, pool_size=1)
+    address = DatabaseAddress.of(engine)
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
@@ -79,34 +71,30 @@ def admin(bind: str, workers: int, threads: int) -> None:
 
 
 def _admin(*, bind: str, workers: int, threads: int) -> None:
-    environment = _set_up()
-    engine = open_engine(environment.database_url, pool_size=1)
+    site = _set_up()
+    engine = open_engine(site.database_url, pool_size=1)
     try:
-        TokenKeys.parse(environment.token_keys)
-        environment_for(environment.intuit_environment)
         check_database(engine)
-    except (BadTokenKeys, EnvironmentInvalid) as error:
-        raise _BadSetting(str(error)) from None
     except DatabaseUnreachable as error:
         raise _Unreachable(str(error)) from None
     except NotMigrated as error:
         raise _NotMigrated(str(error)) from None
     finally:
         engine.dispose()
-    metrics = _metrics_address(environment)
-    click.echo(f"admin: {environment.public_url}/admin/ (listening on {bind})")
+    metrics = _metrics_address(site)
+    click.echo(f"admin: {site.public_url}/admin/ (listening on {bind})")
     if metrics is not None:
         click.echo(f"admin: http://{metrics.bind}/metrics, /livez, /readyz")
     serve(bind=bind, workers=workers, threads=threads, metrics=metrics)
 
 
-def _metrics_address(environment: Environment) -> MetricsAddress | None:
-    if environment.metrics is None:
+def _metrics_address(site: SiteSettings) -> MetricsAddress | None:
+    if site.metrics is None:
         return None
-    host, port = environment.metrics
     try:
-        return take_address(host, port)
+        return take_address(site.metrics.host, site.metrics.port)
     except OSError as error:
         raise _BadSetting(
-            f"METRICS_PORT: cannot listen on {host}:{port} ({error.strerror}); give a free port, 0 for any, or off"
+            f"METRICS_PORT: cannot listen on {site.metrics.host}:{site.metrics.port} "
+            f"({error.strerror}); give a free port, 0 for any, or off"
         ) from None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from datetime import timedelta
 from urllib.parse import urlsplit
 
-from admin.database_url import django_database
-from admin.environment import read_environment
+from admin.databases import django_database
+from sync.settings import site_settings_from
 
-_environment = read_environment()
+_site = site_settings_from(os.environ)
 
-DEBUG = _environment.debug
-SECRET_KEY = _environment.secret_key
-ALLOWED_HOSTS = list(_environment.allowed_hosts)
-_public = urlsplit(_environment.public_url)
+DEBUG = _site.debug
+SECRET_KEY = _site.secret_key
+ALLOWED_HOSTS = list(_site.allowed_hosts)
+_public = urlsplit(_site.public_url)
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
 INSTALLED_APPS = [
@@ -24,18 +26,28 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "admin.door.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "admin.door.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "admin.quickbooks_online.timezones.ViewerTimezoneMiddleware",
+    # Last, as its documentation asks: it makes the answer of a login that was refused.
+    "axes.middleware.AxesMiddleware",
+]
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
 ]
 
 ROOT_URLCONF = "admin.urls"
@@ -55,7 +67,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": django_database(_environment.database_url)}
+DATABASES = {"default": django_database(_site.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -64,7 +76,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = _environment.time_zone
+TIME_ZONE = _site.time_zone
 USE_TZ = True
 USE_I18N = True
 FORMAT_MODULE_PATH = ["admin.formats"]
@@ -78,12 +90,45 @@ _https = _public.scheme == "https"
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
+# Each request begins the idle time again; SESSION_MAX_AGE is not extended.
+SESSION_COOKIE_AGE = int(_site.door.session_idle_minutes * 60)
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_MAX_AGE = _site.door.session_hours * 3600
 # Lax, not Strict: Intuit's redirect back to us must bring the session along.
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_HSTS_SECONDS = 365 * 86_400 if _https else 0
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+# Scripts and styles come from our static files alone. A form may lead to Intuit's sign-in, by way of a redirect of ours.
+_intuit = urlsplit(_site.intuit.authorize_url)
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        f"form-action 'self' {_intuit.scheme}://{_intuit.netloc}",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+PERMISSIONS_POLICY = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+TRUSTED_PROXIES = _site.trusted_proxies
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_FAILURE_LIMIT = _site.door.login_failures
+AXES_COOLOFF_TIME = timedelta(minutes=_site.door.login_lockout_minutes)
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "admin.door.client_address"
+AXES_LOCKOUT_CALLABLE = "admin.door.locked_out"
+# Attempts older than the lockout are deleted at the next one, while its log of logins would grow for ever. Ours is the log of the process.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
@@ -93,15 +138,19 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+    "loggers": {
+        "django.server": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        # admin.door says the same, once, with account and address.
+        "axes": {"level": "ERROR"},
+    },
 }
 
 # What `admin.quickbooks_online` needs of whatever site it is installed in.
 QUICKBOOKS_ONLINE = {
-    "PUBLIC_URL": _environment.public_url,
-    "INTUIT_ENVIRONMENT": _environment.intuit_environment,
-    "INTUIT_CLIENT_ID": _environment.intuit_client_id,
-    "INTUIT_CLIENT_SECRET": _environment.intuit_client_secret,
-    "TOKEN_KEYS": _environment.token_keys,
-    "METRICS_ORG_LABEL": _environment.metrics_org_label,
+    "PUBLIC_URL": _site.public_url,
+    "INTUIT_ENVIRONMENT": _site.intuit.api_base_url if _site.intuit.name == "simulator" else _site.intuit.name,
+    "INTUIT_CLIENT_ID": _site.intuit_client_id,
+    "INTUIT_CLIENT_SECRET": _site.intuit_client_secret,
+    "TOKEN_KEYS": ",".join(_site.token_keys),
+    "METRICS_ORG_LABEL": "on" if _site.metrics_org_label else "off",
 }

@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from consumers.errors import BrokerRefuses, BrokerUnreachable
 from consumers.logs import LIBRDKAFKA
-from consumers.settings import Settings
 from store.failures import DEAD_LETTERS
+from sync.settings import Settings
 
 _REFUSALS: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 

@@ -22,21 +22,24 @@ from confluent_kafka import KafkaError, KafkaException
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from consumers.errors import ConsumersError, ExitCode
+from consumers.errors import ConsumersError, EmbeddedPartFailed, ExitCode
 from consumers.kafka_errors import is_fatal, words_for
 from consumers.logs import configure_logs, in_json, log_crashes
-from consumers.settings import log_format
 from qbo_client.errors import EnvironmentInvalid, QboClientError
 from schemas.errors import RegistryUnavailable, SchemasError
 from store.errors import BadDatabaseUrl, BadTokenKeys, DatabaseUnreachable, NotMigrated, StoreError
+from sync.settings import BadSetting, Environment, read_log_format
 
 GROUP: Final = "kompass_qbo.commands"
 NAME: Final = "kompass-qbo"
 _STDERR: Final = 2
 _LOG: Final = logging.getLogger(NAME)
+_STAND_INS: Final = {"simulator": "kompass-qbo[simulator]", "demo": "kompass-qbo[embedded]"}
+"""Rooms that production does not install, and what brings each."""
 
 # Most particular first: the first class that fits decides.
 _EXPECTED: Final[tuple[tuple[type[Exception], ExitCode], ...]] = (
+    (BadSetting, ExitCode.BAD_SETTING),
     (BadDatabaseUrl, ExitCode.BAD_SETTING),
     (BadTokenKeys, ExitCode.BAD_SETTING),
     (EnvironmentInvalid, ExitCode.BAD_SETTING),
@@ -62,7 +65,13 @@ class Commands(click.Group):
         entry = _entry_points().get(cmd_name)
         if entry is None:
             return None
-        command = entry.load()
+        room = entry.value.partition(".")[0]
+        try:
+            command = entry.load()
+        except ModuleNotFoundError as error:
+            if room not in _STAND_INS:
+                raise
+            return _not_installed(cmd_name, str(error.name), _STAND_INS[room])
         assert isinstance(command, click.Command), f"{entry.value} is not a command"
         return command
 
@@ -74,6 +83,20 @@ class Commands(click.Group):
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"No command is called {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _not_installed(name: str, missing: str, wanted: str) -> click.Command:
+    """Give a command that says what to install; it is listed like any other."""
+
+    def refuse() -> None:
+        raise EmbeddedPartFailed(f"{missing} is not installed; run: pip install {wanted!r}")
+
+    return click.Command(
+        name,
+        callback=refuse,
+        short_help=f"Not installed here; comes with {wanted}.",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -93,7 +116,7 @@ def _entry_points() -> dict[str, EntryPoint]:
 def commands(ctx: click.Context, debug: bool) -> None:
     """Push clients, projects and invoices from Kompass to QuickBooks Online, exactly once in effect."""
     ctx.obj = debug
-    configure_logs(log_format(os.environ), debug=debug)
+    configure_logs(read_log_format(Environment(os.environ)), debug=debug)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -22,10 +22,10 @@ from sqlalchemy import Engine, select
 
 from consumers.errors import BrokerUnreachable, ConsumersError
 from consumers.restoring.places import find_behind, words_for
-from consumers.settings import EMBEDDED, BadSetting, Settings, settings_from
 from qbo_client.calls import read
 from qbo_client.outcomes import Done
 from qbo_client.transport import Transport
+from store.address import DatabaseAddress
 from store.connections import CompanyConnection, read_connections, read_tokens, reencrypt
 from store.engine import check_database, open_engine
 from store.errors import DatabaseUnreachable, NotMigrated, UnreadableToken
@@ -33,6 +33,7 @@ from store.failures import DEAD_LETTERS
 from store.restores import unknown_companies
 from store.secrets import TokenKeys
 from store.tables import configuration, org
+from sync.settings import DEMO_DEFAULTS, BadSetting, Settings, settings_from
 
 TOPICS: Final = ("kompass.clients", "kompass.projects", "kompass.invoices", DEAD_LETTERS)
 _TIMEOUT_S: Final = 10.0
@@ -108,7 +109,7 @@ def examine(environ: Mapping[str, str], *, calls: bool = True) -> Iterator[Findi
 
 
 def _settings(settings: Settings) -> Finding:
-    if settings.token_keys[0] == EMBEDDED["TOKEN_KEYS"]:
+    if settings.token_keys[0] == DEMO_DEFAULTS["TOKEN_KEYS"]:
         return Finding(
             "settings", Verdict.DOUBTFUL, f"Intuit is {settings.intuit.name}; TOKEN_KEYS is the demo's, known to all"
         )
@@ -122,7 +123,7 @@ def _settings(settings: Settings) -> Finding:
 
 
 def _database(engine: Engine) -> Finding:
-    address = engine.url.render_as_string(hide_password=True)
+    address = DatabaseAddress.of(engine)
     try:
         check_database(engine)
     except (DatabaseUnreachable, NotMigrated) as error:

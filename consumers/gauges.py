@@ -20,6 +20,7 @@ from consumers.ingest.group import topic_of
 from mapping.cents import AUTOMATED, BY_DATE, BY_HAND, NET, RATE, ROUNDING
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
+from schemas.link_state import LinkState
 from schemas.metric_declarations import PREFIX
 from store import gauges, quota
 from store.gauges import Gauges
@@ -33,7 +34,7 @@ _SHARE = 20
 _OPEN = 2.0
 
 # Rejected links are as old as their failures.
-_AGED_STATES = ("waiting", "retrying")
+_AGED_STATES = (LinkState.WAITING, LinkState.RETRYING)
 
 _UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()), UNSTORABLE)
 
@@ -163,7 +164,7 @@ class GaugeKeeper:
                 ages.append((_labels(kind=one.kind, state=one.state, cause=one.cause, org=one.org_id), one.age))
         for failure in found.failures:
             if failure.kind and failure.stage in ("map", "push"):
-                labels = _labels(kind=failure.kind, state="failed", cause=failure.cause, org=failure.org_id)
+                labels = _labels(kind=failure.kind, state=LinkState.FAILED, cause=failure.cause, org=failure.org_id)
                 ages.append((labels, failure.age))
         self._show("link_oldest_age_seconds", ages, max)
 

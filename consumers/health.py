@@ -26,8 +26,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.errors import ConsumersError, ExitCode
 from consumers.logs import in_json
-from consumers.settings import MetricsAddress
 from sync.metrics import Metrics
+from sync.settings import MetricsAddress
 
 log = logging.getLogger(__name__)
 

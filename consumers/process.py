@@ -36,7 +36,6 @@ from consumers.listening import NewsListener
 from consumers.logs import LIBRDKAFKA
 from consumers.restoring.places import check_not_restored
 from consumers.runner import Reconciler
-from consumers.settings import Settings, settings_from
 from consumers.starting import wait_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
@@ -55,6 +54,7 @@ from sync.daily_retry import Probes
 from sync.gates import Gates
 from sync.metrics import Metrics
 from sync.policy import ReconcilerPolicy
+from sync.settings import Settings, settings_from
 from sync.settle import Settle, SettlePolicy
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def owner_name() -> str:
 
 def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None = None) -> Parts:
     """Put a consumer process together; connects to nothing yet but the brokers, in librdkafka's own threads."""
-    timings = settings.timings
+    attempts, companies, retries, process = settings.attempts, settings.companies, settings.retries, settings.process
     owner = owner_name()
     health = health or health_of(settings)
     metrics = health.metrics
@@ -97,8 +97,8 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     transport = Transport(settings.intuit)
     cache = CompanyCache()
     tokens = AccessTokens(engine, keys)
-    facts_age = timedelta(seconds=timings.facts_seconds)
-    budget = Budget(timings.budget_calls if settings.budget_spent == "hold" else None)
+    facts_age = timedelta(seconds=companies.facts_seconds)
+    budget = Budget(companies.budget_calls if settings.budget_spent == "hold" else None)
     jobs = CompanyJobs(
         engine,
         oauth=OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret),
@@ -107,9 +107,9 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         tokens=tokens,
         cache=cache,
         owner=owner,
-        refresh_lease=timings.refresh_lease_seconds,
+        refresh_lease=companies.refresh_lease_seconds,
         facts_age=facts_age,
-        deadline=timings.call_deadline_seconds,
+        deadline=attempts.call_deadline_seconds,
         metrics=metrics,
         budget=budget,
     )
@@ -117,10 +117,10 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         ClaimPolicy(
             owner=owner,
             lane=LANES[kind],
-            lease=timings.lease_seconds,
-            server_timeout=timings.server_timeout_seconds,
-            send_within=timings.lease_seconds / 2,
-            resend_window=timings.resend_window_seconds,
+            lease=attempts.lease_seconds,
+            server_timeout=attempts.server_timeout_seconds,
+            send_within=attempts.lease_seconds / 2,
+            resend_window=attempts.resend_window_seconds,
             facts_age=facts_age,
             budget=budget,
         ),
@@ -128,9 +128,9 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     )
     settle = Settle(
         SettlePolicy(
-            backoff_first=timings.backoff_first_seconds,
-            backoff_longest=timings.backoff_longest_seconds,
-            reject_after=timings.reject_after_attempts,
+            backoff_first=retries.backoff_first_seconds,
+            backoff_longest=retries.backoff_longest_seconds,
+            reject_after=retries.reject_after_attempts,
         )
     )
     gates = Gates()
@@ -139,16 +139,16 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         ReconcilerPolicy(
             owner=owner,
             lane=LANES[kind],
-            workers=timings.workers,
-            lease=timings.lease_seconds,
-            heartbeat=timings.heartbeat_seconds,
-            poll=timings.poll_seconds,
-            sweep=timings.sweep_seconds,
-            drain=timings.drain_seconds,
-            call_deadline=timings.call_deadline_seconds,
-            server_timeout=timings.server_timeout_seconds,
-            together=timings.batch_items,
-            backlog=timings.backlog_links,
+            workers=process.workers,
+            lease=attempts.lease_seconds,
+            heartbeat=attempts.heartbeat_seconds,
+            poll=process.poll_seconds,
+            sweep=process.sweep_seconds,
+            drain=process.drain_seconds,
+            call_deadline=attempts.call_deadline_seconds,
+            server_timeout=attempts.server_timeout_seconds,
+            together=process.batch_items,
+            backlog=process.backlog_links,
         ),
         claim=claim,
         settle=settle,
@@ -170,7 +170,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         metrics=metrics,
         beat=lambda: health.beat("ingest"),
         limit=DecodeLimit(
-            run=timings.unreadable_run, accepted=lambda: retrying(engine, lambda db: stretches.accepted(db, topic))
+            run=process.unreadable_run, accepted=lambda: retrying(engine, lambda db: stretches.accepted(db, topic))
         ),
         on_gap=OnGap(settings.ingest_on_gap),
         news=reconciler.wake,
@@ -196,8 +196,8 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     gauges = GaugeKeeper(
         engine,
         metrics,
-        budget=timings.budget_calls,
-        period=timings.gauges_seconds,
+        budget=companies.budget_calls,
+        period=process.gauges_seconds,
         open_breakers=gates.open_breakers,
     )
     gauges.start_from_zero(kind)
@@ -209,7 +209,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
 
 def health_of(settings: Settings) -> Health:
     """Give the health of a process that is starting."""
-    return Health(Metrics(org_label=settings.metrics_org_label), stuck_seconds=settings.timings.stuck_seconds)
+    return Health(Metrics(org_label=settings.metrics_org_label), stuck_seconds=settings.process.stuck_seconds)
 
 
 def run(settings: Settings, kind: Kind) -> None:
@@ -245,7 +245,7 @@ def run(settings: Settings, kind: Kind) -> None:
 
 def _wait_until_there(settings: Settings, health: Health, stopping: threading.Event) -> bool:
     """Wait for database and broker; False when told to stop meanwhile. Raises what is still wrong when the time is over."""
-    seconds = settings.timings.start_wait_seconds
+    seconds = settings.process.start_wait_seconds
     engine = open_engine(settings.database_url, pool_size=1)
 
     def see_broker() -> None:
@@ -264,7 +264,7 @@ def _work(parts: Parts, settings: Settings, stopping: threading.Event) -> tuple[
     """Work until told to stop; gives whether every thread has ended, and what ended the work before."""
     threads = [
         threading.Thread(
-            target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.timings.outbox_seconds}, name="outbox"
+            target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.process.outbox_seconds}, name="outbox"
         ),
         threading.Thread(target=parts.gauges.run, args=(stopping,), name="gauges"),
         threading.Thread(target=_watch, args=(parts, stopping), name="watch", daemon=True),

@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from consumers.errors import BrokerUnreachable, ConsumersError
-from consumers.settings import kafka_settings, with_files
 from schemas.codec import Codec
 from schemas.errors import BadLine, BadRecord
 from schemas.events import Event, Kind, kind_of
 from schemas.jsonlines import read_json_lines
 from schemas.registry import RegistrySource
 from schemas.shipped import topic
+from sync.settings import Environment, read_kafka, read_registry
 
 REACH_TIMEOUT_S: Final = 6.0
 ACK_TIMEOUT_S: Final = 30.0
@@ -141,8 +141,9 @@ def publish(source: str) -> None:
     A file is checked as a whole before its first event is sent. From standard input (-) events are sent as they come, up to
     the first bad line.
     """
-    kafka = kafka_settings(os.environ)
-    registry = with_files(os.environ).get("SCHEMA_REGISTRY_URL")
+    environment = Environment(os.environ)
+    kafka = read_kafka(environment)
+    registry = read_registry(environment)
     codec = Codec(RegistrySource(registry) if registry else None)
     total = None if source == "-" else _checked(Path(source), codec)
     publisher = Publisher(kafka, codec)

@@ -19,17 +19,19 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from qbo_client.calls import WRITES
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import NotSent, Outcome, Refused
 from qbo_client.quota import SECOND
 from qbo_client.transport import Transport
+from schemas.link_state import LinkState
 from store import attempts, companies, connections, links
 from store.batches import due_of, with_backlog
 from store.errors import UnreadableToken
 from store.transactions import AWAY, retrying
 from sync import link
 from sync.attempt import Late
-from sync.batches import Backlogs, Parcel, parcels
+from sync.batches import Backlogs, Parcel, parcels, refused_for_now
 from sync.budget import NO_BUDGET
 from sync.claim import Claim, Claimed
 from sync.company import AccessTokens, CompanyJobs
@@ -58,8 +60,9 @@ _DATABASE_AWAY_S = 1.0
 _CONTENDED_S = 0.01
 
 # What a link became → what was decided of it, in the words of the metrics.
-_DECISIONS = {
-    "synced": "nothing", "skipped": "skip", "waiting": "wait", "retrying": "hold", "failed": "reject", "withdrawn": "withdraw",
+_DECISIONS: dict[str, str] = {
+    LinkState.SYNCED: "nothing", LinkState.SKIPPED: "skip", LinkState.WAITING: "wait", LinkState.RETRYING: "hold",
+    LinkState.FAILED: "reject", LinkState.WITHDRAWN: "withdraw",
 }  # fmt: skip
 
 
@@ -309,7 +312,7 @@ class Reconciler:
             self._metrics.count("quota_waits", limit=limit, org=org_id)
             self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
-            self._prepare(realm_id, org_id)
+            self._prepare(realm_id, org_id, refused_by_facts=realm_id in claimed.refused_by_facts)
         if claimed.work:
             reached("claimed")
         for parcel in parcels(claimed.work):
@@ -329,19 +332,19 @@ class Reconciler:
             self._workers.submit(self._work, parcel)
         self._metrics.set("workers_busy", self._busy())
 
-    def _prepare(self, realm_id: str, org_id: str) -> None:
+    def _prepare(self, realm_id: str, org_id: str, *, refused_by_facts: bool = False) -> None:
         with self._lock:
             under_way = realm_id in self._preparing
             self._preparing.add(realm_id)
             # Again for one that is in hand: it may stand in the queue for longer than it was blocked.
             self._gates.block(realm_id, self._policy.call_deadline)
         if not under_way:
-            self._housekeepers.submit(self._prepare_now, realm_id, org_id)
+            self._housekeepers.submit(self._prepare_now, realm_id, org_id, refused_by_facts)
 
-    def _prepare_now(self, realm_id: str, org_id: str) -> None:
+    def _prepare_now(self, realm_id: str, org_id: str, refused_by_facts: bool) -> None:
         pause = _DATABASE_AWAY_S
         try:
-            pause = self._jobs.prepare(org_id, realm_id)
+            pause = self._jobs.prepare(org_id, realm_id, refused_by_facts=refused_by_facts)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:
@@ -385,10 +388,12 @@ class Reconciler:
             self._batches_calling -= parcel.is_batch
             self._pace.ended()
         realm_id = parcel.first.link.realm_id
+        parts = [] if outcome is None else parcel.outcomes(outcome, unsendable=unsendable)
         if outcome is None or unsendable or isinstance(outcome, Late):
             self._gates.not_called(realm_id)
         else:
-            self._gates.answered(realm_id, outcome)
+            first = parcel.first
+            self._gates.answered(realm_id, outcome, refused=refused_for_now(parts), wrote=first.asks in WRITES)
         self.wake()
         if outcome is None:
             self._done(parcel)
@@ -398,7 +403,7 @@ class Reconciler:
         company_answers = self._gates.answers_lately(realm_id)
         answers = [
             Answer(work, one, company_answers, together=len(parcel.works), learned=self._explainer.learn(work, one))
-            for work, one in parcel.outcomes(outcome, unsendable=unsendable)
+            for work, one in parts
         ]
         # Written back together: a batch of which some have their answer can never be sent again as it was.
         self._answers.put(answers)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from consumers.errors import ExitCode
-from consumers.settings import BadSetting, with_files
 from schemas.events import Kind
 from schemas.register import Standing, check, register
 from schemas.registry import RegistrySource
+from sync.settings import BadSetting, Environment, read_registry
 
 
 @click.group()
@@ -53,10 +52,11 @@ def _words(standing: Standing) -> str:
 
 
 def _registry() -> RegistrySource:
-    name = "SCHEMA_REGISTRY_URL"
-    url = with_files(os.environ).get(name, "")
-    if not url:
-        raise BadSetting(name, "is not set", "give the address of a schema registry, such as http://registry:8081")
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise BadSetting(name, "is not an address", "it should read https://user:password@host:port")
+    url = read_registry(Environment(os.environ))
+    if url is None:
+        raise BadSetting(
+            "SCHEMA_REGISTRY_URL",
+            "is not set",
+            "give the address of a schema registry, such as http://registry:8081",
+        )
     return RegistrySource(url)

@@ -10,10 +10,10 @@ from functools import partial
 import click
 from sqlalchemy import Engine
 
-from consumers.settings import settings_from
 from store.engine import check_database, open_engine
 from store.tidying import BATCH, STATEMENTS, delete_batch
 from store.transactions import retrying
+from sync.settings import settings_from
 
 
 def tidy_up(engine: Engine, *, before: datetime, batch: int = BATCH) -> Mapping[str, int]:
@@ -40,7 +40,7 @@ def tidy(days: int | None) -> None:
     What stands in QuickBooks keeps its link and its record for ever: they are what keeps it from being made twice.
     """
     settings = settings_from(os.environ)
-    kept = days or settings.timings.retention_days
+    kept = days or settings.retention.retention_days
     engine = open_engine(settings.database_url, pool_size=1, application_name="kompass-qbo-tidy")
     try:
         check_database(engine)

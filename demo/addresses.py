@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consumers.settings import EMBEDDED
 from demo.embedded.ports import HOST, free_port, is_free
+from sync.settings import DEMO_DEFAULTS
 
 _PROCESSES = ("clients", "projects", "invoices", "notify", "admin")
 _FIRST_METRICS_PORT = 19101
@@ -27,8 +27,8 @@ class Addresses:
     def environment(self) -> dict[str, str]:
         """The settings that every process of this demo runs with."""
         return {
-            **EMBEDDED,
-            "DATABASE_URL": EMBEDDED["DATABASE_URL"].replace(":15432/", f":{self.postgres}/"),
+            **DEMO_DEFAULTS,
+            "DATABASE_URL": DEMO_DEFAULTS["DATABASE_URL"].replace(":15432/", f":{self.postgres}/"),
             "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{self.broker}",
             "INTUIT_ENVIRONMENT": f"http://{HOST}:{self.simulator}",
             "PUBLIC_URL": f"http://{HOST}:{self.admin}",
@@ -37,7 +37,7 @@ class Addresses:
 
     def moved_settings(self) -> dict[str, str]:
         """Those that differ from the defaults: what another terminal must be told."""
-        return {name: value for name, value in self.environment().items() if EMBEDDED[name] != value}
+        return {name: value for name, value in self.environment().items() if DEMO_DEFAULTS[name] != value}
 
 
 def find_addresses() -> Addresses:

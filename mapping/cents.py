@@ -5,14 +5,17 @@ Amounts are in the document's currency and signed as in QuickBooks, where a cred
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from mapping.causes.table import words_of
 from mapping.difference import OWN_NOTE
 from mapping.money import CENT, plain
 from mapping.problems import money
+from mapping.tax import document_pieces
+from mapping.tax_amounts import Interval, accepted_together
 from schemas.company import CompanyFacts
 from schemas.events import Invoice, InvoiceType, Step
 
@@ -41,18 +44,37 @@ class Difference:
 def billed(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> dict[str, object]:
     """Give the note of what Kompass billed; ``payload`` names the tax codes of the lines."""
     sign = 0 if invoice.step is Step.VOIDED else -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
-    return {
-        "net": sign * invoice.amount_net,
-        "tax": sign * invoice.amount_vat,
+    gross = sign * invoice.amount_gross
+    # In the USA a line may carry the tax: then it is part of the net amount there.
+    carried = len(_lines(payload)) > len(invoice.lines)
+    net = gross if carried else sign * invoice.amount_net
+    note: dict[str, object] = {
+        "net": net,
+        "tax": gross - net,
         "lines": len(invoice.lines),
         "rates": _rates(line.vat_rate.rate for line in invoice.lines if line.vat_rate is not None),
         "code_rates": _rates(
-            fact.sales_rate
+            percent
             for code in _codes(payload)
-            if (fact := facts.tax_codes.get(code)) is not None and fact.sales_rate is not None
+            if (fact := facts.tax_codes.get(code)) is not None
+            and (percent := fact.percent_on(invoice.date)) is not None
         ),
         "automated": facts.automated_tax,
     }
+    rounding = _rounding(invoice, payload, facts) if sign else None
+    return note if rounding is None else {**note, "low": rounding.low, "high": rounding.high}
+
+
+def _rounding(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> Interval | None:
+    """The taxes that differ from what was billed by rounding alone; None when a rate is not known."""
+    lines = sorted(invoice.lines, key=lambda line: line.position)
+    details = [line["SalesItemLineDetail"] for line in _lines(payload)]
+    if len(details) != len(lines):
+        return None
+    pieces, unknown = document_pieces(
+        lines, details, facts, day=invoice.date, credit=invoice.type is InvoiceType.CREDIT_NOTE
+    )
+    return None if unknown else accepted_together(pieces, invoice.currency)
 
 
 def compare(note: object, document: Mapping[str, object], *, by_hand: bool = False) -> Difference | None:
@@ -83,6 +105,14 @@ def _cause(note: Mapping[str, object], net: Decimal, tax: Decimal, used: tuple[D
     if note.get("automated") is True:
         return AUTOMATED
     rates, code_rates = _noted(note, "rates"), _noted(note, "code_rates")
+    low, high = _decimal(note.get("low")), _decimal(note.get("high"))
+    if low is not None and high is not None:
+        billed_tax = _decimal(note.get("tax")) or Decimal(0)
+        within = Interval(low, high)
+        if billed_tax in within and billed_tax + tax in within:
+            return ROUNDING
+        return BY_DATE if _by_date(used, code_rates) else RATE
+    # A note of an earlier version does not say what rounding explains.
     # A code of several rates (GST with PST) charges Kompass's one rate in parts.
     same_rates = not used or _rates(used) == rates or [sum(_rates(used))] == rates
     lines = note.get("lines")
@@ -91,14 +121,23 @@ def _cause(note: Mapping[str, object], net: Decimal, tax: Decimal, used: tuple[D
     return BY_DATE if code_rates == rates else RATE
 
 
+def _by_date(used: tuple[Decimal, ...], code_rates: list[Decimal]) -> bool:
+    """Whether QuickBooks charged other percents than those of the codes as they were known when it was sent."""
+    return bool(used) and _rates(used) != code_rates and [sum(_rates(used))] != code_rates
+
+
 def is_rounding(tax: Decimal, *, lines: int, rates: int) -> bool:
     """Whether two taxes differ by no more than half a cent for each line rounded by itself, and for each rate rounded on a sum."""
     return abs(tax) <= CENT / 2 * (lines + max(1, rates))
 
 
-def _codes(payload: Mapping[str, object]) -> Iterable[str]:
+def _lines(payload: Mapping[str, object]) -> Sequence[Mapping[str, Any]]:
     lines = payload.get("Line")
-    for line in lines if isinstance(lines, list | tuple) else ():
+    return lines if isinstance(lines, list | tuple) else ()
+
+
+def _codes(payload: Mapping[str, object]) -> Iterable[str]:
+    for line in _lines(payload):
         code = line["SalesItemLineDetail"].get("TaxCodeRef")
         if code is not None:
             yield str(code["value"])

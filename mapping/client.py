@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mapping import problems
-from mapping.members import COMPANY_NAME, NOTES, PHONE, Draft
+from mapping.members import COMPANY_NAME, NOTES, PHONE, TAX_IDENTIFIER, Draft
 from mapping.results import Mapped
 from mapping.texts import one_line
-from schemas.company import CompanyFacts, Configuration
+from schemas.company import CompanyFacts, Configuration, Locale
 from schemas.events import Client, OrgRef
 
 NAME_FIELD = "Client DisplayName Template"
@@ -20,11 +20,13 @@ def map_client(
     currency: str,
     name_override: str | None = None,
     name_suffix: str = "",
+    second: bool = False,
 ) -> Mapped:
     """The Customer for ``client`` in ``currency`` (ISO code), as `docs/fields.md` lists it.
 
     :param name_override: the DisplayName given to this one record; stands alone, before template and suffix.
     :param name_suffix: added to what the template gives, so that a second customer of the client has its own name.
+    :param second: whether the client has another customer already, in another currency.
     :raises Unmappable: with every problem of the record.
     """
     draft = Draft(problems.label(client))
@@ -34,6 +36,7 @@ def map_client(
         field=NAME_FIELD,
         override=name_override,
         suffix=name_suffix,
+        second=(configuration.currency_name_template, currency) if second else None,
     )
     draft.put("DisplayName", name)
     if len(one_line(client.name)) <= COMPANY_NAME:
@@ -52,6 +55,21 @@ def map_client(
     draft.put("WebAddr", draft.website(client.website, source="the website"))
     draft.put("BillAddr", draft.address("BillAddr", client.address, source="the address"))
     draft.put("Notes", draft.text("Notes", client.notes, NOTES, source="the notes", multiline=True))
+    _put_vat_number(draft, client, configuration)
     draft.currency(currency, home=facts.home_currency, multicurrency=facts.multicurrency)
     payload, choices = draft.settle()
     return Mapped("Customer", payload, name, choices)
+
+
+def _put_vat_number(draft: Draft, client: Client, configuration: Configuration) -> None:
+    """The VAT number, for a new customer alone: QuickBooks masks it afterwards (`mapping.difference`)."""
+    number = one_line(client.vat_number or "")
+    if not number or not configuration.vat_numbers or configuration.locale is not Locale.EU:
+        return
+    if len(number) > TAX_IDENTIFIER:
+        draft.choose("PrimaryTaxIdentifier", "", f"Left out: the VAT number is longer than {TAX_IDENTIFIER}")
+        return
+    draft.put(
+        "PrimaryTaxIdentifier", draft.text("PrimaryTaxIdentifier", number, TAX_IDENTIFIER, source="the VAT number")
+    )
+    draft.choose("PrimaryTaxIdentifier", number, "The VAT number, when the customer is created")

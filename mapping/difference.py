@@ -21,6 +21,10 @@ _ADDRESSES = frozenset({"BillAddr", "ShipAddr"})
 _TAX_MEMBERS = ("GlobalTaxCalculation",)
 # Never sent again once the object exists: QBO fixes them at creation or numbers them itself.
 _FIXED = frozenset({"CurrencyRef"})
+# QBO masks it in every answer (XXXXXX6789): never compared, and never sent again once the object exists.
+_MASKED = frozenset({"PrimaryTaxIdentifier"})
+# Goes with a document's date; without one QBO keeps or chooses its own.
+_NEVER_CLEARED = frozenset({"ExchangeRate"})
 
 OWN_NOTE = "#"
 """Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""
@@ -45,7 +49,7 @@ def holds(observed: object, ours: object) -> bool:
         return isinstance(observed, Mapping) and all(
             holds(observed.get(key), value) or (value == "" and observed.get(key) is None)
             for key, value in ours.items()
-            if not key.startswith(OWN_NOTE)
+            if not key.startswith(OWN_NOTE) and key not in _MASKED
         )
     if isinstance(ours, list | tuple):
         return isinstance(observed, list | tuple) and len(observed) == len(ours) and all(map(holds, observed, ours))
@@ -97,7 +101,7 @@ def changed_members(
     changed: dict[str, object] = {}
     for member, value in payload.items():
         before = applied.get(member)
-        if member in _FIXED or member.startswith(OWN_NOTE) or same(before, value):
+        if member in _FIXED | _MASKED or member.startswith(OWN_NOTE) or same(before, value):
             continue
         if member == "Line":
             changed[member] = with_line_ids(value, line_ids)
@@ -108,7 +112,7 @@ def changed_members(
         else:
             changed[member] = value
     for member, before in applied.items():
-        if member in payload or member in _FIXED or member.startswith(OWN_NOTE):
+        if member in payload or member in _FIXED | _MASKED | _NEVER_CLEARED or member.startswith(OWN_NOTE):
             continue
         changed[member] = _fields(before, None) if member == "CustomField" else _cleared(member, before)
     if "Line" in changed:

@@ -12,8 +12,9 @@ from mapping.lines import MAX_LINES, map_lines
 from mapping.members import CUSTOM_VALUE, DOC_NUMBER, MEMO, PRIVATE_NOTE, Draft, ref
 from mapping.money import decimals, fits, is_too_large
 from mapping.parties import billing_client
-from mapping.results import Choice, Mapped
-from mapping.tax import map_tax, predicted_total
+from mapping.results import Mapped
+from mapping.tax import Regime, map_tax, regime
+from mapping.usa_tax import map_usa_tax
 from schemas.company import CompanyFacts, Configuration
 from schemas.events import Invoice, InvoiceLine, InvoiceType
 
@@ -77,30 +78,20 @@ def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFa
     )
     draft.put("CustomField", _custom_fields(draft, configuration, facts, variables) or None)
     made = map_lines(draft, lines, configuration, facts, sign=sign)
-    map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
+    if regime(configuration, facts) is Regime.NO_CODES:
+        tax_line = map_usa_tax(draft, invoice, configuration, facts, lines=len(made))
+        made += [] if tax_line is None else [tax_line]
+    else:
+        map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
     draft.put("Line", made)
     payload, choices = draft.settle()
-    mapped = Mapped("CreditMemo" if credit else "Invoice", payload, number, choices)
-    return _with_warning(mapped, facts, billed=sign * invoice.amount_gross)
+    return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices)
 
 
 def _detail(entry: Mapping[str, object]) -> dict[str, object]:
     detail = entry["SalesItemLineDetail"]
     assert isinstance(detail, dict)
     return detail
-
-
-def _with_warning(mapped: Mapped, facts: CompanyFacts, *, billed: Decimal) -> Mapped:
-    total = predicted_total(mapped, facts)
-    if total is None or total == billed:
-        return mapped
-    warning = Choice(
-        "TotalAmt",
-        str(total),
-        f"QuickBooks will come to {problems.money(total)} and Kompass billed {problems.money(billed)}: it rounds tax "
-        "once for each tax code, and takes the code's own rate",
-    )
-    return Mapped(mapped.entity, mapped.payload, mapped.name, (*mapped.choices, warning))
 
 
 def _number(

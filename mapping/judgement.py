@@ -23,6 +23,7 @@ from mapping.difference import (
     with_line_ids,
 )
 from mapping.payloads import TEMPLATE, kept_name, map_record, name_member, notes_of
+from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
 from schemas.company import Standing
 from schemas.events import Invoice, Step
@@ -132,10 +133,8 @@ def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, obje
 
 def _push(case: Case) -> Decision:
     needed = needed_party(case)
-    if needed is not None and (case.party is None or case.party.qbo_id is None):
-        if case.party is not None and case.party.state == "skipped":
-            return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
-        return _wait_for(case, needed)
+    if (missing := _what_is_missing(case, needed)) is not None:
+        return missing
     try:
         mapped = map_record(case, case.configuration, needed)
         held_name = kept_name(case, needed, mapped)
@@ -182,6 +181,17 @@ def _push(case: Case) -> Decision:
         choices=mapped.choices,
         currency=currency,
     )
+
+
+def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:
+    """What the record rests on and that is not there: its customer or job, or the exchange rate of its day."""
+    if needed is not None and (case.party is None or case.party.qbo_id is None):
+        if case.party is not None and case.party.state == "skipped":
+            return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
+        return _wait_for(case, needed)
+    if rate_is_unread(case):
+        return Wait(WAITING, "waits for QuickBooks' exchange rate of its date")
+    return None
 
 
 def _adopt(

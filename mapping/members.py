@@ -20,6 +20,7 @@ PHONE = 30
 EMAIL = 100
 WEBSITE = 1000
 NOTES = 2000
+TAX_IDENTIFIER = 20
 ADDRESS_LINE = 500
 ADDRESS_PART = 255
 POSTAL_CODE = 30
@@ -28,6 +29,7 @@ PRIVATE_NOTE = 4000
 MEMO = 1000
 DESCRIPTION = 4000
 CUSTOM_VALUE = 31
+SECOND_NAME_FIELD = "Second-currency DisplayName Template"
 
 _EMAIL = re.compile(r"[^\s@,;<>\"()]+@[^\s@,;<>\"().]+(?:\.[^\s@,;<>\"().]+)+")
 _HOST = re.compile(r"[^\s.@/:]+(?:\.[^\s.@/:]+)+")
@@ -49,6 +51,11 @@ class Draft:
 
     def refuse(self, problem: Problem) -> None:
         self._problems.setdefault((problem.cause, problem.field), []).append(problem)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a problem was found so far."""
+        return bool(self._problems)
 
     def settle(self) -> tuple[Mapping[str, object], tuple[Choice, ...]]:
         """The members and the choices.
@@ -161,8 +168,12 @@ class Draft:
         field: str,
         override: str | None,
         suffix: str,
+        second: tuple[str, str] | None = None,
     ) -> str | None:
-        """The DisplayName: what the admin gave this one record, else the template's result and ``suffix``."""
+        """The DisplayName: what the admin gave this one record, else the template's result and ``suffix``.
+
+        :param second: for a further currency, the template that tells the name apart, and the currency.
+        """
         if override is not None and override.strip():
             name, field = override.strip(), "name given to this one record"
             self.choose("DisplayName", name, "The name given to this one record")
@@ -173,6 +184,12 @@ class Draft:
             if not made:
                 self.refuse(problems.empty_result(self.record, member="DisplayName", field=field, template=template))
                 return None
+            if second is not None:
+                named = {"name": made, "currency": second[1], "client": variables["client"], "org": variables["org"]}
+                told_apart = self.rendered(second[0], named, field=SECOND_NAME_FIELD)
+                if told_apart is None:
+                    return None
+                made = told_apart or made
             name = made + suffix
             reason = f"{field} {template}" + (f", with{suffix} so that it is unique" if suffix else "")
             self.choose("DisplayName", name, reason)

@@ -10,12 +10,14 @@ from mapping.client import map_client
 from mapping.difference import OWN_NOTE
 from mapping.invoice import map_invoice, mark
 from mapping.project import map_job
+from mapping.rates import with_rate
 from mapping.results import Mapped, PartyKey, Unmappable
 from schemas.company import Configuration
 from schemas.events import Client, Invoice, Project, Record
 
 TEMPLATE = OWN_NOTE + "template"
 _SUFFIX = OWN_NOTE + "suffix"
+_SECOND_TEMPLATE = OWN_NOTE + "second_template"
 MARK = OWN_NOTE + "mark"
 """The words in a document's PrivateNote by which it can be known for ours."""
 
@@ -30,7 +32,8 @@ def map_record(case: Case, configuration: Configuration, needed: PartyKey | None
             case.facts,
             currency=own_currency(case),
             name_override=standing.name_override,
-            name_suffix=suffix_of(case),
+            name_suffix=_without_currency(case),
+            second=_is_second(case),
         )
     assert case.party is not None
     assert case.party.qbo_id is not None
@@ -43,9 +46,10 @@ def map_record(case: Case, configuration: Configuration, needed: PartyKey | None
             currency=own_currency(case),
             parent_id=case.party.qbo_id,
             name_override=standing.name_override,
-            name_suffix=suffix_of(case),
+            name_suffix=_without_currency(case),
+            second=_is_second(case),
         )
-    return map_invoice(record, configuration, case.facts, customer_id=case.party.qbo_id)
+    return with_rate(map_invoice(record, configuration, case.facts, customer_id=case.party.qbo_id), case)
 
 
 def suffix_of(case: Case) -> str:
@@ -62,6 +66,16 @@ def suffix_of(case: Case) -> str:
     if own_currency(case) != primary:
         parts.append(own_currency(case))
     return "".join(f" ({part})" for part in parts) + case.suffix
+
+
+def _is_second(case: Case) -> bool:
+    """Whether the suffix tells a customer or job apart from another one of the same client or project by its currency."""
+    return f" ({own_currency(case)})" in suffix_of(case)
+
+
+def _without_currency(case: Case) -> str:
+    """The rest of the suffix: the currency goes through a template of its own."""
+    return suffix_of(case).replace(f" ({own_currency(case)})", "", 1)
 
 
 def name_member(record: Record) -> str:
@@ -88,6 +102,8 @@ def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, o
         notes[BILLED] = billed(case.record, mapped.payload, case.facts)
     else:
         notes[_SUFFIX] = suffix_of(case)
+        if _is_second(case):
+            notes[_SECOND_TEMPLATE] = case.configuration.currency_name_template
     return notes
 
 
@@ -103,10 +119,16 @@ def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None
     if not isinstance(held, str) or mapped.name in (None, held):
         return None
     template = standing.applied.get(TEMPLATE)
-    if not isinstance(template, str) or template == _template(case.record, case.configuration):
+    second = standing.applied.get(_SECOND_TEMPLATE, case.configuration.currency_name_template)
+    same_templates = (template, second) == (
+        _template(case.record, case.configuration),
+        case.configuration.currency_name_template,
+    )
+    if not isinstance(template, str) or same_templates:
         return None
     before = replace(
         case.configuration,
+        currency_name_template=str(second),
         client_name_template=template if isinstance(case.record, Client) else case.configuration.client_name_template,
         project_name_template=template
         if isinstance(case.record, Project)

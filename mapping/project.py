@@ -21,6 +21,7 @@ def map_job(
     parent_id: str,
     name_override: str | None = None,
     name_suffix: str = "",
+    second: bool = False,
 ) -> Mapped:
     """The Job for ``project`` under the Customer ``parent_id`` of its billing client.
 
@@ -28,6 +29,7 @@ def map_job(
     :param parent_id: the QBO Id of the billing client's Customer (Job without ParentRef is refused with 6150).
     :param name_override: the DisplayName given to this one record; stands alone, before template and suffix.
     :param name_suffix: added to what the template gives.
+    :param second: whether the project has another job already, in another currency.
     :raises Unmappable: with every problem of the record.
     """
     draft = Draft(problems.label(project))
@@ -42,6 +44,7 @@ def map_job(
         field=NAME_FIELD,
         override=name_override,
         suffix=name_suffix,
+        second=(configuration.currency_name_template, currency) if second else None,
     )
     draft.put("DisplayName", name)
     draft.put("Job", True)

@@ -6,6 +6,7 @@ company has tax off.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,10 +14,10 @@ from enum import Enum
 
 from mapping import problems
 from mapping.members import Draft, ref
-from mapping.money import half_up
-from mapping.results import Mapped
+from mapping.tax_amounts import Piece, beyond_rounding, pieces_of_line, predictions
+from mapping.tax_problems import tax_would_differ
 from schemas.company import CompanyFacts, Configuration, Locale, TaxCodeFact
-from schemas.events import Invoice, InvoiceLine, VatRate
+from schemas.events import Invoice, InvoiceLine, InvoiceType, VatRate
 
 MAX_TAXABLE_LINES = 750
 """Intuit's Invoice page; more are refused."""
@@ -45,10 +46,9 @@ def map_tax(
     configuration: Configuration,
     facts: CompanyFacts,
 ) -> None:
-    """Puts GlobalTaxCalculation into ``draft`` and a TaxCodeRef into each of ``details``, the lines' details."""
+    """Put GlobalTaxCalculation into ``draft`` and a TaxCodeRef into each of ``details``, the lines' details. Not for the USA."""
     how = regime(configuration, facts)
-    if how is not Regime.NO_CODES:
-        draft.put("GlobalTaxCalculation", how.value)
+    draft.put("GlobalTaxCalculation", how.value)
     if how is Regime.EXCLUDED:
         taxable = sum(1 for line in lines if line.amount_vat or (line.vat_rate is not None and line.vat_rate.rate))
         if taxable > MAX_TAXABLE_LINES:
@@ -56,20 +56,20 @@ def map_tax(
                 problems.too_many_lines(draft.record, count=taxable, limit=MAX_TAXABLE_LINES, what="lines with tax")
             )
         _put_codes(draft, lines, details, configuration, facts)
+        if not draft.refused:
+            _check_tax(draft, invoice, lines, details, facts)
         return
-    if how is Regime.NO_CODES:
-        reason, why = "Locale USA: no tax codes on lines", "the Locale USA sends no tax codes"
-        remedy = (
-            "Bill it in Kompass without tax, or choose the Locale EU or Canada in the Configuration if this company "
-            "is there."
-        )
-    else:
-        reason, why = "The company has tax off in QuickBooks", "the company has tax off"
-        remedy = "Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax."
-    draft.choose("Line.TaxCodeRef", "", reason)
+    draft.choose("Line.TaxCodeRef", "", "The company has tax off in QuickBooks")
     billed = invoice.amount_vat or next((line.amount_vat for line in lines if line.amount_vat), None)
     if billed:
-        draft.refuse(problems.tax_not_booked(draft.record, amount=billed, why=why, remedy=remedy))
+        draft.refuse(
+            problems.tax_not_booked(
+                draft.record,
+                amount=billed,
+                why="the company has tax off",
+                remedy="Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax.",
+            )
+        )
 
 
 def _put_codes(
@@ -102,32 +102,82 @@ def _put_codes(
         draft.refuse(problems.tax_code_unusable(draft.record, code=code, name=name, rate=rate, positions=positions))
 
 
-def predicted_total(mapped: Mapped, facts: CompanyFacts) -> Decimal | None:
-    """What TotalAmt QBO will compute for an Invoice or CreditMemo; None when its tax cannot be told beforehand.
+def document_pieces(
+    lines: Sequence[InvoiceLine],
+    details: Sequence[Mapping[str, object]],
+    facts: CompanyFacts,
+    *,
+    day: dt.date,
+    credit: bool,
+) -> tuple[list[Piece], set[str]]:
+    """Give what each rate charges on each line, and the VAT rates of which that is not known.
 
-    QBO rounds tax once for each code, on the sum of its lines, half-up.
+    :param credit: whether it is a credit note, whose amounts are positive in QBO.
     """
-    lines = mapped.payload.get("Line")
-    if not isinstance(lines, (list, tuple)):
-        return None
-    nets: dict[str | None, Decimal] = defaultdict(Decimal)
+    sign = -1 if credit else 1
+    made: list[Piece] = []
+    unknown: set[str] = set()
+    for number, (line, detail) in enumerate(zip(lines, details, strict=True), start=1):
+        row = row_of(line)
+        code = _code_of(detail, facts)
+        found = None if code is None else pieces_of_line(number, row, code, sign * line.amount_net, day)
+        if found is None:
+            unknown.add(row)
+        else:
+            made += found
+    return [piece for piece in made if piece.row not in unknown], unknown
+
+
+def row_of(line: InvoiceLine) -> str:
+    """Give the row of Tax Code VAT Rates that a line belongs to."""
+    return "" if line.vat_rate is None else line.vat_rate.id
+
+
+def _code_of(detail: Mapping[str, object], facts: CompanyFacts) -> TaxCodeFact | None:
+    code = detail.get("TaxCodeRef")
+    return facts.tax_codes.get(str(code["value"])) if isinstance(code, Mapping) else None
+
+
+def _check_tax(
+    draft: Draft,
+    invoice: Invoice,
+    lines: Sequence[InvoiceLine],
+    details: Sequence[Mapping[str, object]],
+    facts: CompanyFacts,
+) -> None:
+    """Refuse what QuickBooks would book with another tax than Kompass billed, rounding aside."""
+    credit = invoice.type is InvoiceType.CREDIT_NOTE
+    sign = -1 if credit else 1
+    pieces, unknown = document_pieces(lines, details, facts, day=invoice.date, credit=credit)
+    billed: dict[str, Decimal] = defaultdict(Decimal)
+    rates: dict[str, VatRate | None] = {}
     for line in lines:
-        code = line["SalesItemLineDetail"].get("TaxCodeRef")
-        nets[None if code is None else code["value"]] += line["Amount"]
-    excluded = mapped.payload.get("GlobalTaxCalculation") == Regime.EXCLUDED.value
-    if "GlobalTaxCalculation" not in mapped.payload and facts.automated_tax:
-        return None
-    total = Decimal(0)
-    for code, net in nets.items():
-        total += net
-        if excluded:
-            rate = _sales_rate(code, facts.tax_codes)
-            if rate is None:
-                return None
-            total += half_up(net * rate / 100)
-    return half_up(total)
-
-
-def _sales_rate(code: str | None, tax_codes: Mapping[str, TaxCodeFact]) -> Decimal | None:
-    fact = None if code is None else tax_codes.get(code)
-    return None if fact is None else fact.sales_rate
+        if row_of(line) not in unknown:
+            billed[row_of(line)] += sign * line.amount_vat
+            rates[row_of(line)] = line.vat_rate
+    for wrong in beyond_rounding(pieces, billed, invoice.currency):
+        code = facts.tax_codes[wrong.code]
+        draft.refuse(
+            tax_would_differ(
+                draft.record,
+                rate=rates[wrong.row],
+                code=code,
+                billed=wrong.billed,
+                booked=(wrong.predicted.low, wrong.predicted.high),
+                day=invoice.date,
+            )
+        )
+    if draft.refused or unknown:
+        return
+    net, total = sum((sign * line.amount_net for line in lines), Decimal(0)), sum(billed.values(), Decimal(0))
+    expected = predictions(pieces, invoice.currency)
+    if expected.low == expected.high == total:
+        return
+    spread = problems.money(net + expected.low) + (
+        "" if expected.low == expected.high else f" to {problems.money(net + expected.high)}"
+    )
+    draft.choose(
+        "TotalAmt",
+        spread,
+        f"Rounding of tax: QuickBooks comes to {spread}, by line or by sum, and Kompass billed {problems.money(net + total)}",
+    )

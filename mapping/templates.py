@@ -38,8 +38,11 @@ VARIABLES: Mapping[str, type] = {
     "project": Project,
     "invoice": Invoice,
     "org": OrgRef,
+    "name": str,
+    "currency": str,
 }
 CLIENT_VARIABLES = ("client", "org")
+CURRENCY_VARIABLES = ("name", "currency", "client", "org")
 PROJECT_VARIABLES = ("project", "client", "billing_client", "org")
 DOCUMENT_VARIABLES = ("invoice", "project", "client", "billing_client", "org")
 

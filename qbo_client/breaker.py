@@ -59,11 +59,17 @@ class Breaker:
         if self.opens_at is None:
             return True, self
         if self.probing_since is not None:
-            if now - self.probing_since < self.policy.probe_patience:
+            # The same sum as in `retry_at`: a difference may be rounded to the other side of it.
+            if now < self.probing_since + self.policy.probe_patience:
                 return False, self
         elif now < self.opens_at:
             return False, self
         return True, replace(self, probing_since=now)
+
+    @property
+    def trial_under_way(self) -> bool:
+        """Whether the one call of a half-open breaker has gone and has no answer yet."""
+        return self.probing_since is not None
 
     def withdrawn(self) -> Breaker:
         """The call that was to go was not sent after all: if it was the probe, another may take its place at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Final
 
@@ -18,6 +19,7 @@ MAX_BATCH_ITEM_ID: Final = 10
 MAX_BATCH_ITEMS: Final = 30
 
 _ENTITY: Final = re.compile(r"[A-Z][A-Za-z0-9]{1,49}", re.ASCII)
+_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 
 
@@ -50,6 +52,8 @@ class Call:
     request_id: str | None = None
     object_id: str | None = None
     query: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Of a read that asks by other things than an Id."""
 
     @property
     def metered(self) -> bool:
@@ -95,6 +99,14 @@ def read(entity: str, object_id: str | None = None) -> Call:
     elif object_id is None or not _IDENTIFIER.fullmatch(object_id):
         raise CallInvalid(f"read of {entity}: {object_id!r} is not an Id")
     return Call(operation=Operation.READ, entity=entity, object_id=object_id)
+
+
+def read_rate(currency: str, day: date) -> Call:
+    """Read the exchange rate of a currency on a day."""
+    if not _CURRENCY.fullmatch(currency):
+        raise CallInvalid(f"read of ExchangeRate: {currency!r} is not a currency")
+    asked = (("sourcecurrencycode", currency), ("asofdate", day.isoformat()))
+    return Call(operation=Operation.READ, entity="ExchangeRate", parameters=asked)
 
 
 def query(text: str) -> Call:

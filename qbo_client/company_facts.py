@@ -22,9 +22,24 @@ Json = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class TaxRateFact:
+    """One rate of a tax code. `base` is Intuit's `TaxTypeApplicable`.
+
+    `periods` are (percent, first day, last day) of `EffectiveTaxRate`, None where it is open; a rate without them has one
+    period that is open at both ends.
+    """
+
+    id: str
+    name: str
+    base: str
+    periods: tuple[tuple[Decimal, date | None, date | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TaxCodeFact:
     """A tax code. `sales_rate` is in percent, all its sales rates combined; None when Intuit gives none to combine.
 
+    `rates` are its sales rates one by one, in the order Intuit charges them; empty when one of them is not known.
     In the USA `TAX` and `NON` are codes without rates.
     """
 
@@ -33,6 +48,7 @@ class TaxCodeFact:
     active: bool
     taxable: bool
     sales_rate: Decimal | None
+    rates: tuple[TaxRateFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +111,8 @@ def fetch_company_facts(send: Send) -> CompanyFacts:
 def fetch_tax_codes(send: Send) -> tuple[TaxCodeFact, ...]:
     """All tax codes, inactive ones too, by name: two metered reads. Raises `ReadFailed`."""
     codes = list(iterate(send, "TaxCode", ACTIVE_OR_NOT))
-    rates = {_text(rate, "Id"): _decimal(rate.get("RateValue")) for rate in iterate(send, "TaxRate", ACTIVE_OR_NOT)}
+    found = {_text(rate, "Id"): rate for rate in iterate(send, "TaxRate", ACTIVE_OR_NOT)}
+    rates = {key: _decimal(rate.get("RateValue")) for key, rate in found.items()}
     facts = (
         TaxCodeFact(
             id=_text(code, "Id"),
@@ -103,6 +120,7 @@ def fetch_tax_codes(send: Send) -> tuple[TaxCodeFact, ...]:
             active=_flag(code, "Active", default=True),
             taxable=_flag(code, "Taxable"),
             sales_rate=_combined(_part(code, "SalesTaxRateList"), rates),
+            rates=_one_by_one(_part(code, "SalesTaxRateList"), found),
         )
         for code in codes
     )
@@ -133,13 +151,51 @@ def _choices(send: Send, entity: str) -> tuple[Choice, ...]:
     return tuple(sorted(choices, key=lambda choice: (choice.full_name.casefold(), choice.id)))
 
 
+def _in_order(rate_list: Json) -> list[Json]:
+    details = rate_list.get("TaxRateDetail")
+    if not isinstance(details, list):
+        return []
+    return sorted(details, key=lambda detail: int(str(detail.get("TaxOrder") or 0)))
+
+
+def _one_by_one(rate_list: Json, rates: Mapping[str, Json]) -> tuple[TaxRateFact, ...]:
+    """The rates of a code with the periods of each; nothing when one of them is unknown, since the sum would be short."""
+    made = []
+    for detail in _in_order(rate_list):
+        rate_id = _text(_part(detail, "TaxRateRef"), "value")
+        rate = rates.get(rate_id)
+        periods = () if rate is None else tuple(_periods(rate))
+        if rate is None or not periods:
+            return ()
+        made.append(
+            TaxRateFact(
+                id=rate_id,
+                name=_text(rate, "Name"),
+                base=_text(detail, "TaxTypeApplicable") or "TaxOnAmount",
+                periods=periods,
+            )
+        )
+    return tuple(made)
+
+
+def _periods(rate: Json) -> Iterator[tuple[Decimal, date | None, date | None]]:
+    periods = rate.get("EffectiveTaxRate")
+    for period in periods if isinstance(periods, list) else ():
+        percent = _decimal(period.get("RateValue")) if isinstance(period, Mapping) else None
+        if percent is not None:
+            yield percent, _date(period, "EffectiveDate"), _date(period, "EndDate")
+    whole = _decimal(rate.get("RateValue"))
+    if not periods and whole is not None:
+        yield whole, None, None
+
+
 def _combined(rate_list: Json, rates: Mapping[str, Decimal | None]) -> Decimal | None:
     """The percentage that all rates of a code make together, taxes on taxes included, in the order Intuit gives."""
-    details = rate_list.get("TaxRateDetail")
-    if not isinstance(details, list) or not details:
+    details = _in_order(rate_list)
+    if not details:
         return None
     total = Decimal(0)
-    for detail in sorted(details, key=lambda detail: int(str(detail.get("TaxOrder") or 0))):
+    for detail in details:
         rate = rates.get(_text(_part(detail, "TaxRateRef"), "value"))
         if rate is None:
             return None

@@ -59,6 +59,7 @@ class FaultCode:
     TOKEN_INVALID: Final = "3202"  # noqa: S105 - a fault code
     QUERY_SYNTAX: Final = "4000"
     QUERY_INVALID: Final = "4001"
+    QUERY_BROKEN: Final = "4002"
     STALE_OBJECT: Final = "5010"
     PERMISSION_DENIED: Final = "5020"
     FEATURE_NOT_SUPPORTED: Final = "5030"
@@ -81,7 +82,9 @@ class FaultCode:
     CUSTOMER_INVALID: Final = "6250"
     UNBILLED_CHARGES: Final = "6280"
     DELIVERY_EMAIL_REQUIRED: Final = "6420"
+    DELIVERY_REFUSED: Final = "6440"
     VOID_OF_SETTLED: Final = "6450"
+    SETTLED: Final = "6470"
     ALREADY_DEPOSITED: Final = "6540"
     SYSTEM_FAILURE: Final = "10000"
     RESULT_TOO_BIG: Final = "10100"

@@ -3,7 +3,7 @@
 | outcome | did Intuit do it? |
 |---|---|
 | `Done` | yes |
-| `Refused` | no, and it will not as things are: the faults say why |
+| `Refused` | `qbo_client.verdicts` says whether that is a proof: the faults say why |
 | `Throttled` | no: too many calls, or the company is busy for a while |
 | `Unauthorized` | no: the access token is not taken |
 | `Forbidden` | no: the connection to this company is dead until a person acts |
@@ -85,7 +85,7 @@ class _WithFaults:
 
 @dataclass(frozen=True, slots=True)
 class Refused(_WithFaults):
-    """Definitive: not done. `faults` is empty when Intuit gave a 4xx without saying why."""
+    """Intuit says no. `faults` is empty when it gave a 4xx without saying why; `qbo_client.verdicts` says what that proves."""
 
     status: int
     faults: tuple[Fault, ...]

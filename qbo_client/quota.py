@@ -20,6 +20,9 @@ class Limits:
     in_flight: int = 10
     per_minute: int = 500
     batches_per_minute: int = 40
+    names_in_flight: int = 1
+    """Writes of customers; a batch of them is one. While one is under way, another is refused: "You can only add or edit one name at a
+    time. Please try again." (6000; qbo_api PR 88 quotes Intuit: call sequentially)."""
 
 
 INTUIT: Final = Limits()

@@ -112,6 +112,7 @@ class Transport:
             path = "batch" if operation is Operation.BATCH else call.entity.lower()
             method, kind, body = "POST", "application/json", encode(call.body or {})
         target = f"{self._path}{realm_id}/{path}?minorversion={MINOR_VERSION}{_OPERATION_PARAMETER.get(operation, '')}"
+        target += "".join(f"&{name}={quote(value, safe='')}" for name, value in call.parameters)
         if call.request_id is not None:
             target += f"&requestid={quote(call.request_id, safe='')}"
         content = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n" if kind else ""

@@ -1,8 +1,8 @@
 """Avro schemas as plain data: names resolved, documentation dropped, and the fingerprint that identifies one.
 
 The schema a payload was written with is read *without* its logical types: `fastavro` then hands over raw numbers and
-bytes, and `schemas.reading` turns them into `Decimal`, `date` and `datetime` itself, refusing what does not fit (fastavro
-rounds a decimal that is too long).
+bytes, and `schemas.values` turns them into `Decimal`, `date` and `datetime`, refusing what does not fit (fastavro rounds a
+decimal that is too long).
 """
 
 from __future__ import annotations
@@ -11,38 +11,18 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from fastavro.schema import fingerprint as fastavro_fingerprint
 from fastavro.schema import parse_schema, to_parsing_canonical_form
 
 Schema = Any
 """A schema as `json.loads` gives it: a name, a union as a list, or a dict."""
 
 PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
-_EMPTY_FINGERPRINT = 0xC15D213AA4D7A795
-
-
-def _fingerprint_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value >> 1) ^ (_EMPTY_FINGERPRINT & -(value & 1))
-        table.append(value)
-    return tuple(table)
-
-
-_TABLE = _fingerprint_table()
-
-
-def crc64(data: bytes) -> int:
-    """CRC-64-AVRO (Avro specification, "Schema Fingerprints")."""
-    value = _EMPTY_FINGERPRINT
-    for byte in data:
-        value = (value >> 8) ^ _TABLE[(value ^ byte) & 0xFF]
-    return value
 
 
 def fingerprint(schema: Schema) -> bytes:
     """The 8 bytes, little-endian, that single-object encoding puts before a payload: of the parsing canonical form."""
-    return crc64(to_parsing_canonical_form(schema).encode()).to_bytes(8, "little")
+    return bytes.fromhex(fastavro_fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
 
 
 def full_name(schema: Mapping[str, Any], namespace: str) -> str:

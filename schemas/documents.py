@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from schemas.events import Invoice
 
@@ -17,3 +18,8 @@ class SentDocument:
     entity: str
     qbo_id: str
     """Empty while it is not in QuickBooks."""
+    cause: str = ""
+    customer: str = ""
+    """The Id of the customer to whom it was sent last; empty when that is not known."""
+    exchange_rate: Decimal | None = None
+    """The rate that was sent with it; None when QuickBooks chose one."""

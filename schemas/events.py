@@ -1,19 +1,24 @@
-"""Kompass's records and the events that carry them, as immutable objects.
+"""Kompass's records and the events that carry them, as immutable typed objects.
 
 Every record (client, project, invoice, also one carried inside another) has its own ``id`` and ``sequence``: the newest
 sequence is the newest state, whatever the order in which events arrive. Money is `Decimal`, dates are `datetime.date`,
-moments are aware UTC datetimes. The Avro form is in ``*.avsc`` beside this file; `schemas.codec` goes between the two.
+moments are aware UTC datetimes.
+
+These classes are the only transcription of ``*.avsc`` beside this file: `schemas.values` converts Avro and JSON to them and
+back by their annotations. A test compares both sides, member by member and type by type.
 """
 
 from __future__ import annotations
 
-import datetime as dt
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
+from typing import Any, ClassVar
 from uuid import UUID
+
+import msgspec
+
+from schemas.types import Day, Id, Key, Moment, Money, Number, Whole32, Whole64
 
 
 class Kind(StrEnum):
@@ -28,7 +33,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
-    UNKNOWN = "unknown"
+    UNKNOWN = "UNKNOWN"
 
 
 class InvoiceType(StrEnum):
@@ -48,14 +53,22 @@ class Step(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-@dataclass(frozen=True, slots=True)
-class OrgRef:
-    id: str
+class Typed(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """Base of all records and their parts.
+
+    `dataclasses.replace` and `dataclasses.fields` take them, too. No object here refers back to its owner, so the garbage
+    collector need not watch them.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+
+class OrgRef(Typed, frozen=True):
+    id: Id
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Typed, frozen=True):
     line1: str
     town: str
     postcode: str
@@ -64,20 +77,18 @@ class Address:
     county: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    id: str
+class Person(Typed, frozen=True):
+    id: Id
     name: str
     email: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    id: str
-    sequence: int
+class Client(Typed, frozen=True):
+    id: Key
+    sequence: Whole64
     name: str
     orgs: tuple[OrgRef, ...]
-    modified: datetime
+    modified: Moment
     code: str | None = None
     type: str | None = None
     category: str | None = None
@@ -87,26 +98,25 @@ class Client:
     website: str | None = None
     vat_number: str | None = None
     currency: str | None = None
-    payment_days: int | None = None
+    payment_days: Whole32 | None = None
     address: Address | None = None
     account_manager: Person | None = None
-    parent_id: str | None = None
+    parent_id: Id | None = None
     notes: str | None = None
     tags: tuple[str, ...] = ()
-    extra_data: Mapping[str, str] = field(default_factory=dict)
-    inactive: dt.date | None = None
+    extra_data: Mapping[str, str] = msgspec.field(default_factory=dict)
+    inactive: Day | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    id: str
-    sequence: int
+class Project(Typed, frozen=True):
+    id: Key
+    sequence: Whole64
     reference: str
     name: str
     org: OrgRef
     client: Client
     billing_client: Client
-    modified: datetime
+    modified: Moment
     category: str | None = None
     phase: str | None = None
     details: str | None = None
@@ -115,99 +125,90 @@ class Project:
     order_confirmation: str | None = None
     confirmation_details: str | None = None
     tags: tuple[str, ...] = ()
-    extra_data: Mapping[str, str] = field(default_factory=dict)
+    extra_data: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Department:
-    id: str
+class Department(Typed, frozen=True):
+    id: Id
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    id: str
+class Service(Typed, frozen=True):
+    id: Id
     name: str
     department: Department | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class QuoteItem:
+class QuoteItem(Typed, frozen=True):
     """What a line bills a share of: a lump sum (``price``, billed by percentage) or a rate (billed by units)."""
 
-    id: str
+    id: Id
     name: str
-    price: Decimal | None = None
+    price: Money | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class VatRate:
-    id: str
+class VatRate(Typed, frozen=True):
+    id: Id
     name: str
-    rate: Decimal
+    rate: Number
     """Percent: ``Decimal("20")`` is 20 %."""
 
 
-@dataclass(frozen=True, slots=True)
-class SalesOrder:
-    id: str
+class SalesOrder(Typed, frozen=True):
+    id: Id
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class InvoiceLine:
-    id: str
-    position: int
+class InvoiceLine(Typed, frozen=True):
+    id: Id
+    position: Whole32
     quote_item: QuoteItem
-    amount_net: Decimal
+    amount_net: Money
     """Signed, authoritative: quantity and price are shown only when they reproduce it to the cent."""
-    amount_vat: Decimal
+    amount_vat: Money
     description: str | None = None
     service: Service | None = None
-    percentage: Decimal | None = None
-    quantity: Decimal | None = None
+    percentage: Number | None = None
+    quantity: Number | None = None
     unit: str | None = None
-    unit_price: Decimal | None = None
+    unit_price: Money | None = None
     vat_rate: VatRate | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Invoice:
-    id: str
-    sequence: int
+class Invoice(Typed, frozen=True):
+    id: Key
+    sequence: Whole64
     reference: str
     org: OrgRef
     client: Client
     type: InvoiceType
     synchronize: bool
     step: Step
-    date: dt.date
-    due_date: dt.date
+    date: Day
+    due_date: Day
     currency: str
-    amount_net: Decimal
-    amount_vat: Decimal
-    amount_gross: Decimal
+    amount_net: Money
+    amount_vat: Money
+    amount_gross: Money
     lines: tuple[InvoiceLine, ...]
-    modified: datetime
+    modified: Moment
     project: Project | None = None
     details: str | None = None
-    billing_start: dt.date | None = None
-    billing_end: dt.date | None = None
+    billing_start: Day | None = None
+    billing_end: Day | None = None
     sales_order: SalesOrder | None = None
 
 
 Record = Client | Project | Invoice
 
 
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    org_id: str
-    version: int
-    user_id: str | None = None
+class Metadata(Typed, frozen=True):
+    org_id: Id
+    version: Whole32
+    user_id: Id | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Typed, frozen=True):
     """One change, in the envelope of Kompass's webhooks."""
 
     id: UUID
@@ -215,7 +216,7 @@ class Event:
     """``client.create``, ``invoice.update``, …"""
     resource: str
     action: Action
-    created: datetime
+    created: Moment
     metadata: Metadata
     object: Record
 
@@ -226,3 +227,21 @@ def kind_of(record: Record) -> Kind:
     if isinstance(record, Project):
         return Kind.PROJECT
     return Kind.CLIENT
+
+
+def _dataclass_fields(kind: type[Typed]) -> dict[str, dataclasses.Field[Any]]:
+    required = len(kind.__struct_fields__) - len(kind.__struct_defaults__)
+    members = [
+        (
+            name,
+            kind.__annotations__[name],
+            dataclasses.field() if number < required else dataclasses.field(default=None),
+        )
+        for number, name in enumerate(kind.__struct_fields__)
+    ]
+    made = dataclasses.make_dataclass(kind.__name__, members)
+    return {field.name: field for field in dataclasses.fields(made)}
+
+
+for _kind in Typed.__subclasses__():
+    _kind.__dataclass_fields__ = _dataclass_fields(_kind)

@@ -1,36 +1,45 @@
 """Events and records as JSON: what `kompass-qbo publish` and `explain` read, and how the database keeps a record.
 
 The members are those of the Avro schemas. Decimals are texts (``"1200.00"``), dates ``"2026-03-31"``, moments
-``"2026-03-31T09:30:00+00:00"``, ids texts (a whole number is taken and becomes one).
+``"2026-03-31T09:30:00Z"``, ids texts (a whole number is taken and becomes one). A member that is null or empty is left out
+when written and may be left out when read; any other missing member, and any that is not known, is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import cast
+from typing import Any, TypeVar, cast
 
+import msgspec
 import orjson
 
+from schemas.checking import checked
+from schemas.envelopes import ENVELOPES, RECORDS, event_of
 from schemas.errors import BadLine, BadRecord
 from schemas.events import Action, Event, Kind, Record, kind_of
-from schemas.json_shapes import RECORDS, envelope
-from schemas.json_values import shown
+from schemas.quoting import shown
+from schemas.values import canonical, from_json, json_value
 
-_EVENTS = {kind: envelope(shape, Event) for kind, shape in RECORDS.items()}
+T = TypeVar("T")
 
 
 def record_to_json(record: Record) -> dict[str, object]:
     """`record` as JSON data; the same record always gives the same. Raises `BadRecord` for what Avro could not hold."""
-    return RECORDS[kind_of(record)].write(record)
+    return cast("dict[str, object]", msgspec.to_builtins(canonical(record, RECORDS[kind_of(record)])))
+
+
+def record_text(record: Record) -> bytes:
+    """The JSON text of a record that was read, from Avro or JSON: it is `canonical` already."""
+    return msgspec.json.encode(record)
 
 
 def record_from_json(kind: Kind, obj: object) -> Record:
     """The inverse of `record_to_json`. Raises `BadRecord` with the path, the value and the remedy."""
-    return cast("Record", RECORDS[kind].read(obj))
+    return _read(obj, RECORDS[kind])
 
 
 def event_to_json(event: Event) -> dict[str, object]:
-    return _EVENTS[kind_of(event.object)].write(event)
+    return cast("dict[str, object]", msgspec.to_builtins(canonical(event, ENVELOPES[kind_of(event.object)])))
 
 
 def event_from_json(obj: object) -> Event:
@@ -41,11 +50,35 @@ def event_from_json(obj: object) -> Event:
             f"{shown(resource)} is none of {', '.join(Kind)}; write one of them." if resource else "is missing; add it."
         )
         raise BadRecord(problem, "resource")
-    event = _EVENTS[Kind(resource) if resource else Kind.CLIENT].read(obj)
+    envelope = ENVELOPES[Kind(resource) if resource else Kind.CLIENT]
+    event = event_of(_read(obj, envelope))
+    _refuse_what_no_database_stores(event, obj, envelope)
+    if not event.metadata.org_id:
+        raise BadRecord('"" is not an id; write the one it has in Kompass.', "metadata.org_id")
     expected = f"{event.resource}.{event.action}"
     if event.action is not Action.UNKNOWN and event.type != expected:
         raise BadRecord(f"{shown(event.type)} contradicts resource and action; write {expected!r}.", "type")
     return event
+
+
+def _read(obj: object, kind: type[T]) -> T:
+    try:
+        return from_json(obj, kind)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        repaired = checked(obj, kind, json_value)
+        try:
+            return from_json(repaired, kind)
+        except msgspec.ValidationError:
+            raise BadRecord(str(error)) from error
+
+
+def _refuse_what_no_database_stores(event: Event, obj: object, kind: type) -> None:
+    try:
+        suspect = rb"\u0000" in msgspec.json.encode(event)
+    except UnicodeEncodeError:
+        suspect = True
+    if suspect:
+        checked(obj, kind, json_value)
 
 
 def read_json_lines(stream: Iterable[str | bytes]) -> Iterator[tuple[int, Event]]:
@@ -57,7 +90,7 @@ def read_json_lines(stream: Iterable[str | bytes]) -> Iterator[tuple[int, Event]
         if not line.strip():
             continue
         try:
-            obj = orjson.loads(line)
+            obj: Any = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             where = f"line 1 column {error.colno}"
             what = str(error.msg).removesuffix(f": {where} (char {error.pos})")

@@ -22,3 +22,20 @@ class LinkState(StrEnum):
     """A person must act."""
     WITHDRAWN = "withdrawn"
     """Sent, then taken back in Kompass."""
+
+
+class Because(StrEnum):
+    """Why a link became due, as its history says it. A newer event is not here: it has an entry of its own."""
+
+    DEPENDENCY = "dependency"
+    CONFIGURATION = "configuration"
+    COMPANY_LINKED = "company-linked"
+    ANOTHER_PROCESS = "another-process"
+    TWIN = "twin"
+    BUDGET = "budget"
+    RESEND = "resend"
+    REPLAY = "replay"
+    LINKED_BY_HAND = "linked-by-hand"
+    DAILY_RETRY = "daily-retry"
+    FIXED_IN_QUICKBOOKS = "fixed-in-quickbooks"
+    RESTORED = "restored"

@@ -208,6 +208,13 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration("gauge", "outbox_oldest_age_seconds", "Age of the oldest dead letter not yet produced.", measured=True),
     Declaration("counter", "mails", "Mails handed to the mail server.", (("outcome", "sent or failed"), _ORG)),
     Declaration("gauge", "notifier_last_run_timestamp_seconds", "When the notifier last looked.", ()),
+    # --- The admin site
+    Declaration(
+        "counter",
+        "admin_logins",
+        "Logins of the admin site.",
+        (("outcome", "ok, failed, or locked-out: the last of too many failed ones, and each after it"),),
+    ),
     # --- The process
     Declaration(
         "gauge",

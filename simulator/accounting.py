@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from simulator import batch, selection
+from simulator import batch, currencies, selection, xml_form
+from simulator.batch import ItemTrouble
 from simulator.changes_since import changed_since
 from simulator.company import BY_PATH, SINGLETONS, Company
 from simulator.faults import ApiFault, fault, unsupported
@@ -27,6 +28,7 @@ from simulator.requestids import (
 PREFIX = "/v3/company/"
 _FROM = re.compile(rb"\bfrom\s+(\w+)", re.IGNORECASE)
 _TEXT_TYPES = ("application/text", "text/plain")
+_XML_TYPES = ("application/xml", "text/xml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,15 @@ class ApiCall:
         return sum(isinstance(one, dict) and "Query" in one for one in items) if isinstance(items, list) else 0
 
     @property
+    def writes_to(self) -> set[str]:
+        """The entities that it writes to: those of a batch's items, for a batch."""
+        if self.operation != "batch":
+            return {self.entity} if self.writes else set()
+        items = self.payload.get("BatchItemRequest") if isinstance(self.payload, dict) else None
+        named = (name for one in (items if isinstance(items, list) else []) if isinstance(one, dict) for name in one)
+        return {name for name in named if name.lower() in BY_PATH}
+
+    @property
     def requestid(self) -> str:
         return self.query.get("requestid", "") if self.writes else ""
 
@@ -89,6 +100,8 @@ def understand(method: str, path: str, query: Mapping[str, str], body: bytes, co
         return _with_payload(made, "batch", "")
     if first == "cdc" and len(parts) == 1 and method == "GET":
         return ApiCall(**made, operation="cdc")
+    if first == currencies.ENTITY.lower() and len(parts) == 1 and method == "GET":
+        return ApiCall(**made, operation="read", entity=currencies.ENTITY)
     entity = BY_PATH.get(first)
     if entity is None:
         return refused
@@ -116,20 +129,39 @@ def _with_payload(made: dict[str, Any], operation: str, entity: str) -> ApiCall:
     body = made["body"]
     if operation not in ("save", "create", "update", "void", "delete", "batch"):
         refusal = fault("500", f"Unsupported Operation : Operation {operation[:50]} is not supported.")
+    kind = made["content_type"]
     try:
-        payload = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        try:
-            body.decode()
-            refusal = fault("2010", f"Property Name:{error} specified is unsupported or invalid")
-        except UnicodeDecodeError:
-            refusal = fault("500", "Unsupported Operation : The body is not UTF-8.")
+        payload = _read(body, kind, operation, entity)
+    except ApiFault as unreadable:
+        refusal = unreadable
     if operation == "save":
         identified = isinstance(payload, dict) and payload.get("Id") not in (None, "")
         operation = "update" if identified else "create"
-    if made["content_type"] not in ("application/json", ""):
-        refusal = fault("500", f"Unsupported Operation : Content type {made['content_type'][:60]} is not supported.")
+    if kind not in ("application/json", "", *_XML_TYPES):
+        refusal = fault("500", f"Unsupported Operation : Content type {kind[:60]} is not supported.")
     return ApiCall(**made, operation=operation, entity=entity, payload=payload, refusal=refusal)
+
+
+def _read(body: bytes, content_type: str, operation: str, entity: str) -> Any:
+    """The body's members, from JSON or from XML.
+
+    :raises ApiFault: 500 for bytes that are not UTF-8; 2010 for what cannot be read, or is XML of another entity.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise fault("500", "Unsupported Operation : The body is not UTF-8.") from None
+    if content_type in _XML_TYPES:
+        if operation == "batch":
+            return xml_form.read_batch(body)
+        found, members = xml_form.read_entity(body)
+        if found != entity:
+            raise fault("2010", f"Property Name:{found[:200]} specified is unsupported or invalid")
+        return members
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise fault("2010", f"Property Name:{error} specified is unsupported or invalid") from None
 
 
 def check_requestid(call: ApiCall) -> ApiFault | None:
@@ -148,12 +180,14 @@ def call_fingerprint(call: ApiCall) -> bytes:
     return fingerprint(call.method.encode(), call.path.encode(), options.encode(), call.body)
 
 
-def execute(company: Company, call: ApiCall, requestids: RequestIds) -> Answer:
-    """Do what the call asks, and make the answer. A fault is an answer."""
+def execute(
+    company: Company, call: ApiCall, requestids: RequestIds, *, item_trouble: ItemTrouble = batch.no_trouble
+) -> Answer:
+    """Do what the call asks, and make the answer. A fault is an answer. `item_trouble` strikes the items of a batch."""
     try:
         if call.refusal is not None:
             raise call.refusal
-        body = _perform(company, call, requestids)
+        body = _perform(company, call, requestids, item_trouble)
     except ApiFault as refused:
         return refusal_answer(company, refused)
     body["time"] = company.clock.envelope_stamp()
@@ -170,7 +204,7 @@ def refusal_answer(company: Company, refused: ApiFault) -> Answer:
     return Answer(status, orjson.dumps(body), refused.codes)
 
 
-def _perform(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
+def _perform(company: Company, call: ApiCall, requestids: RequestIds, item_trouble: ItemTrouble) -> Object:
     match call.operation:
         case "query":
             return {"QueryResponse": selection.run(company, _query_text(call, company))}
@@ -179,11 +213,18 @@ def _perform(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
                 if call.identifier and call.entity == "CompanyInfo" and call.identifier not in (call.realm, "1"):
                     raise fault("610", "Object Not Found : CompanyInfo")
                 return {call.entity: read_singleton(company, call.entity)}
+            if call.entity == currencies.ENTITY:
+                query = {name.lower(): value for name, value in call.query.items()}
+                return {
+                    call.entity: currencies.read_rate(
+                        company, query.get("sourcecurrencycode", ""), query.get("asofdate", "")
+                    )
+                }
             return {call.entity: read(company, call.entity, call.identifier)}
         case "cdc":
             return changed_since(company, call.query.get("entities", ""), call.query.get("changedSince", ""))
         case "batch":
-            return _batch(company, call, requestids)
+            return _batch(company, call, requestids, item_trouble)
         case _:
             include = call.query.get("include", "").lower().split(",")
             request = Write(
@@ -210,23 +251,29 @@ def _query_text(call: ApiCall, company: Company) -> str:
         raise fault("500", "Unsupported Operation : The body is not UTF-8.") from None
 
 
-def _batch(company: Company, call: ApiCall, requestids: RequestIds) -> Object:
+def _batch(company: Company, call: ApiCall, requestids: RequestIds, item_trouble: ItemTrouble) -> Object:
     settings = company.settings
 
     def remember(item: batch.Item, run: Any) -> Object:
         if not call.requestid or item.operation == "query":
-            return dict(run())
+            return item_trouble(item, repeated=False).around(company, run)
         key = f"{call.requestid}{item.bid}"
         mark = fingerprint(item.operation.encode(), item.entity.encode(), orjson.dumps(item.payload))
         entry = requestids.find(call.realm, key, retention=settings.requestid_retention_seconds)
         if entry is not None and entry.answer is not None:
             if entry.fingerprint != mark and settings.requestid_other_body == "600":
                 return {"Fault": fault("600", f"Duplicate Request ID : {key}").as_wire(company.profile.language)}
-            return dict(orjson.loads(entry.answer.body))
+            struck = item_trouble(item, repeated=True)
+            replayed = dict(orjson.loads(entry.answer.body))
+            return replayed if struck.instead is None else struck.around(company, run)
+        struck = item_trouble(item, repeated=False)
+        if struck.instead is not None:
+            # Trouble before the commit leaves no trace of the request id.
+            return struck.around(company, run)
         entry = requestids.begin(call.realm, key, mark, retention=settings.requestid_retention_seconds)
-        answer: Object = run()
+        answer = struck.around(company, run)
         keep = settings.requestid_replays_faults or "Fault" not in answer
         requestids.finish(call.realm, key, entry, Answer(200, orjson.dumps(answer)) if keep else None)
         return answer
 
-    return batch.run(company, call.payload, with_requestid=bool(call.requestid), remember=remember)
+    return batch.run(company, call.payload, requestid=call.requestid, remember=remember)

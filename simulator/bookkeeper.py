@@ -7,7 +7,9 @@ from dataclasses import fields
 from typing import Any
 
 from simulator.amounts import ZERO, dec, number
-from simulator.company import ENTITIES, PEOPLE, TRANSACTIONS, Company, Profile
+from simulator.audit import acting_as
+from simulator.company import ENTITIES, NAMED_LISTS, PEOPLE, TRANSACTIONS, Company, Profile
+from simulator.company_settings import COMPANY_SETTINGS, SHOWN_BY, WARN_DUPLICATES
 from simulator.faults import ApiFault
 from simulator.members import Object
 from simulator.names import free_inactive_name
@@ -22,17 +24,18 @@ class BookkeeperError(ValueError):
 def edit(company: Company, wanted: dict[str, Any]) -> list[Object]:
     """Make one edit: `{"action": …, …}`. Returns the objects it changed, as responses would show them.
 
-    Actions: create, update (any members), rename, add_line, deactivate, reactivate, merge, pay, void, delete, override_tax,
-    close_books, preferences, profile, deactivate_tax_code.
+    Actions: create, update (any members), type (members that the API refuses), rename, add_line, deactivate, reactivate,
+    project, merge, pay, void, delete, override_tax, close_books, exchange_rate, setting, preferences, profile, deactivate_tax_code.
 
     :raises BookkeeperError: for an action or an object that does not exist, or an edit QuickBooks itself would refuse.
     """
     action = str(wanted.get("action", ""))
-    made = _ACTIONS.get(action)
+    made = ACTIONS.get(action)
     if made is None:
-        raise BookkeeperError(f"action is {action!r}; it can be one of {', '.join(sorted(_ACTIONS))}")
+        raise BookkeeperError(f"action is {action!r}; it can be one of {', '.join(sorted(ACTIONS))}")
     try:
-        return made(company, wanted)
+        with acting_as(f"{company.profile.user} (bookkeeper)"):
+            return made(company, wanted)
     except ApiFault as refused:
         raise BookkeeperError(f"QuickBooks refuses this: {refused}") from refused
     except KeyError as absent:
@@ -64,6 +67,36 @@ def _update(company: Company, wanted: dict[str, Any]) -> list[Object]:
     return _change(company, wanted["entity"], wanted["id"], wanted["members"])
 
 
+def _type(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Put in what QuickBooks' own pages take and its API does not: a bad e-mail address, a group of items.
+
+    With `id` the members of an object, without it a new object of a list.
+    """
+    entity, members = wanted["entity"], wanted["members"]
+    if "id" in wanted:
+        found = _found(company, entity, str(wanted["id"]))
+        return [company.render(entity, company.replace(entity, found, {**found, **members}))]
+    if entity not in NAMED_LISTS:
+        raise BookkeeperError(f"type without an id makes one of {', '.join(NAMED_LISTS)}; entity is {entity!r}")
+    named = {"Active": True, "FullyQualifiedName": members["Name"], **members}
+    return [company.render(entity, company.insert(entity, named))]
+
+
+def _project(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """A project of a customer, as QuickBooks' own pages make it: `{"name": …, "customer": …}`."""
+    parent = _found(company, "Customer", str(wanted["customer"]))
+    currency = {"value": parent["CurrencyRef"]["value"]}
+    members = {
+        "DisplayName": wanted["name"],
+        "Job": True,
+        "ParentRef": {"value": parent["Id"]},
+        "CurrencyRef": currency,
+    }
+    (made,) = _write(company, "Customer", "create", {**members, "BillWithParent": True})
+    stored = company.replace_quietly("Customer", company.tables["Customer"][made["Id"]], {"IsProject": True})
+    return [company.render("Customer", stored)]
+
+
 def _rename(company: Company, wanted: dict[str, Any]) -> list[Object]:
     member = "DisplayName" if wanted["entity"] in PEOPLE else "Name"
     return _change(company, wanted["entity"], wanted["id"], {member: wanted["name"]})
@@ -88,11 +121,16 @@ def _deactivate_tax_code(company: Company, wanted: dict[str, Any]) -> list[Objec
 
 
 def _merge(company: Company, wanted: dict[str, Any]) -> list[Object]:
-    """`id` goes into `into`: its documents and jobs change hands, and it becomes inactive."""
+    """`id` goes into `into`: its documents and jobs change hands, and it becomes inactive or is gone (switch).
+
+    What goes into a project is gone, and nothing with jobs goes into one.
+    """
     gone = _found(company, "Customer", str(wanted["id"]))
     stays = _found(company, "Customer", str(wanted["into"]))
     if gone["Id"] == stays["Id"] or gone["CurrencyRef"] != stays["CurrencyRef"]:
         raise BookkeeperError("two customers can be merged when they are two, of one currency")
+    if stays.get("IsProject") and company.children(gone["Id"]):
+        raise BookkeeperError("a project cannot contain subcustomers; merge those of the customer first")
     changed: list[Object] = []
     for entity in TRANSACTIONS:
         for document in list(company.tables[entity].values()):
@@ -103,6 +141,10 @@ def _merge(company: Company, wanted: dict[str, Any]) -> list[Object]:
         full = f"{stays['FullyQualifiedName']}:{child['DisplayName']}"
         moved = {**child, "ParentRef": {"value": stays["Id"]}, "FullyQualifiedName": full}
         changed.append(company.replace("Customer", child, moved))
+    gone = company.tables["Customer"][gone["Id"]]
+    if stays.get("IsProject") or company.settings.merged_customer == "gone":
+        company.vanish("Customer", gone)
+        return changed
     name = free_inactive_name(company, "Customer", gone["DisplayName"], gone["Id"])
     renamed = {**gone, "Active": False, "DisplayName": name, "FullyQualifiedName": name}
     changed.append(company.replace("Customer", gone, renamed))
@@ -149,6 +191,29 @@ def _preferences(company: Company, wanted: dict[str, Any]) -> list[Object]:
     return [company.replace("Preferences", found, members)]
 
 
+def _exchange_rate(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """The rate of a currency from a day on: `{"currency": "EUR", "date": "2026-04-01", "rate": "0.85"}`."""
+    rates = company.profile.dated_rates.setdefault(str(wanted["currency"]), {})
+    rates[str(wanted["date"])] = str(dec(wanted["rate"]))
+    return []
+
+
+def _setting(company: Company, wanted: dict[str, Any]) -> list[Object]:
+    """Turn a company setting on or off, as happens in living companies: `{"setting": "custom_numbers", "on": false}`."""
+    name, on = str(wanted["setting"]), wanted["on"]
+    if not isinstance(on, bool):
+        raise BookkeeperError(f"on is {on!r}; it must be true or false")
+    if name == WARN_DUPLICATES:
+        company.profile.warn_duplicate_numbers = on
+        return []
+    if name not in SHOWN_BY:
+        raise BookkeeperError(f"setting is {name!r}; it can be one of {', '.join(COMPANY_SETTINGS)}")
+    if name == "automated_tax" and company.american and not company.profile.sales_tax_by_state:
+        company.profile.sales_tax_by_state = {"CA": next(iter(company.tables["TaxRate"]))}
+    group, member = SHOWN_BY[name]
+    return _preferences(company, {"group": group, "members": {member: on}})
+
+
 def _profile(company: Company, wanted: dict[str, Any]) -> list[Object]:
     """What the API does not show: `status`, `language`, `warn_duplicate_numbers`, `last_number` …"""
     known = {field.name for field in fields(Profile)} - {"realm"}
@@ -161,9 +226,10 @@ def _profile(company: Company, wanted: dict[str, Any]) -> list[Object]:
     return []
 
 
-_ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
+ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
     "create": _create,
     "update": _update,
+    "type": _type,
     "rename": _rename,
     "add_line": _add_line,
     "deactivate": _deactivate,
@@ -175,6 +241,9 @@ _ACTIONS: dict[str, Callable[[Company, dict[str, Any]], list[Object]]] = {
     "delete": _remove,
     "override_tax": _override_tax,
     "close_books": _close_books,
+    "project": _project,
+    "exchange_rate": _exchange_rate,
+    "setting": _setting,
     "preferences": _preferences,
     "profile": _profile,
 }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulator.company import TRANSACTIONS, Company
+from simulator.company import SALES, TRANSACTIONS, Company
+from simulator.custom_fields import in_use
 from simulator.faults import DELETED_SENTENCE, INACTIVE_SENTENCE, ApiFault, fault, missing
 from simulator.members import BLANK, Object, clean, without_blanks
+from simulator.transient import with_country_codes
 
 _SERVER_MADE = ("Id", "SyncToken", "MetaData", "domain", "sparse", "status", "AttachableRef")
 READ_ONLY: dict[str, tuple[str, ...]] = {
@@ -45,13 +47,25 @@ def wanted_members(company: Company, entity: str, payload: Any, old: Object | No
     (unless switched), an array replaces.
     """
     sent = clean(entity, payload, null_as_blank=old is not None and company.settings.sparse_null_clears)
+    if company.settings.country_in_answers == "iso3":
+        sent = with_country_codes(sent)
     sparse = old is not None and sent.get("sparse") is True
     for name in (*_SERVER_MADE, *READ_ONLY[entity]):
         sent.pop(name, None)
     if not sparse or old is None:
         return dict(without_blanks(sent))
     kept = {key: value for key, value in old.items() if key not in _SERVER_MADE and key not in READ_ONLY[entity]}
+    if entity in SALES:
+        kept["CustomField"] = in_use(company, kept.get("CustomField", []))
     return _overlay(company, kept, sent)
+
+
+def check_sparse_lines(company: Company, entity: str, payload: Object) -> None:
+    """:raises ApiFault: 2020 for a sparse update that sends lines without the customer, where QuickBooks needs both."""
+    needs = company.settings.sparse_line_needs
+    strict = entity == "CreditMemo" if needs == "credit_memo" else entity in SALES and needs == "any"
+    if strict and payload.get("sparse") is True and "Line" in payload and not payload.get("CustomerRef"):
+        raise ApiFault(missing("CustomerRef"))
 
 
 def _overlay(company: Company, kept: Object, sent: Object) -> Object:

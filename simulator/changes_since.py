@@ -9,6 +9,7 @@ from simulator.clock import PACIFIC
 from simulator.company import BY_PATH, TRANSACTIONS, Company
 from simulator.faults import ApiFault, fault, missing
 from simulator.members import Object
+from simulator.selection import check_emails
 
 REACH = timedelta(days=30)
 MAXIMUM = 1_000
@@ -29,11 +30,12 @@ def changed_since(company: Company, entities: str, since: str) -> Object:
         entity = BY_PATH.get(name.strip().lower())
         if entity is None or entity in _NOT_CAPTURED:
             raise fault("4001", f"QueryValidationError: {name.strip()[:100]} is not supported by change data capture")
-        changed: list[Any] = [
-            company.render(entity, stored) for stored in company.tables[entity].values() if _touched(stored) >= moment
-        ]
+        touched = [stored for stored in company.tables[entity].values() if _touched(stored) >= moment]
+        check_emails(company, entity, touched)
+        changed: list[Any] = [company.render(entity, stored) for stored in touched]
         if entity in TRANSACTIONS:
             changed += [gone for gone in company.deleted[entity].values() if _touched(gone) >= moment]
+        changed.sort(key=_touched)
         changed = changed[:left]
         left -= len(changed)
         answers.append({entity: changed, "startPosition": 1, "maxResults": len(changed)} if changed else {})
@@ -50,7 +52,7 @@ def _moment(company: Company, since: str) -> datetime:
         raise fault("2060", f"Invalid Date : {since[:100]}", "changedSince") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=PACIFIC)
-    if company.clock.now() - moment > REACH:
+    if company.settings.cdc_reach == "30_days" and company.clock.now() - moment > REACH:
         raise fault("4001", "QueryValidationError: changedSince can be at most 30 days ago")
     return moment
 

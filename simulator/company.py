@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from simulator.amounts import ZERO, dec, number
+from simulator.audit import SYSTEM, Trail, acting_as
 from simulator.clock import Clock
 from simulator.members import Object
 from simulator.settings import Settings
@@ -49,6 +50,8 @@ class Profile:
     user: str = "Olivia Owner"
     exchange_rates: dict[str, str] = field(default_factory=dict)
     """Currency → home units for one of it."""
+    dated_rates: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Currency → first day (ISO) → home units for one of it from that day on."""
     sales_tax_by_state: dict[str, str] = field(default_factory=dict)
     """State of the ship-to address → id of the TaxRate that the automated sales tax engine charges there."""
 
@@ -64,6 +67,7 @@ class Company:
         self.deleted: dict[str, dict[str, Object]] = {entity: {} for entity in TRANSACTIONS}
         self.counters: dict[str, int] = {}
         self.line_counters: dict[str, int] = {}
+        self.trail = Trail()
         self._names: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         self._documents: dict[str, dict[str, list[str]]] = {entity: {} for entity in SALES}
         self._children: dict[str, list[str]] = defaultdict(list)
@@ -105,8 +109,11 @@ class Company:
         return self.tables[entity].get(identifier)
 
     def name_holder(self, entity: str, name: str) -> tuple[str, str] | None:
-        """(entity, Id) of the object that holds `name`, compared as Intuit does: without regard to case."""
-        return self._names[_name_space(entity)].get(name.casefold())
+        """(entity, Id) of the object that holds `name`, compared as Intuit does: not by case."""
+        return self._names[_name_space(entity)].get(self._name_key(name))
+
+    def _name_key(self, name: str) -> str:
+        return (" ".join(name.split()) if self.settings.inner_spaces == "folded" else name).casefold()
 
     def documents(self, entity: str, number: str) -> list[str]:
         """Ids of the documents of that type with that DocNumber, without regard to case."""
@@ -159,6 +166,8 @@ class Company:
             "MetaData": {"CreateTime": now, "LastUpdatedTime": now},
         }
         self._put(entity, stored)
+        self.trail.created(entity, stored)
+        self._touch_customers(entity, None, stored)
         return stored
 
     def replace(self, entity: str, old: Object, members: Object) -> Object:
@@ -177,6 +186,8 @@ class Company:
         stored["MetaData"] = {**old["MetaData"], "LastUpdatedTime": self.clock.stamp()}
         self._drop_from_indexes(entity, old)
         self._put(entity, stored)
+        self.trail.changed(entity, old, stored)
+        self._touch_customers(entity, old, stored)
         if reference_name(entity, stored) != reference_name(entity, old):
             self._rename_references(entity, stored)
         return stored
@@ -186,7 +197,22 @@ class Company:
         stored = {**old, **members}
         self._drop_from_indexes(entity, old)
         self._put(entity, stored)
+        with acting_as(SYSTEM):
+            self.trail.changed(entity, old, stored)
         return stored
+
+    def _touch_customers(self, entity: str, old: Object | None, new: Object | None) -> None:
+        """A changed balance moves the customer's LastUpdatedTime, without a new SyncToken (recorded: all/customers)."""
+        if entity not in TRANSACTIONS:
+            return
+        owed_before, owed_now = (
+            {} if one is None else {one["CustomerRef"]["value"]: owed(entity, one)} for one in (old, new)
+        )
+        for identifier in {*owed_before, *owed_now}:
+            if owed_before.get(identifier, ZERO) != owed_now.get(identifier, ZERO):
+                customer = self.tables["Customer"][identifier]
+                moved = {**customer["MetaData"], "LastUpdatedTime": self.clock.stamp()}
+                self.tables["Customer"][identifier] = {**customer, "MetaData": moved}
 
     def _rename_references(self, entity: str, stored: Object) -> None:
         """References show the name their object has now, so a rename reaches into the documents that hold them."""
@@ -202,12 +228,19 @@ class Company:
     def remove(self, entity: str, old: Object) -> None:
         self._drop_from_indexes(entity, old)
         del self.tables[entity][old["Id"]]
+        self.trail.deleted(entity, old, self.clock.stamp())
+        self._touch_customers(entity, old, None)
         self.deleted[entity][old["Id"]] = {
             "domain": "QBO",
             "status": "Deleted",
             "Id": old["Id"],
             "MetaData": {"LastUpdatedTime": self.clock.stamp()},
         }
+
+    def vanish(self, entity: str, old: Object) -> None:
+        """Take an object out of the books without a trace, as a merge does."""
+        self._drop_from_indexes(entity, old)
+        del self.tables[entity][old["Id"]]
 
     def reindex(self) -> None:
         """Rebuild every index from the tables, after an import."""
@@ -234,9 +267,21 @@ class Company:
                 if masked in shown:
                     shown[masked] = mask(shown[masked])
             return shown
+        if entity == "Item" and stored.get("Type") == "Inventory":
+            return {**stored, "QtyOnHand": self._on_hand(stored)}
         if entity == "Vendor" and "TaxIdentifier" in stored:
             return {**stored, "TaxIdentifier": mask(stored["TaxIdentifier"])}
         return stored
+
+    def _on_hand(self, item: Object) -> int | float:
+        """What was counted of an inventory item, less what was sold, plus what was credited."""
+        left = dec(item.get("QtyOnHand"))
+        for kind, sign in (("Invoice", -1), ("CreditMemo", 1)):
+            for document in self.tables[kind].values():
+                details = (line.get("SalesItemLineDetail", {}) for line in document["Line"])
+                sold = (dec(one.get("Qty")) for one in details if one.get("ItemRef", {}).get("value") == item["Id"])
+                left += sign * sum(sold, ZERO)
+        return number(left)
 
     # --- indexes
 
@@ -245,7 +290,7 @@ class Company:
         self.tables[entity][identifier] = stored
         name = display_name(entity, stored)
         if name is not None:
-            self._names[_name_space(entity)].setdefault(name.casefold(), (entity, identifier))
+            self._names[_name_space(entity)].setdefault(self._name_key(name), (entity, identifier))
         if entity in SALES and stored.get("DocNumber"):
             self._documents[entity].setdefault(stored["DocNumber"].casefold(), []).append(identifier)
         if entity == "Customer" and stored.get("ParentRef"):
@@ -257,8 +302,8 @@ class Company:
         identifier = stored["Id"]
         name = display_name(entity, stored)
         names = self._names[_name_space(entity)]
-        if name is not None and names.get(name.casefold()) == (entity, identifier):
-            del names[name.casefold()]
+        if name is not None and names.get(self._name_key(name)) == (entity, identifier):
+            del names[self._name_key(name)]
         if entity in SALES and stored.get("DocNumber"):
             self._documents[entity][stored["DocNumber"].casefold()].remove(identifier)
         if entity == "Customer" and stored.get("ParentRef"):

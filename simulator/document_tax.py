@@ -8,10 +8,12 @@ from decimal import Decimal
 from simulator import tax
 from simulator.amounts import HUNDRED, ZERO, cents, dec, number
 from simulator.company import Company
-from simulator.faults import business, fault
-from simulator.lines import DISCOUNT, SALES_LINE, DocumentLine
+from simulator.currencies import unit
+from simulator.faults import business, fault, not_found
+from simulator.lines import DISCOUNT, DocumentLine
 from simulator.members import Object
 from simulator.references import value_of
+from simulator.tax import Rounding
 
 
 def forget_stale_tax(wanted: Object, payload: Object) -> None:
@@ -27,7 +29,7 @@ def forget_stale_tax(wanted: Object, payload: Object) -> None:
 def tax_basis(company: Company, members: Object) -> str:
     """How the amounts stand to their tax: TaxExcluded, TaxInclusive or NotApplicable; stored with the document.
 
-    :raises ApiFault: 6170 for tax on a document that has none, 6000 for a rate given twice.
+    :raises ApiFault: 6170 for tax on a document that has none, 2500 for a rate that does not exist, 6000 for one given twice.
     """
     if company.american:
         members.pop("GlobalTaxCalculation", None)
@@ -43,6 +45,9 @@ def tax_basis(company: Company, members: Object) -> str:
         for line in (detail.get("TaxLine") or [])
         if company.using_tax
     ]
+    for rate in rates:
+        if rate is not None and company.get("TaxRate", rate) is None:
+            raise not_found("TaxRate", rate)
     if len(rates) != len(set(rates)):
         raise business("Each tax rate can be used only once in TxnTaxDetail.")
     return basis
@@ -50,11 +55,20 @@ def tax_basis(company: Company, members: Object) -> str:
 
 def put_codes(company: Company, sales: list[DocumentLine], *, taxed: bool) -> None:
     """Give each line the tax code it is stored with."""
+    by_item = company.settings.automated_tax_line == "item" and company.preference("TaxPrefs", "PartnerTaxEnabled")
     for line in sales:
+        if by_item and company.american and line.code is None:
+            item = company.get("Item", line.detail["ItemRef"]["value"])
+            line.code = "TAX" if item and item.get("Taxable") else None
         line.code = tax.line_code(company, line.code, taxed=taxed)
         line.detail.pop("TaxCodeRef", None)
         if line.code is not None:
             line.detail["TaxCodeRef"] = {"value": line.code}
+
+
+def any_taxed(company: Company, sales: list[DocumentLine]) -> bool:
+    """Whether a line has a code that is taxable (a rate of zero counts)."""
+    return any((company.get("TaxCode", line.code or "") or {}).get("Taxable") for line in sales)
 
 
 def tax_document(company: Company, members: Object, customer: Object, lines: list[DocumentLine], basis: str) -> Decimal:
@@ -62,12 +76,12 @@ def tax_document(company: Company, members: Object, customer: Object, lines: lis
     sent = members.pop("TxnTaxDetail", {})
     if not company.using_tax:
         return ZERO
-    sales = [line for line in lines if line.kind == SALES_LINE]
+    sales = [part for line in lines for part in line.sales]
     code: str | None = None
     if company.american:
         entries, code = _american_tax(company, members, customer, sales, lines, sent)
     else:
-        entries = _value_added_tax(company, basis, members["TxnDate"], sales, lines)
+        entries = _value_added_tax(company, basis, members, sales, lines)
     total = _total_tax(entries, sent, american=company.american)
     detail: Object = {"TotalTax": number(total)}
     if code is not None:
@@ -89,36 +103,39 @@ def _american_tax(
     if not company.using_tax:
         return [], None
     subtotal = sum((line.amount for line in sales), ZERO)
-    taxable = sum((line.amount for line in sales if line.code == "TAX"), ZERO)
+    amounts = [line.amount for line in sales if line.code == "TAX"]
     if subtotal and members.get("ApplyTaxAfterDiscount"):
-        taxable = cents(taxable * (1 - discounts(lines, subtotal) / subtotal))
+        amounts = [amount * (1 - discounts(lines, subtotal) / subtotal) for amount in amounts]
     day = members["TxnDate"]
+    rounding = Rounding(per_line=company.settings.tax_rounding == "per_line", unit=unit(company.profile.home_currency))
     if company.preference("TaxPrefs", "PartnerTaxEnabled"):
         address = (
             members.get("ShipAddr") or customer.get("ShipAddr") or members.get("BillAddr") or customer.get("BillAddr")
         )
-        entries = tax.automated(company, (address or {}).get("CountrySubDivisionCode"), taxable, day)
+        state = (address or {}).get("CountrySubDivisionCode")
+        entries = tax.excluded(tax.automated(company, state, amounts, day), rounding)
         # The engine puts a code of its own in the place of what was sent.
         return entries, company.preference("TaxPrefs", "TaxGroupCodeRef")["value"] if entries else None
     code = value_of(sent_tax.get("TxnTaxCodeRef"))
     if code is None:
         return [], None
     rates = tax.rates_of(company, code, day)
-    if not taxable:
+    if not sum(amounts, ZERO):
         return [], code
-    per_line = company.settings.tax_rounding == "per_line"
-    return tax.excluded([tax.TaxableLine(taxable, rates)], per_line=per_line), code
+    return tax.excluded([tax.TaxableLine(amount, rates) for amount in amounts], rounding), code
 
 
 def _value_added_tax(
-    company: Company, basis: str, day: str, sales: list[DocumentLine], lines: list[DocumentLine]
+    company: Company, basis: str, members: Object, sales: list[DocumentLine], lines: list[DocumentLine]
 ) -> list[tax.TaxLine]:
     if not company.using_tax or basis == "NotApplicable":
         return []
-    per_line = company.settings.tax_rounding == "per_line"
+    smallest = unit(members["CurrencyRef"]["value"])
+    rounding = Rounding(per_line=company.settings.tax_rounding == "per_line", unit=smallest)
+    day = members["TxnDate"]
     taxable = [tax.TaxableLine(line.amount, tax.rates_of(company, line.code or "", day)) for line in sales]
     if basis == "TaxInclusive":
-        entries, nets = tax.included(taxable, per_line=per_line)
+        entries, nets = tax.included(taxable, rounding)
         for line, net in zip(sales, nets, strict=True):
             line.detail["TaxInclusiveAmt"] = number(line.amount)
             line.wire["Amount"] = number(net)
@@ -129,7 +146,7 @@ def _value_added_tax(
         if off and subtotal:
             # A discount takes its share of every line before tax.
             taxable = [replace(line, amount=line.amount * (1 - off / subtotal)) for line in taxable]
-        entries = tax.excluded(taxable, per_line=per_line)
+        entries = tax.excluded(taxable, rounding)
     return entries
 
 

@@ -55,7 +55,7 @@ async def answer(
     if path == TOKEN_PATH and method == "POST":
         return await _token(world, request, record, form, rules)
     if path == REVOKE_PATH and method == "POST":
-        return _revoke(world, request, record, body)
+        return _revoke(world, request, record, form, body)
     if path.rstrip("/") in DISCOVERY_PATHS and method == "GET":
         return json_reply(200, discovery(base_url))
     if path == JWKS_PATH:
@@ -143,14 +143,18 @@ async def _refresh(world: World, app: App, token: str, wait: float) -> Grant:
     return grant
 
 
-def _revoke(world: World, request: web.BaseRequest, record: Request, body: bytes) -> Reply:
+def _revoke(world: World, request: web.BaseRequest, record: Request, form: dict[str, str], body: bytes) -> Reply:
     try:
         app = world.authority.authenticate(request.headers.get("Authorization"), world.settings)
         record.client = app.client_id
-        try:
-            found = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            found = None
+        if request.content_type == "application/x-www-form-urlencoded":
+            # As node-quickbooks and quickbooks-node-promise send it; the documentation has JSON.
+            found: object = form
+        else:
+            try:
+                found = orjson.loads(body)
+            except orjson.JSONDecodeError:
+                found = None
         token = found.get("token") if isinstance(found, dict) else None
         if not isinstance(token, str) or not token:
             raise OAuthError(400, "invalid_request", "Token is missing")
@@ -173,8 +177,25 @@ def _userinfo(world: World, request: web.BaseRequest) -> Reply:
             "familyName": "Owner",
             "email": "owner@larch.example",
             "emailVerified": True,
+            **_person(world.authority.grants[found.grant].scope.split()),
         },
     )
+
+
+def _person(scopes: list[str]) -> dict[str, object]:
+    """What the scopes phone and address show besides (Intuit's JavaScript client, mocks)."""
+    shown: dict[str, object] = {}
+    if "phone" in scopes:
+        shown |= {"phoneNumber": "+1 5552368", "phoneNumberVerified": True}
+    if "address" in scopes:
+        shown["address"] = {
+            "streetAddress": "1 Quay Street",
+            "locality": "Larchton",
+            "region": "CA",
+            "postalCode": "94326",
+            "country": "US",
+        }
+    return shown
 
 
 def _refused(refused: OAuthError) -> Reply:

@@ -63,13 +63,21 @@ LIMITS: dict[str, dict[str, Any]] = {
 # Intuit's words for a member in a length fault, where they are known to differ from its name.
 _SPOKEN = {"CustomerMemo.value": "Customer Memo"}
 ADDRESS_TOTAL = 2000
-_EMAIL_FORM = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# No part between two dots is empty, and no part of the domain starts or ends with a hyphen.
+_LOCAL = r"[^@\s.]+(?:\.[^@\s.]+)*"
+_LABEL = r"[^@\s.-](?:[^@\s.]*[^@\s.-])?"
+_EMAIL_FORM = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})+")
 _WEB_FORM = re.compile(r"\S+\.\S+|https?://\S+")
 
 
 def check(entity: str, members: Object) -> list[FaultError]:
     """Every length and form that `members` breaks."""
     return _check(LIMITS.get(entity, {}), members, "")
+
+
+def is_email(text: str) -> bool:
+    """Whether QuickBooks takes it: one address, or several with commas or semicolons between them."""
+    return all(_EMAIL_FORM.fullmatch(one.strip()) for one in re.split(r"[,;]", text))
 
 
 def _check(limits: dict[str, Any], members: Object, path: str) -> list[FaultError]:
@@ -93,9 +101,8 @@ def _form(name: str, limit: dict[str, Any], value: Object) -> list[FaultError]:
         return [too_long(name, length, ADDRESS_TOTAL)] if length > ADDRESS_TOTAL else []
     address = value.get("Address")
     if address:
-        bad = [one for one in re.split(r"[,;]", address) if not _EMAIL_FORM.fullmatch(one.strip())]
         detail = "Email Address does not conform to the syntax rules of RFC 822. Supplied value:"
-        return [error("2210", detail + address[:100], name)] if bad else []
+        return [] if is_email(address) else [error("2210", detail + address[:100], name)]
     uri = value.get("URI")
     if uri and not _WEB_FORM.fullmatch(uri):
         return [error("2200", f"Web address is invalid. Supplied value:{uri[:100]}", name)]

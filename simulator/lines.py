@@ -8,6 +8,7 @@ from decimal import Decimal
 from simulator.amounts import CENT, HUNDRED, ZERO, cents, dec, number
 from simulator.company import Company
 from simulator.faults import ApiFault, FaultError, business, error, fault, missing, too_long
+from simulator.items import check_sale
 from simulator.members import Object
 from simulator.references import put_reference, reference, resolve, value_of
 
@@ -19,17 +20,35 @@ DESCRIPTION = "DescriptionOnly"
 DISCOUNT = "DiscountLineDetail"
 SUBTOTAL = "SubTotalLineDetail"
 _DETAIL_MEMBER = {DESCRIPTION: "DescriptionLineDetail"}
-_KINDS = (SALES_LINE, DESCRIPTION, DISCOUNT, SUBTOTAL)
+GROUP = "GroupLineDetail"
+_KINDS = (SALES_LINE, GROUP, DESCRIPTION, DISCOUNT, SUBTOTAL)
 
 
 @dataclass(slots=True)
 class DocumentLine:
-    """A line on its way into a document. `wire` is what is stored; `amount` what it adds, in cents."""
+    """A line on its way into a document. `wire` is what is stored; `amount` what it adds, in cents.
+
+    A group of items holds the sales of its items as `parts`.
+    """
 
     wire: Object
     kind: str
     amount: Decimal
     code: str | None = None
+    parts: tuple[DocumentLine, ...] = ()
+
+    @property
+    def sales(self) -> tuple[DocumentLine, ...]:
+        """The sales that the line stands for."""
+        return (self,) if self.kind == SALES_LINE else self.parts
+
+    def sum_up(self) -> None:
+        """Store what the parts of a group come to, once their tax is known."""
+        if self.kind == GROUP:
+            self.wire["Amount"] = number(sum((part.amount for part in self.parts), ZERO))
+            self.wire[GROUP]["Line"] = [
+                {"Id": str(place), "LineNum": place, **part.wire} for place, part in enumerate(self.parts, start=1)
+            ]
 
     @property
     def detail(self) -> Object:
@@ -37,7 +56,16 @@ class DocumentLine:
         return found
 
 
-def read(company: Company, sent: list[Object], old: Object | None, *, inclusive: bool) -> list[DocumentLine]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selling:
+    """What the lines of one document have in common: the company, the day, and whether amounts hold their tax."""
+
+    company: Company
+    day: str
+    inclusive: bool
+
+
+def read(selling: Selling, sent: list[Object], old: Object | None) -> list[DocumentLine]:
     """The lines as they will be stored, without Ids, tax codes as sent. A subtotal sent along is left out.
 
     :raises ApiFault: every missing member and wrong length at once; then the first reference or amount that is refused.
@@ -49,7 +77,7 @@ def read(company: Company, sent: list[Object], old: Object | None, *, inclusive:
     if errors:
         raise ApiFault(*errors[:10])
     kept = {line["Id"]: line for line in (old or {}).get("Line", []) if "Id" in line}
-    return [_line(company, line, kept.get(line.get("Id", "")), inclusive=inclusive) for line in sent]
+    return [_line(selling, line, kept.get(line.get("Id", ""))) for line in sent]
 
 
 def number_lines(company: Company, document: str | None, lines: list[DocumentLine], old: Object | None) -> list[Object]:
@@ -89,7 +117,8 @@ def _shape(line: Object) -> list[FaultError]:
     return errors
 
 
-def _line(company: Company, line: Object, old: Object | None, *, inclusive: bool) -> DocumentLine:
+def _line(selling: Selling, line: Object, old: Object | None) -> DocumentLine:
+    company = selling.company
     kind = str(line["DetailType"])
     if kind not in _KINDS:
         raise business(f"A sales form cannot have a line of type {kind}.")
@@ -104,20 +133,43 @@ def _line(company: Company, line: Object, old: Object | None, *, inclusive: bool
         return DocumentLine({**wire, "DetailType": kind, member: detail}, kind, ZERO)
     if kind == DISCOUNT:
         return _discount(company, line, wire, detail)
-    return _sale(company, line, wire, detail, (old or {}).get(SALES_LINE), inclusive=inclusive)
+    if kind == GROUP:
+        return _group(selling, wire, detail, (old or {}).get(GROUP))
+    return _sale(selling, line, wire, detail, (old or {}).get(SALES_LINE))
 
 
-def _sale(
-    company: Company, line: Object, wire: Object, detail: Object, old: Object | None, *, inclusive: bool
-) -> DocumentLine:
+def _group(selling: Selling, wire: Object, detail: Object, old: Object | None) -> DocumentLine:
+    """A group of items: one sale for each of its items, as sent or as the group has them."""
+    company = selling.company
+    identifier = value_of(detail.get("GroupItemRef")) or ""
+    group = resolve(company, "Item", identifier, kept=value_of((old or {}).get("GroupItemRef")))
+    if group["Type"] != "Group":
+        raise fault("2500", f"Invalid Reference Id : Item element id {identifier} is not a group", "Reference Id")
+    count = dec(detail.get("Quantity")) or Decimal(1)
+    sent = detail.get("Line") or [
+        _component(company, one, count) for one in group.get("ItemGroupDetail", {}).get("ItemGroupLine", [])
+    ]
+    parts = tuple(_line(selling, one, None) for one in sent)
+    if not parts or any(part.kind != SALES_LINE for part in parts):
+        raise business("A group of items holds lines that sell an item, at least one.")
+    detail = {"GroupItemRef": reference("Item", group), "Quantity": number(count)}
+    return DocumentLine({**wire, "DetailType": GROUP, GROUP: detail}, GROUP, ZERO, parts=parts)
+
+
+def _component(company: Company, one: Object, count: Decimal) -> Object:
+    item = resolve(company, "Item", value_of(one.get("ItemRef")) or "")
+    quantity, price = count * (dec(one.get("Qty")) or Decimal(1)), dec(item.get("UnitPrice"))
+    detail: Object = {"ItemRef": {"value": item["Id"]}, "Qty": number(quantity), "UnitPrice": number(price)}
+    if "SalesTaxCodeRef" in item:
+        detail["TaxCodeRef"] = item["SalesTaxCodeRef"]
+    return {"Amount": number(cents(quantity * price)), "DetailType": SALES_LINE, SALES_LINE: detail}
+
+
+def _sale(selling: Selling, line: Object, wire: Object, detail: Object, old: Object | None) -> DocumentLine:
+    company = selling.company
     item_id = value_of(detail["ItemRef"]) or ""
     item = resolve(company, "Item", item_id, kept=value_of((old or {}).get("ItemRef")))
-    if item["Type"] == "Category":
-        raise fault(
-            "2500",
-            "Invalid Reference Id : An item in this transaction is set up as a category instead of a product or service.",
-            "Reference Id",
-        )
+    check_sale(item, detail, selling.day)
     detail["ItemRef"] = reference("Item", item)
     income = item.get("IncomeAccountRef")
     if income:
@@ -126,7 +178,7 @@ def _sale(
         detail.pop("ItemAccountRef", None)
     put_class(company, detail, old, allowed=bool(company.preference("AccountingInfoPrefs", "ClassTrackingPerTxnLine")))
     amount = cents(dec(line.get("Amount")))
-    if inclusive:
+    if selling.inclusive:
         gross = dec(detail.get("TaxInclusiveAmt"))
         amount = cents(gross) if gross else amount
     else:

@@ -1,16 +1,15 @@
-"""Items, classes, departments and terms."""
+"""The lists: items, classes, departments and terms."""
 
 from __future__ import annotations
 
-from simulator import limits
+from simulator import items, limits
 from simulator.company import Company
-from simulator.faults import ApiFault, business, error, fault, missing
+from simulator.faults import ApiFault, fault, missing
 from simulator.members import Object
 from simulator.names import check_characters, check_unique, free_inactive_name, made_active
-from simulator.references import put_reference, resolve, value_of
+from simulator.references import resolve, value_of
 
 _SUB = {"Item": "SubItem", "Class": "SubClass", "Department": "SubDepartment"}
-_CREATABLE_ITEMS = ("Service", "NonInventory", "Category")
 MAXIMUM_LEVEL = 4
 
 
@@ -30,7 +29,7 @@ def save(company: Company, entity: str, wanted: Object, old: Object | None) -> O
         raise ApiFault(*errors)
     check_characters(company, members, ("Name",))
     if entity == "Item":
-        _item(company, members, old)
+        items.complete(company, members, old)
     elif entity == "Term":
         _term(members)
     members.setdefault("Active", True)
@@ -79,27 +78,6 @@ def _place(company: Company, entity: str, members: Object, old: Object | None) -
     members["FullyQualifiedName"] = f"{parent['FullyQualifiedName']}:{members['Name']}"
     if entity == "Item":
         members["Level"] = level
-
-
-def _item(company: Company, members: Object, old: Object | None) -> None:
-    kind = members.setdefault("Type", "Service" if old is None else old["Type"])
-    if old is not None and kind != old["Type"]:
-        raise business("The type of an item cannot be changed this way.")
-    if old is None and kind not in _CREATABLE_ITEMS:
-        raise fault("5030", f"Feature Not Supported Error : The simulator keeps no items of type {kind}")
-    if kind == "Category":
-        return
-    if value_of(members.get("IncomeAccountRef")) is None:
-        raise ApiFault(
-            error("2020", "Required parameter IncomeAccountRef is missing in the request", "IncomeAccountRef")
-        )
-    for name in ("IncomeAccountRef", "ExpenseAccountRef"):
-        put_reference(company, members, name, "Account", old=old)
-    put_reference(company, members, "SalesTaxCodeRef", "TaxCode", old=old)
-    members.setdefault("UnitPrice", 0)
-    members.setdefault("PurchaseCost", 0)
-    members.setdefault("Taxable", False)
-    members["TrackQtyOnHand"] = False
 
 
 def _term(members: Object) -> None:

@@ -22,6 +22,7 @@ Object: TypeAlias = dict[str, Any]
 
 BLANK = ""
 MAXIMUM_DEPTH = 20
+_LISTED = 1_000
 _XML_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -66,7 +67,7 @@ def _object(entity: str, payload: Object, errors: list[FaultError], null_as_blan
     for name, value in payload.items():
         kind = members.get(name)
         if kind is None:
-            errors.append(_unknown(entity, name, len(members)))
+            errors.append(_unknown(entity, name, members))
         elif value is None:
             if null_as_blank:
                 cleaned[name] = BLANK
@@ -182,12 +183,14 @@ def _moment(name: str, value: Any) -> str:
     return str(value)
 
 
-def _unknown(entity: str, name: str, known: int) -> FaultError:
+def _unknown(entity: str, name: str, known: Object) -> FaultError:
+    """In the recorded words, which list the known properties up to a thousand characters."""
+    names = ", ".join(f'"{one}"' for one in known)
+    listed = names if len(names) <= _LISTED else names[: names.rindex(",", 0, _LISTED)] + " [truncated]"
     return error(
         "2010",
         f'Property Name:Unrecognized field "{name[:200]}" (class com.intuit.schema.finance.v3.{entity}), not marked as '
-        f"ignorable ({known} known properties) specified is unsupported or invalid",
-        "",
+        f"ignorable ({len(known)} known properties: {listed}]) specified is unsupported or invalid",
     )
 
 
@@ -196,7 +199,6 @@ def _unreadable(name: str, value: Any) -> FaultError:
         "2010",
         f"Property Name:Can not deserialize instance of {name} out of {type(value).__name__} "
         "specified is unsupported or invalid",
-        "",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator import document_tax, lists, payments, people, sales
 from simulator.amounts import dec
-from simulator.changes import checked_id, existing, object_not_found, wanted_members
+from simulator.changes import check_sparse_lines, checked_id, existing, object_not_found, wanted_members
 from simulator.company import SALES, TRANSACTIONS, Company
 from simulator.faults import SUBSCRIPTION_SENTENCE, ApiFault, business, fault, missing, unsupported
 from simulator.members import Object, clean
@@ -47,6 +47,7 @@ def write(company: Company, request: Write) -> Object:
     if payload.get("Id") not in (None, ""):
         clean(entity, payload)
         old = existing(company, entity, payload)
+        check_sparse_lines(company, entity, payload)
     elif payload.get("sparse") is True or request.operation == "update":
         clean(entity, payload)
         raise ApiFault(missing("Id"))
@@ -70,8 +71,8 @@ def _save(company: Company, request: Write, wanted: Object, old: Object | None) 
             document_tax.forget_stale_tax(wanted, request.payload)
         allow = request.allow_duplicate_number
         stored = sales.save(company, entity, wanted, old, allow_duplicate_number=allow)
-        if old is None and entity == "CreditMemo" and company.preference("SalesFormsPrefs", "AutoApplyCredit"):
-            return payments.apply_credit(company, stored)
+        if old is None and company.preference("SalesFormsPrefs", "AutoApplyCredit"):
+            return payments.apply_credit(company, entity, stored)
         return stored
     if entity == "Payment":
         return payments.save(company, wanted, old)

@@ -1,13 +1,11 @@
-"""What people see: the status page, the sign-in pages; and the XML that a client gets which does not ask for JSON."""
+"""What people see: the status page and the sign-in pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 import jinja2
-import orjson
 from aiohttp import web
 
 from simulator.company import TRANSACTIONS
@@ -47,34 +45,3 @@ def status(world: World, query: Mapping[str, str]) -> web.Response:
         requests=world.journal.newest(_SHOWN),
         rules=world.troubles.rules,
     )
-
-
-def as_xml(body: bytes) -> bytes:
-    """A JSON response in the XML that Intuit sends by default."""
-    found = orjson.loads(body)
-    inner = "".join(_element(name, value) for name, value in found.items() if name != "time")
-    text = (
-        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
-        f'<IntuitResponse xmlns="http://schema.intuit.com/finance/v3" time={quoteattr(str(found.get("time", "")))}>'
-        f"{inner}</IntuitResponse>"
-    )
-    return text.encode()
-
-
-def throttle_xml(code: str, message: str, detail: str) -> str:
-    return (
-        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse xmlns="http://schema.intuit.com/finance/v3">'
-        f'<Fault type="SERVICE"><Error code={quoteattr(code)}><Message>{escape(message)}</Message>'
-        f"<Detail>{escape(detail)}</Detail></Error></Fault></IntuitResponse>"
-    )
-
-
-def _element(name: str, value: Any) -> str:
-    if isinstance(value, list):
-        return "".join(_element(name, one) for one in value)
-    if isinstance(value, dict):
-        return f"<{name}>{''.join(_element(inner, one) for inner, one in value.items())}</{name}>"
-    if value is None:
-        return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"<{name}>{escape(text)}</{name}>"

@@ -7,9 +7,10 @@ from decimal import Decimal
 from simulator import limits
 from simulator.amounts import ZERO, cents, dec, number
 from simulator.company import SALES, Company
+from simulator.currencies import currency_reference
 from simulator.faults import ApiFault, business, fault, missing
 from simulator.members import Object
-from simulator.people import currency_reference, customer_reference
+from simulator.people import customer_reference
 from simulator.references import put_reference, value_of
 from simulator.sales import check_open
 
@@ -107,22 +108,26 @@ def unlink(company: Company, kind: str, document: Object) -> Object:
     return company.tables[kind][document["Id"]]
 
 
-def apply_credit(company: Company, memo: Object) -> Object:
-    """Put a new credit memo to the customer's open invoices, oldest first, as the AutoApplyCredit preference has it."""
-    left = dec(memo["RemainingCredit"])
+def apply_credit(company: Company, entity: str, new: Object) -> Object:
+    """Apply the customer's credit as the AutoApplyCredit preference has it; returns the document as it is then.
+
+    A new credit memo pays the open invoices, a new invoice is paid by the open credit memos, the oldest first.
+    """
+    other = "Invoice" if entity == "CreditMemo" else "CreditMemo"
+    left = dec(new["Balance"])
     lines: list[Object] = []
-    for invoice in list(company.tables["Invoice"].values()):
-        if invoice["CustomerRef"]["value"] != memo["CustomerRef"]["value"] or not left:
+    for document in list(company.tables[other].values()):
+        if document["CustomerRef"]["value"] != new["CustomerRef"]["value"] or not left:
             continue
-        amount = min(left, dec(invoice["Balance"]))
+        amount = min(left, dec(document["Balance"]))
         if amount > 0:
-            lines.append({"Amount": number(amount), "LinkedTxn": [{"TxnId": invoice["Id"], "TxnType": "Invoice"}]})
+            lines.append({"Amount": number(amount), "LinkedTxn": [{"TxnId": document["Id"], "TxnType": other}]})
             left -= amount
-    used = dec(memo["RemainingCredit"]) - left
+    used = dec(new["Balance"]) - left
     if used:
-        lines.append({"Amount": number(used), "LinkedTxn": [{"TxnId": memo["Id"], "TxnType": "CreditMemo"}]})
-        save(company, {"CustomerRef": {"value": memo["CustomerRef"]["value"]}, "TotalAmt": 0, "Line": lines}, None)
-    return company.tables["CreditMemo"][memo["Id"]]
+        lines.append({"Amount": number(used), "LinkedTxn": [{"TxnId": new["Id"], "TxnType": entity}]})
+        save(company, {"CustomerRef": {"value": new["CustomerRef"]["value"]}, "TotalAmt": 0, "Line": lines}, None)
+    return company.tables[entity][new["Id"]]
 
 
 def applications(payment: Object | None) -> dict[tuple[str, str], Decimal]:

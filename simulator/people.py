@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simulator import limits
 from simulator.company import Company
+from simulator.currencies import CURRENCIES, currency_reference
 from simulator.faults import ApiFault, business, fault
 from simulator.members import Object
 from simulator.names import (
@@ -14,18 +15,9 @@ from simulator.names import (
     made_active,
 )
 from simulator.references import inactive, put_reference, reference, resolve, value_of
+from simulator.shapes import fill_customer, fill_vendor, number_addresses
 
 MAXIMUM_LEVEL = 4
-CURRENCIES = {
-    *("AED", "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR", "JPY", "KRW"),
-    *("MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "ZAR"),
-}
-CURRENCY_NAMES = {
-    "USD": "United States Dollar",
-    "GBP": "British Pound Sterling",
-    "EUR": "Euro",
-    "CAD": "Canadian Dollar",
-}
 
 
 def save(company: Company, entity: str, wanted: Object, old: Object | None) -> Object:
@@ -44,6 +36,8 @@ def save(company: Company, entity: str, wanted: Object, old: Object | None) -> O
         _defaults(company, members, old)
     else:
         put_reference(company, members, "TermRef", "Term", old=old)
+        fill_vendor(members)
+    number_addresses(company, members, old)
     _activity(company, entity, members, old)
     check_unique(company, entity, members["DisplayName"], own=None if old is None else old["Id"])
     if entity == "Customer":
@@ -55,10 +49,6 @@ def save(company: Company, entity: str, wanted: Object, old: Object | None) -> O
     if entity == "Customer" and stored is not old:
         _requalify_children(company, stored)
     return stored
-
-
-def currency_reference(code: str) -> Object:
-    return {"value": code, "name": CURRENCY_NAMES.get(code, code)}
 
 
 def _name(company: Company, entity: str, members: Object, old: Object | None) -> None:
@@ -103,6 +93,8 @@ def _place(company: Company, members: Object, old: Object | None) -> None:
     """Where a customer stands: at the top, or as a job below its parent."""
     parent_id = value_of(members.get("ParentRef"))
     if not members.get("Job"):
+        if old is not None and old.get("IsProject"):
+            raise business("A project must belong to a customer.")
         members["Job"] = False
         members["BillWithParent"] = False
         members.pop("ParentRef", None)
@@ -116,6 +108,8 @@ def _place(company: Company, members: Object, old: Object | None) -> None:
     if parent_id == own:
         raise fault("900", "Object cannot be its own parent", "ParentRef")
     parent = resolve(company, "Customer", parent_id, kept=value_of((old or {}).get("ParentRef")))
+    if parent.get("IsProject"):
+        raise business("A project cannot contain subcustomers.")
     step: Object | None = parent
     while step is not None:
         if step["Id"] == own:
@@ -159,7 +153,8 @@ def _defaults(company: Company, members: Object, old: Object | None) -> None:
     put_reference(company, members, "ARAccountRef", "Account", old=old)
     members.setdefault("Taxable", company.american)
     members.setdefault("PreferredDeliveryMethod", "Print")
-    members["IsProject"] = False
+    fill_customer(company, members)
+    members["IsProject"] = bool((old or {}).get("IsProject"))
 
 
 def _activity(company: Company, entity: str, members: Object, old: Object | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from aiohttp import web
 
 from simulator.clock import Clock
+from simulator.company_file import read as read_companies
 from simulator.oauth import ACCOUNTING_SCOPE, DEFAULT_CLIENT_ID
 from simulator.server import MAXIMUM_BODY, Edge
 from simulator.settings import Settings
@@ -22,6 +23,7 @@ from simulator.world import World
 
 _SHUTDOWN_SECONDS = 0.5
 _START_SECONDS = 10.0
+_SAVED_EVERY_SECONDS = 5.0
 _T = TypeVar("_T")
 
 
@@ -40,8 +42,11 @@ class Simulator:
         settings: Settings | None = None,
         clock: Clock | None = None,
         state: Path | None = None,
+        companies: Path | None = None,
     ) -> None:
-        self.world = World(settings=settings, clock=clock)
+        """:raises CompanyFileError: for a file of companies that cannot be used."""
+        file = None if companies is None else read_companies(companies)
+        self.world = World(settings=settings, clock=clock, companies=file)
         self._host, self._port = host, port
         self._state = state
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -154,11 +159,28 @@ async def serve(
         address = runner.addresses[0]
         edge.base_url = f"http://{address[0]}:{address[1]}"
         ready(edge.base_url)
-        await stop.wait()
+        if state is None:
+            await stop.wait()
+        else:
+            await _keep(world, state, stop)
     finally:
         await runner.cleanup()
         if state is not None:
             write_state(world, state)
+
+
+async def _keep(world: World, state: Path, stop: asyncio.Event) -> None:
+    """Write the state whenever it has changed, at most every few seconds: a killed simulator loses no more than that."""
+    kept = b""
+    while True:
+        try:
+            await asyncio.wait_for(stop.wait(), _SAVED_EVERY_SECONDS)
+            return
+        except TimeoutError:
+            found = world.export()
+            if found != kept:
+                write_state(world, state)
+                kept = found
 
 
 def write_state(world: World, path: Path) -> None:
@@ -170,14 +192,26 @@ def write_state(world: World, path: Path) -> None:
     Path(name).replace(path)
 
 
-def run_process(*, host: str, port: int, settings: Settings, state: Path | None, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def run_process(
+    *,
+    host: str,
+    port: int,
+    settings: Settings,
+    state: Path | None,
+    ready: Callable[[str], None],
+    companies: Path | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    :raises CompanyFileError: for a file of companies that cannot be used.
+    """
+    world = World(settings=settings, companies=None if companies is None else read_companies(companies))
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await serve(World(settings=settings), host=host, port=port, state=state, stop=stop, ready=ready)
+        await serve(world, host=host, port=port, state=state, stop=stop, ready=ready)
 
     asyncio.run(main())

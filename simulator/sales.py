@@ -6,22 +6,28 @@ from simulator import limits
 from simulator.amounts import ZERO, cents, dec, number
 from simulator.clock import add_days
 from simulator.company import SALES, Company
-from simulator.document_tax import discounts, put_codes, tax_basis, tax_document
+from simulator.currencies import currency_reference, omitted_rate
+from simulator.custom_fields import put_custom_fields
+from simulator.document_tax import any_taxed, discounts, put_codes, tax_basis, tax_document
 from simulator.faults import CLOSED_SENTENCE, ApiFault, FaultError, business, error, fault, missing
 from simulator.lines import (
+    GROUP,
     SALES_LINE,
     SUBTOTAL,
+    Selling,
     number_lines,
     put_class,
     read,
     subtotal_line,
 )
 from simulator.members import Object
-from simulator.people import currency_reference, customer_reference
+from simulator.people import customer_reference
 from simulator.references import put_reference, value_of
+from simulator.shapes import fill_document, number_addresses
+from simulator.transient import period_closed
 
 MAXIMUM_TAXABLE_LINES = 750
-_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit", "AllowOnlineCreditCardPayment", "AllowOnlineACHPayment", "AllowIPNPayment")
+_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit")
 
 
 def save(
@@ -36,16 +42,19 @@ def save(
     customer, members["CustomerRef"] = customer_reference(
         company, value_of(members["CustomerRef"]) or "", kept=value_of((old or {}).get("CustomerRef"))
     )
-    _currency(company, members, customer, old)
+    _currency(company, members, customer)
     _dates(company, entity, members, customer, old)
+    _exchange_rate(company, members, old)
     check_open(company, members["TxnDate"], old)
     _references(company, members, old)
-    _custom_fields(company, members)
+    put_custom_fields(company, members)
     _lines_and_tax(company, members, customer, old)
+    fill_document(entity, members)
     _delivery(members)
     for name in ("BillAddr", "ShipAddr"):
         if old is None and name not in members and name in customer:
             members[name] = customer[name]
+    number_addresses(company, members, old, customer=customer)
     _balance(company, entity, members, old)
     # Last, so that a refused document takes no number.
     _number(company, entity, members, old, allow_duplicate_number=allow_duplicate_number)
@@ -61,21 +70,10 @@ def void(company: Company, entity: str, old: Object) -> Object:
     check_open(company, old["TxnDate"], old)
     if old.get("PrivateNote", "").startswith("Voided") and not dec(old["TotalAmt"]):
         return old
-    lines = []
-    for line in old["Line"]:
-        emptied = {**line, "Amount": 0} if "Amount" in line else dict(line)
-        if SALES_LINE in line:
-            detail = {
-                key: value for key, value in line[SALES_LINE].items() if key not in ("UnitPrice", "TaxInclusiveAmt")
-            }
-            if "Qty" in detail:
-                detail["Qty"] = 0
-            emptied[SALES_LINE] = detail
-        lines.append(emptied)
     note = old.get("PrivateNote")
     members = {
         **old,
-        "Line": lines,
+        "Line": [_emptied(line) for line in old["Line"]],
         "TotalAmt": 0,
         "Balance": 0,
         "Deposit": 0 if "Deposit" in old else None,
@@ -90,12 +88,24 @@ def void(company: Company, entity: str, old: Object) -> Object:
     return company.replace(entity, old, members)
 
 
+def _emptied(line: Object) -> Object:
+    emptied = {**line, "Amount": 0} if "Amount" in line else dict(line)
+    if SALES_LINE in line:
+        detail = {key: value for key, value in line[SALES_LINE].items() if key not in ("UnitPrice", "TaxInclusiveAmt")}
+        if "Qty" in detail:
+            detail["Qty"] = 0
+        emptied[SALES_LINE] = detail
+    if GROUP in line:
+        emptied[GROUP] = {**line[GROUP], "Line": [_emptied(part) for part in line[GROUP]["Line"]]}
+    return emptied
+
+
 def check_open(company: Company, day: str, old: Object | None) -> None:
     """:raises ApiFault: 6210 (or as switched) when the books are closed on the document's day, old or new."""
     closed = company.close_date
     if closed is not None and (day <= closed or (old is not None and old["TxnDate"] <= closed)):
         code = company.settings.closed_period_code
-        raise fault(code, CLOSED_SENTENCE)
+        raise period_closed() if code == "5010" else fault(code, CLOSED_SENTENCE)
 
 
 def _required(company: Company, entity: str, members: Object) -> None:
@@ -108,7 +118,7 @@ def _required(company: Company, entity: str, members: Object) -> None:
         raise ApiFault(*errors)
 
 
-def _currency(company: Company, members: Object, customer: Object, old: Object | None) -> None:
+def _currency(company: Company, members: Object, customer: Object) -> None:
     home = company.profile.home_currency
     owed_in = customer["CurrencyRef"]["value"]
     sent = value_of(members.get("CurrencyRef"))
@@ -122,15 +132,17 @@ def _currency(company: Company, members: Object, customer: Object, old: Object |
             f"The currency of the transaction ({sent[:10]}) must be the currency of the customer ({owed_in})."
         )
     members["CurrencyRef"] = currency_reference(owed_in)
+
+
+def _exchange_rate(company: Company, members: Object, old: Object | None) -> None:
+    currency = members["CurrencyRef"]["value"]
     if not company.multicurrency:
         members.pop("ExchangeRate", None)
-        return
-    if owed_in == home:
+    elif currency == company.profile.home_currency:
         members["ExchangeRate"] = 1
     elif not dec(members.get("ExchangeRate")):
-        members["ExchangeRate"] = (old or {}).get("ExchangeRate") or number(
-            dec(company.profile.exchange_rates.get(owed_in, "1"))
-        )
+        kept = (old or {}).get("ExchangeRate")
+        members["ExchangeRate"] = kept or number(omitted_rate(company, currency, members["TxnDate"]))
 
 
 def _dates(company: Company, entity: str, members: Object, customer: Object, old: Object | None) -> None:
@@ -144,7 +156,9 @@ def _dates(company: Company, entity: str, members: Object, customer: Object, old
         members["SalesTermRef"] = customer["SalesTermRef"]
     put_reference(company, members, "SalesTermRef", "Term", old=old)
     if "DueDate" not in members:
-        term = company.get("Term", value_of(members.get("SalesTermRef")) or "")
+        # The company's default term counts, and is not shown (recorded response, create/invoice).
+        default = value_of(company.preference("SalesFormsPrefs", "DefaultTerms"))
+        term = company.get("Term", value_of(members.get("SalesTermRef")) or default or "")
         members["DueDate"] = add_days(members["TxnDate"], int((term or {}).get("DueDays", 0)))
 
 
@@ -160,50 +174,22 @@ def _references(company: Company, members: Object, old: Object | None) -> None:
         raise fault("2500", f"Invalid Reference Id : ProjectRef element id {project} not found", "Reference Id")
 
 
-def _custom_fields(company: Company, members: Object) -> None:
-    definitions = {one["Id"]: one["Name"] for one in custom_field_definitions(company)}
-    values: dict[str, str] = {}
-    for sent in members.pop("CustomField", []):
-        identifier = str(sent.get("DefinitionId", ""))
-        if identifier not in definitions or sent.get("Type", "StringType") != "StringType":
-            raise fault("3000", f"Invalid Custom Field : DefinitionId {identifier[:30]} is not a text field in use")
-        value = sent.get("StringValue", "")
-        if len(value) > company.settings.custom_field_length:
-            raise fault(
-                "2050",
-                "String length specified does not match the supported length. "
-                f"Min:0 Max:{company.settings.custom_field_length:,} supported. Supplied length:{len(value):,}",
-                "StringValue",
-            )
-        values[identifier] = value
-    shown: list[Object] = []
-    for identifier, name in definitions.items():
-        shown.append({"DefinitionId": identifier, "Name": name, "Type": "StringType"})
-        if values.get(identifier):
-            shown[-1]["StringValue"] = values[identifier]
-    members["CustomField"] = shown
-
-
-def custom_field_definitions(company: Company) -> list[dict[str, str]]:
-    """[{Id, Name}] of the sales form fields in use, as Preferences names them (`SalesFormsPrefs.SalesCustomName1` …)."""
-    found = []
-    for field in company.preference("SalesFormsPrefs", "CustomField") or []:
-        for one in field.get("CustomField", []):
-            name = one.get("Name", "")
-            if name.startswith("SalesFormsPrefs.SalesCustomName") and one.get("StringValue"):
-                found.append({"Id": name[-1], "Name": one["StringValue"]})
-    return found
-
-
 def _lines_and_tax(company: Company, members: Object, customer: Object, old: Object | None) -> None:
     basis = tax_basis(company, members)
-    lines = read(company, members.pop("Line"), old, inclusive=basis == "TaxInclusive")
-    sales = [line for line in lines if line.kind == SALES_LINE]
+    selling = Selling(company=company, day=members["TxnDate"], inclusive=basis == "TaxInclusive")
+    lines = read(selling, members.pop("Line"), old)
+    sales = [part for line in lines for part in line.sales]
     taxed = company.using_tax and basis != "NotApplicable"
-    if taxed and len(sales) > MAXIMUM_TAXABLE_LINES:
-        raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
     put_codes(company, sales, taxed=taxed)
+    if (
+        taxed
+        and len(sales) > MAXIMUM_TAXABLE_LINES
+        and (company.settings.line_limit == "any" or any_taxed(company, sales))
+    ):
+        raise business(f"A taxable transaction can have at most {MAXIMUM_TAXABLE_LINES} lines. Supplied:{len(sales):,}")
     total_tax = tax_document(company, members, customer, lines, basis)
+    for line in lines:
+        line.sum_up()
     subtotal = sum((line.amount for line in sales), ZERO)
     total = subtotal - discounts(lines, subtotal) + total_tax
     if total < 0:
@@ -244,8 +230,6 @@ def _number(
 
 
 def _delivery(members: Object) -> None:
-    members.setdefault("EmailStatus", "NotSet")
-    members.setdefault("PrintStatus", "NotSet")
     if members["EmailStatus"] == "NeedToSend" and not members.get("BillEmail", {}).get("Address"):
         raise fault("6420", "Email address is required for delivery : BillEmail must be given", "BillEmail")
 

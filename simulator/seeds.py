@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from simulator import seed_recorded
 from simulator.clock import Clock
 from simulator.company import Company, Profile
+from simulator.currencies import currency_reference
 from simulator.members import Object
-from simulator.people import currency_reference
 from simulator.seed_taxes import (
     AUTOMATED_CODES,
     AUTOMATED_RATES,
@@ -36,10 +37,10 @@ REALMS = (USA, UK, CANADA, IRELAND, USA_AUTOMATED_TAX, SELF_NUMBERED)
 
 CUSTOM_FIELDS = ("Kompass reference", "Account manager", "Order confirmation")
 RATES = {
-    "USD": {"GBP": "1.27", "EUR": "1.09", "CAD": "0.73"},
-    "GBP": {"USD": "0.79", "EUR": "0.86", "CAD": "0.58"},
-    "CAD": {"USD": "1.37", "GBP": "1.74", "EUR": "1.49"},
-    "EUR": {"USD": "0.92", "GBP": "1.16", "CAD": "0.67"},
+    "USD": {"GBP": "1.27", "EUR": "1.09", "CAD": "0.73", "JPY": "0.0066"},
+    "GBP": {"USD": "0.79", "EUR": "0.86", "CAD": "0.58", "JPY": "0.0049"},
+    "CAD": {"USD": "1.37", "GBP": "1.74", "EUR": "1.49", "JPY": "0.0091"},
+    "EUR": {"USD": "0.92", "GBP": "1.16", "CAD": "0.67", "JPY": "0.0057"},
 }
 _COUNTRIES = {"US": "USA", "GB": "GBR", "CA": "CAN", "IE": "IRL"}
 # (name, items below a category?) Kompass sells design and engineering work by the hour and by the stage.
@@ -138,29 +139,30 @@ def _company(
 ) -> Company:
     profile.exchange_rates = dict(RATES[profile.home_currency])
     company = Company(profile, clock=clock, settings=settings)
-    company.insert("Preferences", _preferences(profile, multicurrency, automated, custom_numbers), identifier="1")
-    company.insert("CompanyInfo", _company_info(profile, clock), identifier="1")
+    working = _preferences(profile, multicurrency, automated, custom_numbers)
+    company.insert("Preferences", seed_recorded.preferences(profile.name, working), identifier="1")
+    company.insert("CompanyInfo", seed_recorded.company_info(_company_info(profile, clock)), identifier="1")
     for name, kind in (
         ("Sales of Services", "Income"),
         ("Subcontractors", "Expense"),
         ("Debtors", "Accounts Receivable"),
     ):
-        company.insert(
-            "Account",
-            {
-                "Name": name,
-                "FullyQualifiedName": name,
-                "AccountType": kind,
-                "Classification": "Revenue" if kind == "Income" else "Expense" if kind == "Expense" else "Asset",
-                "Active": True,
-                "CurrencyRef": currency_reference(profile.home_currency),
-            },
-        )
+        members = {
+            "Name": name,
+            "FullyQualifiedName": name,
+            "AccountType": kind,
+            "Classification": "Revenue" if kind == "Income" else "Expense" if kind == "Expense" else "Asset",
+            "Active": True,
+            "CurrencyRef": currency_reference(profile.home_currency),
+        }
+        company.insert("Account", seed_recorded.account(members, kind=kind))
     _tax(company, rates, codes, agency)
     _lists(company)
     _people(company)
     if automated:
         company.profile.sales_tax_by_state = {"CA": "1", "NY": "2", "TX": "3"}
+    # What is there on the first day nobody changed.
+    company.trail.clear()
     return company
 
 
@@ -376,6 +378,7 @@ def _people(company: Company) -> None:
                 "PrintOnCheckName": name,
                 "Active": True,
                 "Balance": 0,
+                "Vendor1099": False,
                 "CurrencyRef": currency,
             },
         )
@@ -383,5 +386,12 @@ def _people(company: Company) -> None:
         name = f"{given} {family}"
         company.insert(
             "Employee",
-            {"GivenName": given, "FamilyName": family, "DisplayName": name, "PrintOnCheckName": name, "Active": True},
+            {
+                "BillableTime": False,
+                "GivenName": given,
+                "FamilyName": family,
+                "DisplayName": name,
+                "PrintOnCheckName": name,
+                "Active": True,
+            },
         )

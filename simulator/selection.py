@@ -8,11 +8,14 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from simulator import currencies
 from simulator.amounts import dec
-from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, Company
+from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, TRANSACTIONS, Company
 from simulator.faults import ApiFault, fault
+from simulator.limits import is_email
 from simulator.members import Object, catalogue
 from simulator.query import Condition, Query, parse
+from simulator.transient import bad_email
 
 _META = ("MetaData.CreateTime", "MetaData.LastUpdatedTime")
 # What the pages of these entities list as filterable, and what clients are known to use besides (Job, ParentRef).
@@ -36,9 +39,11 @@ def run(company: Company, text: str) -> Object:
     :raises ApiFault: 4000 and 4001 with Intuit's words.
     """
     query = parse(text, two_words=company.settings.order_by_two_words)
+    if query.entity.lower() == currencies.ENTITY.lower():
+        return currencies.select_rates(company, query)
     entity = BY_PATH.get(query.entity.lower())
     if entity is None:
-        raise fault("4001", f"QueryValidationError: Invalid context declaration: {query.entity[:100]}")
+        raise fault("4001", f"QueryValidationError: invalid context declaration: {query.entity[:100]}")
     conditions = [_test(entity, condition) for condition in query.conditions]
     kept = _candidates(company, entity, query)
     if entity in NAME_LISTS and not any(one.property.lower() == "active" for one in query.conditions):
@@ -50,14 +55,36 @@ def run(company: Company, text: str) -> Object:
     ]
     if query.count:
         return {"totalCount": len(found)}
+    if not query.order:
+        _put_in_order(entity, found)
     for name, descending in reversed(query.order):
         known = _property(entity, name)
         found.sort(key=lambda stored: _order_key(value(company, entity, stored, known)), reverse=descending)
     page = found[query.start - 1 : query.start - 1 + query.results]
     if not page:
         return {}
+    check_emails(company, entity, page)
     shown = [_project(entity, company.render(entity, stored), query.properties) for stored in page]
     return {entity: shown, "startPosition": query.start, "maxResults": len(shown)}
+
+
+def check_emails(company: Company, entity: str, found: Iterable[Object]) -> None:
+    """:raises ApiFault: 4002 when a document among them has an e-mail address that only QuickBooks' own pages take."""
+    if entity not in SALES or company.settings.bad_email_in_query == "returned":
+        return
+    for stored in found:
+        for name in ("BillEmail", "BillEmailCc", "BillEmailBcc"):
+            address = stored.get(name, {}).get("Address")
+            if address and not is_email(address):
+                raise bad_email()
+
+
+def _put_in_order(entity: str, found: list[Object]) -> None:
+    """The order of an answer that asks for none, as recorded: people by their full name, transactions newest change first."""
+    if entity in TRANSACTIONS:
+        found.sort(key=lambda stored: datetime.fromisoformat(stored["MetaData"]["LastUpdatedTime"]), reverse=True)
+    elif entity in PEOPLE:
+        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or stored["DisplayName"]))
 
 
 def value(company: Company, entity: str, stored: Object, name: str) -> Any:

@@ -8,16 +8,17 @@ import struct
 import time
 from urllib.parse import parse_qsl, unquote
 
+import orjson
 from aiohttp import web
 
-from simulator import accounting, controls, identity, pages
+from simulator import accounting, audit, books_pages, controls, identity, pages, xml_form
 from simulator.accounting import ApiCall
-from simulator.company import Company
-from simulator.faults import MESSAGES, SYSTEM_CODES, ApiFault, FaultError, fault, gateway_fault
+from simulator.execution import Execution
+from simulator.faults import gateway_fault
 from simulator.journal import Request
 from simulator.reply import HTML, JSON, XML, Reply, json_reply
-from simulator.requestids import Answer
-from simulator.trouble import OAUTH_KINDS, Call, Rule
+from simulator.transient import Call
+from simulator.trouble import OAUTH_KINDS, Rule
 from simulator.world import World
 
 QBO_VERSION = "1956.150"
@@ -44,6 +45,8 @@ class Edge:
             return await controls.handle(self.world, request, path, query, body)
         if path in ("/", "/_simulator"):
             return pages.status(self.world, query)
+        if path.startswith(books_pages.PREFIX):
+            return books_pages.answer(self.world, path, query)
         record = self.world.journal.begin(
             received=self.world.clock.time(),
             method=request.method,
@@ -68,18 +71,8 @@ class Edge:
         call = accounting.understand(request.method, record.path, query, body, request.headers.get("Content-Type", ""))
         record.realm, record.entity, record.operation = call.realm, call.entity, call.operation
         record.requestid, record.metering = call.requestid, call.metering
-        rules = self.world.troubles.striking(
-            Call(
-                realm=call.realm,
-                entity=call.entity,
-                operation=call.operation,
-                path=record.path,
-                requestid=call.requestid,
-                body=body,
-            )
-        )
-        record.trouble = ",".join(rule.kind for rule in rules)
-        kinds: dict[str, Rule] = {rule.kind: rule for rule in rules}
+        execution = Execution(self.world, record, call)
+        kinds = execution.kinds
         if "outage" in kinds:
             return await self._send(request, record, Reply(503, _OUTAGE.encode(), HTML), kinds)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
@@ -89,7 +82,7 @@ class Edge:
         if refused is None and "throttle" in kinds:
             refused = self._throttled()
         if refused is not None:
-            return await self._send(request, record, refused, kinds)
+            return await self._send(request, record, self._in_form(request, refused), kinds)
         settings = self.world.settings
         if call.reads and self.world.quotas.budget_spent(record.client, settings):
             return await self._send(request, record, self._throttled(), kinds)
@@ -97,15 +90,11 @@ class Edge:
         if not self.world.quotas.admit(call.realm, record.client, batch=batch, settings=settings):
             return await self._send(request, record, self._throttled(), kinds)
         try:
-            reply = await self._perform(record, call, rules, kinds)
+            reply = await execution.perform()
             if reply.status == 200 and not reply.codes:
                 self.world.quotas.count_reads(record.client, call.reads)
-            if (
-                reply.content_type == JSON
-                and reply.body is not None
-                and "json" not in request.headers.get("Accept", "")
-            ):
-                reply = Reply(reply.status, pages.as_xml(reply.body), XML, codes=reply.codes)
+            if reply.content_type == JSON and reply.body is not None and _wants_xml(request):
+                reply = Reply(reply.status, xml_form.as_xml(reply.body), XML, codes=reply.codes)
             return await self._send(request, record, reply, kinds)
         finally:
             self.world.quotas.finish(call.realm, record.client)
@@ -121,11 +110,25 @@ class Edge:
             headers = {"WWW-Authenticate": 'Bearer realm="Intuit", error="invalid_token"'}
             return json_reply(401, body, headers=headers, codes=("3200",))
         record.client = found.client_id
+        audit.act_as(self.world.authority.apps[found.client_id].name)
         grant = self.world.authority.grants[found.grant]
         if found.realm != call.realm or call.realm not in self.world.companies or not identity.accounting_scope(grant):
             body = gateway_fault("3100", "ApplicationAuthorizationFailed", None, "SERVICE", 403, now)
             return json_reply(403, body, codes=("3100",))
         return None
+
+    def _in_form(self, request: web.BaseRequest, refused: Reply) -> Reply:
+        """A refusal of the gateway in XML for a client that does not ask for JSON."""
+        if refused.content_type != JSON or not _wants_xml(request):
+            return refused
+        wire = orjson.loads(refused.body or b"{}")
+        if "fault" not in wire:
+            return Reply(refused.status, xml_form.as_xml(refused.body or b"{}"), XML, refused.headers, refused.codes)
+        (error,) = wire["fault"]["error"]
+        text = xml_form.gateway_xml(
+            error["code"], error["message"], error["detail"], wire["fault"]["type"], self.world.clock.envelope_stamp()
+        )
+        return Reply(refused.status, text.encode(), XML, refused.headers, refused.codes)
 
     def _throttled(self) -> Reply:
         settings = self.world.settings
@@ -145,65 +148,8 @@ class Edge:
                 wire = {"Fault": {"Error": [one], "type": "SERVICE"}, "time": self.world.clock.envelope_stamp()}
                 return json_reply(status, wire, headers=headers, codes=(code,))
             case _:
-                text = pages.throttle_xml(code, message, detail)
+                text = xml_form.gateway_xml(code, message, detail, "SERVICE", self.world.clock.envelope_stamp())
                 return Reply(status, text.encode(), XML, headers, (code,))
-
-    async def _perform(self, record: Request, call: ApiCall, rules: list[Rule], kinds: dict[str, Rule]) -> Reply:
-        company = self.world.companies[call.realm]
-        refusal = accounting.check_requestid(call) or _closed_company(company)
-        if refusal is not None:
-            return _reply(accounting.refusal_answer(company, refusal))
-        settings, requestids = self.world.settings, self.world.requestids
-        by_item = call.operation == "batch" and settings.batch_requestid == "item"
-        if not call.requestid or by_item:
-            answer = await self._work(record, company, call, rules, kinds)
-            return answer if isinstance(answer, Reply) else _reply(answer)
-        mark = accounting.call_fingerprint(call)
-        entry = requestids.find(call.realm, call.requestid, retention=settings.requestid_retention_seconds)
-        if entry is not None and entry.answer is None:
-            if settings.requestid_in_flight == "600":
-                return _reply(accounting.refusal_answer(company, _duplicate(call)))
-            if settings.requestid_in_flight == "wait":
-                await entry.finished.wait()
-                entry = requestids.find(call.realm, call.requestid, retention=settings.requestid_retention_seconds)
-        if entry is not None and entry.answer is not None:
-            if entry.fingerprint != mark and settings.requestid_other_body == "600":
-                return _reply(accounting.refusal_answer(company, _duplicate(call)))
-            record.replayed = True
-            return _reply(entry.answer)
-        entry = requestids.begin(call.realm, call.requestid, mark, retention=settings.requestid_retention_seconds)
-        kept: Answer | None = None
-        try:
-            answer = await self._work(record, company, call, rules, kinds)
-            if isinstance(answer, Answer):
-                kept = answer if settings.requestid_replays_faults or not answer.codes else None
-        finally:
-            requestids.finish(call.realm, call.requestid, entry, kept)
-        return answer if isinstance(answer, Reply) else _reply(answer)
-
-    async def _work(
-        self, record: Request, company: Company, call: ApiCall, rules: list[Rule], kinds: dict[str, Rule]
-    ) -> Answer | Reply:
-        """The work itself. A Reply stands for trouble before the commit: such an answer is not remembered."""
-        for rule in rules:
-            if rule.kind == "latency":
-                await asyncio.sleep(rule.delay())
-        if "reset_before" in kinds or ("no_answer" in kinds and not kinds["no_answer"].commit):
-            return Reply(0, None)
-        if "http" in kinds:
-            rule = kinds["http"]
-            text = rule.body if rule.body is not None else f"<html><body><h1>{rule.status}</h1></body></html>"
-            return Reply(rule.status, text.encode(), JSON if text.startswith("{") else HTML)
-        if "fault" in kinds:
-            rule = kinds["fault"]
-            message = rule.message or MESSAGES.get(rule.code, "An error has occurred")
-            made = ApiFault(
-                FaultError(rule.code, message, rule.detail), status=500 if rule.code in SYSTEM_CODES else 400
-            )
-            return _reply(accounting.refusal_answer(company, made))
-        answer = accounting.execute(company, call, self.world.requestids)
-        record.committed = call.writes and not answer.codes
-        return answer
 
     # --- OAuth and everything else
 
@@ -248,6 +194,7 @@ class Edge:
             "intuit_tid": record.intuit_tid,
             "QBO-Version": QBO_VERSION,
             "Service-Time": "total=12, db=4",
+            "Expires": "0",
             "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
             **(reply.headers or {}),
         }
@@ -260,24 +207,8 @@ class Edge:
         return f"1-{moment & 0xFFFFFFFF:08x}-{len(self.world.journal) + 1:024x}"
 
 
-def _reply(answer: Answer) -> Reply:
-    return Reply(answer.status, answer.body, codes=answer.codes)
-
-
-def _duplicate(call: ApiCall) -> ApiFault:
-    return fault("600", f"Duplicate Request ID : {call.requestid}")
-
-
-def _closed_company(company: Company) -> ApiFault | None:
-    if company.profile.status == "no_access":
-        # The person who connected is not an administrator any more.
-        detail = "Authorization Failure: -11014-You do not have access to this company."
-        return fault("120", detail)
-    if company.profile.status == "locked":
-        return fault("140", "Company locked out : The company is locked.")
-    if company.profile.status == "maintenance":
-        return fault("150", "Company under maintenance : Try again later.")
-    return None
+def _wants_xml(request: web.BaseRequest) -> bool:
+    return "json" not in request.headers.get("Accept", "")
 
 
 async def _body(request: web.BaseRequest) -> bytes:

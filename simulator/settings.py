@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
+from simulator.trouble import ALL, RuleError, background_kinds
+
 VARIABLE = "SIMULATOR_SETTINGS"
 MINIMUM_REQUESTID_RETENTION_SECONDS = 600
 
@@ -30,6 +32,14 @@ class Settings:
     requestid_in_flight: Literal["wait", "600", "twice"] = "wait"
     requestid_other_body: Literal["replay", "600"] = "replay"
     batch_requestid: Literal["item", "batch"] = "item"
+    requestid_repeated: Literal["replay", "6000"] = "replay"
+
+    # --- transient faults
+    name_lock: Literal["off", "on"] = "off"
+    name_write_milliseconds: int = 0
+    background_trouble: str = "none"
+    background_per_thousand: int = 20
+    background_seed: int = 0
 
     # --- OAuth
     access_token_seconds: int = 3_600
@@ -47,9 +57,12 @@ class Settings:
     # --- updates
     sparse_null_clears: bool = False
     sparse_nested: Literal["replace", "merge"] = "replace"
+    sparse_line_needs: Literal["nothing", "credit_memo", "any"] = "nothing"
     sparse_custom_fields: Literal["merge", "replace"] = "merge"
 
     # --- names and references
+    inner_spaces: Literal["kept", "folded"] = "kept"
+    merged_customer: Literal["inactive", "gone"] = "inactive"
     inactive_name_is_free: bool = True
     duplicate_name_detail: Literal["id", "null", "sentence"] = "id"
     forbidden_character_code: Literal["6000", "2040"] = "6000"
@@ -62,15 +75,21 @@ class Settings:
     custom_field_length: int = 31
     class_when_tracking_is_off: Literal["drop", "refuse"] = "drop"
     negative_total_code: Literal["6000", "2290"] = "6000"
-    closed_period_code: Literal["6210", "6200"] = "6210"
+    closed_period_code: Literal["6210", "6200", "5010"] = "6210"
     paid_document: Literal["unlink", "refuse"] = "unlink"
     amount_tolerance_cents: int = 0
+    omitted_exchange_rate: Literal["day", "one"] = "day"
+    line_limit: Literal["any", "taxed"] = "any"
+    automated_tax_line: Literal["non", "item"] = "non"
     tax_rounding: Literal["per_rate", "per_line"] = "per_rate"
+    country_in_answers: Literal["as_sent", "iso3"] = "as_sent"
+    bad_email_in_query: Literal["returned", "4002"] = "returned"
     validation_fault_status: Literal[400, 200] = 400
     order_by_two_words: bool = True
     query_url_limit: int = 8_192
 
     usa_characters: Literal["any", "latin-1"] = "any"
+    cdc_reach: Literal["30_days", "any"] = "30_days"
 
     # --- quotas
     quota_enabled: bool = True
@@ -93,6 +112,11 @@ class Settings:
                 f"requestid_retention_seconds is {self.requestid_retention_seconds}; "
                 f"it cannot be less than {MINIMUM_REQUESTID_RETENTION_SECONDS}"
             )
+
+        try:
+            background_kinds(self.background_trouble)
+        except RuleError as error:
+            raise SettingsError(f"background_trouble: {error}") from error
 
     @classmethod
     def from_environment(cls, **named: Any) -> Self:
@@ -137,7 +161,8 @@ def read_switches(switches: Iterable[str]) -> dict[str, Any]:
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
-        found[name] = text if str in {type(choice) for choice in get_args(hints.get(name))} else value
+        hint = hints.get(name)
+        found[name] = text if hint is str or str in {type(choice) for choice in get_args(hint)} else value
     return found
 
 
@@ -154,7 +179,9 @@ def choices() -> dict[str, tuple[Any, ...]]:
 
 
 # Where a number is open: another that Intuit may hold to. A limit that Intuit publishes is not open.
-_OTHER_NUMBERS: Mapping[str, tuple[int, ...]] = {
+_OTHERS: Mapping[str, tuple[int | str, ...]] = {
+    "background_trouble": (ALL,),
+    "name_write_milliseconds": (30,),
     "requestid_retention_seconds": (MINIMUM_REQUESTID_RETENTION_SECONDS,),
     "refresh_token_seconds": (8_640_000,),
     "rotation_seconds": (0,),
@@ -167,14 +194,22 @@ _OTHER_NUMBERS: Mapping[str, tuple[int, ...]] = {
     "batch_items": (10,),
     "throttle_retry_after": (2,),
 }
-_NOT_INTUITS = {"quota_enabled", "open_registration"}
+_NOT_INTUITS = {"background_per_thousand", "background_seed", "quota_enabled", "open_registration"}
+
+
+def others() -> Mapping[str, tuple[int | str, ...]]:
+    """Name of each switch without a closed set of values → the other values that are tried."""
+    return _OTHERS
 
 
 def unknowns() -> dict[str, tuple[Any, ...]]:
     """Name of each switch for what nobody outside Intuit knows → the values to be safe under, the default first."""
     defaults = Settings().as_mapping()
-    numbers = {name: (defaults[name], *values) for name, values in _OTHER_NUMBERS.items()}
+    numbers = {name: (defaults[name], *values) for name, values in _OTHERS.items()}
     return {name: values for name, values in {**choices(), **numbers}.items() if name not in _NOT_INTUITS}
+
+
+_SPOKEN = {bool: "true or false", int: "a whole number", str: "text"}
 
 
 def _check(name: str, value: object, hint: Any) -> None:
@@ -182,6 +217,6 @@ def _check(name: str, value: object, hint: Any) -> None:
         if value not in get_args(hint) or isinstance(value, bool):
             raise SettingsError(f"{name} is {value!r}; it can be one of {list(get_args(hint))}")
     elif type(value) is not hint:
-        raise SettingsError(f"{name} is {value!r}; it must be {'true or false' if hint is bool else 'a whole number'}")
+        raise SettingsError(f"{name} is {value!r}; it must be {_SPOKEN[hint]}")
     elif hint is int and isinstance(value, int) and value < 0:
         raise SettingsError(f"{name} is {value}; it cannot be negative")

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from simulator.amounts import HUNDRED, ZERO, cents, dec, number
+from simulator.amounts import CENT, HUNDRED, ZERO, cents, dec, number
 from simulator.company import Company
+from simulator.currencies import rounded
 from simulator.faults import business, fault, not_found
 from simulator.members import Object
 
@@ -112,8 +113,16 @@ def line_code(company: Company, code: str | None, *, taxed: bool) -> str | None:
     return code
 
 
-def excluded(lines: Sequence[TaxableLine], *, per_line: bool) -> list[TaxLine]:
-    """Tax on top of the lines' net: one entry a rate, rounded on the summed net, or each line by itself."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounding:
+    """Where tax is rounded, half up: on the summed net of each rate, or on each line; to which smallest amount."""
+
+    per_line: bool
+    unit: Decimal = CENT
+
+
+def excluded(lines: Sequence[TaxableLine], rounding: Rounding) -> list[TaxLine]:
+    """Tax on top of the lines' net: one entry a rate. A code of several rates rounds each of them."""
     nets: dict[Rate, Decimal] = {}
     taxes: dict[Rate, Decimal] = {}
     for line in lines:
@@ -123,11 +132,11 @@ def excluded(lines: Sequence[TaxableLine], *, per_line: bool) -> list[TaxLine]:
             tax = base * rate.percent / HUNDRED
             before += tax
             nets[rate] = nets.get(rate, ZERO) + base
-            taxes[rate] = taxes.get(rate, ZERO) + (cents(tax) if per_line else tax)
-    return [TaxLine(rate, cents(nets[rate]), cents(taxes[rate])) for rate in nets]
+            taxes[rate] = taxes.get(rate, ZERO) + (rounded(tax, rounding.unit) if rounding.per_line else tax)
+    return [TaxLine(rate, cents(nets[rate]), rounded(taxes[rate], rounding.unit)) for rate in nets]
 
 
-def included(lines: Sequence[TaxableLine], *, per_line: bool) -> tuple[list[TaxLine], list[Decimal]]:
+def included(lines: Sequence[TaxableLine], rounding: Rounding) -> tuple[list[TaxLine], list[Decimal]]:
     """Tax inside the lines' gross: the entries, and each line's net.
 
     The nets are rounded line by line; what rounding leaves over stays in the tax, so that net plus tax is the gross.
@@ -137,8 +146,8 @@ def included(lines: Sequence[TaxableLine], *, per_line: bool) -> tuple[list[TaxL
         factor = Decimal(1)
         for rate in line.rates:
             factor += (factor if rate.compound else Decimal(1)) * rate.percent / HUNDRED
-        nets.append(cents(line.amount / factor))
-    entries = excluded([TaxableLine(net, line.rates) for net, line in zip(nets, lines, strict=True)], per_line=per_line)
+        nets.append(rounded(line.amount / factor, rounding.unit))
+    entries = excluded([TaxableLine(net, line.rates) for net, line in zip(nets, lines, strict=True)], rounding)
     left = sum((line.amount for line in lines), ZERO) - sum(nets, ZERO) - sum((one.tax for one in entries), ZERO)
     if left and entries:
         first = next((place for place, one in enumerate(entries) if one.rate.percent), None)
@@ -148,10 +157,10 @@ def included(lines: Sequence[TaxableLine], *, per_line: bool) -> tuple[list[TaxL
     return entries, nets
 
 
-def automated(company: Company, state: str | None, taxable: Decimal, day: str) -> list[TaxLine]:
-    """What the automated sales tax engine charges for goods shipped to `state`; nothing where it knows no rate."""
+def automated(company: Company, state: str | None, amounts: Sequence[Decimal], day: str) -> list[TaxableLine]:
+    """What the automated sales tax engine taxes of goods shipped to `state`; nothing where it knows no rate."""
     rate = company.profile.sales_tax_by_state.get((state or "").upper())
-    if rate is None or not taxable:
+    if rate is None or not sum(amounts, ZERO):
         return []
-    percent = percent_on(company, rate, day)
-    return [TaxLine(Rate(rate, percent), taxable, cents(taxable * percent / HUNDRED))]
+    rates = (Rate(rate, percent_on(company, rate, day)),)
+    return [TaxableLine(amount, rates) for amount in amounts]

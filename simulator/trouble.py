@@ -5,31 +5,35 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-Kind = Literal[
-    "latency", "http", "fault", "throttle", "reset_before", "reset_after", "no_answer", "slow", "token_death", "outage"
+from simulator.company_settings import COMPANY_SETTINGS
+from simulator.transient import TRANSIENT_KINDS, Call, OfAnItem, OfARequest, can_strike
+
+Wire = Literal[
+    "latency",
+    "http",
+    "fault",
+    "throttle",
+    "reset_before",
+    "reset_after",
+    "no_answer",
+    "slow",
+    "token_death",
+    "outage",
+    "setting",
 ]
+Kind = Literal[Wire, OfAnItem, OfARequest]
 KINDS: tuple[str, ...] = get_args(Kind)
 OAUTH_KINDS = ("latency", "http", "throttle", "reset_before", "reset_after", "no_answer", "slow", "outage")
 """What can happen to a call that is not for the Accounting API; other rules pass it by, uncounted."""
+ALL = "all"
+NONE = "none"
 DISTRIBUTIONS = ("constant", "uniform", "exponential", "lognormal")
 
 
 class RuleError(ValueError):
     """A rule that makes no sense, in words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What a rule can see of a call."""
-
-    realm: str = ""
-    entity: str = ""
-    operation: str = ""
-    path: str = ""
-    requestid: str = ""
-    body: bytes = b""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +45,11 @@ class Rule:
     `code`. `throttle`: 429. `reset_before`, `reset_after`: cut the connection before or after the commit. `no_answer`:
     commit (unless `commit` is false) and never answer. `slow`: commit, and send the answer over `seconds`.
     `token_death`: the access token dies, and the call meets 401. `outage`: everything, tokens too, is 503.
+    `setting`: before the work, the company's `setting` is turned `on` or off, as if a bookkeeper had done it.
+    The transient ones (`simulator.transient`): `name_lock` and `try_again`: 6000, nothing is saved. `saved_anyway`: 6000,
+    and it is saved. `requestid_used`: 6000 for a request id that was answered before. `bad_email`: 4002 for a query.
+    `period_closed`: 5010. `unsupported`: 400 with code 500. `not_found_page`: 404 with HTML. `server_error`: HTTP 500 with
+    `code` (3100 or 120). `country_code`: Country comes back as three letters.
     """
 
     kind: Kind
@@ -69,6 +78,8 @@ class Rule:
     message: str | None = None
     detail: str = "System Failure Error: something went wrong"
     commit: bool = True
+    setting: str | None = None
+    on: bool = False
     hits: int = 0
     random: random.Random = field(default_factory=random.Random, repr=False)
 
@@ -76,8 +87,11 @@ class Rule:
         """Whether the rule strikes this call; counts it when it does."""
         if self.count is not None and self.hits >= self.count:
             return False
+        if not can_strike(self.kind, call):
+            return False
+        operation = "batch" if call.batched and self.operation == "batch" else call.operation
         wanted = (self.realm, self.entity, self.operation, self.requestid)
-        for condition, found in zip(wanted, (call.realm, call.entity, call.operation, call.requestid), strict=True):
+        for condition, found in zip(wanted, (call.realm, call.entity, operation, call.requestid), strict=True):
             if condition is not None and condition.lower() != found.lower():
                 return False
         if self.path is not None and self.path not in call.path:
@@ -113,6 +127,7 @@ class Troubles:
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
+        self._background: list[Rule] = []
         self._made = 0
 
     def add(self, wanted: Mapping[str, Any]) -> Rule:
@@ -145,6 +160,11 @@ class Troubles:
                 or (value is not None and value < 0)
             ):
                 raise RuleError(f"{name} is {value!r}; it must be a number, not negative")
+        for name in ("commit", "on"):
+            if not isinstance(wanted.get(name, False), bool):
+                raise RuleError(f"{name} is {wanted[name]!r}; it must be true or false")
+        if wanted["kind"] == "setting" and wanted.get("setting") not in COMPANY_SETTINGS:
+            raise RuleError(f"setting is {wanted.get('setting')!r}; it can be one of {', '.join(COMPANY_SETTINGS)}")
         for name in ("realm", "entity", "operation", "path", "requestid", "holds", "code", "detail", "message", "body"):
             if not isinstance(wanted.get(name), str | None):
                 raise RuleError(f"{name} is {wanted[name]!r}; it must be text")
@@ -154,14 +174,50 @@ class Troubles:
         self.rules.append(rule)
         return rule
 
+    @property
+    def quiet(self) -> bool:
+        """Whether there is no rule, and nothing in the background."""
+        return not self.rules and not self._background
+
     def striking(self, call: Call, *, only: tuple[str, ...] = KINDS) -> list[Rule]:
         """The rules of those kinds that strike this call, counted."""
-        if not self.rules:
+        if self.quiet:
             return []
-        return [rule for rule in self.rules if rule.kind in only and rule.applies(call)]
+        struck = [rule for rule in self.rules if rule.kind in only and rule.applies(call)]
+        for rule in self._background:
+            if rule.kind in only and rule.applies(call):
+                return [*struck, rule]
+        return struck
+
+    def set_background(self, kinds: str, *, per_thousand: int, seed: int) -> None:
+        """Strike so many of a thousand calls with each of these transient kinds (joined by plus signs, `all` or `none`).
+
+        At most one strikes a call. The same seed strikes the same calls, when they come in the same order.
+
+        :raises RuleError: for a kind that is not a transient one.
+        """
+        self._background = []
+        for place, kind in enumerate(background_kinds(kinds)):
+            rule = Rule(kind=kind, id=f"background-{kind}", probability=per_thousand / 1_000)
+            rule.random = random.Random(f"{seed}-{place}")  # noqa: S311 - trouble has to be repeatable, not secret
+            self._background.append(rule)
 
     def remove(self, identifier: str | None = None) -> int:
         """Take one rule away, or all; returns how many went."""
         before = len(self.rules)
         self.rules = [rule for rule in self.rules if identifier is not None and rule.id != identifier]
         return before - len(self.rules)
+
+
+def background_kinds(text: str) -> tuple[Kind, ...]:
+    """The transient kinds that a text names.
+
+    :raises RuleError: for a kind that is not a transient one.
+    """
+    if text in ("", NONE):
+        return ()
+    kinds = TRANSIENT_KINDS if text == ALL else tuple(text.split("+"))
+    for kind in kinds:
+        if kind not in TRANSIENT_KINDS:
+            raise RuleError(f"{kind!r} is not a transient fault; there are {ALL}, {NONE}, {', '.join(TRANSIENT_KINDS)}")
+    return cast("tuple[Kind, ...]", kinds)

@@ -10,7 +10,9 @@ import orjson
 from simulator import seeds
 from simulator.clock import Clock
 from simulator.company import Company, Profile
+from simulator.company_file import CompanyFile
 from simulator.journal import Journal
+from simulator.name_lock import NameLocks
 from simulator.oauth import Authority
 from simulator.quota import Metered, Quotas
 from simulator.requestids import RequestIds
@@ -27,15 +29,26 @@ class StateError(ValueError):
 class World:
     """The state behind one simulator."""
 
-    def __init__(self, *, settings: Settings | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        companies: CompanyFile | None = None,
+    ) -> None:
+        """:raises CompanyFileError: for a company of the file that cannot be made."""
+        self._file = companies or CompanyFile(())
         self.clock = clock or Clock()
         self.settings = settings or Settings.from_environment()
         self.journal = Journal()
         self.troubles = Troubles()
+        self.name_locks = NameLocks()
+        self._set_background()
         self._start_over()
 
     def _start_over(self) -> None:
-        self.companies: dict[str, Company] = seeds.companies(self.clock, self.settings)
+        seeded = {} if self._file.only else seeds.companies(self.clock, self.settings)
+        self.companies: dict[str, Company] = {**seeded, **self._file.build(self.clock, self.settings)}
         self.authority = Authority(self.clock)
         self.quotas = Quotas(self.clock)
         self.requestids = RequestIds(self.clock)
@@ -52,9 +65,19 @@ class World:
     def change_settings(self, changes: dict[str, Any]) -> Settings:
         """:raises SettingsError: for a switch or a value that does not exist; nothing has changed then."""
         self.settings = self.settings.replace(changes)
+        if any(name.startswith("background_") for name in changes):
+            self._set_background()
         for company in self.companies.values():
             company.settings = self.settings
+            if "inner_spaces" in changes:
+                company.reindex()
         return self.settings
+
+    def _set_background(self) -> None:
+        settings = self.settings
+        self.troubles.set_background(
+            settings.background_trouble, per_thousand=settings.background_per_thousand, seed=settings.background_seed
+        )
 
     def add_company(self, *, realm: str, name: str, like: str, changes: dict[str, Any]) -> Company:
         company = seeds.new_company(self.clock, self.settings, realm=realm, name=name, like=like, changes=changes)
@@ -82,6 +105,7 @@ class World:
                         "deleted": company.deleted,
                         "counters": company.counters,
                         "line_counters": company.line_counters,
+                        "trail": company.trail.as_state(),
                     }
                     for realm, company in self.companies.items()
                 },
@@ -114,6 +138,7 @@ class World:
         company.deleted.update(found["deleted"])
         company.counters = dict(found["counters"])
         company.line_counters = dict(found["line_counters"])
+        company.trail.load(found.get("trail", []))
         company.reindex()
         return company
 

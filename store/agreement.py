@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -14,7 +15,8 @@ from schemas.jsonlines import record_from_json
 
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
-    " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id"
+    " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
+    " coalesce(l.applied -> 'CustomerRef' ->> 'value', '') AS customer, l.applied ->> 'ExchangeRate' AS exchange_rate"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -45,4 +47,14 @@ def documents_under(db: Connection, *, org_id: str, realm_id: str, ids: Collecti
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
-    return SentDocument(invoice, row.deleted, row.state, row.reason, row.entity, row.qbo_id)
+    return SentDocument(
+        invoice=invoice,
+        deleted=row.deleted,
+        state=row.state,
+        reason=row.reason,
+        entity=row.entity,
+        qbo_id=row.qbo_id,
+        cause=row.cause,
+        customer=row.customer,
+        exchange_rate=None if row.exchange_rate is None else Decimal(row.exchange_rate),
+    )

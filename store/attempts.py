@@ -95,13 +95,24 @@ def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     insert_rows(db, table, rows, tail=_REPLACE)
 
 
-def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> dict[str, int]:
-    """Count the calls that may be under way for each company, in every process. A batch is one call."""
-    return {row.realm_id: row.calls for row in _IN_FLIGHT.rows(db, realms=sorted(realm_ids), lease=lease)}
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """Calls of a company that may be under way, in every process. A batch is one call."""
+
+    calls: int = 0
+    names: int = 0
+    """Those among them that write customers."""
+
+
+def in_flight(db: Connection, realm_ids: Collection[str], *, lease: float) -> dict[str, InFlight]:
+    rows = _IN_FLIGHT.rows(db, realms=sorted(realm_ids), lease=lease)
+    return {row.realm_id: InFlight(row.calls, row.names) for row in rows}
 
 
 _IN_FLIGHT = Statement(
-    "SELECT realm_id, count(DISTINCT coalesce(nullif(batch_id, ''), link_id::text)) AS calls FROM qbo_attempt"
+    "SELECT realm_id, count(DISTINCT coalesce(nullif(batch_id, ''), link_id::text)) AS calls,"
+    " count(DISTINCT coalesce(nullif(batch_id, ''), link_id::text)) FILTER"
+    " (WHERE entity = 'Customer' AND phase = 'send' AND operation <> 'read') AS names FROM qbo_attempt"
     " WHERE realm_id = ANY(%(realms)s::text[]) AND heartbeat_at > now() - %(lease)s * interval '1 second' GROUP BY realm_id"
 )
 

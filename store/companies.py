@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy import Connection, and_, case, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from schemas.company import CompanyFacts, Configuration, CustomField, ItemService, Locale, TaxCodeFact
+from schemas.company import (
+    BilledTax,
+    CompanyFacts,
+    Configuration,
+    CustomField,
+    ExchangeRates,
+    ItemService,
+    Locale,
+    RateBase,
+    RatePeriod,
+    SalesRate,
+    TaxAmounts,
+    TaxCodeFact,
+)
 from store.statements import Statement
 from store.tables import (
     company_facts,
@@ -21,6 +34,7 @@ from store.tables import (
     department,
     department_class,
     item_service,
+    link,
     org,
     service,
     tax_code_vat_rate,
@@ -37,6 +51,10 @@ class ConfigurationVersion:
     org_id: str
     realm_id: str | None
     version: int
+    facts_fetched_at: dt.datetime | None = None
+    """When the facts of its company were fetched; None while there are none."""
+    refetch_at: dt.datetime | None = None
+    """From when on they are to be fetched again, although they are not old."""
 
 
 def hold_versions(db: Connection, org_ids: Iterable[str]) -> dict[str, ConfigurationVersion]:
@@ -49,7 +67,9 @@ def hold_versions(db: Connection, org_ids: Iterable[str]) -> dict[str, Configura
 
 
 _HOLD_VERSIONS = Statement(
-    "SELECT id, org_id, realm_id, version FROM qbo_configuration WHERE org_id = ANY(%(orgs)s::text[]) ORDER BY id FOR SHARE"
+    "SELECT c.id, c.org_id, c.realm_id, c.version, f.fetched_at AS facts_fetched_at, f.refetch_at FROM qbo_configuration c"
+    " LEFT JOIN qbo_company_facts f ON f.realm_id = c.realm_id"
+    " WHERE c.org_id = ANY(%(orgs)s::text[]) ORDER BY c.id FOR SHARE OF c"
 )
 
 
@@ -106,7 +126,13 @@ def read_configurations(db: Connection, org_ids: Iterable[str]) -> dict[str, Con
             client_name_template=row.client_name_template,
             project_name_template=row.project_name_template,
             doc_number_template=row.doc_number_template,
+            currency_name_template=row.currency_name_template,
             locale=Locale(row.locale),
+            billed_tax=BilledTax(row.billed_tax),
+            tax_item_id=row.tax_item_id or None,
+            tax_amounts=TaxAmounts(row.tax_amounts),
+            exchange_rates=ExchangeRates(row.exchange_rates),
+            vat_numbers=row.vat_numbers,
             default_item_id=row.default_item_id or None,
             default_class_id=row.default_class_id or None,
             item_services={
@@ -140,6 +166,7 @@ def facts_to_json(facts: CompanyFacts) -> dict[str, object]:
                 "name": code.name,
                 "active": code.active,
                 "sales_rate": None if code.sales_rate is None else str(code.sales_rate),
+                "rates": [_rate_to_json(rate) for rate in code.rates],
             }
             for code in facts.tax_codes.values()
         ],
@@ -167,11 +194,38 @@ def facts_from_json(realm_id: str, fetched_at: dt.datetime, body: Mapping[str, A
                 code["name"],
                 code["active"],
                 None if code["sales_rate"] is None else Decimal(code["sales_rate"]),
+                # A snapshot of an earlier version has no single rates.
+                tuple(_rate_from_json(rate) for rate in code.get("rates", ())),
             )
             for code in body["tax_codes"]
         },
         custom_fields=dict(body["custom_fields"]),
     )
+
+
+def _rate_to_json(rate: SalesRate) -> dict[str, object]:
+    return {
+        "id": rate.id,
+        "name": rate.name,
+        "base": rate.base.value,
+        "periods": [
+            [str(period.percent), *(None if day is None else day.isoformat() for day in (period.first, period.last))]
+            for period in rate.periods
+        ],
+    }
+
+
+def _rate_from_json(body: Mapping[str, Any]) -> SalesRate:
+    return SalesRate(
+        body["id"],
+        body["name"],
+        RateBase(body["base"]),
+        tuple(RatePeriod(Decimal(percent), _day(first), _day(last)) for percent, first, last in body["periods"]),
+    )
+
+
+def _day(text: str | None) -> dt.date | None:
+    return None if text is None else dt.date.fromisoformat(text)
 
 
 def read_facts(db: Connection, realm_ids: Iterable[str]) -> dict[str, CompanyFacts]:
@@ -203,12 +257,57 @@ def release_facts_lease(db: Connection, *, realm_id: str) -> None:
 
 def store_facts(db: Connection, facts: CompanyFacts) -> None:
     """Keep a fresh snapshot. The database raises the configuration's version if it says anything new."""
-    values = {"fetched_at": facts.fetched_at, "body": facts_to_json(facts), "lease_until": None}
-    db.execute(
-        insert(company_facts)
-        .values(realm_id=facts.realm_id, **values)
-        .on_conflict_do_update(index_elements=["realm_id"], set_=values)
+    values = {"fetched_at": facts.fetched_at, "body": facts_to_json(facts), "lease_until": None, "refetch_at": None}
+    statement = insert(company_facts).values(realm_id=facts.realm_id, **values)
+    unchanged = company_facts.c.body == statement.excluded.body
+    db.execute(statement.on_conflict_do_update(index_elements=["realm_id"], set_={**values, "unchanged": unchanged}))
+
+
+REFETCH_UNCHANGED_AFTER = timedelta(hours=1)
+"""An answer that contradicts facts which were fetched for the same reason, and said nothing new, has another reason."""
+
+
+def mark_facts_stale(db: Connection, realm_id: str, *, asked: bool = False) -> None:
+    """Have the facts of a company fetched again (four metered reads) before anything else is decided there.
+
+    :param asked: a person wants it now. Without, a company whose last fetch said nothing new is fetched again once an hour at most,
+        however many of its answers contradict its facts.
+    """
+    at = case(
+        (
+            and_(company_facts.c.unchanged, literal(not asked)),
+            func.greatest(func.now(), company_facts.c.fetched_at + REFETCH_UNCHANGED_AFTER),
+        ),
+        else_=func.now(),
     )
+    db.execute(
+        update(company_facts)
+        .where(company_facts.c.realm_id == realm_id)
+        .values(refetch_at=func.least(company_facts.c.refetch_at, at))
+    )
+
+
+def realms_refused(db: Connection, link_ids: Collection[int], *, causes: Collection[str]) -> set[str]:
+    """Give the companies of those links that failed for one of these causes (the part before the colon)."""
+    found = select(link.c.realm_id).where(
+        link.c.id.in_(sorted(link_ids)),
+        link.c.state == "failed",
+        func.split_part(link.c.cause, ":", 1).in_(sorted(causes)),
+    )
+    return set(db.execute(found.distinct()).scalars())
+
+
+def facts_are_stale(db: Connection, realm_id: str, *, older_than: timedelta) -> bool:
+    """Whether the facts of a company are to be fetched: there are none, they are old, or somebody wants them again."""
+    fresh = db.execute(
+        select(company_facts.c.realm_id).where(
+            company_facts.c.realm_id == realm_id,
+            company_facts.c.body != text("'{}'::jsonb"),
+            company_facts.c.fetched_at > func.now() - older_than,
+            or_(company_facts.c.refetch_at.is_(None), company_facts.c.refetch_at > func.now()),
+        )
+    )
+    return fresh.scalar() is None
 
 
 def changed(db: Connection) -> list[int]:
@@ -277,13 +376,3 @@ def take_over_links(db: Connection, *, org_id: str, realm_id: str) -> None:
         ),
         {"realm": realm_id, "org": org_id},
     )
-
-
-def mark_facts_stale(db: Connection, realm_id: str) -> None:
-    """Have a company's facts fetched again before anything else is decided there: an answer of QuickBooks contradicts them."""
-    db.execute(
-        text("UPDATE qbo_company_facts SET fetched_at = 'epoch' WHERE realm_id = :realm AND fetched_at > 'epoch'"),
-        {"realm": realm_id},
-    )
-    # Every process reads a company anew when the version is another.
-    db.execute(text("UPDATE qbo_configuration SET version = version + 1 WHERE realm_id = :realm"), {"realm": realm_id})

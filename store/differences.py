@@ -23,9 +23,10 @@ _OPEN = (
     "FROM qbo_difference d JOIN qbo_configuration c ON c.org_id = d.org_id AND c.realm_id = d.realm_id"
     " JOIN qbo_link l ON l.id = d.link_id"
 )
-_UNTOLD = (
-    "NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = d.org_id AND n.subject = d.cause)"
-)
+QUIET = "difference:tax-rounding"
+"""Shown wherever the document is shown, but no reason for a mail: both ways of rounding are right."""
+_TOLD = "SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = d.org_id AND n.subject = d.cause"
+_UNTOLD = f"d.cause <> '{QUIET}' AND NOT EXISTS ({_TOLD})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from contextlib import suppress
 import psycopg
 from psycopg.pq import ExecStatus
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 from store import json
-from store.errors import BadDatabaseUrl, DatabaseRefuses, DatabaseUnreachable, NotMigrated
+from store.address import DatabaseAddress
+from store.errors import DatabaseRefuses, DatabaseUnreachable, NotMigrated
 from store.tables import metadata
 
 _READ_ONLY = "25006"
@@ -35,33 +35,33 @@ IDLE_S = 1.0
 """A pooled connection that nobody used for so long is asked whether it is still there."""
 
 
-def open_engine(url: str, *, pool_size: int = 4, application_name: str = "kompass-qbo") -> Engine:
-    """Make a pool for ``postgresql://user@host/name`` of at most ``pool_size`` connections; connects on first use.
+def open_engine(
+    database: str | DatabaseAddress, *, pool_size: int = 4, application_name: str = "kompass-qbo"
+) -> Engine:
+    """Make a pool for DATABASE_URL, or for its address, of at most ``pool_size`` connections; connects on first use.
+
+    What the address says about timeouts and keepalives is kept.
 
     Prepared statements are off: PgBouncer in transaction mode hands each transaction another server connection.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise BadDatabaseUrl(
-            "DATABASE_URL is not a database address; it should read postgresql://user:password@host:5432/name"
-        ) from None
-    if parsed.get_backend_name() not in ("postgresql", "postgres"):
-        raise BadDatabaseUrl(f"DATABASE_URL names {parsed.get_backend_name()!r}; only postgresql:// is supported")
+    address = database if isinstance(database, DatabaseAddress) else DatabaseAddress.parse(database)
+    defaults = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": application_name,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
     engine = create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
+        address.for_sqlalchemy(),
         pool_size=pool_size,
         max_overflow=2,
         pool_timeout=30,
         json_serializer=json.dumps,
         json_deserializer=json.loads,
         connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "application_name": application_name,
+            **{name: value for name, value in defaults.items() if name not in address.parameters},
             "prepare_threshold": None,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
         },
     )
 
@@ -125,7 +125,7 @@ def check_database(engine: Engine) -> None:
     ------
     DatabaseUnreachable, NotMigrated
     """
-    address = engine.url.set(drivername="postgresql").render_as_string(hide_password=True)
+    address = DatabaseAddress.of(engine)
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))

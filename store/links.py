@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select, text, update
 
 from schemas.company import Standing
 from schemas.events import Kind
@@ -202,6 +202,20 @@ def lock_free(db: Connection, ids: Collection[int]) -> list[Link]:
     return [_link(row) for row in rows]
 
 
+def lock(db: Connection, ids: Collection[int]) -> dict[int, Link]:
+    """Lock these links, and wait for those that another transaction holds."""
+    rows = db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update())
+    return {row.id: _link(row) for row in rows}
+
+
+def is_linked_by_hand(db: Connection, link_id: int) -> bool:
+    return bool(db.execute(select(link.c.adopted).where(link.c.id == link_id)).scalar())
+
+
+def set_name_override(db: Connection, link_id: int, name: str) -> None:
+    db.execute(update(link).where(link.c.id == link_id).values(name_override=name))
+
+
 def find_party(
     db: Connection, keys: Iterable[tuple[str, str, str, str, str]]
 ) -> dict[tuple[str, str, str, str, str], Link]:
@@ -276,11 +290,26 @@ _LOCK = Statement(
 )
 
 
-def others_settled_since(db: Connection, *, realm_id: str, other_than: int, moment: datetime | None) -> bool:
-    """Whether another link of the company came through at a moment or after it; False when there is no moment."""
+def others_settled_since(
+    db: Connection, *, realm_id: str, other_than: int, moment: datetime | None, kind: Kind | None = None
+) -> bool:
+    """Whether another link of the company (of this kind) came through at a moment or after it; False when there is no moment."""
     if moment is None:
         return False
     found = select(link.c.id).where(link.c.realm_id == realm_id, link.c.id != other_than, link.c.synced_at >= moment)
+    if kind is not None:
+        found = found.where(link.c.kind == kind.value)
+    return db.execute(found.limit(1)).scalar() is not None
+
+
+def others_retrying(db: Connection, *, realm_id: str, other_than: int) -> bool:
+    """Whether another link of the company is being retried, too."""
+    found = select(link.c.id).where(
+        link.c.realm_id == realm_id,
+        link.c.id != other_than,
+        link.c.state == LinkState.RETRYING,
+        link.c.due_at.is_not(None),
+    )
     return db.execute(found.limit(1)).scalar() is not None
 
 

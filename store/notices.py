@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from schemas.link_state import LinkState
 from store import differences
 
 _UNTOLD = (
@@ -97,8 +98,9 @@ def held_up(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, d
         text(
             "WITH RECURSIVE held(cause, id, kind) AS ("
             " SELECT f.cause, l.id, l.kind FROM qbo_failure f JOIN qbo_link l ON l.depends_on = f.link_id"
-            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND l.state = 'waiting' AND {_UNTOLD}"
-            " UNION SELECT held.cause, l.id, l.kind FROM held JOIN qbo_link l ON l.depends_on = held.id AND l.state = 'waiting'"
+            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND l.state = '{LinkState.WAITING}' AND {_UNTOLD}"
+            " UNION SELECT held.cause, l.id, l.kind FROM held JOIN qbo_link l ON l.depends_on = held.id"
+            f" AND l.state = '{LinkState.WAITING}'"
             ") SELECT cause, kind, count(*) AS n FROM held GROUP BY cause, kind"
         ),
         {"org": org_id, "causes": sorted(causes)},
@@ -114,7 +116,7 @@ def cut_off(db: Connection, org_id: str) -> dict[str, int]:
     rows = db.execute(
         text(
             "SELECT l.kind, count(*) AS n FROM qbo_configuration c JOIN qbo_link l ON l.realm_id = c.realm_id AND l.org_id = c.org_id"
-            " WHERE c.org_id = :org AND l.state = 'waiting' AND l.cause = 'disconnected' GROUP BY l.kind"
+            f" WHERE c.org_id = :org AND l.state = '{LinkState.WAITING}' AND l.cause = 'disconnected' GROUP BY l.kind"
         ),
         {"org": org_id},
     )
@@ -146,11 +148,11 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
             "SELECT l.id, l.org_id, coalesce(nullif(l.reference, ''), l.kompass_id), l.cause, l.reason, l.entity, l.qbo_id, l.name,"
             " l.qbo_total, coalesce(l.applied -> 'CurrencyRef' ->> 'value', '')"
             " FROM qbo_configuration c JOIN qbo_link l ON l.realm_id = c.realm_id AND l.org_id = c.org_id"
-            " WHERE l.state = 'withdrawn' AND l.qbo_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n"
+            f" WHERE l.state = '{LinkState.WITHDRAWN}' AND l.qbo_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n"
             "  WHERE n.cleared_at IS NULL AND n.org_id = l.org_id AND n.subject = 'withdrawn:' || l.cause || '#' || l.id)"
             # Since when: its last judgement; where the history was pruned, long enough.
             " AND coalesce((SELECT max(h.at) FROM qbo_history h WHERE h.org_id = l.org_id AND h.kind = l.kind"
-            "  AND h.kompass_id = l.kompass_id AND h.what = 'judged' AND h.outcome = 'withdrawn'), l.created_at) <= :before"
+            f"  AND h.kompass_id = l.kompass_id AND h.what = 'judged' AND h.outcome = '{LinkState.WITHDRAWN}'), l.created_at) <= :before"
             " ORDER BY l.org_id, l.id"
         ),
         {"before": before},
@@ -225,7 +227,8 @@ def clear_ended(db: Connection, *, now: datetime) -> int:
     db.execute(
         text(
             "UPDATE qbo_notice n SET cleared_at = :now, all_clear_id = n.mail_id WHERE n.cleared_at IS NULL"
-            " AND n.link_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM qbo_link l WHERE l.id = n.link_id AND l.state = 'withdrawn'"
+            " AND n.link_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM qbo_link l WHERE l.id = n.link_id"
+            f" AND l.state = '{LinkState.WITHDRAWN}'"
             " AND n.subject = 'withdrawn:' || l.cause || '#' || l.id)"
         ),
         {"now": now},

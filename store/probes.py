@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from schemas.link_state import LinkState
+
 ABOUT = 200
 """Characters of a failure's value by which groups of a cause are told apart (an item's name)."""
 
@@ -42,7 +44,7 @@ def take(db: Connection, *, causes: Collection[str], now: datetime, period: time
             f" SELECT f.realm_id, f.cause, left(f.value, {ABOUT}) AS about, count(*) AS waiting, max(f.last_failed_at) AS tried_at,"
             " bool_or(l.due_at IS NOT NULL) AS busy,"
             " (array_agg(l.id ORDER BY r.body ->> 'date' DESC NULLS LAST, l.id))[1] AS link_id"
-            " FROM qbo_failure f JOIN qbo_link l ON l.id = f.link_id AND l.state = 'failed'"
+            f" FROM qbo_failure f JOIN qbo_link l ON l.id = f.link_id AND l.state = '{LinkState.FAILED}'"
             " JOIN qbo_configuration c ON c.realm_id = f.realm_id AND c.org_id = f.org_id AND c.enabled"
             " JOIN qbo_connection n ON n.realm_id = f.realm_id AND n.state = 'connected'"
             " LEFT JOIN qbo_record r ON r.org_id = l.org_id AND r.kind = l.kind AND r.kompass_id = l.kompass_id"
@@ -84,7 +86,7 @@ def passed(db: Connection, link_ids: Collection[int]) -> list[Passed]:
             " DELETE FROM qbo_probe p USING qbo_link l WHERE p.link_id = ANY(CAST(:ids AS bigint[])) AND l.id = p.link_id"
             " RETURNING p.realm_id, p.cause, p.about, p.link_id, l.org_id, l.kind, l.kompass_id"
             ") SELECT o.link_id, o.org_id, o.realm_id, o.kind, o.kompass_id, o.cause, coalesce((SELECT array_agg(l.id)"
-            " FROM qbo_failure f JOIN qbo_link l ON l.id = f.link_id AND l.state = 'failed'"
+            f" FROM qbo_failure f JOIN qbo_link l ON l.id = f.link_id AND l.state = '{LinkState.FAILED}'"
             f" WHERE f.realm_id = o.realm_id AND f.cause = o.cause AND left(f.value, {ABOUT}) = o.about AND f.closed_at IS NULL"
             " AND f.link_id <> o.link_id), '{}') AS others FROM over o"
         ),

@@ -76,6 +76,7 @@ def _names(db: Connection, *, org_id: str, realm_id: str, customers: Sequence[st
             " UNION ALL SELECT 'customer', l.qbo_id, l.name FROM qbo_link l"
             " WHERE l.realm_id = :realm AND l.org_id = :org AND l.kind <> 'invoice' AND l.qbo_id = ANY(CAST(:customers AS text[]))"
             " UNION ALL SELECT 'item', c.default_item_id, 'Default Item ID' FROM qbo_configuration c WHERE c.org_id = :org"
+            " UNION ALL SELECT 'item', c.tax_item_id, 'Sales tax Item ID' FROM qbo_configuration c WHERE c.org_id = :org"
             " UNION ALL SELECT 'class', c.default_class_id, 'Default Class ID' FROM qbo_configuration c WHERE c.org_id = :org"
         ),
         {"org": org_id, "realm": realm_id, "customers": list(customers)},

@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from schemas.link_state import LinkState
+
 metadata = MetaData()
 
 
@@ -147,7 +149,13 @@ configuration = Table(
         server_default=text("'{{ project.reference }} {{ project.name }}'"),
     ),
     Column("client_name_template", Text, nullable=False, server_default=text("'{{ client.name }}'")),
+    Column("currency_name_template", Text, nullable=False, server_default=text("'{{ name }} ({{ currency }})'")),
     Column("locale", Text, nullable=False, server_default=text("'EU'")),
+    Column("billed_tax", Text, nullable=False, server_default=text("'refuse'")),
+    _text("tax_item_id"),
+    Column("tax_amounts", Text, nullable=False, server_default=text("'quickbooks'")),
+    Column("exchange_rates", Text, nullable=False, server_default=text("'day'")),
+    _flag("vat_numbers", default=True),
     Column("realm_id", Text, nullable=True, unique=True),  # the article's Company id
     _text("default_item_id"),
     _text("default_class_id"),
@@ -251,6 +259,26 @@ company_facts = Table(
     _moment("fetched_at", now=True),
     Column("body", JSONB, nullable=False),
     _moment("lease_until"),  # somebody fetches
+    _moment(
+        "refetch_at"
+    ),  # from then on they are fetched again before anything is decided by them; null: when they are old
+    Column(
+        "unchanged", Boolean, nullable=False, server_default=text("false")
+    ),  # the last fetch said what the one before said
+)
+
+# A day's exchange rate, read once; a row without `fetched_at` is to be read.
+exchange_rate = Table(
+    "qbo_exchange_rate",
+    metadata,
+    _id(),
+    Column("realm_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("rate", Numeric(20, 10), nullable=True),  # null: QuickBooks has none of that day
+    _moment("fetched_at"),
+    _moment("lease_until"),  # somebody reads it
+    UniqueConstraint("realm_id", "currency", "day"),
 )
 
 # Intuit's limits, shared by every process that works for the company.
@@ -301,7 +329,7 @@ link = Table(
     _flag("overwrite"),
     _flag("adopted"),  # linked by hand to a customer that was there before
     # The state
-    Column("state", Text, nullable=False, server_default=text("'pending'")),
+    Column("state", Text, nullable=False, server_default=text(f"'{LinkState.PENDING}'")),
     _text("cause"),
     _text("reason"),
     Column("depends_on", BigInteger, nullable=True),

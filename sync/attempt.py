@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mapping.difference import own_lines
 from qbo_client import calls
-from qbo_client.calls import Call
+from qbo_client.calls import Call, Operation
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
 from schemas.observed import Observed, kept
 from store import json
@@ -51,6 +51,13 @@ class Attempt:
     over_at: datetime | None = None
     """Of a look-up: when the last call of the intent was certainly over at Intuit."""
 
+    @property
+    def asks(self) -> Operation:
+        """What is asked of Intuit: of a look-up, the question, not what it is about."""
+        if self.phase == "lookup":
+            return Operation.QUERY if self.operation == "create" else Operation.READ
+        return Operation(self.operation)
+
     def call(self) -> Call:
         """Give the call to make; for a look-up, the query that finds what an earlier call may have made."""
         if self.phase == "lookup":
@@ -79,7 +86,7 @@ class Attempt:
         if self.looks_everywhere:
             return self.elsewhere()
         # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
-        return self._documents(equals("CustomerRef", str(body["CustomerRef"]["value"])))
+        return self._made_since(equals("CustomerRef", str(body["CustomerRef"]["value"])))
 
     @property
     def looks_everywhere(self) -> bool:
@@ -90,28 +97,36 @@ class Attempt:
         """
         return self.phase == "lookup" and self.attempt > 2 and self.operation == "create" and self.entity != "Customer"
 
-    def elsewhere(self, *, start: int = 1) -> Call:
-        """Give the query for a document that was moved to another customer since: all that the company got while ours was sent."""
+    def elsewhere(self, *, start: int = 1, at_most: int = PAGE_SIZE) -> Call:
+        """Give the query for all that the company got while ours was sent: a document may have been moved to another customer since."""
         if self.over_at is None:
             raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
-        return self._documents(compare("MetaData.CreateTime", "<=", _moment(self.over_at + CLOCK_SKEW)), start=start)
+        until = compare("MetaData.CreateTime", "<=", _moment(self.over_at + CLOCK_SKEW))
+        # Lists of names hold the active ones alone unless asked for both.
+        conditions = (until, one_of("Active", (True, False))) if self.entity == "Customer" else (until,)
+        return self._made_since(*conditions, start=start, at_most=at_most)
+
+    def itself(self) -> Call:
+        """Give the query for the very object: another way to ask what a read by its Id should have said."""
+        any_state = (one_of("Active", (True, False)),) if self.entity == "Customer" else ()
+        return calls.query(select(self.entity, equals("Id", str(self.object_id)), *any_state))
 
     def by_number(self, number: str) -> Call:
         """Give the query for it among very many: by its number, as long as that is still the one we gave it."""
-        return self._documents(equals("DocNumber", number))
+        return self._made_since(equals("DocNumber", number))
 
-    def _documents(self, condition: str, *, start: int = 1) -> Call:
+    def _made_since(self, *conditions: str, start: int = 1, at_most: int = PAGE_SIZE) -> Call:
         if self.first_sent_at is None:
             raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
         return calls.query(
             select(
                 self.entity,
-                condition,
+                *conditions,
                 compare("MetaData.CreateTime", ">=", _moment(self.first_sent_at - CLOCK_SKEW)),
                 # Not told how many, Intuit gives a hundred: in a backfill ours need not be among those.
                 order_by="MetaData.CreateTime",
                 start=start if start > 1 else None,
-                at_most=PAGE_SIZE,
+                at_most=at_most,
             )
         )
 

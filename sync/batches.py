@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 
 from mapping.decisions import Write
 from qbo_client import calls
-from qbo_client.calls import MAX_BATCH_ITEMS, Call
+from qbo_client.calls import MAX_BATCH_ITEMS, Call, Operation
 from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown, batch_outcomes
+from qbo_client.verdicts import Verdict, verdict
 from store import attempts, links
 from store.attempts import OpenAttempt
 from store.links import Link
@@ -75,9 +76,20 @@ class Parcel:
         if isinstance(outcome, Done):
             each = batch_outcomes(outcome, [bid(work) for work in self.works])
             return [(work, complete(each[bid(work)], work)) for work in self.works]
-        if len(self.works) > 1 and (isinstance(outcome, Refused) or (unsendable and isinstance(outcome, NotSent))):
+        to_blame = isinstance(outcome, Refused) and verdict(outcome, Operation.BATCH) is Verdict.FINAL
+        if len(self.works) > 1 and isinstance(outcome, Refused | NotSent) and (to_blame or unsendable):
             return [(work, Split(outcome)) for work in self.works]
         return [(work, outcome) for work in self.works]
+
+
+def refused_for_now(parts: Sequence[tuple[Attempt, Outcome | Late | Split]]) -> frozenset[int]:
+    """Give the links of a request all of whose members were refused without proof; empty when one was not."""
+    refused = {
+        work.link.id
+        for work, one in parts
+        if isinstance(one, Refused) and verdict(one, work.asks) is Verdict.PASSING
+    }  # fmt: skip
+    return frozenset(refused) if len(refused) == len(parts) else frozenset()
 
 
 def request_id_for(members: int) -> str:
@@ -126,6 +138,15 @@ class Request:
 
     members: tuple[Wanted, ...]
     batch_id: str = ""
+
+    @property
+    def writes_names(self) -> bool:
+        """Whether it creates or changes customers (all of its members do, or none)."""
+        first = self.members[0]
+        if isinstance(first, Resend):
+            intent = first.opened.intent
+            return intent.entity == "Customer" and intent.phase == "send" and intent.operation != "read"
+        return isinstance(first.decision, Write) and first.decision.entity == "Customer"
 
 
 def requests(wanted: Sequence[Wanted], *, most: int, resend_window: float) -> list[Request]:

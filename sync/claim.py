@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
@@ -22,7 +23,7 @@ from qbo_client.quota import Limits
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store import attempts, companies, connections, failures, history, links, records
+from store import attempts, companies, connections, exchange_rates, failures, history, links, records
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.failures import Failure
@@ -30,18 +31,22 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
 from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
-from sync.companies import Company, CompanyCache, token_ready
+from sync.cases import RecordCase, find_parties, read_cases
+from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
-from sync.decide import RecordCase, decide, find_parties, read_cases
+from sync.decide import decide, unless_disconnected
 from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
+from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
 
 # A link that stands on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
+# A name that waits for another of its company to be written, which takes 0.1 to 3 s: it is out of the way of what can go meanwhile.
+NAMES_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class Claimed:
     work: list[Attempt] = field(default_factory=list)
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
+    refused_by_facts: set[str] = field(default_factory=set)
+    """Those of them where a refusal rests on facts that are not quite fresh."""
     blocked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Realm → its Org, and the seconds until its quota allows the next call."""
     judged: list[tuple[Kind, str, str, str]] = field(default_factory=list)
@@ -201,7 +208,7 @@ class _Transaction:
     # Judge
 
     def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
-        cases = read_cases(self._db, judgeable)
+        cases = with_rates(self._db, {link.id: link for link, _ in judgeable}, read_cases(self._db, judgeable))
         known: list[Judgeable] = []
         for link, company in judgeable:
             if (case := cases.get(link.id)) is None:
@@ -223,7 +230,9 @@ class _Transaction:
                     self._take_up(link, taken)
                     continue
                 decision = taken
-            self._apply(link, company, case, decision, parties.found.get(link.id), connected.get(link.realm_id))
+            connection = connected.get(link.realm_id)
+            decision = unless_disconnected(decision, connection)
+            self._apply(link, company, case, decision, parties.found.get(link.id), connection)
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
@@ -251,16 +260,22 @@ class _Transaction:
                 self._put(link, "skipped", cause, reason, sequence=sequence, version=version)
                 self._well.add(link.id)
             case Withdraw(cause, reason):
-                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version)
+                # People are asked to take it out of the books: should it come back, what is there is read first.
+                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version, sync_token=None)
                 self._well.add(link.id)
+            case Wait(cause=mapping_rates.WAITING) if connection is not None and connection.connected:
+                self._want_rate(link, case)
             case Wait(cause, reason, on):
                 self._put(
                     link, "waiting", cause, reason, sequence=sequence, version=version,
                     depends_on=party.id if on is not None and party is not None else None,
                 )  # fmt: skip
-            case Reject() if self._stale_facts(company) and not self._budget_is_spent():
-                self._unready(link)
             case Reject(problems):
+                asks = self._refused_by_old_facts(company, problems) and connection is not None and connection.connected
+                if asks and not self._budget_is_spent():
+                    self._unready(link)
+                    self._result.refused_by_facts.add(link.realm_id)
+                    return
                 self._reject(link, case, problems, sequence=sequence, version=version)
             case Read() | Write():
                 if connection is None or not connection.connected:
@@ -273,6 +288,16 @@ class _Transaction:
                     self._wanted.setdefault(link.realm_id, []).append(
                         New(link, decision, sequence, version, connection)
                     )
+
+    def _want_rate(self, link: Link, case: RecordCase) -> None:
+        """Have the rate of its day read, like facts that are not known yet."""
+        key = mapping_rates.needed_rate(case.case)
+        assert key is not None
+        if self._budget_is_spent():
+            self._hold_for_budget(link)
+        else:
+            exchange_rates.want_rates(self._db, link.realm_id, [key])
+            self._unready(link)
 
     def _disconnected(
         self,
@@ -288,8 +313,13 @@ class _Transaction:
         self._put(link, "waiting", "disconnected", reason, sequence=sequence, version=version)
 
     def _stale_facts(self, company: Company) -> bool:
-        age = company.facts_age(datetime.now(UTC))
-        return age is None or age > self._policy.facts_age
+        return not company.has_facts(self._now, newer_than=self._policy.facts_age)
+
+    def _refused_by_old_facts(self, company: Company, problems: Sequence[Problem]) -> bool:
+        """Whether a refusal rests on what the company said of itself some time ago, and may not be true any more."""
+        return any(rests_on_facts(one.cause) for one in problems) and not company.has_facts(
+            self._now, newer_than=min(REFUSED_BY_FACTS_AGE, self._policy.facts_age)
+        )
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}
@@ -386,8 +416,13 @@ class _Transaction:
             granted_at=granted.at,
         )
         for realm_id, wanted in asked.items():
-            singles = [one for one in wanted if not one.batch_id][: granted.calls.get(realm_id, 0)]
-            batches = [one for one in wanted if one.batch_id][: granted.batches.get(realm_id, 0)]
+            names = [one for one in wanted if one.writes_names]
+            # Names first: documents need them.
+            going = names[: granted.names.get(realm_id, 0)] + [one for one in wanted if not one.writes_names]
+            singles = [one for one in going if not one.batch_id][: granted.calls.get(realm_id, 0)]
+            batches = [one for one in going if one.batch_id][: granted.batches.get(realm_id, 0)]
+            for one in (one for request in names[granted.names.get(realm_id, len(names)) :] for one in request.members):
+                self._busy(one.link, for_s=NAMES_AGAIN_S)
             for request in singles + batches:
                 for one in request.members:
                     self._intend(one, request.batch_id, terms)
@@ -439,8 +474,10 @@ class _Transaction:
 
 
 def _demand(wanted: Sequence[Request]) -> Demand:
-    batches = sum(1 for one in wanted if one.batch_id)
-    return Demand(len(wanted) - batches, batches)
+    others = [one for one in wanted if not one.writes_names]
+    batches = sum(1 for one in others if one.batch_id)
+    names = tuple(bool(one.batch_id) for one in wanted if one.writes_names)
+    return Demand(len(others) - batches, batches, names)
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:

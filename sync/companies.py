@@ -14,6 +14,27 @@ from store import companies, restores
 from store.companies import ConfigurationVersion
 from store.connections import CompanyConnection
 
+# The causes of a refusal that rest on what the company said of itself: by then it may say something else.
+REST_ON_FACTS = frozenset(
+    {
+        "no-multicurrency", "tax-code-inactive", "tax-code-unknown", "tax-not-booked", "custom-field-unknown", "books-closed",
+        "tax-refused", "custom-field-refused", "feature-off", "business-rule", "number-taken", "not-taken",
+    }
+)  # fmt: skip
+REFUSED_BY_FACTS_AGE = timedelta(hours=1)
+"""Nothing is refused by older facts: at most four metered reads an hour in a company, and only where something is refused."""
+
+
+def rests_on_facts(cause: str) -> bool:
+    return cause.partition(":")[0] in REST_ON_FACTS
+
+
+def refetch_facts_for(db: Connection, link_ids: Collection[int]) -> None:
+    """A person wants these links tried again: what their refusals rest on is asked for again first."""
+    for realm_id in sorted(companies.realms_refused(db, link_ids, causes=REST_ON_FACTS)):
+        companies.mark_facts_stale(db, realm_id, asked=True)
+
+
 # A token that expires while a call is under way would turn it into a 401 and a second try.
 TOKEN_MARGIN = timedelta(seconds=90)
 
@@ -22,13 +43,27 @@ TOKEN_MARGIN = timedelta(seconds=90)
 class Company:
     configuration: Configuration
     facts: CompanyFacts | None
+    refetch_at: datetime | None = None
+    """From when on its facts are to be fetched again, although they are not old."""
     unknown: bool = False
     """The database was restored, and what the company got since the backup has not been looked through yet."""
     stocked: bool = False
     """It has been, and something is there that no link stands for."""
 
-    def facts_age(self, now: datetime) -> timedelta | None:
-        return None if self.facts is None else now - self.facts.fetched_at
+    def has_facts(self, now: datetime, *, newer_than: timedelta) -> bool:
+        """Whether there are facts to decide by that are not older than this, and that nobody wants again."""
+        if self.facts is None or now - self.facts.fetched_at > newer_than:
+            return False
+        return self.refetch_at is None or self.refetch_at > now
+
+
+def read_company(db: Connection, org_id: str) -> Company | None:
+    """Give an Org's configuration, with its company's facts where there are any; None without a configuration."""
+    configuration = companies.read_configuration(db, org_id)
+    if configuration is None:
+        return None
+    realm_id = configuration.realm_id
+    return Company(configuration, companies.read_facts(db, [realm_id]).get(realm_id) if realm_id else None)
 
 
 class CompanyCache:
@@ -56,7 +91,11 @@ class CompanyCache:
         after = restores.standings(db, realms)
         read = {
             org_id: Company(
-                one, facts.get(one.realm_id), unknown=after[one.realm_id].unknown, stocked=after[one.realm_id].stocked
+                one,
+                facts.get(one.realm_id),
+                missing[org_id].refetch_at,
+                unknown=after[one.realm_id].unknown,
+                stocked=after[one.realm_id].stocked,
             )
             for org_id, one in configurations.items()
             if one.realm_id is not None

@@ -22,17 +22,18 @@ from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
 from qbo_client.queries import Send
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
-from schemas.company import CompanyFacts, TaxCodeFact
-from store import companies, connections, restores
+from schemas.company import CompanyFacts, SalesRate, TaxCodeFact
+from store import companies, connections, exchange_rates, restores
 from store.connections import CompanyConnection, Tokens
 from store.restores import Wanted
 from store.secrets import TokenKeys
 from sync.budget import Budget
 from sync.call_log import observe_call
-from sync.companies import CompanyCache, token_ready
+from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
 from sync.metrics import Metrics
 from sync.permits import grant_anew
+from sync.rates import read_wanted
 from sync.stocktaking import take_stock
 
 log = logging.getLogger(__name__)
@@ -120,8 +121,12 @@ class CompanyJobs:
         with self._engine.begin() as db:
             return self._budget.spent(db)
 
-    def prepare(self, org_id: str, realm_id: str) -> float:
-        """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone."""
+    def prepare(self, org_id: str, realm_id: str, *, refused_by_facts: bool = False) -> float:
+        """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone.
+
+        :param refused_by_facts: something is refused by the facts that there are: they have to be of the last hour.
+        """
+        facts_age = min(self._facts_age, REFUSED_BY_FACTS_AGE) if refused_by_facts else self._facts_age
         with self._engine.begin() as db:
             connection = connections.read_connections(db, [realm_id]).get(realm_id)
         if connection is None or not connection.connected:
@@ -129,17 +134,32 @@ class CompanyJobs:
         if not token_ready(connection) and not self._refresh(org_id, realm_id, connection.version):
             return SOON_S
         with self._engine.begin() as db:
-            known = companies.read_facts(db, [realm_id]).get(realm_id)
+            stale = companies.facts_are_stale(db, realm_id, older_than=facts_age)
             wanted = restores.wanted_stocktaking(db, realm_id)
-        stale = known is None or datetime.now(UTC) - known.fetched_at > self._facts_age
         if not stale and wanted is None:
             self._cache.forget(org_id)
-            return 0.0
+            return self._read_rates(org_id, realm_id)
         if self.budget_is_spent():
             # The old facts serve; a company without any has its links held by the claim, and one that is unknown waits.
             self._cache.forget(org_id)
             return 0.0 if wanted is None else LATER_S
         return self._look(org_id, realm_id, _facts if stale or wanted is None else partial(_stock, wanted))
+
+    def _read_rates(self, org_id: str, realm_id: str) -> float:
+        """Read the exchange rates that documents wait for: one metered read a currency and day, by one process."""
+        with self._engine.begin() as db:
+            keys, others = exchange_rates.take_wanted(db, realm_id, seconds=self._deadline * 4)
+        if not keys:
+            return SOON_S if others else 0.0
+
+        def rates(realm_id: str, send: Send) -> Keep:
+            found = read_wanted(keys, send)
+            return lambda db: exchange_rates.keep_rates(db, realm_id, found)
+
+        pause = self._look(org_id, realm_id, rates)
+        with self._engine.begin() as db:
+            exchange_rates.release_wanted(db, realm_id, keys)
+        return pause
 
     def probe(self, org_id: str, realm_id: str, version: int) -> bool:
         """Ask a disconnected company whether it answers again (a subscription that was paid); one refresh and one read."""
@@ -306,6 +326,15 @@ def facts_of(realm_id: str, found: intuit_facts.CompanyFacts) -> CompanyFacts:
         class_per_transaction=found.class_per_transaction,
         custom_numbers=found.custom_numbers,
         book_close_date=found.book_close_date,
-        tax_codes={code.id: TaxCodeFact(code.id, code.name, code.active, code.sales_rate) for code in found.tax_codes},
+        tax_codes={
+            code.id: TaxCodeFact(
+                code.id,
+                code.name,
+                code.active,
+                code.sales_rate,
+                tuple(SalesRate.read(rate.id, rate.name, rate.base, rate.periods) for rate in code.rates),
+            )
+            for code in found.tax_codes
+        },
         custom_fields=dict(found.custom_fields),
     )

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from schemas.events import Kind
 from store import links
 from store.links import Link
+from sync.cases import RecordCase, currency_of, with_currency
 from sync.companies import Company
-from sync.decide import RecordCase, currency_of, with_currency
 from sync.link import replace_by_twin
 
 Judgeable = tuple[Link, Company, RecordCase]

@@ -9,11 +9,11 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
+from schemas.link_state import Because
 from store import history, probes
 from store.probes import Probe
 from store.transactions import retrying
 from sync import link
-from sync.link import Because
 from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)

@@ -1,188 +1,67 @@
-"""From due links to judgements: reads the records and the links they stand on, and asks the mapping."""
+"""The one decision: what is to be done about a link now, for the claim that does it and for everybody who only asks.
+
+`decide` takes cases that `sync.cases` loaded. `foresee` loads them without a lock, a write or a call, and decides as a claim would: the
+preview, the impact of a change, going live, Sync errors, replays, `explain` and `why` all ask it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
 from mapping import conflicts
-from mapping.cases import Case, Party, needed_party, own_currency
-from mapping.decisions import Decision, Reject, Write
+from mapping.cases import Case, Party, own_currency
+from mapping.decisions import Decision, Read, Reject, Wait, Write
 from mapping.judgement import judge
-from mapping.results import PartyKey
-from schemas.company import Standing
-from schemas.events import Client, Kind, Project
-from schemas.jsonlines import record_from_json
+from schemas.events import Client, Kind, Project, Record, kind_of
 from schemas.link_state import LinkState
-from store import links, records
+from store import connections, links
+from store.connections import CompanyConnection
 from store.links import Link
 from store.records import RecordKey
+from sync.cases import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
 from sync.companies import Company
-from sync.link import add_lane, want_party
 
 VOIDED = "#voided"
-"""A note in an intent's ``sent``: once QBO has answered, the document counts as voided."""
+"""A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
 
-RECREATED: Final = frozenset({"deleted-in-qbo"})
-"""Causes in which a person may ask for the object to be created again: QuickBooks has it no more."""
-
-PartyLinkKey = tuple[str, str, str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordCase:
-    case: Case
-    sequence: int
-
-
-def read_cases(db: Connection, judgeable: Sequence[tuple[Link, Company]]) -> dict[int, RecordCase]:
-    """Read the newest record of each link, and for a job of a former billing client that client too."""
-    rows = records.read_bodies(db, {(link.org_id, link.kind.value, link.kompass_id) for link, _ in judgeable})
-    bodies = {key: record_from_json(Kind(key[1]), row.body) for key, row in rows.items()}
-    former = {
-        (link.org_id, Kind.CLIENT.value, link.party_id)
-        for link, _ in judgeable
-        if isinstance(record := bodies.get((link.org_id, link.kind.value, link.kompass_id)), Project)
-        and record.billing_client.id != link.party_id
-    }
-    clients = {key: record_from_json(Kind.CLIENT, row.body) for key, row in records.read_bodies(db, former).items()}
-    cases = {}
-    for link, company in judgeable:
-        key = (link.org_id, link.kind.value, link.kompass_id)
-        if key not in bodies or company.facts is None:
-            continue
-        record = bodies[key]
-        billing_client = None
-        if isinstance(record, Project):
-            found = clients.get((link.org_id, Kind.CLIENT.value, link.party_id))
-            billing_client = found if isinstance(found, Client) else record.billing_client
-        cases[link.id] = RecordCase(
-            case=Case(
-                record=record,
-                configuration=company.configuration,
-                facts=company.facts,
-                standing=standing_of(link),
-                deleted=rows[key].deleted,
-                billing_client=billing_client,
-            ),
-            sequence=rows[key].sequence,
-        )
-    return cases
-
-
-def standing_of(link: Link) -> Standing:
-    """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again.
-
-    Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
-    """
-    if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
-        return Standing(currency=link.currency, name_override=link.name_override or None)
-    if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
-        return replace(link.standing, sync_token=None)
-    return link.standing
-
-
-def rests_on_books(cause: str) -> bool:
-    """Whether a link failed over what the object says in QuickBooks: a person may have changed that since."""
-    return cause in RECREATED or cause == "books-closed" or cause.startswith(("conflict:", "not-taken:"))
-
-
-def with_currency(case: RecordCase, link: Link) -> RecordCase:
-    """The case once the currency of its link is fixed."""
-    return replace(case, case=replace(case.case, standing=standing_of(link)))
-
-
-def currency_of(case: RecordCase) -> str:
-    return own_currency(case.case)
-
-
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """The links that others stand on: by the id of the one that stands."""
-
-    found: Mapping[int, Link]
-    busy: frozenset[int]
-    """Links whose party, or the record it is to be made for, somebody holds at this moment: judge them again in a moment."""
-
-
-def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, lane: int) -> Parties:
-    """Find, make if need be, and hold still what these links stand on, so that none of it settles unseen."""
-    needed: dict[int, tuple[Link, PartyKey]] = {
-        link.id: (link, key) for link, case in cases if (key := needed_party(case.case)) is not None
-    }
-    if not needed:
-        return Parties({}, frozenset())
-    known = links.find_party(
-        db, [key for link, party in needed.values() for key in (_key(link, party), _unfixed(link, party))]
-    )
-    missing = {
-        _key(link, party): (link, party)
-        for link, party in needed.values()
-        if _key(link, party) not in known and _unfixed(link, party) not in known
-    }
-    written = records.being_written(db, [_record(link, party) for link, party in missing.values()])
-    for link, party in missing.values():
-        if _record(link, party) in written:
-            continue
-        want_party(db, link, party, lane=lane)
-    if missing:
-        known |= links.find_party(db, missing)
-    chosen = {
-        link_id: known.get(_key(link, party)) or known.get(_unfixed(link, party))
-        for link_id, (link, party) in needed.items()
-    }
-    unsettled = {one.id for one in chosen.values() if one is not None and one.qbo_id is None}
-    held = links.hold(db, unsettled)
-    add_lane(db, held, lane)
-    found: dict[int, Link] = {}
-    busy = set()
-    for link_id, one in chosen.items():
-        current = one if one is None or one.qbo_id is not None else held.get(one.id)
-        if current is None:
-            busy.add(link_id)
-        else:
-            found[link_id] = current
-    return Parties(found, frozenset(busy))
-
-
-def _key(link: Link, party: PartyKey) -> PartyLinkKey:
-    return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, party.currency)
-
-
-def _record(link: Link, party: PartyKey) -> RecordKey:
-    return (link.org_id, party.kind.value, party.kompass_id)
-
-
-def _unfixed(link: Link, party: PartyKey) -> PartyLinkKey:
-    """A customer or job that was never judged has no currency yet: it may turn out to be the one."""
-    return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, "")
+_NO_ID = -(2**62)
+PLACEHOLDER = "(new)"
+"""Stands for the Id of a customer that QuickBooks will give."""
 
 
 def decide(db: Connection, cases: Sequence[tuple[Link, RecordCase, Link | None]]) -> dict[int, Decision]:
-    """Judge links, each with what it stands on. A name that another link of ours stands under in QBO is found out without a call.
+    """Decide about links, each with the link of what it depends on, by id."""
+    return _decide(db, [(link, _with_party(case.case, party)) for link, case, party in cases])
+
+
+def _with_party(case: Case, party: Link | None) -> Case:
+    return case if party is None else replace(case, party=party_of(party))
+
+
+def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> dict[int, Decision]:
+    """Decide about whole cases. A name that another link of ours has in QuickBooks is found out without a call.
 
     The names of all are asked for at once: one by one they took more than half of a claim of customers.
     """
-    full = {
-        link.id: case.case if party is None else replace(case.case, party=_party(party)) for link, case, party in cases
-    }
-    judged = {link.id: link for link, _, _ in cases}
+    full = {link.id: case for link, case in cases}
+    of = {link.id: link for link, _ in cases}
     decided = {link_id: judge(one) for link_id, one in full.items()}
-    holders = _holders(db, judged, decided)
+    holders = _holders(db, of, decided)
     told_apart = {
-        link_id: judge(replace(full[link_id], suffix=_suffix(judged[link_id], full[link_id])))
+        link_id: judge(replace(full[link_id], suffix=_suffix(of[link_id], holder, full[link_id])))
         for link_id, holder in holders.items()
-        if _same_project(judged[link_id], holder) and not full[link_id].suffix
+        if _same_record(of[link_id], holder) and not full[link_id].suffix
     }
     if told_apart:
         decided |= told_apart
         holders = {link_id: one for link_id, one in holders.items() if link_id not in told_apart}
-        holders |= _holders(db, judged, told_apart)
+        holders |= _holders(db, of, told_apart)
     for link_id, holder in holders.items():
-        name = _new_name(judged[link_id], decided[link_id])
+        name = _new_name(of[link_id], decided[link_id])
         decided[link_id] = Reject(
             (conflicts.name_held(full[link_id].record, name, holder.kind.value, holder.reference),)
         )
@@ -207,20 +86,183 @@ def _new_name(link: Link, decision: Decision) -> str:
     return decision.name if decision.name and decision.name != link.name else ""
 
 
-def _same_project(link: Link, holder: Link) -> bool:
-    """Whether both are one project under two billing clients or currencies: both stand in QBO, told apart by the client's name."""
-    return link.kind is Kind.PROJECT and holder.kompass_id == link.kompass_id
+def _same_record(link: Link, holder: Link) -> bool:
+    """Whether both are one client in two currencies, or one project under two billing clients or currencies.
+
+    Both stand in QBO: a customer has one currency for ever.
+    """
+    return link.kind is holder.kind and holder.kompass_id == link.kompass_id
 
 
-def _suffix(link: Link, case: Case) -> str:
+def _suffix(link: Link, holder: Link, case: Case) -> str:
+    """Tell the new one apart: by its currency where the client is the same, else by the billing client's name."""
+    if link.party_id == holder.party_id:
+        return f" ({own_currency(case)})"
     return f" ({case.billing_client.name if case.billing_client else link.party_id})"
 
 
-def _party(party: Link) -> Party:
-    return Party(
-        key=PartyKey(party.kind, party.kompass_id, party.party_id, party.currency),
-        qbo_id=party.qbo_id,
-        state=party.state,
-        cause=party.cause,
-        reason=party.reason,
+def unless_disconnected(decision: Decision, connection: CompanyConnection | None) -> Decision:
+    """Wait instead of calling a company that is not authorised."""
+    if isinstance(decision, Read | Write) and (connection is None or not connection.connected):
+        said = connection.disconnect_message if connection is not None else ""
+        return Wait("disconnected", said or "the connection to QuickBooks has ended")
+    return decision
+
+
+# --- Without a lock, a write or a call
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a claim would decide about a link now."""
+
+    link: Link
+    case: Case
+    decision: Decision
+    assumed: tuple[str, ...] = ()
+    """In words, what has to happen before anything is sent: the Configuration enabled, the customer sent."""
+    then: Decision | None = None
+    """What would be decided once that has happened; None where nothing was assumed."""
+
+    @property
+    def outcome(self) -> Decision:
+        """What becomes of the record in the end, as far as it can be foreseen."""
+        return self.decision if self.then is None else self.then
+
+
+def foresee(
+    db: Connection,
+    wanted: Sequence[tuple[Link, Company]],
+    *,
+    assume: bool = True,
+    said: Mapping[RecordKey, Said] = MappingProxyType({}),
+) -> list[Foreseen]:
+    """Decide about these links as a claim would now; those of which Kompass or the company has said nothing are left out.
+
+    ``assume``: where a record waits for nothing but its customer to be sent, the Configuration to be enabled or the company to be
+    authorised again, say what comes then. A link that does not exist yet has the id 0. ``said`` as in `read_cases`.
+    """
+    # Those that do not exist yet are told apart while they are decided.
+    asked = [(replace(link, id=link.id or _NO_ID - place), company) for place, (link, company) in enumerate(wanted)]
+    loaded = read_cases(db, asked, said=said)
+    known: list[tuple[Link, RecordCase]] = []
+    for link, _ in asked:
+        if (found := loaded.get(link.id)) is not None:
+            fixed = link if link.kind is Kind.INVOICE or link.currency else replace(link, currency=currency_of(found))
+            known.append((fixed, with_currency(found, fixed)))
+    parties = known_parties(db, known)
+    cases = [(link, _with_party(one.case, parties.get(link.id))) for link, one in known]
+    decided = _decide(db, cases)
+    connected = connections.read_connections(db, {link.realm_id for link, _ in known})
+    foreseen = []
+    then = _assuming(cases, decided, parties, lambda changed: _decide(db, changed)) if assume else {}
+    for link, case in cases:
+        later, words = then.get(link.id, (decided[link.id], ()))
+        decision = unless_disconnected(decided[link.id], connected.get(link.realm_id))
+        if assume and isinstance(unless_disconnected(later, connected.get(link.realm_id)), Wait) and _calls(later):
+            words = (*words, "the company has to be authorised again first")
+        existing = link if link.id > _NO_ID else replace(link, id=0)
+        foreseen.append(Foreseen(existing, case, decision, words, later if words else None))
+    return foreseen
+
+
+def foresee_alone(case: Case) -> Foreseen:
+    """Decide about a case that no database knows of."""
+    link = link_to_be(case.record, org_id=case.configuration.org_id, realm_id=case.configuration.realm_id or "")
+    decided = {link.id: judge(case)}
+    later, words = _assuming(
+        [(link, case)], decided, {}, lambda changed: {one.id: judge(case) for one, case in changed}
+    ).get(link.id, (None, ()))
+    return Foreseen(link, case, decided[link.id], words, later)
+
+
+_Then = dict[int, tuple[Decision, tuple[str, ...]]]
+
+
+def _assuming(
+    cases: Sequence[tuple[Link, Case]],
+    decided: Mapping[int, Decision],
+    parties: Mapping[int, Link],
+    decide_again: Callable[[Sequence[tuple[Link, Case]]], dict[int, Decision]],
+) -> _Then:
+    """Take what the records wait for as done: what is decided then, and in words what was taken for granted, by link."""
+    then: _Then = {}
+    current = {link.id: (link, case, decided[link.id]) for link, case in cases}
+    for grant in (_enabled, _sent_first):
+        granted = {
+            link_id: (link, *found)
+            for link_id, (link, case, decision) in current.items()
+            if isinstance(decision, Wait) and (found := grant(case, decision, parties.get(link_id))) is not None
+        }
+        again = decide_again([(link, case) for link, case, _ in granted.values()]) if granted else {}
+        for link_id, (link, case, words) in granted.items():
+            current[link_id] = (link, case, again[link_id])
+            then[link_id] = (again[link_id], (*then.get(link_id, (None, ()))[1], words))
+    return then
+
+
+def _enabled(case: Case, decision: Wait, _: Link | None) -> tuple[Case, str] | None:
+    if decision.cause != "not-enabled":
+        return None
+    words = "the Configuration is not enabled yet: nothing is sent before it is"
+    return replace(case, configuration=replace(case.configuration, enabled=True)), words
+
+
+def _sent_first(case: Case, decision: Wait, party: Link | None) -> tuple[Case, str] | None:
+    """Take the customer or job as sent, unless somebody has to fix something before it can be."""
+    key = decision.on
+    if key is None or decision.cause != "dependency" or (party is not None and _is_stuck(party)):
+        return None
+    what = "customer" if key.kind is Kind.CLIENT else "sub-customer"
+    label = (party.name or party.reference) if party is not None else ""
+    words = (
+        f"the {what} {label or key.kompass_id} ({key.currency}) is not in QuickBooks yet: it is sent first, and"
+        f" {PLACEHOLDER} stands for its Id"
+    )
+    return replace(case, party=Party(key, qbo_id=PLACEHOLDER, state=LinkState.SYNCED)), words
+
+
+def _is_stuck(party: Link) -> bool:
+    return party.state == LinkState.WAITING and party.cause.startswith("dependency:")
+
+
+def _calls(decision: Decision) -> bool:
+    return isinstance(decision, Read | Write)
+
+
+def link_to_be(record: Record, *, org_id: str, realm_id: str) -> Link:
+    """Give the link that the first event of a record would make."""
+    return Link(
+        id=0,
+        org_id=org_id,
+        realm_id=realm_id,
+        kind=kind_of(record),
+        kompass_id=record.id,
+        party_id=record.billing_client.id if isinstance(record, Project) else "",
+        currency="",
+        reference=record.name if isinstance(record, Client) else record.reference,
+        entity="",
+        qbo_id=None,
+        sync_token=None,
+        applied=None,
+        line_ids=(),
+        name="",
+        voided=False,
+        qbo_total=None,
+        qbo_tax=None,
+        observed=None,
+        by_hand=(),
+        kept=(),
+        name_override="",
+        refresh_names=False,
+        overwrite=False,
+        state=LinkState.PENDING,
+        cause="",
+        reason="",
+        depends_on=None,
+        attempts=0,
+        first_failed_at=None,
+        event_created_at=None,
+        epoch=0,
+        lanes=0,
     )

@@ -56,7 +56,11 @@ class Learned:
     applied_to: tuple[str, ...] = ()
     """Ids of the invoices that a credit note is applied to."""
     elsewhere: Elsewhere | None = None
-    """Of a lost document that is not among its customer's: what the rest of the company has."""
+    """Of a lost document that is not among its customer's, or whose look-up was refused: what the rest of the company has."""
+    itself: Mapping[str, object] | None = field(default=None, repr=False)
+    """The object of a lost update whose look-up was refused, as another question gave it."""
+    unchanged: bool = False
+    """Nobody wrote to the object, although QuickBooks says so of our write (5010): its period is closed."""
 
 
 class Explainer:
@@ -83,7 +87,7 @@ class Explainer:
 
     def _learn(self, work: Attempt, outcome: object) -> Learned | None:
         if isinstance(outcome, Refused):
-            return self._of_refusal(work, outcome)
+            return self._ask_another_way(work) if work.phase == "lookup" else self._of_refusal(work, outcome)
         if isinstance(outcome, Done) and not_among_its_customers(work, outcome):
             found = look_elsewhere(work, self._ask)
             return Learned(elsewhere=found) if found is not None else None
@@ -92,7 +96,23 @@ class Explainer:
             return Learned(applied_to=applied) if applied else None
         return None
 
+    def _ask_another_way(self, work: Attempt) -> Learned | None:
+        """Look up a lost call by another question than the one that was refused, which is no answer."""
+        if work.operation == "create":
+            elsewhere = look_elsewhere(work, self._ask)
+            return None if elsewhere is None else Learned(elsewhere=elsewhere)
+        outcome = self._ask(work, work.itself())
+        if not isinstance(outcome, Done):
+            return None
+        found = next(iter(outcome.rows(work.entity)), None)
+        return Learned(gone=True) if found is None else Learned(itself=found)
+
     def _of_refusal(self, work: Attempt, refused: Refused) -> Learned | None:
+        if FaultCode.STALE_OBJECT in refused.codes and work.link.attempts and work.object_id is not None:
+            # It was read and compared before this write, and is stale again. A closed period is told so, too (python-quickbooks 208).
+            outcome = self._ask(work, calls.read(work.entity, work.object_id))
+            token = str(outcome.entity(work.entity).get("SyncToken")) if isinstance(outcome, Done) else None
+            return Learned(unchanged=True) if token == str(json.loads(work.body).get("SyncToken")) else None
         name = refused.fault(FaultCode.DUPLICATE_NAME)
         if name is not None:
             holder = self._holder(work, colliding_id(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from qbo_client.breaker import Breaker, State
@@ -35,6 +35,8 @@ class Gates:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _blocked: dict[str, float] = field(default_factory=dict)
     _breakers: dict[str, Breaker] = field(default_factory=dict)
+    _refused: dict[str, set[int]] = field(default_factory=dict)
+    """The links that a company refused for now since it last took a write."""
     _intuit: Breaker = field(default_factory=lambda: Breaker())
     _last_success: dict[str, float] = field(default_factory=dict)
 
@@ -88,18 +90,35 @@ class Gates:
                 self._breakers[realm_id] = breaker.withdrawn()
             self._intuit = self._intuit.withdrawn()
 
-    def answered(self, realm_id: str, outcome: Outcome) -> None:
-        """Take an outcome into account: any answer of Intuit's is a success here, a fault too."""
+    def answered(self, realm_id: str, outcome: Outcome, *, refused: Collection[int] = (), wrote: bool = True) -> None:
+        """Take an outcome into account. Any answer of Intuit's is a success here, a final refusal too.
+
+        :param refused: the links of the request, if all were refused for now. One alone says nothing of its company, many do.
+        :param wrote: it was a write: a read that is answered does not show that writes are taken again.
+        """
         now = self.clock()
         with self._lock:
-            if isinstance(outcome, NotSent | Unknown):
-                self._breakers[realm_id] = self._breakers.get(realm_id, Breaker()).failed(now, self.uniform)
+            breaker = self._breakers.get(realm_id, Breaker())
+            if refused:
+                known = self._refused.setdefault(realm_id, set())
+                for _ in range(len(set(refused) - known) or breaker.trial_under_way):
+                    breaker = breaker.failed(now, self.uniform)
+                known |= set(refused)
+                self._breakers[realm_id] = breaker
+                self._intuit = self._intuit.succeeded()
+            elif isinstance(outcome, NotSent | Unknown):
+                self._breakers[realm_id] = breaker.failed(now, self.uniform)
                 failing = sum(1 for one in self._breakers.values() if one.failures)
                 # One company that does not answer is its own trouble; Intuit is down when several do not and none does.
                 if failing > 1 or isinstance(outcome, NotSent):
                     self._intuit = self._intuit.failed(now, self.uniform)
+            elif not wrote and realm_id in self._refused:
+                # The trial goes on with what was read: the write that follows it.
+                self._breakers[realm_id] = breaker.withdrawn()
+                self._intuit = self._intuit.succeeded()
             else:
                 self._breakers.pop(realm_id, None)
+                self._refused.pop(realm_id, None)
                 self._intuit = self._intuit.succeeded()
                 self._last_success[realm_id] = now
 

@@ -17,12 +17,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from mapping.results import PartyKey
-from schemas.link_state import LinkState
-from store import json
+from schemas.link_state import Because, LinkState
+from store import due, json
 from store.bulk import update_rows
 from store.links import LANES, Link, notify
 from store.records import SeenRecord
-from store.statements import Statement
 from store.tables import link as table
 
 OWNED: Final = frozenset({
@@ -32,23 +31,6 @@ OWNED: Final = frozenset({
 
 QUEUED: Final = frozenset({LinkState.PENDING, LinkState.RETRYING})
 """The states in which work is queued: in all others `due_since` is empty, unless something newer came meanwhile."""
-
-
-class Because(StrEnum):
-    """Why a link became due, as its history says it. A newer event is not here: it has an entry of its own."""
-
-    DEPENDENCY = "dependency"
-    CONFIGURATION = "configuration"
-    COMPANY_LINKED = "company-linked"
-    ANOTHER_PROCESS = "another-process"
-    TWIN = "twin"
-    BUDGET = "budget"
-    RESEND = "resend"
-    REPLAY = "replay"
-    LINKED_BY_HAND = "linked-by-hand"
-    DAILY_RETRY = "daily-retry"
-    FIXED_IN_QUICKBOOKS = "fixed-in-quickbooks"
-    RESTORED = "restored"
 
 
 # --- Transitions of links that a transaction has locked
@@ -114,34 +96,17 @@ def answered(link_id: int, *, again: bool, now: datetime, **columns: Any) -> Cha
     return Change(link_id, {**columns, "due_at": due_at, **queued})
 
 
+def by_hand(link: Link, to: LinkState, *, reason: str = "", **columns: Any) -> Change:
+    """What a person decided. A call that is under way settles nothing any more: the epoch is another."""
+    return decided(link, to, cause="", reason=reason, epoch=link.epoch + 1, **columns)
+
+
 def write(db: Connection, changes: Sequence[Change]) -> None:
     """Write transitions of links that this transaction has locked."""
     update_rows(db, table, [{"id": change.id, **change.columns} for change in changes])
 
 
 # --- What makes a link due
-
-_DUE: Final = "due_at = now(), again = true, due_since = coalesce(l.due_since, now())"
-_NOTE: Final = (
-    " INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message)"
-    " SELECT org_id, realm_id, kind, kompass_id, id, 'due', {because}, {message} FROM due"
-)
-
-
-_WAITING_LOCK: Final = "FOR UPDATE OF l"
-_FREE_ONLY: Final = "FOR NO KEY UPDATE OF l SKIP LOCKED"
-
-
-def _makes_due(which: str, *, because: str, message: str, lock: str = _WAITING_LOCK, also: str = "") -> str:
-    """Give the statement that makes the links of a query due and notes why in their history; it counts them.
-
-    Links are locked in the order of their ids, as everywhere. ``because`` and ``message`` are SQL, ``also`` assigns further columns.
-    """
-    return (
-        f"WITH chosen AS ({which} ORDER BY l.id {lock}), due AS ("
-        f" UPDATE qbo_link l SET {_DUE}{also} FROM chosen WHERE l.id = chosen.id"
-        " RETURNING l.org_id, l.realm_id, l.kind, l.kompass_id, l.id)" + _NOTE.format(because=because, message=message)
-    )
 
 
 class Wish(StrEnum):
@@ -168,11 +133,11 @@ def make_due(
     """
     if not ids:
         return 0
-    statement = _makes_due(
+    statement = due.makes_due(
         "SELECT l.id FROM qbo_link l WHERE l.id = ANY(CAST(:ids AS bigint[]))",
         because=":because",
         message=":message",
-        lock=_FREE_ONLY if free_only else _WAITING_LOCK,
+        lock=due.FREE_ONLY if free_only else due.LOCK,
         also="".join(f", {wish} = true" for wish in wishes),
     )
     made = db.execute(text(statement), {"ids": sorted(ids), "because": because, "message": message}).rowcount
@@ -202,40 +167,15 @@ def newer_records(db: Connection, records: Sequence[SeenRecord], realms: Mapping
         for realm_id, seen in wanted
     ]
     document = json.dumps(newer)
-    present = {tuple(row) for row in _PRESENT.rows(db, newer=document)}
-    missing = [one for one in newer if tuple(one[name] for name in _RECORD) not in present]
+    present = {tuple(row) for row in due.PRESENT.rows(db, newer=document)}
+    missing = [one for one in newer if tuple(one[name] for name in due.RECORD) not in present]
     if missing:
-        _MAKE.count(db, newer=json.dumps(missing))
-    _NEWER.count(db, newer=document, lane=lane)
+        due.MAKE.count(db, newer=json.dumps(missing))
+    due.NEWER.count(db, newer=document, lane=lane)
 
 
-_RECORD = ("realm_id", "kind", "kompass_id", "party_id")
-_ROWS = (
-    "json_to_recordset(CAST(%(newer)s AS json)) AS n(org_id text, realm_id text, kind text, kompass_id text, party_id text,"
-    " reference text, lanes integer, event_created_at timestamptz)"
-)
-_PRESENT = Statement(
-    f"SELECT DISTINCT {', '.join(f'l.{name}' for name in _RECORD)} FROM qbo_link l JOIN {_ROWS} USING ({', '.join(_RECORD)})"
-)
-_MAKE = Statement(
-    "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since, again)"
-    " SELECT n.org_id, n.realm_id, n.kind, n.kompass_id, n.party_id, n.reference, n.lanes, n.event_created_at, now(), now(), true"
-    f" FROM {_ROWS} ON CONFLICT DO NOTHING"
-)
-_NEWER = Statement(
-    "WITH locked AS ("
-    f" SELECT l.id, n.reference, n.event_created_at, n.org_id FROM qbo_link l JOIN {_ROWS} USING (realm_id, kind, kompass_id)"
-    # Those that were made just now are due as they are: to write each of them twice took a seventh of Postgres's time for new records.
-    " WHERE l.xmin <> pg_current_xact_id()::xid ORDER BY l.id FOR UPDATE OF l"
-    f") UPDATE qbo_link l SET {_DUE},"
-    # A client's link may stem from the Org that the company was linked to before.
-    " org_id = locked.org_id, reference = locked.reference, event_created_at = locked.event_created_at, lanes = l.lanes | %(lane)s"
-    " FROM locked WHERE l.id = locked.id"
-)
-
-
-def want_party(db: Connection, link: Link, party: PartyKey, *, lane: int) -> None:
-    """Make sure that the link of the customer or job that ``link`` needs exists, and is worked in this lane too.
+def want_party(db: Connection, party: PartyKey, *, org_id: str, realm_id: str, lane: int) -> None:
+    """Make sure that the link of a customer or job exists, and is worked in this lane too.
 
     A customer or job that was not decided yet has no currency: it is that one if the primary currency is the one wanted, which
     the decision of that link tells; a second link is made only beside one whose currency is fixed.
@@ -247,8 +187,8 @@ def want_party(db: Connection, link: Link, party: PartyKey, *, lane: int) -> Non
             " ON CONFLICT DO NOTHING"
         ),
         {
-            "org_id": link.org_id,
-            "realm_id": link.realm_id,
+            "org_id": org_id,
+            "realm_id": realm_id,
             "kind": party.kind.value,
             "kompass_id": party.kompass_id,
             "party_id": party.party_id,
@@ -272,29 +212,13 @@ def add_lane(db: Connection, ids: Collection[int], lane: int) -> None:
     ).all()
     waiting = [row.id for row in found if row.state == LinkState.WAITING]
     if waiting:
-        db.execute(text(_LANE_ADDED), {"ids": waiting})
-
-
-_LANE_ADDED = _makes_due(
-    "SELECT l.id FROM qbo_link l WHERE l.id = ANY(CAST(:ids AS bigint[]))",
-    because=f"'{Because.ANOTHER_PROCESS}'",
-    message="'another process needs it too'",
-)
+        db.execute(text(due.LANE_ADDED), {"ids": waiting})
 
 
 def replace_by_twin(db: Connection, link_id: int, *, twin_id: int) -> None:
     """Delete a link that turned out to stand for what another one stands for already; what waited for it waits for that one."""
-    db.execute(text(_TWIN), {"twin": twin_id, "id": link_id})
+    db.execute(text(due.TWIN), {"twin": twin_id, "id": link_id})
     db.execute(text("DELETE FROM qbo_link WHERE id = :id"), {"id": link_id})
-
-
-_TWIN = _makes_due(
-    "SELECT l.id FROM qbo_link l WHERE l.depends_on = :id",
-    because=f"'{Because.TWIN}'",
-    message="'the customer it waited for has another link already'",
-    lock=_FREE_ONLY,
-    also=", depends_on = :twin",
-)
 
 
 def wake_dependents(db: Connection, ids: Collection[int]) -> int:
@@ -303,27 +227,17 @@ def wake_dependents(db: Connection, ids: Collection[int]) -> int:
     One that somebody has locked is left out: its holder either brings a newer state or found the link it waits for busy, and
     decides it again. One that is only held (`store.links.hold`) is woken.
     """
-    return _WAKE_DEPENDENTS.count(db, ids=sorted(ids)) if ids else 0
-
-
-_WAKE_DEPENDENTS = Statement(
-    _makes_due(
-        f"SELECT l.id FROM qbo_link l WHERE l.depends_on = ANY(%(ids)s::bigint[]) AND l.state = '{LinkState.WAITING}'",
-        because=f"'{Because.DEPENDENCY}'",
-        message="'the customer or project it waits for was decided'",
-        lock=_FREE_ONLY,
-    )
-)
+    return due.WAKE_DEPENDENTS.count(db, ids=sorted(ids)) if ids else 0
 
 
 def wake_held(db: Connection, *, lane: int, cause: str) -> int:
     """Make those of this lane due that are held for this cause."""
-    statement = _makes_due(
+    statement = due.makes_due(
         f"SELECT l.id FROM qbo_link l WHERE l.due_at IS NOT NULL AND (l.lanes & {lane:d}) <> 0"
         f" AND l.state = '{LinkState.RETRYING}' AND l.cause = :cause",
         because=f"'{Because.BUDGET}'",
         message="'there is budget for reads again'",
-        lock=_FREE_ONLY,
+        lock=due.FREE_ONLY,
     )
     return db.execute(text(statement), {"cause": cause}).rowcount
 
@@ -335,17 +249,7 @@ def configuration_changed(db: Connection, *, org_id: str, realm_id: str, version
     under way, which may be refused for what was just fixed. Synced ones are left until their record changes or a person asks.
     """
     asked = {"org": org_id, "realm": realm_id, "version": version, "message": f"version {version} of the Configuration"}
-    return db.execute(text(_CONFIGURATION_CHANGED), asked).rowcount
-
-
-_CONFIGURATION_CHANGED = _makes_due(
-    "SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND coalesce(l.decided_version, 0) < :version"
-    f" AND (l.state IN ('{LinkState.WAITING}', '{LinkState.FAILED}', '{LinkState.SKIPPED}')"
-    f" OR (l.state = '{LinkState.SYNCED}' AND l.cause <> '')"
-    " OR EXISTS (SELECT 1 FROM qbo_attempt i WHERE i.link_id = l.id))",
-    because=f"'{Because.CONFIGURATION}'",
-    message=":message",
-)
+    return db.execute(text(due.CONFIGURATION_CHANGED), asked).rowcount
 
 
 def company_linked(db: Connection, *, org_id: str, realm_id: str) -> int:
@@ -356,23 +260,6 @@ def company_linked(db: Connection, *, org_id: str, realm_id: str) -> int:
     # A company is linked before Postgres has statistics of it: taking its links for a handful, it compared each of 100,000 records with
     # each of 100,000 links, which ended by the timeout. With a hash of them it takes a second.
     db.execute(text("SET LOCAL enable_nestloop = off"))
-    made = db.execute(text(_LINK_RECORDS), {"org": org_id, "realm": realm_id}).rowcount
+    made = db.execute(text(due.LINK_RECORDS), {"org": org_id, "realm": realm_id}).rowcount
     db.execute(text("SET LOCAL enable_nestloop = on"))
-    return made + db.execute(text(_COMPANY_LINKED), {"org": org_id, "realm": realm_id}).rowcount
-
-
-_LINK_RECORDS = (
-    "INSERT INTO qbo_link (org_id, realm_id, kind, kompass_id, party_id, reference, lanes, event_created_at, due_at, due_since)"
-    " SELECT r.org_id, :realm, r.kind, r.kompass_id,"
-    " CASE r.kind WHEN 'project' THEN r.body -> 'billing_client' ->> 'id' ELSE '' END, r.reference,"
-    " CASE r.kind WHEN 'client' THEN 7 WHEN 'project' THEN 6 ELSE 4 END, r.event_created_at, now(), now()"
-    " FROM qbo_record r WHERE r.org_id = :org AND NOT EXISTS ("
-    " SELECT 1 FROM qbo_link l WHERE l.realm_id = :realm AND l.kind = r.kind AND l.kompass_id = r.kompass_id)"
-    " ON CONFLICT DO NOTHING"
-)
-_COMPANY_LINKED = _makes_due(
-    # Those that were made just now are due as they are: to write each of them twice took half the time.
-    "SELECT l.id FROM qbo_link l WHERE l.realm_id = :realm AND l.org_id = :org AND l.due_at IS DISTINCT FROM now()",
-    because=f"'{Because.COMPANY_LINKED}'",
-    message="'the company was linked'",
-)
+    return made + db.execute(text(due.COMPANY_LINKED), {"org": org_id, "realm": realm_id}).rowcount

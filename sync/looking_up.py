@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
 from store import attempts, json, links
 from sync.attempt import CLOCK_SKEW, Attempt
+from sync.searching import search
 
 # As `mapping.invoice.mark` writes it.
 _MARKED = re.compile(r"Kompass invoice (\S+) \(")
@@ -62,23 +64,24 @@ def _customer_of(document: Mapping[str, Any]) -> object:
 
 
 def look_elsewhere(work: Attempt, ask: Ask) -> Elsewhere | None:
-    """Look for a lost document among those of all customers: a bookkeeper may have moved it. None when that cannot be asked now.
+    """Look for a lost object among all that the company got meanwhile: a bookkeeper may have moved it, or the first question was refused.
 
-    One read, unless the company got more than a page while ours was sent: then one by its number, or all pages if it has none.
+    None when that cannot be asked now. One read, unless the company got more than a page while ours was sent: then one by its number, or
+    all pages if it has none.
     """
-    number = str(json.loads(work.body).get("DocNumber") or "")
-    candidates: list[Mapping[str, Any]] = []
-    call, start = work.elsewhere(), 1
-    while True:
-        found = ask(work, call)
-        if not isinstance(found, Done):
-            return None
-        rows = found.rows(work.entity)
-        candidates += (one for one in rows if _may_be_it(work, one, number))
-        if len(rows) < PAGE_SIZE:
-            return Elsewhere(tuple(candidates))
-        start += PAGE_SIZE
-        call = work.by_number(number) if number else work.elsewhere(start=start)
+    body = json.loads(work.body)
+    number = str(body.get("DocNumber") or "")
+
+    def page(start: int, at_most: int) -> Call:
+        return work.by_number(number) if number and start > PAGE_SIZE else work.elsewhere(start=start, at_most=at_most)
+
+    rows = search(partial(ask, work), work.entity, page)
+    if rows is None:
+        return None
+    if work.entity == "Customer":
+        name = str(body["DisplayName"]).casefold()
+        return Elsewhere(tuple(one for one in rows if str(one.get("DisplayName", "")).casefold() == name))
+    return Elsewhere(tuple(one for one in rows if _may_be_it(work, one, number)))
 
 
 def _may_be_it(work: Attempt, document: Mapping[str, Any], number: str) -> bool:

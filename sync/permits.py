@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from qbo_client.quota import Limits, Window, grant
 from store import attempts, quota
+from store.attempts import InFlight
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Demand:
 
     calls: int = 0
     batches: int = 0
+    names: tuple[bool, ...] = ()
+    """Requests that write names, beside those, in the order in which they go; true for a batch."""
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Granted:
     """The caller's clock, when it was given: a grant grows old (`qbo_client.quota.GRANT_VALID`)."""
     calls: dict[str, int] = field(default_factory=dict)
     batches: dict[str, int] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    """How many requests that write names may go now: calls and batches are counted with those. QuickBooks takes one at a time."""
     waits: dict[str, float] = field(default_factory=dict)
     """Seconds until the company's next call may be granted, where fewer were given than wanted."""
 
@@ -50,11 +55,14 @@ def grant_calls(
         if one.blocked_for > 0:
             found.waits[realm_id] = one.blocked_for
             continue
-        window, flies = Window.from_json(one.window), flying.get(realm_id, 0)
+        window, flies = Window.from_json(one.window), flying.get(realm_id, InFlight())
+        names = demand.names[: max(limits.names_in_flight - flies.names, 0)]
+        found.names[realm_id] = len(names)
+        demand = Demand(demand.calls + names.count(False), demand.batches + names.count(True))
         cap = allowed.get(realm_id, demand.calls + demand.batches)
-        calls, window, next_call = grant(window, one.now, min(demand.calls, cap), in_flight=flies, limits=limits)
+        calls, window, next_call = grant(window, one.now, min(demand.calls, cap), in_flight=flies.calls, limits=limits)
         batches, window, next_batch = grant(
-            window, one.now, min(demand.batches, cap - calls), in_flight=flies + calls, limits=limits, batch=True
+            window, one.now, min(demand.batches, cap - calls), in_flight=flies.calls + calls, limits=limits, batch=True
         )
         if calls or batches:
             windows[realm_id] = window.to_json()

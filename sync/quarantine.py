@@ -68,6 +68,7 @@ def claim_around(
                 left[work.link.realm_id] -= 1
         found.work += one.work
         found.unready |= one.unready
+        found.refused_by_facts |= one.refused_by_facts
         found.blocked |= one.blocked
         found.judged += one.judged
         found.woken = found.woken or one.woken

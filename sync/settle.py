@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from mapping.difference import TAX_BASES, tax_overridden
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
+from qbo_client.verdicts import Verdict, verdict
 from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
 from store import attempts, companies, connections, failures, history, json, links, quota, records
@@ -34,6 +35,7 @@ from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
 from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
+from sync.patience import Patience, Refusals, weigh
 from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
 
 # A document that somebody changes at every one of our tries is not ours to win.
@@ -64,6 +66,7 @@ class SettlePolicy:
     backoff_longest: float = 300.0
     reject_after: int = 8
     probe_after: float = 3600.0
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(slots=True)
@@ -148,7 +151,7 @@ class _Transaction:
             case Done():
                 self._pushed(work, outcome.entity(work.entity), row)
             case Refused():
-                self._refused(work, outcome, row, answer.learned)
+                self._refused(answer, outcome, row)
             case Throttled():
                 quota.block(self._db, work.link.realm_id, outcome.retry_after)
                 self._hold(work, row, "throttled", "Intuit asked us to wait", after=outcome.retry_after, counts=False)
@@ -306,19 +309,30 @@ class _Transaction:
             self._pushed(work, made, row, recovered=True)
         else:
             self.result.recoveries.append("abandoned")
-            self._note(work, "recovered", "the earlier call had made nothing; it is made anew")
-            self._put(work, row, due_at=self._now)
+            self._note(work, "recovered", "the earlier call made nothing; another goes out")
+            # Before those that were not looked for yet: else an outage that ends would be all questions first.
+            self._put(work, row, due_at=row.first_failed_at or self._now)
             self._retired.add(work.link.id)
 
     # Refused
 
-    def _refused(self, work: Attempt, refused: Refused, row: Any, learned: Learned | None = None) -> None:
-        if work.phase == "send" and work.attempt > 1:
+    def _refused(self, answer: Answer, refused: Refused, row: Any) -> None:
+        work, learned = answer.work, answer.learned
+        if work.phase == "lookup":
+            self._question_refused(answer, refused, row)
+            return
+        if work.attempt > 1:
             # The first call may have done it and Intuit forgotten its request id: a refusal of the second is no proof. Look.
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
             self._look(work, row, f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
             return
         if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
+            if learned is not None and learned.unchanged:
+                closed = replace(
+                    refused, faults=tuple(replace(one, code=FaultCode.BOOKS_CLOSED) for one in refused.faults)
+                )
+                self._reject(work, row, problem_for(work.link, work.entity, closed), tid=refused.intuit_tid)
+                return
             if row.attempts + 1 >= MAX_REREADS:
                 problem = keeps_changing(work.link, work.entity, tries=MAX_REREADS)
                 self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
@@ -338,6 +352,9 @@ class _Transaction:
         if learned is not None and learned.gone and work.operation == "void":
             self._nothing_to_void(work, row)
             return
+        if verdict(refused, work.asks) is Verdict.PASSING:
+            self._refused_for_now(answer, refused, row)
+            return
         problem = problem_for(
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
@@ -346,6 +363,60 @@ class _Transaction:
             problem = deleted_in_qbo(work.link, work.entity, work.object_id)
         # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+
+    def _refused_for_now(self, answer: Answer, refused: Refused, row: Any) -> None:
+        """Try again what QuickBooks may take later; of a create it may even have done it, so that is looked for before the next."""
+        work, so_far = answer.work, self._so_far(answer, refused, row)
+        problem = problem_for(work.link, work.entity, refused)
+        looks_first = work.operation == "create"
+        if looks_first:
+            attempts.to_lookup(self._db, work.link.id)
+        # An item has its answer in one that says 200.
+        with_its_batch = answer.together > 1 and refused.status != 200
+        if so_far.fails and not with_its_batch:
+            again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
+            self._reject(work, row, problem, tid=refused.intuit_tid, retire=not looks_first, due_at=again)
+            return
+        self._hold_refused(work, row, so_far, problem.message, keep=looks_first)
+        if with_its_batch and (so_far.tries >= BATCH_TRIES or so_far.since >= self._policy.patience.lone):
+            # One of its members may be what QuickBooks stumbles over, and no member is to blame for another.
+            self._changes[-1]["batch_most"] = -(-answer.together // 2)
+
+    def _question_refused(self, answer: Answer, refused: Refused, row: Any) -> None:
+        """Take what another question said. A refused one is no answer: what became of the earlier call is looked up again."""
+        work, learned = answer.work, answer.learned
+        if learned is not None and learned.elsewhere is not None:
+            self._looked_up(work, Done({"QueryResponse": {}}, refused.intuit_tid), row, learned)
+        elif learned is not None and learned.itself is not None:
+            self._looked_up(work, Done({work.entity: learned.itself}, refused.intuit_tid), row, learned)
+        elif learned is not None and learned.gone and work.operation == "void":
+            self._nothing_to_void(work, row)
+        elif learned is not None and learned.gone:
+            problem = deleted_in_qbo(work.link, work.entity, work.object_id)
+            self._reject(work, row, problem, tid=refused.intuit_tid)
+        else:
+            said = ", ".join(sorted(refused.codes)) or f"HTTP status {refused.status}"
+            reason = f"QuickBooks does not say what became of an earlier call ({said})"
+            so_far = self._so_far(answer, refused, row)
+            if so_far.fails:
+                again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
+                problem = problem_for(work.link, work.entity, refused)
+                self._reject(work, row, problem, tid=refused.intuit_tid, retire=False, due_at=again)
+            else:
+                self._hold_refused(work, row, so_far, reason, keep=True)
+
+    def _so_far(self, answer: Answer, refused: Refused, row: Any) -> Refusals:
+        return weigh(
+            self._db, self._policy.patience, answer.work.link, row, refused,
+            now=self._now, company_answers=answer.company_answers,
+        )  # fmt: skip
+
+    def _hold_refused(self, work: Attempt, row: Any, so_far: Refusals, reason: str, *, keep: bool) -> None:
+        wait = so_far.wait(first=self._policy.backoff_first, longest=self._policy.backoff_longest)
+        self._hold(work, row, "refused-for-now", reason, after=self._uniform(wait / 2, wait), attempts=so_far.tries)
+        if keep:
+            self._retired.discard(work.link.id)
+            self._over.add(work.link.id)
 
     def _split(self, answer: Answer, split: Split, row: Any) -> None:
         """None of a batch was done: its members go in halves, and the one to blame will in the end be refused alone."""

@@ -53,10 +53,15 @@ def open_browser() -> Iterator[BrowserContext]:
             accept_downloads=True,
         )
         context.set_default_timeout(15_000)
+        refused: list[str] = []
+        context.on(
+            "console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None
+        )
         try:
             yield context
         finally:
             context.close()
+        assert refused == [], "our own pages keep to the policy that they come with"
 
 
 def sign_in(page: Page, site: Site, name: str = "ada") -> None:

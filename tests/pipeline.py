@@ -41,14 +41,16 @@ from sync.companies import CompanyCache
 from sync.company import AccessTokens, CompanyJobs
 from sync.explaining import Explainer
 from sync.metrics import Metrics
+from sync.patience import Patience
 from sync.settle import Answer, Settle, Settled, SettlePolicy
 from sync.sweep import sweep
 
 KEY = Fernet.generate_key().decode()
 KEYS = TokenKeys([KEY])
 LOCALES = {UK: "EU", IRELAND: "EU", CANADA: "Canada", USA: "USA", USA_AUTOMATED_TAX: "USA"}
-UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000)
+UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000, names_in_flight=1_000)
 ALL_LANES = 7
+IMPATIENT = SettlePolicy(backoff_first=0.0, backoff_longest=0.0, patience=Patience(tries=1, lone=0.0))
 
 
 @dataclass
@@ -62,7 +64,8 @@ class Pipeline:
     deadline: float = 10.0
     limits: Limits = UNLIMITED
     budget: Budget = field(default_factory=Budget)
-    policy: SettlePolicy = field(default_factory=lambda: SettlePolicy(backoff_first=0.0, backoff_longest=0.0))
+    policy: SettlePolicy = IMPATIENT
+    """What is refused without proof fails at once, and nothing waits."""
     offset: int = 0
     recovered: list[str] = field(default_factory=list)
     """What settles said they recovered from, in the words of the metric."""
@@ -259,7 +262,7 @@ class Pipeline:
                 return outcomes
             claimed = self.claim(ids)
             for realm, org in claimed.unready.items():
-                self.jobs.prepare(org, realm)
+                self.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
             answers = self.answers(claimed.work)
             outcomes += [answer.outcome for answer in answers if not isinstance(answer.outcome, Late | Split)]
             if answers:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import connection, transaction
-
-from admin.quickbooks_online.cases import kompass_record
 from admin.quickbooks_online.companies import Company, trouble_of
-from admin.quickbooks_online.models import Attempt, Configuration, History, Link, Org, Record
+from admin.quickbooks_online.models import Configuration, Link, Org, Record
 from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.template_preview import KINDS, values_for
 from mapping.templates import TemplateProblem, render
@@ -18,13 +15,10 @@ from qbo_client.errors import ReadFailed
 from qbo_client.queries import compare, equals, iterate, select
 from schemas.events import Client, OrgRef
 from store.companies import read_facts
+from store.transactions import retrying
+from sync.by_hand import CannotLink, Customer, KnownClient, link_customer, unlink_customer
 
 FOUND_AT_MOST = 20
-CLIENT_LANES = 7
-
-
-class CannotAdopt(Exception):
-    """The link cannot be made; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,103 +90,30 @@ def holders(configuration: Configuration, qbo_id: str) -> list[Link]:
     return list(Link.objects.filter(realm_id=configuration.realm_id, qbo_id=qbo_id, entity="Customer"))
 
 
-def adopt(configuration: Configuration, *, kompass_id: str, customer: QboCustomer, by: str) -> Link:
+def link_by_hand(configuration: Configuration, *, kompass_id: str, customer: QboCustomer, by: str) -> Link:
     """Let a Client's link stand for a customer that was there before. The pipeline reads it before it ever writes.
 
     Raises
     ------
-    CannotAdopt
+    CannotLink
     """
-    realm_id = configuration.realm_id or ""
     record = Record.objects.filter(org_id=configuration.org_id, kind="client", kompass_id=kompass_id).first()
     if record is None:
-        raise CannotAdopt("This Client has not been seen in events of the Org yet.")
-    currency = customer.currency or home_currency(configuration)
-    with transaction.atomic():
-        links = {
-            link.currency: link
-            for link in Link.objects.select_for_update()
-            .filter(realm_id=realm_id, kind="client", kompass_id=kompass_id, party_id="")
-            .order_by("pk")
-        }
-        link = links.get(currency) or links.get("")
-        if link is not None and link.qbo_id:
-            raise CannotAdopt(
-                f"{record.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already. Open it "
-                "under Customers to see or remove that link."
-            )
-        if link is not None and Attempt.objects.filter(link=link).exists():
-            raise CannotAdopt(f"{record.reference} is being sent to QuickBooks right now. Try again in a minute.")
-        if link is None:
-            link = Link(
-                org_id=configuration.org_id,
-                realm_id=realm_id,
-                kind="client",
-                kompass_id=kompass_id,
-                reference=record.reference,
-                event_created_at=record.event_created_at,
-            )
-        link.currency = currency
-        link.entity = "Customer"
-        link.qbo_id = customer.id
-        link.name = customer.name
-        link.sync_token = None
-        link.applied = None
-        link.observed = None
-        link.adopted = True
-        link.state = "pending"
-        link.cause = ""
-        link.reason = ""
-        link.lanes = CLIENT_LANES
-        link.epoch += 1
-        link.save()
-        _due(link, by, f"{by} linked it to the QuickBooks customer {customer.name} ({customer.id})")
-    return link
+        raise CannotLink("This Client has not been seen in events of the Org yet.")
+    client = KnownClient(configuration.org_id, kompass_id, record.reference, record.event_created_at)
+    there = Customer(customer.id, customer.name, customer.currency or home_currency(configuration))
+    link_id = retrying(engine(), lambda db: link_customer(db, client, configuration.realm_id or "", there, by=by))
+    return Link.objects.get(pk=link_id)
 
 
-def release(link: Link, *, by: str) -> None:
+def unlink(link: Link, *, by: str) -> None:
     """Take a link made by hand back: Kompass makes a customer of its own, as if none had been there.
 
     Raises
     ------
-    CannotAdopt
+    CannotLink
     """
-    with transaction.atomic():
-        locked = Link.objects.select_for_update().get(pk=link.pk)
-        if not locked.adopted:
-            raise CannotAdopt("Only a link that was made by hand can be removed.")
-        if Attempt.objects.filter(link=locked).exists():
-            raise CannotAdopt("It is being sent to QuickBooks right now. Try again in a minute.")
-        former = locked.name
-        locked.qbo_id = None
-        locked.sync_token = None
-        locked.applied = None
-        locked.observed = None
-        locked.name = ""
-        locked.adopted = False
-        locked.state = "pending"
-        locked.epoch += 1
-        locked.save()
-        _due(locked, by, f"{by} removed the link to the QuickBooks customer {former}")
-
-
-def _due(link: Link, by: str, message: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE qbo_link SET again = true, due_at = now(), due_since = coalesce(due_since, now()) WHERE id = %s",
-            [link.pk],
-        )
-        cursor.execute("NOTIFY kompass_qbo, 'links'")
-    History.objects.create(
-        org_id=link.org_id,
-        realm_id=link.realm_id,
-        kind=link.kind,
-        kompass_id=link.kompass_id,
-        link=link,
-        what="asked",
-        outcome="linked-by-hand",
-        message=message,
-    )
+    retrying(engine(), lambda db: unlink_customer(db, link.pk, by=by))
 
 
 def unlinked_clients(configuration: Configuration) -> list[Record]:
@@ -230,7 +151,7 @@ def matches(configuration: Configuration) -> list[Match]:
     }
     wanted: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for record in unlinked_clients(configuration):
-        client = kompass_record(record)
+        client = record.typed()
         assert isinstance(client, Client)
         currency = client.currency or home
         for name in {client.name, _template_name(configuration, client, org)}:
@@ -257,14 +178,14 @@ def _template_name(configuration: Configuration, client: Client, org: Org) -> st
         return client.name
 
 
-def adopt_all(configuration: Configuration, chosen: Iterable[Match], *, by: str) -> tuple[int, list[str]]:
-    """Adopt the confirmed matches; gives how many, and what could not be done."""
+def link_all(configuration: Configuration, chosen: Iterable[Match], *, by: str) -> tuple[int, list[str]]:
+    """Link the confirmed matches; gives how many, and what could not be done."""
     count = 0
     problems = []
     for match in chosen:
         try:
-            adopt(configuration, kompass_id=match.kompass_id, customer=match.customer, by=by)
-        except CannotAdopt as problem:
+            link_by_hand(configuration, kompass_id=match.kompass_id, customer=match.customer, by=by)
+        except CannotLink as problem:
             problems.append(str(problem))
         else:
             count += 1

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.utils import timezone
-
 from admin.quickbooks_online.companies import Company, CompanyTrouble, trouble_of
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.runtime import engine
-from mapping.agreement import Sheet, lines_of, month_after, theirs_by_key, unknown, unread
-from qbo_client import documents
-from qbo_client.calls import Call
+from mapping.sheet import Sheet
 from qbo_client.errors import ReadFailed
-from qbo_client.outcomes import Outcome
-from store.agreement import documents_dated, documents_under
+from store.companies import read_configuration
+from sync.agreement import read_sheet
 
 
 def make_sheet(configuration: Configuration, month: dt.date) -> Sheet:
@@ -24,38 +20,16 @@ def make_sheet(configuration: Configuration, month: dt.date) -> Sheet:
     ------
     CompanyTrouble
     """
-    realm_id, org_id, after = configuration.realm_id or "", configuration.org_id, month_after(month)
+    realm_id = configuration.realm_id or ""
     if not realm_id:
         raise CompanyTrouble(
             f"{configuration} is not linked to a QuickBooks company", "Run Authorize with QuickbooksOnline first."
         )
     company = Company(realm_id)
-    reads = 0
-
-    def send(call: Call) -> Outcome:
-        nonlocal reads
-        reads += 1
-        return company.send(call)
-
-    facts = company.known_facts()
     with engine().begin() as db:
-        ours = documents_dated(db, org_id=org_id, realm_id=realm_id, first=month, after=after)
+        stored = read_configuration(db, configuration.org_id)
+    assert stored is not None
     try:
-        observed = theirs_by_key(
-            documents.documents_dated(send, first=month, after=after), home_currency=facts.home_currency
-        )
-        observed |= theirs_by_key(
-            documents.documents_under(send, unread(ours, observed)), home_currency=facts.home_currency
-        )
+        return read_sheet(engine(), company.send, stored, company.known_facts(), month)
     except ReadFailed as error:
         raise trouble_of(error.outcome) from error
-    with engine().begin() as db:
-        ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, observed))
-    return Sheet(
-        org_name=str(configuration),
-        company_name=facts.name,
-        month=f"{month:%Y-%m}",
-        made_at=timezone.now(),
-        reads=reads,
-        lines=lines_of(ours, observed, first=month, automated_tax=facts.automated_tax),
-    )

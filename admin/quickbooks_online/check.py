@@ -3,43 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
 
-from django.db import models
-
+from admin.quickbooks_online.check_tax import check_tax, check_tax_codes
+from admin.quickbooks_online.findings import AMBER, GREEN, RED, Finding, rows_of
 from admin.quickbooks_online.lists import CompanyListing, listing
-from admin.quickbooks_online.models import (
-    Configuration,
-    CustomField,
-    DepartmentClass,
-    ItemService,
-    Record,
-    TaxCodeVatRate,
-    VatRate,
-)
-from admin.quickbooks_online.models import (
-    Mapping as MappingRow,
-)
-from schemas.company import CompanyFacts
-
-Row = TypeVar("Row", bound=MappingRow)
-
-GREEN, AMBER, RED = "green", "amber", "red"
-LEVELS = {GREEN: "Fine", AMBER: "Look at this", RED: "To be mended"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    level: str
-    what: str
-    message: str
-    remedy: str = ""
-
-    @property
-    def label(self) -> str:
-        return LEVELS[self.level]
-
+from admin.quickbooks_online.models import Configuration, CustomField, DepartmentClass, ItemService, Record
+from schemas.company import BilledTax, CompanyFacts
 
 # Countries of the EU and the UK, by ISO code: what "EU" means to a tax code on every line.
 _EU = frozenset(
@@ -54,10 +23,10 @@ def check_company(configuration: Configuration, facts: CompanyFacts) -> list[Fin
         *_currency(configuration, facts),
         *_numbering(configuration, facts),
         *_closing(configuration, facts),
-        *_tax(configuration, facts),
+        *check_tax(configuration, facts),
         *_items(configuration),
         *_classes(configuration, facts),
-        *_tax_codes(configuration, facts),
+        *check_tax_codes(configuration, facts),
         *_custom_fields(configuration, facts),
     ]
     order = (RED, AMBER, GREEN)
@@ -134,25 +103,6 @@ def _closing(configuration: Configuration, facts: CompanyFacts) -> Iterator[Find
         yield Finding(GREEN, "Closing date", f"The books are closed to {closed}.")
 
 
-def _tax(configuration: Configuration, facts: CompanyFacts) -> Iterator[Finding]:
-    if not facts.tax_enabled:
-        yield Finding(
-            AMBER,
-            "Tax",
-            "Tax is off in the company: invoices that bill tax in Kompass are refused.",
-            "Set up tax in QuickBooks, unless Kompass bills none.",
-        )
-    elif facts.automated_tax:
-        yield Finding(
-            AMBER,
-            "Tax",
-            "QuickBooks computes sales tax itself (automated sales tax); its amount may differ from Kompass's.",
-            "Compare the tax of the first invoices.",
-        )
-    else:
-        yield Finding(GREEN, "Tax", "Tax is on.")
-
-
 def _items(configuration: Configuration) -> Iterator[Finding]:
     items = listing(configuration.realm_id, "items")
     if items.problem and not items.entries:
@@ -168,9 +118,11 @@ def _items(configuration: Configuration) -> Iterator[Finding]:
             "Choose a Default Item ID in the Configuration.",
         )
     named = [("Default Item ID", configuration.default_item_id)] if configuration.default_item_id else []
+    if configuration.locale == "USA" and configuration.billed_tax == BilledTax.ITEM_LINE.value:
+        named.append(("Sales tax Item ID", configuration.tax_item_id))
     named += [
         (f"Item Service of {row.service}", row.item_id)
-        for row in _rows(ItemService, configuration).select_related("service")
+        for row in rows_of(ItemService, configuration).select_related("service")
     ]
     for where, item_id in named:
         problem = _unusable(items, item_id, "item")
@@ -182,10 +134,10 @@ def _items(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _classes(configuration: Configuration, facts: CompanyFacts) -> Iterator[Finding]:
-    rows = [(f"Class of {row.department}", row.class_id) for row in _rows(DepartmentClass, configuration)]
+    rows = [(f"Class of {row.department}", row.class_id) for row in rows_of(DepartmentClass, configuration)]
     rows += [
         (f"Class of Item Service {row.service}", row.class_id)
-        for row in _rows(ItemService, configuration).exclude(class_id="").select_related("service")
+        for row in rows_of(ItemService, configuration).exclude(class_id="").select_related("service")
     ]
     if configuration.default_class_id:
         rows.append(("Default Class ID", configuration.default_class_id))
@@ -212,64 +164,8 @@ def _classes(configuration: Configuration, facts: CompanyFacts) -> Iterator[Find
         yield Finding(GREEN, "Classes", f"The company tracks classes per {per}.")
 
 
-def _tax_codes(configuration: Configuration, facts: CompanyFacts) -> Iterator[Finding]:
-    rows = list(_rows(TaxCodeVatRate, configuration).select_related("vat_rate"))
-    if configuration.locale == "USA":
-        if rows:
-            yield Finding(AMBER, "Tax codes", "Tax Code VAT Rates are not used in the USA.", "Nothing needs doing.")
-        return
-    wrong = False
-    for row in rows:
-        code = facts.tax_codes.get(row.tax_code_id)
-        if code is None or not code.active:
-            wrong = True
-            yield Finding(
-                RED,
-                "Tax codes",
-                f"{row.vat_rate}: its tax code {row.tax_code_name or row.tax_code_id} is "
-                f"{'gone' if code is None else 'inactive'} in QuickBooks.",
-                "Choose an active tax code in Tax Code VAT Rates.",
-            )
-        elif row.vat_rate.rate is not None and code.sales_rate is not None and row.vat_rate.rate != code.sales_rate:
-            wrong = True
-            yield Finding(
-                RED,
-                "Tax codes",
-                f"{row.vat_rate} in Kompass goes to {code.name}, which is {code.sales_rate:f} % in QuickBooks.",
-                "Choose a tax code of the same rate: otherwise the totals differ.",
-            )
-    yield from _several_supplies(rows, facts)
-    missing = VatRate.objects.filter(org_id=configuration.org_id).exclude(pk__in=[row.vat_rate_id for row in rows])
-    if missing:
-        wrong = True
-        yield Finding(
-            RED,
-            "Tax codes",
-            f"Without a tax code: {', '.join(str(rate) for rate in missing)}.",
-            "Map them in Tax Code VAT Rates: their invoices are refused until then.",
-        )
-    if not wrong:
-        yield Finding(GREEN, "Tax codes", "Every VAT rate seen has an active tax code of its rate.")
-
-
-def _several_supplies(rows: list[TaxCodeVatRate], facts: CompanyFacts) -> Iterator[Finding]:
-    """One rate of Kompass may stand for several kinds of supply, which QBO tells apart by code: zero-rated, exempt, …"""
-    for row in rows:
-        rate = row.vat_rate.rate
-        if rate is None or rate != 0:
-            continue
-        alike = [code.name for code in facts.tax_codes.values() if code.active and code.sales_rate == 0]
-        if len(alike) > 1:
-            yield Finding(
-                AMBER,
-                "Tax codes",
-                f"{row.vat_rate} always goes to {row.tax_code_name}; QuickBooks tells {', '.join(alike)} apart.",
-                "If Kompass uses this rate for several kinds of supply, give each a VAT rate of its own in Kompass.",
-            )
-
-
 def _custom_fields(configuration: Configuration, facts: CompanyFacts) -> Iterator[Finding]:
-    rows = list(_rows(CustomField, configuration))
+    rows = list(rows_of(CustomField, configuration))
     unknown = [row for row in rows if row.definition_id not in facts.custom_fields]
     for row in unknown:
         yield Finding(
@@ -280,11 +176,6 @@ def _custom_fields(configuration: Configuration, facts: CompanyFacts) -> Iterato
         )
     if rows and not unknown:
         yield Finding(GREEN, "Custom Fields", "Every custom field named here exists.")
-
-
-def _rows(model: type[Row], configuration: Configuration) -> models.QuerySet[Row]:
-    """The rows that count: those of the company that is linked now."""
-    return model._default_manager.filter(configuration=configuration, realm_id=configuration.realm_id)
 
 
 def _unusable(entries: CompanyListing, identifier: str, what: str) -> str:

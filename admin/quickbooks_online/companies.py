@@ -17,11 +17,12 @@ from qbo_client.calls import Call
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthUnavailable, ReadFailed
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
 from qbo_client.quota import Window, grant
-from schemas.company import CompanyFacts, TaxCodeFact
+from schemas.company import CompanyFacts
 from store import companies as stored_companies
 from store import connections, quota
 from store.connections import Tokens
 from store.failures import Failure, record_failure
+from sync.company import facts_of
 
 TOKEN_MARGIN = timedelta(seconds=90)
 REFRESH_LEASE_S = 90.0
@@ -111,24 +112,7 @@ class Company:
             raise trouble_of(error.outcome) from error
         except FactMissing as error:
             raise CompanyTrouble(str(error), "Ask Kompass support.") from error
-        facts = CompanyFacts(
-            realm_id=self.realm_id,
-            name=fetched.name,
-            country=fetched.country,
-            home_currency=fetched.home_currency,
-            fetched_at=datetime.now(UTC),
-            multicurrency=fetched.multicurrency,
-            tax_enabled=fetched.tax_enabled,
-            automated_tax=fetched.automated_tax,
-            class_per_line=fetched.class_per_line,
-            class_per_transaction=fetched.class_per_transaction,
-            custom_numbers=fetched.custom_numbers,
-            book_close_date=fetched.book_close_date,
-            tax_codes={
-                code.id: TaxCodeFact(code.id, code.name, code.active, code.sales_rate) for code in fetched.tax_codes
-            },
-            custom_fields=dict(fetched.custom_fields),
-        )
+        facts = facts_of(self.realm_id, fetched)
         with engine().begin() as db:
             stored_companies.store_facts(db, facts)
         return facts

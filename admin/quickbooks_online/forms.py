@@ -25,11 +25,13 @@ from admin.quickbooks_online.models import (
 )
 from mapping.templates import (
     CLIENT_VARIABLES,
+    CURRENCY_VARIABLES,
     DOCUMENT_VARIABLES,
     PROJECT_VARIABLES,
     TemplateProblem,
     validate,
 )
+from schemas.company import BilledTax
 
 if TYPE_CHECKING:
     ConfigurationModelForm = forms.ModelForm[Configuration]
@@ -41,7 +43,10 @@ TEMPLATE_VARIABLES = {
     "doc_number_template": DOCUMENT_VARIABLES,
     "project_name_template": PROJECT_VARIABLES,
     "client_name_template": CLIENT_VARIABLES,
+    "currency_name_template": CURRENCY_VARIABLES,
 }
+KEPT = ("currency_name_template", "billed_tax", "tax_amounts", "exchange_rates")
+"""Fields that keep their value when a form comes without them."""
 AFTER_LINKING = "Available once the company is linked."
 
 
@@ -148,7 +153,13 @@ class ConfigurationForm(ConfigurationModelForm):
             "doc_number_template",
             "project_name_template",
             "client_name_template",
+            "currency_name_template",
             "locale",
+            "billed_tax",
+            "tax_item_id",
+            "tax_amounts",
+            "exchange_rates",
+            "vat_numbers",
             "default_item_id",
             "default_class_id",
         )
@@ -164,12 +175,15 @@ class ConfigurationForm(ConfigurationModelForm):
                     "There is no Org without a Configuration. Orgs appear here as soon as an event of theirs has come "
                     "from Kompass."
                 )
-        for name in ("doc_number_template", "project_name_template", "client_name_template"):
+        for name in KEPT:
+            if name in self.fields:
+                self.fields[name].required = False
+        for name in TEMPLATE_VARIABLES:
             if name in self.fields:
                 self.fields[name].widget = forms.Textarea(
                     attrs={"rows": 2, "cols": 60, "spellcheck": "false", "class": "qbo-template", "data-template": name}
                 )
-        for name, what in (("default_item_id", "items"), ("default_class_id", "classes")):
+        for name, what in (("default_item_id", "items"), ("tax_item_id", "items"), ("default_class_id", "classes")):
             if name in self.fields:
                 field = self.fields[name]
                 self.fields[name] = quickbooks_field(
@@ -183,7 +197,7 @@ class ConfigurationForm(ConfigurationModelForm):
 
     def _check_template(self, name: str) -> str:
         template = str(self.cleaned_data[name])
-        if template == self.initial.get(name):
+        if template == self.initial.get(name) or (name in KEPT and not template):
             return template
         try:
             validate(template, TEMPLATE_VARIABLES[name], field=str(self.fields[name].label))
@@ -200,9 +214,17 @@ class ConfigurationForm(ConfigurationModelForm):
     def clean_client_name_template(self) -> str:
         return self._check_template("client_name_template")
 
+    def clean_currency_name_template(self) -> str:
+        return self._check_template("currency_name_template")
+
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         assert cleaned is not None
+        for name in KEPT:
+            if name in self.fields and name not in self.errors and not cleaned.get(name):
+                cleaned[name] = getattr(self.instance, name)
+        if cleaned.get("billed_tax") == BilledTax.ITEM_LINE.value and not cleaned.get("tax_item_id"):
+            self.add_error("tax_item_id", "Choose the item of the line that carries the tax.")
         if cleaned.get("enabled"):
             if not _connected(self.instance):
                 self.add_error(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q, QuerySet
+from sqlalchemy import Connection
 
-from admin.quickbooks_online.cases import Company, Judged, judge_links, read_company
 from admin.quickbooks_online.models import (
     Configuration,
     DepartmentClass,
@@ -22,6 +22,12 @@ from admin.quickbooks_online.models import (
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Reject, Write
+from schemas.link_state import Because, LinkState
+from store.searching import links_by_id
+from store.transactions import retrying
+from sync.companies import Company, read_company, refetch_facts_for
+from sync.decide import Foreseen, foresee
+from sync.link import Wish, make_due
 
 SHOWN = 200
 """Differences that are listed; all are counted."""
@@ -116,10 +122,11 @@ def impact_of(
         return Impact()
     with engine().begin() as db:
         company = read_company(db, configuration.org_id)
-    if company is None:
+    if company is None or company.facts is None:
         return Impact()
     links = Link.objects.filter(
-        Q(state__in=("waiting", "failed")) | Q(state="synced", qbo_id__isnull=False, voided=False),
+        Q(state__in=(LinkState.WAITING, LinkState.FAILED))
+        | Q(state=LinkState.SYNCED, qbo_id__isnull=False, voided=False),
         realm_id=configuration.realm_id,
         org_id=configuration.org_id,
     )
@@ -129,17 +136,17 @@ def impact_of(
     ids: list[int] = []
     whole = True
     until = clock() + PATIENCE_S
-    for judged in _judged(records, links, company, refresh_names=refresh_names):
-        for one in judged:
+    for chunk in _foreseen(records, links, company, refresh_names=refresh_names):
+        for one in chunk:
             compared += 1
-            if one.link.state != "synced":
-                going_out += isinstance(one.decision, Write)
+            if one.link.state != LinkState.SYNCED:
+                going_out += isinstance(one.outcome, Write)
             elif _is_closed(one):
                 closed += 1
             elif not _differs(one):
                 continue
             else:
-                ids.append(one.link.pk)
+                ids.append(one.link.id)
                 if len(shown) < SHOWN:
                     shown.append(_changed(one))
         if clock() > until:
@@ -148,9 +155,9 @@ def impact_of(
     return Impact(going_out, len(ids), closed, compared, whole, tuple(shown), tuple(ids))
 
 
-def _judged(
+def _foreseen(
     records: QuerySet[Record], links: QuerySet[Link], company: Company, *, refresh_names: bool
-) -> Iterator[list[Judged]]:
+) -> Iterator[list[Foreseen]]:
     below: int | None = None
     while True:
         older = records if below is None else records.filter(pk__lt=below)
@@ -161,33 +168,38 @@ def _judged(
         by_kind: dict[str, list[str]] = {}
         for _, kind, kompass_id in chunk:
             by_kind.setdefault(kind, []).append(kompass_id)
-        found = [
-            link
-            for kind, ids in by_kind.items()
-            for link in links.filter(kind=kind, kompass_id__in=ids).order_by("-pk")
+        ids = [
+            link_id
+            for kind, found in by_kind.items()
+            for link_id in links.filter(kind=kind, kompass_id__in=found).order_by("-pk").values_list("pk", flat=True)
         ]
-        yield judge_links(found, company, refresh_names=refresh_names)
+        with engine().begin() as db:
+            known = links_by_id(db, ids)
+            wanted = [
+                (replace(known[one], refresh_names=refresh_names or known[one].refresh_names), company) for one in ids
+            ]
+            yield foresee(db, wanted)
 
 
-def _is_closed(judged: Judged) -> bool:
+def _is_closed(foreseen: Foreseen) -> bool:
     """Whether it would differ, but lies in a closed period."""
-    decision = judged.decision
+    decision = foreseen.outcome
     return isinstance(decision, Reject) and decision.problems[0].cause == "books-closed"
 
 
-def _differs(judged: Judged) -> bool:
-    decision = judged.decision
+def _differs(foreseen: Foreseen) -> bool:
+    decision = foreseen.outcome
     return isinstance(decision, Write) and decision.operation == "update"
 
 
-def _changed(judged: Judged) -> Changed:
-    assert isinstance(judged.decision, Write)
+def _changed(foreseen: Foreseen) -> Changed:
+    assert isinstance(foreseen.outcome, Write)
     changed = tuple(
         one
-        for one in differences(judged.link.applied, judged.decision.applied)
+        for one in differences(foreseen.link.applied, foreseen.outcome.applied)
         if one.changed and not _same_number(one)
     )
-    return Changed(judged.link.pk, judged.link.reference, judged.link.name, changed)
+    return Changed(foreseen.link.id, foreseen.link.reference, foreseen.link.name, changed)
 
 
 def _same_number(one: Difference) -> bool:
@@ -197,35 +209,15 @@ def _same_number(one: Difference) -> bool:
         return False
 
 
-def ask_again(
-    link_ids: Collection[int], *, by: str, refresh_names: bool = False, overwrite: bool = False, why: str = ""
-) -> int:
-    """Have these links judged again, whatever they are now; gives how many there are.
+def ask_again(link_ids: Collection[int], *, by: str, wishes: Collection[Wish] = (), why: str = "") -> int:
+    """Have these links decided again, whatever they are now; gives how many there are.
 
-    The pipeline does the rest: what the links say already costs no call.
+    The pipeline does the rest: what QuickBooks has already costs no call.
     """
-    if not link_ids:
-        return 0
-    sets = ["again = true", "due_at = now()", "due_since = coalesce(due_since, now())"]
-    if refresh_names:
-        sets.append("refresh_names = true")
-    if overwrite:
-        sets.append("overwrite = true")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE qbo_link SET {', '.join(sets)} WHERE id IN ("
-            " SELECT id FROM qbo_link WHERE id = ANY(%s) ORDER BY id FOR UPDATE)"
-            " RETURNING id, org_id, realm_id, kind, kompass_id",
-            [sorted(link_ids)],
-        )
-        rows = cursor.fetchall()
-        cursor.executemany(
-            "INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message)"
-            " VALUES (%s, %s, %s, %s, %s, 'asked', 'resend', %s)",
-            [
-                (org, realm, kind, kompass, pk, why or f"{by} asked for it to be looked at again")
-                for pk, org, realm, kind, kompass in rows
-            ],
-        )
-        cursor.execute("NOTIFY kompass_qbo, 'links'")
-    return len(rows)
+    words = why or f"{by} asked for it to be looked at again"
+
+    def ask(db: Connection) -> int:
+        refetch_facts_for(db, link_ids)
+        return make_due(db, link_ids, Because.RESEND, words, wishes=wishes)
+
+    return retrying(engine(), ask)

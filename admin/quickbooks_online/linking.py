@@ -324,7 +324,7 @@ def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Li
             values: dict[str, Any] = {"realm_id": realm_id}
             if changed:
                 # Ids of the former company mean nothing in this one; sending starts when somebody has looked.
-                values |= {"default_item_id": "", "default_class_id": "", "enabled": False}
+                values |= {"default_item_id": "", "default_class_id": "", "tax_item_id": "", "enabled": False}
             db.execute(update(configuration).where(configuration.c.id == configuration_id).values(**values))
             close_connect(db, realm_id, "linked again")
             if changed:

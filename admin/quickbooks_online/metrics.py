@@ -53,6 +53,9 @@ def _build_info() -> Gauge:
 _CALLS = _counter("qbo_calls")
 _CALL_SECONDS = _histogram("qbo_call_seconds")
 _REFRESHES = _counter("token_refreshes")
+_LOGINS = _counter("admin_logins")
+for _outcome in ("ok", "failed", "locked-out"):
+    _LOGINS.labels(outcome=_outcome)
 _BUILD = _build_info()
 
 
@@ -80,6 +83,11 @@ def observe_call(realm_id: str, call: Call, outcome: Outcome) -> None:
 def observe_refresh(outcome: str) -> None:
     """Count a call to Intuit's token endpoint: ``refreshed``, ``refused``, ``unavailable`` or ``lost-race``."""
     _REFRESHES.labels(outcome=outcome).inc()
+
+
+def observe_login(outcome: str) -> None:
+    """Count a login: ``ok``, ``failed``, or ``locked-out``: the last of too many failed ones, and each after it."""
+    _LOGINS.labels(outcome=outcome).inc()
 
 
 def exposition() -> bytes:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from admin.quickbooks_online.cases import Judged
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from store.json import dumps
+from sync.decide import Foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Preview:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
-def preview_of(judged: Judged) -> Preview:
-    decision, assumed = judged.decision, judged.assumed
+def preview_of(foreseen: Foreseen) -> Preview:
+    decision, assumed = foreseen.outcome, _sentences(foreseen.assumed)
     match decision:
         case Write():
             verb = {"create": "would be created", "update": "would be updated", "void": "would be voided"}
@@ -49,7 +49,7 @@ def preview_of(judged: Judged) -> Preview:
                     "  ", " "
                 ),
                 tone="good",
-                differences=differences(judged.link.applied, decision.applied),
+                differences=differences(foreseen.link.applied, decision.applied),
                 choices=decision.choices,
                 body=pretty(decision.body),
                 assumed=assumed,
@@ -73,6 +73,10 @@ def preview_of(judged: Judged) -> Preview:
                 explanation=f"{decision.entity} {decision.object_id} was changed or linked in QuickBooks since Kompass "
                 "last saw it; Kompass reads it before deciding what to send.",
             )
+
+
+def _sentences(words: Sequence[str]) -> str:
+    return " ".join(map(_sentence, words))
 
 
 def _sentence(text: str) -> str:

@@ -9,10 +9,11 @@ from django.conf import settings
 from django.db import connections
 from sqlalchemy import Engine
 
-from admin.database_url import sqlalchemy_url
+from admin.databases import address_of
 from qbo_client.environment import IntuitEnvironment, environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
+from store.address import DatabaseAddress
 from store.engine import open_engine
 from store.secrets import TokenKeys
 
@@ -25,13 +26,13 @@ class Intuit:
 
 
 @lru_cache(maxsize=8)
-def _engine(url: str) -> Engine:
-    return open_engine(url, pool_size=4, application_name="kompass-qbo-admin")
+def _engine(parameters: tuple[tuple[str, str], ...]) -> Engine:
+    return open_engine(DatabaseAddress(dict(parameters)), pool_size=4, application_name="kompass-qbo-admin")
 
 
 def engine() -> Engine:
     """Give the pool for the database on which Django works, whatever site the app is installed in."""
-    return _engine(sqlalchemy_url(connections["default"].settings_dict))
+    return _engine(tuple(address_of(connections["default"].settings_dict).parameters.items()))
 
 
 @lru_cache(maxsize=8)

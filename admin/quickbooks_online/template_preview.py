@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from admin.quickbooks_online.cases import kompass_record
 from admin.quickbooks_online.models import Org, Record
 from mapping.parties import billing_client
 from mapping.templates import (
     CLIENT_VARIABLES,
+    CURRENCY_VARIABLES,
     DOCUMENT_VARIABLES,
     PROJECT_VARIABLES,
     VARIABLES,
@@ -42,6 +42,7 @@ KINDS: Mapping[str, _Kind] = {
     "doc_number_template": _Kind("DocNumber Template", "invoice", DOCUMENT_VARIABLES, DOC_NUMBER_LIMIT),
     "project_name_template": _Kind("Project/Sub-customer DisplayName Template", "project", PROJECT_VARIABLES, 500),
     "client_name_template": _Kind("Client DisplayName Template", "client", CLIENT_VARIABLES, 500),
+    "currency_name_template": _Kind("Second-currency DisplayName Template", "client", CURRENCY_VARIABLES, 500),
     "template": _Kind("template", "invoice", DOCUMENT_VARIABLES, CUSTOM_FIELD_LIMIT),
 }
 
@@ -82,7 +83,7 @@ def preview_template(org_id: str, name: str, template: str) -> TemplatePreview:
 
 
 def _line(row: Record, kind: _Kind, template: str, org: Org | None) -> Line:
-    record = kompass_record(row)
+    record = row.typed()
     ref = OrgRef(row.org_id, org.name if org is not None else row.org_id)
     try:
         result = render(template, values_for(record, ref), field=kind.label)
@@ -114,18 +115,20 @@ def values_for(record: KompassRecord, org: OrgRef) -> dict[str, object]:
             "billing_client": record.billing_client,
             "org": record.org,
         }
-    return {"client": record, "org": org}
+    return {"client": record, "org": org, "name": record.name, "currency": record.currency or "EUR"}
 
 
 def variables_of(name: str) -> list[tuple[str, list[str]]]:
     """Give each variable of a template with its plain fields, for the help beside it."""
     return [
-        (variable, [f"{variable}.{field}" for field in _plain_fields(VARIABLES[variable])])
+        (variable, [f"{variable}.{field}" for field in _plain_fields(VARIABLES[variable])] or [variable])
         for variable in KINDS[name].variables
     ]
 
 
 def _plain_fields(kind: type) -> list[str]:
+    if not dataclasses.is_dataclass(kind):
+        return []
     hints = typing.get_type_hints(kind)
     plain = (str, int, dt.date, dt.datetime)
     names = []

@@ -5,43 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import click
 from sqlalchemy import Engine
 
+from consumers.agreement.showing import printed, to_json
 from consumers.errors import ConsumersError, ExitCode
-from consumers.inquiry.showing import plain, pretty
+from consumers.inquiry.showing import pretty
 from consumers.process import owner_name
-from consumers.settings import Settings, settings_from
-from mapping.agreement import (
-    ORDER,
-    Amounts,
-    Sheet,
-    as_csv,
-    cells,
-    lines_of,
-    month_after,
-    theirs_by_key,
-    unknown,
-    unread,
-)
-from mapping.problems import money
-from qbo_client import documents
+from mapping.sheet import Sheet, as_csv
 from qbo_client.calls import Call
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome
 from qbo_client.transport import Transport
 from store import companies, connections
-from store.agreement import documents_dated, documents_under
 from store.engine import check_database, open_engine
 from store.quota import count_metered
 from store.searching import find_orgs
 from store.secrets import TokenKeys
+from sync.agreement import read_sheet
 from sync.companies import CompanyCache
 from sync.company import AccessTokens, CompanyJobs
 from sync.metrics import Metrics
+from sync.settings import Settings, settings_from
 
 
 class CannotAgree(ConsumersError):
@@ -103,35 +90,17 @@ def make_sheet(engine: Engine, settings: Settings, transport: Transport, *, org:
         raise CannotAgree(f"{orgs[0][1]} is linked to no QuickBooks company; run Authorize with QuickbooksOnline")
     realm_id = configuration.realm_id
     token = _token(engine, settings, transport, org_id=configuration.org_id, realm_id=realm_id)
-    reads = 0
 
     def send(call: Call) -> Outcome:
-        nonlocal reads
-        reads += 1
-        return transport.send(realm_id, token, call, deadline=settings.timings.call_deadline_seconds)
+        return transport.send(realm_id, token, call, deadline=settings.attempts.call_deadline_seconds)
 
     with engine.connect() as db:
         facts = companies.read_facts(db, [realm_id])[realm_id]
-        ours = documents_dated(
-            db, org_id=configuration.org_id, realm_id=realm_id, first=month, after=month_after(month)
-        )
-    found = list(documents.documents_dated(send, first=month, after=month_after(month)))
-    observed = theirs_by_key(found, home_currency=facts.home_currency)
-    observed |= theirs_by_key(
-        documents.documents_under(send, unread(ours, observed)), home_currency=facts.home_currency
-    )
+    sheet = read_sheet(engine, send, configuration, facts, month)
     with engine.begin() as db:
-        ours += documents_under(db, org_id=configuration.org_id, realm_id=realm_id, ids=unknown(ours, observed))
         # Intuit grants metered reads by the month; every one of them counts.
-        count_metered(db, reads)
-    return Sheet(
-        org_name=configuration.org_name,
-        company_name=facts.name,
-        month=f"{month:%Y-%m}",
-        made_at=datetime.now(UTC),
-        reads=reads,
-        lines=lines_of(ours, observed, first=month, automated_tax=facts.automated_tax),
-    )
+        count_metered(db, sheet.reads)
+    return sheet
 
 
 def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: str, realm_id: str) -> str:
@@ -148,9 +117,9 @@ def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: 
             tokens=tokens,
             cache=CompanyCache(),
             owner=owner_name(),
-            refresh_lease=settings.timings.refresh_lease_seconds,
-            facts_age=timedelta(seconds=settings.timings.facts_seconds),
-            deadline=settings.timings.call_deadline_seconds,
+            refresh_lease=settings.companies.refresh_lease_seconds,
+            facts_age=timedelta(seconds=settings.companies.facts_seconds),
+            deadline=settings.attempts.call_deadline_seconds,
             metrics=Metrics(),
         ).prepare(org_id, realm_id)
     finally:
@@ -163,56 +132,3 @@ def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: 
             "the connection to QuickBooks has ended; run Authorize with QuickbooksOnline on the Configuration"
         )
     return token
-
-
-# Showing
-
-
-def printed(sheet: Sheet) -> Iterator[str]:
-    """The sheet for paper: what needs a look first, the sums last."""
-    verdict = "agrees to the cent" if sheet.agrees else "does not agree"
-    yield plain(f"Agreement sheet {sheet.month}: {sheet.org_name} in Kompass, {sheet.company_name} in QuickBooks")
-    yield f"Made {sheet.made_at:%Y-%m-%d %H:%M} UTC with {sheet.reads} reads. The month {verdict}."
-    for standing, title in ORDER.items():
-        lines = [line for line in sheet.lines if line.standing == standing]
-        if not lines:
-            continue
-        yield ""
-        yield f"{title} ({len(lines):,})"
-        yield f"  {'Number':<22} {'Date':<10} {'':<11} {'':<3} {'Kompass':>15} {'QuickBooks':>15} {'Difference':>13}"
-        for line in lines:
-            yield plain(
-                f"  {line.reference[:22]:<22} {line.date} {line.what:<11} {line.currency:<3} {_gross(line.kompass):>15} "
-                f"{_gross(line.quickbooks):>15} {money(line.difference) if line.difference else '-':>13}"
-            )
-            if line.remark:
-                yield plain(f"      {line.remark}")
-    for currency, (ours, observed) in sheet.totals().items():
-        yield ""
-        yield f"Sums in {currency} of what both have {'Kompass':>18} {'QuickBooks':>15} {'Difference':>13}"
-        for name in ("net", "tax", "gross"):
-            mine, other = getattr(ours, name), getattr(observed, name)
-            yield f"  {name:<36} {money(mine):>15} {money(other):>15} {money(other - mine) if other != mine else '-':>13}"
-
-
-def _gross(amounts: Amounts | None) -> str:
-    return "" if amounts is None else money(amounts.gross)
-
-
-def to_json(sheet: Sheet) -> dict[str, object]:
-    return {
-        "org": sheet.org_name,
-        "company": sheet.company_name,
-        "month": sheet.month,
-        "made_at": sheet.made_at,
-        "reads": sheet.reads,
-        "agrees": sheet.agrees,
-        "lines": [cells(line) for line in sheet.lines],
-        "totals": {
-            currency: {
-                side: {name: getattr(amounts, name) for name in ("net", "tax", "gross")}
-                for side, amounts in (("kompass", ours), ("quickbooks", observed))
-            }
-            for currency, (ours, observed) in sheet.totals().items()
-        },
-    }

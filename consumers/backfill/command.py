@@ -17,11 +17,11 @@ from consumers.backfill.reading import Backfill, Backfilled
 from consumers.dead_letter_tools.options import Moment, open_codec, opened
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import say
-from consumers.settings import kafka_settings
 from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.quota import INTUIT, MINUTE, SECOND
 from schemas.events import Kind
 from store.tables import configuration, link
+from sync.settings import Environment, read_kafka
 
 # A bar of fewer records than this would only flicker.
 _LONG = 1000
@@ -88,7 +88,9 @@ def backfill(org_id: str, since: dt.datetime | None, kinds: Iterable[str]) -> in
     chosen = [Kind(kind) for kind in kinds] or list(Kind)
     with opened() as engine:
         waiting(engine, org_id)
-        reading = Backfill(engine, open_codec(), kafka_settings(os.environ), org_id=org_id, kinds=chosen, since=since)
+        reading = Backfill(
+            engine, open_codec(), read_kafka(Environment(os.environ)), org_id=org_id, kinds=chosen, since=since
+        )
         try:
             _run_shown(reading, engine, org_id)
         except KeyboardInterrupt:

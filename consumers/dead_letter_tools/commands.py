@@ -15,13 +15,13 @@ from consumers.dead_letter_tools.options import filters, open_codec, opened, sel
 from consumers.dead_letter_tools.replay import Pace, Predicted, kind_of_topic, predict, replay
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty, say
-from consumers.settings import kafka_settings
 from mapping.causes.table import words_of
 from schemas.errors import SchemasError
 from schemas.events import Kind
 from schemas.jsonlines import event_to_json
 from store import dead_letters, history, json
 from store.dead_letters import QUARANTINE_AFTER, Selection
+from sync.settings import Environment, read_kafka
 
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 nothing fits (or, of a replay: something was left out or still cannot be read), 2 the command line, "
@@ -253,7 +253,7 @@ def replay_command(
     codec = open_codec()
     with opened() as engine:
         if from_topic:
-            reader = topic_tools.TopicReader(kafka_settings(os.environ), group=group)
+            reader = topic_tools.TopicReader(read_kafka(Environment(os.environ)), group=group)
             try:
                 if dry_run:
                     foreseen = topic_tools.predict_from_topic(engine, codec, reader, wanted, most=most, force=force)

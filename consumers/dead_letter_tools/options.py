@@ -12,11 +12,11 @@ from typing import Any
 import click
 from sqlalchemy import Engine
 
-from consumers.settings import EMBEDDED, with_files
 from schemas.codec import Codec
 from schemas.events import Kind
 from store.dead_letters import Selection
 from store.engine import check_database, open_engine
+from sync.settings import Environment, read_database, read_registry
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -67,7 +67,7 @@ def selection(values: dict[str, Any], **more: Any) -> Selection:
 @contextmanager
 def opened() -> Iterator[Engine]:
     """Open the database of DATABASE_URL and see that it is ours."""
-    engine = open_engine(with_files(os.environ).get("DATABASE_URL") or EMBEDDED["DATABASE_URL"], pool_size=2)
+    engine = open_engine(read_database(Environment(os.environ)), pool_size=2)
     try:
         check_database(engine)
         yield engine
@@ -77,8 +77,8 @@ def opened() -> Iterator[Engine]:
 
 def open_codec() -> Codec:
     """Give a codec that asks the registry of SCHEMA_REGISTRY_URL, if one is set."""
-    url = with_files(os.environ).get("SCHEMA_REGISTRY_URL", "")
-    if not url:
+    url = read_registry(Environment(os.environ))
+    if url is None:
         return Codec()
     from schemas.registry import RegistrySource
 

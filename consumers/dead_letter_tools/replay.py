@@ -12,20 +12,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from consumers.ingest.batch import Ingest
-from consumers.inquiry.foresight import foresee, read_company
+from consumers.inquiry.forecast import forecast_of
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
+from schemas.link_state import Because
 from store import dead_letters
-from store.connections import read_connections
 from store.dead_letters import LeftOut, Selection
 from store.records import SourceEvent, source_event
 from store.searching import links_by_id
 from store.transactions import retrying
 from sync import link
-from sync.companies import Company
-from sync.decide import read_cases
-from sync.link import Because
+from sync.companies import read_company, refetch_facts_for
+from sync.decide import foresee
 
 BATCH = 100
 
@@ -130,7 +129,9 @@ def replay(
 
 def _ask(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
     """Make the links of these (failure id, link id) due again; gives how many were."""
-    due = link.make_due(db, [link_id for _, link_id in linked], Because.REPLAY, by)
+    link_ids = [link_id for _, link_id in linked]
+    refetch_facts_for(db, link_ids)
+    due = link.make_due(db, link_ids, Because.REPLAY, by)
     dead_letters.asked(db, [failure_id for failure_id, _ in linked])
     return due
 
@@ -209,33 +210,20 @@ def predict(engine: Engine, codec: Codec, selection: Selection, *, most: int | N
 
 def _predict(db: Connection, codec: Codec, rows: Sequence[Any]) -> Iterator[Predicted]:
     links = links_by_id(db, [row.link_id for row in rows if row.link_id is not None])
-    companies: dict[str, Company | None] = {
-        org_id: read_company(db, org_id) for org_id in {link.org_id for link in links.values()}
-    }
-    judgeable = [
+    companies = {org_id: read_company(db, org_id) for org_id in {link.org_id for link in links.values()}}
+    wanted = [
         (link, company)
         for link in links.values()
-        if (company := companies[link.org_id]) is not None
-        and company.facts is not None
-        and company.configuration.realm_id == link.realm_id
+        if (company := companies[link.org_id]) is not None and company.configuration.realm_id == link.realm_id
     ]
-    cases = read_cases(db, judgeable)
-    connected = {
-        realm for realm, one in read_connections(db, {link.realm_id for link, _ in judgeable}).items() if one.connected
-    }
-    by_link = {link.id: (link, company) for link, company in judgeable}
+    foreseen = {one.link.id: forecast_of(one) for one in foresee(db, wanted, assume=False)}
     for row in rows:
         if row.link_id is None:
             yield _predict_bytes(db, codec, row)
-        elif row.link_id not in by_link or row.link_id not in cases:
+        elif (one := foreseen.get(row.link_id)) is None:
             yield Predicted(row.org_id, row.cause, "gone", "company no longer linked")
         else:
-            link, company = by_link[row.link_id]
-            told = foresee(db, link, company, cases[link.id], assume_parties=False)
-            if told.outcome in ("create", "update", "void", "read") and link.realm_id not in connected:
-                yield Predicted(row.org_id, row.cause, "wait", "disconnected")
-            else:
-                yield Predicted(row.org_id, row.cause, told.outcome, told.cause)
+            yield Predicted(row.org_id, row.cause, one.outcome, one.cause)
 
 
 def _predict_bytes(db: Connection, codec: Codec, row: Any) -> Predicted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,14 +9,15 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, OperationalError
 
-from consumers.ingest.findings import names_in, records_in
+from consumers.ingest.findings import Names, newer_in
 from consumers.ingest.messages import kompass_id
+from consumers.ingest.recent import Recent
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
 from store import failures, history, links, records, restores
 from store.failures import Failure
-from store.records import RecordKey, Remembered, SeenRecord, SourceEvent
+from store.records import RecordKey, Remembered, SeenRecord, SourceEvent, Written
 from store.restores import Place
 from store.transactions import retrying
 from sync import link
@@ -60,15 +60,16 @@ class BatchResult:
         self.undecodable += other.undecodable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Decoded:
-    """What some records say, before the database is asked."""
+    """What some records say that is not known to be durable, before the database is asked."""
 
     sources: Sequence[SourceEvent]
-    names: list[Remembered]
-    found: list[SeenRecord]
     tombstones: int
-    undecodable: list[Undecodable]
+    names: list[Remembered] = field(default_factory=list)
+    found: list[SeenRecord] = field(default_factory=list)
+    stale: int = 0
+    undecodable: list[Undecodable] = field(default_factory=list)
 
 
 class Ingest:
@@ -80,8 +81,8 @@ class Ingest:
         self._keeps_place = keeps_place
         self._codec = codec
         self._kind = kind
-        self._remembered: OrderedDict[Remembered, None] = OrderedDict()
-        self._known: OrderedDict[RecordKey, int] = OrderedDict()
+        self._remembered: Recent[Remembered, bool] = Recent(_REMEMBERED)
+        self._known: Recent[RecordKey, int] = Recent(_KNOWN)
 
     def write(self, sources: Sequence[SourceEvent]) -> BatchResult:
         """Make a batch durable. Raises `schemas.errors.RegistryUnavailable`, and the database's errors: try again later.
@@ -102,8 +103,9 @@ class Ingest:
         return result
 
     def _decode(self, sources: Sequence[SourceEvent]) -> _Decoded:
-        """Read a part. Touches no cache and no database: the part before may be under way."""
-        decoded = _Decoded(sources, [], [], sum(source.value is None for source in sources), [])
+        """Read a part. Asks no database and changes no cache: the part before may be under way."""
+        decoded = _Decoded(sources, sum(source.value is None for source in sources))
+        names, known = Names(), self._known.get
         for source in sources:
             if source.value is None:
                 continue
@@ -112,32 +114,33 @@ class Ingest:
             except UndecodableEvent as error:
                 decoded.undecodable.append(Undecodable(source, error.cause, str(error)))
                 continue
-            decoded.names.extend(names_in(event))
-            decoded.found.extend(records_in(event, source))
+            names.add(event)
+            newer, stale = newer_in(event, source, known)
+            decoded.found += newer
+            decoded.stale += stale
+        decoded.names.extend(names.found)
         return decoded
 
     def _make_durable(self, decoded: _Decoded) -> BatchResult:
         """Write a part in one transaction, and remember it once that is committed."""
-        found, undecodable = decoded.found, decoded.undecodable
-        result = BatchResult(tombstones=decoded.tombstones, undecodable=undecodable)
-        candidates = [seen for seen in found if self._known.get(seen.key, -1) < seen.sequence]
-        fresh = list(dict.fromkeys(name for name in decoded.names if name not in self._remembered))
+        candidates, undecodable = decoded.found, decoded.undecodable
+        result = BatchResult(stale=decoded.stale, tombstones=decoded.tombstones, undecodable=undecodable)
+        fresh = [name for name in decoded.names if self._remembered.get(name) is None]
         if not (candidates or fresh or undecodable):
-            result.stale = len(found)
             if self._keeps_place:
                 retrying(self._engine, lambda db: restores.note_reached(db, _places(decoded.sources)))
             return result
         try:
-            unconfigured, newer = retrying(
+            unconfigured, written = retrying(
                 self._engine, lambda db: self._write(db, candidates, fresh, undecodable, decoded.sources)
             )
         except (DataError, OperationalError) as error:
             if isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) != _TOO_LARGE:
                 raise
             return self._blame(decoded.sources, error)
-        result.unconfigured, result.newer = unconfigured, len(newer)
-        result.stale = len(found) - unconfigured - len(newer)
-        self._keep(fresh, newer)
+        result.unconfigured, result.newer = unconfigured, len(written.newer)
+        result.stale += len(candidates) - unconfigured - len(written.newer)
+        self._keep(fresh, written)
         return result
 
     def _blame(self, sources: Sequence[SourceEvent], error: DataError | OperationalError) -> BatchResult:
@@ -159,13 +162,14 @@ class Ingest:
         fresh: Sequence[Remembered],
         undecodable: Iterable[Undecodable],
         sources: Sequence[SourceEvent],
-    ) -> tuple[int, list[SeenRecord]]:
+    ) -> tuple[int, Written]:
         records.remember(db, fresh)
         for bad in undecodable:
             failures.record_failure(db, _failure(self._kind, bad))
         orgs = records.configured_orgs(db, {seen.org_id for seen in candidates}) if candidates else {}
         kept = [seen for seen in candidates if seen.org_id in orgs]
-        newer = records.write_newer(db, kept)
+        written = records.write_newer(db, kept)
+        newer = written.newer
         realms = {org_id: org.realm_id for org_id, org in orgs.items() if org.realm_id is not None}
         link.newer_records(db, newer, realms, lane=links.LANES[self._kind])
         history.append(db, [_event_entry(seen) for seen in newer])
@@ -174,17 +178,13 @@ class Ingest:
         if newer or undecodable:
             links.notify(db)
         reached("ingesting")
-        return len(candidates) - len(kept), newer
+        return len(candidates) - len(kept), written
 
-    def _keep(self, fresh: Iterable[Remembered], newer: Iterable[SeenRecord]) -> None:
+    def _keep(self, fresh: Iterable[Remembered], written: Written) -> None:
         for name in fresh:
-            self._remembered[name] = None
-        for seen in newer:
-            self._known[seen.key] = seen.sequence
-        while len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
-        while len(self._known) > _KNOWN:
-            self._known.popitem(last=False)
+            self._remembered.put(name, True)
+        for key, sequence in written.durable.items():
+            self._known.put(key, sequence)
 
 
 def _places(sources: Iterable[SourceEvent]) -> dict[Place, int]:

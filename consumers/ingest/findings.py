@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from sys import intern
 
-from schemas.events import Action, Client, Event, Invoice, Kind, Project, Record
-from store.records import Remembered, SeenRecord, SourceEvent
+from schemas.events import Action, Client, Event, Invoice, InvoiceLine, Kind, Project, Record
+from store.records import RecordKey, Remembered, SeenRecord, SourceEvent
 
 # What people search for is indexed, and an index entry is small: a name's beginning will do.
 _REFERENCE = 200
+
+_KINDS = {kind.value: kind for kind in Kind}
+
+Known = Callable[[RecordKey], int | None]
+"""The newest sequence of a record that is durable, as far as it is remembered."""
 
 
 def records_in(event: Event, source: SourceEvent) -> Iterator[SeenRecord]:
@@ -16,66 +22,103 @@ def records_in(event: Event, source: SourceEvent) -> Iterator[SeenRecord]:
 
     A client belongs to every Org it names, and to the Org of the event that carries it.
     """
-    own = event.object
-    deleted = event.action is Action.DELETE
-    event_org = event.metadata.org_id if isinstance(own, Client) else own.org.id
-
-    def seen(record: Record, org_id: str, kind: Kind, reference: str, party_id: str = "") -> SeenRecord:
-        return SeenRecord(
-            org_id=org_id,
-            kind=kind,
-            kompass_id=record.id,
-            sequence=record.sequence,
-            reference=reference[:_REFERENCE],
-            record=record,
-            party_id=party_id,
-            deleted=deleted and record is own,
-            event_id=event.id,
-            event_created_at=event.created,
-            source=source,
-        )
-
-    def clients(client: Client) -> Iterator[SeenRecord]:
-        for org_id in dict.fromkeys([event_org, *(org.id for org in client.orgs)]):
-            yield seen(client, org_id, Kind.CLIENT, client.name)
-
-    def projects(project: Project) -> Iterator[SeenRecord]:
-        yield seen(project, project.org.id, Kind.PROJECT, project.reference, project.billing_client.id)
-        yield from clients(project.client)
-        if project.billing_client.id != project.client.id:
-            yield from clients(project.billing_client)
-
-    if isinstance(own, Invoice):
-        yield seen(own, own.org.id, Kind.INVOICE, own.reference)
-        yield from clients(own.client)
-        if own.project is not None:
-            yield from projects(own.project)
-    elif isinstance(own, Project):
-        yield from projects(own)
-    else:
-        yield from clients(own)
+    for key, record in _belonging(event):
+        yield _seen(event, source, key, record)
 
 
-def names_in(event: Event) -> Iterator[Remembered]:
-    """Give the Orgs, services, departments and VAT rates of an event, so that people can pick them from a list."""
+def newer_in(event: Event, source: SourceEvent, known: Known) -> tuple[list[SeenRecord], int]:
+    """Give those of `records_in` that are not known to be durable, and how many are: most carried records are."""
+    newer: list[SeenRecord] = []
+    stale = 0
+    for key, record in _belonging(event):
+        sequence = known(key)
+        if sequence is not None and sequence >= record.sequence:
+            stale += 1
+        else:
+            newer.append(_seen(event, source, key, record))
+    return newer, stale
+
+
+def _belonging(event: Event) -> Iterator[tuple[RecordKey, Record]]:
     own = event.object
     if isinstance(own, Client):
-        for org in own.orgs:
-            yield Remembered("org", org.id, org.id, org.name)
+        yield from _clients(own, intern(event.metadata.org_id))
         return
-    yield Remembered("org", own.org.id, own.org.id, own.org.name)
+    org_id = intern(own.org.id)
     if isinstance(own, Project):
+        yield from _projects(own, org_id)
         return
-    org_id = own.org.id
-    for line in own.lines:
-        if line.service is not None:
-            department = line.service.department
-            if department is not None:
-                yield Remembered("department", org_id, department.id, department.name)
-            yield Remembered(
-                "service", org_id, line.service.id, line.service.name, department.id if department is not None else ""
-            )
-        if line.vat_rate is None:
-            yield Remembered("vat_rate", org_id, "", "no VAT rate")
-        else:
-            yield Remembered("vat_rate", org_id, line.vat_rate.id, line.vat_rate.name, str(line.vat_rate.rate))
+    yield (org_id, "invoice", own.id), own
+    yield from _clients(own.client, org_id)
+    if own.project is not None:
+        yield from _projects(own.project, org_id)
+
+
+def _projects(project: Project, event_org: str) -> Iterator[tuple[RecordKey, Record]]:
+    yield (intern(project.org.id), "project", project.id), project
+    yield from _clients(project.client, event_org)
+    if project.billing_client.id != project.client.id:
+        yield from _clients(project.billing_client, event_org)
+
+
+def _clients(client: Client, event_org: str) -> Iterator[tuple[RecordKey, Record]]:
+    yield (event_org, "client", client.id), client
+    for org_id in dict.fromkeys(org.id for org in client.orgs):
+        if org_id != event_org:
+            yield (intern(org_id), "client", client.id), client
+
+
+def _seen(event: Event, source: SourceEvent, key: RecordKey, record: Record) -> SeenRecord:
+    org_id, kind, kompass_id = key
+    return SeenRecord(
+        org_id=org_id,
+        kind=_KINDS[kind],
+        kompass_id=kompass_id,
+        sequence=record.sequence,
+        reference=(record.name if isinstance(record, Client) else record.reference)[:_REFERENCE],
+        record=record,
+        party_id=record.billing_client.id if isinstance(record, Project) else "",
+        deleted=event.action is Action.DELETE and record is event.object,
+        event_id=event.id,
+        event_created_at=event.created,
+        source=source,
+        key=key,
+    )
+
+
+class Names:
+    """The Orgs, services, departments and VAT rates of many events, each once, so that people can pick them from a list.
+
+    What a line names is nearly always what another one named before: only that is compared.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[Remembered, None] = {}
+        self._seen: set[object] = set()
+
+    def add(self, event: Event) -> None:
+        own = event.object
+        for org in own.orgs if isinstance(own, Client) else (own.org,):
+            if org not in self._seen:
+                self._seen.add(org)
+                self.found[Remembered("org", org.id, org.id, org.name)] = None
+        if not isinstance(own, Invoice):
+            return
+        for line in own.lines:
+            named = (own.org.id, line.service, line.vat_rate)
+            if named not in self._seen:
+                self._seen.add(named)
+                self.found.update(dict.fromkeys(_names_of(line, own.org.id)))
+
+
+def _names_of(line: InvoiceLine, org_id: str) -> Iterator[Remembered]:
+    service, rate = line.service, line.vat_rate
+    if service is not None:
+        department = service.department
+        if department is not None:
+            yield Remembered("department", org_id, department.id, department.name)
+        yield Remembered("service", org_id, service.id, service.name, department.id if department is not None else "")
+    if rate is None:
+        yield Remembered("vat_rate", org_id, "", "no VAT rate")
+    else:
+        yield Remembered("vat_rate", org_id, rate.id, rate.name, str(rate.rate))

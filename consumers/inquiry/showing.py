@@ -12,7 +12,7 @@ from enum import Enum
 import click
 import orjson
 
-from consumers.inquiry.foresight import Foreseen
+from consumers.inquiry.forecast import Forecast
 
 WIDTH = 110
 
@@ -73,21 +73,21 @@ def say(text: str = "", *, indent: int = 0) -> None:
     )  # fmt: skip
 
 
-def foreseen_lines(told: Foreseen) -> Iterator[str]:
+def forecast_lines(one: Forecast) -> Iterator[str]:
     """What would become of a record, line by line; the payload as it would be sent."""
-    title = f"{told.kind.value} {told.label or told.kompass_id} ({told.kompass_id}): {HEADLINES[told.outcome]}"
-    if told.entity and told.outcome in ("create", "update", "void", "read"):
-        title += f" as {told.entity}" if told.outcome == "create" else f", {told.entity} {told.object_id}"
+    title = f"{one.kind.value} {one.label or one.kompass_id} ({one.kompass_id}): {HEADLINES[one.outcome]}"
+    if one.entity and one.outcome in ("create", "update", "void", "read"):
+        title += f" as {one.entity}" if one.outcome == "create" else f", {one.entity} {one.object_id}"
     yield plain(title)
-    if told.reason and told.outcome != "reject":
-        yield plain(f"  {told.reason[:1].upper()}{told.reason[1:]}" + (f" ({told.cause})" if told.cause else ""))
-    for problem in told.problems:
+    if one.reason and one.outcome != "reject":
+        yield plain(f"  {one.reason[:1].upper()}{one.reason[1:]}" + (f" ({one.cause})" if one.cause else ""))
+    for problem in one.problems:
         yield plain(f"  ✗ {problem.message} ({problem.cause})")
         if problem.remedy:
             yield plain(f"    → {problem.remedy}")
-    for note in told.assumed:
+    for note in one.assumed:
         yield plain(f"  Assumed: {note}")
-    for choice in told.choices:
+    for choice in one.choices:
         yield plain(f"  {choice.member} = {choice.value or 'nothing'}: {choice.reason}")
-    if told.body is not None:
-        yield textwrap.indent(pretty(told.body), "  ")
+    if one.body is not None:
+        yield textwrap.indent(pretty(one.body), "  ")

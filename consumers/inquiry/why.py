@@ -5,26 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
 from sqlalchemy import Connection
 
 from consumers.errors import ConsumersError, ExitCode
-from consumers.inquiry.foresight import Foreseen, foresee, label_of, new_link, read_company
-from consumers.inquiry.showing import foreseen_lines, plain, pretty, say
-from consumers.settings import EMBEDDED, with_files
+from consumers.inquiry.forecast import Forecast, forecast_of, label_of
+from consumers.inquiry.showing import forecast_lines, plain, pretty, say
 from mapping.problems import money
 from schemas.events import Kind
 from schemas.jsonlines import record_from_json
 from store import history, mails
-from store.connections import read_connections
 from store.engine import check_database, open_engine
 from store.links import Link
 from store.records import read_records
 from store.searching import LinkTimes, Match, failures_of_record, find_orgs, find_records, link_times, links_of_record
-from sync.decide import read_cases
+from sync.companies import read_company
+from sync.decide import foresee, link_to_be
+from sync.settings import Environment, read_database
 
 
 class NoSuchRecord(ConsumersError):
@@ -53,7 +53,7 @@ class Story:
     record: Match
     happened: tuple[Happened, ...]
     links: tuple[tuple[Link, LinkTimes], ...]
-    now: tuple[Foreseen, ...]
+    now: tuple[Forecast, ...]
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -88,7 +88,7 @@ def why(kind: str, ref: str, org: str | None, as_json: bool) -> int:
     REF is the record's Kompass id, an invoice's or project's reference or a client's name; a part of it will do when it
     fits one record only. Exit code 1 when it fits none or several.
     """
-    engine = open_engine(with_files(os.environ).get("DATABASE_URL") or EMBEDDED["DATABASE_URL"], pool_size=1)
+    engine = open_engine(read_database(Environment(os.environ)), pool_size=1)
     try:
         check_database(engine)
         with engine.connect() as db:
@@ -159,37 +159,28 @@ def _from_failures(rows: Sequence[Any]) -> Iterator[Happened]:
             )
 
 
-def _now(db: Connection, record: Match, found: Sequence[Link]) -> Iterator[Foreseen]:
-    """Judge the record's links in the company that is linked now."""
+def _now(db: Connection, record: Match, found: Sequence[Link]) -> Iterator[Forecast]:
+    """Decide about the record's links in the company that is linked now."""
     rows = read_records(db, [(record.org_id, record.kind.value, record.kompass_id)])
     body = record_from_json(record.kind, next(iter(rows.values())).body)
-    told = Foreseen(record.org_id, record.kind, record.kompass_id, label_of(body), outcome="unlinked")
+    base = Forecast(record.org_id, record.kind, record.kompass_id, label_of(body), outcome="wait")
     company = read_company(db, record.org_id)
     if company is None:
-        yield _because(told, "unconfigured", "the Org has no Configuration any more")
+        yield replace(base, cause="unconfigured", reason="the Org has no Configuration any more")
         return
     realm_id = company.configuration.realm_id
     if realm_id is None:
-        yield _because(told, "unlinked", "no QuickBooks company is linked: Authorize with QuickbooksOnline first")
+        reason = "no QuickBooks company is linked: Authorize with QuickbooksOnline first"
+        yield replace(base, cause="unlinked", reason=reason)
         return
     if company.facts is None:
-        yield _because(told, "no-facts", "nothing is known of the QuickBooks company yet: its facts are fetched first")
+        reason = "nothing is known of the QuickBooks company yet: its facts are fetched first"
+        yield replace(base, cause="no-facts", reason=reason)
         return
     linked = [one for one in found if one.realm_id == realm_id] or [
-        new_link(body, org_id=record.org_id, realm_id=realm_id)
+        link_to_be(body, org_id=record.org_id, realm_id=realm_id)
     ]
-    cases = read_cases(db, [(link, company) for link in linked])
-    connection = read_connections(db, [realm_id]).get(realm_id)
-    for link in linked:
-        judged = foresee(db, link, company, cases[link.id], assume_parties=False)
-        if judged.outcome in ("create", "update", "void", "read") and (connection is None or not connection.connected):
-            reason = (connection.disconnect_message if connection else "") or "the connection to QuickBooks has ended"
-            judged = _because(told, "disconnected", reason)
-        yield judged
-
-
-def _because(told: Foreseen, cause: str, reason: str) -> Foreseen:
-    return Foreseen(told.org_id, told.kind, told.kompass_id, told.label, outcome="wait", cause=cause, reason=reason)
+    yield from map(forecast_of, foresee(db, [(link, company) for link in linked], assume=False))
 
 
 def _moment(at: dt.datetime) -> str:
@@ -221,7 +212,7 @@ def show(told: Story) -> None:
     say()
     say("What would be done now")
     for judged in told.now:
-        for line in foreseen_lines(judged):
+        for line in forecast_lines(judged):
             click.echo("  " + line.replace("\n", "\n  "))
 
 

@@ -26,12 +26,12 @@ from consumers.notifier.notifier import Notifier, NotifierPolicy
 from consumers.notifier.rendering import Renderer
 from consumers.notifier.smtp import Mailer
 from consumers.process import health_of, owner_name
-from consumers.settings import Settings, settings_from
 from consumers.starting import wait_for
 from schemas.errors import RegistryUnavailable
 from store.engine import check_database, open_engine
 from store.failures import DEAD_LETTERS
 from store.transactions import AWAY
+from sync.settings import Settings, settings_from
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def run(settings: Settings) -> None:
         served.callback(engine.dispose)
         if settings.metrics is not None:
             log.info("metrics at %s/metrics", served.enter_context(HealthServer(health, settings.metrics)).url)
-        wait = settings.timings.start_wait_seconds
+        wait = settings.process.start_wait_seconds
         if wait_for("database", lambda: check_database(engine), seconds=wait, health=health, stopping=stopping):
             _work(settings, engine, renderer, health, stopping)
 
@@ -157,7 +157,7 @@ def _work(settings: Settings, engine: Engine, renderer: Renderer, health: Health
     try:
         log.info("mails go to %s", mailer.server)
         loop(
-            turn, calls.wait, stopping, poll=settings.timings.poll_seconds,
+            turn, calls.wait, stopping, poll=settings.process.poll_seconds,
             beat=lambda: health.beat("notifier", within=_STUCK_S),
         )  # fmt: skip
         health.stop()

@@ -12,10 +12,10 @@ from consumers.dead_letter_tools.options import Moment, opened
 from consumers.errors import ConsumersError
 from consumers.inquiry.showing import say
 from consumers.restoring.places import accept, rewind
-from consumers.settings import kafka_settings
+from schemas.link_state import Because
 from store import restores
 from sync import link
-from sync.link import Because
+from sync.settings import Environment, read_kafka
 
 _MARGIN: Final = dt.timedelta(hours=1)
 """The last thing written down is not the last thing sent; and clocks differ."""
@@ -38,7 +38,7 @@ def restored(since: dt.datetime | None, keep_offsets: bool) -> None:
     Sends nothing; safe to run again.
     """
     with opened() as engine:
-        kafka = kafka_settings(os.environ)
+        kafka = read_kafka(Environment(os.environ))
         with engine.begin() as db:
             since = since or restores.last_moment(db)
             if since is None:

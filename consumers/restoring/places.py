@@ -52,14 +52,14 @@ class Rewound:
 
 
 def find_behind(engine: Engine, kafka: Mapping[str, str]) -> list[Behind]:
-    """Give the partitions of which the groups have read more than the database knows. Raises `BrokerUnreachable`."""
-    with engine.begin() as db:
-        known = restores.read_reached(db)
+    """Give the partitions of which the groups have read more than the database knows. Raises `BrokerUnreachable`.
+
+    Every partition of the topics is asked about, also one that the database has never heard of: it may be empty.
+    """
     committed: dict[Place, int] = {}
     for kind in Kind:
-        wanted = [TopicPartition(topic, number) for topic, number in known if topic == topic_of(kind)]
-        if wanted:
-            with _group(kafka, kind) as consumer:
+        with _group(kafka, kind) as consumer:
+            if wanted := _partitions(consumer, topic_of(kind)):
                 committed |= {
                     (one.topic, one.partition): one.offset for one in consumer.committed(wanted, timeout=_TIMEOUT_S)
                 }
@@ -84,8 +84,8 @@ def words_for(behind: list[Behind]) -> str:
     (topic, partition), first = behind[0].place, behind[0]
     return (
         f"the database knows {topic}/{partition} up to offset {first.reached}, but {first.committed} is committed: it was restored "
-        "from a backup, and would make in QuickBooks anew what is there already; stop all consumers, run: kompass-qbo restored "
-        "(or, if the offsets were moved forward by hand: kompass-qbo restored --keep-offsets)"
+        "from a backup, or is another one, and would make in QuickBooks again what is there already; check DATABASE_URL, stop all "
+        "consumers, run: kompass-qbo restored (or, if the offsets were moved forward by hand: kompass-qbo restored --keep-offsets)"
     )
 
 
@@ -110,6 +110,9 @@ def rewind(engine: Engine, kafka: Mapping[str, str]) -> Rewound:
                 events += high - start
                 starts.append(TopicPartition(place.topic, place.partition, start))
             _commit(consumer, starts, kafka, kind)
+        # Where Kafka has deleted what the backup had not read, the group starts later than the database knows.
+        with engine.begin() as db:
+            restores.note_reached(db, {(one.topic, one.partition): one.offset for one in starts})
     return Rewound(events, lost)
 
 
@@ -122,6 +125,8 @@ def accept(engine: Engine, kafka: Mapping[str, str]) -> None:
 
 def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
     found = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+    if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return []
     if found.error is not None:
         raise KafkaException(found.error)
     return [TopicPartition(topic, number) for number in sorted(found.partitions)]

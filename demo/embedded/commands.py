@@ -29,7 +29,7 @@ def mail(port: int) -> None:
         # Here, since an installation that is not for the demo lacks it, and its other commands must be listed all the same.
         from demo.embedded.mail import EmbeddedMail
     except ModuleNotFoundError as error:
-        raise EmbeddedPartFailed(f"{error.name} is not installed; install kompass-qbo[embedded]") from None
+        raise EmbeddedPartFailed(f"{error.name} is not installed; run: pip install 'kompass-qbo[embedded]'") from None
     with EmbeddedMail(port=port, on_message=_print) as running:
         click.echo(f"SMTP_URL={running.url}")
         _wait_for_the_end()

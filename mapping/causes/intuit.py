@@ -131,6 +131,13 @@ REFUSALS: Final = (
         shared=True, codes=("10200",), refused="the data of the QuickBooks company was erased",
     ),
     Words(
+        "broken-document", "a document in QuickBooks breaks every question about it",
+        "A document of the company has an email address that was typed wrongly by hand; QuickBooks refuses every query that returns it, so "
+        "an earlier call for this record cannot be looked up.",
+        "Correct the email address of the newest documents in QuickBooks, then press Try again.", _BOOKKEEPER, codes=("4002",),
+        refused="a document in QuickBooks has an email address that keeps Kompass from looking for it",
+    ),
+    Words(
         "request-refused", "QuickBooks does not take the program's request",
         "The request itself is at fault: an operation, a member, an Id or a form that QuickBooks does not know.",
         _REPORT, _OPERATOR, shared=True,

@@ -35,7 +35,16 @@ MAPPING: Final = (
     Words(
         "tax-not-booked", "tax was billed that QuickBooks would not book",
         "Kompass billed tax, but no tax codes are sent to this company: it has tax off, or its locale is the USA.",
-        "Turn on tax in QuickBooks, correct the Configuration's Locale, or take the tax off the invoice.", _ADMIN,
+        "USA: choose under Billed tax (USA) in the Configuration what becomes of it. Elsewhere: turn on tax in QuickBooks, or take "
+        "the tax off the invoice.", _ADMIN,
+    ),
+    Words(
+        "tax-would-differ", "QuickBooks would book another tax for {value}",
+        "The tax code of a VAT rate would charge another tax in QuickBooks than Kompass billed, by more than rounding. "
+        "Nothing was sent.",
+        "Choose the tax code of the right percent in the row of Tax Code VAT Rates, or correct the tax, the VAT rate or the date "
+        "in Kompass; the message says which.", _ADMIN, shared=True,
+        without="QuickBooks would book another tax for lines without a VAT rate",
     ),
     Words(
         "template-error", "the {field} fails",
@@ -347,6 +356,12 @@ STATES: Final = (
         "no-answer", "Intuit did not answer",
         "The call may have arrived or not: it is sent again under the same request id, or looked up.",
         "Nothing: it is settled by itself.", _NOBODY, codes=("600", "10000"),
+    ),
+    Words(
+        "refused-for-now", "QuickBooks does not take it at the moment",
+        "QuickBooks refused it with an answer that may pass: please try again, an operation it does not know for a while, a page that is "
+        "not there. It is tried again for hours, and a create is looked for in QuickBooks before it is sent again.",
+        "Nothing: it is tried again. It becomes a sync error when QuickBooks takes other records and not this one.", _NOBODY,
     ),
     Words(
         "batch-refused", "its batch was refused as a whole",

@@ -81,9 +81,9 @@ def consume(environment: dict[str, str], kind: str, log: str) -> None:
     from consumers.cli import judge
     from consumers.logs import configure_logs
     from consumers.process import run
-    from consumers.settings import settings_from
     from schemas.events import Kind
     from sync import crash_points
+    from sync.settings import settings_from
 
     faulthandler.enable()
     # A thread of librdkafka's blocks the signals of a crash, and leaves no stack: a core does, beside the log, where the system writes one.

@@ -14,7 +14,6 @@ from typing import Final
 
 import orjson
 
-from consumers.inquiry.foresight import new_link
 from mapping.template_functions import FILTERS, METHODS, TESTS
 from mapping.templates import MAX_OUTPUT, TemplateProblem, render
 from qbo_client.calls import Call, batch, create, query, read
@@ -24,9 +23,10 @@ from qbo_client.transport import decode, report_of
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent, UnknownSchema
 from schemas.events import Kind, Metadata
-from schemas.jsonlines import record_from_json, record_to_json
+from schemas.jsonlines import record_from_json, record_text, record_to_json
 from schemas.shipped import current, shipped
 from store import json
+from sync.decide import link_to_be
 from sync.refusals import problem_for
 from tests.builders import client, event, invoice, line, project
 
@@ -85,7 +85,8 @@ def run_decoder(data: bytes) -> None:
         return
     assert CODEC.decode(kind, CODEC.encode(found)) == found
     # What was decoded can be kept, and read again.
-    text = orjson.dumps(record_to_json(found.object))
+    text = record_text(found.object)
+    assert text == orjson.dumps(record_to_json(found.object))
     assert record_from_json(kind, orjson.loads(text)) == found.object
 
 
@@ -110,7 +111,7 @@ _CALLS: Final[Sequence[Call]] = (
     batch({"1": create("Customer", {"DisplayName": "x"}, request_id=None)}, request_id="b"),
 )
 _STATUSES: Final = (200, 400, 401, 403, 404, 408, 413, 429, 500, 503)
-_LINK: Final = new_link(invoice(), org_id="org-uk", realm_id="1")
+_LINK: Final = link_to_be(invoice(), org_id="org-uk", realm_id="1")
 _OUTCOMES: Final = Outcome.__args__  # type: ignore[attr-defined]
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from consumers.health import AddressTaken, Health, HealthServer
 from consumers.logs import configure_logs
-from consumers.settings import MetricsAddress
 from sync.metrics import Metrics
+from sync.settings import MetricsAddress
 
 ANY = MetricsAddress("127.0.0.1", 0)
 

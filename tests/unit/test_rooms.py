@@ -116,7 +116,8 @@ def test_the_mapping_is_pure() -> None:
     [
         ("mapping.client", "import store.links"),
         ("mapping.client", "def lazily():\n    from store import links"),
-        ("admin.views", "from consumers.settings import Settings"),
+        ("admin.views", "from consumers.process import Parts"),
+        ("sync.settings", "from consumers.errors import ExitCode"),
         ("consumers.process", "import admin.quickbooks_online"),
         ("qbo_client.transport", "from simulator.runner import Simulator"),
         ("schemas.codec", "from demo.samples import DEMO_FILE"),

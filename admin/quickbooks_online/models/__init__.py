@@ -1,7 +1,7 @@
 """The tables. `store.tables` describes the same ones for the consumers; a test holds the two together."""
 
 from admin.quickbooks_online.models.authorizations import PendingAuthorization
-from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, QuotaLease
+from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, ExchangeRate, QuotaLease
 from admin.quickbooks_online.models.configuration import (
     Configuration,
     CustomField,
@@ -31,6 +31,7 @@ __all__ = [
     "Department",
     "DepartmentClass",
     "Difference",
+    "ExchangeRate",
     "Failure",
     "History",
     "Invoice",

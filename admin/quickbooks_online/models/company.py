@@ -51,6 +51,8 @@ class CompanyFacts(models.Model):
     fetched_at = models.DateTimeField(db_default=now())
     body = models.JSONField(encoder=ExactEncoder, decoder=ExactDecoder)
     lease_until = models.DateTimeField(null=True, blank=True)
+    refetch_at = models.DateTimeField(null=True, blank=True)
+    unchanged = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "qbo_company_facts"
@@ -58,6 +60,25 @@ class CompanyFacts(models.Model):
 
     def __str__(self) -> str:
         return self.realm_id
+
+
+class ExchangeRate(models.Model):
+    """A day's exchange rate as QuickBooks has it, read once; without ``fetched_at`` it is to be read."""
+
+    realm_id = models.TextField()
+    currency = models.TextField()
+    day = models.DateField()
+    rate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "qbo_exchange_rate"
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("realm_id", "currency", "day"), name="qbo_exchange_rate_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.currency} on {self.day}"
 
 
 class QuotaLease(models.Model):

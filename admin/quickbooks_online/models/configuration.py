@@ -10,9 +10,13 @@ from admin.quickbooks_online.models.fields import now
 from admin.quickbooks_online.models.kompass import Department, Org, Service, VatRate
 from schemas.company import (
     DEFAULT_CLIENT_NAME_TEMPLATE,
+    DEFAULT_CURRENCY_NAME_TEMPLATE,
     DEFAULT_DOC_NUMBER_TEMPLATE,
     DEFAULT_PROJECT_NAME_TEMPLATE,
+    BilledTax,
+    ExchangeRates,
     Locale,
+    TaxAmounts,
 )
 
 
@@ -80,6 +84,62 @@ class Configuration(models.Model):
         help_text="Decides the tax rules: EU and Canada send a tax code on every line (see Tax Code VAT Rates), "
         "the USA sends none.",
     )
+    currency_name_template = models.TextField(
+        "Second-currency DisplayName Template",
+        default=DEFAULT_CURRENCY_NAME_TEMPLATE,
+        db_default=DEFAULT_CURRENCY_NAME_TEMPLATE,
+        help_text="A QBO customer has one currency for ever, so a Client who is billed in another currency gets a second "
+        "customer. name is what the Client or Project template gives. The first customer keeps its name.",
+    )
+    billed_tax = models.TextField(
+        "Billed tax (USA)",
+        choices=(
+            (BilledTax.REFUSE.value, "Refuse the document"),
+            (BilledTax.ITEM_LINE.value, "A line of the Sales tax Item"),
+            (BilledTax.AUTOMATED.value, "QuickBooks' automated sales tax decides"),
+        ),
+        default=BilledTax.REFUSE.value,
+        db_default=BilledTax.REFUSE.value,
+        help_text="Only for the Locale USA, where no tax codes are sent: what happens to sales tax that Kompass billed. "
+        "With automated sales tax QuickBooks computes its own tax, and a difference is shown with the document.",
+    )
+    tax_item_id = models.TextField(
+        "Sales tax Item ID",
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Only for “A line of the Sales tax Item”: a Product/Service whose income account is your sales tax "
+        "payable account.",
+    )
+    tax_amounts = models.TextField(
+        "Tax amounts (EU and Canada)",
+        choices=(
+            (TaxAmounts.QUICKBOOKS.value, "Computed by QuickBooks"),
+            (TaxAmounts.KOMPASS.value, "Kompass's to the cent"),
+        ),
+        default=TaxAmounts.QUICKBOOKS.value,
+        db_default=TaxAmounts.QUICKBOOKS.value,
+        help_text="QuickBooks may round tax by line or by sum. “Kompass's to the cent” sends the billed tax of each rate "
+        "where that may differ from QuickBooks' own. See docs/accounting.md for its limits.",
+    )
+    exchange_rates = models.TextField(
+        "Exchange rate",
+        choices=(
+            (ExchangeRates.DAY.value, "QuickBooks' rate of the document's date"),
+            (ExchangeRates.QUICKBOOKS.value, "Left to QuickBooks"),
+        ),
+        default=ExchangeRates.DAY.value,
+        db_default=ExchangeRates.DAY.value,
+        help_text="For documents in a foreign currency. The rate of the date is read from QuickBooks (one call a currency and "
+        "day) and sent with the document. Left to QuickBooks, some companies book such documents at a rate of 1.",
+    )
+    vat_numbers = models.BooleanField(
+        "VAT numbers",
+        default=True,
+        db_default=True,
+        help_text="Give a new QBO customer the Client's VAT number. QBO hides it afterwards, so it is sent only when the "
+        "customer is created.",
+    )
     realm_id = models.TextField("Company id", null=True, blank=True, unique=True, editable=False)
     default_item_id = models.TextField(
         "Default Item ID",
@@ -107,6 +167,16 @@ class Configuration(models.Model):
                 condition=Q(locale__in=[locale.value for locale in Locale]), name="qbo_configuration_locale"
             ),
             models.CheckConstraint(condition=~Q(realm_id=""), name="qbo_configuration_realm_id"),
+            models.CheckConstraint(
+                condition=Q(billed_tax__in=[one.value for one in BilledTax]), name="qbo_configuration_billed_tax"
+            ),
+            models.CheckConstraint(
+                condition=Q(tax_amounts__in=[one.value for one in TaxAmounts]), name="qbo_configuration_tax_amounts"
+            ),
+            models.CheckConstraint(
+                condition=Q(exchange_rates__in=[one.value for one in ExchangeRates]),
+                name="qbo_configuration_exchange_rates",
+            ),
         )
         permissions = (
             ("authorize_configuration", "Can authorize with QuickbooksOnline and disconnect"),

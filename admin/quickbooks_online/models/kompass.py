@@ -6,6 +6,9 @@ from django.db import models
 from django.db.models import Q
 
 from admin.quickbooks_online.models.fields import ExactDecoder, ExactEncoder, now
+from schemas.events import Kind
+from schemas.events import Record as KompassRecord
+from schemas.jsonlines import record_from_json
 
 KINDS = ("client", "project", "invoice")
 
@@ -58,6 +61,10 @@ class Record(models.Model):
 
     def __str__(self) -> str:
         return self.reference or self.kompass_id
+
+    def typed(self) -> KompassRecord:
+        """Give the record as the mapping takes it."""
+        return record_from_json(Kind(self.kind), self.body)
 
 
 class Department(models.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -104,6 +104,10 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return self.reference or self.name or self.kompass_id
+
+    def save(self, *arguments: Any, **named: Any) -> NoReturn:
+        """Refuse to write a whole row: `sync.link` writes links, a column at a time and under a lock."""
+        raise TypeError("links are written by sync.link, not through the model")
 
 
 if TYPE_CHECKING:

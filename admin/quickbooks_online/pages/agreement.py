@@ -16,7 +16,7 @@ from django.utils import timezone
 from admin.quickbooks_online.agreement import make_sheet
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.pages.base import SectionAdmin
-from mapping.agreement import ORDER, Amounts, Line, Sheet, as_csv
+from mapping.sheet import Amounts, Line, Sheet, Standing, Sums, as_csv, blocks
 
 
 class MonthForm(forms.Form):
@@ -33,7 +33,7 @@ class MonthForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Lines of one standing."""
+    """A block of the sheet."""
 
     title: str
     lines: tuple[Line, ...]
@@ -41,16 +41,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What both sides have of one currency."""
+    """What both sides have of a currency, a client or a tax code."""
 
-    currency: str
+    name: str
     kompass: Amounts
     quickbooks: Amounts
 
     @property
     def difference(self) -> Amounts:
-        ours, observed = self.kompass, self.quickbooks
-        return Amounts(observed.net - ours.net, observed.tax - ours.tax, observed.gross - ours.gross)
+        return self.quickbooks - self.kompass
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    title: str
+    sums: tuple[Sum, ...]
 
 
 class AgreementPages(SectionAdmin):
@@ -86,16 +91,27 @@ class AgreementPages(SectionAdmin):
             form=form,
             sheet=sheet,
             parts=_parts(sheet) if sheet is not None else (),
-            sums=[Sum(currency, *both) for currency, both in sheet.totals().items()] if sheet is not None else (),
+            tables=_tables(sheet) if sheet is not None else (),
+            home=sheet.home() if sheet is not None else (),
+            hand_typed=sheet.hand_typed() if sheet is not None else {},
+            not_sent=len(sheet.of(Standing.NOT_SENT)) if sheet is not None else 0,
         )
 
 
 def _parts(sheet: Sheet) -> list[Part]:
-    found = [
-        Part(title, tuple(line for line in sheet.lines if line.standing == standing))
-        for standing, title in ORDER.items()
-    ]
-    return [part for part in found if part.lines]
+    return [Part(title, tuple(lines)) for title, lines in blocks(sheet)]
+
+
+def _tables(sheet: Sheet) -> list[Table]:
+    def table(title: str, sums: Sums) -> Table:
+        return Table(title, tuple(Sum(name, *both) for name, both in sums.items()))
+
+    tables = (
+        table("Sums of what belongs into the month", sheet.totals()),
+        table("By client", sheet.by_client()),
+        table("By tax code", sheet.by_tax_code()),
+    )
+    return [one for one in tables if one.sums]
 
 
 def _download(sheet: Sheet) -> HttpResponse:

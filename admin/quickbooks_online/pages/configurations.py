@@ -31,9 +31,18 @@ from admin.quickbooks_online.pages.impact import ImpactPages
 from admin.quickbooks_online.template_preview import preview_template, variables_of
 
 PLACEHOLDER = "<will be extracted during authorization>"
-TEMPLATES = ("doc_number_template", "project_name_template", "client_name_template")
+TEMPLATES = ("doc_number_template", "project_name_template", "client_name_template", "currency_name_template")
 # What a sent document's payload depends on.
-IMPACTFUL = {*TEMPLATES, "locale", "default_item_id", "default_class_id", "project_customers", "start_date"}
+IMPACTFUL = {
+    *TEMPLATES,
+    "locale",
+    "billed_tax",
+    "tax_item_id",
+    "default_item_id",
+    "default_class_id",
+    "project_customers",
+    "start_date",
+}
 
 
 class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, AgreementPages):
@@ -51,7 +60,8 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             "Names and numbers in QuickBooks",
             {"fields": TEMPLATES, "description": "Jinja2 templates. The defaults work for most customers."},
         ),
-        (None, {"fields": ("locale",)}),
+        (None, {"fields": ("locale", "vat_numbers")}),
+        ("Tax and currency", {"fields": ("billed_tax", "tax_item_id", "tax_amounts", "exchange_rates")}),
         ("QuickBooks company", {"fields": ("company_id", "refresh_token")}),
         ("Defaults", {"fields": ("default_item_id", "default_class_id")}),
     )

@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import URLPattern, path, reverse
 
 from admin.quickbooks_online import adoption
-from admin.quickbooks_online.adoption import CannotAdopt
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.forms import CustomerForm
-from admin.quickbooks_online.impact import ask_again
-from admin.quickbooks_online.models import Configuration, Link
+from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import not_allowed
 from admin.quickbooks_online.pages.links import LinkAdmin
+from admin.quickbooks_online.runtime import engine
+from store.transactions import retrying
+from sync.by_hand import CannotLink, override_name
 
 
 class CustomerAdmin(LinkAdmin):
@@ -41,15 +42,7 @@ class CustomerAdmin(LinkAdmin):
         if "name_override" not in form.changed_data:
             return
         # Not save(): the pipeline may be writing other columns of the row at this moment.
-        Link.objects.filter(pk=obj.pk).update(name_override=obj.name_override)
-        ask_again(
-            [obj.pk],
-            by=str(request.user),
-            refresh_names=True,
-            why=f"{request.user} set the DisplayName to “{obj.name_override}”"
-            if obj.name_override
-            else f"{request.user} removed the DisplayName override",
-        )
+        retrying(engine(), lambda db: override_name(db, obj.pk, obj.name_override, by=str(request.user)))
 
     def get_urls(self) -> list[URLPattern]:
         def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
@@ -100,11 +93,11 @@ class CustomerAdmin(LinkAdmin):
                 names = ", ".join(str(one) for one in others)
                 context["twice"] = f"{customer.name} is linked to {names} already."
                 return None
-            link = adoption.adopt(configuration, kompass_id=kompass_id, customer=customer, by=str(request.user))
+            link = adoption.link_by_hand(configuration, kompass_id=kompass_id, customer=customer, by=str(request.user))
         except CompanyTrouble as trouble:
             context["problem"] = f"QuickBooks could not be asked: {trouble.sentence}"
             return None
-        except CannotAdopt as problem:
+        except CannotLink as problem:
             context["problem"] = str(problem)
             return None
         proxy = self.model._default_manager.get(pk=link.pk)
@@ -147,8 +140,8 @@ class CustomerAdmin(LinkAdmin):
             return not_allowed("POST")
         link = self.existing(request, object_id)
         try:
-            adoption.release(link, by=str(request.user))
-        except CannotAdopt as problem:
+            adoption.unlink(link, by=str(request.user))
+        except CannotLink as problem:
             messages.error(request, str(problem))
         else:
             self.log_change(request, link, "Removed the link to the QuickBooks customer.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,6 @@ from django.urls import URLPattern, path, reverse
 
 from admin.quickbooks_online import adoption
 from admin.quickbooks_online.adoption import Match, QboCustomer
-from admin.quickbooks_online.cases import judge_links, kompass_record, read_company
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.models import (
     CompanyConnection,
@@ -33,6 +32,9 @@ from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.seen import unmapped
 from mapping.sync_rules import SYNCED_STEPS
 from schemas.events import Invoice
+from store.searching import links_by_id
+from sync.companies import read_company
+from sync.decide import foresee, link_to_be
 
 FIRST = 10
 _SALT = "quickbooks_online.match"
@@ -112,7 +114,7 @@ class GoingLivePages(SectionAdmin):
             return HttpResponseRedirect(back)
         if "confirm" in request.POST:
             chosen = [_unsign(value) for value in request.POST.getlist("match")]
-            count, problems = adoption.adopt_all(
+            count, problems = adoption.link_all(
                 configuration, [one for one in chosen if one is not None], by=str(request.user)
             )
             if count:
@@ -192,7 +194,7 @@ def _unmapped(configuration: Configuration) -> list[tuple[str, str, list[Any]]]:
 def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstInvoice]:
     with engine().begin() as db:
         company = read_company(db, configuration.org_id)
-    if company is None:
+    if company is None or company.configuration.realm_id is None or company.facts is None:
         return []
     rows = list(
         Record.objects.filter(
@@ -203,28 +205,22 @@ def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstI
             body__step__in=[step.value for step in SYNCED_STEPS],
         ).order_by("body__date", "pk")[:FIRST]
     )
-    known = {
-        link.kompass_id: link
-        for link in Link.objects.filter(
-            realm_id=configuration.realm_id, kind="invoice", kompass_id__in=[row.kompass_id for row in rows]
-        )
-    }
-    links = [
-        known.get(row.kompass_id)
-        or Link(
-            org_id=row.org_id,
-            realm_id=configuration.realm_id or "",
-            kind=row.kind,
-            kompass_id=row.kompass_id,
-            reference=row.reference,
-        )
-        for row in rows
-    ]
-    judged = {one.link.kompass_id: one for one in judge_links(links, company, enabled=True)}
+    ids = Link.objects.filter(
+        realm_id=configuration.realm_id, kind="invoice", kompass_id__in=[row.kompass_id for row in rows]
+    ).values_list("pk", flat=True)
+    company = replace(company, configuration=replace(company.configuration, start_date=start))
+    with engine().begin() as db:
+        known = {link.kompass_id: link for link in links_by_id(db, list(ids)).values()}
+        links = [
+            known.get(row.kompass_id)
+            or link_to_be(row.typed(), org_id=row.org_id, realm_id=configuration.realm_id or "")
+            for row in rows
+        ]
+        foreseen = {one.link.kompass_id: one for one in foresee(db, [(link, company) for link in links])}
     first = []
     for row in rows:
-        invoice = kompass_record(row)
-        if isinstance(invoice, Invoice) and row.kompass_id in judged:
+        invoice = row.typed()
+        if isinstance(invoice, Invoice) and row.kompass_id in foreseen:
             first.append(
                 FirstInvoice(
                     invoice.reference,
@@ -232,7 +228,7 @@ def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstI
                     invoice.date,
                     invoice.amount_gross,
                     invoice.currency,
-                    preview_of(judged[row.kompass_id]),
+                    preview_of(foreseen[row.kompass_id]),
                 )
             )
     return first

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path, reverse
 from admin.quickbooks_online.impact import ask_again, impact_of, part_of
 from admin.quickbooks_online.models import DepartmentClass, ItemService, Mapping, TaxCodeVatRate
 from admin.quickbooks_online.pages.base import SectionAdmin
+from sync.link import Wish
 
 RESEND = ("resend_customer", "resend_project", "resend_invoice")
 
@@ -40,7 +41,7 @@ class ImpactPages(SectionAdmin):
             count = ask_again(
                 [link_id for link_id in impact.link_ids if everything or link_id in wanted],
                 by=str(request.user),
-                refresh_names=names,
+                wishes=(Wish.REFRESH_NAMES,) if names else (),
                 why=f"{request.user} asked for it to be resent with the changed configuration",
             )
             self.log_change(request, configuration, f"Asked for {count} documents to be resent.")

@@ -13,13 +13,17 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from admin.quickbooks_online.cases import judge_links, read_company
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
 from admin.quickbooks_online.pages.link_filters import CompanyFilter, OrgFilter, SumsFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
+from schemas.link_state import LinkState
+from store.searching import links_by_id
+from sync.companies import read_company
+from sync.decide import foresee
+from sync.link import Wish
 
 HISTORY_SHOWN = 200
 _PAGES = {
@@ -27,14 +31,14 @@ _PAGES = {
     "CreditMemo": "/app/creditmemo?txnId=",
     "Customer": "/app/customerdetail?nameId=",
 }
-STATE_WORDS = {
-    "pending": "Pending: about to be judged",
-    "synced": "Settled: QuickBooks has it",
-    "skipped": "Skipped: not to be synced",
-    "waiting": "Waiting",
-    "retrying": "Held: it is tried again by itself",
-    "failed": "Rejected: something has to be mended",
-    "withdrawn": "Withdrawn in Kompass, but still in QuickBooks",
+STATE_WORDS: dict[str, str] = {
+    LinkState.PENDING: "Pending: about to be judged",
+    LinkState.SYNCED: "Settled: QuickBooks has it",
+    LinkState.SKIPPED: "Skipped: not to be synced",
+    LinkState.WAITING: "Waiting",
+    LinkState.RETRYING: "Held: it is tried again by itself",
+    LinkState.FAILED: "Rejected: something has to be mended",
+    LinkState.WITHDRAWN: "Withdrawn in Kompass, but still in QuickBooks",
 }
 
 
@@ -81,7 +85,7 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Reason")
     def shown_reason(self, link: Link) -> str:
-        return link.reason or ("" if link.state == "synced" else STATE_WORDS.get(link.state, ""))
+        return link.reason or ("" if link.state == LinkState.SYNCED else STATE_WORDS.get(link.state, ""))
 
     @admin.display(description="QBO id", ordering="qbo_id")
     def shown_qbo(self, link: Link) -> str:
@@ -180,7 +184,7 @@ class LinkAdmin(ReadOnlyAdmin):
             return not_allowed("POST")
         link = self.existing(request, object_id)
         names = "names" in request.POST
-        ask_again([link.pk], by=str(request.user), refresh_names=names)
+        ask_again([link.pk], by=str(request.user), wishes=(Wish.REFRESH_NAMES,) if names else ())
         self.log_change(request, link, "Asked for it to be looked at again.")
         messages.success(request, f"{link} will be looked at again in the background.")
         return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[link.pk]))
@@ -189,7 +193,9 @@ class LinkAdmin(ReadOnlyAdmin):
 def _preview(link: Link) -> Preview:
     with engine().begin() as db:
         company = read_company(db, link.org_id)
-    if company is None:
+        found = links_by_id(db, [link.pk])
+        foreseen = foresee(db, [(one, company) for one in found.values()]) if company is not None else []
+    if company is None or company.configuration.realm_id is None or company.facts is None:
         return Preview(
             "Nothing can be said yet",
             "calm",
@@ -197,10 +203,9 @@ def _preview(link: Link) -> Preview:
         )
     if company.configuration.realm_id != link.realm_id:
         return Preview("It belongs to a company linked before", "calm", "Nothing is sent there any more.")
-    judged = judge_links([link], company)
-    if not judged:
+    if not foreseen:
         return Preview("Kompass has not told of it yet", "calm", "No event of this record has been seen.")
-    return preview_of(judged[0])
+    return preview_of(foreseen[0])
 
 
 def history_of(link: Link) -> list[History]:

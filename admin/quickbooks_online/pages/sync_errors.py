@@ -8,24 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, Max, Min
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from admin.quickbooks_online.cases import judge_links, read_company
 from admin.quickbooks_online.causes import mend_address, title_of
 from admin.quickbooks_online.impact import ask_again
-from admin.quickbooks_online.models import Attempt, Configuration, Failure, Link, Org
-from admin.quickbooks_online.models import Difference as Known
+from admin.quickbooks_online.models import Configuration, Failure, Link, Org
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.runtime import engine
-from mapping import cents
-from mapping.books import edited_since_sent
 from mapping.decisions import Write
-from schemas.observed import Observed
+from store.searching import links_by_id
+from store.transactions import retrying
+from sync.by_hand import CannotLink, keep_quickbooks, kompass_side
+from sync.link import Wish
 
 GROUPS_SHOWN = 100
 SHOWN_IN_GROUP = 200
@@ -179,19 +178,25 @@ class FailureAdmin(ReadOnlyAdmin):
         if request.method != "POST":
             return not_allowed("POST")
         if request.POST.get("side") == "kompass":
-            ask_again([link.pk], by=str(request.user), overwrite=True, why=f"{request.user} chose what Kompass says")
+            ask_again(
+                [link.pk], by=str(request.user), wishes=(Wish.OVERWRITE,), why=f"{request.user} chose what Kompass says"
+            )
             self.log_change(request, failure, "Chose what Kompass says.")
             messages.success(request, f"Kompass's version of {link} will be sent in the background.")
         elif request.POST.get("side") == "anew" and failure.cause == "deleted-in-qbo":
             ask_again(
-                [link.pk], by=str(request.user), overwrite=True, why=f"{request.user} asked for it to be made anew"
+                [link.pk],
+                by=str(request.user),
+                wishes=(Wish.OVERWRITE,),
+                why=f"{request.user} asked for it to be made anew",
             )
             self.log_change(request, failure, "Asked for it to be made anew.")
             messages.success(request, f"{link} will be made anew in QuickBooks in the background.")
         elif request.POST.get("side") == "quickbooks":
-            problem = keep_quickbooks(link, by=str(request.user))
-            if problem:
-                messages.error(request, problem)
+            try:
+                retrying(engine(), lambda db: keep_quickbooks(db, link.pk, by=str(request.user)))
+            except CannotLink as problem:
+                messages.error(request, str(problem))
             else:
                 self.log_change(request, failure, "Chose what QuickBooks says.")
                 messages.success(request, f"{link} stays in QuickBooks as it is, until Kompass changes it again.")
@@ -200,94 +205,15 @@ class FailureAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(reverse("admin:quickbooks_online_failure_changelist"))
 
 
-def keep_quickbooks(link: Link, *, by: str) -> str:
-    """Let what QuickBooks says stand, and count what Kompass says now as sent; gives the problem, if there is one.
-
-    The next change in Kompass is compared anew, so nothing of the bookkeeper's is overwritten later either.
-    """
-    with engine().begin() as db:
-        company = read_company(db, link.org_id)
-    with transaction.atomic():
-        locked = Link.objects.select_for_update().get(pk=link.pk)
-        if locked.cause == "conflict:in-doubt" and locked.state == "failed" and locked.observed:
-            _take_for_ours(locked, by=by)
-            return ""
-        if Attempt.objects.filter(link=locked).exists():
-            return "It is being sent to QuickBooks right now. Try again in a minute."
-        if company is None:
-            return "The QuickBooks company is not linked any more."
-        locked.overwrite = True
-        judged = judge_links([locked], company)
-        locked.overwrite = False
-        decision = judged[0].decision if judged else None
-        if isinstance(decision, Write):
-            locked.applied = dict(decision.applied)
-            _note_difference(locked)
-        if locked.observed is not None:
-            locked.kept = sorted(edited_since_sent(locked.applied or {}, Observed(locked.observed)))
-            locked.by_hand = [one for one in locked.by_hand if one == "TxnTaxDetail"]
-        # Whoever works on it meanwhile settles nothing: the epoch is another.
-        locked.epoch += 1
-        locked.state = "synced"
-        locked.cause = ""
-        locked.reason = f"kept as it is in QuickBooks, as {by} chose"
-        locked.due_at = None
-        locked.again = False
-        locked.save()
-        Failure.objects.filter(link_id=locked.pk, closed_at=None).update(
-            closed_at=timezone.now(), closed_because=f"{by} chose what QuickBooks says"
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message)"
-                " VALUES (%s, %s, %s, %s, %s, 'asked', 'keep-quickbooks', %s)",
-                [
-                    locked.org_id,
-                    locked.realm_id,
-                    locked.kind,
-                    locked.kompass_id,
-                    locked.pk,
-                    f"{by} chose what QuickBooks says",
-                ],
-            )
-    return ""
-
-
-def _take_for_ours(link: Link, *, by: str) -> None:
-    """Link a record to the document that a call of ours without an answer may have made, as a person decided."""
-    observed = link.observed or {}
-    Attempt.objects.filter(link=link).delete()
-    link.epoch += 1
-    link.entity = "CreditMemo" if "RemainingCredit" in observed else "Invoice"
-    link.qbo_id = str(observed["Id"])
-    link.name = str(observed.get("DocNumber", ""))
-    link.applied = link.sync_token = link.observed = None
-    link.save()
-    ask_again([link.pk], by=by, why=f"{by} said that it is {link.entity} {link.qbo_id} in QuickBooks")
-
-
-def _note_difference(link: Link) -> None:
-    """Note by how much QuickBooks' version, which stands from now on, differs from what Kompass billed."""
-    found = cents.compare((link.applied or {}).get(cents.BILLED), link.observed or {}, by_hand=True)
-    if found is not None:
-        values = {name: getattr(found, name) for name in type(found).__dataclass_fields__}
-        Known.objects.update_or_create(
-            link_id=link.pk, defaults={"org_id": link.org_id, "realm_id": link.realm_id, **values}
-        )
-
-
 def _sides(link: Link) -> tuple[Difference, ...]:
     """Member by member: what QuickBooks says (read last) and what Kompass would say."""
     with engine().begin() as db:
-        company = read_company(db, link.org_id)
+        found = links_by_id(db, [link.pk]).get(link.pk)
+        foreseen = kompass_side(db, found) if found is not None else None
     observed = link.observed or {}
     ours: dict[str, object] = {}
-    if company is not None:
-        overwriting = Link.objects.get(pk=link.pk)
-        overwriting.overwrite = True
-        judged = judge_links([overwriting], company)
-        if judged and isinstance(judged[0].decision, Write):
-            ours = {name: value for name, value in judged[0].decision.applied.items() if not name.startswith("#")}
+    if foreseen is not None and isinstance(foreseen.outcome, Write):
+        ours = {name: value for name, value in foreseen.outcome.applied.items() if not name.startswith("#")}
     members = [name for name in ours if name in observed or link.applied is None or name in (link.applied or {})]
     rows = [Difference(name, shown(observed.get(name)), shown(ours.get(name))) for name in members or sorted(observed)]
     return tuple(row for row in rows if row.changed)

@@ -23,7 +23,7 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import override_settings, setup_test_environment, teardown_test_environment
 
-from admin.database_url import django_database
+from admin.databases import django_database
 from admin.quickbooks_online import runtime
 from admin.quickbooks_online.models import Configuration
 from simulator import Settings, Simulator

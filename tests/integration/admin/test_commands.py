@@ -36,12 +36,12 @@ def run(command: str, *arguments: str, **environ: str) -> subprocess.CompletedPr
 @pytest.mark.parametrize(
     ("command", "environ", "code", "words"),
     [
-        ("migrate", {"DATABASE_URL": "nonsense"}, 3, "DATABASE_URL is not a database address"),
-        ("admin", {"DATABASE_URL": "mysql://root@127.0.0.1/x"}, 3, "DATABASE_URL names 'mysql'"),
+        ("migrate", {"DATABASE_URL": "nonsense"}, 3, "DATABASE_URL is not a PostgreSQL address"),
+        ("admin", {"DATABASE_URL": "mysql://root@127.0.0.1/x"}, 3, "DATABASE_URL is not a PostgreSQL address"),
         ("migrate", {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 4, "does not answer"),
         ("admin", {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, 4, "does not answer"),
         ("migrate", {"METRICS_PORT": "ninety"}, 3, "METRICS_PORT is 'ninety'"),
-        ("admin", {"PUBLIC_URL": "kompass.example.com"}, 3, "PUBLIC_URL is 'kompass.example.com'"),
+        ("admin", {"PUBLIC_URL": "kompass.example.com"}, 3, "PUBLIC_URL is not an address ('kompass.example.com')"),
         (
             "migrate",
             {"INTUIT_ENVIRONMENT": "production", "DATABASE_URL": "postgresql://u@h/x"},

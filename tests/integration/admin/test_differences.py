@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from admin.quickbooks_online.models import Difference, Failure, Invoice, Link
-from admin.quickbooks_online.pages.sync_errors import keep_quickbooks
 from simulator import UK, bookkeeper
+from sync.by_hand import keep_quickbooks
 from tests.builders import event, invoice, line
 from tests.integration.admin.conftest import Section, words
 
@@ -52,7 +52,8 @@ def test_the_version_of_quickbooks_that_somebody_kept_is_noted_as_a_difference(s
     section.pipeline.ingest(event(invoice("agrees", sequence=2, lines=(line("200.00"),))))
     section.pipeline.drive()
     assert Failure.objects.get(link_id=link.pk).cause == "conflict:edited-in-qbo"
-    assert keep_quickbooks(Link.objects.get(pk=link.pk), by="ada") == ""
+    with section.pipeline.engine.begin() as db:
+        keep_quickbooks(db, link.pk, by="ada")
     found = Difference.objects.get(link_id=link.pk)
     assert (found.cause, str(found.kompass_total), str(found.qbo_total)) == (
         "difference:edited-in-qbo",

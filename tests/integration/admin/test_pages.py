@@ -439,7 +439,7 @@ def test_a_link_made_by_hand_can_be_taken_back(section: Section, ada: Client, id
     section.pipeline.ingest(event(kompass_client("c9", name="Harbour Nine")))
     customer = adoption.customer_by_id(section.configuration(), known)
     assert customer is not None
-    link = adoption.adopt(section.configuration(), kompass_id="c9", customer=customer, by="ada")
+    link = adoption.link_by_hand(section.configuration(), kompass_id="c9", customer=customer, by="ada")
     section.pipeline.drive()
     ada.post(f"{ROOT}customer/{link.pk}/remove-link/")
     section.pipeline.drive()

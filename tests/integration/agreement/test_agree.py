@@ -90,13 +90,14 @@ def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -
         "=HAND": "only-in-quickbooks",
         "INV-skipped": "not-sent",
         "INV-journal": "not-sent",
-        "INV-unmapped": "not-sent",
+        "INV-unmapped": "missing",
     }
     assert found["INV-edited"]["difference"] == Decimal("92.40") - Decimal("120.00")
     assert "QuickBooks comes to another net amount" in found["INV-edited"]["remark"]
     assert found["INV-skipped"]["remark"] == "Synchronize is off in Kompass"
     rows = list(csv.DictReader(io.StringIO(run("--csv").stdout)))
-    assert len(rows) == 6
+    assert [row["remark"] for row in rows if row["standing"] == "verdict"] == [exact.loads(result.stdout)["verdict"]]
+    assert len(rows) == 7
     assert {row["reference"] for row in rows} >= {"'=HAND"}
     text = run().stdout
     assert "Taken back in Kompass, still in QuickBooks (1)" in text
@@ -106,7 +107,11 @@ def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -
 def test_another_month_is_empty_and_another_org_is_named(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()
-    assert exact.loads(run("--month", "2026-04", "--json").stdout)["lines"] == []
+    empty = run("--month", "2026-04", "--json")
+    assert (exact.loads(empty.stdout)["lines"], empty.return_value) == ([], 0)
+    assert exact.loads(empty.stdout)["verdict"] == (
+        "The month is empty: neither Kompass nor QuickBooks has a document of it."
+    )
     missing = CliRunner().invoke(agree, ["--org", "nobody", "--month", "2026-03"], standalone_mode=False)
     assert "no Org has the id or name 'nobody'" in str(missing.exception)
     bad = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-13"])

@@ -19,8 +19,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from consumers.broker_check import check_broker
 from consumers.errors import BrokerUnreachable
-from consumers.settings import Settings, kafka_settings, settings_from
 from store.failures import DEAD_LETTERS
+from sync.settings import Environment, Settings, read_kafka, settings_from
 from tests.integration.broker.members import GROUP, TOPIC, Members, Publisher, eventually, kept
 from tests.integration.broker.test_records import dead_letters, publish_outbox
 from tests.kafka import TOPICS, Kafka
@@ -48,15 +48,17 @@ class Guarded:
         for done in self._admin.alter_user_scram_credentials([credential]).values():
             done.result(60)
         self.allow(name, *rights)
-        return kafka_settings(
-            {
-                "KAFKA_BOOTSTRAP_SERVERS": self._cluster.guarded_servers,
-                "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-                "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-                "KAFKA_SASL_USERNAME": name,
-                "KAFKA_SASL_PASSWORD": password,
-                "KAFKA_SSL_CA_LOCATION": str(self._cluster.authority),
-            }
+        return read_kafka(
+            Environment(
+                {
+                    "KAFKA_BOOTSTRAP_SERVERS": self._cluster.guarded_servers,
+                    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+                    "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+                    "KAFKA_SASL_USERNAME": name,
+                    "KAFKA_SASL_PASSWORD": password,
+                    "KAFKA_SSL_CA_LOCATION": str(self._cluster.authority),
+                }
+            )
         )
 
     def allow(self, user: str, *rights: Right) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from consumers.errors import ExitCode
 from consumers.ingest.placing import OnGap, RetentionGap
-from consumers.settings import BadSetting, settings_from
+from sync.settings import BadSetting, settings_from
 from tests.integration.broker.members import (
     GROUP,
     TOPIC,

@@ -13,13 +13,12 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from fastavro import parse_schema, schemaless_writer
 
 from consumers.cli import run
-from schemas.codec import Codec
+from schemas.codec import Codec, event_values
 from schemas.errors import IncompatibleChange, RegistryUnavailable, UnknownSchema
 from schemas.events import Kind
 from schemas.register import check, register
 from schemas.registry import RegistrySource, subject
 from schemas.shipped import current, shipped
-from schemas.writing import event_values
 from tests import builders
 from tests.integration.broker.members import Members, Publisher, all_committed, eventually, kept
 from tests.kafka import Kafka

@@ -75,16 +75,34 @@ def test_tax_rounded_by_line_on_both_sides_agrees(pipeline: Pipeline) -> None:
     assert differences(pipeline) == []
 
 
-def test_a_rate_that_was_another_on_the_day_is_told(pipeline: Pipeline) -> None:
-    push(pipeline, line("100.00"), date=dt.date(2010, 6, 1), due_date=dt.date(2010, 7, 1))
-    assert differences(pipeline) == [("difference:tax-rate-by-date", Decimal("120"), Decimal("117.50"))]
+def refused(pipeline: Pipeline, *lines: InvoiceLine, **more: Any) -> str:
+    """Push, and give the cause for which nothing was sent."""
+    pipeline.ingest(event(invoice(lines=lines, **more)))
+    pipeline.drive()
+    assert pipeline.objects("Invoice") == []
+    return str(pipeline.one("invoice", "i1").cause)
 
 
-def test_a_tax_code_of_another_rate_than_kompass_bills_is_told(pipeline: Pipeline) -> None:
+def test_a_rate_that_was_another_on_the_day_is_refused_before_the_call(pipeline: Pipeline) -> None:
+    """20 % was in force from 2011-01-04: QuickBooks would book 17.50 where 20.00 was billed."""
+    cause = refused(pipeline, line("100.00"), date=dt.date(2010, 6, 1), due_date=dt.date(2010, 7, 1))
+    assert cause == "tax-would-differ:vat-20"
+
+
+def test_a_tax_code_of_another_rate_than_kompass_bills_is_refused_before_the_call(pipeline: Pipeline) -> None:
     pipeline.map_vat_rate("vat-17", "20.0% S")
     pipeline.sweep()
-    push(pipeline, line("100.00", vat=SEVENTEEN))
-    assert differences(pipeline) == [("difference:tax-rate", Decimal("117.5"), Decimal("120"))]
+    assert refused(pipeline, line("100.00", vat=SEVENTEEN)) == "tax-would-differ:vat-17"
+
+
+def test_a_rate_that_changed_since_the_facts_were_read_is_told(pipeline: Pipeline) -> None:
+    def raise_the_rate(world: Any) -> None:
+        (rate,) = [one for one in world.companies[UK].tables["TaxRate"].values() if one["Name"] == "20% S"]
+        rate["EffectiveTaxRate"][0]["RateValue"] = 21
+
+    pipeline.simulator.call(raise_the_rate)
+    push(pipeline, line("100.00"))
+    assert differences(pipeline) == [("difference:tax-rate-by-date", Decimal("120"), Decimal("121"))]
 
 
 def test_tax_that_quickbooks_finds_by_itself_is_told(unlinked: Pipeline) -> None:
@@ -127,9 +145,13 @@ def test_it_ends_when_kompass_comes_round_without_a_push(pipeline: Pipeline) -> 
 
 
 def test_it_begins_when_kompass_rounds_anew_without_a_push(pipeline: Pipeline) -> None:
-    push(pipeline, line("1.00"))
-    push(pipeline, line("1.00", amount_vat=Decimal("0.21")), sequence=2)
-    assert differences(pipeline) == [("difference:tax-rounding", Decimal("1.21"), Decimal("1.20"))]
+    push(
+        pipeline,
+        *(line("0.33", amount_vat=vat, position=n) for n, vat in enumerate(map(Decimal, ("0.06", "0.07", "0.07")), 1)),
+    )
+    assert differences(pipeline) == []
+    push(pipeline, *three_of_a_third(), sequence=2)
+    assert differences(pipeline) == [("difference:tax-rounding", Decimal("1.20"), Decimal("1.19"))]
 
 
 def test_it_ends_with_a_void(pipeline: Pipeline) -> None:

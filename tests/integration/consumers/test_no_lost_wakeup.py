@@ -221,7 +221,7 @@ def test_a_customer_wanted_in_another_currency_while_its_news_are_being_written(
     pipeline.ingest(event(invoice(currency="EUR")))
     newer = event(client(sequence=2, notes="Pays late"))
     with pipeline.engine.begin() as writing:
-        written = write_newer(writing, records_in(newer, pipeline.source(newer)))
+        written = write_newer(writing, records_in(newer, pipeline.source(newer))).newer
         newer_records(writing, written, {UK_ORG.id: UK}, lane=LANES[Kind.CLIENT])
         for _ in range(4):
             pipeline.settle(*[Answer(work, pipeline.call(work)) for work in pipeline.claim().work])

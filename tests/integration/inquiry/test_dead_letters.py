@@ -140,7 +140,7 @@ def test_what_keeps_failing_ends_in_quarantine_unless_forced(pipeline: Pipeline,
 def test_a_dry_run_tells_causes_and_predicted_outcomes_and_does_nothing(pipeline: Pipeline, run: Any) -> None:
     reject(pipeline, "i1", "i2", "i3")
     reject(pipeline, "i4", rate=ZERO)
-    pipeline.map_vat_rate("vat-5", "20.0% S")
+    pipeline.map_vat_rate("vat-5", "5.0% R")
     calls, before = len(pipeline.requests()), failures(pipeline)
     told = json.loads(run("replay", "--dry-run", "--json").stdout)
     assert told["outcomes"] == [
@@ -254,7 +254,7 @@ def test_from_the_topic_alone_everything_comes_back(pipeline: Pipeline, run: Any
         ("no-tax-code:vat-5", "reject"): 2,
         ("no-tax-code:vat-0", "reject"): 1,
     }
-    pipeline.map_vat_rate("vat-5", "20.0% S")
+    pipeline.map_vat_rate("vat-5", "5.0% R")
     first = json.loads(run("replay", "--from-topic", "--cause", "no-tax-code:vat-5", "--max", "1", "--json").stdout)
     assert first["read"] == 1
     done = json.loads(run("replay", "--from-topic", "--json").stdout)

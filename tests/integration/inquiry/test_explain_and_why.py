@@ -58,7 +58,9 @@ def test_explain_gives_the_very_payload_that_is_sent(pipeline: Pipeline, run: An
     assert foreseen["invoice"]["payload"] == expected
     assert job.qbo_id != "(new)"
     (assumed,) = foreseen["invoice"]["assumed"]
-    assert assumed == "the sub-customer of project p1 (GBP) is not in QuickBooks yet; (new) stands for its Id"
+    assert assumed == (
+        "the sub-customer p1 (GBP) is not in QuickBooks yet: it is sent first, and (new) stands for its Id"
+    )
     reasons = {one["member"]: one["reason"] for one in foreseen["invoice"]["choices"]}
     assert "Default Item ID" in reasons["Line[1].ItemRef"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 
 from consumers.health import Health, HealthServer
-from consumers.settings import MetricsAddress
 from sync.metrics import Metrics
+from sync.settings import MetricsAddress
 from tests.integration.observability.expressions import RULES
 from tests.integration.observability.real_prometheus import running
 

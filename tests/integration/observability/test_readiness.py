@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from consumers.process import build
-from consumers.settings import settings_from
 from demo.embedded.broker import EmbeddedBroker
 from schemas.codec import Codec
 from schemas.events import Kind
+from sync.settings import settings_from
 
 
 def test_a_broker_that_is_away_makes_a_process_unready(migrated_database: str) -> None:

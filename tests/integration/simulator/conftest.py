@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import DEFAULT_CLIENT_ID, Settings, Simulator
+from simulator import DEFAULT_CLIENT_ID, USA, Settings, Simulator
 
 BASIC = (DEFAULT_CLIENT_ID, "simulator-secret")
+FINCH_STREET = {"Line1": "4581 Finch St.", "City": "Bayshore", "CountrySubDivisionCode": "CA", "PostalCode": "94326"}
 TIMEOUT_SECONDS = 10
 
 
@@ -90,6 +91,24 @@ def connect(session: requests.Session) -> Callable[[Simulator, str], Http]:
         return Http(intuit, realm, intuit.authorize(realm)["access_token"], session)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def source(request: pytest.FixtureRequest) -> str:
+    """Where the row's answer was recorded: it is part of the test's name."""
+    return str(getattr(request, "param", ""))
+
+
+@pytest.fixture
+def usa(intuit: Simulator, connect: Callable[[Simulator, str], Http]) -> Http:
+    return connect(intuit, USA)
+
+
+@pytest.fixture
+def birds(usa: Http) -> dict[str, Any]:
+    return usa.create(
+        "Customer", {"DisplayName": "Amy's Bird Sanctuary", "BillAddr": FINCH_STREET, "ShipAddr": FINCH_STREET}
+    )
 
 
 def fault_codes(answer: requests.Response) -> list[str]:

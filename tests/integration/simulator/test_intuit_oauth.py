@@ -14,6 +14,8 @@ from intuitlib.exceptions import AuthClientError
 
 from simulator import UK, Simulator
 
+from .recorded import recorded
+
 CALLBACK = "http://localhost:8000/quickbooks/callback"
 
 
@@ -103,7 +105,38 @@ def test_userinfo_needs_the_openid_scope(intuit: Simulator) -> None:
     assert refused.value.status_code == 401
     back = sign_in_and_choose(client.get_authorization_url([Scopes.ACCOUNTING, Scopes.OPENID]), "connect")
     client.get_bearer_token(back["code"][0])
-    assert client.get_user_info().json()["emailVerified"] is True
+    assert set(client.get_user_info().json()) == {"sub", "givenName", "familyName", "email", "emailVerified"}
+
+
+@recorded("intuit/oauth-jsclient test/mocks/userInfo.json")
+def test_userinfo_holds_what_the_scopes_open(intuit: Simulator) -> None:
+    client = auth_client(intuit)
+    scopes = [Scopes.ACCOUNTING, Scopes.OPENID, Scopes.PROFILE, Scopes.EMAIL, Scopes.PHONE, Scopes.ADDRESS]
+    back = sign_in_and_choose(client.get_authorization_url(scopes), "connect")
+    client.get_bearer_token(back["code"][0])
+    shown = client.get_user_info().json()
+    assert set(shown) == {
+        *("sub", "email", "emailVerified", "givenName", "familyName", "phoneNumber", "phoneNumberVerified", "address"),
+    }
+    assert set(shown["address"]) == {"streetAddress", "locality", "region", "postalCode", "country"}
+
+
+@recorded("intuit/oauth-jsclient test/mocks/bearer-token.json")
+def test_a_token_response(intuit: Simulator) -> None:
+    # `id_token` is not there: the simulator signs nothing (simulator/README.md).
+    members = {"access_token", "refresh_token", "token_type", "expires_in", "x_refresh_token_expires_in"}
+    assert set(intuit.authorize(UK)) == members
+
+
+@recorded("node-quickbooks 2.0.50 index.js and quickbooks-node-promise 3.3.14")
+def test_a_token_is_revoked_by_a_form_too(intuit: Simulator) -> None:
+    tokens = intuit.authorize(UK)
+    who = ("simulator-client", "simulator-secret")
+    url = f"{intuit.base_url}/v2/oauth2/tokens/revoke"
+    answer = requests.post(url, data={"token": tokens["refresh_token"]}, auth=who, timeout=60)
+    assert (answer.status_code, answer.content) == (200, b"")
+    answer = requests.post(url, data={"token": tokens["refresh_token"]}, auth=who, timeout=60)
+    assert answer.status_code == 400
 
 
 def test_the_wrong_secret_is_an_invalid_client(start: Callable[..., Simulator]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from simulator import UK, USA, Simulator
 
 from .conftest import Http, fault_codes
+from .recorded import recorded
 
 Connect = Callable[[Simulator, str], Http]
 Start = Callable[..., Simulator]
@@ -65,9 +66,27 @@ def test_a_batch_item_is_known_by_request_id_and_its_own_id(usa: Http) -> None:
 
 
 def test_a_batch_has_a_shorter_request_id_and_short_item_ids(usa: Http) -> None:
-    items = [{"bId": "x" * 11, "operation": "create", "Customer": {"DisplayName": "A"}}]
-    assert fault_codes(usa.post("batch", {"BatchItemRequest": items}, requestid="r")) == ["2130"]
+    items = [{"bId": bid, "operation": "create", "Customer": {"DisplayName": bid}} for bid in ("x" * 11, "good")]
+    answer = usa.post("batch", {"BatchItemRequest": items}, requestid="r").json()["BatchItemResponse"]
+    found = {one["bId"]: one for one in answer}
+    assert found["x" * 11]["Fault"]["Error"][0]["code"] == "2130"
+    assert found["good"]["Customer"]["DisplayName"] == "good"
     assert fault_codes(usa.post("batch", {"BatchItemRequest": []}, requestid="r" * 37)) == ["2130"]
+
+
+@recorded("Java SDK issue 180, 2022-03-01")
+def test_an_item_key_over_fifty_characters_is_an_item_fault(usa: Http) -> None:
+    items = [{"bId": bid, "operation": "create", "Vendor": {"DisplayName": bid}} for bid in ("y" * 36, "short")]
+    answer = usa.post("batch", {"BatchItemRequest": items}, requestid="8182e07bba" + "0" * 22)
+    assert answer.status_code == 200
+    found = {one["bId"]: one for one in answer.json()["BatchItemResponse"]}
+    (error,) = found["y" * 36]["Fault"]["Error"]
+    assert (error["code"], error["Detail"]) == (
+        "6000",
+        "Business Validation Error: You cannot enter more than 50 characters in the request_id field. "
+        "You tried entering 8182e07bba..., which is 68 characters.",
+    )
+    assert found["short"]["Vendor"]["DisplayName"] == "short"
 
 
 def test_switch_requestid_retention_seconds(start: Start, connect: Connect) -> None:

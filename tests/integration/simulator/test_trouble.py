@@ -276,6 +276,8 @@ def test_switch_concurrent_refresh_seconds(start: Start) -> None:
         {"kind": "latency", "distribution": "normal"},
         {"kind": "http", "colour": "red"},
         {"kind": "fault", "code": 5},
+        {"kind": "setting", "setting": "colour"},
+        {"kind": "setting", "setting": "sales_tax", "on": "yes"},
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused_in_words(usa: Http, rule: dict[str, Any]) -> None:

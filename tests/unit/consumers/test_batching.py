@@ -9,6 +9,7 @@ import pytest
 
 from mapping.decisions import Write
 from qbo_client.calls import MAX_BATCH_ITEM_ID
+from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, NotSent, Refused, Throttled, Unknown
 from schemas.events import Kind
 from store.attempts import OpenAttempt, StoredAttempt
@@ -114,7 +115,8 @@ def test_one_answer_says_something_of_each() -> None:
 @pytest.mark.parametrize(
     ("outcome", "unsendable", "becomes"),
     [
-        (Refused(400, ()), False, Split),
+        (Refused(400, (Fault("2020", "", "", None),)), False, Split),
+        (Refused(404, ()), False, Refused),
         (NotSent("cannot be written"), True, Split),
         (NotSent("no route"), False, NotSent),
         (Throttled(60.0), False, Throttled),

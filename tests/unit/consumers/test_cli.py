@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError, KafkaException
 
 from consumers import cli
 from consumers.errors import BrokerUnreachable, ExitCode
-from consumers.settings import BadSetting
 from qbo_client.errors import EnvironmentInvalid
 from store.errors import BadTokenKeys, DatabaseUnreachable, NotMigrated
+from sync.settings import BadSetting
 
 
 @pytest.fixture

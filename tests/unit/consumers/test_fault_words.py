@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from consumers.causes.table import documentation
-from consumers.inquiry.foresight import new_link
 from mapping.causes.table import ALL, BY_CAUSE, BY_CODE, words_of
 from mapping.causes.words import UNFORESEEN, Who, Words
 from mapping.results import Problem
@@ -20,6 +19,7 @@ from schemas import errors
 from schemas.events import Kind
 from store.links import Link
 from store.references import Reference
+from sync.decide import link_to_be
 from sync.refusals import problem_for
 from tests.builders import invoice
 
@@ -34,7 +34,7 @@ INTUITS_CODES = re.findall(
 
 
 def link(kind: Kind = Kind.INVOICE, reference: str = "INV-1042") -> Link:
-    return replace(new_link(invoice(), org_id="org-uk", realm_id="1"), kind=kind, reference=reference)
+    return replace(link_to_be(invoice(), org_id="org-uk", realm_id="1"), kind=kind, reference=reference)
 
 
 def told(code: str, detail: str = "", *, entity: str = "Invoice", used: tuple[Reference, ...] = ()) -> Problem:

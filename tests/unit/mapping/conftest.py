@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mapping.money import half_up
 from mapping.results import Problem, Unmappable
 from schemas.company import CompanyFacts, Configuration, ItemService, TaxCodeFact
 from schemas.events import (
@@ -38,6 +39,7 @@ class Make:
 
     org = OrgRef("org-1", "Tidal Surveys")
     standard = VatRate("vat-20", "UK 20 %", Decimal(20))
+    zero = VatRate("vat-0", "UK 0 %", Decimal(0))
     scanning = Department("dep-1", "Scanning")
     lidar = Service("svc-1", "LiDAR", scanning)
 
@@ -78,7 +80,10 @@ class Make:
             service=self.lidar,
             vat_rate=self.standard,
         )
-        return replace(base, **changes)
+        made = replace(base, **changes)
+        if "amount_vat" not in changes and made.vat_rate is not None:
+            made = replace(made, amount_vat=half_up(made.amount_net * made.vat_rate.rate / 100))
+        return made
 
     def invoice(self, *lines: InvoiceLine, **changes: Any) -> Invoice:
         """Its amounts are those of its lines, unless they are given."""

@@ -32,12 +32,14 @@ def test_a_client_becomes_a_customer(make: Any, members: Any) -> None:
             "Country": "United Kingdom",
         },
         "Notes": "Gate code\n1234",
+        "PrimaryTaxIdentifier": "GB1",
         "CurrencyRef": {"value": "GBP"},
     }
     members.check("Customer", mapped.payload)
     assert [(choice.member, choice.reason) for choice in mapped.choices] == [
         ("DisplayName", "Client DisplayName Template {{ client.name }}"),
         ("PrimaryEmailAddr", "From the accounts email"),
+        ("PrimaryTaxIdentifier", "The VAT number, when the customer is created"),
     ]
 
 

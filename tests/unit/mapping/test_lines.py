@@ -127,10 +127,10 @@ def test_a_company_without_classes_gets_none(make: Any) -> None:
 def test_quantity_and_price_only_when_they_come_to_the_amount(
     make: Any, quantity: str | None, price: str | None, amount: str, shown: tuple[str, str] | None
 ) -> None:
-    balance = make.line(position=2, amount_net=D("200.00"), amount_vat=D(0))
+    balance = make.line(position=2, amount_net=D("200.00"), vat_rate=make.zero)
     line = make.line(
         amount_net=D(amount),
-        amount_vat=D(0),
+        vat_rate=make.zero,
         quantity=None if quantity is None else D(quantity),
         unit_price=None if price is None else D(price),
     )
@@ -149,7 +149,7 @@ def test_quantity_and_price_only_when_they_come_to_the_amount(
 
 @pytest.mark.parametrize(("quantity", "price"), [("-2", "50"), ("2", "50"), ("2", "-50")])
 def test_a_credit_notes_units_are_positive_however_kompass_counts_them(make: Any, quantity: str, price: str) -> None:
-    line = make.line(amount_net=D("-100.00"), amount_vat=D(0), quantity=D(quantity), unit_price=D(price))
+    line = make.line(amount_net=D("-100.00"), vat_rate=make.zero, quantity=D(quantity), unit_price=D(price))
     made = lines_of(make, line, credit=True).payload["Line"][0]
     detail = made["SalesItemLineDetail"]
     assert made["Amount"] == D("100.00")
@@ -183,7 +183,7 @@ def test_descriptions(make: Any, changes: dict[str, Any], expected: str) -> None
 
 
 def test_a_credited_share_reads_as_a_positive_one(make: Any) -> None:
-    line = make.line(amount_net=D("-3500.00"), amount_vat=D(0), percentage=D("-35"))
+    line = make.line(amount_net=D("-3500.00"), vat_rate=make.zero, percentage=D("-35"))
     made = lines_of(make, line, credit=True).payload["Line"][0]
     assert made["Description"].endswith("\n35 % of 10,000.00")
 

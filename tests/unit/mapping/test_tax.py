@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -7,8 +8,7 @@ import pytest
 
 from mapping.invoice import map_invoice
 from mapping.results import Mapped
-from mapping.tax import predicted_total
-from schemas.company import Locale, TaxCodeFact
+from schemas.company import Locale, RateBase, RatePeriod, SalesRate, TaxCodeFact
 from schemas.events import VatRate
 
 D = Decimal
@@ -74,52 +74,79 @@ def test_tax_off_in_the_company(make: Any, refusals: Any, locale: Locale) -> Non
     assert "20.00" in problems["tax-not-booked"].message
 
 
-def test_tax_billed_in_the_usa(make: Any, refusals: Any) -> None:
-    configuration = make.configuration(locale=Locale.USA)
-    offsetting = (make.line(), make.line(position=2, amount_vat=D("-20.00")))
-    for invoice in (make.invoice(), make.invoice(*offsetting)):
-        problems = refusals(map_invoice, invoice, configuration, make.facts(), customer_id="77")
-        assert set(problems) == {"tax-not-booked"}
-        assert problems["tax-not-booked"].value == "20.00"
+# What QBO would come to (the arithmetic of whole documents: test_tax_documents.py)
 
 
-# What QBO will come to
-
-
-def test_tax_is_predicted_once_for_each_code_half_up(make: Any) -> None:
+def test_a_difference_of_rounding_is_a_choice_and_no_refusal(make: Any) -> None:
     lines = [make.line(position=n, amount_net=D("10.03"), amount_vat=D("2.01")) for n in range(3)]
     mapped = map_invoice(make.invoice(*lines), make.configuration(), make.facts(), customer_id="77")
-    # 3 × 10.03 = 30.09, of which 20 % is 6.018: 6.02, where Kompass's lines say 3 × 2.01 = 6.03.
-    assert predicted_total(mapped, make.facts()) == D("36.11")
-    warning = mapped.choices[-1]
-    assert (warning.member, warning.value) == ("TotalAmt", "36.11")
-    assert "QuickBooks will come to 36.11 and Kompass billed 36.12" in warning.reason
+    # 3 × 10.03 = 30.09, of which 20 % is 6.018: 6.02 by sum; by line 2.006 → 2.01, × 3 = 6.03.
+    choice = mapped.choices[-1]
+    assert (choice.member, choice.value) == ("TotalAmt", "36.11 to 36.12")
+    assert choice.reason == (
+        "Rounding of tax: QuickBooks comes to 36.11 to 36.12, by line or by sum, and Kompass billed 36.12"
+    )
 
 
-def test_a_tie_is_rounded_up(make: Any) -> None:
-    exact = make.line(amount_net=D("10.10"), amount_vat=D("1.77"))
-    facts = make.facts(tax_codes={"5": TaxCodeFact("5", "17.5", True, D("17.5"))})
-    mapped = map_invoice(make.invoice(exact), make.configuration(), facts, customer_id="77")
-    assert predicted_total(mapped, facts) == D("11.87")  # 1.7675
-
-
-def test_equal_totals_need_no_warning(make: Any) -> None:
+def test_equal_totals_need_no_word(make: Any) -> None:
     credit = make.credit_note(make.line(amount_net=D("-100.00"), amount_vat=D("-20.00")))
     for invoice in (make.invoice(), credit):
         mapped = map_invoice(invoice, make.configuration(), make.facts(), customer_id="77")
-        assert predicted_total(mapped, make.facts()) == D("120.00")
         assert not any(choice.member == "TotalAmt" for choice in mapped.choices)
 
 
-def test_what_cannot_be_predicted(make: Any) -> None:
+def test_what_cannot_be_predicted_is_sent(make: Any) -> None:
     unknown = make.facts(tax_codes={"5": TaxCodeFact("5", "Exempt", True, None)})
     mapped = map_invoice(make.invoice(), make.configuration(), unknown, customer_id="77")
-    assert predicted_total(mapped, unknown) is None
-    untaxed = make.invoice(make.line(amount_vat=D(0), vat_rate=None))
-    usa = map_invoice(untaxed, make.configuration(locale=Locale.USA), make.facts(), customer_id="77")
-    assert predicted_total(usa, make.facts(automated_tax=True)) is None
-    assert predicted_total(usa, make.facts()) == D("100.00")
-    off = map_invoice(untaxed, make.configuration(), make.facts(tax_enabled=False), customer_id="77")
-    assert predicted_total(off, make.facts(tax_enabled=False, automated_tax=True)) == D("100.00")
-    customer = Mapped("Customer", {"DisplayName": "x"}, "x")
-    assert predicted_total(customer, make.facts()) is None
+    assert not any(choice.member == "TotalAmt" for choice in mapped.choices)
+
+
+def test_the_refusal_names_what_to_change(make: Any, refusals: Any) -> None:
+    def refused(*, code: TaxCodeFact, rate: VatRate | None, vat: str) -> tuple[str, str]:
+        configuration = make.configuration(tax_codes={"vat": "5", "": "5"})
+        invoice = make.invoice(make.line(vat_rate=rate, amount_vat=D(vat)))
+        problems = refusals(map_invoice, invoice, configuration, make.facts(tax_codes={"5": code}), customer_id="77")
+        (problem,) = problems.values()
+        return problem.cause, problem.remedy
+
+    def code(*periods: RatePeriod) -> TaxCodeFact:
+        return TaxCodeFact("5", "Code", True, None, (SalesRate("1", "Rate", RateBase.NET, periods),))
+
+    twenty = VatRate("vat", "UK 20 %", D(20))
+    assert refused(code=code(RatePeriod(D(5))), rate=twenty, vat="20.00") == (
+        "tax-would-differ:vat",
+        "In the row “UK 20 %” of Tax Code VAT Rates, choose the tax code that charges 20 %.",
+    )
+    by_date = code(RatePeriod(D(21), dt.date(2025, 1, 1)), RatePeriod(D(20), None, dt.date(2024, 12, 31)))
+    assert refused(code=by_date, rate=twenty, vat="20.00") == (
+        "tax-would-differ:vat",
+        "“Code” had 20 % at another time than 2025-03-01: correct the date of the document or the VAT rate of its lines in "
+        "Kompass.",
+    )
+    assert refused(code=code(RatePeriod(D(20))), rate=twenty, vat="17.50") == (
+        "tax-would-differ:vat",
+        "Correct the tax of the lines in Kompass: it is not 20 % of their net amount.",
+    )
+    assert refused(code=code(RatePeriod(D(0))), rate=None, vat="20.00") == (
+        "tax-would-differ:none",
+        "Give the lines their VAT rate in Kompass, or choose the tax code that was billed in the row without a VAT rate of Tax "
+        "Code VAT Rates.",
+    )
+
+
+def test_a_cent_may_go_from_one_rate_to_another_where_the_whole_agrees(make: Any, refusals: Any) -> None:
+    """0.334 and 0.334 are 0.668 → 0.67, shared out as 0.33 and 0.34."""
+    five = VatRate("vat-5", "UK 5 %", D(5))
+    configuration = make.configuration(tax_codes={"vat-20": "5", "vat-5": "6"})
+    facts = make.facts(tax_codes={"5": TaxCodeFact("5", "20 %", True, D(20)), "6": TaxCodeFact("6", "5 %", True, D(5))})
+
+    def invoice(reduced: str) -> Any:
+        return make.invoice(
+            make.line(amount_net=D("1.67"), amount_vat=D("0.33")),
+            make.line(position=2, amount_net=D("6.68"), amount_vat=D(reduced), vat_rate=five),
+        )
+
+    assert map_invoice(invoice("0.34"), configuration, facts, customer_id="77")
+    assert set(refusals(map_invoice, invoice("0.36"), configuration, facts, customer_id="77")) == {
+        "tax-would-differ:vat-5"
+    }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from qbo_client.company_facts import (
     Choice,
     CompanyFacts,
     TaxCodeFact,
+    TaxRateFact,
     fetch_classes,
     fetch_company_facts,
     fetch_items,
@@ -72,9 +74,13 @@ def answers() -> dict[str, Any]:
         ],
         "TaxRate": [
             {"Id": "1", "RateValue": 13},
-            {"Id": "2", "RateValue": 5},
+            {"Id": "2", "Name": "GST", "RateValue": 5},
             {"Id": "3", "RateValue": 7},
-            {"Id": "4", "RateValue": Decimal("9.5")},
+            {
+                "Id": "4",
+                "RateValue": Decimal("9.5"),
+                "EffectiveTaxRate": [{"RateValue": Decimal("9.5"), "EndDate": "2012-12-31T23:59:59-08:00"}],
+            },
         ],
         "Item": [
             {"Id": "2", "Name": "Drawing", "FullyQualifiedName": "Design:Drawing", "Active": True, "Type": "Service"},
@@ -106,6 +112,24 @@ def test_the_facts_of_a_company_cost_four_metered_reads() -> None:
     facts = fetch_company_facts(company)
     assert len(company.asked) == 4
     assert all(call.metered for call in company.asked)
+    assert [(code.id, code.rates) for code in facts.tax_codes if code.id in ("6", "7", "8")] == [
+        ("8", ()),
+        (
+            "6",
+            (
+                TaxRateFact("2", "GST", "TaxOnAmount", ((Decimal(5), None, None),)),
+                TaxRateFact("3", "", "TaxOnAmount", ((Decimal(7), None, None),)),
+            ),
+        ),
+        (
+            "7",
+            (
+                TaxRateFact("2", "GST", "TaxOnAmount", ((Decimal(5), None, None),)),
+                TaxRateFact("4", "", "TaxOnAmountPlusTax", ((Decimal("9.5"), None, date(2012, 12, 31)),)),
+            ),
+        ),
+    ]
+    facts = replace(facts, tax_codes=tuple(replace(code, rates=()) for code in facts.tax_codes))
     assert facts == CompanyFacts(
         name="Maple",
         country="CA",

@@ -9,11 +9,17 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas import json_shapes
 from schemas.codec import Codec
 from schemas.errors import BadLine, BadRecord
 from schemas.events import Event, Invoice, Kind
-from schemas.jsonlines import event_from_json, event_to_json, read_json_lines, record_from_json, record_to_json
+from schemas.jsonlines import (
+    event_from_json,
+    event_to_json,
+    read_json_lines,
+    record_from_json,
+    record_text,
+    record_to_json,
+)
 
 
 def as_data(event: Event) -> dict[str, Any]:
@@ -35,6 +41,12 @@ def test_a_bare_event_comes_back_and_holds_no_nulls(bare: Event) -> None:
 
 def test_a_record_comes_back(kind: Kind, full: Event) -> None:
     assert record_from_json(kind, orjson.loads(orjson.dumps(record_to_json(full.object)))) == full.object
+
+
+def test_a_record_that_was_read_needs_no_second_look(codec: Codec, kind: Kind, full: Event) -> None:
+    """The text that the database keeps is that of `record_to_json`, without its checks."""
+    read = codec.decode(kind, codec.encode(full)).object
+    assert record_text(read) == orjson.dumps(record_to_json(full.object))
 
 
 def test_json_and_avro_give_the_same_digits(codec: Codec, events: dict[Kind, Event]) -> None:
@@ -73,7 +85,7 @@ def test_moments_of_any_offset_become_utc(events: dict[Kind, Event]) -> None:
     event = event_from_json(data)
     assert event.created == dt.datetime(2026, 6, 30, 23, 30, 0, 500000, tzinfo=dt.UTC)
     assert event.created.utcoffset() == dt.timedelta(0)
-    assert as_data(event)["created"] == "2026-06-30T23:30:00.500000+00:00"
+    assert as_data(event)["created"] == "2026-06-30T23:30:00.500000Z"
 
 
 def at(data: Any, path: str) -> tuple[Any, Any]:
@@ -246,16 +258,3 @@ def test_a_bad_line_is_named_by_number_and_path(events: dict[Kind, Event]) -> No
 def test_a_line_that_is_no_json_is_named(line: str | bytes) -> None:
     with pytest.raises(BadLine, match=r"^line 1: is not JSON at column"):
         list(read_json_lines([line]))
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [value for value in vars(json_shapes).values() if isinstance(value, json_shapes.Shape)],
-    ids=lambda shape: shape._build.__name__,
-)
-def test_the_tables_follow_the_dataclasses(shape: json_shapes.Shape[Any]) -> None:
-    fields = dataclasses.fields(shape._build)  # type: ignore[arg-type]
-    assert [member.name for member in shape.members] == [field.name for field in fields]
-    for member, field in zip(shape.members, fields, strict=True):
-        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        assert (member.default is json_shapes._REQUIRED) == required, field.name

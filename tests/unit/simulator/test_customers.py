@@ -220,3 +220,26 @@ def test_tax_identifiers_are_masked(books: Books) -> None:
 def test_a_vendor_has_a_name_and_a_currency(books: Books) -> None:
     made = books.create("Vendor", DisplayName="Crane Hire 2")
     assert (made["DisplayName"], made["CurrencyRef"]["value"], made["SyncToken"]) == ("Crane Hire 2", "USD", "0")
+
+
+@pytest.mark.parametrize("how", ["folded", "kept"])
+def test_switch_inner_spaces(open_books: OpenBooks, how: str) -> None:
+    """Teachworks help 1824445: 6240 for a name that differs by a space inside."""
+    books = open_books(inner_spaces=how)
+    made = books.customer("Anna  Fielding")
+    assert made["DisplayName"] == "Anna  Fielding"
+    if how == "folded":
+        assert books.refuses(lambda: books.customer("anna Fielding")).codes == ("6240",)
+    else:
+        assert books.customer("anna Fielding")["DisplayName"] == "anna Fielding"
+    # Its own name, spelt otherwise, is no other's.
+    assert books.update("Customer", made, DisplayName="Anna   Fielding")["DisplayName"] == "Anna   Fielding"
+
+
+@pytest.mark.parametrize("address", ["a..b@x.com", ".a@x.com", "a.@x.com", "a@-x.com", "a@x-.com", "a@x", "a@x..com"])
+def test_an_address_with_an_empty_part_is_2210(books: Books, address: str) -> None:
+    assert books.refuses(lambda: books.customer(PrimaryEmailAddr={"Address": address})).codes == ("2210",)
+    customer = books.customer(PrimaryEmailAddr={"Address": "a.b-c@x-y.example"})
+    assert books.refuses(lambda: books.invoice(customer, BillEmail={"Address": f"a@x.com, {address}"})).codes == (
+        "2210",
+    )

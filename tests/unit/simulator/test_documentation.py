@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+from simulator.known import CONFIDENCE, known, table
 from simulator.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -30,13 +32,17 @@ def test_each_behaviour_names_tests_that_exist() -> None:
             assert re.search(rf"^(def {name}\(|{name} = )", TESTS, re.MULTILINE), name
 
 
-def test_each_switch_is_listed_with_its_default_first() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `([^`]+)`", section("Switches for what is not known"), re.MULTILINE)
-    defaults = {
-        name: {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-        for name, value in Settings().as_mapping().items()
-    }
-    assert dict(rows) == defaults
+def test_the_table_of_switches_is_the_one_that_the_code_makes() -> None:
+    assert table() in section("Switches for what is not known"), "run python -m simulator.known"
+
+
+def test_each_switch_has_a_question_a_source_and_a_confidence() -> None:
+    written = json.loads((ROOT / "simulator" / "data" / "known.json").read_text())
+    assert written.keys() == Settings().as_mapping().keys()
+    for name, fact in known().items():
+        assert fact.question.endswith("."), name
+        assert fact.source, name
+        assert fact.sure in CONFIDENCE, name
 
 
 def test_each_switch_with_choices_has_a_test_that_turns_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator import bookkeeper
 
-from .conftest import Books, OpenBooks
+from .conftest import Books, OpenBooks, line
 
 
 def test_a_payment_lowers_the_balance_and_raises_the_sync_token_of_its_invoice(books: Books) -> None:
@@ -107,3 +107,18 @@ def test_an_invoice_cannot_become_less_than_was_paid_on_it(books: Books) -> None
     shown = books.get("Invoice", invoice["Id"])
     smaller = [{**shown["Line"][0], "Amount": 50}]
     assert books.refuses(lambda: books.update("Invoice", shown, Line=smaller)).codes == ("6000",)
+
+
+def test_auto_apply_credit_applies_an_open_credit_to_a_new_invoice(books: Books) -> None:
+    """Community 1174160: not a new credit memo alone, a new invoice too."""
+    customer, other = books.customer(), books.customer("Birch")
+    books.memo(other)
+    first, second = books.memo(customer, line(30)), books.memo(customer, line(50))
+    bookkeeper.edit(books.company, {"action": "setting", "setting": "auto_apply_credit", "on": True})
+    made = books.invoice(customer, line(60))
+    assert (made["Balance"], made["SyncToken"], made["LinkedTxn"][0]["TxnType"]) == (0, "1", "Payment")
+    left = [books.get("CreditMemo", one["Id"])["RemainingCredit"] for one in (first, second)]
+    assert left == [0, 20]
+    assert books.get("Customer", customer["Id"])["Balance"] == -20
+    assert books.invoice(customer, line(60))["Balance"] == 40
+    assert books.invoice(customer, line(60))["SyncToken"] == "0"

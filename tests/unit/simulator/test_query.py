@@ -116,7 +116,7 @@ def test_a_parser_error_says_what_it_met_and_where(books: Books) -> None:
         ("select * from Customer where Notes = 'x'", "Property Notes is not queryable"),
         ("select * from Customer startposition 0", "value 0 is too small. Min allowed value is 1"),
         ("select * from Customer where Id > '5'", "Operator > is not supported for property Id"),
-        ("select * from Nothing", "Invalid context declaration: Nothing"),
+        ("select * from Nothing", "invalid context declaration: Nothing"),
     ],
 )
 def test_what_the_entity_has_not_is_4001(books: Books, text: str, detail: str) -> None:

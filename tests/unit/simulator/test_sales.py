@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator import SELF_NUMBERED, UK, bookkeeper
+from simulator import SELF_NUMBERED, UK, USA, bookkeeper
 
 from .conftest import CATEGORY, INACTIVE_ITEM, Books, OpenBooks, line
 
@@ -174,9 +174,18 @@ def test_the_due_date_follows_the_term_of_the_customer(books: Books) -> None:
     assert books.invoice(customer, TxnDate="2026-01-01", DueDate="2026-01-05")["DueDate"] == "2026-01-05"
 
 
+def test_the_due_date_follows_the_default_term_of_the_company(books: Books) -> None:
+    """Recorded (create/invoice): 30 days after TxnDate, without a SalesTermRef in the answer."""
+    made = books.invoice(books.customer())
+    assert (made["DueDate"], "SalesTermRef" in made) == ("2026-04-09", False)
+    none = {"action": "preferences", "group": "SalesFormsPrefs", "members": {"DefaultTerms": None}}
+    bookkeeper.edit(books.company, none)
+    assert books.invoice(books.customer("Birch"))["DueDate"] == "2026-03-10"
+
+
 def test_addresses_come_from_the_customer(books: Books) -> None:
     customer = books.customer(BillAddr={"Line1": "1 High Street"})
-    assert books.invoice(customer)["BillAddr"] == {"Line1": "1 High Street"}
+    assert books.invoice(customer)["BillAddr"] == {"Id": "1", "Line1": "1 High Street"}
 
 
 def test_mail_needs_an_address(books: Books) -> None:
@@ -325,6 +334,18 @@ def test_too_many_lines_are_refused(open_books: OpenBooks) -> None:
     assert books.refuses(lambda: books.invoice(customer, *[line(1, "3")] * 751)).codes == ("6000",)
 
 
+@pytest.mark.parametrize("how", ["any", "taxed"])
+def test_switch_line_limit(open_books: OpenBooks, how: str) -> None:
+    books = open_books(USA, line_limit=how)
+    customer = books.customer()
+    untaxed = [line(1, "NON")] * 751
+    if how == "any":
+        assert books.refuses(lambda: books.invoice(customer, *untaxed)).codes == ("6000",)
+    else:
+        assert books.invoice(customer, *untaxed)["TotalAmt"] == 751
+    assert books.refuses(lambda: books.invoice(customer, *untaxed[1:], line(1, "TAX"))).codes == ("6000",)
+
+
 def test_discounts_come_off_the_total(books: Books) -> None:
     tenth = {"DetailType": "DiscountLineDetail", "DiscountLineDetail": {"PercentBased": True, "DiscountPercent": 10}}
     made = books.invoice(books.customer(), line(200), tenth)
@@ -342,3 +363,20 @@ def test_a_deposit_needs_the_preference(books: Books) -> None:
     bookkeeper.edit(books.company, off)
     customer = books.customer()
     assert books.refuses(lambda: books.invoice(customer, Deposit=30)).codes == ("6000",)
+
+
+def test_a_custom_field_that_was_switched_off_hurts_only_a_request_that_sends_it(books: Books) -> None:
+    customer = books.customer()
+    fields = [{"DefinitionId": one, "Type": "StringType", "StringValue": f"value {one}"} for one in ("1", "2")]
+    made = books.invoice(customer, CustomField=fields)
+    names = [
+        {"Name": f"SalesFormsPrefs.SalesCustomName{place}", "Type": "StringType", "StringValue": name}
+        for place, name in ((1, ""), (2, "Account manager"))
+    ]
+    members = {"CustomField": [{"CustomField": names}]}
+    bookkeeper.edit(books.company, {"action": "preferences", "group": "SalesFormsPrefs", "members": members})
+    changed = books.update("Invoice", made, PrivateNote="x")
+    assert [(one["DefinitionId"], one["StringValue"]) for one in changed["CustomField"]] == [("2", "value 2")]
+    assert books.invoice(customer, CustomField=fields[1:])["CustomField"][0]["StringValue"] == "value 2"
+    assert books.refuses(lambda: books.update("Invoice", changed, CustomField=fields[:1])).codes == ("3000",)
+    assert books.refuses(lambda: books.invoice(customer, CustomField=fields)).codes == ("3000",)

@@ -131,6 +131,79 @@ def test_switch_tax_rounding(open_books: OpenBooks) -> None:
     assert totals == {"per_rate": 0.07, "per_line": 0.06}
 
 
+def test_a_tax_line_names_a_rate_of_the_company(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    tax = {"TaxLine": [{"Amount": 21, "DetailType": "TaxLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "1"}}}]}
+    customer = books.customer()
+    assert books.invoice(customer, line(100, "1"), TxnTaxDetail=tax)["TotalAmt"] == 121
+    tax["TaxLine"][0]["TaxLineDetail"] = {"TaxRateRef": {"value": "999"}}
+    assert books.refuses(lambda: books.invoice(customer, line(100, "1"), TxnTaxDetail=tax)).codes == ("2500",)
+
+
+@pytest.mark.parametrize(("how", "total"), [("per_line", 9.71), ("per_rate", 9.73)])
+def test_the_figures_of_community_306952(open_books: OpenBooks, how: str, total: float) -> None:
+    """29 × 1.59 and 2 × 17.49 at 12 %: 29 × 0.19 + 2 × 2.10 = 9.71; 81.09 × 12 % = 9.73."""
+    books = open_books(CANADA, tax_rounding=how)
+    code = one_rate(books, "12")
+    made = books.invoice(books.customer(), *[line(1.59, code)] * 29, *[line(17.49, code)] * 2)
+    assert made["TxnTaxDetail"]["TotalTax"] == total
+
+
+@pytest.mark.parametrize("how", ["per_line", "per_rate"])
+def test_a_group_code_rounds_each_of_its_rates(open_books: OpenBooks, how: str) -> None:
+    """10.10 with GST and QST: 0.505 and 1.007475 are 0.51 and 1.01, not 1.51 together."""
+    books = open_books(CANADA, tax_rounding=how)
+    code = code_of(books.company, "GST/QST QC - 9.975")
+    made = books.invoice(books.customer(), line(10.10, code))
+    assert [tax for _, _, tax in taxes(made)] == [0.51, 1.01]
+    assert (made["TxnTaxDetail"]["TotalTax"], made["TotalAmt"]) == (1.52, 11.62)
+
+
+def test_the_rate_of_nova_scotia_changes_by_date(open_books: OpenBooks) -> None:
+    books = open_books(CANADA)
+    customer, code = books.customer(), code_of(books.company, "HST NS")
+    days = {
+        day: books.invoice(customer, line(1000, code), TxnDate=day)["TotalAmt"] for day in ("2025-03-31", "2025-04-01")
+    }
+    assert days == {"2025-03-31": 1150, "2025-04-01": 1140}
+
+
+@pytest.mark.parametrize(("how", "total"), [("per_line", 0.06), ("per_rate", 0.05)])
+@pytest.mark.parametrize("realm", [USA, USA_AUTOMATED_TAX])
+def test_the_usa_rounds_as_switched_too(open_books: OpenBooks, realm: str, how: str, total: float) -> None:
+    books = open_books(realm, tax_rounding=how)
+    customer = books.customer(BillAddr={"CountrySubDivisionCode": "TX"})
+    code = one_rate(books, "6.25")
+    books.company.profile.sales_tax_by_state = {"TX": next(reversed(books.company.tables["TaxRate"]))}
+    lines = [line(amount, "TAX") for amount in (0.24, 0.25, 0.27)]
+    made = books.invoice(customer, *lines, TxnTaxDetail={"TxnTaxCodeRef": {"value": code}})
+    # 0.015 + 0.015625 + 0.016875 are three times 2 cents; 0.76 × 6.25 % = 0.0475.
+    assert made["TxnTaxDetail"]["TotalTax"] == total
+
+
+@pytest.mark.parametrize(("how", "codes"), [("non", ["NON", "NON"]), ("item", ["TAX", "NON"])])
+def test_switch_automated_tax_line(open_books: OpenBooks, how: str, codes: list[str]) -> None:
+    books = open_books(USA_AUTOMATED_TAX, automated_tax_line=how)
+    bookkeeper.edit(books.company, {"action": "update", "entity": "Item", "id": "1", "members": {"Taxable": True}})
+    customer = books.customer(BillAddr={"CountrySubDivisionCode": "CA"})
+    made = books.invoice(customer, line(100), line(100, ItemRef={"value": "2"}))
+    assert [one["SalesItemLineDetail"]["TaxCodeRef"]["value"] for one in made["Line"][:2]] == codes
+    assert made["TotalAmt"] == (208.25 if how == "item" else 200)
+    # A code that is sent counts, and a company without the engine never looks at the item.
+    assert books.invoice(customer, line(100, "NON"))["TotalAmt"] == 100
+    manual = open_books(USA, automated_tax_line=how)
+    bookkeeper.edit(manual.company, {"action": "update", "entity": "Item", "id": "1", "members": {"Taxable": True}})
+    assert manual.invoice(manual.customer())["Line"][0]["SalesItemLineDetail"]["TaxCodeRef"]["value"] == "NON"
+
+
+def one_rate(books: Books, percent: str) -> str:
+    """Id of a new tax code with one rate of that percent."""
+    rate = books.company.insert("TaxRate", {"Name": f"{percent} %", "RateValue": float(percent), "Active": True})
+    details = [{"TaxRateRef": {"value": rate["Id"]}, "TaxTypeApplicable": "TaxOnAmount", "TaxOrder": 0}]
+    code = {"Name": f"{percent} %", "Active": True, "Taxable": True, "SalesTaxRateList": {"TaxRateDetail": details}}
+    return str(books.company.insert("TaxCode", code)["Id"])
+
+
 def test_usa_manual_tax_is_the_transaction_code_on_taxable_lines(books: Books) -> None:
     code = {"value": code_of(books.company, "Tucson")}
     customer = books.customer()

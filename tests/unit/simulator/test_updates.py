@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from simulator import UK
 
 from .conftest import Books, OpenBooks, line
@@ -71,10 +75,10 @@ def test_switch_sparse_nested(open_books: OpenBooks) -> None:
     address = {"Line1": "1 High Street", "City": "Larchton"}
     books = open_books(sparse_nested="replace")
     made = books.update("Customer", books.customer(BillAddr=address), BillAddr={"Line1": "2 High Street"})
-    assert made["BillAddr"] == {"Line1": "2 High Street"}
+    assert made["BillAddr"] == {"Id": "1", "Line1": "2 High Street"}
     books = open_books(sparse_nested="merge")
     made = books.update("Customer", books.customer(BillAddr=address), BillAddr={"Line1": "2 High Street"})
-    assert made["BillAddr"] == {"Line1": "2 High Street", "City": "Larchton"}
+    assert made["BillAddr"] == {"Id": "1", "Line1": "2 High Street", "City": "Larchton"}
 
 
 def test_switch_sparse_custom_fields(open_books: OpenBooks) -> None:
@@ -147,3 +151,22 @@ def test_switch_usa_characters(open_books: OpenBooks) -> None:
     assert strict.customer("Müller")["DisplayName"] == "Müller"
     assert strict.refuses(lambda: strict.customer("x", BillAddr={"City": "Łódź"})).codes == ("2040",)
     assert open_books(UK, usa_characters="latin-1").customer("Łódź")["DisplayName"] == "Łódź"
+
+
+@pytest.mark.parametrize("needs", ["credit_memo", "any", "nothing"])
+def test_switch_sparse_line_needs(open_books: OpenBooks, needs: str) -> None:
+    """quickbooks-online-mcp-server PR 101: a sparse update with Line and without the required members is 2020."""
+    books = open_books(sparse_line_needs=needs)
+    customer = books.customer()
+    for kind, made in (("Invoice", books.invoice(customer)), ("CreditMemo", books.memo(customer))):
+
+        def change(kind: str = kind, made: dict[str, Any] = made, **more: Any) -> dict[str, Any]:
+            return books.update(kind, made, Line=[line(50)], **more)
+
+        if needs == "any" or (needs == "credit_memo" and kind == "CreditMemo"):
+            refused = books.refuses(change)
+            assert (refused.codes, refused.errors[0].element) == (("2020",), "CustomerRef")
+        else:
+            assert change()["TotalAmt"] == 50
+            made["SyncToken"] = "1"
+        assert change(CustomerRef={"value": customer["Id"]}, PrivateNote="x")["TotalAmt"] == 50

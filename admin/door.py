@@ -1,0 +1,97 @@
+"""The site's door: who may try to log in how often, how long a session lasts, and what a browser may do with our pages.
+
+django-axes counts failed logins, for the account and for the address apart, in the database that all workers share.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import logout
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.contrib.messages.storage.base import Message
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from admin.quickbooks_online.metrics import observe_login
+
+log = logging.getLogger(__name__)
+
+_SINCE: Final = "logged_in_since"
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class HeadersMiddleware:
+    """Content-Security-Policy and Permissions-Policy on every answer."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        response.headers.setdefault("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        return response
+
+
+class SessionAgeMiddleware:
+    """Ends a session after SESSION_MAX_AGE seconds, however busy it is. SESSION_COOKIE_AGE ends one that is idle."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            # A session of before an upgrade starts to count now.
+            since = request.session.setdefault(_SINCE, time.time())
+            if time.time() - since > settings.SESSION_MAX_AGE:
+                logout(request)
+        return self._get_response(request)
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Give the address of the browser: what the outermost of our own proxies saw, since a client may send any header."""
+    proxies: int = settings.TRUSTED_PROXIES
+    forwarded: list[str] = [
+        part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()
+    ]
+    if proxies and len(forwarded) >= proxies:
+        return forwarded[-proxies]
+    return str(request.META["REMOTE_ADDR"]) if "REMOTE_ADDR" in request.META else None
+
+
+def locked_out(request: HttpRequest, response: HttpResponse, credentials: Mapping[str, Any] | None) -> HttpResponse:
+    """The login page once more, with the reason. Its status is 429."""
+    minutes = settings.AXES_COOLOFF_TIME.total_seconds() / 60
+    words = f"Too many failed logins. Try again in {minutes:.0f} minutes, or ask an operator to unlock the account."
+    context = {
+        **admin.site.each_context(request),
+        "title": "Log in",
+        "form": AdminAuthenticationForm(request),
+        "messages": [Message(messages.ERROR, words)],
+    }
+    return render(request, "admin/login.html", context, status=429)
+
+
+@receiver(user_logged_in)
+def _logged_in(sender: type, request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
+    request.session[_SINCE] = time.time()
+    observe_login("ok")
+
+
+@receiver(user_login_failed)
+def _failed(sender: type | str, credentials: Mapping[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    refused = getattr(request, "axes_locked_out", False)
+    observe_login("locked-out" if refused else "failed")
+    log.warning(
+        "too many failed logins: the account or the address is locked" if refused else "login failed",
+        extra={"account": str(credentials.get("username"))[:150], "address": request and client_address(request)},
+    )

@@ -1,0 +1,291 @@
+"""The agreement sheet of a month: its lines, its sums, and the one verdict that the page, the file, the words and the exit code share."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from mapping.problems import money
+
+_ZERO = Decimal(0)
+
+
+class Standing(StrEnum):
+    """What is said of one document, in the order of the blocks."""
+
+    MISSING = "missing"
+    """It belongs into the month and is not in QuickBooks: failed, waiting, retrying, or deleted there."""
+    NOT_ARRIVED = "not-arrived"
+    """Kompass's own list has it, and no event of it arrived."""
+    DIFFERS = "differs"
+    OTHER_MONTH = "other-month"
+    """The two sides date it in different months."""
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
+    """It carries our mark, and is not the document that we know of."""
+    ROUNDING = "rounding"
+    """Its tax differs by rounding alone."""
+    HAND_TYPED = "only-in-quickbooks"
+    NOT_SENT = "not-sent"
+    """Not to be in QuickBooks: a draft, Synchronize off, a journal."""
+    AGREES = "agrees"
+
+
+TITLES: Mapping[Standing, str] = {
+    Standing.MISSING: "Belongs into the month, but is not in QuickBooks",
+    Standing.NOT_ARRIVED: "In Kompass's list, but not here, or with another total",
+    Standing.DIFFERS: "Differs",
+    Standing.OTHER_MONTH: "Dated in another month on the other side",
+    Standing.WITHDRAWN: "Taken back in Kompass, still in QuickBooks",
+    Standing.UNKNOWN: "In QuickBooks with Kompass's mark, but not the document that was sent",
+    Standing.ROUNDING: "Tax rounded differently",
+    Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
+    Standing.NOT_SENT: "Not to be in QuickBooks",
+    Standing.AGREES: "Agrees",
+}
+PREVENTING = frozenset(
+    {
+        Standing.MISSING,
+        Standing.NOT_ARRIVED,
+        Standing.DIFFERS,
+        Standing.OTHER_MONTH,
+        Standing.WITHDRAWN,
+        Standing.UNKNOWN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Signed as in Kompass: a credit note is below zero."""
+
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(self.net + other.net, self.tax + other.tax, self.gross + other.gross)
+
+    def __sub__(self, other: Amounts) -> Amounts:
+        return Amounts(self.net - other.net, self.tax - other.tax, self.gross - other.gross)
+
+
+NOTHING = Amounts(_ZERO, _ZERO, _ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAmount:
+    """What a document has under one tax code."""
+
+    code: str
+    """By name."""
+    net: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A document as one of the two sides has it, as far as it counts in this month."""
+
+    amounts: Amounts
+    home: Decimal | None = None
+    """Gross in the home currency; None when no rate is known."""
+    codes: tuple[CodeAmount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    standing: Standing
+    reference: str
+    date: dt.date
+    what: str
+    """invoice | credit note | journal"""
+    currency: str
+    remark: str
+    client: str = ""
+    state: str = ""
+    """Of the sync, where the newest version is not in QuickBooks: failed, waiting, retrying, pending."""
+    cause: str = ""
+    kompass_id: str = ""
+    qbo_id: str = ""
+    ours: Side | None = None
+    theirs: Side | None = None
+    ours_counts: bool = True
+    """Whether Kompass dates it in this month, and bills it."""
+    theirs_counts: bool = True
+    """Whether QuickBooks dates it in this month."""
+
+    @property
+    def kompass(self) -> Amounts | None:
+        return None if self.ours is None else self.ours.amounts
+
+    @property
+    def quickbooks(self) -> Amounts | None:
+        return None if self.theirs is None else self.theirs.amounts
+
+    @property
+    def difference(self) -> Decimal:
+        """QuickBooks less Kompass, gross."""
+        return ((self.quickbooks or NOTHING) - (self.kompass or NOTHING)).gross
+
+
+Sums = dict[str, tuple[Amounts, Amounts]]
+"""What → Kompass's and QuickBooks' sums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    org_name: str
+    company_name: str
+    month: str
+    made_at: dt.datetime
+    reads: int
+    """Metered calls that it took."""
+    lines: tuple[Line, ...]
+    home_currency: str = ""
+    control: str = ""
+    """What Kompass's own list was compared with, in words; empty without one."""
+    changes: tuple[str, ...] = field(default=())
+    """What is different since the month was filed."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything that belongs into the month is in QuickBooks, and nothing of ours besides."""
+        return not any(line.standing in PREVENTING for line in self.lines)
+
+    @property
+    def empty(self) -> bool:
+        return not self.lines
+
+    def of(self, standing: Standing) -> list[Line]:
+        return [line for line in self.lines if line.standing is standing]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: the same on the page, in the file and in the words."""
+        if self.empty:
+            return "The month is empty: neither Kompass nor QuickBooks has a document of it."
+        if not self.agrees:
+            counted = [(standing, self.of(standing)) for standing in TITLES if standing in PREVENTING]
+            parts = [f"{TITLES[standing]}: {len(lines)} ({_spread(lines)})." for standing, lines in counted if lines]
+            return " ".join(("The month does not agree.", *parts))
+        rounded = self.of(Standing.ROUNDING)
+        if rounded:
+            return f"The month agrees but for rounding of tax: {len(rounded)} ({_spread(rounded, difference=True)})."
+        return "The month agrees to the cent."
+
+    def _sums(self, key: Callable[[Line], str]) -> Sums:
+        found: Sums = {}
+        for line in self.lines:
+            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+                continue
+            ours, theirs = found.get(key(line), (NOTHING, NOTHING))
+            found[key(line)] = (
+                ours + ((line.kompass or NOTHING) if line.ours_counts else NOTHING),
+                theirs + ((line.quickbooks or NOTHING) if line.theirs_counts else NOTHING),
+            )
+        return dict(sorted(found.items()))
+
+    def totals(self) -> Sums:
+        """Both sides' sums of what belongs into the month, by currency. Hand-typed documents are apart."""
+        return self._sums(lambda line: line.currency)
+
+    def by_client(self) -> Sums:
+        return self._sums(lambda line: f"{line.client or 'no client'}, {line.currency}")
+
+    def by_tax_code(self) -> Sums:
+        """By tax code and currency: net, tax and both together."""
+        found: Sums = {}
+        for line in self.lines:
+            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+                continue
+            for side, place, counts in ((line.ours, 0, line.ours_counts), (line.theirs, 1, line.theirs_counts)):
+                for one in side.codes if side is not None and counts else ():
+                    key = f"{one.code or 'no tax code'}, {line.currency}"
+                    both = list(found.get(key, (NOTHING, NOTHING)))
+                    both[place] += Amounts(one.net, one.tax, one.net + one.tax)
+                    found[key] = (both[0], both[1])
+        return dict(sorted(found.items()))
+
+    def home(self) -> tuple[Decimal, Decimal]:
+        """Both sides' gross in the home currency; what has no rate counts as nothing."""
+        counted = [line for line in self.lines if line.standing not in (Standing.HAND_TYPED, Standing.NOT_SENT)]
+        return (
+            sum((line.ours.home or _ZERO for line in counted if line.ours is not None and line.ours_counts), _ZERO),
+            sum(
+                (line.theirs.home or _ZERO for line in counted if line.theirs is not None and line.theirs_counts), _ZERO
+            ),
+        )
+
+    def hand_typed(self) -> dict[str, Amounts]:
+        """What only QuickBooks has, by currency."""
+        found: dict[str, Amounts] = {}
+        for line in self.of(Standing.HAND_TYPED):
+            found[line.currency] = found.get(line.currency, NOTHING) + (line.quickbooks or NOTHING)
+        return dict(sorted(found.items()))
+
+
+def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
+    """``120.00 GBP, 50.00 EUR``"""
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        amount = line.difference if difference else (line.kompass or line.quickbooks or NOTHING).gross
+        sums[line.currency] = sums.get(line.currency, _ZERO) + amount
+    return ", ".join(f"{money(amount)} {currency}" for currency, amount in sorted(sums.items()))
+
+
+COLUMNS = (
+    "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
+    "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark", "client", "kompass_home", "quickbooks_home", "state",
+    "cause", "kompass_id",
+)  # fmt: skip
+
+
+def cells(line: Line) -> dict[str, object]:
+    """Give a line's values by `COLUMNS`."""
+    values: dict[str, object] = {
+        "standing": line.standing.value, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
+        "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
+        "client": line.client, "state": line.state, "cause": line.cause, "kompass_id": line.kompass_id,
+    }  # fmt: skip
+    for name, side in (("kompass", line.ours), ("quickbooks", line.theirs)):
+        for amount in ("net", "tax", "gross"):
+            values[f"{name}_{amount}"] = None if side is None else getattr(side.amounts, amount)
+        values[f"{name}_home"] = None if side is None else side.home
+    return {name: values[name] for name in COLUMNS}
+
+
+def as_csv(sheet: Sheet) -> str:
+    """The sheet as CSV; its last row is the verdict. A text that a spreadsheet would take for a formula gets an apostrophe."""
+    written: list[str] = []
+    writer = csv.writer(_Lines(written), lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for line in sheet.lines:
+        writer.writerow([_guarded(value) for value in cells(line).values()])
+    last: dict[str, object] = {"standing": "verdict", "reference": sheet.month, "remark": sheet.verdict}
+    writer.writerow([_guarded(last.get(name, "")) for name in COLUMNS])
+    return "".join(written)
+
+
+class _Lines:
+    """What `csv` writes to."""
+
+    def __init__(self, written: list[str]) -> None:
+        self.write = written.append
+
+
+def _guarded(value: object) -> object:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return "" if value is None else f"{value:f}"
+
+
+def blocks(sheet: Sheet) -> Iterator[tuple[str, list[Line]]]:
+    """Give the titles with their lines, what prevents agreement first; empty ones are left out."""
+    for standing, title in TITLES.items():
+        if lines := sheet.of(standing):
+            yield title, lines

@@ -1,0 +1,182 @@
+"""What a person decides about one link: which customer or document in QuickBooks it is, and which side of a conflict counts.
+
+Each raises the link's epoch: a call that is under way settles nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mapping.books import edited_since_sent
+from mapping.cents import BILLED
+from mapping.decisions import Write
+from mapping.results import PartyKey
+from schemas.events import Kind
+from schemas.link_state import Because, LinkState
+from schemas.observed import Observed
+from store import attempts, failures, history, links
+from store.links import Link
+from sync.companies import read_company
+from sync.comparing import CentCheck
+from sync.decide import Foreseen, foresee
+from sync.link import Wish, by_hand, make_due, want_party, write
+
+_BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
+_ALL_LANES = 7
+
+
+class CannotLink(Exception):
+    """A person's decision cannot be carried out; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer that QuickBooks has."""
+
+    id: str
+    name: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClient:
+    """A Kompass Client that was seen in events of an Org."""
+
+    org_id: str
+    kompass_id: str
+    reference: str
+    event_created_at: datetime | None
+
+
+def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: Customer, *, by: str) -> int:
+    """Let a Client's link stand for a customer that was there before; gives its id. It is read before it is ever written.
+
+    Raises
+    ------
+    CannotLink
+    """
+    party = PartyKey(Kind.CLIENT, client.kompass_id, "", customer.currency)
+    link = _client_link(db, realm_id, party)
+    if link is None:
+        want_party(db, party, org_id=client.org_id, realm_id=realm_id, lane=_ALL_LANES)
+        link = _client_link(db, realm_id, party)
+    if link is None or _is_being_sent(db, link):
+        raise CannotLink(f"{client.reference} {_BEING_SENT}")
+    if link.qbo_id:
+        raise CannotLink(
+            f"{client.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already. Open it "
+            "under Customers to see or remove that link."
+        )
+    there: dict[str, Any] = {
+        "entity": "Customer",
+        "qbo_id": customer.id,
+        "name": customer.name,
+        "currency": customer.currency,
+    }
+    known: dict[str, Any] = {
+        "reference": client.reference,
+        "event_created_at": client.event_created_at,
+        "lanes": _ALL_LANES,
+    }
+    write(db, [by_hand(link, LinkState.PENDING, **there, **known, **_UNREAD, adopted=True)])
+    words = f"{by} linked it to the QuickBooks customer {customer.name} ({customer.id})"
+    make_due(db, [link.id], Because.LINKED_BY_HAND, words)
+    return link.id
+
+
+_UNREAD: Mapping[str, Any] = {"sync_token": None, "applied": None, "observed": None}
+"""Nothing is known of what QuickBooks says: it is read before it is written."""
+
+
+def _client_link(db: Connection, realm_id: str, party: PartyKey) -> Link | None:
+    keys = [(realm_id, party.kind.value, party.kompass_id, "", currency) for currency in (party.currency, "")]
+    found = links.find_party(db, keys)
+    locked = links.lock(db, {link.id for link in found.values()})
+    by_currency = {link.currency: link for link in locked.values()}
+    return by_currency.get(party.currency) or by_currency.get("")
+
+
+def unlink_customer(db: Connection, link_id: int, *, by: str) -> None:
+    """Take a manual link back: Kompass makes a customer of its own, as if none had been there.
+
+    Raises
+    ------
+    CannotLink
+    """
+    link = links.lock(db, {link_id}).get(link_id)
+    if link is None or not links.is_linked_by_hand(db, link_id):
+        raise CannotLink("Only a link that was made by hand can be removed.")
+    if _is_being_sent(db, link):
+        raise CannotLink(f"It {_BEING_SENT}")
+    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, name="", adopted=False, **_UNREAD)])
+    make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to the QuickBooks customer {link.name}")
+
+
+def kompass_side(db: Connection, link: Link) -> Foreseen | None:
+    """Decide about a link in conflict as if a person had chosen Kompass's side of what was read last."""
+    company = read_company(db, link.org_id)
+    if company is None or company.configuration.realm_id != link.realm_id:
+        return None
+    read = replace(link, state=LinkState.PENDING, cause=links.READ, overwrite=True)
+    return next(iter(foresee(db, [(read, company)])), None)
+
+
+def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
+    """Let what QuickBooks says stand, and count what Kompass says now as sent.
+
+    The next change in Kompass is compared again, so nothing of the bookkeeper's is overwritten later either.
+
+    Raises
+    ------
+    CannotLink
+    """
+    link = links.lock(db, {link_id}).get(link_id)
+    if link is None:
+        raise CannotLink("This error belongs to no record any more.")
+    if link.cause == "conflict:in-doubt" and link.state == LinkState.FAILED and link.observed:
+        _take_for_ours(db, link, link.observed, by=by)
+        return
+    if _is_being_sent(db, link):
+        raise CannotLink(f"It {_BEING_SENT}")
+    foreseen = kompass_side(db, link)
+    if foreseen is None:
+        raise CannotLink("The QuickBooks company is not linked any more.")
+    facts: dict[str, Any] = {"overwrite": False}
+    applied = link.applied or {}
+    if isinstance(foreseen.outcome, Write):
+        facts["applied"] = applied = foreseen.outcome.applied
+        check = CentCheck()
+        check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
+        check.write(db)
+    if link.observed is not None:
+        facts["kept"] = sorted(edited_since_sent(applied, Observed(link.observed)))
+        facts["by_hand"] = [one for one in link.by_hand if one == "TxnTaxDetail"]
+    write(db, [by_hand(link, LinkState.SYNCED, reason=f"kept as it is in QuickBooks, as {by} chose", **facts)])
+    words = f"{by} chose what QuickBooks says"
+    failures.close_for_links(db, [link_id], words)
+    history.append(db, [history.about(link, "asked", "keep-quickbooks", words)])
+
+
+def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, by: str) -> None:
+    """Link a record to the document that a call of ours without an answer may have made."""
+    attempts.retire(db, [link.id])
+    entity = "CreditMemo" if "RemainingCredit" in observed else "Invoice"
+    there = {"entity": entity, "qbo_id": str(observed["Id"]), "name": str(observed.get("DocNumber", ""))}
+    write(db, [by_hand(link, LinkState.PENDING, **there, **_UNREAD)])
+    make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")
+
+
+def override_name(db: Connection, link_id: int, name: str, *, by: str) -> None:
+    """Give a customer a DisplayName of its own, or none any more, and have it sent."""
+    links.set_name_override(db, link_id, name)
+    words = f"{by} set the DisplayName to “{name}”" if name else f"{by} removed the DisplayName override"
+    make_due(db, [link_id], Because.RESEND, words, wishes=(Wish.REFRESH_NAMES,))
+
+
+def _is_being_sent(db: Connection, link: Link) -> bool:
+    return bool(attempts.read_open(db, [link.id], lease=0.0))

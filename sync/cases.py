@@ -1,0 +1,199 @@
+"""The one loader of cases: a record with its configuration, its facts, what was sent and seen of it, and what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import Connection
+
+from mapping.cases import Case, Party, needed_party, own_currency
+from mapping.results import PartyKey
+from schemas.company import Standing
+from schemas.events import Client, Kind, Project, Record
+from schemas.jsonlines import record_from_json
+from schemas.link_state import LinkState
+from store import links, records
+from store.links import Link
+from store.records import RecordKey
+from sync.companies import Company
+from sync.link import add_lane, want_party
+
+RECREATED: Final = frozenset({"deleted-in-qbo"})
+"""Causes in which a person may ask for the object to be created again: QuickBooks has it no more."""
+
+PartyLinkKey = tuple[str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCase:
+    case: Case
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What Kompass says of a record."""
+
+    record: Record
+    sequence: int
+    deleted: bool
+
+
+def read_cases(
+    db: Connection, judgeable: Sequence[tuple[Link, Company]], *, said: Mapping[RecordKey, Said] = MappingProxyType({})
+) -> dict[int, RecordCase]:
+    """Read the newest record of each link, and for a job of a former billing client that client too.
+
+    What is ``said`` stands before the stored record: an event that nobody has ingested yet.
+    """
+    wanted = {(link.org_id, link.kind.value, link.kompass_id) for link, _ in judgeable}
+    rows = records.read_bodies(db, wanted - said.keys())
+    bodies = {
+        key: Said(record_from_json(Kind(key[1]), row.body), row.sequence, row.deleted) for key, row in rows.items()
+    } | {key: said[key] for key in wanted & said.keys()}
+    former = {
+        (link.org_id, Kind.CLIENT.value, link.party_id)
+        for link, _ in judgeable
+        if (one := bodies.get((link.org_id, link.kind.value, link.kompass_id))) is not None
+        and isinstance(one.record, Project)
+        and one.record.billing_client.id != link.party_id
+    }
+    clients = {key: record_from_json(Kind.CLIENT, row.body) for key, row in records.read_bodies(db, former).items()}
+    cases = {}
+    for link, company in judgeable:
+        key = (link.org_id, link.kind.value, link.kompass_id)
+        if key not in bodies or company.facts is None:
+            continue
+        record = bodies[key].record
+        billing_client = None
+        if isinstance(record, Project):
+            found = clients.get((link.org_id, Kind.CLIENT.value, link.party_id))
+            billing_client = found if isinstance(found, Client) else record.billing_client
+        cases[link.id] = RecordCase(
+            case=Case(
+                record=record,
+                configuration=company.configuration,
+                facts=company.facts,
+                standing=standing_of(link),
+                deleted=bodies[key].deleted,
+                billing_client=billing_client,
+            ),
+            sequence=bodies[key].sequence,
+        )
+    return cases
+
+
+def standing_of(link: Link) -> Standing:
+    """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again.
+
+    Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
+    """
+    if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
+        return Standing(currency=link.currency, name_override=link.name_override or None)
+    if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
+        return replace(link.standing, sync_token=None)
+    return link.standing
+
+
+def rests_on_books(cause: str) -> bool:
+    """Whether a link failed over what the object says in QuickBooks: a person may have changed that since."""
+    return cause in RECREATED or cause == "books-closed" or cause.startswith(("conflict:", "not-taken:"))
+
+
+def with_currency(case: RecordCase, link: Link) -> RecordCase:
+    """The case once the currency of its link is fixed."""
+    return replace(case, case=replace(case.case, standing=standing_of(link)))
+
+
+def currency_of(case: RecordCase) -> str:
+    return own_currency(case.case)
+
+
+def party_of(party: Link) -> Party:
+    """Give what a case needs of the link of its customer or job."""
+    return Party(
+        key=PartyKey(party.kind, party.kompass_id, party.party_id, party.currency),
+        qbo_id=party.qbo_id,
+        state=party.state,
+        cause=party.cause,
+        reason=party.reason,
+    )
+
+
+def known_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]]) -> dict[int, Link]:
+    """Find the links of the customers or jobs that these need, for those that have one, by the id of the link that needs it.
+
+    As `find_parties`, without a lock or a write.
+    """
+    needed = _needed(cases)
+    known = links.find_party(db, _keys(needed)) if needed else {}
+    return {link_id: found for link_id, one in needed.items() if (found := _chosen(known, one)) is not None}
+
+
+_Needed = dict[int, tuple[Link, PartyKey]]
+
+
+def _needed(cases: Sequence[tuple[Link, RecordCase]]) -> _Needed:
+    return {link.id: (link, key) for link, case in cases if (key := needed_party(case.case)) is not None}
+
+
+def _keys(needed: _Needed) -> list[PartyLinkKey]:
+    return [key for link, party in needed.values() for key in (_key(link, party), _unfixed(link, party))]
+
+
+def _chosen(known: Mapping[PartyLinkKey, Link], one: tuple[Link, PartyKey]) -> Link | None:
+    return known.get(_key(*one)) or known.get(_unfixed(*one))
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The links that others depend on, by the id of the one that depends on it."""
+
+    found: Mapping[int, Link]
+    busy: frozenset[int]
+    """Links whose party, or the record it is to be made for, somebody holds at this moment: judge them again in a moment."""
+
+
+def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, lane: int) -> Parties:
+    """Find, make if need be, and hold still what these links stand on, so that none of it settles unseen."""
+    needed = _needed(cases)
+    if not needed:
+        return Parties({}, frozenset())
+    known = links.find_party(db, _keys(needed))
+    missing = {_key(*one): one for one in needed.values() if _chosen(known, one) is None}
+    written = records.being_written(db, [_record(link, party) for link, party in missing.values()])
+    for link, party in missing.values():
+        if _record(link, party) in written:
+            continue
+        want_party(db, party, org_id=link.org_id, realm_id=link.realm_id, lane=lane)
+    if missing:
+        known |= links.find_party(db, missing)
+    chosen = {link_id: _chosen(known, one) for link_id, one in needed.items()}
+    unsettled = {one.id for one in chosen.values() if one is not None and one.qbo_id is None}
+    held = links.hold(db, unsettled)
+    add_lane(db, held, lane)
+    found: dict[int, Link] = {}
+    busy = set()
+    for link_id, one in chosen.items():
+        current = one if one is None or one.qbo_id is not None else held.get(one.id)
+        if current is None:
+            busy.add(link_id)
+        else:
+            found[link_id] = current
+    return Parties(found, frozenset(busy))
+
+
+def _key(link: Link, party: PartyKey) -> PartyLinkKey:
+    return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, party.currency)
+
+
+def _record(link: Link, party: PartyKey) -> RecordKey:
+    return (link.org_id, party.kind.value, party.kompass_id)
+
+
+def _unfixed(link: Link, party: PartyKey) -> PartyLinkKey:
+    """A customer or job that was never judged has no currency yet: it may turn out to be the one."""
+    return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, "")

@@ -1,0 +1,75 @@
+"""How long a record is tried again that QuickBooks refuses without saying that it always will.
+
+Two things look alike: an outage, whatever status it answers with, and a rule of the company that this record does not meet. A
+bookkeeper wants to know of the second within minutes and must not hear of the first. What tells them apart is whether others go through
+meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from qbo_client.faults import FaultCode
+from qbo_client.outcomes import Refused
+from store import links
+from store.links import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Times in seconds."""
+
+    tries: int = 5
+    lone: float = 180.0
+    """A record fails after so many tries in so long, if others of its kind went through between each of them and the next."""
+    quiet: float = 2 * 3600.0
+    """It fails after so long if others of the company go through, or if no other is being retried."""
+    rule: float = 4 * 3600.0
+    """It fails after so long in any case if the refusal may be a rule of the company (6000), which a person has to know."""
+    failed: float = 24 * 3600.0
+    """Then it is tried once in so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """One record's refusals so far, this one included."""
+
+    tries: int
+    """While others of its kind went through: what an outage costs in tries is not held against the record."""
+    since: float
+    """Seconds since the first."""
+    fails: bool
+    """It is this record that QuickBooks does not take."""
+
+    def wait(self, *, first: float, longest: float) -> float:
+        """Seconds until the next try: with each, three times as much time has gone by."""
+        return min(max(first, 2 * self.since), longest)
+
+
+def weigh(
+    db: Connection, patience: Patience, link: Link, row: Any, refused: Refused, *, now: datetime, company_answers: bool
+) -> Refusals:
+    """Tell an outage from a record that is refused for its own sake. ``row`` is the link's, as the answer found it."""
+    since = (now - (row.first_failed_at or now)).total_seconds()
+
+    def others_go(**more: Any) -> bool:
+        # Between its last refusal and this one: in an outage none does, however recent the last success.
+        return company_answers and links.others_settled_since(
+            db, realm_id=link.realm_id, other_than=link.id, moment=row.last_failed_at, **more
+        )
+
+    tries = int(row.attempts) + 1
+    if tries > 1 and not others_go(kind=link.kind):
+        tries = min(tries, max(patience.tries // 2, 1))
+    if since >= patience.lone and tries >= patience.tries:
+        fails = True
+    elif since < patience.quiet:
+        fails = False
+    else:
+        rule = FaultCode.BUSINESS_VALIDATION in refused.codes and since >= patience.rule
+        fails = rule or others_go() or not links.others_retrying(db, realm_id=link.realm_id, other_than=link.id)
+    return Refusals(tries, since, fails)

@@ -1,0 +1,90 @@
+"""Searches a company around questions that QuickBooks refuses.
+
+One document with an address that was typed wrongly by hand breaks every query that returns it (4002). A page that is refused is asked
+for in halves, down to the broken document, which is then read by its Id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from qbo_client import calls
+from qbo_client.calls import Call
+from qbo_client.faults import FaultCode
+from qbo_client.outcomes import Done, Outcome, Refused
+from qbo_client.queries import PAGE_SIZE
+
+Ask = Callable[[Call], Outcome | None]
+"""Makes a read; None when it may not be made now."""
+
+MOST_QUESTIONS = 60
+"""Ten halvings find one broken document among a thousand; six of them may be there before the search is given up."""
+MOST_IDS = 20
+"""Ids that are tried for a broken document: those between its neighbours' in the order in which they were made."""
+
+
+@dataclass(slots=True)
+class _Search:
+    ask: Ask
+    entity: str
+    left: int = MOST_QUESTIONS
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+    """Where in ``rows`` a broken document belongs."""
+
+    def question(self, call: Call) -> Outcome | None:
+        self.left -= 1
+        return self.ask(call) if self.left >= 0 else None
+
+
+def search(ask: Ask, entity: str, page: Callable[[int, int], Call]) -> Sequence[Mapping[str, Any]] | None:
+    """Give all objects that a query finds, the broken ones too; None when one of them cannot be asked for now.
+
+    :param page: makes the query for so many objects (second) from a place on (first, counted from 1), in the order of their making.
+    """
+    found = _Search(ask, entity)
+    pages = [(1, PAGE_SIZE)]
+    while pages:
+        start, size = pages.pop()
+        outcome = found.question(page(start, size))
+        if isinstance(outcome, Done):
+            rows = outcome.rows(entity)
+            found.rows += rows
+            if len(rows) < size:
+                break
+            if not pages:
+                pages.append((start + size, PAGE_SIZE))
+        elif not (isinstance(outcome, Refused) and FaultCode.QUERY_BROKEN in outcome.codes):
+            return None
+        elif size == 1:
+            found.broken.append(len(found.rows))
+            if not pages:
+                pages.append((start + 1, PAGE_SIZE))
+        else:
+            half = size // 2
+            pages += [(start + half, size - half), (start, half)]
+    known = [int(row["Id"]) for row in found.rows]
+    if not all(_read_broken(found, known, place) for place in found.broken):
+        return None
+    return found.rows
+
+
+def _read_broken(found: _Search, known: Sequence[int], place: int) -> bool:
+    """Read a document by its Id that no query returns: Ids grow, so it is between those of its neighbours."""
+    before = known[place - 1] if place > 0 else None
+    after = known[place] if place < len(known) else None
+    if before is not None:
+        ids = range(before + 1, min(before + 1 + MOST_IDS, after if after is not None else before + 1 + MOST_IDS))
+    elif after is not None:
+        ids = range(after - 1, max(after - 1 - MOST_IDS, 0), -1)
+    else:
+        return False
+    there = {str(row["Id"]) for row in found.rows}
+    for one in ids:
+        outcome = found.question(calls.read(found.entity, str(one))) if str(one) not in there else None
+        if isinstance(outcome, Done):
+            found.rows.append(outcome.entity(found.entity))
+            return True
+    return False

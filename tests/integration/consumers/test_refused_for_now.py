@@ -1,0 +1,246 @@
+"""A refusal that proves nothing: tried again, looked for before a second create, and told to a person only when others go through."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from qbo_client.calls import Call
+from qbo_client.faults import Fault
+from qbo_client.outcomes import Done, Outcome, Refused
+from simulator import bookkeeper
+from simulator.seeds import UK
+from sync.attempt import Attempt
+from sync.explaining import Explainer
+from sync.link import Because, make_due
+from sync.settle import Answer, Settle, SettlePolicy
+from tests.builders import client, event, invoice
+from tests.pipeline import IMPATIENT, Pipeline
+
+PATIENT = SettlePolicy(backoff_first=0.0, backoff_longest=0.0)
+
+
+@pytest.fixture
+def patient(pipeline: Pipeline) -> Pipeline:
+    pipeline.settles = Settle(PATIENT, uniform=lambda low, high: high)
+    return pipeline
+
+
+def later(pipeline: Pipeline, seconds: float) -> None:
+    """Let time go by for what is kept in the database."""
+    with pipeline.engine.begin() as db:
+        for column in ("due_at", "last_failed_at", "first_failed_at", "synced_at"):
+            db.execute(text(f"UPDATE qbo_link SET {column} = {column} - :by * interval '1 second'"), {"by": seconds})
+
+
+def trouble(pipeline: Pipeline, **rule: Any) -> None:
+    pipeline.simulator.call(lambda world: world.troubles.add(rule))
+
+
+def over(pipeline: Pipeline) -> None:
+    pipeline.simulator.call(lambda world: world.troubles.remove())
+
+
+def turn(pipeline: Pipeline) -> list[Attempt]:
+    works = pipeline.claim().work
+    pipeline.settle(*pipeline.answers(works))
+    return works
+
+
+@pytest.mark.parametrize("kind", ["saved_anyway", "try_again"])
+@pytest.mark.parametrize("numbered", [True, False], ids=["numbered by us", "numbered by QuickBooks"])
+@pytest.mark.parametrize("how", ["by itself", "by Try again"])
+def test_a_create_that_was_refused_is_looked_for_before_the_next(
+    patient: Pipeline, kind: str, numbered: bool, how: str
+) -> None:
+    if not numbered:
+        edit = {"action": "preferences", "group": "SalesFormsPrefs", "members": {"CustomTxnNumbers": False}}
+        patient.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
+    patient.ingest(event(invoice()))
+    trouble(patient, kind=kind, operation="create", count=3)
+    if how == "by itself":
+        patient.drive()
+    else:
+        patient.settles = Settle(IMPATIENT)
+        for _ in range(4):
+            patient.drive()
+            with patient.engine.begin() as db:
+                make_due(db, [row.id for row in patient.links(state="failed")], Because.RESEND, "test")
+        patient.drive()
+    assert {row.state for row in patient.links()} == {"synced"}
+    assert len(patient.objects("Invoice")) == 1
+    assert len(patient.objects("Customer")) == 2
+    assert patient.rows("qbo_attempt") == []
+
+
+def test_a_request_id_that_is_refused_when_it_is_used_again_is_looked_up(
+    patient: Pipeline, opened: Callable[..., Pipeline]
+) -> None:
+    patient.ingest(event(client("c1")), event(client("c2")))
+    first = patient.claim(together=30).work
+    assert len({work.batch_id for work in first}) == 1
+    patient.answers(first)
+    trouble(patient, kind="requestid_used")
+    with patient.engine.begin() as db:
+        db.execute(text("UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()"))
+        db.execute(text("UPDATE qbo_link SET due_at = now()"))
+    patient.drive()
+    assert {row.state for row in patient.links()} == {"synced"}
+    assert len(patient.objects("Customer")) == 2
+
+
+def test_a_rule_that_one_record_breaks_is_told_within_minutes_while_others_of_its_kind_go(patient: Pipeline) -> None:
+    trouble(patient, kind="try_again", operation="create", holds="Broken")
+    patient.ingest(event(client("bad", name="Broken")))
+    seconds = 0
+    for number in range(30):
+        patient.ingest(event(client(f"c{number}", name=f"Good {number}")))
+        turn(patient)
+        turn(patient)
+        later(patient, 60)
+        seconds += 60
+        if patient.one("client", "bad").state == "failed":
+            break
+    assert 180 <= seconds <= 600
+    (failure,) = patient.rows("qbo_failure")
+    assert (failure.cause, failure.stage) == ("business-rule", "push")
+    link = patient.one("client", "bad")
+    assert link.due_at is not None
+    # A day later it is tried all the same, looked for first, and goes when it may.
+    over(patient)
+    later(patient, 24 * 3600)
+    assert [work.phase for work in turn(patient)] == ["lookup"]
+    patient.drive()
+    assert patient.one("client", "bad").state == "synced"
+    assert [row.closed_because for row in patient.rows("qbo_failure")] == ["synced"]
+
+
+def test_a_record_that_is_refused_alone_in_a_quiet_company_is_told_after_two_hours(patient: Pipeline) -> None:
+    trouble(patient, kind="try_again", operation="create")
+    patient.ingest(event(client()))
+    for _ in range(11):
+        turn(patient)
+        later(patient, 600)
+    assert patient.rows("qbo_failure") == []
+    for _ in range(3):
+        turn(patient)
+        later(patient, 600)
+    assert [row.cause for row in patient.rows("qbo_failure")] == ["business-rule"]
+
+
+@pytest.mark.parametrize("kind", ["unsupported", "not_found_page"])
+def test_what_no_rule_can_be_is_never_told_of_many_while_none_goes(patient: Pipeline, kind: str) -> None:
+    patient.ingest(*[event(client(f"c{number}")) for number in range(4)])
+    trouble(patient, kind=kind)
+    for _ in range(20):
+        turn(patient)
+        later(patient, 3600)
+    assert {row.state for row in patient.links()} == {"retrying"}
+    assert patient.rows("qbo_failure") == []
+    over(patient)
+    patient.drive()
+    assert {row.state for row in patient.links()} == {"synced"}
+    assert len(patient.objects("Customer")) == 4
+
+
+def looking(pipeline: Pipeline) -> Attempt:
+    """Lose the answer to a create that QuickBooks did, and claim its look-up."""
+    (work,) = pipeline.claim().work
+    assert isinstance(pipeline.call(work), Done)
+    with pipeline.engine.begin() as db:
+        db.execute(
+            text(
+                "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 day', resend_after = now(),"
+                " first_sent_at = first_sent_at - interval '11 minutes'"
+            )
+        )
+        db.execute(text("UPDATE qbo_link SET due_at = now() WHERE id IN (SELECT link_id FROM qbo_attempt)"))
+    (look,) = pipeline.claim().work
+    assert look.phase == "lookup"
+    return look
+
+
+@pytest.mark.parametrize("code", ["4002", "6000", "610", ""])
+@pytest.mark.parametrize("kind", ["client", "invoice"])
+def test_a_look_up_that_is_refused_is_asked_in_another_way(patient: Pipeline, kind: str, code: str) -> None:
+    patient.ingest(event(client()), event(invoice("i0")))
+    patient.drive()
+    patient.ingest(event(client("c2", name="Quay") if kind == "client" else invoice("lost")))
+    look = looking(patient)
+    refused = Refused(400 if code else 404, (Fault(code, "", "", None),) if code else ())
+    asked: list[str] = []
+
+    def ask(work: Attempt, call: Call) -> Outcome:
+        asked.append(str(call.query))
+        return patient.ask(work, call)
+
+    learned = Explainer(patient.engine, ask).learn(look, refused)
+    patient.settle(Answer(look, refused, learned=learned))
+    assert asked == [str(look.elsewhere().query)]
+    assert patient.one(kind, "c2" if kind == "client" else "lost").state == "synced"
+    assert patient.rows("qbo_failure") == []
+
+
+def test_a_look_up_that_no_question_answers_leaves_the_record_retrying(patient: Pipeline) -> None:
+    patient.ingest(event(client("c0")))
+    patient.drive()
+    patient.ingest(event(client("c2", name="Quay")))
+    look = looking(patient)
+    trouble(patient, kind="not_found_page")
+    patient.settle(*patient.answers([look]))
+    link = patient.one("client", "c2")
+    assert (link.state, link.cause) == ("retrying", "refused-for-now")
+    over(patient)
+    patient.drive()
+    assert len(patient.objects("Customer")) == 2
+
+
+@pytest.mark.parametrize("broken", ["another", "ours", "none"])
+def test_a_document_that_breaks_every_query_is_worked_around(patient: Pipeline, broken: str) -> None:
+    patient.simulator.call(lambda world: world.change_settings({"bad_email_in_query": "4002"}))
+    patient.ingest(*[event(invoice(f"i{number}")) for number in range(12)])
+    patient.drive()
+    patient.ingest(event(invoice("lost")))
+    look = looking(patient)
+    patient.ingest(*[event(invoice(f"j{number}")) for number in range(3)])
+    patient.settle(*patient.answers(patient.claim([one for one in patient.due() if one != look.link.id]).work))
+    ours = next(one["Id"] for one in patient.objects("Invoice") if "(INV-lost)" in one["PrivateNote"])
+    other = next(one["Id"] for one in patient.objects("Invoice") if "(INV-i7)" in one["PrivateNote"])
+    if broken != "none":
+        wrong = ours if broken == "ours" else other
+        edit = {
+            "action": "type",
+            "entity": "Invoice",
+            "id": wrong,
+            "members": {"BillEmail": {"Address": "a@x.com b@x.com"}},
+        }
+        patient.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
+    patient.settle(*patient.answers([look]))
+    assert patient.one("invoice", "lost").qbo_id == ours
+    assert len(patient.objects("Invoice")) == 16
+
+
+def test_an_update_whose_look_up_is_refused_is_found_by_a_query(patient: Pipeline) -> None:
+    patient.ingest(event(client(name="Harbour")))
+    patient.drive()
+    patient.ingest(event(client(name="Harbour", sequence=2, email="new@example.com")))
+    look = looking(patient)
+    trouble(patient, kind="not_found_page", path="/customer/")
+    patient.settle(*patient.answers([look]))
+    over(patient)
+    patient.drive()
+    assert patient.one("client", "c1").state == "synced"
+    assert [one["SyncToken"] for one in patient.objects("Customer")] == ["1"]
+
+
+def test_a_closed_period_that_is_told_as_a_stale_object_is_told_as_a_closed_period(patient: Pipeline) -> None:
+    patient.ingest(event(invoice()))
+    patient.drive()
+    trouble(patient, kind="period_closed")
+    patient.ingest(event(invoice(sequence=2, due_date=dt.date(2026, 4, 15))))
+    patient.drive()
+    assert patient.one("invoice", "i1").cause == "books-closed"

@@ -1,0 +1,121 @@
+"""The documents computed by hand, on the whole way to QuickBooks and back: each tax to the cent under either rounding, no alarm."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from schemas.events import Invoice, OrgRef, VatRate
+from simulator.company import Company as Books
+from simulator.seeds import CANADA, IRELAND, UK
+from tests.builders import client, event, invoice, line, project
+from tests.cases.tax_documents import COMPANIES, DOCUMENTS, Company, Document
+from tests.pipeline import LOCALES, Pipeline
+
+NETHERLANDS = "9130347000000000021"
+REALMS = {"uk": UK, "ie": IRELAND, "nl": NETHERLANDS, "on": CANADA, "qc": CANADA, "bc": CANADA}
+DUTCH = {
+    "23% S": ("21% hoog", [{"RateValue": 21, "EffectiveDate": "2012-10-01"}]),
+    "9% R": (
+        "9% laag",
+        [
+            {"RateValue": 9, "EffectiveDate": "2019-01-01"},
+            {"RateValue": 6, "EffectiveDate": "2000-01-01", "EndDate": "2018-12-31"},
+        ],
+    ),
+    "0% Z": ("0% export", [{"RateValue": 0, "EffectiveDate": "2000-01-01"}]),
+}
+DUTCH_CODES = {"23.0% S": "21% hoog", "9.0% R": "9% laag", "0.0% Z": "0% export"}
+
+
+def open_dutch_books(world: Any) -> None:
+    """A company like Ireland's, with the rates of the Netherlands."""
+    books = world.add_company(realm=NETHERLANDS, name="Larch Design BV", like=IRELAND, changes={"country": "NL"})
+    for rate in books.tables["TaxRate"].values():
+        if rate["Name"] in DUTCH:
+            name, periods = DUTCH[rate["Name"]]
+            rate.update(Name=name, RateValue=periods[0]["RateValue"], EffectiveTaxRate=periods)
+    for code in books.tables["TaxCode"].values():
+        code["Name"] = DUTCH_CODES.get(code["Name"], code["Name"])
+
+
+def rates_of(pipeline: Pipeline, realm: str) -> dict[str, str]:
+    """Id → name of the company's tax rates."""
+
+    def names(world: Any) -> dict[str, str]:
+        books: Books = world.companies[realm]
+        return {str(rate["Id"]): str(rate["Name"]) for rate in books.tables["TaxRate"].values()}
+
+    found: dict[str, str] = pipeline.simulator.call(names)
+    return found
+
+
+def record(document: Document) -> Invoice:
+    org = OrgRef(f"org-{document.company.key}", f"Larch {document.company.key}")
+    currency = document.currency or document.company.currency
+    who = client(f"c-{currency}", org=org, currency=currency)
+    lines = tuple(
+        line(
+            str(net),
+            vat=VatRate(row, row, Decimal(document.company.rows[row].percent)),
+            position=number,
+            amount_vat=tax,
+        )
+        for number, (net, row, tax) in enumerate(document.line_items(), start=1)
+    )
+    return invoice(
+        document.id,
+        of=project(f"p-{currency}", of=who, org=org),
+        lines=lines,
+        org=org,
+        reference=document.id,
+        date=document.date,
+        due_date=document.date,
+        currency=currency,
+    )
+
+
+def linked(pipeline: Pipeline, company: Company) -> str:
+    realm = REALMS[company.key]
+    if realm == NETHERLANDS:
+        pipeline.simulator.call(open_dutch_books)
+        LOCALES.setdefault(realm, "EU")
+    org_id = f"org-{company.key}"
+    pipeline.link(org_id, f"Larch {company.key}", realm=realm)
+    for key, row in company.rows.items():
+        pipeline.map_vat_rate(key, row.code, org_id=org_id, realm=realm)
+    return realm
+
+
+@pytest.mark.parametrize("company", COMPANIES, ids=lambda company: company.key)
+@pytest.mark.parametrize("rounding", ["per_line", "per_rate"])
+def test_every_document_is_booked_to_the_cent_or_refused(unlinked: Pipeline, company: Company, rounding: str) -> None:
+    unlinked.simulator.call(lambda world: world.change_settings({"tax_rounding": rounding}))
+    realm = linked(unlinked, company)
+    names = rates_of(unlinked, realm)
+    wanted = [one for one in DOCUMENTS if one.company is company]
+    unlinked.ingest(*(event(record(one)) for one in wanted))
+    unlinked.drive()
+    booked = {
+        found["DocNumber"]: found for entity in ("Invoice", "CreditMemo") for found in unlinked.objects(entity, realm)
+    }
+    differing = {row.link_id: row.cause for row in unlinked.rows("qbo_difference")}
+    assert set(differing.values()) <= {"difference:tax-rounding"}, "no alarm"
+    for one in wanted:
+        link = unlinked.one("invoice", one.id)
+        if one.refused:
+            assert (link.cause, one.id in booked) == (f"tax-would-differ:{one.refused}", False), one.why
+            continue
+        found = booked[one.id]
+        expected = one.taxes(by_line=rounding == "per_line")
+        taxes = {
+            names[part["TaxLineDetail"]["TaxRateRef"]["value"]]: Decimal(str(part["Amount"]))
+            for part in found["TxnTaxDetail"].get("TaxLine", ())
+        }
+        assert taxes == expected, (one.id, one.why)
+        net = abs(sum(net for net, _, _ in one.line_items()))
+        assert Decimal(str(found["TotalAmt"])) == net + sum(expected.values()), (one.id, one.why)
+        billed = abs(sum(tax for _, _, tax in one.line_items()))
+        assert (link.id in differing) == (sum(expected.values()) != billed), (one.id, one.why)

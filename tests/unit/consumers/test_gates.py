@@ -1,0 +1,81 @@
+"""Refusals that may pass open a company's breaker when they hit several of its records, and not when one is refused again and again."""
+
+from __future__ import annotations
+
+from qbo_client.outcomes import Done, Outcome, Refused
+from sync.gates import Gates
+
+REFUSED = Refused(400, ())
+DONE: Outcome = Done({})
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def gates(clock: Clock) -> Gates:
+    return Gates(clock=clock, uniform=lambda: 1.0)
+
+
+def test_one_record_that_is_refused_again_and_again_holds_up_no_other() -> None:
+    one = gates(Clock())
+    for _ in range(20):
+        one.answered("uk", REFUSED, refused={7})
+    assert one.open_breakers() == ([], False)
+
+
+def test_five_records_that_are_refused_without_a_success_between_are_an_outage_of_their_company_alone() -> None:
+    one = gates(Clock())
+    for link_id in range(5):
+        assert one.open_breakers() == ([], False)
+        one.answered("uk", REFUSED, refused={link_id})
+    assert one.open_breakers() == (["uk"], False)
+    assert one.permits().blocked == {"uk"}
+
+
+def test_a_write_that_is_taken_begins_the_count_again() -> None:
+    one = gates(Clock())
+    for link_id in range(4):
+        one.answered("uk", REFUSED, refused={link_id})
+    one.answered("uk", DONE)
+    one.answered("uk", REFUSED, refused={9})
+    assert one.open_breakers() == ([], False)
+
+
+def test_a_batch_that_is_refused_opens_it_at_once() -> None:
+    one = gates(Clock())
+    one.answered("uk", REFUSED, refused=set(range(30)))
+    assert one.open_breakers() == (["uk"], False)
+
+
+def test_a_look_up_that_is_answered_shows_nothing_of_writes_and_the_trial_goes_on() -> None:
+    clock = Clock()
+    one = gates(clock)
+    one.answered("uk", REFUSED, refused=set(range(5)))
+    clock.now += 1.0
+    assert one.permits().probes == {"uk"}
+    one.called("uk")
+    one.answered("uk", DONE, wrote=False)
+    assert one.permits().probes == {"uk"}
+    one.called("uk")
+    one.answered("uk", REFUSED, refused={1})
+    assert one.permits().blocked == {"uk"}
+    clock.now += 2.0
+    one.called("uk")
+    one.answered("uk", DONE)
+    assert one.open_breakers() == ([], False)
+
+
+def test_the_moment_that_is_named_for_the_next_call_is_one_at_which_it_may_go() -> None:
+    clock = Clock()
+    for seconds in (0.1, 0.7, 1234.567, 81231.1, 3.3e7 + 0.1):
+        clock.now = seconds
+        one = gates(clock)
+        one.answered("uk", REFUSED, refused=set(range(5)))
+        clock.now = one._breakers["uk"].retry_at(clock.now)
+        one.called("uk")
+        clock.now = one._breakers["uk"].retry_at(clock.now)
+        assert one._breakers["uk"].attempt(clock.now)[0]
