@@ -200,7 +200,7 @@ def table(measured: Sequence[Measured], *, normal_s: float) -> str:
     """Give the table as `docs/operations.md` has it."""
     lines = [
         f"Measured on {datetime.now(UTC):%d %B %Y} by `make alerts`: Apache Kafka {VERSION}, a scrape and an evaluation every 15 s, as in",
-        f"`deploy/prometheus`. In {normal_s / 60:.0f} minutes of normal work before it, with three rolling restarts, no alert fired.",
+        f"`deploy/prometheus`. In {normal_s:,.0f} seconds of normal work before it, with three rolling restarts, no alert fired.",
         "",
         "| what | how it was broken | alert | fired after | ended after | runbook |",
         "|---|---|---|---|---|---|",
