@@ -17,7 +17,7 @@ WORKERS ?= 2
 EVENTS ?= 1000000
 ARGS ?=
 
-.PHONY: help demo test lint bench memory chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint bench memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,10 +34,13 @@ lint: $(READY) ## Style and types
 	@$(BIN)/mypy
 
 bench: $(READY) ## Measure
-	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v /memory.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
+	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v -e /memory.py -e /idle_orgs.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
 
 memory: $(READY) ## Measure the memory of a process over EVENTS=1000000 events
 	@$(BIN)/python tests/benchmarks/memory.py $(EVENTS)
+
+idle: $(READY) ## Measure a process beside 100,000 idle Orgs
+	@$(BIN)/python tests/benchmarks/idle_orgs.py $(ARGS)
 
 chaos: $(READY) ## Kill, stop and restart at random moments, ROUNDS=2000 times, and any interleaving
 	@$(BIN)/python -m pytest tests/chaos -s --rounds $(ROUNDS) --timeout=0 $(ARGS)

@@ -1,7 +1,7 @@
 """Fills the gauges that are read from the database, and counts metered calls into the month's budget.
 
-Every consumer process fills them for the whole installation, so that none goes missing with the process that kept it; the values are
-the same whoever serves them, and every expression in `deploy/` takes ``max without (instance, …)`` before it sums.
+One consumer process fills them for the whole installation; another takes over when it has stopped, or has not asked for three periods.
+For a moment two may show them, so every expression in `deploy/` takes ``max without (instance, …)`` before it sums.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from importlib.metadata import version
 
 from sqlalchemy import Engine
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 # Counting reads the table of links: it may take a twentieth of one connection's time, whatever the size of the table.
 _SHARE = 20
 _OPEN = 2.0
+# Without a word for so many of them a process has stopped, or is stuck.
+_PERIODS = 3
 
 # Rejected links are as old as their failures.
 _AGED_STATES = (LinkState.WAITING, LinkState.RETRYING)
@@ -66,6 +69,8 @@ class GaugeKeeper:
         *,
         budget: int,
         period: float,
+        retention: timedelta = timedelta(days=400),
+        owner: str = "",
         open_breakers: OpenBreakers = lambda: ([], False),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,8 +78,11 @@ class GaugeKeeper:
         self._metrics = metrics
         self._budget = budget
         self._period = period
+        self._retention = retention
+        self._owner = owner
         self._open_breakers = open_breakers
         self._clock = clock
+        self._took = 0.0
         self._metered = 0
         self._shown: dict[str, set[Labels]] = {}
 
@@ -96,7 +104,12 @@ class GaugeKeeper:
             started = self._clock()
             last = stopping.is_set()
             try:
-                self.fill()
+                if self._keeps():
+                    self.fill()
+                else:
+                    self.fill_own()
+                if last:
+                    retrying(self._engine, lambda db: gauges.leave(db, self._owner))
                 # Not a beat of /livez: gauges that stand still are no reason to restart a process that works.
                 self._metrics.set("loop_last_turn_timestamp_seconds", time.time(), loop="gauges")
             except AWAY as error:
@@ -104,7 +117,20 @@ class GaugeKeeper:
                 self.withdraw()
             if last:
                 return
-            stopping.wait(max(self._period, (self._clock() - started) * _SHARE))
+            self._took = self._clock() - started
+            stopping.wait(max(self._period, self._took * _SHARE))
+
+    def _keeps(self) -> bool:
+        # Counting may take longer than a period: then the next turn is later, too.
+        seconds = max(self._period, self._took * _SHARE) * _PERIODS
+        return retrying(self._engine, lambda db: gauges.keep(db, self._owner, seconds=seconds))
+
+    def fill_own(self) -> None:
+        """Show what this process alone knows, and nothing of what another counts for all."""
+        self._count_metered()
+        for name in self._shown:
+            self._show(name, [], max)
+        self._breakers()
 
     def withdraw(self) -> None:
         """Drop what was read from the database: nobody knows whether it still is so, and `dependency_up` says why."""
@@ -124,6 +150,9 @@ class GaugeKeeper:
         self._show("ingest_gap_events", _gaps(found), sum)
         self._show("outbox_oldest_age_seconds", [({}, found.outbox_age)], max)
         self._show("budget_remaining_calls", [({}, max(self._budget - found.metered, 0))], max)
+        self._breakers()
+        overdue = max(found.history_age - self._retention.total_seconds(), 0.0)
+        self._show("tidy_overdue_seconds", [({}, overdue)], max)
         self._metrics.set("budget_limit_calls", self._budget)
 
     def _count_metered(self) -> None:
@@ -183,7 +212,6 @@ class GaugeKeeper:
         self._show("differences_open", [*none_open, *counted], sum)
 
     def _connections(self, found: Gauges) -> None:
-        of_realm = {one.realm_id: one.org_id for one in found.connections}
         self._show("connection_up", ((_labels(org=one.org_id), float(one.connected)) for one in found.connections), min)
         self._show(
             "token_age_seconds",
@@ -195,7 +223,13 @@ class GaugeKeeper:
             ((_labels(org=one.org_id), one.expires_in) for one in found.connections if one.expires_in is not None),
             min,
         )
+
+    def _breakers(self) -> None:
         realms, intuit = self._open_breakers()
+        of_realm: dict[str, str] = {}
+        if realms:
+            with self._engine.begin() as db:
+                of_realm = gauges.orgs_of(db, realms)
         breakers = [(_labels(scope="intuit", org=""), _OPEN if intuit else 0.0)]
         breakers += [(_labels(scope="company", org=of_realm.get(realm, "")), _OPEN) for realm in realms]
         self._show("breaker_state", breakers, max)

@@ -198,6 +198,8 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         metrics,
         budget=companies.budget_calls,
         period=process.gauges_seconds,
+        retention=timedelta(days=settings.retention.retention_days),
+        owner=owner,
         open_breakers=gates.open_breakers,
     )
     gauges.start_from_zero(kind)

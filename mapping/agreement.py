@@ -70,6 +70,11 @@ def lines_of(ours: Iterable[SentDocument], theirs: Mapping[Key, Booked], month: 
         if (line := _line(one, theirs.get((one.entity, one.qbo_id)) if one.qbo_id else None, month)) is not None
     ]
     lines += [_only_theirs(one, month) for key, one in theirs.items() if key not in known and one.date in month]
+    return ordered(lines)
+
+
+def ordered(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Sort by block, date and number."""
     rank = {standing: number for number, standing in enumerate(TITLES)}
     return tuple(sorted(lines, key=lambda line: (rank[line.standing], line.date, line.reference)))
 

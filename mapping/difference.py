@@ -18,13 +18,13 @@ _BLANK: Mapping[str, object] = {
     "CustomerMemo": {"value": ""},
 }
 _ADDRESSES = frozenset({"BillAddr", "ShipAddr"})
-_TAX_MEMBERS = ("GlobalTaxCalculation",)
+_TAX_MEMBERS = ("GlobalTaxCalculation", "TxnTaxDetail")
 # Never sent again once the object exists: QBO fixes them at creation or numbers them itself.
 _FIXED = frozenset({"CurrencyRef"})
 # QBO masks it in every answer (XXXXXX6789): never compared, and never sent again once the object exists.
 _MASKED = frozenset({"PrimaryTaxIdentifier"})
-# Goes with a document's date; without one QBO keeps or chooses its own.
-_NEVER_CLEARED = frozenset({"ExchangeRate"})
+# Left out, QBO keeps or chooses a rate of its own, and computes the tax of the lines that go with it.
+_NEVER_CLEARED = frozenset({"ExchangeRate", "TxnTaxDetail"})
 
 OWN_NOTE = "#"
 """Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""
@@ -139,9 +139,16 @@ def touched_by_others(
         if member == "Line":
             if not holds(own_lines(observed), [_without_blank_code(line) for line in own_lines(applied)]):
                 touched.append(member)
-        elif before is not None and not holds(observed.get(member), before):
+        elif before is not None and not holds(observed.get(member), comparable(member, before)):
             touched.append(member)
     return tuple(touched)
+
+
+def comparable(member: str, value: object) -> object:
+    """Give what is compared of a member: QuickBooks may answer the country of an address as a code of its own."""
+    if member in _ADDRESSES and isinstance(value, Mapping):
+        return {name: part for name, part in value.items() if name != "Country"}
+    return value
 
 
 # What QBO computes the tax of a document from: a write of any of these undoes a tax that was put in by hand.

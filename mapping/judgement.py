@@ -27,6 +27,7 @@ from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
 from schemas.company import Standing
 from schemas.events import Invoice, Step
+from schemas.link_state import LinkState
 from schemas.observed import Observed
 
 
@@ -128,7 +129,14 @@ def _zeroed(line: Mapping[str, object]) -> dict[str, object]:
 
 
 def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, object]:
-    return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **members}
+    """Make the body of a sparse update. Lines of a credit note go with its customer, without which QuickBooks may refuse them (2020)."""
+    changed = dict(members)
+    if "Line" in changed and standing.entity == "CreditMemo" and "CustomerRef" not in changed:
+        there = standing.observed.document if standing.observed is not None else {}
+        customer = there.get("CustomerRef") or (standing.applied or {}).get("CustomerRef")
+        if isinstance(customer, Mapping):
+            changed["CustomerRef"] = {"value": customer["value"]}
+    return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **changed}
 
 
 def _push(case: Case) -> Decision:
@@ -186,7 +194,7 @@ def _push(case: Case) -> Decision:
 def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:
     """What the record rests on and that is not there: its customer or job, or the exchange rate of its day."""
     if needed is not None and (case.party is None or case.party.qbo_id is None):
-        if case.party is not None and case.party.state == "skipped":
+        if case.party is not None and case.party.state == LinkState.SKIPPED:
             return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
         return _wait_for(case, needed)
     if rate_is_unread(case):
@@ -280,7 +288,7 @@ def _says_already(observed: Observed, payload: Mapping[str, object], members: It
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
     party = case.party
-    if party is not None and party.state == "failed":
+    if party is not None and party.state == LinkState.FAILED:
         return Wait(
             f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class Standing(StrEnum):
     MISSING = "missing"
     """It belongs into the month and is not in QuickBooks: failed, waiting, retrying, or deleted there."""
     NOT_ARRIVED = "not-arrived"
-    """Kompass's own list has it, and no event of it arrived."""
+    """Kompass's own list has it, and no event of it arrived; or another total, or the other way round."""
     DIFFERS = "differs"
     OTHER_MONTH = "other-month"
     """The two sides date it in different months."""
@@ -37,7 +37,7 @@ class Standing(StrEnum):
 
 TITLES: Mapping[Standing, str] = {
     Standing.MISSING: "Belongs into the month, but is not in QuickBooks",
-    Standing.NOT_ARRIVED: "In Kompass's list, but not here, or with another total",
+    Standing.NOT_ARRIVED: "Kompass's list and the events disagree",
     Standing.DIFFERS: "Differs",
     Standing.OTHER_MONTH: "Dated in another month on the other side",
     Standing.WITHDRAWN: "Taken back in Kompass, still in QuickBooks",
@@ -149,7 +149,9 @@ class Sheet:
     home_currency: str = ""
     control: str = ""
     """What Kompass's own list was compared with, in words; empty without one."""
-    changes: tuple[str, ...] = field(default=())
+    filed: str = ""
+    """Who filed the month and when, in words; empty while nobody did."""
+    changes: tuple[str, ...] = ()
     """What is different since the month was filed."""
 
     @property

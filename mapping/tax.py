@@ -14,9 +14,10 @@ from enum import Enum
 
 from mapping import problems
 from mapping.members import Draft, ref
-from mapping.tax_amounts import Piece, beyond_rounding, pieces_of_line, predictions
+from mapping.money import cents, half_up, plain
+from mapping.tax_amounts import Piece, beyond_rounding, billed_by_rate, pieces_of_line, predictions
 from mapping.tax_problems import tax_would_differ
-from schemas.company import CompanyFacts, Configuration, Locale, TaxCodeFact
+from schemas.company import CompanyFacts, Configuration, Locale, TaxAmounts, TaxCodeFact
 from schemas.events import Invoice, InvoiceLine, InvoiceType, VatRate
 
 MAX_TAXABLE_LINES = 750
@@ -57,7 +58,7 @@ def map_tax(
             )
         _put_codes(draft, lines, details, configuration, facts)
         if not draft.refused:
-            _check_tax(draft, invoice, lines, details, facts)
+            _check_tax(draft, invoice, lines, details, configuration, facts)
         return
     draft.choose("Line.TaxCodeRef", "", "The company has tax off in QuickBooks")
     billed = invoice.amount_vat or next((line.amount_vat for line in lines if line.amount_vat), None)
@@ -143,6 +144,7 @@ def _check_tax(
     invoice: Invoice,
     lines: Sequence[InvoiceLine],
     details: Sequence[Mapping[str, object]],
+    configuration: Configuration,
     facts: CompanyFacts,
 ) -> None:
     """Refuse what QuickBooks would book with another tax than Kompass billed, rounding aside."""
@@ -173,6 +175,12 @@ def _check_tax(
     expected = predictions(pieces, invoice.currency)
     if expected.low == expected.high == total:
         return
+    if configuration.tax_amounts is TaxAmounts.KOMPASS:
+        draft.put("TxnTaxDetail", _tax_detail(pieces, billed, total))
+        draft.choose(
+            "TxnTaxDetail", problems.money(total), "Tax amounts: Kompass's to the cent, where rounding may differ"
+        )
+        return
     spread = problems.money(net + expected.low) + (
         "" if expected.low == expected.high else f" to {problems.money(net + expected.high)}"
     )
@@ -181,3 +189,23 @@ def _check_tax(
         spread,
         f"Rounding of tax: QuickBooks comes to {spread}, by line or by sum, and Kompass billed {problems.money(net + total)}",
     )
+
+
+def _tax_detail(pieces: Sequence[Piece], billed: Mapping[str, Decimal], total: Decimal) -> dict[str, object]:
+    """An override of the tax: what Kompass billed, each rate once."""
+    return {
+        "TotalTax": cents(total),
+        "TaxLine": [
+            {
+                "Amount": cents(one.tax),
+                "DetailType": "TaxLineDetail",
+                "TaxLineDetail": {
+                    "TaxRateRef": ref(one.rate),
+                    "PercentBased": True,
+                    "TaxPercent": plain(one.percent),
+                    "NetAmountTaxable": cents(half_up(one.net)),
+                },
+            }
+            for one in billed_by_rate(pieces, billed)
+        ],
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 from enum import Enum
 
@@ -168,6 +168,34 @@ def _hull(intervals: Iterable[Interval]) -> Interval:
     for one in others:
         first |= one
     return first
+
+
+@dataclass(frozen=True, slots=True)
+class RateTax:
+    """What a document has under one rate."""
+
+    rate: str
+    percent: Decimal
+    net: Decimal
+    tax: Decimal
+
+
+def billed_by_rate(pieces: Sequence[Piece], billed: Mapping[str, Decimal], unit: Decimal = CENT) -> list[RateTax]:
+    """Share out what Kompass billed for each VAT rate among the rates of its tax code, the last one taking what is left.
+
+    A rate that several codes charge comes once, as Intuit wants it.
+    """
+    made: dict[str, RateTax] = {}
+    for row, of_row in _by_row(pieces).items():
+        shares = tax_by_rate(of_row, Rounding.BY_SUM, unit)
+        *_, last = shares
+        shares[last] = billed[row] - sum((tax for rate, tax in shares.items() if rate != last), _ZERO)
+        for piece in of_row:
+            before = made.get(piece.rate, RateTax(piece.rate, piece.percent, _ZERO, _ZERO))
+            made[piece.rate] = replace(before, net=before.net + piece.base)
+        for rate, tax in shares.items():
+            made[rate] = replace(made[rate], tax=made[rate].tax + tax)
+    return list(made.values())
 
 
 @dataclass(frozen=True, slots=True)

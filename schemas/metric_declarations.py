@@ -208,6 +208,12 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration("gauge", "outbox_oldest_age_seconds", "Age of the oldest dead letter not yet produced.", measured=True),
     Declaration("counter", "mails", "Mails handed to the mail server.", (("outcome", "sent or failed"), _ORG)),
     Declaration("gauge", "notifier_last_run_timestamp_seconds", "When the notifier last looked.", ()),
+    Declaration(
+        "gauge",
+        "tidy_overdue_seconds",
+        "By how much the oldest history is older than KOMPASS_QBO_RETENTION_DAYS; 0 while tidy runs.",
+        (),
+    ),
     # --- The admin site
     Declaration(
         "counter",

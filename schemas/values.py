@@ -191,14 +191,13 @@ def _text_millionths(value: object) -> int:
     return millionths(_written_decimal(value))
 
 
-avro_value = _hook(
-    {
-        Money: _cached(_decimals(unscaled, 2)),
-        Number: _cached(_decimals(unscaled, 0)),
-        Day: _cached(_date_of_days),
-        Moment: _cached(_moment_of_micros),
-    }
-)
+AVRO_READERS: Mapping[type, Callable[[Any], Any]] = {
+    Money: _cached(_decimals(unscaled, 2)),
+    Number: _cached(_decimals(unscaled, 0)),
+    Day: _cached(_date_of_days),
+    Moment: _cached(_moment_of_micros),
+}
+avro_value = _hook(AVRO_READERS)
 json_value = _hook(
     {
         Money: _texts(_decimals(_text_millionths, 2)),

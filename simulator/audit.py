@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulator.members import Object
 
@@ -18,9 +17,11 @@ _IGNORED = {"SyncToken", "MetaData", "sparse", "domain", "Id"}
 _actor: ContextVar[str] = ContextVar("actor", default=SYSTEM)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One change. `before` and `after` hold the members that differ; `action` is created, changed or deleted."""
+class Entry(NamedTuple):
+    """One change; `action` is created, changed or deleted. `before` and `after` hold the members that differ.
+
+    Of what was created or deleted they hold the object as it was stored, which is never changed in place.
+    """
 
     at: str
     who: str
@@ -54,8 +55,7 @@ class Trail:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
 
     def created(self, entity: str, new: Object) -> None:
-        after = {name: value for name, value in new.items() if name not in _IGNORED}
-        self._add(new["MetaData"]["LastUpdatedTime"], "created", entity, new, {}, after)
+        self._add(new["MetaData"]["LastUpdatedTime"], "created", entity, new, {}, new)
 
     def changed(self, entity: str, old: Object, new: Object) -> None:
         names = [
@@ -66,8 +66,7 @@ class Trail:
         self._add(new["MetaData"]["LastUpdatedTime"], "changed", entity, new, before, after)
 
     def deleted(self, entity: str, old: Object, at: str) -> None:
-        before = {name: value for name, value in old.items() if name not in _IGNORED}
-        self._add(at, "deleted", entity, old, before, {})
+        self._add(at, "deleted", entity, old, old, {})
 
     def _add(self, at: str, action: str, entity: str, one: Object, before: Object, after: Object) -> None:
         self._entries.append(Entry(at, _actor.get(), action, entity, one["Id"], one["SyncToken"], before, after))
@@ -86,7 +85,7 @@ class Trail:
         self._entries.clear()
 
     def as_state(self) -> list[dict[str, Any]]:
-        return [asdict(entry) for entry in self._entries]
+        return [entry._asdict() for entry in self._entries]
 
     def load(self, state: list[dict[str, Any]]) -> None:
         """:raises TypeError: when the state is not one of :meth:`as_state`."""

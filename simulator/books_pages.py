@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +23,7 @@ from simulator.world import World
 
 PREFIX = "/books/"
 _SHOWN = 200
+_CUSTOMERS_SHOWN = 1_000
 _NO_DECIMALS = {"JPY", "KRW", "CLP", "VND"}
 
 
@@ -56,15 +58,17 @@ _DOCUMENTS = {entity.lower(): entity for entity in TRANSACTIONS}
 
 
 def _books(company: Company) -> web.Response:
-    rows = list(customers(company))
+    everybody = company.tables["Customer"].values()
     owed: dict[str, Decimal] = {}
-    for row in rows:
-        owed[row.currency] = owed.get(row.currency, ZERO) + company.balance(row.shown["Id"])
+    for one in everybody:
+        currency = one["CurrencyRef"]["value"]
+        owed[currency] = owed.get(currency, ZERO) + company.balance(one["Id"])
     return page(
         "books.html",
         title=company.profile.name,
         company=company,
-        customers=rows,
+        customers=list(islice(customers(company), _CUSTOMERS_SHOWN)),
+        count=len(everybody),
         owed=sorted(owed.items()),
         documents=[_listed(kind, one) for kind, one in _newest(company)],
         money=money,
@@ -74,11 +78,11 @@ def _books(company: Company) -> web.Response:
 def customers(company: Company) -> Iterator[CustomerRow]:
     """Customers in the order of their names, each followed by its sub-customers."""
     top = [one for one in company.tables["Customer"].values() if not one.get("ParentRef")]
-    waiting = [(one, 0) for one in _by_name(top)]
+    waiting = [(one, 0) for one in reversed(_by_name(top))]
     while waiting:
-        one, depth = waiting.pop(0)
+        one, depth = waiting.pop()
         yield CustomerRow(company.render("Customer", one), depth, one["CurrencyRef"]["value"])
-        waiting[:0] = [(child, depth + 1) for child in _by_name(company.children(one["Id"]))]
+        waiting += [(child, depth + 1) for child in reversed(_by_name(company.children(one["Id"])))]
 
 
 def _by_name(people: Iterable[Object]) -> list[Object]:

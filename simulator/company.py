@@ -15,6 +15,7 @@ from simulator.amounts import ZERO, dec, number
 from simulator.audit import SYSTEM, Trail, acting_as
 from simulator.clock import Clock
 from simulator.members import Object
+from simulator.renaming import REFERRING, with_reference
 from simulator.settings import Settings
 
 PEOPLE = ("Customer", "Vendor", "Employee")
@@ -216,14 +217,14 @@ class Company:
 
     def _rename_references(self, entity: str, stored: Object) -> None:
         """References show the name their object has now, so a rename reaches into the documents that hold them."""
-        member = _REFERRING.get(entity)
+        member = REFERRING.get(entity)
         if member is None:
             return
         fresh = {"value": stored["Id"], "name": reference_name(entity, stored)}
         for kind in TRANSACTIONS:
             table = self.tables[kind]
             for identifier, document in table.items():
-                table[identifier] = _with_reference(document, member, fresh)
+                table[identifier] = with_reference(document, member, fresh)
 
     def remove(self, entity: str, old: Object) -> None:
         self._drop_from_indexes(entity, old)
@@ -238,9 +239,10 @@ class Company:
         }
 
     def vanish(self, entity: str, old: Object) -> None:
-        """Take an object out of the books without a trace, as a merge does."""
+        """Take an object out of the books as a merge does: nothing but the audit trail remembers it."""
         self._drop_from_indexes(entity, old)
         del self.tables[entity][old["Id"]]
+        self.trail.deleted(entity, old, self.clock.stamp())
 
     def reindex(self) -> None:
         """Rebuild every index from the tables, after an import."""
@@ -336,32 +338,6 @@ def reference_name(entity: str, stored: Object) -> str | None:
         return str(stored["DisplayName"])
     found = stored.get("FullyQualifiedName") or stored.get("Name")
     return None if found is None else str(found)
-
-
-_REFERRING = {
-    "Customer": "CustomerRef",
-    "Item": "ItemRef",
-    "Class": "ClassRef",
-    "Department": "DepartmentRef",
-    "Term": "SalesTermRef",
-}
-
-
-def _with_reference(members: Object, name: str, fresh: Object) -> Object:
-    """`members` with every reference `name` to that object, in its lines too, replaced; the same object if there is none."""
-    changed: Object = {}
-    if (members.get(name) or {}).get("value") == fresh["value"]:
-        changed[name] = fresh
-    if "Line" in members:
-        lines = [_with_reference(line, name, fresh) for line in members["Line"]]
-        if any(new is not old for new, old in zip(lines, members["Line"], strict=True)):
-            changed["Line"] = lines
-    detail = members.get("SalesItemLineDetail")
-    if detail is not None:
-        new = _with_reference(detail, name, fresh)
-        if new is not detail:
-            changed["SalesItemLineDetail"] = new
-    return {**members, **changed} if changed else members
 
 
 def mask(identifier: str) -> str:

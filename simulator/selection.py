@@ -68,6 +68,14 @@ def run(company: Company, text: str) -> Object:
     return {entity: shown, "startPosition": query.start, "maxResults": len(shown)}
 
 
+def _put_in_order(entity: str, found: list[Object]) -> None:
+    """The order of an answer that asks for none, as recorded: people by their full name, transactions newest change first."""
+    if entity in TRANSACTIONS:
+        found.sort(key=lambda stored: datetime.fromisoformat(stored["MetaData"]["LastUpdatedTime"]), reverse=True)
+    elif entity in PEOPLE:
+        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or stored["DisplayName"]))
+
+
 def check_emails(company: Company, entity: str, found: Iterable[Object]) -> None:
     """:raises ApiFault: 4002 when a document among them has an e-mail address that only QuickBooks' own pages take."""
     if entity not in SALES or company.settings.bad_email_in_query == "returned":
@@ -77,14 +85,6 @@ def check_emails(company: Company, entity: str, found: Iterable[Object]) -> None
             address = stored.get(name, {}).get("Address")
             if address and not is_email(address):
                 raise bad_email()
-
-
-def _put_in_order(entity: str, found: list[Object]) -> None:
-    """The order of an answer that asks for none, as recorded: people by their full name, transactions newest change first."""
-    if entity in TRANSACTIONS:
-        found.sort(key=lambda stored: datetime.fromisoformat(stored["MetaData"]["LastUpdatedTime"]), reverse=True)
-    elif entity in PEOPLE:
-        found.sort(key=lambda stored: str(stored.get("FullyQualifiedName") or stored["DisplayName"]))
 
 
 def value(company: Company, entity: str, stored: Object, name: str) -> Any:

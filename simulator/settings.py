@@ -32,10 +32,10 @@ class Settings:
     requestid_in_flight: Literal["wait", "600", "twice"] = "wait"
     requestid_other_body: Literal["replay", "600"] = "replay"
     batch_requestid: Literal["item", "batch"] = "item"
-    requestid_repeated: Literal["replay", "6000"] = "replay"
+    requestid_repeated: Literal["replay", "6000"] = "6000"
 
     # --- transient faults
-    name_lock: Literal["off", "on"] = "off"
+    name_lock: Literal["off", "on"] = "on"
     name_write_milliseconds: int = 0
     background_trouble: str = "none"
     background_per_thousand: int = 20
@@ -43,11 +43,11 @@ class Settings:
 
     # --- OAuth
     access_token_seconds: int = 3_600
-    refresh_token_seconds: int = 8_726_400
+    refresh_token_seconds: int = 8_640_000
     refresh_hard_limit_seconds: int = 157_680_000
     rotation_seconds: int = 86_400
     rotation_grace_seconds: int = 0
-    concurrent_refresh: Literal["allow", "revoke"] = "allow"
+    concurrent_refresh: Literal["allow", "revoke"] = "revoke"
     concurrent_refresh_seconds: int = 2
     invalid_grant_body: Literal["bare", "described"] = "bare"
     invalid_client_status: Literal[401, 400] = 401
@@ -57,33 +57,33 @@ class Settings:
     # --- updates
     sparse_null_clears: bool = False
     sparse_nested: Literal["replace", "merge"] = "replace"
-    sparse_line_needs: Literal["nothing", "credit_memo", "any"] = "nothing"
+    sparse_line_needs: Literal["nothing", "credit_memo", "any"] = "credit_memo"
     sparse_custom_fields: Literal["merge", "replace"] = "merge"
 
     # --- names and references
-    inner_spaces: Literal["kept", "folded"] = "kept"
-    merged_customer: Literal["inactive", "gone"] = "inactive"
-    inactive_name_is_free: bool = True
-    duplicate_name_detail: Literal["id", "null", "sentence"] = "id"
+    inner_spaces: Literal["kept", "folded"] = "folded"
+    merged_customer: Literal["inactive", "gone"] = "gone"
+    inactive_name_is_free: bool = False
+    duplicate_name_detail: Literal["id", "null", "sentence"] = "null"
     forbidden_character_code: Literal["6000", "2040"] = "6000"
     inactive_reference_code: Literal["610", "2500"] = "610"
     inactive_customer_code: Literal["610", "2500", "6250"] = "610"
 
     # --- documents
-    currency_ref_required: Literal["never", "foreign", "always"] = "foreign"
-    docnumber_scope: Literal["type", "sales"] = "type"
+    currency_ref_required: Literal["never", "foreign", "always"] = "always"
+    docnumber_scope: Literal["type", "sales"] = "sales"
     custom_field_length: int = 31
     class_when_tracking_is_off: Literal["drop", "refuse"] = "drop"
     negative_total_code: Literal["6000", "2290"] = "6000"
-    closed_period_code: Literal["6210", "6200", "5010"] = "6210"
-    paid_document: Literal["unlink", "refuse"] = "unlink"
+    closed_period_code: Literal["6210", "6200", "5010"] = "5010"
+    paid_document: Literal["unlink", "refuse"] = "refuse"
     amount_tolerance_cents: int = 0
-    omitted_exchange_rate: Literal["day", "one"] = "day"
+    omitted_exchange_rate: Literal["day", "one"] = "one"
     line_limit: Literal["any", "taxed"] = "any"
-    automated_tax_line: Literal["non", "item"] = "non"
-    tax_rounding: Literal["per_rate", "per_line"] = "per_rate"
-    country_in_answers: Literal["as_sent", "iso3"] = "as_sent"
-    bad_email_in_query: Literal["returned", "4002"] = "returned"
+    automated_tax_line: Literal["non", "item"] = "item"
+    tax_rounding: Literal["per_rate", "per_line"] = "per_line"
+    country_in_answers: Literal["as_sent", "iso3"] = "iso3"
+    bad_email_in_query: Literal["returned", "4002"] = "4002"
     validation_fault_status: Literal[400, 200] = 400
     order_by_two_words: bool = True
     query_url_limit: int = 8_192
@@ -183,7 +183,7 @@ _OTHERS: Mapping[str, tuple[int | str, ...]] = {
     "background_trouble": (ALL,),
     "name_write_milliseconds": (30,),
     "requestid_retention_seconds": (MINIMUM_REQUESTID_RETENTION_SECONDS,),
-    "refresh_token_seconds": (8_640_000,),
+    "refresh_token_seconds": (8_726_400,),
     "rotation_seconds": (0,),
     "rotation_grace_seconds": (3_600,),
     "concurrent_refresh_seconds": (10,),

@@ -40,19 +40,24 @@ def fill_vendor(members: Object) -> None:
 
 def number_addresses(company: Company, members: Object, old: Object | None, *, customer: Object | None = None) -> None:
     """Each address has an Id; two that say the same share one, a document with its customer too (recorded: create/invoice)."""
+    sent = [name for name in _ADDRESSES if members.get(name)]
+    if not sent:
+        return
     shared = _addresses(customer)
     known = [*shared, *_addresses(old)]
-    for name in _ADDRESSES:
-        if not members.get(name):
-            continue
-        bare = {key: value for key, value in members[name].items() if key != "Id"}
+    for name in sent:
+        bare = members[name]
+        if "Id" in bare:
+            bare = {key: value for key, value in bare.items() if key != "Id"}
         if not bare:
             del members[name]
             continue
-        same = next((one["Id"] for one in known if one == {**bare, "Id": one["Id"]}), None)
-        own = (old or {}).get(name, {}).get("Id")
-        if own in {one["Id"] for one in shared}:
-            own = None
+        same = own = None
+        if known:
+            same = next((one["Id"] for one in known if one == {**bare, "Id": one["Id"]}), None)
+            own = (old or {}).get(name, {}).get("Id")
+            if own in {one["Id"] for one in shared}:
+                own = None
         members[name] = {"Id": same or own or company.next_id("Address"), **bare}
         known.append(members[name])
 

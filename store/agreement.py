@@ -44,6 +44,17 @@ def documents_under(db: Connection, *, org_id: str, realm_id: str, ids: Collecti
     return [_document(row) for row in rows]
 
 
+def documents_of(db: Connection, *, org_id: str, realm_id: str, ids: Collection[str]) -> list[SentDocument]:
+    """Give the documents with these Kompass ids, whatever their date."""
+    if not ids:
+        return []
+    rows = db.execute(
+        text(f"{_DOCUMENTS} AND r.kompass_id = ANY(CAST(:ids AS text[])) ORDER BY r.id"),
+        {"org": org_id, "realm": realm_id, "ids": sorted(ids)},
+    )
+    return [_document(row) for row in rows]
+
+
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)

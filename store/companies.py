@@ -26,6 +26,7 @@ from schemas.company import (
     TaxAmounts,
     TaxCodeFact,
 )
+from schemas.link_state import LinkState
 from store.statements import Statement
 from store.tables import (
     company_facts,
@@ -41,8 +42,8 @@ from store.tables import (
     vat_rate,
 )
 
-RELINK_TIMEOUT_MS = 10 * 60_000
-"""For the statements that give a newly linked company its links; `store.engine` bounds all others."""
+SWEEP_TIMEOUT_MS = 10 * 60_000
+"""For the statements that make the links of a whole company due; `store.engine` bounds all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +292,7 @@ def realms_refused(db: Connection, link_ids: Collection[int], *, causes: Collect
     """Give the companies of those links that failed for one of these causes (the part before the colon)."""
     found = select(link.c.realm_id).where(
         link.c.id.in_(sorted(link_ids)),
-        link.c.state == "failed",
+        link.c.state == LinkState.FAILED,
         func.split_part(link.c.cause, ":", 1).in_(sorted(causes)),
     )
     return set(db.execute(found.distinct()).scalars())

@@ -2,17 +2,23 @@
 
 Seven statements, each grouped by the server, so that a row comes back for each combination of labels and not for each record. The one
 over the links reads the whole table; how often it may is for the caller to decide (`consumers.gauges`).
+
+An Org has something to say when one of its links is not at rest or was synced within a day, and its connection when it is not
+connected, was used within the hour or ends within a month. All others are counted together, under an empty Org: of 100,000 Orgs most
+are idle.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, text
 
 from store import differences, quota, stretches
-from store.tables import configuration, failure, outbox
-from store.tables import connection as connection_table
+from store.tables import configuration, failure, history, outbox
+
+_AT_REST = "'synced', 'skipped', 'withdrawn'"
 
 # Intuit's rolling life of a refresh token, for one that was stored without its end.
 _REFRESH_TOKEN_DAYS = 100
@@ -49,6 +55,8 @@ class FailureCount:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionAge:
+    """One connection; with an empty Org the worst of all that have nothing to say."""
+
     org_id: str
     realm_id: str
     connected: bool
@@ -69,8 +77,36 @@ class Gauges:
     """(topic, records) that Kafka deleted before they were read, as far as it was found lately."""
     outbox_age: float
     """Seconds for which the oldest dead letter has waited to be produced; 0 when none waits."""
+    history_age: float
+    """Seconds since the oldest entry of the history; 0 without any."""
     metered: int
     """Successful metered calls of this calendar month (UTC), over all companies and processes."""
+
+
+def keep(db: Connection, owner: str, *, seconds: float) -> bool:
+    """Whether this process is the one that counts for all, now and for so long; another takes over when it has not asked for as long."""
+    taken = db.execute(
+        text(
+            "INSERT INTO qbo_gauge_keeper (id, owner, until) VALUES (1, :owner, now() + make_interval(secs => :seconds))"
+            " ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, until = excluded.until"
+            " WHERE qbo_gauge_keeper.owner = excluded.owner OR qbo_gauge_keeper.until < now() RETURNING owner"
+        ),
+        {"owner": owner, "seconds": seconds},
+    )
+    return taken.first() is not None
+
+
+def leave(db: Connection, owner: str) -> None:
+    """Let another process count at once."""
+    db.execute(text("DELETE FROM qbo_gauge_keeper WHERE owner = :owner"), {"owner": owner})
+
+
+def orgs_of(db: Connection, realm_ids: Collection[str]) -> dict[str, str]:
+    """Give realm → Org."""
+    rows = db.execute(
+        select(configuration.c.realm_id, configuration.c.org_id).where(configuration.c.realm_id.in_(realm_ids))
+    )
+    return {row.realm_id: row.org_id for row in rows}
 
 
 def read_gauges(db: Connection) -> Gauges:
@@ -82,6 +118,7 @@ def read_gauges(db: Connection) -> Gauges:
         connections=_connections(db),
         gaps=tuple(stretches.recent_gaps(db)),
         outbox_age=_outbox_age(db),
+        history_age=_history_age(db),
         metered=quota.metered_this_month(db),
     )
 
@@ -90,11 +127,15 @@ def _links(db: Connection) -> tuple[LinkCount, ...]:
     rows = db.execute(
         text(
             # A colon would be a parameter to SQLAlchemy.
-            "SELECT kind, state, split_part(cause, chr(58), 1) AS cause, org_id, count(*) AS n,"
-            " count(*) FILTER (WHERE due_at <= now()) AS due,"
-            " extract(epoch FROM now() - min(coalesce(due_since, due_at)) FILTER (WHERE due_at <= now())) AS due_age,"
-            " extract(epoch FROM now() - min(coalesce(first_failed_at, event_created_at, created_at))) AS age"
-            " FROM qbo_link GROUP BY 1, 2, 3, 4"
+            "WITH counted AS (SELECT kind, state, split_part(cause, chr(58), 1) AS cause, org_id, count(*) AS n,"
+            " count(*) FILTER (WHERE due_at <= now()) AS due, max(synced_at) AS synced_at,"
+            " min(coalesce(due_since, due_at)) FILTER (WHERE due_at <= now()) AS due_since,"
+            " min(coalesce(first_failed_at, event_created_at, created_at)) AS since FROM qbo_link GROUP BY 1, 2, 3, 4),"
+            " speaking AS (SELECT org_id FROM counted GROUP BY org_id HAVING max(synced_at) > now() - interval '1 day'"
+            f" OR bool_or(due > 0 OR state NOT IN ({_AT_REST})))"
+            " SELECT kind, state, cause, coalesce(s.org_id, '') AS org_id, CAST(sum(n) AS bigint) AS n, CAST(sum(due) AS bigint) AS due,"
+            " extract(epoch FROM now() - min(due_since)) AS due_age, extract(epoch FROM now() - min(since)) AS age"
+            " FROM counted LEFT JOIN speaking s USING (org_id) GROUP BY 1, 2, 3, 4"
         )
     )
     return tuple(
@@ -132,21 +173,19 @@ def _failures(db: Connection) -> tuple[FailureCount, ...]:
 
 
 def _connections(db: Connection) -> tuple[ConnectionAge, ...]:
-    rolling = func.coalesce(
-        connection_table.c.refresh_expires_at,
-        connection_table.c.refreshed_at + text(f"interval '{_REFRESH_TOKEN_DAYS} days'"),
-    )
+    # least() passes over nulls: a grant without a hard limit ends when it was not used for too long.
     rows = db.execute(
-        select(
-            configuration.c.org_id,
-            connection_table.c.realm_id,
-            (connection_table.c.state == "connected").label("connected"),
-            func.extract("epoch", func.now() - connection_table.c.refreshed_at).label("token_age"),
-            # least() passes over nulls: a grant without a hard limit ends when it was not used for too long.
-            func.extract("epoch", func.least(rolling, connection_table.c.refresh_hard_expires_at) - func.now()).label(
-                "expires_in"
-            ),
-        ).join_from(connection_table, configuration, configuration.c.id == connection_table.c.configuration_id)
+        text(
+            "WITH one AS (SELECT f.org_id, c.realm_id, c.state = 'connected' AS connected, c.refreshed_at,"
+            " least(coalesce(c.refresh_expires_at, c.refreshed_at + make_interval(days => :days)),"
+            " c.refresh_hard_expires_at) AS ends_at FROM qbo_connection c JOIN qbo_configuration f ON f.id = c.configuration_id),"
+            " told AS (SELECT *, NOT connected OR refreshed_at > now() - interval '1 hour'"
+            " OR coalesce(ends_at < now() + interval '30 days', false) AS speaks FROM one)"
+            " SELECT CASE WHEN speaks THEN org_id ELSE '' END AS org_id, CASE WHEN speaks THEN realm_id ELSE '' END AS realm_id,"
+            " bool_and(connected) AS connected, extract(epoch FROM now() - min(refreshed_at)) AS token_age,"
+            " extract(epoch FROM min(ends_at) - now()) AS expires_in FROM told GROUP BY 1, 2"
+        ),
+        {"days": _REFRESH_TOKEN_DAYS},
     )
     return tuple(
         ConnectionAge(
@@ -162,4 +201,9 @@ def _connections(db: Connection) -> tuple[ConnectionAge, ...]:
 
 def _outbox_age(db: Connection) -> float:
     seconds = db.execute(select(func.extract("epoch", func.now() - func.min(outbox.c.created_at)))).scalar()
+    return 0.0 if seconds is None else max(float(seconds), 0.0)
+
+
+def _history_age(db: Connection) -> float:
+    seconds = db.execute(select(func.extract("epoch", func.now() - func.min(history.c.at)))).scalar()
     return 0.0 if seconds is None else max(float(seconds), 0.0)

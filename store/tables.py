@@ -281,6 +281,15 @@ exchange_rate = Table(
     UniqueConstraint("realm_id", "currency", "day"),
 )
 
+# The one process that counts the gauges for all.
+gauge_keeper = Table(
+    "qbo_gauge_keeper",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    _moment("until", now=True),
+)
+
 # Intuit's limits, shared by every process that works for the company.
 quota_lease = Table(
     "qbo_quota_lease",
@@ -348,6 +357,22 @@ link = Table(
     Column("batch_most", Integer, nullable=True),  # after a batch was refused as a whole: the most to go with it in one
     _moment("created_at", now=True),
     UniqueConstraint("realm_id", "kind", "kompass_id", "party_id", "currency"),
+)
+
+# The agreement sheet of a month as somebody filed it; never changed and never deleted.
+filed_month = Table(
+    "qbo_filed_month",
+    metadata,
+    _id(),
+    Column("org_id", Text, nullable=False),
+    Column("realm_id", Text, nullable=False),
+    Column("month", Text, nullable=False),  # 2026-03
+    _moment("filed_at", now=True),
+    Column("filed_by", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # SHA-256 over the rows
+    Column("verdict", Text, nullable=False),
+    Column("rows", JSONB, nullable=False),
+    UniqueConstraint("org_id", "realm_id", "month"),
 )
 
 # Documents whose total in QBO is another than what Kompass billed: one row as long as it is so.

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from mapping.agreement import Month, lines_of, unknown, unread
+from mapping.agreement import Month, lines_of, ordered, unknown, unread
 from mapping.booked import booked_by_key
-from mapping.sheet import Sheet
+from mapping.control import Listed, held_against, in_words
+from mapping.filing import changes, digest, rows_of
+from mapping.sheet import Sheet, Standing
 from qbo_client import documents
 from qbo_client.calls import Call
 from qbo_client.outcomes import Outcome
 from schemas.company import CompanyFacts, Configuration
-from store.agreement import documents_dated, documents_under
+from store.agreement import documents_dated, documents_of, documents_under
+from store.filing import Filed, file_month, read_filed
 
 Send = Callable[[Call], Outcome]
 
 
-def read_sheet(engine: Engine, send: Send, configuration: Configuration, facts: CompanyFacts, first: dt.date) -> Sheet:
+def read_sheet(
+    engine: Engine,
+    send: Send,
+    configuration: Configuration,
+    facts: CompanyFacts,
+    first: dt.date,
+    listed: Sequence[Listed] | None = None,
+) -> Sheet:
     """Make the sheet of the month that begins with ``first``: two metered reads, and one for what is dated elsewhere.
+
+    :param listed: Kompass's own list of the month, to hold against the events that arrived.
 
     Raises
     ------
@@ -44,12 +57,37 @@ def read_sheet(engine: Engine, send: Send, configuration: Configuration, facts: 
     theirs |= booked_by_key(elsewhere, home_currency=facts.home_currency)
     with engine.begin() as db:
         ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, theirs))
-    return Sheet(
+    lines = lines_of(ours, theirs, month)
+    words = ""
+    with engine.begin() as db:
+        filed = read_filed(db, org_id=org_id, realm_id=realm_id, month=f"{first:%Y-%m}")
+    if listed is not None:
+        with engine.begin() as db:
+            arrived = documents_of(db, org_id=org_id, realm_id=realm_id, ids={one.id for one in listed})
+        belonging = {
+            line.kompass_id: line for line in lines if line.ours is not None and line.standing is not Standing.NOT_SENT
+        }
+        disagreeing = held_against(listed, {one.invoice.id: one for one in arrived}, belonging, first)
+        lines, words = ordered((*lines, *disagreeing)), in_words(listed, disagreeing)
+    sheet = Sheet(
         org_name=configuration.org_name,
         company_name=facts.name,
         month=f"{first:%Y-%m}",
         made_at=datetime.now(UTC),
         reads=reads,
-        lines=lines_of(ours, theirs, month),
+        lines=lines,
+        control=words,
         home_currency=facts.home_currency,
     )
+    if filed is None:
+        return sheet
+    told = f"Filed by {filed.filed_by} on {filed.filed_at:%Y-%m-%d %H:%M} UTC, SHA-256 {filed.digest}."
+    return replace(sheet, filed=told, changes=changes(filed.rows, sheet))
+
+
+def file_sheet(engine: Engine, sheet: Sheet, configuration: Configuration, *, by: str) -> bool:
+    """Keep a month as its sheet says now; False when it is filed already."""
+    rows = rows_of(sheet)
+    filed = Filed(sheet.month, sheet.made_at, by, digest(rows), sheet.verdict, rows)
+    with engine.begin() as db:
+        return file_month(db, filed, org_id=configuration.org_id, realm_id=configuration.realm_id or "")

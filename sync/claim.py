@@ -23,10 +23,9 @@ from qbo_client.quota import Limits
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store import attempts, companies, connections, exchange_rates, failures, history, links, records
+from store import attempts, companies, connections, exchange_rates, failures, history, links
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
-from store.failures import Failure
 from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
@@ -37,6 +36,7 @@ from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
 from sync.decide import decide, unless_disconnected
+from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, wake_dependents, write
 from sync.permits import Demand, grant_calls
 from sync.planning import New, Resend, Terms, intend, take_over
@@ -201,7 +201,7 @@ class _Transaction:
 
     def _hold_for_budget(self, link: Link, *, sequence: int | None = None, version: int | None = None) -> None:
         self._put(
-            link, "retrying", NO_BUDGET, REASON, sequence=sequence, version=version, due_at=next_month(self._now),
+            link, LinkState.RETRYING, NO_BUDGET, REASON, sequence=sequence, version=version, due_at=next_month(self._now),
             first_failed_at=link.first_failed_at or self._now,
         )  # fmt: skip
 
@@ -257,17 +257,17 @@ class _Transaction:
             case Nothing():
                 self._settled(link, decision, sequence=sequence, version=version)
             case Skip(cause, reason):
-                self._put(link, "skipped", cause, reason, sequence=sequence, version=version)
+                self._put(link, LinkState.SKIPPED, cause, reason, sequence=sequence, version=version)
                 self._well.add(link.id)
             case Withdraw(cause, reason):
                 # People are asked to take it out of the books: should it come back, what is there is read first.
-                self._put(link, "withdrawn", cause, reason, sequence=sequence, version=version, sync_token=None)
+                self._put(link, LinkState.WITHDRAWN, cause, reason, sequence=sequence, version=version, sync_token=None)
                 self._well.add(link.id)
             case Wait(cause=mapping_rates.WAITING) if connection is not None and connection.connected:
                 self._want_rate(link, case)
             case Wait(cause, reason, on):
                 self._put(
-                    link, "waiting", cause, reason, sequence=sequence, version=version,
+                    link, LinkState.WAITING, cause, reason, sequence=sequence, version=version,
                     depends_on=party.id if on is not None and party is not None else None,
                 )  # fmt: skip
             case Reject(problems):
@@ -310,7 +310,7 @@ class _Transaction:
         """Put a link to wait until its company is authorised again, which raises the version and so makes it due."""
         said = connection.disconnect_message if connection is not None else ""
         reason = said or "the connection to QuickBooks has ended"
-        self._put(link, "waiting", "disconnected", reason, sequence=sequence, version=version)
+        self._put(link, LinkState.WAITING, "disconnected", reason, sequence=sequence, version=version)
 
     def _stale_facts(self, company: Company) -> bool:
         return not company.has_facts(self._now, newer_than=self._policy.facts_age)
@@ -347,43 +347,19 @@ class _Transaction:
             changes |= {"voided": True}
             self._cents.over(link)
         self._put(
-            link, "synced", decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
+            link, LinkState.SYNCED, decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
         )  # fmt: skip
         self._well.add(link.id)
-        if link.state != "synced":
+        if link.state != LinkState.SYNCED:
             self._wake.add(link.id)
 
     def _reject(
         self, link: Link, case: RecordCase, problems: Sequence[Problem], *, sequence: int, version: int
     ) -> None:
         first = problems[0]
-        self._put(link, "failed", first.cause, first.message, sequence=sequence, version=version)
-        failures.record_failure(
-            self._db,
-            Failure(
-                stage="map",
-                cause=first.cause,
-                message=first.message,
-                remedy=first.remedy,
-                field=first.field,
-                value=first.value,
-                source=records.read_source(self._db, (link.org_id, link.kind.value, link.kompass_id)),
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                link_id=link.id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                reference=link.reference,
-                sequence=sequence,
-                detail={
-                    "problems": [
-                        {"cause": one.cause, "message": one.message, "field": one.field, "value": one.value, "remedy": one.remedy}
-                        for one in problems
-                    ]
-                },
-            ),
-        )  # fmt: skip
+        self._put(link, LinkState.FAILED, first.cause, first.message, sequence=sequence, version=version)
+        record_failure(self._db, link, in_mapping(problems, sequence=sequence))
         self._wake.add(link.id)
 
     # Call
@@ -444,7 +420,7 @@ class _Transaction:
     def _put(
         self,
         link: Link,
-        state: str,
+        state: LinkState,
         cause: str,
         reason: str,
         *,
@@ -454,7 +430,7 @@ class _Transaction:
     ) -> None:
         """Write a judgement that needs no call."""
         at = None if sequence is None or version is None else (sequence, version)
-        self._changes.append(decided(link, LinkState(state), cause=cause, reason=reason, at=at, **changes))
+        self._changes.append(decided(link, state, cause=cause, reason=reason, at=at, **changes))
         self._result.judged.append((link.kind, state, cause, link.org_id))
         if (state, cause) != (link.state, link.cause):
             detail = {"cause": cause, "sequence": sequence}

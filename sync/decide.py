@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from mapping import conflicts
+from mapping import conflicts, rates
 from mapping.cases import Case, Party, own_currency
 from mapping.decisions import Decision, Read, Reject, Wait, Write
 from mapping.judgement import judge
@@ -24,6 +24,7 @@ from store.links import Link
 from store.records import RecordKey
 from sync.cases import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
 from sync.companies import Company
+from sync.rates import with_rates
 
 VOIDED = "#voided"
 """A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
@@ -144,7 +145,7 @@ def foresee(
     """
     # Those that do not exist yet are told apart while they are decided.
     asked = [(replace(link, id=link.id or _NO_ID - place), company) for place, (link, company) in enumerate(wanted)]
-    loaded = read_cases(db, asked, said=said)
+    loaded = with_rates(db, {link.id: link for link, _ in asked}, read_cases(db, asked, said=said))
     known: list[tuple[Link, RecordCase]] = []
     for link, _ in asked:
         if (found := loaded.get(link.id)) is not None:
@@ -188,7 +189,7 @@ def _assuming(
     """Take what the records wait for as done: what is decided then, and in words what was taken for granted, by link."""
     then: _Then = {}
     current = {link.id: (link, case, decided[link.id]) for link, case in cases}
-    for grant in (_enabled, _sent_first):
+    for grant in (_enabled, _sent_first, _rate_read):
         granted = {
             link_id: (link, *found)
             for link_id, (link, case, decision) in current.items()
@@ -220,6 +221,12 @@ def _sent_first(case: Case, decision: Wait, party: Link | None) -> tuple[Case, s
         f" {PLACEHOLDER} stands for its Id"
     )
     return replace(case, party=Party(key, qbo_id=PLACEHOLDER, state=LinkState.SYNCED)), words
+
+
+def _rate_read(case: Case, decision: Wait, _: Link | None) -> tuple[Case, str] | None:
+    if decision.cause != rates.WAITING:
+        return None
+    return replace(case, rates=None), "the exchange rate of its date is read from QuickBooks first"
 
 
 def _is_stuck(party: Link) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.difference import OWN_NOTE, holds, touched_by_others
+from mapping.difference import OWN_NOTE, comparable, holds, touched_by_others
 from mapping.payloads import MARK
 from mapping.results import Problem
 from qbo_client.calls import Call
@@ -166,7 +166,7 @@ def _is_ours(work: Attempt, document: Mapping[str, Any]) -> bool:
     """Carries our mark: the note that names the Kompass record; for a name, every member that we sent."""
     applied = {name: value for name, value in (work.applied or {}).items() if not name.startswith(OWN_NOTE)}
     if work.entity == "Customer":
-        return holds(document, applied)
+        return all(holds(document.get(name), comparable(name, value)) for name, value in applied.items())
     return str((work.applied or {})[MARK]) in str(document.get("PrivateNote", ""))
 
 

@@ -79,7 +79,11 @@ class Metrics:
         """Drop one labelled value of a gauge, such as the lag of a partition that another process has now."""
         metric = self._metrics[name]
         values = self._values(name, labels)
-        metric.remove(*values)
+        if values:
+            metric.remove(*values)
+        else:
+            # A gauge without labels is always shown; NaN meets no alert.
+            self.set(name, float("nan"))
 
     def _labelled(self, name: str, labels: dict[str, str]) -> MetricWrapperBase:
         metric = self._metrics[name]

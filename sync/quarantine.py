@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
+from mapping.results import Problem
 from schemas.link_state import LinkState
-from store import failures, links, records
-from store.failures import Failure
+from store import links
 from store.transactions import AWAY, retrying
 from sync.claim import Claim, Claimed
+from sync.failing import in_mapping, record_failure
 from sync.link import decided, wake_dependents, write
 
 log = logging.getLogger(__name__)
@@ -79,24 +80,15 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
     found = Claimed()
     due = links.lock_due(db, [link_id])
     for link in () if due is None else due.links:
-        reason = f"{link.kind.value.capitalize()} {link.reference or link.kompass_id}: the sync fails over it ({words[:300]})"
-        write(db, [decided(link, LinkState.FAILED, cause="unforeseen", reason=reason)])
-        failures.record_failure(
-            db,
-            Failure(
-                stage="map",
-                cause="unforeseen",
-                message=reason,
-                remedy="Hand this message to whoever runs the sync: the log says more. The next change of the record is tried again",
-                source=records.read_source(db, (link.org_id, link.kind.value, link.kompass_id)),
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                link_id=link.id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                reference=link.reference,
-            ),
+        problem = Problem(
+            cause="unforeseen",
+            message=f"{link.kind.value.capitalize()} {link.reference or link.kompass_id}: the sync fails over it ({words[:300]})",
+            field="",
+            value="",
+            remedy="Hand this message to the operator of the sync: the log says more. The next change of the record is tried again",
         )
+        write(db, [decided(link, LinkState.FAILED, cause=problem.cause, reason=problem.message)])
+        record_failure(db, link, in_mapping((problem,)))
         found.judged.append((link.kind, LinkState.FAILED, "unforeseen", link.org_id))
         found.woken = bool(wake_dependents(db, [link.id]))
     return found

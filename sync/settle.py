@@ -23,8 +23,7 @@ from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Thro
 from qbo_client.verdicts import Verdict, verdict
 from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
-from store import attempts, companies, connections, failures, history, json, links, quota, records
-from store.failures import Failure
+from store import attempts, companies, connections, failures, history, json, links, quota
 from store.references import of_payload
 from sync.attempt import Attempt, Late, figures
 from sync.batches import Split
@@ -33,6 +32,7 @@ from sync.crash_points import reached
 from sync.daily_retry import went_through
 from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
+from sync.failing import in_call, record_failure
 from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.patience import Patience, Refusals, weigh
@@ -263,9 +263,9 @@ class _Transaction:
         """What Kompass voided is deleted in QuickBooks: both have nothing of it."""
         reason = f"voided in Kompass; {work.entity} {work.object_id} was deleted in QuickBooks"
         self._put(
-            work, row, state="synced", cause="", reason=reason, voided=True, applied_sequence=work.sequence,
+            work, row, state=LinkState.SYNCED, cause="", reason=reason, voided=True, applied_sequence=work.sequence,
             observed=Observed(row.observed or {"Id": work.object_id}).as_deleted().document,
-            synced_at=self._now, attempts=0, first_failed_at=None, due_since=None,
+            synced_at=self._now, attempts=0, first_failed_at=None,
         )  # fmt: skip
         self._cents.over(work.link)
         self._note(work, "deleted", reason, what="judged")
@@ -449,10 +449,10 @@ class _Transaction:
             # The connection has moved on since the call went out: whether it still stands is judged anew.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
-        self._put(work, row, state="waiting", cause="disconnected", reason=message, due_at=None)
+        self._put(work, row, state=LinkState.WAITING, cause="disconnected", reason=message, due_at=None)
         (self._over if _doubtful(work) else self._retired).add(work.link.id)
         self.result.disconnected.add(work.link.realm_id)
-        self.result.events.append((work, "waiting", "disconnected"))
+        self.result.events.append((work, LinkState.WAITING, "disconnected"))
 
     # No answer, or not now
 
@@ -524,7 +524,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="retrying",
+            state=LinkState.RETRYING,
             cause=cause,
             reason=reason,
             due_at=due_at,
@@ -532,7 +532,7 @@ class _Transaction:
             last_failed_at=self._now,
             **{"attempts": row.attempts + (1 if counts else 0), **changes},
         )
-        self.result.events.append((work, "retrying", cause))
+        self.result.events.append((work, LinkState.RETRYING, cause))
 
     def _reject(
         self,
@@ -548,7 +548,7 @@ class _Transaction:
         self._put(
             work,
             row,
-            state="failed",
+            state=LinkState.FAILED,
             cause=problem.cause,
             reason=problem.message,
             last_failed_at=self._now,
@@ -560,30 +560,10 @@ class _Transaction:
         else:
             self._retired.add(work.link.id)
         link = work.link
-        failures.record_failure(
-            self._db,
-            Failure(
-                stage=stage,
-                cause=problem.cause,
-                message=problem.message,
-                remedy=problem.remedy,
-                field=problem.field,
-                value=problem.value,
-                source=records.read_source(self._db, (link.org_id, link.kind.value, link.kompass_id)),
-                org_id=link.org_id,
-                realm_id=link.realm_id,
-                link_id=link.id,
-                kind=link.kind.value,
-                kompass_id=link.kompass_id,
-                reference=link.reference,
-                sequence=work.sequence,
-                intuit_tid=tid or "",
-                attempts=row.attempts + 1,
-                detail={"operation": work.operation, "entity": work.entity, "body": work.body},
-            ),
-        )
+        setback = in_call(work, problem, stage=stage, tid=tid, attempts=row.attempts + 1)
+        record_failure(self._db, link, setback)
         self._wake.add(link.id)
-        self.result.events.append((work, "failed", problem.cause))
+        self.result.events.append((work, LinkState.FAILED, problem.cause))
 
     # Write
 

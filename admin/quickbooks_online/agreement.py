@@ -10,7 +10,15 @@ from admin.quickbooks_online.runtime import engine
 from mapping.sheet import Sheet
 from qbo_client.errors import ReadFailed
 from store.companies import read_configuration
-from sync.agreement import read_sheet
+from sync.agreement import file_sheet, read_sheet
+
+
+def keep_sheet(configuration: Configuration, sheet: Sheet, *, by: str) -> bool:
+    """File the month of a sheet; False when it is filed already."""
+    with engine().begin() as db:
+        stored = read_configuration(db, configuration.org_id)
+    assert stored is not None
+    return file_sheet(engine(), sheet, stored, by=by)
 
 
 def make_sheet(configuration: Configuration, month: dt.date) -> Sheet:

@@ -217,7 +217,9 @@ def ask_again(link_ids: Collection[int], *, by: str, wishes: Collection[Wish] = 
     words = why or f"{by} asked for it to be looked at again"
 
     def ask(db: Connection) -> int:
+        due = make_due(db, link_ids, Because.RESEND, words, wishes=wishes)
+        # After the links, as a settle locks them.
         refetch_facts_for(db, link_ids)
-        return make_due(db, link_ids, Because.RESEND, words, wishes=wishes)
+        return due
 
     return retrying(engine(), ask)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import TextIO
 
 import click
 from sqlalchemy import Engine
@@ -14,6 +16,7 @@ from consumers.agreement.showing import printed, to_json
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import pretty
 from consumers.process import owner_name
+from mapping.control import ControlError, Listed, read_list
 from mapping.sheet import Sheet, as_csv
 from qbo_client.calls import Call
 from qbo_client.oauth import OAuthApp
@@ -51,19 +54,28 @@ class Month(click.ParamType[dt.date]):
 @click.command("agree")
 @click.option("--org", required=True, help="The Org, by id or name.")
 @click.option("--month", required=True, type=Month(), help="The month by the documents' dates: 2026-03.")
+@click.option(
+    "--control",
+    type=click.File("r", encoding="utf-8"),
+    help="Kompass's own list of the month (- for standard input): CSV or JSON lines with id, reference and total.",
+)
 @click.option("--csv", "table", is_flag=True, help="One line a document, for a spreadsheet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def agree(org: str, month: dt.date, table: bool, as_json: bool) -> int:
+def agree(org: str, month: dt.date, control: TextIO | None, table: bool, as_json: bool) -> int:
     """Compare a month's documents in Kompass with those in QuickBooks: the sheet a bookkeeper files.
 
     Takes a few metered reads. Exit code 1 when they do not agree to the cent.
     """
+    try:
+        listed = None if control is None else read_list(control)
+    except ControlError as error:
+        raise click.BadParameter(str(error), param_hint="--control") from error
     settings = settings_from(os.environ)
     engine = open_engine(settings.database_url, pool_size=2)
     transport = Transport(settings.intuit)
     try:
         check_database(engine)
-        sheet = make_sheet(engine, settings, transport, org=org, month=month)
+        sheet = make_sheet(engine, settings, transport, org=org, month=month, listed=listed)
     finally:
         transport.close()
         engine.dispose()
@@ -77,7 +89,15 @@ def agree(org: str, month: dt.date, table: bool, as_json: bool) -> int:
     return ExitCode.OK if sheet.agrees else ExitCode.FAILED
 
 
-def make_sheet(engine: Engine, settings: Settings, transport: Transport, *, org: str, month: dt.date) -> Sheet:
+def make_sheet(
+    engine: Engine,
+    settings: Settings,
+    transport: Transport,
+    *,
+    org: str,
+    month: dt.date,
+    listed: Sequence[Listed] | None = None,
+) -> Sheet:
     """Read both sides and compare them. Raises `CannotAgree`, `qbo_client.errors.ReadFailed`."""
     with engine.connect() as db:
         orgs = find_orgs(db, org)
@@ -96,7 +116,7 @@ def make_sheet(engine: Engine, settings: Settings, transport: Transport, *, org:
 
     with engine.connect() as db:
         facts = companies.read_facts(db, [realm_id])[realm_id]
-    sheet = read_sheet(engine, send, configuration, facts, month)
+    sheet = read_sheet(engine, send, configuration, facts, month, listed)
     with engine.begin() as db:
         # Intuit grants metered reads by the month; every one of them counts.
         count_metered(db, sheet.reads)

@@ -17,6 +17,8 @@ def printed(sheet: Sheet) -> Iterator[str]:
     yield plain(f"Agreement sheet {sheet.month}: {sheet.org_name} in Kompass, {sheet.company_name} in QuickBooks")
     yield f"Made {sheet.made_at:%Y-%m-%d %H:%M} UTC with {sheet.reads} reads."
     yield plain(sheet.verdict)
+    if sheet.filed:
+        yield plain(sheet.filed + ("" if sheet.changes else " Nothing changed since."))
     for change in sheet.changes:
         yield plain(f"  Changed since it was filed: {change}")
     if sheet.control:
@@ -78,6 +80,7 @@ def to_json(sheet: Sheet) -> dict[str, object]:
         "agrees": sheet.agrees,
         "empty": sheet.empty,
         "verdict": sheet.verdict,
+        "filed": sheet.filed,
         "changes": list(sheet.changes),
         "control": sheet.control,
         "counts": {standing.value: len(sheet.of(standing)) for standing in Standing if sheet.of(standing)},

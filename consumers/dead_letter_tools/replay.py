@@ -130,8 +130,9 @@ def replay(
 def _ask(db: Connection, *, linked: Sequence[tuple[int, int]], by: str) -> int:
     """Make the links of these (failure id, link id) due again; gives how many were."""
     link_ids = [link_id for _, link_id in linked]
-    refetch_facts_for(db, link_ids)
     due = link.make_due(db, link_ids, Because.REPLAY, by)
+    # After the links, as a settle locks them.
+    refetch_facts_for(db, link_ids)
     dead_letters.asked(db, [failure_id for failure_id, _ in linked])
     return due
 

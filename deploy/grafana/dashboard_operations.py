@@ -308,6 +308,11 @@ OPERATIONS: Final = Dashboard(
                     [('rate(process_cpu_seconds_total{job=~".*kompass-qbo.*"}[$__rate_interval])', "{{instance}}")],
                 ),
                 Panel(
+                    "Logins of the admin site",
+                    "Failed and locked-out ones may be somebody who guesses passwords.",
+                    [(f"sum by (outcome) (increase({K}admin_logins_total[$__rate_interval]))", "{{outcome}}")],
+                ),
+                Panel(
                     "Versions",
                     "Processes by version.",
                     [(f"count by (version, python) ({K}build_info == 1)", "{{version}} on Python {{python}}")],

@@ -1,7 +1,7 @@
 """The tables. `store.tables` describes the same ones for the consumers; a test holds the two together."""
 
 from admin.quickbooks_online.models.authorizations import PendingAuthorization
-from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, ExchangeRate, QuotaLease
+from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, ExchangeRate, FiledMonth, QuotaLease
 from admin.quickbooks_online.models.configuration import (
     Configuration,
     CustomField,
@@ -13,6 +13,7 @@ from admin.quickbooks_online.models.configuration import (
 )
 from admin.quickbooks_online.models.differences import Difference
 from admin.quickbooks_online.models.failures import Failure, Outbox, Probe
+from admin.quickbooks_online.models.gauges import GaugeKeeper
 from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
 from admin.quickbooks_online.models.links import Attempt, Customer, History, Invoice, Link, Project
 from admin.quickbooks_online.models.lists import CompanyList
@@ -33,6 +34,8 @@ __all__ = [
     "Difference",
     "ExchangeRate",
     "Failure",
+    "FiledMonth",
+    "GaugeKeeper",
     "History",
     "Invoice",
     "ItemService",

@@ -81,6 +81,27 @@ class ExchangeRate(models.Model):
         return f"{self.currency} on {self.day}"
 
 
+class FiledMonth(models.Model):
+    """The agreement sheet of a month as somebody filed it. Written once."""
+
+    org_id = models.TextField()
+    realm_id = models.TextField()
+    month = models.TextField()
+    filed_at = models.DateTimeField(db_default=now())
+    filed_by = models.TextField()
+    digest = models.TextField()
+    verdict = models.TextField()
+    rows = models.JSONField(encoder=ExactEncoder, decoder=ExactDecoder)
+
+    class Meta:
+        db_table = "qbo_filed_month"
+        default_permissions = ()
+        constraints = (models.UniqueConstraint(fields=("org_id", "realm_id", "month"), name="qbo_filed_month_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.month} of {self.org_id}"
+
+
 class QuotaLease(models.Model):
     """Intuit's limits, shared by every process that works for the company."""
 

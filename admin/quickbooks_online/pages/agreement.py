@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from admin.quickbooks_online.agreement import make_sheet
+from admin.quickbooks_online.agreement import keep_sheet, make_sheet
 from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import SectionAdmin
 from mapping.sheet import Amounts, Line, Sheet, Standing, Sums, as_csv, blocks
 
@@ -80,6 +81,8 @@ class AgreementPages(SectionAdmin):
                 sheet = make_sheet(configuration, form.first())
             except CompanyTrouble as trouble:
                 messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
+            if sheet is not None and "file" in request.POST:
+                sheet = self._file(request, configuration, sheet, form.first())
             if sheet is not None and "csv" in request.POST:
                 return _download(sheet)
         return self.page(
@@ -96,6 +99,18 @@ class AgreementPages(SectionAdmin):
             hand_typed=sheet.hand_typed() if sheet is not None else {},
             not_sent=len(sheet.of(Standing.NOT_SENT)) if sheet is not None else 0,
         )
+
+    def _file(self, request: HttpRequest, configuration: Configuration, sheet: Sheet, month: dt.date) -> Sheet:
+        """Keep the sheet as it is; of a month that is filed already nothing is kept."""
+        if keep_sheet(configuration, sheet, by=request.user.get_username()):
+            messages.success(request, _file_words(sheet))
+        else:
+            messages.warning(request, f"{sheet.month} was filed before; the first filing stands.")
+        return make_sheet(configuration, month)
+
+
+def _file_words(sheet: Sheet) -> str:
+    return f"{sheet.month} is filed as it is now. What changes in it from here on is shown with its sheet."
 
 
 def _parts(sheet: Sheet) -> list[Part]:

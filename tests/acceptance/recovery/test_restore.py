@@ -21,6 +21,7 @@ from schemas.events import Event, Kind, Step
 from tests.builders import client, event, invoice, line, project
 from tests.chaos.surroundings import ORGS, REALMS, Surroundings
 from tests.integration.broker.members import eventually
+from tests.point_in_time import PointInTime
 
 ORG = ORGS[0]
 FIRST, SECOND = client("c1", org=ORG), client("c2", org=ORG)
@@ -72,12 +73,22 @@ def surroundings(postgres: EmbeddedPostgres, restartable_database: str, tmp_path
         yield made
 
 
-@pytest.fixture
-def backup(postgres: EmbeddedPostgres, restartable_database: str, tmp_path: Path) -> Callable[[], Callable[[], None]]:
-    """Dump the database; gives what restores it."""
-    name = make_url(restartable_database).database
+@pytest.fixture(params=["dump", "point-in-time"])
+def backup(
+    request: pytest.FixtureRequest, postgres: EmbeddedPostgres, restartable_database: str, tmp_path: Path
+) -> Iterator[Callable[[], Callable[[], None]]]:
+    """Back the database up, as operators do; gives what restores it."""
+    if request.param == "dump":
+        yield dumped(postgres, restartable_database, tmp_path / "backup.dump")
+        return
+    with PointInTime(postgres) as kept:
+        yield kept.take
+
+
+def dumped(postgres: EmbeddedPostgres, url: str, archive: Path) -> Callable[[], Callable[[], None]]:
+    """With pg_dump, the one database."""
+    name = make_url(url).database
     assert name is not None
-    archive = tmp_path / "backup.dump"
 
     def run(program: str, *arguments: str) -> None:
         command = [str(postgres._binaries / program), *arguments]
@@ -87,10 +98,10 @@ def backup(postgres: EmbeddedPostgres, restartable_database: str, tmp_path: Path
         with psycopg.connect(postgres.url_of("postgres"), autocommit=True) as db:
             db.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
             db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        run("pg_restore", "--exit-on-error", "-d", restartable_database, str(archive))
+        run("pg_restore", "--exit-on-error", "-d", url, str(archive))
 
     def dump() -> Callable[[], None]:
-        run("pg_dump", "-Fc", "-f", str(archive), restartable_database)
+        run("pg_dump", "-Fc", "-f", str(archive), url)
         return restore
 
     return dump

@@ -73,3 +73,27 @@ def test_what_is_no_month_reads_nothing(section: Section, ada: Client, month: st
 def test_trouble_is_said_in_words(section: Section, ada: Client) -> None:
     section.simulator.call(lambda world: world.troubles.add({"kind": "outage"}))
     assert "QuickBooks could not be read" in words(ada.post(SHEET, MARCH))
+
+
+def test_a_filed_month_shows_what_changed_in_it_since(section: Section, ada: Client) -> None:
+    section.pipeline.ingest(event(invoice("i1")), event(invoice("i2")))
+    section.pipeline.drive()
+    page = words(ada.post(SHEET, {**MARCH, "file": "1"}))
+    assert "2026-03 is filed as it is now" in page
+    assert "Filed by " in page
+    assert "SHA-256" in page
+    assert "Nothing changed since." in page
+    assert "was filed before; the first filing stands" in words(ada.post(SHEET, {**MARCH, "file": "1"}))
+    section.pipeline.ingest(event(invoice("i1", sequence=2, lines=(line("200.00"),))), event(invoice("i3")))
+    section.pipeline.drive()
+    page = words(ada.post(SHEET, MARCH))
+    assert "Changed since it was filed" in page
+    assert "INV-i1: net in Kompass was 100.00, is 200.00; tax in Kompass was 20.00, is 40.00;" in page
+    assert "INV-i3 was not in it" in page
+    (row,) = section.pipeline.rows("qbo_filed_month")
+    assert (row.month, len(row.digest), [one["kompass_gross"] for one in row.rows]) == ("2026-03", 64, ["120.00"] * 2)
+
+
+def test_an_empty_month_says_so(section: Section, ada: Client) -> None:
+    page = words(ada.post(SHEET, {"month": "2026-05"}))
+    assert "empty The month is empty: neither Kompass nor QuickBooks has a document of it." in page

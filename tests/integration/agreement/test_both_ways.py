@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -264,3 +265,37 @@ def test_home_amounts_stand_beside_the_documents_own(pipeline: Pipeline, run: An
         "uk12-usd": (3950, 3950),
     }
     assert found["home"] == {"currency": "GBP", "kompass": 4070, "quickbooks": 4070}
+
+
+def control(run: Any, tmp_path: Path, text: str) -> tuple[int, dict[str, Any]]:
+    path = tmp_path / "list"
+    path.write_text(text, encoding="utf-8")
+    return sheet(run, "--control", str(path))
+
+
+def test_the_list_of_kompass_finds_what_no_event_told_of(pipeline: Pipeline, run: Any, tmp_path: Path) -> None:
+    pipeline.ingest(event(invoice("i1")), event(invoice("i2")), event(invoice("draft", step=Step.DRAFT)))
+    pipeline.drive()
+    code, found = control(run, tmp_path, "id,reference,total\ni1,INV-i1,120.00\ni2,INV-i2,120.00\n")
+    assert (code, found["control"]) == (0, "Kompass's list: 2 documents, 240.00; each arrived with its total.")
+    rows = "id,reference,total\ni1,INV-i1,120.00\nlost,INV-lost,60000\ni2,INV-i2,130\n"
+    code, found = control(run, tmp_path, rows)
+    assert code == 1
+    assert {one["reference"]: one["remark"] for one in found["lines"] if one["standing"] == "not-arrived"} == {
+        "INV-lost": "no event of lost arrived: have Kompass send it again",
+        "INV-i2": "Kompass's list says 130.00, the newest event here 120.00",
+    }
+    assert found["verdict"].startswith("The month does not agree. Kompass's list and the events disagree: 2")
+    code, found = control(run, tmp_path, '{"id": "i1", "reference": "INV-i1", "total": 120.00}\n')
+    assert code == 1
+    assert [one["remark"] for one in found["lines"] if one["standing"] == "not-arrived"] == [
+        "an event of it arrived, and Kompass's list does not have it"
+    ]
+
+
+def test_a_list_that_cannot_be_read_is_said_with_its_row(pipeline: Pipeline, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("id,reference,total\ni1,INV-i1,many\n", encoding="utf-8")
+    bad = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-03", "--control", str(path)])
+    assert bad.exit_code == 2
+    assert "row 1 of the list: the total 'many' is no amount" in " ".join(bad.output.split())

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
+from schemas.link_state import Because
 from simulator import bookkeeper
 from simulator.seeds import CANADA, UK, USA
 from store import companies
 from sync.companies import refetch_facts_for
-from sync.link import Because, make_due
+from sync.link import make_due
 from tests.builders import event, invoice
 from tests.pipeline import Pipeline
 

@@ -12,11 +12,12 @@ from sqlalchemy import text
 from qbo_client.calls import Call
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, Outcome, Refused
+from schemas.link_state import Because
 from simulator import bookkeeper
 from simulator.seeds import UK
 from sync.attempt import Attempt
 from sync.explaining import Explainer
-from sync.link import Because, make_due
+from sync.link import make_due
 from sync.settle import Answer, Settle, SettlePolicy
 from tests.builders import client, event, invoice
 from tests.pipeline import IMPATIENT, Pipeline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -119,3 +120,50 @@ def test_every_document_is_booked_to_the_cent_or_refused(unlinked: Pipeline, com
         assert Decimal(str(found["TotalAmt"])) == net + sum(expected.values()), (one.id, one.why)
         billed = abs(sum(tax for _, _, tax in one.line_items()))
         assert (link.id in differing) == (sum(expected.values()) != billed), (one.id, one.why)
+
+
+@pytest.mark.parametrize("company", [COMPANIES[0], COMPANIES[4]], ids=lambda company: company.key)
+@pytest.mark.parametrize("rounding", ["per_line", "per_rate"])
+def test_kompass_to_the_cent_leaves_no_difference(unlinked: Pipeline, company: Company, rounding: str) -> None:
+    unlinked.simulator.call(lambda world: world.change_settings({"tax_rounding": rounding}))
+    realm = linked(unlinked, company)
+    with unlinked.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_configuration SET tax_amounts = 'kompass'")
+    wanted = [one for one in DOCUMENTS if one.company is company and not one.refused]
+    unlinked.ingest(*(event(record(one)) for one in wanted))
+    unlinked.drive()
+    assert unlinked.rows("qbo_difference") == []
+    booked = {
+        found["DocNumber"]: Decimal(str(found["TxnTaxDetail"]["TotalTax"]))
+        for entity in ("Invoice", "CreditMemo")
+        for found in unlinked.objects(entity, realm)
+    }
+    assert booked == {one.id: abs(sum(tax for _, _, tax in one.line_items())) for one in wanted}
+
+
+def test_an_override_goes_again_with_the_lines_and_ends_with_the_reason_for_it(unlinked: Pipeline) -> None:
+    """3 × 0.33 at 0.07: billed 0.21, by sum 0.198 → 0.20; then 1.00 at 0.20, which needs no override."""
+    unlinked.simulator.call(lambda world: world.change_settings({"tax_rounding": "per_rate"}))
+    linked(unlinked, COMPANIES[0])
+    with unlinked.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_configuration SET tax_amounts = 'kompass'")
+    rate = VatRate("s", "s", Decimal(20))
+    org = OrgRef("org-uk", "Larch uk")
+    thirds = tuple(line("0.33", vat=rate, position=number) for number in (1, 2, 3))
+
+    def push(sequence: int, *lines: Any) -> Decimal:
+        unlinked.ingest(
+            event(
+                invoice(
+                    "i1", of=project("p1", of=client("c1", org=org), org=org), org=org, lines=lines, sequence=sequence
+                )
+            )
+        )
+        unlinked.drive()
+        (found,) = unlinked.objects("Invoice")
+        return Decimal(str(found["TxnTaxDetail"]["TotalTax"]))
+
+    assert push(1, *thirds) == Decimal("0.21")
+    assert push(2, *(replace(one, description="Anew") for one in thirds)) == Decimal("0.21")
+    assert push(3, line("1.00", vat=rate)) == Decimal("0.2")
+    assert unlinked.rows("qbo_difference") == []

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from math import isnan
 
-from prometheus_client import CollectorRegistry
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import text
 
 from consumers.gauges import GaugeKeeper
 from schemas.events import Kind, OrgRef
 from simulator.seeds import IRELAND
+from store import gauges as gauges_of_store
 from store import quota, stretches
 from store.stretches import Gap
 from sync.metrics import Metrics
 from tests.builders import client, event, invoice, line
+from tests.idle_orgs import idle_orgs
 from tests.integration.broker.members import database_away
 from tests.pipeline import Pipeline
 
@@ -201,3 +205,87 @@ def test_what_nobody_can_measure_is_not_shown(pipeline: Pipeline) -> None:
     assert isnan(value(metrics.registry, "outbox_oldest_age_seconds") or 0)
     gauges.fill()
     assert value(metrics.registry, "links_due", kind="invoice", org="") == 0
+
+
+def test_orgs_at_rest_are_counted_together(pipeline: Pipeline) -> None:
+    """A series for each Org is for those that have something to say: of many most are idle."""
+    pipeline.link(OTHER.id, OTHER.name, realm=IRELAND)
+    pipeline.ingest(event(client()), event(client("c9", org=OTHER)))
+    pipeline.drive()
+    with pipeline.engine.begin() as db:
+        db.execute(
+            text("UPDATE qbo_link SET synced_at = now() - interval '2 days' WHERE org_id = :org"), {"org": OTHER.id}
+        )
+        db.execute(
+            text(
+                "UPDATE qbo_connection SET refreshed_at = now() - interval '2 days',"
+                " refresh_expires_at = now() + interval '98 days' WHERE realm_id = :realm"
+            ),
+            {"realm": IRELAND},
+        )
+        idle_orgs(db, 2000)
+    metrics = Metrics()
+    gauges = keeper(pipeline, metrics)
+    gauges.fill()
+
+    synced = {"kind": "client", "state": "synced", "cause": ""}
+    assert value(metrics.registry, "links", **synced, org="org-uk") == 1
+    assert value(metrics.registry, "links", **synced, org="") == 2001
+    assert value(metrics.registry, "links", **synced, org=OTHER.id) is None
+    assert value(metrics.registry, "connection_up", org="") == 1
+    assert value(metrics.registry, "connection_up", org=OTHER.id) is None
+    left = value(metrics.registry, "token_expires_in_seconds", org="")
+    assert left is not None
+    assert 49 * 86_400 < left < 51 * 86_400, "the one that ends first"
+    assert len(generate_latest(metrics.registry)) < 40_000
+
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_link SET state = 'failed' WHERE org_id = :org"), {"org": OTHER.id})
+        db.execute(text("UPDATE qbo_connection SET state = 'disconnected' WHERE realm_id = :realm"), {"realm": IRELAND})
+    gauges.fill()
+    assert value(metrics.registry, "links", kind="client", state="failed", cause="", org=OTHER.id) == 1
+    assert value(metrics.registry, "connection_up", org=OTHER.id) == 0
+
+
+def test_one_process_counts_for_all_and_another_takes_over(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client()))
+    counts = [Metrics(), Metrics()]
+    first, second = (keeper(pipeline, metrics, owner=f"process-{number}") for number, metrics in enumerate(counts))
+
+    def shown() -> list[float | None]:
+        return [value(one.registry, "links_due", kind="client", org="org-uk") for one in counts]
+
+    with pipeline.engine.begin() as db:
+        assert gauges_of_store.keep(db, "process-0", seconds=60)
+        assert not gauges_of_store.keep(db, "process-1", seconds=60)
+    # A process that is stopping takes one turn.
+    stopping = threading.Event()
+    stopping.set()
+    second.run(stopping)
+    assert shown() == [None, None]
+    first.run(stopping)
+    assert shown() == [1, None]
+
+    # The first has stopped, and left.
+    second.run(stopping)
+    assert shown() == [1, 1]
+    with pipeline.engine.begin() as db:
+        assert gauges_of_store.keep(db, "process-0", seconds=60), "the second has left, too"
+        db.execute(text("UPDATE qbo_gauge_keeper SET until = now() - interval '1 second'"))
+    with pipeline.engine.begin() as db:
+        assert gauges_of_store.keep(db, "process-1", seconds=60), "the first has not asked for too long"
+    first.run(stopping)
+    assert shown() == [None, 1], "what it showed is another's to show"
+
+
+def test_history_beyond_its_time_is_how_late_tidy_is(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client()))
+    metrics = Metrics()
+    gauges = keeper(pipeline, metrics, retention=timedelta(days=400))
+    gauges.fill()
+    assert value(metrics.registry, "tidy_overdue_seconds") == 0
+
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_history SET at = now() - interval '404 days'"))
+    gauges.fill()
+    assert value(metrics.registry, "tidy_overdue_seconds") == pytest.approx(4 * 86_400, abs=60)

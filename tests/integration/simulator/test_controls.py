@@ -90,10 +90,10 @@ def test_the_clock_moves_forwards_only(usa: Http) -> None:
 
 
 def test_switches_change_at_run_time(usa: Http) -> None:
-    assert usa.control("GET", "settings")["choices"]["tax_rounding"] == ["per_rate", "per_line"]
-    usa.control("PUT", "settings", {"duplicate_name_detail": "null"})
+    assert usa.control("GET", "settings")["choices"]["tax_rounding"] == ["per_line", "per_rate"]
+    usa.control("PUT", "settings", {"duplicate_name_detail": "sentence"})
     usa.create("Customer", {"DisplayName": "Larch"})
-    assert "null" in usa.post("customer", {"DisplayName": "Larch"}).text
+    assert "Another customer" in usa.post("customer", {"DisplayName": "Larch"}).text
     assert "nonsense" in refused(usa, "PUT", "settings", {"nonsense": 1})
 
 
@@ -142,6 +142,7 @@ def test_another_company_is_made_like_one_of_the_first(usa: Http, connect: Conne
 
 
 def test_the_bookkeeper_renames_adds_a_line_deactivates_and_closes(usa: Http) -> None:
+    usa.control("PUT", "settings", {"paid_document": "unlink"})
     usa.create("Customer", {"DisplayName": "Larch"})
     assert edit(usa, "rename", entity="Customer", id="6", name="Birch")[0]["SyncToken"] == "1"
     invoice = sell(usa)
@@ -167,6 +168,7 @@ def test_the_bookkeeper_renames_adds_a_line_deactivates_and_closes(usa: Http) ->
 
 
 def test_merged_customers_become_one(usa: Http) -> None:
+    usa.control("PUT", "settings", {"merged_customer": "inactive"})
     for name in ("Larch", "Larch & Co"):
         usa.create("Customer", {"DisplayName": name})
     job = usa.create("Customer", {"DisplayName": "House", "Job": True, "ParentRef": {"value": "6"}})

@@ -141,6 +141,7 @@ def test_void_delete_and_override_are_query_parameters(usa: Http) -> None:
 
 
 def test_messages_are_in_the_companys_language_and_codes_are_not(usa: Http) -> None:
+    usa.control("PUT", "settings", {"duplicate_name_detail": "id"})
     usa.control("POST", "bookkeeper", {"realm": USA, "action": "profile", "members": {"language": "fr"}})
     usa.create("Customer", {"DisplayName": "Larch"})
     (error,) = usa.post("customer", {"DisplayName": "Larch"}).json()["Fault"]["Error"]

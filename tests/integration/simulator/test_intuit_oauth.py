@@ -60,7 +60,7 @@ def test_the_whole_authorisation_code_flow(intuit: Simulator) -> None:
     assert back["realmId"] == [UK]
     client.get_bearer_token(back["code"][0], realm_id=back["realmId"][0])
     assert client.expires_in == 3600
-    assert client.x_refresh_token_expires_in == 8_726_400
+    assert client.x_refresh_token_expires_in == 8_640_000
     answer = requests.get(
         f"{intuit.base_url}/v3/company/{UK}/companyinfo/{UK}",
         headers={"Authorization": f"Bearer {client.access_token}", "Accept": "application/json"},

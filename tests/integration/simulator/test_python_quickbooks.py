@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from intuitlib.client import AuthClient
@@ -29,6 +30,12 @@ from quickbooks.objects.trackingclass import Class
 from quickbooks.objects.vendor import Vendor
 
 from simulator import USA, Simulator
+
+
+@pytest.fixture
+def intuit(start: Callable[..., Simulator]) -> Simulator:
+    """These tests take for granted that a request id is replayed and that 6240 names the Id."""
+    return start(requestid_repeated="replay", duplicate_name_detail="id")
 
 
 @pytest.fixture
@@ -89,6 +96,13 @@ def test_customer_create_read_update_query_count(qb: QuickBooks) -> None:
     assert Customer.count("DisplayName LIKE 'Amy%'", qb=qb) == 1
     assert [one.Id for one in Customer.choose([made.Id], field="Id", qb=qb)] == [made.Id]
     assert [one.Id for one in Customer.where("Active = true", order_by="DisplayName", qb=qb)] == [made.Id]
+
+
+def test_customer_sparse_update(qb: QuickBooks) -> None:
+    made = customer(qb, "Larch")
+    change = {"Id": made.Id, "SyncToken": made.SyncToken, "sparse": True, "Notes": "Pays late"}
+    changed = qb.update_object("Customer", json.dumps(change))["Customer"]
+    assert (changed["SyncToken"], changed["Notes"], changed["BillAddr"]["Line1"]) == ("1", "Pays late", "1 High Street")
 
 
 def test_customer_deactivate_and_sub_customer(qb: QuickBooks) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from simulator import USA, Simulator
@@ -66,6 +66,9 @@ def test_create_invoice(usa: Http, birds: dict[str, Any]) -> None:
     assert (made["TxnTaxDetail"], made["CurrencyRef"]) == ({"TotalTax": 0}, USD)
     assert made["CustomerRef"] == {"value": birds["Id"], "name": "Amy's Bird Sanctuary"}
     assert (made["TotalAmt"], made["Balance"]) == (100, 100)
+    # The company's default term, 30 days: 2020-10-29 for 2020-09-29.
+    days = date.fromisoformat(made["DueDate"]) - date.fromisoformat(made["TxnDate"])
+    assert days.days == 30
     assert all(set(one) == {"DefinitionId", "Name", "Type"} for one in made["CustomField"])
     line, subtotal = made["Line"]
     account = line["SalesItemLineDetail"].pop("ItemAccountRef")

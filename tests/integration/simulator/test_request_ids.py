@@ -18,6 +18,12 @@ Start = Callable[..., Simulator]
 
 
 @pytest.fixture
+def start(start: Start) -> Start:
+    """Simulators that replay, which is what these tests are about; test_transient.py has the other answer."""
+    return lambda **switches: start(requestid_repeated="replay", **switches)
+
+
+@pytest.fixture
 def usa(intuit: Simulator, connect: Connect) -> Http:
     return connect(intuit, USA)
 

@@ -224,6 +224,7 @@ def test_a_closed_period_is_5010_and_the_sync_token_is_the_same(usa: Http) -> No
 
 
 def test_a_rule_turns_a_country_into_three_letters(usa: Http) -> None:
+    usa.control("PUT", "settings", {"country_in_answers": "as_sent"})
     usa.control("POST", "faults", {"kind": "country_code", "count": 1})
     made = usa.create("Customer", {**LARCH, "BillAddr": {"City": "Bristol", "Country": "United Kingdom"}})
     assert made["BillAddr"]["Country"] == "GBR"

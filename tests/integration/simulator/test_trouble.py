@@ -90,6 +90,7 @@ def test_a_reset_before_the_commit_leaves_nothing(usa: Http) -> None:
 
 
 def test_a_reset_after_the_commit_leaves_the_object_and_its_request_id(usa: Http) -> None:
+    usa.control("PUT", "settings", {"requestid_repeated": "replay"})
     usa.control("POST", "faults", {"kind": "reset_after", "count": 1})
     with pytest.raises(requests.ConnectionError):
         usa.post("customer", LARCH, requestid="r")

@@ -21,7 +21,16 @@ _SERIES = re.compile(r"(kompass_qbo_\w+)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
 
 
-@pytest.mark.parametrize("expression", [*panels(), *rules()], ids=lambda one: one.where)
+def scalers() -> list[Expression]:
+    """What KEDA's example asks Prometheus."""
+    path = ROOT / "deploy" / "kubernetes" / "example" / "keda.yaml"
+    (scaled,) = yaml.safe_load_all(path.read_text("utf-8"))
+    return [
+        Expression(f"keda {number}", one["metadata"]["query"]) for number, one in enumerate(scaled["spec"]["triggers"])
+    ]
+
+
+@pytest.mark.parametrize("expression", [*panels(), *rules(), *scalers()], ids=lambda one: one.where)
 def test_every_metric_and_label_is_declared(expression: Expression) -> None:
     for name, matchers in _SERIES.findall(expression.text):
         declared = LABELS.get(re.sub(r"_(bucket|sum|count)$", "", name)) if name not in LABELS else LABELS[name]

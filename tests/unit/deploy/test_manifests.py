@@ -16,6 +16,7 @@ import yaml
 
 from consumers.cli import GROUP
 from sync.settings import ProcessPolicy, settings_from
+from tests.artifacts import version_in
 from tests.integration.observability.expressions import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -146,6 +147,20 @@ def pins(name: str) -> dict[str, str]:
 
 def test_compose_keeps_to_its_schema() -> None:
     judge(beside_python("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
+
+
+# Of these no digest is known to us: docs/install.md says how to look one up.
+WITHOUT_DIGEST = {"apache/kafka", "apicurio/apicurio-registry"}
+
+
+def test_the_images_of_others_are_pinned_and_kafka_is_the_one_that_was_tested() -> None:
+    images = {one["image"] for name, one in COMPOSE["services"].items() if name not in OURS}
+    loose = {image for image in images if not re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", image)}
+    assert {image.partition(":")[0] for image in loose} == WITHOUT_DIGEST
+    assert f"apache/kafka:{version_in(DEPLOY / 'kafka' / 'pom.xml', 'kafka.version')}" in images
+    base = re.search(r"^ARG PYTHON=(\S+)$", (DEPLOY / "Dockerfile").read_text("utf-8"), re.M)
+    assert base is not None
+    assert re.fullmatch(r"3\.11-slim-bookworm@sha256:[0-9a-f]{64}", base[1])
 
 
 def test_docker_compose_takes_it() -> None:

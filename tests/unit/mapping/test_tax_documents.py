@@ -13,7 +13,16 @@ from mapping.invoice import map_invoice
 from mapping.results import Unmappable
 from mapping.tax import document_pieces
 from mapping.tax_amounts import Rounding, predictions, tax_by_rate
-from schemas.company import CompanyFacts, Configuration, Locale, RateBase, RatePeriod, SalesRate, TaxCodeFact
+from schemas.company import (
+    CompanyFacts,
+    Configuration,
+    Locale,
+    RateBase,
+    RatePeriod,
+    SalesRate,
+    TaxAmounts,
+    TaxCodeFact,
+)
 from schemas.events import Invoice, InvoiceType, VatRate
 from tests.cases.tax_documents import COMPANIES, DOCUMENTS, Company, Document
 
@@ -142,3 +151,22 @@ def test_what_differs_by_more_is_refused_with_rate_code_and_both_sums(make: Any,
 def test_there_are_documents_of_every_company() -> None:
     assert {document.company.key for document in DOCUMENTS} == {company.key for company in COMPANIES}
     assert len({document.id for document in DOCUMENTS}) == len(DOCUMENTS) >= 60
+
+
+@pytest.mark.parametrize("document", [one for one in DOCUMENTS if not one.refused], ids=lambda one: one.id)
+def test_kompass_to_the_cent_sends_the_billed_tax_where_rounding_may_differ(
+    make: Any, members: Any, document: Document
+) -> None:
+    company = document.company
+    chosen = replace(configuration_of(company), tax_amounts=TaxAmounts.KOMPASS)
+    payload: Any = map_invoice(invoice_of(make, document), chosen, facts_of(company), customer_id="77").payload
+    billed = abs(sum(tax for _, _, tax in document.line_items()))
+    by_line, by_sum = (sum(document.taxes(by_line=way).values()) for way in (True, False))
+    if by_line == by_sum == billed and document.currency != "JPY":
+        assert "TxnTaxDetail" not in payload, "nothing is overridden where both ways agree"
+    elif by_line != by_sum or by_line != billed:
+        detail = payload["TxnTaxDetail"]
+        rates = [line["TaxLineDetail"]["TaxRateRef"]["value"] for line in detail["TaxLine"]]
+        assert sum(line["Amount"] for line in detail["TaxLine"]) == detail["TotalTax"] == billed
+        assert len(rates) == len(set(rates)), "each rate once"
+        members.check("Invoice", payload)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.avro import Schema, fingerprint
-from schemas.codec import MAX_BYTES, Codec, event_values
+from schemas.codec import MAX_BYTES, Codec, event_values, one_by_one
 from schemas.errors import (
     BadRecord,
     Garbage,
@@ -315,6 +315,24 @@ def test_nothing_but_its_own_errors_escapes_from_any_bytes(data: st.DataObject) 
         # Whatever is read can be kept and written.
         assert record_from_json(kind, orjson.loads(orjson.dumps(record_to_json(event.object)))) == event.object
         assert CODEC.decode(kind, CODEC.encode(event)) == event
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(st.data())
+def test_what_the_compiled_reader_takes_fastavro_reads_alike(data: st.DataObject) -> None:
+    kind, value = data.draw(damaged())
+    if value[2:10] != current()[kind].fingerprint:
+        return
+    found = CODEC._in_order(kind, value, 10)
+    if found is None:
+        return
+    assert repr(one_by_one(kind, CODEC._shipped[value[2:10]], value, 10)) == repr(found)
+
+
+def test_ordinary_events_need_no_fastavro(codec: Codec, kind: Kind, full: Event, bare: Event) -> None:
+    data = codec.encode(full)
+    assert repr(codec._compiled[kind](data, 10)) == repr(full)
+    assert codec._compiled[Kind.INVOICE](codec.encode(bare), 10) == bare
 
 
 @pytest.mark.parametrize("length", _HUGE, ids=lambda value: value.hex())

@@ -48,12 +48,18 @@ class Books:
         return self.create("Customer", DisplayName=name, **members)
 
     def invoice(self, customer: dict[str, Any], *lines: dict[str, Any], **members: Any) -> dict[str, Any]:
-        return self.create("Invoice", CustomerRef={"value": customer["Id"]}, Line=list(lines) or [line(100)], **members)
+        return self._sale("Invoice", customer, *lines, **members)
 
     def memo(self, customer: dict[str, Any], *lines: dict[str, Any], **members: Any) -> dict[str, Any]:
-        return self.create(
-            "CreditMemo", CustomerRef={"value": customer["Id"]}, Line=list(lines) or [line(100)], **members
-        )
+        return self._sale("CreditMemo", customer, *lines, **members)
+
+    def _sale(self, entity: str, customer: dict[str, Any], *lines: dict[str, Any], **members: Any) -> dict[str, Any]:
+        """In the customer's currency, which a company of several wants named."""
+        if self.company.multicurrency:
+            known = self.company.get("Customer", customer["Id"])
+            members.setdefault("CurrencyRef", None if known is None else known["CurrencyRef"])
+        wanted = {"CustomerRef": {"value": customer["Id"]}, "Line": list(lines) or [line(100)], **members}
+        return self.create(entity, **wanted)
 
     def pay(
         self, customer: dict[str, Any], total: float, *applied: tuple[str, dict[str, Any], float]

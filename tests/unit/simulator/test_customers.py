@@ -36,7 +36,8 @@ def test_a_name_is_made_of_its_parts_or_refused_with_6080(books: Books) -> None:
 
 
 @pytest.mark.parametrize("name", ["HARBOUR printing", "Emily Platt", " larch "])
-def test_names_are_unique_across_customers_vendors_and_employees(books: Books, name: str) -> None:
+def test_names_are_unique_across_customers_vendors_and_employees(open_books: OpenBooks, name: str) -> None:
+    books = open_books(duplicate_name_detail="id")
     books.customer("Larch")
     refused = books.refuses(lambda: books.customer(name))
     holder = books.company.name_holder("Customer", name.strip())
@@ -157,7 +158,7 @@ def test_deactivating_adds_the_deleted_suffix_and_reactivating_takes_it_away(boo
 
 
 def test_an_inactive_name_is_free_unless_switched(open_books: OpenBooks) -> None:
-    books = open_books()
+    books = open_books(inactive_name_is_free=True)
     books.update("Customer", books.customer("Larch"), Active=False)
     again = books.customer("Larch")
     assert books.update("Customer", again, Active=False)["DisplayName"] == "Larch (deleted) 2"

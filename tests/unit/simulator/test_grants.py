@@ -78,7 +78,7 @@ def test_switch_rotation_seconds_and_rotation_grace_seconds() -> None:
 
 
 def test_a_refresh_token_lives_its_days_from_the_last_rotation() -> None:
-    server = Server()
+    server = Server(refresh_token_seconds=8_726_400)
     first = server.grant().refresh_token
     assert server.tokens(server.refresh(first))["x_refresh_token_expires_in"] == 8_726_400
     server.clock.advance(100 * DAY)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0018_stale_facts"),
+        ("quickbooks_online", "0020_gauge_keeper"),
     ]
 
     operations = [
