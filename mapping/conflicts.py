@@ -91,8 +91,7 @@ def type_changed(invoice: Invoice, entity: str) -> Problem:
         message=f"{label(invoice)} is in QuickBooks as {was}; in Kompass it is {'an' if now[0] in 'aeiou' else 'a'} {now} now",
         field="type",
         value=invoice.type.value,
-        remedy=f"{'Delete' if entity == 'CreditMemo' else 'Void or delete'} the old document in QuickBooks and press Try again: "
-        "the new one is created then",
+        remedy="Delete the old document in QuickBooks (a void keeps its number) and press Try again: the new one is created then",
     )
 
 

@@ -36,7 +36,7 @@ from sync.failing import in_call, record_failure
 from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.patience import Patience, Refusals, weigh
-from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
+from sync.refusals import keeps_changing, problem_for
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
@@ -355,14 +355,28 @@ class _Transaction:
         if verdict(refused, work.asks) is Verdict.PASSING:
             self._refused_for_now(answer, refused, row)
             return
+        gone = learned.gone if learned is not None else not _refers(work)
+        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
+            self._gone(work, row)
+            return
         problem = problem_for(
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
-        gone = learned.gone if learned is not None else not _refers(work)
-        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
-            problem = deleted_in_qbo(work.link, work.entity, work.object_id)
         # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+
+    def _gone(self, work: Attempt, row: Any) -> None:
+        """QuickBooks has the object no more: that is an observation like any other, and decided by."""
+        gone = Observed(row.observed or {"Id": work.object_id, "SyncToken": "0"}).as_deleted()
+        self._put(
+            work, row, state=LinkState.PENDING, cause=links.READ, due_at=self._now, observed=gone.document,
+            sync_token=gone.sync_token or "0", overwrite=row.overwrite and row.again,
+        )  # fmt: skip
+        self._note(
+            work, "deleted", f"{work.entity} {work.object_id} was deleted or made inactive in QuickBooks", what="judged"
+        )
+        self._retired.add(work.link.id)
+        self.result.events.append((work, "read", ""))
 
     def _refused_for_now(self, answer: Answer, refused: Refused, row: Any) -> None:
         """Try again what QuickBooks may take later; of a create it may even have done it, so that is looked for before the next."""
@@ -392,8 +406,7 @@ class _Transaction:
         elif learned is not None and learned.gone and work.operation == "void":
             self._nothing_to_void(work, row)
         elif learned is not None and learned.gone:
-            problem = deleted_in_qbo(work.link, work.entity, work.object_id)
-            self._reject(work, row, problem, tid=refused.intuit_tid)
+            self._gone(work, row)
         else:
             said = ", ".join(sorted(refused.codes)) or f"HTTP status {refused.status}"
             reason = f"QuickBooks does not say what became of an earlier call ({said})"
