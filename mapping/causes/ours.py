@@ -382,6 +382,18 @@ STATES: Final = (
         "Mend that cause.", _ADMIN, shared=True,
     ),
     Words(
+        "name-in-use", "another record still has its name",
+        "Another record of Kompass has the name in QuickBooks and gets another one: this one waits for that, and goes then. Where "
+        "several exchange their names, one of them gets a temporary name first.",
+        "Nothing: it goes when the other one has its new name.", _NOBODY,
+    ),
+    Words(
+        "number-in-use", "another document still has its number",
+        "Another document of Kompass has the number in QuickBooks and gets another one: this one waits for that, and goes then. "
+        "Where several exchange their numbers, one of them gets a temporary number first.",
+        "Nothing: it goes when the other one has its new number.", _NOBODY,
+    ),
+    Words(
         "not-enabled", "the Configuration is not enabled", "Nothing is sent, and nothing is lost, before it is.",
         "Tick Enable on the Configuration.", _ADMIN, shared=True,
     ),
