@@ -20,7 +20,7 @@ from admin.quickbooks_online import dumps, lists
 from admin.quickbooks_online.check import check_company, count_by_level
 from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.forms import ConfigurationForm
-from admin.quickbooks_online.impact import impact_of
+from admin.quickbooks_online.impact import impact_of, unsent
 from admin.quickbooks_online.linking import start
 from admin.quickbooks_online.models import CompanyConnection, Configuration
 from admin.quickbooks_online.pages.agreement import AgreementPages
@@ -154,8 +154,9 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         changed = IMPACTFUL & set(form.changed_data)
         if change and changed:
             names = bool(changed & set(TEMPLATES))
-            # The comparison reads what is committed.
-            transaction.on_commit(lambda: self.tell_impact(request, obj, names=names))
+            # Who waits is asked now, as the pipeline may send it once this commits; the comparison reads what is committed.
+            waited = unsent(obj)
+            transaction.on_commit(lambda: self.tell_impact(request, obj, names=names, waited=waited))
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if request.session.pop("qbo_going_live", None) == obj.pk:
@@ -169,9 +170,11 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         )
         return super().response_add(request, obj, post_url_continue)
 
-    def tell_impact(self, request: HttpRequest, configuration: Configuration, *, names: bool) -> None:
+    def tell_impact(
+        self, request: HttpRequest, configuration: Configuration, *, names: bool, waited: frozenset[int]
+    ) -> None:
         kinds = ("client", "project", "invoice") if names else ("invoice",)
-        impact = impact_of(configuration, kinds=kinds, refresh_names=names)
+        impact = impact_of(configuration, kinds=kinds, refresh_names=names, waited=waited)
         if impact.going_out or impact.differing or impact.closed:
             address = reverse("admin:quickbooks_online_configuration_impact", args=[configuration.pk])
             text = format_html(

@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from admin.quickbooks_online import forms, mapping_files
-from admin.quickbooks_online.impact import impact_of, part_of
+from admin.quickbooks_online.impact import impact_of, part_of, unsent
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import (
     Configuration,
@@ -138,21 +138,26 @@ class MappingAdmin(SectionAdmin):
         self.tell_later(request, obj.configuration, obj)
 
     def tell_later(self, request: HttpRequest, configuration: Configuration, row: Mapping | None = None) -> None:
-        """After the transaction, say once what the changed rows mean for documents; without a row, what all do."""
+        """After the transaction, say once what the changed rows mean for documents; without a row, what all do.
+
+        To be called in the transaction that saves.
+        """
         told: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_told", {})
         if configuration.pk in told:
             told[configuration.pk].append(row)
             return
-        # First: outside a transaction it is told at once.
         told[configuration.pk] = [row]
-        transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk)))
+        waited = unsent(configuration)
+        transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk), waited))
 
-    def _tell(self, request: HttpRequest, configuration: Configuration, rows: Sequence[Mapping | None]) -> None:
+    def _tell(
+        self, request: HttpRequest, configuration: Configuration, rows: Sequence[Mapping | None], waited: frozenset[int]
+    ) -> None:
         if not configuration.enabled:
             return
         known = [row for row in rows if row is not None]
         part = part_of(known) if len(known) == len(rows) else None
-        impact = impact_of(configuration, part=part)
+        impact = impact_of(configuration, part=part, waited=waited)
         if impact.differing and self.may(request, "view_configuration"):
             address = reverse("admin:quickbooks_online_configuration_impact", args=[configuration.pk])
             if part is not None:
@@ -253,12 +258,13 @@ class MappingAdmin(SectionAdmin):
                 problems = (f"The file has more than {LARGEST_FILE:,} bytes: import it in parts.",)
             else:
                 upload.seek(0)
-                outcome = self._import(upload.read())
-                if not outcome.problems:
+                with transaction.atomic():
+                    outcome = self._import(upload.read())
                     for pk in outcome.configurations:
                         configuration = Configuration.objects.get(pk=pk)
                         self._log_import(request, configuration, outcome)
                         self.tell_later(request, configuration)
+                if not outcome.problems:
                     messages.success(request, f"Imported: {outcome.created} added, {outcome.changed} changed.")
                     return self._list(request)
                 problems = outcome.problems
