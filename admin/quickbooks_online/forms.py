@@ -50,6 +50,15 @@ KEPT = ("currency_name_template", "billed_tax", "tax_amounts", "exchange_rates")
 AFTER_LINKING = "Available once the company is linked."
 
 
+class DayInput(forms.DateInput):
+    """The browser's own date field, which takes and shows a value in ISO form alone."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%d")
+
+
 class RecipientsField(forms.CharField):
     """Several mail addresses, one per line or separated by commas."""
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.db.models import Model, QuerySet
+from django.db.models import DateField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
+from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import Configuration
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class SectionAdmin(BaseAdmin):
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    formfield_overrides: ClassVar[Any] = {DateField: {"widget": DayInput}}
 
     class Media:
         css = {"all": ("quickbooks_online/quickbooks.css",)}  # noqa: RUF012 - Django reads it so
