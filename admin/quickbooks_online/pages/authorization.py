@@ -16,6 +16,7 @@ from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.linking import Linked, LinkRefused, OtherCompany
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import SectionAdmin, not_allowed
+from admin.quickbooks_online.pages.org_filters import choose
 from store.errors import StoreError
 
 SIGNED_OUT = LinkRefused(
@@ -93,6 +94,7 @@ class AuthorizationPages(SectionAdmin):
     def _linked(self, request: HttpRequest, linked: Linked) -> HttpResponse:
         configuration = Configuration.objects.get(pk=linked.configuration_id)
         self.log_change(request, configuration, f"Linked to {linked.company_name} ({linked.realm_id}).")
+        choose(request, configuration.pk)
         try:
             # So that dropdowns, previews and the pipeline know the company from the start.
             Company(linked.realm_id).facts()

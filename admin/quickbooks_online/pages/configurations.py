@@ -28,6 +28,7 @@ from admin.quickbooks_online.pages.authorization import AuthorizationPages
 from admin.quickbooks_online.pages.base import exactly_one, not_allowed
 from admin.quickbooks_online.pages.going_live import GoingLivePages
 from admin.quickbooks_online.pages.impact import ImpactPages
+from admin.quickbooks_online.pages.org_filters import choose
 from admin.quickbooks_online.template_preview import preview_template, variables_of
 
 PLACEHOLDER = "<will be extracted during authorization>"
@@ -132,6 +133,8 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
     ) -> Any:
         configuration = self.get_object(request, object_id) if object_id else None
         link = _connection(configuration) if configuration is not None else None
+        if configuration is not None and link is not None:
+            choose(request, configuration.pk)
         context = {
             "connection": link,
             "linked_elsewhere": configuration is not None and link is not None,

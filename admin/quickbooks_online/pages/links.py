@@ -16,7 +16,8 @@ from django.utils.html import format_html
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
-from admin.quickbooks_online.pages.link_filters import CompanyFilter, OrgFilter, SumsFilter
+from admin.quickbooks_online.pages.link_filters import CompanyFilter, SumsFilter
+from admin.quickbooks_online.pages.org_filters import OrgFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
 from schemas.link_state import LinkState

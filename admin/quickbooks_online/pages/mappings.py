@@ -26,6 +26,7 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
 )
 from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock, not_allowed
+from admin.quickbooks_online.pages.org_filters import PARAMETER, MappingOrgFilter, chosen
 from admin.quickbooks_online.seen import unmapped
 from admin.quickbooks_online.template_preview import variables_of
 
@@ -36,7 +37,7 @@ LARGEST_FILE = 2_000_000
 class MappingAdmin(SectionAdmin):
     change_list_template = "admin/quickbooks_online/mapping_list.html"
     change_form_template = "admin/quickbooks_online/mapping_form.html"
-    list_filter = (("configuration", admin.RelatedOnlyFieldListFilter),)
+    list_filter = (MappingOrgFilter,)
     list_select_related: ClassVar[Any] = ("configuration__org",)
     list_display_links = None
     what = ""
@@ -68,7 +69,10 @@ class MappingAdmin(SectionAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = super().get_changeform_initial_data(request)
-        return {key: value for key, value in initial.items() if isinstance(value, str)}
+        named = {key: value for key, value in initial.items() if isinstance(value, str)}
+        if "configuration" not in named and (configuration := chosen(request)) is not None:
+            named["configuration"] = str(configuration.pk)
+        return named
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -94,17 +98,19 @@ class MappingAdmin(SectionAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        chosen = self.chosen_configuration(request)
+        configuration = chosen(request)
         linked = Configuration.objects.exclude(realm_id=None)
-        rows = unmapped(chosen, self.model) if chosen is not None else []
-        seen_listing = any_listing(chosen.realm_id, self.what) if chosen is not None and self.what else None
+        rows = unmapped(configuration, self.model) if configuration is not None else []
+        seen_listing = (
+            any_listing(configuration.realm_id, self.what) if configuration is not None and self.what else None
+        )
         entries = [
             entry
             for entry in (seen_listing.entries if seen_listing else ())
             if (entry.usable_item if self.what == "items" else entry.active)
         ]
         context = {
-            "chosen": chosen,
+            "chosen": configuration,
             "linked_count": linked.count(),
             "unmapped": rows,
             "entries": entries,
@@ -116,15 +122,6 @@ class MappingAdmin(SectionAdmin):
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
-
-    def chosen_configuration(self, request: HttpRequest) -> Configuration | None:
-        """Give the one whose unmapped things are shown: the filtered one, or the only linked one."""
-        linked = Configuration.objects.exclude(realm_id=None).select_related("org")
-        chosen = request.GET.get("configuration__id__exact", "")
-        if chosen.isdecimal():
-            return linked.filter(pk=chosen).first()
-        first = list(linked[:2])
-        return first[0] if len(first) == 1 else None
 
     # --- saving, and what it means
 
@@ -184,12 +181,8 @@ class MappingAdmin(SectionAdmin):
 
     def _list(self, request: HttpRequest) -> HttpResponseRedirect:
         address = reverse(f"admin:quickbooks_online_{self.opts.model_name}_changelist")
-        chosen = request.POST.get("configuration", "")
-        return HttpResponseRedirect(
-            f"{address}?configuration__id__exact={chosen}"
-            if chosen.isdecimal() and "filtered" in request.POST
-            else address
-        )
+        asked = request.POST.get("configuration", "")
+        return HttpResponseRedirect(f"{address}?{PARAMETER}={asked}" if asked.isdecimal() else address)
 
     @again_after_deadlock
     def map_seen_view(self, request: HttpRequest) -> HttpResponse:
@@ -210,11 +203,11 @@ class MappingAdmin(SectionAdmin):
         made = 0
         with transaction.atomic():
             for one in unmapped(configuration, self.model):
-                chosen = request.POST.get(f"qbo-{one.pk}", "")
-                if not chosen:
+                picked = request.POST.get(f"qbo-{one.pk}", "")
+                if not picked:
                     continue
                 form = self.form(
-                    data={"configuration": str(configuration.pk), self.kompass: str(one.pk), first: chosen}
+                    data={"configuration": str(configuration.pk), self.kompass: str(one.pk), first: picked}
                 )
                 if not form.is_valid():
                     problems = "; ".join(str(error) for errors in form.errors.values() for error in errors)
@@ -234,9 +227,9 @@ class MappingAdmin(SectionAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         self.require(request, f"view_{self.opts.model_name}", f"change_{self.opts.model_name}")
         configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
-        chosen = request.GET.get("configuration__id__exact", "")
-        if chosen.isdecimal():
-            configurations = configurations.filter(pk=chosen)
+        asked = request.GET.get(PARAMETER, "")
+        if asked.isdecimal():
+            configurations = configurations.filter(pk=asked)
         response = HttpResponse(
             "\ufeff" + mapping_files.export(self.model, configurations), content_type="text/csv; charset=utf-8"
         )
