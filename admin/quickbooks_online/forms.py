@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -23,6 +23,7 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
     VatRate,
 )
+from admin.quickbooks_online.opened import OpenedForm
 from mapping.templates import (
     CLIENT_VARIABLES,
     CURRENCY_VARIABLES,
@@ -32,12 +33,6 @@ from mapping.templates import (
     validate,
 )
 from schemas.company import BilledTax
-
-if TYPE_CHECKING:
-    ConfigurationModelForm = forms.ModelForm[Configuration]
-    AnyModelForm = forms.ModelForm[Any]
-else:
-    ConfigurationModelForm = AnyModelForm = forms.ModelForm
 
 TEMPLATE_VARIABLES = {
     "doc_number_template": DOCUMENT_VARIABLES,
@@ -146,7 +141,7 @@ def quickbooks_field(
     return field
 
 
-class ConfigurationForm(ConfigurationModelForm):
+class ConfigurationForm(OpenedForm):
     notification_recipients = RecipientsField(
         required=False, help_text=str(Configuration._meta.get_field("notification_recipients").help_text)
     )
@@ -260,7 +255,7 @@ def _connected(configuration: Configuration) -> bool:
     )
 
 
-class MappingForm(AnyModelForm):
+class MappingForm(OpenedForm):
     """A row of a mapping table: the Kompass side as seen in events, the QBO side by name."""
 
     kompass_field: str = ""
@@ -386,8 +381,10 @@ class CustomFieldForm(MappingForm):
         return template
 
 
-class CustomerForm(AnyModelForm):
+class CustomerForm(OpenedForm):
     """A customer's DisplayName override."""
+
+    locks = False
 
     name_override = forms.CharField(
         label="DisplayName override",

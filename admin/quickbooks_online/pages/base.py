@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.db.models import DateField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
+from admin.quickbooks_online import opened
 from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import Configuration
 
@@ -68,12 +69,20 @@ class SectionAdmin(BaseAdmin):
         return super().changeform_view(*arguments, **named)
 
     @again_after_deadlock
-    def changelist_view(self, *arguments: Any, **named: Any) -> Any:
-        return super().changelist_view(*arguments, **named)
+    def changelist_view(self, request: HttpRequest, *arguments: Any, **named: Any) -> Any:
+        if request.method == "POST" and "_save" in request.POST:
+            # Rows are compared with what was opened and locked before they are saved.
+            with transaction.atomic():
+                return super().changelist_view(request, *arguments, **named)
+        return super().changelist_view(request, *arguments, **named)
 
     @again_after_deadlock
     def delete_view(self, *arguments: Any, **named: Any) -> Any:
         return super().delete_view(*arguments, **named)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        # The template puts it at the top of the form.
+        return [name for name in super().get_fields(request, obj) if name != opened.NAME]
 
     def may(self, request: HttpRequest, codename: str) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from admin.quickbooks_online import dumps, lists
+from admin.quickbooks_online import dumps, lists, opened
 from admin.quickbooks_online.check import check_company, count_by_level
 from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.forms import ConfigurationForm
@@ -153,7 +153,11 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             # Sending cannot be undone: one page says what will go before it starts.
             obj.enabled = False
             request.session["qbo_going_live"] = obj.pk
-        super().save_model(request, obj, form, change)
+        if change:
+            # Only what the form shows: the company may be linked at this moment.
+            obj.save(update_fields=[name for name in form.fields if name != opened.NAME])
+        else:
+            super().save_model(request, obj, form, change)
         changed = IMPACTFUL & set(form.changed_data)
         if change and changed:
             names = bool(changed & set(TEMPLATES))

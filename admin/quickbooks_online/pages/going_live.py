@@ -81,10 +81,17 @@ class GoingLivePages(SectionAdmin):
         obstacle = _obstacle(configuration)
         start = _date(request.GET.get("start_date") or configuration.start_date)
         form = StartDateForm(request.POST or None, initial={"start_date": start})
+        enabled = False
         if request.method == "POST" and not obstacle and form.is_valid():
-            Configuration.objects.filter(pk=configuration.pk).update(
-                enabled=True, start_date=form.cleaned_data["start_date"]
+            # The person who enables second does not move the date under what is being sent.
+            enabled = bool(
+                Configuration.objects.filter(pk=configuration.pk, enabled=False).update(
+                    enabled=True, start_date=form.cleaned_data["start_date"]
+                )
             )
+            if not enabled:
+                messages.error(request, f"{configuration} is enabled already. Nothing was changed.")
+        if enabled:
             self.log_change(request, configuration, f"Enabled, from {form.cleaned_data['start_date']}.")
             messages.success(
                 request,

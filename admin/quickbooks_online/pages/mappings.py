@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from admin.quickbooks_online import forms, mapping_files
@@ -25,6 +27,7 @@ from admin.quickbooks_online.models import (
     Mapping,
     TaxCodeVatRate,
 )
+from admin.quickbooks_online.opened import who_changed
 from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock, not_allowed
 from admin.quickbooks_online.pages.org_filters import PARAMETER, MappingOrgFilter, chosen
 from admin.quickbooks_online.seen import unmapped
@@ -175,6 +178,7 @@ class MappingAdmin(SectionAdmin):
         own = [
             at("map-seen/", self.map_seen_view, "map_seen"),
             at("export/", self.export_view, "export"),
+            at("template/", self.template_view, "template"),
             at("import/", self.import_view, "import"),
         ]
         return own + super().get_urls()
@@ -201,9 +205,18 @@ class MappingAdmin(SectionAdmin):
             return self._list(request)
         first = cast(type[forms.MappingForm], self.form).quickbooks[0][0]
         made = 0
+        picks = {
+            int(pk): value
+            for name, value in request.POST.items()
+            if value and name.startswith("qbo-") and (pk := name.removeprefix("qbo-")).isdecimal()
+        }
         with transaction.atomic():
-            for one in unmapped(configuration, self.model):
-                picked = request.POST.get(f"qbo-{one.pk}", "")
+            # Two people who map the same go one after the other.
+            Configuration.objects.select_for_update().get(pk=configuration.pk)
+            still = unmapped(configuration, self.model)
+            self._say_what_is_mapped_by_now(request, configuration, picks.keys() - {one.pk for one in still})
+            for one in still:
+                picked = picks.get(one.pk, "")
                 if not picked:
                     continue
                 form = self.form(
@@ -220,21 +233,40 @@ class MappingAdmin(SectionAdmin):
         if made:
             label = self.opts.verbose_name if made == 1 else self.opts.verbose_name_plural
             messages.success(request, f"{made} {label} added.")
-        else:
+        elif not picks:
             messages.info(request, "Nothing was chosen: pick something from a dropdown first.")
         return self._list(request)
 
+    def _say_what_is_mapped_by_now(
+        self, request: HttpRequest, configuration: Configuration, gone: Collection[int]
+    ) -> None:
+        """Name the rows that somebody else added after the page was opened."""
+        rows = self.get_queryset(request).filter(configuration=configuration, **{f"{self.kompass}__in": gone})
+        day = timezone.now() - timedelta(days=1)
+        for row in rows:
+            messages.warning(
+                request, f"{row}: {who_changed(row, since=day)}, after you opened this page. Your choice was not saved."
+            )
+
     def export_view(self, request: HttpRequest) -> HttpResponse:
+        """Give what is mapped, in the form that an import takes."""
         self.require(request, f"view_{self.opts.model_name}", f"change_{self.opts.model_name}")
+        return self._file(mapping_files.export(self.model, self._asked(request)), "")
+
+    def template_view(self, request: HttpRequest) -> HttpResponse:
+        """Give a file for an import with what is not mapped yet."""
+        self.require(request, f"add_{self.opts.model_name}")
+        return self._file(mapping_files.template(self.model, self._asked(request)), "-template")
+
+    def _asked(self, request: HttpRequest) -> QuerySet[Configuration]:
         configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
         asked = request.GET.get(PARAMETER, "")
-        if asked.isdecimal():
-            configurations = configurations.filter(pk=asked)
-        response = HttpResponse(
-            "\ufeff" + mapping_files.export(self.model, configurations), content_type="text/csv; charset=utf-8"
-        )
+        return configurations.filter(pk=asked) if asked.isdecimal() else configurations
+
+    def _file(self, content: bytes, suffix: str) -> HttpResponse:
+        response = HttpResponse(content, content_type="text/csv; charset=utf-8")
         name = str(self.opts.verbose_name_plural).lower().replace(" ", "-")
-        response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        response["Content-Disposition"] = f'attachment; filename="{name}{suffix}.csv"'
         return response
 
     @again_after_deadlock
@@ -251,8 +283,9 @@ class MappingAdmin(SectionAdmin):
                 problems = (f"The file has more than {LARGEST_FILE:,} bytes: import it in parts.",)
             else:
                 upload.seek(0)
+                linked = Configuration.objects.exclude(realm_id=None).select_related("org")
                 with transaction.atomic():
-                    outcome = self._import(upload.read())
+                    outcome = mapping_files.read_file(self.model, upload.read(), linked)
                     for pk in outcome.configurations:
                         configuration = Configuration.objects.get(pk=pk)
                         self._log_import(request, configuration, outcome)
@@ -267,15 +300,8 @@ class MappingAdmin(SectionAdmin):
             f"Import {self.opts.verbose_name_plural}",
             problems=problems,
             columns=mapping_files.COLUMNS[self.model],
+            chosen=chosen(request),
         )
-
-    def _import(self, content: bytes) -> mapping_files.Imported:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return mapping_files.Imported(0, 0, ("The file is not UTF-8 text: save it as CSV UTF-8.",))
-        configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
-        return mapping_files.read_file(self.model, text, configurations)
 
     def _log_import(self, request: HttpRequest, configuration: Configuration, outcome: mapping_files.Imported) -> None:
         self.log_change(

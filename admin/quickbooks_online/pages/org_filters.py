@@ -35,7 +35,7 @@ def chosen(request: HttpRequest) -> Configuration | None:
         return found
     if asked == ALL:
         request.session.pop(_CHOSEN, None)
-    elif (before := linked.filter(pk=request.session.get(_CHOSEN)).first()) is not None:
+    elif (before := linked.filter(pk__in=[request.session.get(_CHOSEN)]).first()) is not None:
         return before
     first = list(linked[:2])
     return first[0] if len(first) == 1 else None

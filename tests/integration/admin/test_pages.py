@@ -305,8 +305,8 @@ def test_csv_goes_out_and_comes_back(section: Section, ada: Client, ids: dict[st
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"org,service\n", "service_id is missing"),
-        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"org,service\n", "item_id or item is missing"),
+        (b"\xff\xfe\x00", "The file is not text"),
         (
             b"org,service_id,service,item_id,item,class_id,class\norg-uk,svc-lidar,,,Engineering,,\norg-uk,nope,,3,,,\n",
             "Line 3: no Service 'nope' was seen",
