@@ -67,15 +67,21 @@ class RecipientsField(forms.CharField):
     def clean(self, value: Any) -> Any:
         text = super().clean(value) or ""
         addresses = list(dict.fromkeys(part for part in re.split(r"[\s,;]+", text) if part))
-        for address in addresses:
-            try:
-                validate_email(address)
-            except ValidationError:
-                raise ValidationError(f"“{address}” is not a mail address.") from None
+        wrong = [address for address in addresses if not _is_address(address)]
+        if wrong:
+            raise ValidationError([f"“{address}” is not a mail address." for address in wrong])
         return addresses
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(self.prepare_value(initial) != data)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 class QuickbooksSelect(forms.Select):
@@ -167,6 +173,10 @@ class ConfigurationForm(OpenedForm):
             "default_item_id",
             "default_class_id",
         )
+        help_texts = {  # noqa: RUF012 - Django reads it so
+            "enabled": "Leave unticked until the company is linked. While it is off nothing is sent. What Kompass sends of "
+            "this Org is kept from the day that its Configuration is added.",
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

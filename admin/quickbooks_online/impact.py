@@ -19,6 +19,7 @@ from admin.quickbooks_online.models import (
     Record,
     TaxCodeVatRate,
 )
+from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Reject, Write
@@ -150,6 +151,7 @@ def impact_of(
     shown: list[Changed] = []
     ids: list[int] = []
     whole = True
+    names = Names(configuration.realm_id)
     until = clock() + PATIENCE_S
     for chunk in _foreseen(records, links, company, refresh_names=refresh_names):
         for one in chunk:
@@ -166,7 +168,7 @@ def impact_of(
             else:
                 ids.append(one.link.id)
                 if len(shown) < SHOWN:
-                    shown.append(_changed(one))
+                    shown.append(_changed(one, names))
         if clock() > until:
             whole = False
             break
@@ -210,11 +212,11 @@ def _differs(foreseen: Foreseen) -> bool:
     return isinstance(decision, Write) and decision.operation == "update"
 
 
-def _changed(foreseen: Foreseen) -> Changed:
+def _changed(foreseen: Foreseen, names: Names) -> Changed:
     assert isinstance(foreseen.outcome, Write)
     changed = tuple(
         one
-        for one in differences(foreseen.link.applied, foreseen.outcome.applied)
+        for one in differences(foreseen.link.applied, foreseen.outcome.applied, names)
         if one.changed and not _same_number(one)
     )
     return Changed(foreseen.link.id, foreseen.link.reference, foreseen.link.name, changed)

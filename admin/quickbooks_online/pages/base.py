@@ -106,6 +106,13 @@ class SectionAdmin(BaseAdmin):
             },
         )
 
+    def only_post(self, request: HttpRequest) -> HttpResponse:
+        """Answer a visit to the address of a button in words, with the way back."""
+        response = self.page(request, "only_post.html", "Nothing was done")
+        response.status_code = 405
+        response["Allow"] = "POST"
+        return response
+
     def existing(self, request: HttpRequest, object_id: str) -> Any:
         """Give the object whose page this is, or answer 404."""
         found = self.get_object(request, unquote(object_id))
@@ -136,7 +143,3 @@ def exactly_one(request: HttpRequest, queryset: QuerySet[Any]) -> Configuration 
         return found[0]
     messages.error(request, "Tick exactly one Configuration, then choose the action again.")
     return None
-
-
-def not_allowed(allowed: str) -> HttpResponse:
-    return HttpResponse(status=405, headers={"Allow": allowed})

@@ -25,7 +25,7 @@ from admin.quickbooks_online.linking import start
 from admin.quickbooks_online.models import CompanyConnection, Configuration
 from admin.quickbooks_online.pages.agreement import AgreementPages
 from admin.quickbooks_online.pages.authorization import AuthorizationPages
-from admin.quickbooks_online.pages.base import exactly_one, not_allowed
+from admin.quickbooks_online.pages.base import exactly_one
 from admin.quickbooks_online.pages.going_live import GoingLivePages
 from admin.quickbooks_online.pages.impact import ImpactPages
 from admin.quickbooks_online.pages.org_filters import choose
@@ -173,7 +173,8 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         messages.info(
             request,
-            f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go.",
+            f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go. Events that Kompass sent "
+            "before now were not kept: ask the operator to read them again.",
         )
         return super().response_add(request, obj, post_url_continue)
 
@@ -236,6 +237,10 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             company_name=facts.name
         )
         messages.success(request, f"Connection successful: Kompass reached {facts.name} ({configuration.realm_id}).")
+        if not configuration.enabled:
+            messages.warning(
+                request, f"Enable is off for {configuration}: nothing is sent until you tick it in the Configuration."
+            )
         findings = check_company(configuration, facts)
         return self.page(
             request,
@@ -287,7 +292,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         """Render a template that is being written against recent records of the Org; saves nothing."""
         self.require(request, "add_configuration", "change_configuration", "add_customfield", "change_customfield")
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         name, template = request.POST.get("name", ""), request.POST.get("template", "")
         org_id = request.POST.get("org", "")
         configuration = request.POST.get("configuration", "")
@@ -302,7 +307,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             request, "change_configuration", "change_itemservice", "change_taxcodevatrate", "view_configuration"
         )
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         configuration = self.existing(request, object_id)
         if configuration.realm_id:
             problems = lists.refresh_all(configuration.realm_id)

@@ -28,7 +28,7 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
 )
 from admin.quickbooks_online.opened import who_changed
-from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock, not_allowed
+from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.org_filters import PARAMETER, MappingOrgFilter, chosen
 from admin.quickbooks_online.seen import unmapped
 from admin.quickbooks_online.template_preview import variables_of
@@ -193,7 +193,7 @@ class MappingAdmin(SectionAdmin):
         """Make rows for those unmapped things for which something was chosen, in one go."""
         self.require(request, f"add_{self.opts.model_name}")
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         configuration_id = request.POST.get("configuration", "")
         configuration = (
             Configuration.objects.exclude(realm_id=None).filter(pk=configuration_id).first()
