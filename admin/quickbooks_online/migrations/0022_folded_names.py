@@ -7,7 +7,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0020_gauge_keeper"),
+        ("quickbooks_online", "0021_stretches"),
     ]
 
     operations = [
