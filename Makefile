@@ -36,7 +36,7 @@ lint: $(READY) ## Style, types and docs
 
 # Material's notice about a coming release of mkdocs is no warning about our pages.
 docs: $(READY) ## Build the site of the docs into build/docs; a broken link is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 release-check: $(READY) ## Check version, change log, migrations and made pages before a release (docs/release.md)
 	@$(BIN)/python deploy/release_check.py
