@@ -17,7 +17,7 @@ WORKERS ?= 2
 EVENTS ?= 1000000
 ARGS ?=
 
-.PHONY: help demo test lint docs release-check bench memory idle chaos outage switches brokers fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check bench memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,9 +59,14 @@ outage: $(READY) ## Half an hour without Intuit (on a moved clock), over 10,000 
 switches: $(READY) ## Run the tests under other settings of what nobody outside Intuit knows
 	@$(BIN)/python -m tests.switches --strength $(STRENGTH) $(ARGS)
 
-brokers: $(READY) ## On Apache Kafka: kill one broker of three 20 times, and consumers in 20 rounds
+brokers: $(READY) ## On Apache Kafka: kill brokers and consumers, write 200,000 hostile records, switch the group protocol
+	@FUZZED_RECORDS=200000 POISONED_RECORDS=50000 REQUIRE_KAFKA=yes $(BIN)/python -m pytest \
+	  tests/integration/broker/test_hostile_records.py tests/integration/broker/test_dead_clients.py -s --timeout=0 $(ARGS)
 	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)
 	@TEST_BROKER=apache REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/chaos/test_random_kills.py --rounds 520 --timeout=0 $(ARGS)
+
+alerts: $(READY) ## Break every part before a real Prometheus and write down how fast each alert fires; two hours
+	@$(BIN)/python -m tests.alerts --normal 3600 --write $(ARGS)
 
 # Led by coverage where there is a wheel of atheris (Linux, CPython up to 3.13), else by a seeded generator.
 fuzz: $(READY) ## Feed decoder, fault parser and templates INPUTS=1000000 inputs each

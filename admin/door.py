@@ -20,12 +20,17 @@ from django.contrib.messages.storage.base import Message
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
 from admin.quickbooks_online.metrics import observe_login
 
 log = logging.getLogger(__name__)
 
 _SINCE: Final = "logged_in_since"
+_KEPT: Final = "kept_form"
+KEPT_AT_MOST = 200_000
+"""Characters of a form that is kept."""
+KEPT_FOR_S = 3_600
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
@@ -55,6 +60,41 @@ class SessionAgeMiddleware:
             if time.time() - since > settings.SESSION_MAX_AGE:
                 logout(request)
         return self._get_response(request)
+
+
+class KeptFormMiddleware:
+    """Keeps a form that is sent after the session has ended, and offers it again once the person has signed in.
+
+    It is kept in the session that the sign-in continues, so no other browser sees it. Files are not kept, nor are forms outside of the
+    section, which may hold passwords.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        path = request.get_full_path()
+        ours = request.path.startswith(reverse("admin:app_list", args=["quickbooks_online"]))
+        if request.method == "POST" and ours and not request.user.is_authenticated:
+            response = self._get_response(request)
+            fields = [[name, value] for name, values in request.POST.lists() for value in values]
+            fits = sum(len(name) + len(value) for name, value in fields) <= KEPT_AT_MOST
+            if _leads_to_login(response) and fits and not request.FILES:
+                typed = [one for one in fields if one[0] != "csrfmiddlewaretoken"]
+                request.session[_KEPT] = {"path": path, "fields": typed, "at": time.time()}
+            return response
+        kept = request.session.get(_KEPT)
+        if kept is None or not ours or not request.user.is_authenticated:
+            return self._get_response(request)
+        del request.session[_KEPT]
+        if request.method != "GET" or kept["path"] != path or time.time() - kept["at"] > KEPT_FOR_S:
+            return self._get_response(request)
+        context = {**admin.site.each_context(request), "title": "You were signed out", "kept": kept}
+        return render(request, "admin/kept_form.html", context)
+
+
+def _leads_to_login(response: HttpResponse) -> bool:
+    return response.status_code == 302 and response["Location"].startswith(reverse("admin:login"))
 
 
 def client_address(request: HttpRequest) -> str | None:

@@ -1,7 +1,7 @@
 """`kompass-qbo`: the one command, whose sub-commands each room registers under ``kompass_qbo.commands`` (pyproject.toml).
 
-Whatever a person can mend ends in one line on standard error and an exit code of `consumers.errors.ExitCode`; a traceback
-is only ever shown with ``--debug``.
+What a person can fix ends in one line on standard error and an exit code of `consumers.errors.ExitCode`, with a traceback only when
+``--debug`` is given. A mistake of ours goes to the log, with its traceback. Where the log is JSON, so are these lines.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import faulthandler
+import logging
 import os
 import sys
-import tempfile
 import traceback
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Final
@@ -23,7 +23,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.errors import ConsumersError, EmbeddedPartFailed, ExitCode
-from consumers.logs import configure_logs
+from consumers.kafka_errors import is_fatal, words_for
+from consumers.logs import configure_logs, in_json, log_crashes
 from qbo_client.errors import EnvironmentInvalid, QboClientError
 from schemas.errors import RegistryUnavailable, SchemasError
 from store.errors import BadDatabaseUrl, BadTokenKeys, DatabaseUnreachable, NotMigrated, StoreError
@@ -32,6 +33,7 @@ from sync.settings import BadSetting, Environment, read_log_format
 GROUP: Final = "kompass_qbo.commands"
 NAME: Final = "kompass-qbo"
 _STDERR: Final = 2
+_LOG: Final = logging.getLogger(NAME)
 _STAND_INS: Final = {"simulator": "kompass-qbo[simulator]", "demo": "kompass-qbo[embedded]"}
 """Rooms that production does not install, and what brings each."""
 
@@ -120,6 +122,7 @@ def commands(ctx: click.Context, debug: bool) -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit with its code; a crash in a C library writes every Python thread's stack."""
     faulthandler.enable(file=_STDERR)
+    log_crashes()
     sys.exit(run(sys.argv[1:] if args is None else args))
 
 
@@ -130,6 +133,8 @@ def run(args: list[str]) -> int:
         outcome = commands.main(args=args, prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
+        if in_json():
+            return _say(error.format_message(), ExitCode(error.exit_code))
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -142,11 +147,21 @@ def run(args: list[str]) -> int:
     except SystemExit as asked:
         return asked.code if isinstance(asked.code, int) else int(asked.code is not None)
     except Exception as error:  # noqa: BLE001 - the last one to see it: said in one line, kept in full
-        if debug:
-            traceback.print_exc()
-        known = judge(error)
-        return _say(*known) if known is not None else _unexpected(error, debug=debug)
+        return say_error(error, debug=debug)
     return outcome if isinstance(outcome, int) else ExitCode.OK
+
+
+def say_error(error: Exception, *, debug: bool = False) -> ExitCode:
+    """Say an error in one line; one that is a mistake of ours goes to the log with its traceback. Gives the exit code."""
+    known = judge(error)
+    if known is None:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+        _LOG.critical("unexpected %s in %s: %s", type(error).__name__, where, _first_line(error), exc_info=error)
+        return ExitCode.FAILED
+    if debug:
+        _LOG.debug("the traceback", exc_info=error)
+    return _say(*known)
 
 
 def judge(error: Exception) -> tuple[str, ExitCode] | None:
@@ -165,6 +180,8 @@ def judge(error: Exception) -> tuple[str, ExitCode] | None:
         )
     if isinstance(error, KafkaException) and error.args and isinstance(error.args[0], KafkaError):
         cause: KafkaError = error.args[0]
+        if is_fatal(cause):
+            return words_for(cause, "Kafka"), ExitCode.UNREACHABLE
         if cause.code() in _BROKER_AWAY:
             return f"no Kafka broker answers ({cause.str()}); check KAFKA_BOOTSTRAP_SERVERS", ExitCode.UNREACHABLE
     return None
@@ -180,23 +197,11 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(cause).__name__
 
 
-def _unexpected(error: Exception, *, debug: bool) -> int:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-    what = f"unexpected {type(error).__name__} in {where}: {_first_line(error)}"
-    if debug:
-        return _say(what, ExitCode.FAILED)
-    try:
-        with tempfile.NamedTemporaryFile("w", prefix=f"{NAME}-", suffix=".log", delete=False) as log:
-            traceback.print_exception(error, file=log)
-    except OSError:
-        # A read-only file system: nowhere to keep it, so it is shown.
-        traceback.print_exception(error)
-        return _say(what, ExitCode.FAILED)
-    return _say(f"{what}; the traceback is in {log.name} (--debug shows it)", ExitCode.FAILED)
-
-
-def _say(message: str, code: ExitCode) -> int:
-    with contextlib.suppress(OSError):
-        click.echo(f"{NAME}: {' '.join(message.split())}", err=True)
+def _say(message: str, code: ExitCode) -> ExitCode:
+    line = " ".join(message.split())
+    if in_json():
+        _LOG.error("%s", line, extra={"exit_code": int(code)})
+    else:
+        with contextlib.suppress(OSError):
+            click.echo(f"{NAME}: {line}", err=True)
     return code

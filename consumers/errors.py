@@ -32,6 +32,10 @@ class BrokerUnreachable(ConsumersError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class BrokerRefuses(BrokerUnreachable):
+    """A broker answers and does not let us in: to wait is of no use."""
+
+
 class EmbeddedPartFailed(ConsumersError):
     """Something that the demo runs instead of your own did not start."""
 

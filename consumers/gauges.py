@@ -16,7 +16,10 @@ from importlib.metadata import version
 
 from sqlalchemy import Engine
 
+from consumers.ingest.batch import UNSTORABLE
+from consumers.ingest.group import topic_of
 from mapping.cents import AUTOMATED, BY_DATE, BY_HAND, NET, RATE, ROUNDING
+from schemas.errors import UndecodableEvent
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.metric_declarations import PREFIX
@@ -35,6 +38,8 @@ _PERIODS = 3
 
 # Rejected links are as old as their failures.
 _AGED_STATES = (LinkState.WAITING, LinkState.RETRYING)
+
+_UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()), UNSTORABLE)
 
 Labels = tuple[tuple[str, str], ...]
 OpenBreakers = Callable[[], tuple[list[str], bool]]
@@ -86,9 +91,10 @@ class GaugeKeeper:
         for name, series in _FROM_ZERO.items():
             for labels in series:
                 self._metrics.count(name, 0, **labels)
-        for outcome in ("kept", "stale", "tombstone", "unconfigured", "undecodable"):
+        for outcome in ("kept", "stale", "tombstone", "unconfigured"):
             self._metrics.count("events", 0, kind=kind.value, outcome=outcome)
-        self._metrics.count("ingest_gaps", 0, topic=f"kompass.{kind.value}s")
+        for reason in _UNDECODABLE:
+            self._metrics.count("events", 0, kind=kind.value, outcome="undecodable", reason=reason)
         self._metrics.set("build_info", 1, version=version("kompass-qbo"), python=platform.python_version())
         self._metrics.set("budget_limit_calls", self._budget)
 
@@ -108,6 +114,7 @@ class GaugeKeeper:
                 self._metrics.set("loop_last_turn_timestamp_seconds", time.time(), loop="gauges")
             except AWAY as error:
                 log.info("gauges are not filled: %s", str(error).splitlines()[0])
+                self.withdraw()
             if last:
                 return
             self._took = self._clock() - started
@@ -125,6 +132,12 @@ class GaugeKeeper:
             self._show(name, [], max)
         self._breakers()
 
+    def withdraw(self) -> None:
+        """Drop what was read from the database: nobody knows whether it still is so, and `dependency_up` says why."""
+        for name in self._shown:
+            self._metrics.forget(name)
+        self._shown.clear()
+
     def fill(self) -> None:
         """Fill them once."""
         self._count_metered()
@@ -134,12 +147,13 @@ class GaugeKeeper:
         self._failures(found)
         self._differences(found)
         self._connections(found)
+        self._show("ingest_gap_events", _gaps(found), sum)
+        self._show("outbox_oldest_age_seconds", [({}, found.outbox_age)], max)
+        self._show("budget_remaining_calls", [({}, max(self._budget - found.metered, 0))], max)
         self._breakers()
         overdue = max(found.history_age - self._retention.total_seconds(), 0.0)
         self._show("tidy_overdue_seconds", [({}, overdue)], max)
-        self._metrics.set("outbox_oldest_age_seconds", found.outbox_age)
         self._metrics.set("budget_limit_calls", self._budget)
-        self._metrics.set("budget_remaining_calls", max(self._budget - found.metered, 0))
 
     def _count_metered(self) -> None:
         """Carry the metered calls that this process has counted into the month's; one that dies loses a period's at most."""
@@ -237,6 +251,12 @@ class GaugeKeeper:
         for key in self._shown.get(name, set()) - together.keys():
             self._metrics.remove(name, **dict(key))
         self._shown[name] = set(together)
+
+
+def _gaps(found: Gauges) -> list[tuple[dict[str, str], float]]:
+    # A zero for each topic, so that the first gap is a change.
+    none_missing = [(_labels(topic=topic_of(kind)), 0.0) for kind in Kind]
+    return [*none_missing, *((_labels(topic=topic), float(count)) for topic, count in found.gaps)]
 
 
 def _labels(**labels: str) -> dict[str, str]:

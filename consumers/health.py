@@ -11,8 +11,10 @@ import faulthandler
 import logging
 import signal
 import socket
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -23,6 +25,7 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.errors import ConsumersError, ExitCode
+from consumers.logs import in_json
 from sync.metrics import Metrics
 from sync.settings import MetricsAddress
 
@@ -52,6 +55,7 @@ class Health:
         self._clock = clock
         self._beats: dict[str, tuple[float, float]] = {}
         self._checks: dict[str, Check] = {}
+        self._liveness: dict[str, Check] = {}
         self._results: dict[str, tuple[float, str | None]] = {}
         self._stopping = False
         self._dumped: set[str] = set()
@@ -73,6 +77,15 @@ class Health:
         """Have /readyz ask this too; it may take as long as a query, and is asked once a second at most."""
         self._checks[name] = check
 
+    def add_liveness(self, name: str, check: Check) -> None:
+        """Have /livez ask this too; it must answer at once, from what is known."""
+        self._liveness[name] = check
+
+    def dead(self) -> dict[str, str]:
+        """Each reason for which only a new process helps."""
+        stuck = {name: f"no turn for {seconds:.0f} s" for name, seconds in self.stuck().items()}
+        return stuck | {name: reason for name, check in self._liveness.items() if (reason := check()) is not None}
+
     def stop(self) -> None:
         """Be alive but not ready from now on: no new work comes to a process that drains."""
         self._stopping = True
@@ -85,8 +98,7 @@ class Health:
             new = found.keys() - self._dumped
             self._dumped |= new
         if new:
-            log.error("stuck: no turn of %s; the stacks of all threads follow", ", ".join(sorted(new)))
-            dump_stacks()
+            dump_stacks(f"stuck: no turn of {', '.join(sorted(new))}")
         return found
 
     def unready(self) -> dict[str, str]:
@@ -110,15 +122,34 @@ class Health:
         return reason
 
 
-def dump_stacks() -> None:
-    """Write every thread's stack to standard error."""
+def dump_stacks(why: str) -> None:
+    """Write every thread's stack to standard error: in the log where that is JSON, which no plain line may interrupt."""
+    if in_json():
+        log.error("%s; the stacks of all threads", why, extra={"stacks": _stacks()})
+        return
+    log.error("%s; the stacks of all threads follow", why)
     faulthandler.dump_traceback(file=_STDERR, all_threads=True)
 
 
+def _stacks() -> str:
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return "\n".join(
+        f"Thread {names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame))}"
+        for ident, frame in sys._current_frames().items()
+    )
+
+
 def dump_stacks_on_signal() -> None:
-    """Write them on SIGUSR1, and when a C library crashes (not in a thread of librdkafka's, which block the signals of a crash)."""
+    """Write them on SIGUSR1, and when a C library crashes (not in a thread of librdkafka's, which block the signals of a crash).
+
+    A crashing interpreter can only write plain lines. On SIGUSR1 a log of JSON needs the main thread, which is never long in a library.
+    """
     faulthandler.enable(file=_STDERR)
-    if hasattr(signal, "SIGUSR1"):
+    if not hasattr(signal, "SIGUSR1"):
+        return
+    if in_json():
+        signal.signal(signal.SIGUSR1, lambda number, frame: dump_stacks("SIGUSR1"))
+    else:
         faulthandler.register(signal.SIGUSR1, file=_STDERR, all_threads=True)
 
 
@@ -183,8 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/metrics":
             self._answer(200, CONTENT_TYPE_LATEST, generate_latest(health.metrics.registry))
         elif path == "/livez":
-            stuck = health.stuck()
-            self._say(not stuck, {name: f"no turn for {seconds:.0f} s" for name, seconds in stuck.items()})
+            dead = health.dead()
+            self._say(not dead, dead)
         elif path == "/readyz":
             unready = health.unready()
             self._say(not unready, unready)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -16,6 +17,8 @@ import orjson
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 REDACTED: Final = "[redacted]"
+LIBRDKAFKA: Final = logging.getLogger("librdkafka")
+_CRASHES: Final = logging.getLogger("kompass-qbo")
 
 # What a member that is never shown is called; compared with the underscores and hyphens taken out.
 _SECRET_NAMES: Final = re.compile(
@@ -109,6 +112,31 @@ def configure_logs(log_format: str, *, debug: bool = False, stream: TextIO | Non
     ):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(True)
+
+
+def in_json() -> bool:
+    """Say whether the log is JSON, so that no plain line may be written beside it."""
+    return any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers)
+
+
+def log_crashes() -> None:
+    """Have an exception that nobody handles go to the log, from whichever thread it comes."""
+
+    def crashed(thread: threading.ExceptHookArgs) -> None:
+        name = thread.thread.name if thread.thread is not None else "unknown"
+        _CRASHES.critical(
+            "thread %s ended by an unexpected %s",
+            name,
+            thread.exc_type.__name__,
+            exc_info=(thread.exc_type, thread.exc_value or thread.exc_type(), thread.exc_traceback),
+        )
+
+    def unraisable(what: sys.UnraisableHookArgs) -> None:
+        error = what.exc_value
+        _CRASHES.error("%s: %r", what.err_msg or "exception ignored", what.object, exc_info=error)
+
+    threading.excepthook = crashed
+    sys.unraisablehook = unraisable
 
 
 def _shown(value: object) -> str:

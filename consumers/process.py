@@ -9,35 +9,43 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from types import FrameType
 
 import click
-import psycopg
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from sqlalchemy import Engine, text
+from confluent_kafka import Consumer, Producer
+from sqlalchemy import Engine
 
+from consumers.broker_check import broker_check, check_broker
+from consumers.cli import say_error
 from consumers.dead_letters import OutboxPublisher, producer_settings
-from consumers.errors import BrokerUnreachable, ConsumersError, ExitCode
+from consumers.dependencies import Dependencies, Dependency, database_check, registry_check
+from consumers.errors import ConsumersError, ExitCode
 from consumers.gauges import GaugeKeeper
 from consumers.health import Health, HealthServer, dump_stacks_on_signal
 from consumers.ingest.batch import Ingest
-from consumers.ingest.group import consumer_settings
+from consumers.ingest.group import consumer_settings, topic_of
+from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.loop import IngestLoop
+from consumers.ingest.membership import Membership
 from consumers.ingest.placing import OnGap
+from consumers.listening import NewsListener
+from consumers.logs import LIBRDKAFKA
 from consumers.restoring.places import check_not_restored
 from consumers.runner import Reconciler
+from consumers.starting import wait_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
 from schemas.codec import Codec
 from schemas.events import Kind
-from store.engine import CONNECT_TIMEOUT_S, check_database, open_engine
-from store.failures import DEAD_LETTERS
-from store.links import CHANNEL, LANES
+from store import stretches
+from store.engine import check_database, open_engine
+from store.links import LANES
 from store.secrets import TokenKeys
+from store.transactions import retrying
 from sync.budget import Budget
 from sync.claim import Claim, ClaimPolicy
 from sync.companies import CompanyCache
@@ -50,46 +58,11 @@ from sync.settings import Settings, settings_from
 from sync.settle import Settle, SettlePolicy
 
 log = logging.getLogger(__name__)
-_REFUSALS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
-_LIBRDKAFKA = logging.getLogger("librdkafka")
-_LISTENER_ENDS_S = 2.0
+_ASKING_ENDS_S = 2.0
 
 
 class LoopBroken(ConsumersError):
     """One of the process's loops ended by a mistake of ours; it is better to be restarted than to run lame."""
-
-
-class NewsListener:
-    """LISTENs for what ingest and admin NOTIFY, on a connection of its own; the polls are the net beneath it."""
-
-    def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
-        self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._reconciler = reconciler
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> bool:
-        """Stop listening; True when the thread, which alone uses the connection, has ended."""
-        self._stopping.set()
-        self._thread.join(_LISTENER_ENDS_S)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
-                    connection.execute(f"LISTEN {CHANNEL}")
-                    while not self._stopping.is_set():
-                        for notice in connection.notifies(timeout=0.5, stop_after=1):
-                            if notice.payload == "configuration":
-                                self._reconciler.configuration_changed()
-                            self._reconciler.wake()
-            except psycopg.Error as error:
-                log.info("not listening for news, polling instead: %s", str(error).strip().splitlines()[:1])
-                self._stopping.wait(1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +75,8 @@ class Parts:
     listener: NewsListener
     health: Health
     gauges: GaugeKeeper
+    dependencies: Dependencies
+    membership: Membership
 
 
 def owner_name() -> str:
@@ -109,12 +84,13 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
-def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
-    """Put a consumer process together; connects to nothing yet but what librdkafka connects to by itself."""
+def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None = None) -> Parts:
+    """Put a consumer process together; connects to nothing yet but the brokers, in librdkafka's own threads."""
     attempts, companies, retries, process = settings.attempts, settings.companies, settings.retries, settings.process
     owner = owner_name()
-    metrics = Metrics(org_label=settings.metrics_org_label)
-    health = Health(metrics, stuck_seconds=process.stuck_seconds)
+    health = health or health_of(settings)
+    metrics = health.metrics
+    dependencies = Dependencies(metrics)
     # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and company jobs; workers need none while they call.
     engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
     keys = TokenKeys(settings.token_keys)
@@ -184,28 +160,39 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         metrics=metrics,
         beat=health.beat,
     )
+    topic = topic_of(kind)
     loop = IngestLoop(
         lambda on_commit: Consumer(
-            {**consumer_settings(settings.kafka, kind), "on_commit": on_commit}, logger=_LIBRDKAFKA
+            {**consumer_settings(settings.kafka, kind), "on_commit": on_commit}, logger=LIBRDKAFKA
         ),
         Ingest(engine, codec, kind, keeps_place=True),
         kind,
         metrics=metrics,
         beat=lambda: health.beat("ingest"),
+        limit=DecodeLimit(
+            run=process.unreadable_run, accepted=lambda: retrying(engine, lambda db: stretches.accepted(db, topic))
+        ),
         on_gap=OnGap(settings.ingest_on_gap),
         news=reconciler.wake,
+        note_gap=lambda gap: retrying(engine, lambda db: stretches.note_gap(db, gap)),
+        dependencies=dependencies,
     )
     outbox = OutboxPublisher(
         engine,
-        lambda: Producer(producer_settings(settings.kafka), logger=_LIBRDKAFKA),
+        lambda: Producer(producer_settings(settings.kafka), logger=LIBRDKAFKA),
         metrics=metrics,
         beat=health.beat,
     )
-    health.add_check("database", lambda: _database_check(engine))
-    # Made when it is first asked for, and kept.
-    probe = lru_cache(lambda: Producer({**settings.kafka, "log_level": "0"}, logger=_LIBRDKAFKA))
-    health.add_check("broker", lambda: _broker_check(probe()))
+    membership = Membership(settings.kafka, kind)
+    health.add_liveness("membership", membership.problem)
+    health.add_check("database", database_check(engine, metrics))
+    health.add_check("broker", broker_check(settings))
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
+    dependencies.watch(Dependency.DATABASE, database_check(engine, metrics))
+    dependencies.watch(Dependency.BROKER, broker_check(settings))
+    dependencies.watch(Dependency.INTUIT, lambda: "its breaker is open" if gates.open_breakers()[1] else None)
+    if settings.schema_registry_url is not None:
+        dependencies.watch(Dependency.REGISTRY, registry_check(settings.schema_registry_url))
     gauges = GaugeKeeper(
         engine,
         metrics,
@@ -216,107 +203,106 @@ def build(settings: Settings, kind: Kind, codec: Codec) -> Parts:
         open_breakers=gates.open_breakers,
     )
     gauges.start_from_zero(kind)
-    return Parts(engine, transport, reconciler, loop, outbox, NewsListener(engine, reconciler), health, gauges)
+    listener = NewsListener(engine, reconciler)
+    return Parts(
+        engine, transport, reconciler, loop, outbox, listener, health, gauges, dependencies, membership
+    )  # fmt: skip
 
 
-def _database_check(engine: Engine) -> str | None:
-    with engine.connect() as db:
-        db.execute(text("SELECT 1"))
-    return None
-
-
-def _broker_check(producer: Producer) -> str | None:
-    # Shorter than a probe waits, and of one topic alone: a cluster may have thousands.
-    producer.list_topics(DEAD_LETTERS, timeout=2.0)
-    return None
-
-
-def check_broker(settings: Settings, *, timeout: float = 10.0) -> None:
-    """See that a broker answers. Raises `BrokerUnreachable`."""
-    met: list[KafkaError] = []
-    # What librdkafka would log about it is said in one line below.
-    producer = Producer({**settings.kafka, "log_level": "0", "error_cb": met.append})
-    servers = settings.kafka.get("bootstrap.servers", "")
-    until = time.monotonic() + timeout
-    while True:
-        try:
-            # A second at a time: that we are refused is told by the way, and is not worth waiting on.
-            producer.list_topics(timeout=min(1.0, timeout))
-            return
-        except KafkaException as error:
-            producer.poll(0)
-            refused = next((one for one in met if one.code() in _REFUSALS), None)
-            if refused is not None:
-                raise BrokerUnreachable(
-                    f"Kafka at {servers} cannot be used ({refused.str()}); check KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and "
-                    "KAFKA_SSL_*"
-                ) from error
-            if time.monotonic() >= until:
-                raise BrokerUnreachable(
-                    f"no Kafka broker answers at {servers} ({error.args[0].str()}); check KAFKA_BOOTSTRAP_SERVERS"
-                ) from error
+def health_of(settings: Settings) -> Health:
+    """Give the health of a process that is starting."""
+    return Health(Metrics(org_label=settings.metrics_org_label), stuck_seconds=settings.process.stuck_seconds)
 
 
 def run(settings: Settings, kind: Kind) -> None:
     """Run a consumer process until SIGTERM or SIGINT; calls in flight are finished within the drain."""
     dump_stacks_on_signal()
-    engine = open_engine(settings.database_url, pool_size=1)
-    check_database(engine)
-    check_broker(settings)
-    check_not_restored(engine, settings.kafka)
-    engine.dispose()
-    parts = build(settings, kind, _codec(settings))
+    health = health_of(settings)
     stopping = threading.Event()
+    stops: list[Callable[[], None]] = [stopping.set]
 
     def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-        parts.loop.stop()
+        for one in stops:
+            one()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    outbox = threading.Thread(
-        target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.process.outbox_seconds}, name="outbox"
-    )
-    gauges = threading.Thread(target=parts.gauges.run, args=(stopping,), name="gauges")
-    watch = threading.Thread(target=_watch, args=(parts, stopping), name="watch", daemon=True)
-    served = ExitStack()
-    if settings.metrics is not None:
-        log.info("metrics at %s/metrics", served.enter_context(HealthServer(parts.health, settings.metrics)).url)
-    parts.reconciler.start()
-    parts.listener.start()
-    outbox.start()
-    gauges.start()
-    watch.start()
-    log.info("consuming %ss", kind.value)
-    try:
-        parts.loop.run()
-    finally:
-        stopping.set()
-        parts.health.stop()
-        started = time.monotonic()
-        drained = parts.reconciler.stop()
-        ended = parts.listener.stop() and drained
-        outbox.join()
-        gauges.join()
-        watch.join()
-        served.close()
-        parts.transport.close()
-        parts.engine.dispose()
-        log.info(
-            "stopped after %.1f s%s", time.monotonic() - started, "" if drained else "; calls were left to be recovered"
-        )
-    if not ended or not parts.loop.closed:
+    with ExitStack() as served:
+        if settings.metrics is not None:
+            log.info("metrics at %s/metrics", served.enter_context(HealthServer(health, settings.metrics)).url)
+        if not _wait_until_there(settings, health, stopping):
+            return
+        parts = build(settings, kind, _codec(settings), health=health)
+        stops.append(parts.loop.stop)
+        ended, failure = _work(parts, settings, stopping)
+    if not ended:
         # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as intents. And a
         # thread that waits in a C library, for the broker or the database, must not see the interpreter taken down.
+        code = ExitCode.OK if failure is None else say_error(failure)
         logging.shutdown()
-        os._exit(ExitCode.OK if parts.reconciler.broken is None else ExitCode.FAILED)
-    if parts.reconciler.broken is not None:
-        raise LoopBroken(f"a loop of the {kind.value}s process ended: {parts.reconciler.broken!r}; see the log")
+        os._exit(code)
+    if failure is not None:
+        raise failure
+
+
+def _wait_until_there(settings: Settings, health: Health, stopping: threading.Event) -> bool:
+    """Wait for database and broker; False when told to stop meanwhile. Raises what is still wrong when the time is over."""
+    seconds = settings.process.start_wait_seconds
+    engine = open_engine(settings.database_url, pool_size=1)
+
+    def see_broker() -> None:
+        check_broker(settings, timeout=min(10.0, seconds))
+        check_not_restored(engine, settings.kafka)
+
+    try:
+        return wait_for(
+            "database", lambda: check_database(engine), seconds=seconds, health=health, stopping=stopping
+        ) and wait_for("broker", see_broker, seconds=seconds, health=health, stopping=stopping)
+    finally:
+        engine.dispose()
+
+
+def _work(parts: Parts, settings: Settings, stopping: threading.Event) -> tuple[bool, Exception | None]:
+    """Work until told to stop; gives whether every thread has ended, and what ended the work before."""
+    threads = [
+        threading.Thread(
+            target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.process.outbox_seconds}, name="outbox"
+        ),
+        threading.Thread(target=parts.gauges.run, args=(stopping,), name="gauges"),
+        threading.Thread(target=_watch, args=(parts, stopping), name="watch", daemon=True),
+        threading.Thread(target=parts.dependencies.run, args=(stopping,), name="dependencies", daemon=True),
+    ]
+    parts.reconciler.start()
+    parts.listener.start()
+    for thread in threads:
+        thread.start()
+    log.info("consuming %s", parts.loop.topic)
+    failure: Exception | None = None
+    try:
+        parts.loop.run()
+        if parts.reconciler.broken is not None:
+            raise LoopBroken(f"a loop of the process ended: {parts.reconciler.broken!r}; see the log")
+    except Exception as error:  # noqa: BLE001 - raised again once everything is put away
+        failure = error
+    stopping.set()
+    parts.health.stop()
+    started = time.monotonic()
+    drained = parts.reconciler.stop()
+    ended = parts.listener.stop() and drained
+    for thread in threads:
+        # What asks a part that is away may take its time; it holds nothing.
+        thread.join(_ASKING_ENDS_S if thread.daemon else None)
+    parts.transport.close()
+    parts.engine.dispose()
+    left = "" if drained else "; calls were left to be recovered"
+    log.info("stopped after %.1f s%s", time.monotonic() - started, left)
+    return ended and parts.loop.closed and not any(thread.is_alive() for thread in threads), failure
 
 
 def _watch(parts: Parts, stopping: threading.Event) -> None:
-    """Stop the process when one of its loops has ended."""
+    """Stop the process when one of its loops has ended; ask the group after a process that has no partition for long."""
     while not stopping.wait(1.0):
+        parts.membership.look(parts.loop)
         if parts.reconciler.broken is not None:
             parts.loop.stop()
             return

@@ -131,11 +131,15 @@ class Installation:
         """The consumer process of ``clients``, ``projects`` or ``invoices``."""
         return self._serving(f"consume-{what}", ("consumers", "consume", what), self.addresses.metrics[what])
 
+    def notifier(self) -> Part:
+        """The process that mails people."""
+        return self._serving("notify", ("consumers", "notify"), self.addresses.metrics["notify"])
+
     def start_consumers(self) -> None:
         """Start the three consumers, and the notifier where there is one; waits until they have their partitions."""
         parts = [self.consumer(what) for what in CONSUMERS]
         if "notify" in {entry.name for entry in entry_points(group=GROUP)}:
-            parts.append(self._serving("notify", ("consumers", "notify"), self.addresses.metrics["notify"]))
+            parts.append(self.notifier())
         for part in parts:
             self.processes.start(part)
         for part in parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mapping.books import NotTaken
 from mapping.difference import OWN_NOTE
@@ -91,8 +92,7 @@ def type_changed(invoice: Invoice, entity: str) -> Problem:
         message=f"{label(invoice)} is in QuickBooks as {was}; in Kompass it is {'an' if now[0] in 'aeiou' else 'a'} {now} now",
         field="type",
         value=invoice.type.value,
-        remedy=f"{'Delete' if entity == 'CreditMemo' else 'Void or delete'} the old document in QuickBooks and press Try again: "
-        "the new one is created then",
+        remedy="Delete the old document in QuickBooks (a void keeps its number) and press Try again: the new one is created then",
     )
 
 
@@ -152,14 +152,47 @@ def adopted_currency(record: Record, observed: str, ours: str) -> Problem:
     )
 
 
-def name_held(record: Record, name: str, kind: str, holder: str) -> Problem:
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The record of ours that has a name or number, as it is called now."""
+
+    kind: str
+    reference: str
+    name: str
+
+    def __str__(self) -> str:
+        shown = f"{self.kind} “{self.reference}”"
+        return shown if self.name == self.reference else f"{shown} (in QuickBooks “{self.name}”)"
+
+
+NAME_IN_USE = "name-in-use"
+NUMBER_IN_USE = "number-in-use"
+
+
+def name_held(record: Record, name: str, holder: Holder) -> Problem:
+    """Another record of ours has the name or number, and keeps it."""
+    if isinstance(record, Invoice):
+        return Problem(
+            cause="number-taken",
+            message=f"{label(record)} would have the number “{name}” in QuickBooks, and {holder} of Kompass has it already",
+            field="DocNumber",
+            value=name,
+            remedy="Give one of the two another number in Kompass: this one goes then",
+        )
     return Problem(
         cause="name-held-by-another",
-        message=f"{label(record)} would be “{name}” in QuickBooks, and so is {kind} “{holder}” of Kompass already",
+        message=f"{label(record)} would be “{name}” in QuickBooks, and so is {holder} of Kompass already",
         field="DisplayName",
         value=name,
         remedy="Give one of the two another name in Kompass, or a DisplayName override in the admin",
     )
+
+
+def in_use(record: Record, name: str, holder: Holder) -> tuple[str, str]:
+    """Give the cause and the reason why a record waits for another of ours that gives its name or number up."""
+    if isinstance(record, Invoice):
+        return NUMBER_IN_USE, f"waits for {holder} to give up the number “{name}” in QuickBooks"
+    return NAME_IN_USE, f"waits for {holder} to give up the name “{name}” in QuickBooks"
 
 
 def party_not_synced(record: Record, kind: str, reason: str) -> Problem:

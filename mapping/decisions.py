@@ -39,6 +39,8 @@ class Wait:
     cause: str
     reason: str
     on: PartyKey | None = None
+    holder: int | None = None
+    """The id of the link of ours whose name or number it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Reject:
     """Cannot be sent as it is; a person must mend something."""
 
     problems: tuple[Problem, ...]
+    holder: int | None = None
+    """The id of the link of ours that has the name or number: when that gives way, it is decided again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ class Write:
     voided: bool = False
     choices: tuple[Choice, ...] = ()
     currency: str = ""
+    temporary: str = ""
+    """Set when ``name`` is not the one that Kompass wants, but makes way for others: the cause under which it is due again at once."""
 
 
 Decision = Nothing | Skip | Wait | Reject | Withdraw | Read | Write

@@ -14,6 +14,11 @@ def one_line(value: str) -> str:
     return value.strip()
 
 
+def folded(name: str) -> str:
+    """As QuickBooks compares names and numbers: neither case nor the number of inner spaces counts."""
+    return " ".join(name.split()).casefold()
+
+
 def several_lines(value: str) -> str:
     """Trimmed, with line breaks of one kind."""
     return value.replace("\r\n", "\n").replace("\r", "\n").strip()

@@ -26,6 +26,8 @@ class Declaration:
     help: str
     labels: Sequence[tuple[str, str]] = ()
     buckets: Sequence[float] = ()
+    measured: bool = False
+    """A gauge without labels that is NaN until it is measured: a zero would be an answer."""
 
     @property
     def exposed(self) -> str:
@@ -62,9 +64,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "counter", "ingest_rebalances", "Times that partitions came or went.", (("what", "assigned, revoked or lost"),)
     ),
     Declaration(
-        "counter",
-        "ingest_gaps",
-        "Events that Kafka had forgotten before they were read (retention shorter than the outage).",
+        "gauge",
+        "ingest_gap_events",
+        "Events that Kafka had deleted before they were read, of the gaps found in the last hour (retention shorter than the outage).",
         (("topic", "Kafka topic"),),
     ),
     Declaration("histogram", "ingest_batch_seconds", "One batch, from decoding to commit.", (_KIND,), _WAIT_S),
@@ -140,9 +142,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "gauge",
         "budget_remaining_calls",
         "Metered (CorePlus) calls left this month, over all companies.",
-        (),
+        measured=True,
     ),
-    Declaration("gauge", "budget_limit_calls", "Metered (CorePlus) calls granted a month.", ()),
+    Declaration("gauge", "budget_limit_calls", "Metered (CorePlus) calls granted a month.", measured=True),
     Declaration(
         "counter",
         "quota_waits",
@@ -203,7 +205,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "Dead letters acknowledged by the broker.",
         (("stage", "decode, map, push or connect"),),
     ),
-    Declaration("gauge", "outbox_oldest_age_seconds", "Age of the oldest dead letter not yet produced.", ()),
+    Declaration("gauge", "outbox_oldest_age_seconds", "Age of the oldest dead letter not yet produced.", measured=True),
     Declaration("counter", "mails", "Mails handed to the mail server.", (("outcome", "sent or failed"), _ORG)),
     Declaration("gauge", "notifier_last_run_timestamp_seconds", "When the notifier last looked.", ()),
     Declaration(
@@ -220,6 +222,18 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         (("outcome", "ok, failed, or locked-out: the last of too many failed ones, and each after it"),),
     ),
     # --- The process
+    Declaration(
+        "gauge",
+        "dependency_up",
+        "1 while a part that this process depends on is there, 0 while it is away or something waits for it.",
+        (("what", "database, broker, registry, intuit or smtp"),),
+    ),
+    Declaration(
+        "gauge",
+        "clock_offset_seconds",
+        "How far the database's clock is ahead of this machine's; NaN while unknown.",
+        measured=True,
+    ),
     Declaration(
         "gauge", "loop_last_turn_timestamp_seconds", "When a loop of this process last turned.", (("loop", "its name"),)
     ),

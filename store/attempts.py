@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 
 from store.bulk import insert_rows
+from store.links import FOLDED_NAME
 from store.statements import Statement
 from store.tables import attempt as table
 
@@ -173,6 +174,16 @@ def release(db: Connection, link_ids: Collection[int], *, over: bool = False) ->
     if link_ids:
         moments = {"heartbeat_at": _LONG_AGO} | ({"resend_after": func.now()} if over else {})
         db.execute(update(table).where(table.c.link_id.in_(sorted(link_ids))).values(**moments))
+
+
+def others_writing(db: Connection, *, realm_id: str, entity: str, name: str, other_than: int) -> bool:
+    """Whether a call of another link, under the same name, has no answer yet; neither case nor inner spaces count."""
+    found = text(
+        "SELECT 1 FROM qbo_attempt WHERE realm_id = :realm AND entity = :entity AND link_id <> :link"
+        f" AND {FOLDED_NAME.format(column='name')} = {FOLDED_NAME.format(column='CAST(:name AS text)')} LIMIT 1"
+    )
+    asked = {"realm": realm_id, "entity": entity, "link": other_than, "name": name}
+    return db.execute(found, asked).scalar() is not None
 
 
 def others_creating(db: Connection, *, realm_id: str, entity: str, name: str, other_than: int) -> bool:

@@ -70,9 +70,10 @@ TWIN = makes_due(
 
 WAKE_DEPENDENTS = Statement(
     makes_due(
-        f"SELECT l.id FROM qbo_link l WHERE l.depends_on = ANY(%(ids)s::bigint[]) AND l.state = '{LinkState.WAITING}'",
+        "SELECT l.id FROM qbo_link l WHERE l.depends_on = ANY(%(ids)s::bigint[])"
+        f" AND l.state IN ('{LinkState.WAITING}', '{LinkState.FAILED}')",
         because=f"'{Because.DEPENDENCY}'",
-        message="'the customer or project it waits for was decided'",
+        message="'the record it rests on was decided'",
         lock=FREE_ONLY,
     )
 )

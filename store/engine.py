@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 
@@ -12,15 +13,24 @@ from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 from store import json
 from store.address import DatabaseAddress
-from store.errors import DatabaseUnreachable, NotMigrated
+from store.errors import DatabaseRefuses, DatabaseUnreachable, NotMigrated
 from store.tables import metadata
 
+_READ_ONLY = "25006"
 STATEMENT_TIMEOUT_MS = 30_000
 # A process that is stopped inside a transaction keeps its locks no longer than this: claims of all companies would wait for them. Ours
 # are idle for as long as Python thinks, which is milliseconds.
 IDLE_IN_TRANSACTION_MS = 15_000
 # A lost server is noticed by the socket, not by a worker that waits for ever.
 CONNECT_TIMEOUT_S = 5
+_ROLE_SETTINGS_UNDONE = (
+    "SET LOCAL lock_timeout = 0",
+    "SET LOCAL DateStyle = 'ISO, MDY'",
+    "SET LOCAL TimeZone = 'UTC'",
+    'SET LOCAL search_path = "$user", public',
+)
+"""What an administrator set for our role, or for the database, changes nothing: dates that the driver cannot read, a lock that is given
+up. These are Postgres's own defaults, and moments in UTC."""
 IDLE_S = 1.0
 """A pooled connection that nobody used for so long is asked whether it is still there."""
 
@@ -76,6 +86,7 @@ def open_engine(
         bounds = (
             f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}",
             f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}",
+            *_ROLE_SETTINGS_UNDONE,
         )
         if not driver.autocommit and driver.isolation_level is None:
             with suppress(psycopg.Error):
@@ -85,6 +96,13 @@ def open_engine(
         for bound in bounds:
             connection.exec_driver_sql(bound)
 
+    @event.listens_for(engine, "handle_error")
+    def _leave_a_standby(context):  # type: ignore[no-untyped-def]
+        # A server that became read-only (the old primary of a failover) stays so: the pool's connections are given up, and new ones
+        # find the server that takes writes, where DATABASE_URL names several.
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+            context.is_disconnect = True
+
     return engine
 
 
@@ -93,6 +111,11 @@ _COLUMNS = text(
     " WHERE c.relkind IN ('r', 'p') AND c.relname LIKE 'qbo\\_%' AND pg_table_is_visible(c.oid)"
     " AND a.attnum > 0 AND NOT a.attisdropped"
 )
+
+
+# Of a connection that failed the driver has only words, one line for each host of the address.
+_REFUSES = re.compile(r"password authentication failed|(database|role) .* does not exist|no pg_hba.conf entry")
+_AWAY = re.compile(r"refused|timeout|timed out|starting up|shutting down|recovery|closed the connection")
 
 
 def check_database(engine: Engine) -> None:
@@ -116,9 +139,10 @@ def check_database(engine: Engine) -> None:
                 if (table.name, column.name) not in present
             )
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-        raise DatabaseUnreachable(
-            f"the database at {address} does not answer ({reason}); check DATABASE_URL"
+        words = str(error.orig).strip() if error.orig else str(error)
+        kind = DatabaseRefuses if _REFUSES.search(words) and not _AWAY.search(words) else DatabaseUnreachable
+        raise kind(
+            f"the database at {address} does not answer ({words.splitlines()[0]}); check DATABASE_URL"
         ) from error
     if missing:
         raise NotMigrated(f"the database at {address} lacks {missing[0]}; run: kompass-qbo migrate")

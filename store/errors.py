@@ -15,6 +15,10 @@ class DatabaseUnreachable(StoreError):
     """The database does not answer."""
 
 
+class DatabaseRefuses(DatabaseUnreachable):
+    """The server answers and does not let us in: to wait is of no use."""
+
+
 class NotMigrated(StoreError):
     """The database lacks our tables, or has those of another version."""
 

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy import insert as plain_insert
 
-from store.records import SourceEvent, headers_to_json
+from store.records import UNREADABLE, SourceEvent, headers_to_json
 from store.statements import Statement
 from store.tables import failure, outbox
+from store.texts import WORDS_LENGTH, storable
 
 DEAD_LETTERS = "kompass.qbo.dead-letters"
 
@@ -97,20 +98,21 @@ def record_failure(db: Connection, what: Failure) -> int:
 
 def _columns(what: Failure) -> dict[str, Any]:
     source = {} if what.source is None else what.source.columns()
+    # Some of these repeat what a record says, and a failure that cannot be kept would stop the process for good.
     return {
         "org_id": what.org_id,
         "realm_id": what.realm_id,
         "link_id": what.link_id,
         "kind": what.kind,
-        "kompass_id": what.kompass_id,
-        "reference": what.reference,
+        "kompass_id": storable(what.kompass_id, WORDS_LENGTH),
+        "reference": storable(what.reference),
         "sequence": what.sequence,
         "stage": what.stage,
         "cause": what.cause,
-        "message": what.message,
-        "remedy": what.remedy,
-        "field": what.field,
-        "value": what.value,
+        "message": storable(what.message, WORDS_LENGTH),
+        "remedy": storable(what.remedy, WORDS_LENGTH),
+        "field": storable(what.field),
+        "value": storable(what.value, WORDS_LENGTH),
         "intuit_tid": what.intuit_tid,
         "detail": dict(what.detail or {}),
         **source,
@@ -140,7 +142,7 @@ def _dead_letter(db: Connection, failure_id: int) -> None:
         ("dlq.failure", row.id),
     ]
     # Headers of an earlier passage through the dead letters do not pile up.
-    original = [pair for pair in row.event_headers if not str(pair[0]).startswith("dlq.")]
+    original = [pair for pair in row.event_headers if not str(pair[0]).startswith("dlq.") or pair[0] == UNREADABLE]
     headers = original + headers_to_json([(name, str(value).encode()) for name, value in own])
     db.execute(
         plain_insert(outbox).values(

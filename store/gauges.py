@@ -1,6 +1,6 @@
 """What an operator watches, counted in the database: links, failures, connections, the outbox, the metered budget.
 
-Six statements, each grouped by the server, so that a row comes back for each combination of labels and not for each record. The one
+Seven statements, each grouped by the server, so that a row comes back for each combination of labels and not for each record. The one
 over the links reads the whole table; how often it may is for the caller to decide (`consumers.gauges`).
 
 An Org has something to say when one of its links is not at rest or was synced within a day, and its connection when it is not
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, text
 
-from store import differences, quota
+from store import differences, quota, stretches
 from store.tables import configuration, failure, history, outbox
 
 _AT_REST = "'synced', 'skipped', 'withdrawn'"
@@ -73,6 +73,8 @@ class Gauges:
     differences: tuple[tuple[str, str, int], ...]
     """(cause, Org, documents) that QuickBooks totals otherwise than Kompass."""
     connections: tuple[ConnectionAge, ...]
+    gaps: tuple[tuple[str, int], ...]
+    """(topic, records) that Kafka deleted before they were read, as far as it was found lately."""
     outbox_age: float
     """Seconds for which the oldest dead letter has waited to be produced; 0 when none waits."""
     history_age: float
@@ -114,6 +116,7 @@ def read_gauges(db: Connection) -> Gauges:
         failures=_failures(db),
         differences=tuple(differences.counts(db)),
         connections=_connections(db),
+        gaps=tuple(stretches.recent_gaps(db)),
         outbox_age=_outbox_age(db),
         history_age=_history_age(db),
         metered=quota.metered_this_month(db),

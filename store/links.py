@@ -19,7 +19,7 @@ from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
 from store.statements import Statement
-from store.tables import link
+from store.tables import attempt, link
 
 # Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.
 LANES: Mapping[Kind, int] = {Kind.CLIENT: 1, Kind.PROJECT: 2, Kind.INVOICE: 4}
@@ -313,26 +313,59 @@ def others_retrying(db: Connection, *, realm_id: str, other_than: int) -> bool:
     return db.execute(found.limit(1)).scalar() is not None
 
 
-def name_holders(db: Connection, names: Collection[tuple[str, str, int]]) -> dict[tuple[str, str, int], Link]:
-    """Find the customer or job of ours that already stands in QBO under each (realm, DisplayName), other than link id."""
-    if not names:
+@dataclass(frozen=True, slots=True)
+class WantedName:
+    """A DisplayName, or of invoices a DocNumber, that a link is to have."""
+
+    realm_id: str
+    name: str
+    by: int
+    """The id of the link; others are looked for."""
+    is_number: bool = False
+
+
+def name_holders(db: Connection, names: Collection[WantedName]) -> dict[WantedName, Link]:
+    """Find what of ours already stands in QBO under these names, compared as QBO does: neither case nor inner spaces count."""
+    wanted = list(names)
+    if not wanted:
         return {}
     rows = _NAME_HOLDERS.rows(
         db,
-        realms=[name[0] for name in names],
-        names=[name[1] for name in names],
-        ids=[name[2] for name in names],
+        realms=[name.realm_id for name in wanted],
+        names=[name.name for name in wanted],
+        ids=[name.by for name in wanted],
+        numbers=[name.is_number for name in wanted],
     )
-    return {(row.realm_id, row.name, row.wanted_by): _from_columns(row[:-1]) for row in rows}
+    return {wanted[row.place - 1]: _from_columns(row[:-1]) for row in rows}
 
+
+FOLDED_NAME = r"lower(regexp_replace(btrim({column}), '\s+', ' ', 'g'))"
+"""The expression of the index `qbo_link_folded_name`."""
 
 _NAME_HOLDERS = Statement(
-    f"SELECT {', '.join(f'l.{name}' for name in Link.__dataclass_fields__)}, n.id AS wanted_by"
-    " FROM qbo_link l JOIN unnest(%(realms)s::text[], %(names)s::text[], %(ids)s::bigint[]) AS n(realm_id, name, id)"
-    " ON l.realm_id = n.realm_id AND l.name = n.name AND l.id <> n.id"
-    # By name, for the sake of the index: realm, kind, name.
-    " WHERE l.kind IN ('client', 'project') AND l.qbo_id IS NOT NULL"
+    f"SELECT {', '.join(f'l.{name}' for name in Link.__dataclass_fields__)}, n.place"
+    " FROM unnest(%(realms)s::text[], %(names)s::text[], %(ids)s::bigint[], %(numbers)s::boolean[])"
+    " WITH ORDINALITY AS n(realm_id, name, id, is_number, place) JOIN qbo_link l"
+    f" ON l.realm_id = n.realm_id AND {FOLDED_NAME.format(column='l.name')} = {FOLDED_NAME.format(column='n.name')}"
+    " AND l.id <> n.id AND (l.kind = 'invoice') = n.is_number"
+    " WHERE l.qbo_id IS NOT NULL AND l.name <> '' ORDER BY l.id DESC"
 )
+
+
+def read(db: Connection, ids: Collection[int]) -> dict[int, Link]:
+    """Give these links; no lock."""
+    if not ids:
+        return {}
+    return {row.id: _link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
+
+
+def synced_since_sent(db: Connection, link_id: int, *, other: int) -> bool:
+    """Whether ``other`` was written to QBO after the call of this link was planned."""
+    found = select(link.c.id).where(
+        link.c.id == other,
+        link.c.synced_at >= select(attempt.c.first_sent_at).where(attempt.c.link_id == link_id).scalar_subquery(),
+    )
+    return db.execute(found).scalar() is not None
 
 
 def holder_of(db: Connection, *, realm_id: str, entity: str, qbo_id: str, other_than: int) -> Link | None:

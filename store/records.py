@@ -20,6 +20,11 @@ from store.bulk import insert_rows
 from store.statements import Statement
 from store.tables import configuration, department, org, record, service, vat_rate
 
+Headers = tuple[tuple[str, bytes | None], ...]
+
+UNREADABLE = "dlq.unreadable"
+"""A header of ours on a record of which a part could not be read (headers, the timestamp): it names that part."""
+
 RecordKey = tuple[str, str, str]
 """Org id, kind, Kompass id."""
 
@@ -33,7 +38,7 @@ class SourceEvent(msgspec.Struct, frozen=True, gc=False):
     timestamp: datetime | None = None
     key: bytes | None = None
     value: bytes | None = None
-    headers: tuple[tuple[str, bytes | None], ...] = ()
+    headers: Headers = ()
 
     def columns(self) -> dict[str, object]:
         return {
@@ -51,7 +56,7 @@ def headers_to_json(headers: Iterable[tuple[str, bytes | None]]) -> list[list[st
     return [[name, None if value is None else base64.b64encode(value).decode()] for name, value in headers]
 
 
-def headers_from_json(stored: Iterable[Sequence[str | None]]) -> tuple[tuple[str, bytes | None], ...]:
+def headers_from_json(stored: Iterable[Sequence[str | None]]) -> Headers:
     return tuple((str(name), None if value is None else base64.b64decode(value)) for name, value in stored)
 
 
@@ -85,6 +90,8 @@ class SeenRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     deleted: bool
     event_id: UUID
     event_created_at: datetime
+    user_id: str = ""
+    """Who made the change in Kompass; empty when the event does not say."""
     source: SourceEvent
     key: RecordKey
 

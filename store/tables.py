@@ -447,6 +447,22 @@ reached = Table(
     UniqueConstraint("topic", "partition"),
 )
 
+# Records of a partition that Kafka deleted before they were read, or that an operator accepted as unreadable.
+stretch = Table(
+    "qbo_stretch",
+    metadata,
+    _id(),
+    Column("what", Text, nullable=False),  # gap | accepted
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),  # offset of the first of them
+    Column("last", BigInteger, nullable=False),  # and of the last
+    _text("by"),
+    _text("reason"),
+    _moment("at", now=True),
+    UniqueConstraint("what", "topic", "partition", "first"),
+)
+
 # Each time that an operator said `kompass-qbo restored`.
 restore = Table(
     "qbo_restore",

@@ -16,6 +16,18 @@ Answer = TypeVar("Answer")
 AWAY = (DBAPIError, PoolTimeout)
 """What a database raises that is away, or that hangs until all of the pool's connections are busy with it."""
 
+_PASSING_CLASSES = ("08", "25", "40", "53", "55", "57", "58")
+"""Classes of SQLSTATE after which the very same statement may go through later: a connection lost, a server that became read-only (a
+standby, as after a failover), a deadlock, no space or memory, a lock, an operator's intervention, a system error."""
+
+
+def passes(error: BaseException) -> bool:
+    """Say whether to wait for the database and try again; what the database has against a statement itself does not pass."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, PoolTimeout)
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or state[:2] in _PASSING_CLASSES
+
 
 def _lost_a_race(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and isinstance(error.orig, DeadlockDetected | SerializationFailure)

@@ -218,12 +218,16 @@ class _Transaction:
         ready = fix_currencies(self._db, known)
         parties = find_parties(self._db, [(link, case) for link, _, case in ready], lane=self._policy.lane)
         held = [one for one in ready if one[0].id not in parties.busy]
-        decided = decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
+        found = decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
+        decided, moved = found.decisions, self._moved(found.holders)
         for link, _, _ in ready:
             if link.id in parties.busy:
                 self._busy(link)
         for link, company, case in held:
             decision = decided[link.id]
+            if link.id in moved:
+                self._busy(link)
+                continue
             if company.stocked and link.qbo_id is None:
                 taken = take_up(self._db, link, case, decision)
                 if isinstance(taken, TakenUp):
@@ -233,6 +237,11 @@ class _Transaction:
             connection = connected.get(link.realm_id)
             decision = unless_disconnected(decision, connection)
             self._apply(link, company, case, decision, parties.found.get(link.id), connection)
+
+    def _moved(self, holders: Mapping[int, Link]) -> set[int]:
+        """Hold those still whose names others wait for; gives the others of one that somebody works on at this moment."""
+        still = links.hold(self._db, {one.id for one in holders.values()})
+        return {link_id for link_id, one in holders.items() if still.get(one.id) != one}
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
@@ -265,18 +274,20 @@ class _Transaction:
                 self._well.add(link.id)
             case Wait(cause=mapping_rates.WAITING) if connection is not None and connection.connected:
                 self._want_rate(link, case)
-            case Wait(cause, reason, on):
+            case Wait(cause, reason, on, holder):
                 self._put(
                     link, LinkState.WAITING, cause, reason, sequence=sequence, version=version,
-                    depends_on=party.id if on is not None and party is not None else None,
+                    depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
-            case Reject(problems):
+            case Reject(problems, holder):
                 asks = self._refused_by_old_facts(company, problems) and connection is not None and connection.connected
                 if asks and not self._budget_is_spent():
                     self._unready(link)
                     self._result.refused_by_facts.add(link.realm_id)
                     return
-                self._reject(link, case, problems, sequence=sequence, version=version)
+                if holder is None and party is not None and party.qbo_id is None:
+                    holder = party.id
+                self._reject(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():
                 if connection is None or not connection.connected:
                     self._disconnected(link, connection, sequence=sequence, version=version)
@@ -351,16 +362,15 @@ class _Transaction:
             refresh_names=False, overwrite=False, **changes,
         )  # fmt: skip
         self._well.add(link.id)
-        if link.state != LinkState.SYNCED:
-            self._wake.add(link.id)
 
     def _reject(
-        self, link: Link, case: RecordCase, problems: Sequence[Problem], *, sequence: int, version: int
+        self, link: Link, problems: Sequence[Problem], rests_on: int | None, *, sequence: int, version: int
     ) -> None:
         first = problems[0]
-        self._put(link, LinkState.FAILED, first.cause, first.message, sequence=sequence, version=version)
+        self._put(
+            link, LinkState.FAILED, first.cause, first.message, sequence=sequence, version=version, depends_on=rests_on
+        )
         record_failure(self._db, link, in_mapping(problems, sequence=sequence))
-        self._wake.add(link.id)
 
     # Call
 
@@ -432,6 +442,9 @@ class _Transaction:
         at = None if sequence is None or version is None else (sequence, version)
         self._changes.append(decided(link, state, cause=cause, reason=reason, at=at, **changes))
         self._result.judged.append((link.kind, state, cause, link.org_id))
+        if link.depends_on is None or (state, cause, reason) != (link.state, link.cause, link.reason):
+            # What rests on it may rest on something else by now. Links that rest on each other in a circle do not wake each other for ever.
+            self._wake.add(link.id)
         if (state, cause) != (link.state, link.cause):
             detail = {"cause": cause, "sequence": sequence}
             self._history.append(history.about(link, "judged", state, reason, detail=detail))

@@ -18,24 +18,38 @@ from mapping.decisions import Decision, Read, Reject, Wait, Write
 from mapping.judgement import judge
 from schemas.events import Client, Kind, Project, Record, kind_of
 from schemas.link_state import LinkState
-from store import connections, links
+from store import connections
 from store.connections import CompanyConnection
 from store.links import Link
 from store.records import RecordKey
+from sync import giving_way
 from sync.cases import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
 from sync.companies import Company
+from sync.giving_way import Holding, Wanting, new_name
 from sync.rates import with_rates
 
 VOIDED = "#voided"
 """A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
+
+TEMPORARY = "#temporary"
+"""A note in an attempt's ``applied``: the name makes way for others, and the link is due again under this cause."""
 
 _NO_ID = -(2**62)
 PLACEHOLDER = "(new)"
 """Stands for the Id of a customer that QuickBooks will give."""
 
 
-def decide(db: Connection, cases: Sequence[tuple[Link, RecordCase, Link | None]]) -> dict[int, Decision]:
-    """Decide about links, each with the link of what it depends on, by id."""
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Decisions by link, and what they rest on."""
+
+    decisions: Mapping[int, Decision]
+    holders: Mapping[int, Link]
+    """Who has the name or number that a link is to have, as it was when that was decided, by the id of the latter."""
+
+
+def decide(db: Connection, cases: Sequence[tuple[Link, RecordCase, Link | None]]) -> Decided:
+    """Decide about links, each with the link of what it depends on."""
     return _decide(db, [(link, _with_party(case.case, party)) for link, case, party in cases])
 
 
@@ -43,7 +57,7 @@ def _with_party(case: Case, party: Link | None) -> Case:
     return case if party is None else replace(case, party=party_of(party))
 
 
-def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> dict[int, Decision]:
+def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> Decided:
     """Decide about whole cases. A name that another link of ours has in QuickBooks is found out without a call.
 
     The names of all are asked for at once: one by one they took more than half of a claim of customers.
@@ -53,38 +67,41 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> dict[int, Dec
     decided = {link_id: judge(one) for link_id, one in full.items()}
     holders = _holders(db, of, decided)
     told_apart = {
-        link_id: judge(replace(full[link_id], suffix=_suffix(of[link_id], holder, full[link_id])))
+        link_id: replace(full[link_id], suffix=_suffix(of[link_id], holder, full[link_id]))
         for link_id, holder in holders.items()
         if _same_record(of[link_id], holder) and not full[link_id].suffix
     }
     if told_apart:
-        decided |= told_apart
+        full |= told_apart
+        again = {link_id: judge(case) for link_id, case in told_apart.items()}
+        decided |= again
         holders = {link_id: one for link_id, one in holders.items() if link_id not in told_apart}
-        holders |= _holders(db, of, told_apart)
-    for link_id, holder in holders.items():
-        name = _new_name(of[link_id], decided[link_id])
-        decided[link_id] = Reject(
-            (conflicts.name_held(full[link_id].record, name, holder.kind.value, holder.reference),)
-        )
-    return decided
+        holders |= _holders(db, of, again)
+    if holders:
+        known = {link_id: Wanting(of[link_id], case) for link_id, case in full.items()}
+        for link_id, holding in giving_way.look(db, known, holders, known).items():
+            decided[link_id] = _beside(of[link_id], full[link_id].record, decided[link_id], holding)
+    return Decided(decided, holders)
+
+
+def _beside(link: Link, record: Record, decision: Decision, holding: Holding) -> Decision:
+    """Decide about a record whose name or number another one of ours has."""
+    assert isinstance(decision, Write)
+    name = new_name(link, decision)
+    cause, reason = conflicts.in_use(record, name, holding.shown)
+    if holding.goes_first:
+        return giving_way.out_of_the_way(link, record, decision, cause)
+    if holding.gives_way:
+        return Wait(cause, reason, holder=holding.holder.id)
+    return Reject((conflicts.name_held(record, name, holding.shown),), holder=holding.holder.id)
 
 
 def _holders(db: Connection, judged: Mapping[int, Link], decided: Mapping[int, Decision]) -> dict[int, Link]:
     """Give the links that stand under the names that others are to have, by the id of the one that is to have it."""
-    wanted = {link_id: name for link_id, one in decided.items() if (name := _new_name(judged[link_id], one))}
-    found = links.name_holders(db, [(judged[link_id].realm_id, name, link_id) for link_id, name in wanted.items()])
-    return {
-        link_id: found[key]
-        for link_id, name in wanted.items()
-        if (key := (judged[link_id].realm_id, name, link_id)) in found
+    wanted = {
+        link_id: (judged[link_id], name) for link_id, one in decided.items() if (name := new_name(judged[link_id], one))
     }
-
-
-def _new_name(link: Link, decision: Decision) -> str:
-    """Give the name that a customer or job is to have and has not; empty for none."""
-    if link.kind is Kind.INVOICE or not isinstance(decision, Write) or "DisplayName" not in decision.body:
-        return ""
-    return decision.name if decision.name and decision.name != link.name else ""
+    return giving_way.holders_of(db, wanted)
 
 
 def _same_record(link: Link, holder: Link) -> bool:
@@ -153,10 +170,10 @@ def foresee(
             known.append((fixed, with_currency(found, fixed)))
     parties = known_parties(db, known)
     cases = [(link, _with_party(one.case, parties.get(link.id))) for link, one in known]
-    decided = _decide(db, cases)
+    decided = _decide(db, cases).decisions
     connected = connections.read_connections(db, {link.realm_id for link, _ in known})
     foreseen = []
-    then = _assuming(cases, decided, parties, lambda changed: _decide(db, changed)) if assume else {}
+    then = _assuming(cases, decided, parties, lambda changed: _decide(db, changed).decisions) if assume else {}
     for link, case in cases:
         later, words = then.get(link.id, (decided[link.id], ()))
         decision = unless_disconnected(decided[link.id], connected.get(link.realm_id))
@@ -184,7 +201,7 @@ def _assuming(
     cases: Sequence[tuple[Link, Case]],
     decided: Mapping[int, Decision],
     parties: Mapping[int, Link],
-    decide_again: Callable[[Sequence[tuple[Link, Case]]], dict[int, Decision]],
+    decide_again: Callable[[Sequence[tuple[Link, Case]]], Mapping[int, Decision]],
 ) -> _Then:
     """Take what the records wait for as done: what is decided then, and in words what was taken for granted, by link."""
     then: _Then = {}

@@ -40,6 +40,10 @@ class Metrics:
                     name, declaration.help, labels, registry=self.registry, buckets=tuple(declaration.buckets)
                 )
 
+        for declaration in DECLARATIONS:
+            if declaration.measured:
+                self.forget(declaration.name)
+
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
         metric = self._labelled(name, labels)
@@ -65,8 +69,11 @@ class Metrics:
         metric.observe(value)
 
     def forget(self, name: str) -> None:
-        """Drop every labelled value of a gauge: what is set anew from a query must not keep what the query lost."""
-        self._metrics[name].clear()
+        """Drop every value of a gauge: what is not known any more is not shown. One without labels becomes NaN, which no alert meets."""
+        if _BY_NAME[name].labels:
+            self._metrics[name].clear()
+        else:
+            self.set(name, float("nan"))
 
     def remove(self, name: str, **labels: str) -> None:
         """Drop one labelled value of a gauge, such as the lag of a partition that another process has now."""

@@ -15,7 +15,7 @@ from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.links import Link
 from sync.attempt import Attempt
-from sync.decide import VOIDED
+from sync.decide import TEMPORARY, VOIDED
 from sync.link import Change, sent
 
 
@@ -67,7 +67,11 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
     write = decision if isinstance(decision, Write) else None
     applied = None
     if write is not None:
-        applied = {**write.applied, VOIDED: True} if write.voided else dict(write.applied)
+        applied = {
+            **write.applied,
+            **({VOIDED: True} if write.voided else {}),
+            **({TEMPORARY: write.temporary} if write.temporary else {}),
+        }
     work = Attempt(
         link=replace(link, epoch=link.epoch + 1),
         epoch=link.epoch + 1,

@@ -159,13 +159,3 @@ def keeps_changing(link: Link, entity: str, *, tries: int) -> Problem:
         value="",
         remedy="See who works on it in QuickBooks, then press Try again",
     )
-
-
-def deleted_in_qbo(link: Link, entity: str, object_id: str | None) -> Problem:
-    return Problem(
-        cause="deleted-in-qbo",
-        message=f"{entity} {link.reference} (Id {object_id}) was deleted or made inactive in QuickBooks",
-        field="",
-        value=object_id or "",
-        remedy="Make it active again in QuickBooks and press Try again, or press Make it anew under Sync errors",
-    )

@@ -15,12 +15,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping.books import BOOKS, edited, edited_since_sent, not_taken
-from mapping.conflicts import APPLIED_TO
+from mapping.conflicts import APPLIED_TO, NAME_IN_USE, NUMBER_IN_USE
 from mapping.difference import TAX_BASES, tax_overridden
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
 from qbo_client.verdicts import Verdict, verdict
+from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
 from store import attempts, companies, connections, failures, history, json, links, quota
@@ -30,18 +31,21 @@ from sync.batches import Split
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.daily_retry import went_through
+from sync.decide import TEMPORARY, VOIDED
 from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
 from sync.failing import in_call, record_failure
+from sync.giving_way import in_the_way
 from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.patience import Patience, Refusals, weigh
-from sync.refusals import deleted_in_qbo, keeps_changing, problem_for
+from sync.refusals import keeps_changing, problem_for
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
 # A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
+_TAKEN = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
 # The SyncToken of an object that nobody wrote to since it was made.
 _AS_MADE = "0"
 
@@ -99,7 +103,8 @@ class Settle:
         if mine.now is None:
             return Settled(fenced=len(answers))
         transaction = _Transaction(self._policy, self._uniform, db, mine.now)
-        for answer in answers:
+        # What was refused may have been in the way of what was done in the same moment.
+        for answer in sorted(answers, key=lambda one: isinstance(one.outcome, Refused)):
             row = mine.rows.get(answer.work.link.id)
             if row is None:
                 transaction.result.fenced += 1
@@ -170,7 +175,8 @@ class _Transaction:
     # Done
 
     def _pushed(self, work: Attempt, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
-        applied = {name: value for name, value in (work.applied or {}).items() if name != "#voided"}
+        applied = {name: value for name, value in (work.applied or {}).items() if name not in (VOIDED, TEMPORARY)}
+        makes_way = str((work.applied or {}).get(TEMPORARY, ""))
         answered = figures(document)
         observed = Observed(answered["observed"])
         by_hand, kept = _left_by_hand(work, row, observed, recovered=recovered)
@@ -186,9 +192,10 @@ class _Transaction:
             work,
             row,
             # What the answer contradicts is decided again at once.
-            state=LinkState.PENDING if disagrees else LinkState.SYNCED,
-            due_at=self._now if disagrees else None,
-            cause="",
+            state=LinkState.PENDING if disagrees or makes_way else LinkState.SYNCED,
+            due_at=self._now if disagrees or makes_way else None,
+            cause=makes_way,
+            depends_on=work.link.depends_on if makes_way else None,
             reason="",
             entity=work.entity,
             qbo_id=observed.id,
@@ -220,7 +227,10 @@ class _Transaction:
         if row.last_failed_at is not None:
             self._cured.add(work.link.id)
         self._retired.add(work.link.id)
-        if not disagrees:
+        if makes_way:
+            words = f"written as “{observed.name}” for now: it exchanges its name with others, and gets its own next"
+            self._note(work, makes_way, words, what="judged")
+        elif not disagrees:
             self._well.add(work.link.id)
         self._wake.add(work.link.id)
         self.result.events.append((work, "recovered" if recovered else "pushed", ""))
@@ -355,14 +365,58 @@ class _Transaction:
         if verdict(refused, work.asks) is Verdict.PASSING:
             self._refused_for_now(answer, refused, row)
             return
+        gone = learned.gone if learned is not None else not _refers(work)
+        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
+            self._gone(work, row)
+            return
+        if refused.codes & _TAKEN and self._beside_ours(answer, refused, row):
+            return
         problem = problem_for(
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
-        gone = learned.gone if learned is not None else not _refers(work)
-        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
-            problem = deleted_in_qbo(work.link, work.entity, work.object_id)
         # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+
+    def _gone(self, work: Attempt, row: Any) -> None:
+        """QuickBooks has the object no more: that is an observation like any other, and decided by."""
+        gone = Observed(row.observed or {"Id": work.object_id, "SyncToken": "0"}).as_deleted()
+        self._put(
+            work, row, state=LinkState.PENDING, cause=links.READ, due_at=self._now, observed=gone.document,
+            sync_token=gone.sync_token or "0", overwrite=row.overwrite and row.again,
+        )  # fmt: skip
+        self._note(
+            work, "deleted", f"{work.entity} {work.object_id} was deleted or made inactive in QuickBooks", what="judged"
+        )
+        self._retired.add(work.link.id)
+        self.result.events.append((work, "read", ""))
+
+    def _beside_ours(self, answer: Answer, refused: Refused, row: Any) -> bool:
+        """Decide again, or fail until it gives way, where another record of ours has the name or number; False where none has."""
+        work, learned = answer.work, answer.learned
+        # Others of this transaction may have got or given up the name.
+        self._flush()
+        read = learned.holder if learned is not None else None
+        found = in_the_way(
+            self._db, work, refused, stranger=read.entity if read is not None and read.entity != "Customer" else None
+        )
+        if found is None:
+            return False
+        holder = found.holder
+        cause = NUMBER_IN_USE if work.link.kind is Kind.INVOICE else NAME_IN_USE
+        rests_on = None if holder is None else holder.id
+        if found.passes and row.attempts < MAX_REREADS:
+            who = f"{holder.kind.value} {holder.reference}" if holder is not None else "another call of ours"
+            after = 0.0 if found.at_once else self._backoff(row)
+            reason = f"waits for {who} to settle, which has or had “{work.name}” in QuickBooks"
+            self._hold(work, row, cause, reason, after=after, depends_on=rests_on)
+            return True
+        if holder is None:
+            return False
+        problem = problem_for(work.link, work.entity, refused, learned=learned)
+        held = f": {holder.kind.value} “{holder.reference}” of Kompass"
+        problem = replace(problem, message=problem.message + held)
+        self._reject(work, row, problem, tid=refused.intuit_tid, depends_on=rests_on)
+        return True
 
     def _refused_for_now(self, answer: Answer, refused: Refused, row: Any) -> None:
         """Try again what QuickBooks may take later; of a create it may even have done it, so that is looked for before the next."""
@@ -392,8 +446,7 @@ class _Transaction:
         elif learned is not None and learned.gone and work.operation == "void":
             self._nothing_to_void(work, row)
         elif learned is not None and learned.gone:
-            problem = deleted_in_qbo(work.link, work.entity, work.object_id)
-            self._reject(work, row, problem, tid=refused.intuit_tid)
+            self._gone(work, row)
         else:
             said = ", ".join(sorted(refused.codes)) or f"HTTP status {refused.status}"
             reason = f"QuickBooks does not say what became of an earlier call ({said})"
@@ -609,10 +662,16 @@ class _Transaction:
         entry = history.about(work.link, what, outcome, message, intuit_tid=tid or "", detail=detail)
         self._history.append(entry)
 
-    def write(self) -> None:
+    def _flush(self) -> None:
+        """Write what is known so far."""
         write(self._db, [answered(now=self._now, **changes) for changes in self._changes])
-        self._cents.write(self._db)
+        self._changes = []
         attempts.retire(self._db, self._retired)
+        self._retired = set()
+
+    def write(self) -> None:
+        self._flush()
+        self._cents.write(self._db)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)

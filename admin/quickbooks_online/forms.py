@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -23,6 +23,7 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
     VatRate,
 )
+from admin.quickbooks_online.opened import OpenedForm
 from mapping.templates import (
     CLIENT_VARIABLES,
     CURRENCY_VARIABLES,
@@ -33,12 +34,6 @@ from mapping.templates import (
 )
 from schemas.company import BilledTax
 
-if TYPE_CHECKING:
-    ConfigurationModelForm = forms.ModelForm[Configuration]
-    AnyModelForm = forms.ModelForm[Any]
-else:
-    ConfigurationModelForm = AnyModelForm = forms.ModelForm
-
 TEMPLATE_VARIABLES = {
     "doc_number_template": DOCUMENT_VARIABLES,
     "project_name_template": PROJECT_VARIABLES,
@@ -48,6 +43,15 @@ TEMPLATE_VARIABLES = {
 KEPT = ("currency_name_template", "billed_tax", "tax_amounts", "exchange_rates")
 """Fields that keep their value when a form comes without them."""
 AFTER_LINKING = "Available once the company is linked."
+
+
+class DayInput(forms.DateInput):
+    """The browser's own date field, which takes and shows a value in ISO form alone."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%d")
 
 
 class RecipientsField(forms.CharField):
@@ -63,15 +67,21 @@ class RecipientsField(forms.CharField):
     def clean(self, value: Any) -> Any:
         text = super().clean(value) or ""
         addresses = list(dict.fromkeys(part for part in re.split(r"[\s,;]+", text) if part))
-        for address in addresses:
-            try:
-                validate_email(address)
-            except ValidationError:
-                raise ValidationError(f"“{address}” is not a mail address.") from None
+        wrong = [address for address in addresses if not _is_address(address)]
+        if wrong:
+            raise ValidationError([f"“{address}” is not a mail address." for address in wrong])
         return addresses
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(self.prepare_value(initial) != data)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 class QuickbooksSelect(forms.Select):
@@ -137,7 +147,7 @@ def quickbooks_field(
     return field
 
 
-class ConfigurationForm(ConfigurationModelForm):
+class ConfigurationForm(OpenedForm):
     notification_recipients = RecipientsField(
         required=False, help_text=str(Configuration._meta.get_field("notification_recipients").help_text)
     )
@@ -163,6 +173,10 @@ class ConfigurationForm(ConfigurationModelForm):
             "default_item_id",
             "default_class_id",
         )
+        help_texts = {  # noqa: RUF012 - Django reads it so
+            "enabled": "Leave unticked until the company is linked. While it is off nothing is sent. What Kompass sends of "
+            "this Org is kept from the day that its Configuration is added.",
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -251,7 +265,7 @@ def _connected(configuration: Configuration) -> bool:
     )
 
 
-class MappingForm(AnyModelForm):
+class MappingForm(OpenedForm):
     """A row of a mapping table: the Kompass side as seen in events, the QBO side by name."""
 
     kompass_field: str = ""
@@ -377,8 +391,10 @@ class CustomFieldForm(MappingForm):
         return template
 
 
-class CustomerForm(AnyModelForm):
+class CustomerForm(OpenedForm):
     """A customer's DisplayName override."""
+
+    locks = False
 
     name_override = forms.CharField(
         label="DisplayName override",

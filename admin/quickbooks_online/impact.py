@@ -19,6 +19,7 @@ from admin.quickbooks_online.models import (
     Record,
     TaxCodeVatRate,
 )
+from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Reject, Write
@@ -33,6 +34,8 @@ SHOWN = 200
 """Differences that are listed; all are counted."""
 AT_ONCE = 500
 """Links that are in memory at a time."""
+UNSENT = (LinkState.PENDING, LinkState.RETRYING, LinkState.WAITING, LinkState.FAILED, LinkState.SKIPPED)
+"""The states of what QuickBooks does not have, or not in its newest form: a change of the configuration may let it go."""
 PATIENCE_S = 10.0
 """After this it is said how far the comparison got. Comparing takes about a millisecond a document."""
 
@@ -48,7 +51,7 @@ class Changed:
 @dataclass(frozen=True, slots=True)
 class Impact:
     going_out: int = 0
-    """Documents that wait or were refused, and can go now."""
+    """Documents that were not sent yet, and can go now."""
     differing: int = 0
     """Sent documents that would now differ."""
     closed: int = 0
@@ -106,17 +109,31 @@ def _line_of(row: models.Model) -> dict[str, object] | None:
     return None
 
 
+def unsent(configuration: Configuration) -> frozenset[int]:
+    """Give the links of the company that are not sent at this moment.
+
+    A page that saves asks in the transaction that saves: once it commits, the pipeline sends what waited for it, and what was sent cannot
+    be told from what did not wait.
+    """
+    found = Link.objects.filter(
+        realm_id=configuration.realm_id, org_id=configuration.org_id, state__in=UNSENT
+    ).values_list("pk", flat=True)
+    return frozenset(found)
+
+
 def impact_of(
     configuration: Configuration,
     *,
     kinds: Collection[str] = ("invoice",),
     refresh_names: bool = False,
     part: Q | None = None,
+    waited: frozenset[int] = frozenset(),
     clock: Callable[[], float] = time.monotonic,
 ) -> Impact:
     """Compare what is in QuickBooks with what would be sent under the configuration as it is saved now.
 
-    The Org's records are gone through from the newest on, some at a time; with ``part``, only those that it lets through.
+    The Org's records are gone through from the newest on, some at a time; with ``part``, only those that it lets through. ``waited``: what
+    `unsent` gave in the transaction that saved. No lock is held while the records are compared, so the pipeline may be at work on them.
     """
     if not configuration.realm_id or not configuration.enabled:
         return Impact()
@@ -125,8 +142,7 @@ def impact_of(
     if company is None or company.facts is None:
         return Impact()
     links = Link.objects.filter(
-        Q(state__in=(LinkState.WAITING, LinkState.FAILED))
-        | Q(state=LinkState.SYNCED, qbo_id__isnull=False, voided=False),
+        Q(state__in=UNSENT) | Q(state=LinkState.SYNCED, qbo_id__isnull=False, voided=False),
         realm_id=configuration.realm_id,
         org_id=configuration.org_id,
     )
@@ -135,12 +151,16 @@ def impact_of(
     shown: list[Changed] = []
     ids: list[int] = []
     whole = True
+    names = Names(configuration.realm_id)
     until = clock() + PATIENCE_S
     for chunk in _foreseen(records, links, company, refresh_names=refresh_names):
         for one in chunk:
             compared += 1
             if one.link.state != LinkState.SYNCED:
                 going_out += isinstance(one.outcome, Write)
+            elif one.link.id in waited:
+                # It waited when the change was saved, and went out since.
+                going_out += 1
             elif _is_closed(one):
                 closed += 1
             elif not _differs(one):
@@ -148,7 +168,7 @@ def impact_of(
             else:
                 ids.append(one.link.id)
                 if len(shown) < SHOWN:
-                    shown.append(_changed(one))
+                    shown.append(_changed(one, names))
         if clock() > until:
             whole = False
             break
@@ -192,11 +212,11 @@ def _differs(foreseen: Foreseen) -> bool:
     return isinstance(decision, Write) and decision.operation == "update"
 
 
-def _changed(foreseen: Foreseen) -> Changed:
+def _changed(foreseen: Foreseen, names: Names) -> Changed:
     assert isinstance(foreseen.outcome, Write)
     changed = tuple(
         one
-        for one in differences(foreseen.link.applied, foreseen.outcome.applied)
+        for one in differences(foreseen.link.applied, foreseen.outcome.applied, names)
         if one.changed and not _same_number(one)
     )
     return Changed(foreseen.link.id, foreseen.link.reference, foreseen.link.name, changed)

@@ -36,6 +36,12 @@ class Entry:
     name: str
     active: bool
     type: str = ""
+    called: str = ""
+    """Its name in QuickBooks, where ours says more: a tax code's without the rate."""
+
+    @property
+    def plain(self) -> str:
+        return self.called or self.name
 
     @property
     def usable_item(self) -> bool:
@@ -155,7 +161,8 @@ def facts_listing(realm_id: str | None, what: str, *, refresh: bool = False) -> 
         entries = tuple(Entry(key, name, True) for key, name in sorted(facts.custom_fields.items()))
     else:
         entries = tuple(
-            Entry(code.id, _with_rate(code.name, code.sales_rate), code.active) for code in facts.tax_codes.values()
+            Entry(code.id, _with_rate(code.name, code.sales_rate), code.active, called=code.name)
+            for code in facts.tax_codes.values()
         )
     return CompanyListing(entries, facts.fetched_at, problem)
 

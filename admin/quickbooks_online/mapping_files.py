@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -21,6 +20,8 @@ from admin.quickbooks_online.models import (
     VatRate,
 )
 from admin.quickbooks_online.models import Mapping as MappingRow
+from admin.quickbooks_online.seen import unmapped
+from admin.quickbooks_online.sheets import BadSheet, Row, read_sheet, rounded_by_a_spreadsheet, write_sheet
 from mapping.templates import DOCUMENT_VARIABLES, TemplateProblem, validate
 
 ROWS_AT_MOST = 5_000
@@ -30,6 +31,19 @@ COLUMNS: Mapping[type[MappingRow], tuple[str, ...]] = {
     DepartmentClass: ("org", "department_id", "department", "class_id", "class"),
     TaxCodeVatRate: ("org", "vat_rate_id", "vat_rate", "tax_code_id", "tax_code"),
     CustomField: ("org", "definition_id", "name", "template"),
+}
+NEEDED: Mapping[type[MappingRow], tuple[tuple[str, ...], ...]] = {
+    ItemService: (("org",), ("service_id", "service"), ("item_id", "item")),
+    DepartmentClass: (("org",), ("department_id", "department"), ("class_id", "class")),
+    TaxCodeVatRate: (("org",), ("vat_rate_id", "vat_rate"), ("tax_code_id", "tax_code")),
+    CustomField: (("org",), ("definition_id", "name"), ("template",)),
+}
+"""One column of each is enough: a side is named by id or by name."""
+
+_KOMPASS: Mapping[type[MappingRow], type[Service] | type[Department] | type[VatRate]] = {
+    ItemService: Service,
+    DepartmentClass: Department,
+    TaxCodeVatRate: VatRate,
 }
 
 
@@ -45,21 +59,35 @@ class Imported:
     configurations: tuple[int, ...] = ()
 
 
-def export(model: type[MappingRow], configurations: Iterable[Configuration]) -> str:
-    """Give the rows of these configurations' linked companies, with a header line."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS[model])
+def export(model: type[MappingRow], configurations: Iterable[Configuration]) -> bytes:
+    """Give the rows of these configurations' linked companies, in the form that an import takes."""
+    rows = [
+        _values(configuration, row)
+        for configuration in configurations
+        for row in model._default_manager.filter(configuration=configuration, realm_id=configuration.realm_id).order_by(
+            "pk"
+        )
+    ]
+    return write_sheet(COLUMNS[model], rows)
+
+
+def template(model: type[MappingRow], configurations: Iterable[Configuration]) -> bytes:
+    """Give the form of an import with a row for each thing that is not mapped yet: the side of QuickBooks is to be filled in."""
+    rows: list[Sequence[str]] = []
     for configuration in configurations:
-        rows = model._default_manager.filter(configuration=configuration, realm_id=configuration.realm_id)
-        for row in rows.order_by("pk"):
-            writer.writerow([_harmless(value) for value in _values(configuration, row)])
-    return out.getvalue()
-
-
-def _harmless(value: str) -> str:
-    """A spreadsheet runs what begins with these as a formula; a leading apostrophe makes it text."""
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+        if model is CustomField:
+            mapped = set(
+                CustomField.objects.filter(configuration=configuration, realm_id=configuration.realm_id).values_list(
+                    "definition_id", flat=True
+                )
+            )
+            entries = any_listing(configuration.realm_id, "custom_fields").entries
+            rows += [(configuration.org_id, one.id, one.name, "") for one in entries if one.id not in mapped]
+            continue
+        blank = [""] * (len(COLUMNS[model]) - 3)
+        found = _KOMPASS[model]._default_manager.in_bulk([one.pk for one in unmapped(configuration, model)])
+        rows += [(configuration.org_id, one.kompass_id, one.name, *blank) for one in found.values()]
+    return write_sheet(COLUMNS[model], rows)
 
 
 def _values(configuration: Configuration, row: MappingRow) -> Sequence[str]:
@@ -75,30 +103,43 @@ def _values(configuration: Configuration, row: MappingRow) -> Sequence[str]:
     return (org, row.definition_id, row.name, row.template)
 
 
-def read_file(model: type[MappingRow], text: str, configurations: Iterable[Configuration]) -> Imported:
+def read_file(model: type[MappingRow], content: bytes, configurations: Iterable[Configuration]) -> Imported:
     """Import all rows, or none when one of them has a problem."""
-    by_org = {configuration.org_id: configuration for configuration in configurations}
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
     columns = COLUMNS[model]
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
+    try:
+        sheet = read_sheet(content, columns)
+    except BadSheet as problem:
+        return Imported(0, 0, (str(problem),))
+    missing = [names for names in NEEDED[model] if not set(names) & set(sheet.headings)]
     if missing:
-        return Imported(0, 0, (f"The first line must name the columns {', '.join(columns)}; {missing[0]} is missing.",))
+        return Imported(
+            0, 0, (f"The first line must name the columns {', '.join(columns)}; {' or '.join(missing[0])} is missing.",)
+        )
+    if not sheet.rows:
+        return Imported(0, 0, ("The file has headings, but no rows.",))
+    if len(sheet.rows) > ROWS_AT_MOST:
+        return Imported(0, 0, (f"The file has more than {ROWS_AT_MOST:,} rows: import it in parts.",))
+    return _import(model, sheet.rows, [one for one in configurations if one.realm_id])
+
+
+def _import(model: type[MappingRow], rows: Sequence[Row], linked: Sequence[Configuration]) -> Imported:
     problems: list[str] = []
     created = changed = 0
     touched: set[int] = set()
+    lines: dict[tuple[object, ...], int] = {}
     with transaction.atomic():
-        for number, row in enumerate(reader, start=2):
-            if number - 1 > ROWS_AT_MOST:
-                problems.append(f"The file has more than {ROWS_AT_MOST:,} rows: import it in parts.")
-                break
-            given = {name: (row.get(name) or "").strip().removeprefix("'") for name in columns}
+        # Two people who import the same go one after the other.
+        list(Configuration.objects.select_for_update().filter(pk__in=[one.pk for one in linked]).order_by("pk"))
+        for row in rows:
             try:
-                configuration = by_org.get(given["org"])
-                if configuration is None or not configuration.realm_id:
-                    raise BadRow(f"there is no linked Configuration for the Org {given['org']!r}")
-                was_new, was_changed = _save(model, configuration, given)
+                configuration = _org(linked, row.values["org"])
+                key, values = _sides(model, configuration, row.values)
+                before = lines.setdefault((configuration.pk, *key.values()), row.line)
+                if before != row.line:
+                    raise BadRow(f"it maps the same as line {before}: keep one of them")
+                was_new, was_changed = _save(model, configuration, key, values)
             except BadRow as problem:
-                problems.append(f"Line {number}: {problem}.")
+                problems.append(f"Line {row.line}: {problem}.")
                 continue
             created += was_new
             changed += was_changed
@@ -109,9 +150,25 @@ def read_file(model: type[MappingRow], text: str, configurations: Iterable[Confi
     return Imported(created, changed, (), tuple(sorted(touched)))
 
 
-def _save(model: type[MappingRow], configuration: Configuration, given: Mapping[str, str]) -> tuple[int, int]:
+def _org(linked: Sequence[Configuration], given: str) -> Configuration:
+    """Give the linked Configuration of an Org that is named by its id or by its name."""
+    found = [one for one in linked if one.org_id == given] or [
+        one for one in linked if given and one.org.name.casefold() == given.casefold()
+    ]
+    if len(found) > 1:
+        raise BadRow(f"more than one Org is called {given!r}: name it by its id, for example {found[0].org_id}")
+    if not found:
+        raise BadRow(f"there is no linked Configuration for the Org {given!r}")
+    return found[0]
+
+
+Side = dict[str, Any]
+
+
+def _sides(model: type[MappingRow], configuration: Configuration, given: Mapping[str, str]) -> tuple[Side, Side]:
+    """Give what a row is found by, and what it maps to."""
     realm = configuration.realm_id or ""
-    key: dict[str, object]
+    key: Side
     if model is ItemService:
         item_id, item_name = _pick(any_listing(realm, "items"), given["item_id"], given["item"], "item", items=True)
         class_id, class_name = ("", "")
@@ -139,6 +196,11 @@ def _save(model: type[MappingRow], configuration: Configuration, given: Mapping[
             raise BadRow(str(problem).rstrip(".")) from None
         key = {"definition_id": definition}
         values = {"name": name, "template": given["template"]}
+    return key, values
+
+
+def _save(model: type[MappingRow], configuration: Configuration, key: Side, values: Side) -> tuple[int, int]:
+    realm = configuration.realm_id or ""
     existing = model._default_manager.filter(configuration=configuration, realm_id=realm, **key).first()
     if existing is None:
         model._default_manager.create(configuration=configuration, realm_id=realm, **key, **values)
@@ -161,6 +223,10 @@ def _kompass(
     rows = model._default_manager.filter(org_id=configuration.org_id)
     if kompass_id or (model is VatRate and not name):
         found = list(rows.filter(kompass_id=kompass_id))
+        if not found and name and rounded_by_a_spreadsheet(kompass_id):
+            found = list(rows.filter(name__iexact=name))
+    elif not name:
+        raise BadRow(f"it names no {what}")
     else:
         found = list(rows.filter(name__iexact=name))
     if len(found) != 1:
@@ -174,12 +240,28 @@ def _pick(
 ) -> tuple[str, str]:
     if listing.problem and not listing.entries:
         raise BadRow(f"the {what}s of QuickBooks are not known ({listing.problem.rstrip('.')})")
+    if not given_id and not given_name:
+        raise BadRow(f"it names no {what}")
     found = [entry for entry in listing.entries if entry.id == given_id] if given_id else []
-    if not given_id:
-        found = [entry for entry in listing.entries if entry.active and entry.name.casefold() == given_name.casefold()]
+    named = [
+        entry
+        for entry in listing.entries
+        if given_name and entry.active and given_name.casefold() in (entry.name.casefold(), entry.plain.casefold())
+    ]
+    if not given_id or (not found and rounded_by_a_spreadsheet(given_id) and given_name):
+        # A spreadsheet that takes an id for a number loses its last digits: then the name decides.
+        found = named
+    elif found and named and found[0].id not in [entry.id for entry in named]:
+        raise BadRow(
+            f"the {what} id {given_id} is {found[0].name!r} in QuickBooks, but the row names {given_name!r}: clear one"
+        )
+    if not found and rounded_by_a_spreadsheet(given_id):
+        raise BadRow(
+            f"the spreadsheet made {given_id!r} of the id of the {what}: name the {what}, or format the column as text"
+        )
     if len(found) != 1:
         count = "no" if not found else "more than one"
-        raise BadRow(f"QuickBooks has {count} {what} {given_id or given_name!r}")
+        raise BadRow(f"QuickBooks has {count} {what} {given_name if found or not given_id else given_id!r}")
     if not found[0].active or (items and not found[0].usable_item):
         raise BadRow(f"the {what} {found[0].name!r} is inactive in QuickBooks or not a product or service")
     return found[0].id, found[0].name

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from admin.quickbooks_online.naming import NO_NAMES, Names
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from store.json import dumps
@@ -49,7 +50,7 @@ def preview_of(foreseen: Foreseen) -> Preview:
                     "  ", " "
                 ),
                 tone="good",
-                differences=differences(foreseen.link.applied, decision.applied),
+                differences=differences(foreseen.link.applied, decision.applied, Names(foreseen.link.realm_id)),
                 choices=decision.choices,
                 body=pretty(decision.body),
                 assumed=assumed,
@@ -83,26 +84,30 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
-def differences(before: Mapping[str, object] | None, now: Mapping[str, object]) -> tuple[Difference, ...]:
+def differences(
+    before: Mapping[str, object] | None, now: Mapping[str, object], names: Names = NO_NAMES
+) -> tuple[Difference, ...]:
     """Member by member, in the order of the payload; notes of our own (``#…``) are left out."""
     former = before or {}
     members = [name for name in (*now, *(name for name in former if name not in now)) if not name.startswith("#")]
-    return tuple(Difference(name, shown(former.get(name)), shown(now.get(name))) for name in members)
+    return tuple(
+        Difference(name, shown(former.get(name), names, name), shown(now.get(name), names, name)) for name in members
+    )
 
 
-def shown(value: object) -> str:
-    """Give a member's value for people: lines and addresses in words, in one order, so that alike looks alike."""
+def shown(value: object, names: Names = NO_NAMES, member: str = "") -> str:
+    """Give a member's value for people: lines and addresses in words, names for ids, in one order, so that alike looks alike."""
     if value is None:
         return ""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
-        return _lines(value)
+        return _lines(value, names)
     if isinstance(value, Mapping):
         if set(value) <= {"value", "name"}:
-            return str(value.get("value", ""))
+            return names.of(member, str(value.get("value", "")))
         if len(value) == 1:
-            return shown(next(iter(value.values())))
+            return shown(next(iter(value.values())), names, member)
         if set(value) <= {*_ADDRESS, "Id"}:
             return "\n".join(str(value[part]) for part in _ADDRESS if value.get(part))
     return pretty(value)
@@ -111,14 +116,15 @@ def shown(value: object) -> str:
 _ADDRESS = ("Line1", "Line2", "Line3", "Line4", "Line5", "City", "CountrySubDivisionCode", "PostalCode", "Country")
 
 
-def _lines(rows: Sequence[object]) -> str:
-    written = [_line(row) for row in rows if isinstance(row, Mapping)]
+def _lines(rows: Sequence[object], names: Names) -> str:
+    written = [_line(row, names) for row in rows if isinstance(row, Mapping)]
     return "\n\n".join(line for line in written if line)
 
 
-def _line(row: Mapping[str, object]) -> str:
+def _line(row: Mapping[str, object], names: Names) -> str:
     if "DefinitionId" in row:
-        return f"{row['DefinitionId']}: {row['StringValue']}" if row.get("StringValue") else ""
+        field = names.of("DefinitionId", str(row["DefinitionId"]))
+        return f"{field}: {row['StringValue']}" if row.get("StringValue") else ""
     if row.get("DetailType") == "SubTotalLineDetail":
         return ""
     detail = row.get("SalesItemLineDetail")
@@ -130,7 +136,7 @@ def _line(row: Mapping[str, object]) -> str:
     for member, label in (("ItemRef", "item"), ("ClassRef", "class"), ("TaxCodeRef", "tax code")):
         reference = detail.get(member)
         if isinstance(reference, Mapping) and reference.get("value") not in (None, ""):
-            parts.append(f"{label} {reference['value']}")
+            parts.append(f"{label} {names.of(member, str(reference['value']))}")
     return "\n".join(part for part in parts if part)
 
 

@@ -20,6 +20,7 @@ from consumers.inquiry.showing import say
 from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.quota import INTUIT, MINUTE, SECOND
 from schemas.events import Kind
+from schemas.link_state import LinkState
 from store.tables import configuration, link
 from sync.settings import Environment, read_kafka
 
@@ -58,7 +59,9 @@ def waiting(engine: Engine, org_id: str) -> Waiting:
                 "(Quickbooks_online → Configurations) and run this again"
             )
         due = db.execute(
-            select(func.count()).where(link.c.realm_id == row.realm_id, link.c.due_at.is_not(None))
+            select(func.count()).where(
+                link.c.realm_id == row.realm_id, link.c.due_at.is_not(None), link.c.state != LinkState.FAILED
+            )
         ).scalar_one()
     return Waiting(row.realm_id, row.enabled, int(due))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import os
 from collections import Counter
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from consumers.dead_letter_tools import from_topic as topic_tools
+from consumers.dead_letter_tools.accepting import accept_command, who
 from consumers.dead_letter_tools.options import filters, open_codec, opened, selection
 from consumers.dead_letter_tools.replay import Pace, Predicted, kind_of_topic, predict, replay
 from consumers.errors import ConsumersError, ExitCode
@@ -39,6 +39,9 @@ def dead_letters_command() -> None:
 
     A failure is closed by itself once its record goes through. Nothing here writes into Kompass's own topics.
     """
+
+
+dead_letters_command.add_command(accept_command)
 
 
 @dead_letters_command.command("list", epilog=_EXIT_CODES)
@@ -269,18 +272,11 @@ def replay_command(
         if dry_run:
             return _told(predict(engine, codec, wanted, most=most, force=force), as_json=as_json)
         done = replay(
-            engine, codec, wanted, by=f"dead-letters replay by {_who()}", most=most, force=force, pace=Pace(rate)
+            engine, codec, wanted, by=f"dead-letters replay by {who()}", most=most, force=force, pace=Pace(rate)
         )
     left_out = done.undecodable or done.skipped["quarantined"] or done.skipped["without bytes"]
     found = done.asked or done.ingested or done.skipped["asked for already"]
     return _done(done.to_json(), "asked to be tried again", clean=bool(found and not left_out), as_json=as_json)
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "somebody"
 
 
 def _done(found: dict[str, object], title: str, *, clean: bool, as_json: bool) -> int:

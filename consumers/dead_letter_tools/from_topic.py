@@ -17,12 +17,14 @@ from sqlalchemy import Engine
 from consumers.dead_letter_tools.replay import Pace, Predicted, decodes, kind_of_topic
 from consumers.errors import BrokerUnreachable
 from consumers.ingest.batch import BatchResult, Ingest
+from consumers.ingest.messages import source_event
 from consumers.inquiry.explain import explained
 from schemas.codec import Codec
 from schemas.events import Kind
 from store.dead_letters import QUARANTINE_AFTER, Selection
 from store.failures import DEAD_LETTERS
-from store.records import SourceEvent
+from store.records import UNREADABLE, SourceEvent
+from store.texts import storable
 
 GROUP = "kompass-qbo.dead-letters"
 _TIMEOUT_S = 10.0
@@ -78,23 +80,18 @@ class FromTopic:
 
 def dead_letter(message: Message) -> DeadLetter:
     """Read a record of the topic back into what it was made from."""
-    raw = message.headers() or []
-    pairs = [
-        (name, value.encode() if isinstance(value, str) else value)
-        for name, value in (raw.items() if isinstance(raw, dict) else raw)
-    ]
-    own = {name: (value or b"").decode("utf-8", "replace") for name, value in pairs if name.startswith(_PREFIX)}
-    topic = own.get("dlq.topic", "")
-    value, key = message.value(), message.key()
+    found = source_event(message)
+    own = {name: (value or b"").decode("utf-8", "replace") for name, value in found.headers if name.startswith(_PREFIX)}
+    topic = storable(own.get("dlq.topic", ""))
     return DeadLetter(
         source=SourceEvent(
             topic=topic,
-            partition=_number(own, "dlq.partition"),
+            partition=_number(own, "dlq.partition", below=2**31),
             offset=_number(own, "dlq.offset"),
             timestamp=_moment(own.get("dlq.timestamp", "")),
-            key=key.encode() if isinstance(key, str) else key,
-            value=value.encode() if isinstance(value, str) else value,
-            headers=tuple((name, value) for name, value in pairs if not name.startswith(_PREFIX)),
+            key=found.key,
+            value=found.value,
+            headers=tuple(pair for pair in found.headers if not pair[0].startswith(_PREFIX) or pair[0] == UNREADABLE),
         ),
         org_id=own.get("dlq.org", ""),
         kind=kind_of_topic(topic),
@@ -102,20 +99,24 @@ def dead_letter(message: Message) -> DeadLetter:
         cause=own.get("dlq.cause", ""),
         replay_count=max(0, _number(own, "dlq.replay-count")),
         last_failure=_moment(own.get("dlq.last-failure", "")),
-        whole="dlq.value-omitted" not in own and value is not None and bool(topic),
+        whole="dlq.value-omitted" not in own and found.value is not None and bool(topic),
     )
 
 
-def _number(own: Mapping[str, str], name: str) -> int:
+def _number(own: Mapping[str, str], name: str, *, below: int = 2**63) -> int:
+    """Give the number that a header holds; -1 where it holds none that the database could keep."""
     text = own.get(name, "")
-    return int(text) if text.lstrip("-").isdecimal() else -1
+    number = int(text) if text.isdecimal() and len(text) < 20 else -1
+    return number if number < below else -1
 
 
 def _moment(text: str) -> dt.datetime | None:
     try:
-        return dt.datetime.fromisoformat(text) if text else None
+        moment = dt.datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
+    # Without an offset it could be compared with no other.
+    return None if moment is None or moment.tzinfo is None else moment
 
 
 class TopicReader:

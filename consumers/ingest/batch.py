@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, OperationalError
 
 from consumers.ingest.findings import Names, newer_in
+from consumers.ingest.messages import kompass_id
 from consumers.ingest.recent import Recent
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
@@ -28,6 +29,8 @@ Postgres's time, which is a third of the whole. With smaller parts it would hide
 
 _REMEMBERED = 20_000
 _KNOWN = 200_000
+UNSTORABLE = "unstorable"
+"""The cause of a record that can be read, and that the database cannot hold."""
 _TOO_LARGE = "54000"
 """Postgres: program_limit_exceeded, such as an id or a reference of more bytes than an index entry may have."""
 
@@ -148,7 +151,7 @@ class Ingest:
                 total.add(self.write([source]))
             return total
         reason = str(error.orig).strip().splitlines()[0].replace("\0", "")
-        bad = Undecodable(sources[0], "unstorable", f"the database cannot hold it ({reason})")
+        bad = Undecodable(sources[0], UNSTORABLE, f"the database cannot hold it ({reason})")
         retrying(self._engine, lambda db: self._write(db, [], [], [bad], sources))
         return BatchResult(undecodable=[bad])
 
@@ -200,14 +203,8 @@ def _failure(kind: Kind, bad: Undecodable) -> Failure:
         remedy="Find out who writes such records to the topic; once the reader understands them, replay the dead letter",
         source=bad.source,
         kind=kind.value,
-        kompass_id=_kompass_id(bad.source.key),
+        kompass_id=kompass_id(bad.source.key),
     )
-
-
-def _kompass_id(key: bytes | None) -> str:
-    """Give the id from a key ``<kind>/<id>``, as far as it can be read."""
-    text = (key or b"").decode("utf-8", "replace").replace("\0", "")
-    return text.partition("/")[2]
 
 
 def _event_entry(seen: SeenRecord) -> history.Entry:
@@ -218,6 +215,13 @@ def _event_entry(seen: SeenRecord) -> history.Entry:
         kompass_id=seen.kompass_id,
         what="event",
         outcome="newer",
-        message=f"sequence {seen.sequence} from {source.topic}/{source.partition}@{source.offset}",
-        detail={"sequence": seen.sequence, "event": str(seen.event_id), "deleted": seen.deleted},
+        message=f"sequence {seen.sequence} from {source.topic}/{source.partition}@{source.offset}"
+        + (f", changed by {seen.user_id}" if seen.user_id else ""),
+        detail={
+            "sequence": seen.sequence,
+            "event": str(seen.event_id),
+            "deleted": seen.deleted,
+            "created": seen.event_created_at.isoformat(),
+            "user": seen.user_id,
+        },
     )

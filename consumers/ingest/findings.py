@@ -81,6 +81,7 @@ def _seen(event: Event, source: SourceEvent, key: RecordKey, record: Record) -> 
         deleted=event.action is Action.DELETE and record is event.object,
         event_id=event.id,
         event_created_at=event.created,
+        user_id=event.metadata.user_id or "",
         source=source,
         key=key,
     )

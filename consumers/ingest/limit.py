@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from consumers.errors import ConsumersError
-from consumers.ingest.batch import BatchResult
+from consumers.ingest.batch import BatchResult, Undecodable
+from store.stretches import Accepted
+
+RUN = 100
+_SHOWN = 3
 
 
 class TooManyUndecodable(ConsumersError):
-    """So many events in a row cannot be read that the fault is ours, or the producer's, and no dead letter will mend it."""
+    """So many records in a row cannot be read that the fault is ours, or the producer's, and dead letters do not help."""
 
 
 class DecodeLimit:
-    """Stops the consumer rather than empty a topic into the dead letters after a bad deploy (arroyo's DlqLimit)."""
+    """Stops the consumer rather than empty a topic into the dead letters after a bad deploy (arroyo's DlqLimit).
 
-    def __init__(self, *, run: int = 100) -> None:
+    Parameters
+    ----------
+    accepted
+        gives the stretches of the topic that a person accepted as unreadable; asked only before the consumer would stop.
+    """
+
+    def __init__(self, *, run: int = RUN, accepted: Callable[[], Sequence[Accepted]] = tuple) -> None:
         self._limit = run
-        self._run = 0
+        self._accepted = accepted
+        self._run: list[Undecodable] = []
 
     def count(self, result: BatchResult, events: int) -> None:
-        """Take a batch's result into account; raises `TooManyUndecodable` once the run is too long."""
-        bad = len(result.undecodable)
-        self._run = self._run + bad if bad == events else 0
-        if self._run >= self._limit:
-            last = result.undecodable[-1]
-            raise TooManyUndecodable(
-                f"the last {self._run} records of {last.source.topic} could not be read ({last.message}); stopped before the "
-                "topic is emptied into the dead letters: check the producer's schema and this version's"
-            )
+        """Take a batch's result into account. Raises `TooManyUndecodable` once the run is too long, and the database's errors."""
+        if len(result.undecodable) < events:
+            self._run = []
+            return
+        self._run += result.undecodable
+        if len(self._run) < self._limit:
+            return
+        accepted = self._accepted()
+        self._run = [
+            bad for bad in self._run if not any(one.holds(bad.source.partition, bad.source.offset) for one in accepted)
+        ]
+        if len(self._run) >= self._limit:
+            raise TooManyUndecodable(_words(self._run))
+
+
+def _words(run: Sequence[Undecodable]) -> str:
+    topic = run[-1].source.topic
+    places: dict[int, tuple[int, int]] = {}
+    for bad in run:
+        first, last = places.get(bad.source.partition, (bad.source.offset, bad.source.offset))
+        places[bad.source.partition] = (min(first, bad.source.offset), max(last, bad.source.offset))
+    shown = [f"{topic} {partition} --from {first} --to {last}" for partition, (first, last) in sorted(places.items())]
+    more = f" (and {len(shown) - _SHOWN} more partitions)" if len(shown) > _SHOWN else ""
+    commands = "; ".join(f"kompass-qbo dead-letters accept {one}" for one in shown[:_SHOWN])
+    return (
+        f"the last {len(run)} records of {topic} could not be read ({run[-1].message}); stopped before the topic is emptied into the "
+        "dead letters: check the producer's schema and this version's. Each record is kept as a dead letter. To go on past those "
+        f"that you looked at: {commands}{more}"
+    )

@@ -16,18 +16,20 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from sqlalchemy.exc import DBAPIError
 
+from consumers.dependencies import Dependencies, Dependency
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.ingest.group import topic_of
+from consumers.ingest.lag import Lag
 from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
 from consumers.ingest.offsets import Offsets
-from consumers.ingest.placing import OnGap, Placing
+from consumers.ingest.placing import NoteGap, OnGap, Placing
+from consumers.kafka_errors import end_if_fatal
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
-from store.transactions import AWAY
+from store.transactions import AWAY, passes
 from sync.crash_points import reached
 from sync.metrics import Metrics
 
@@ -35,9 +37,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 """Records to a transaction, at most."""
-
-MEASURE_S = 1.0
-"""Between two looks at the lag; it costs no request, the brokers tell with every fetch where a partition ends."""
 
 CLOSE_S: Final = 10.0
 """librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
@@ -60,6 +59,10 @@ class IngestLoop:
         for leaving the group at the end, at most.
     news
         called when something newer is durable: the database tells the other processes, this one need not wait for the way round.
+    note_gap
+        makes durable that records were deleted before they were read.
+    dependencies
+        hears for what a batch waits.
     """
 
     def __init__(
@@ -74,17 +77,21 @@ class IngestLoop:
         on_gap: OnGap = OnGap.CONTINUE,
         close_s: float = CLOSE_S,
         news: Callable[[], None] = lambda: None,
+        note_gap: NoteGap = lambda gap: None,
+        dependencies: Dependencies | None = None,
     ) -> None:
         self._ingest = ingest
-        self._topic = topic_of(kind)
+        self.topic = topic_of(kind)
         self._kind = kind
         self._metrics = metrics
         self._beat = beat
         self._news = news
         self._limit = limit or DecodeLimit()
-        self._placing = Placing(self._topic, metrics=metrics, on_gap=on_gap)
+        self._placing = Placing(self.topic, note=note_gap, on_gap=on_gap)
+        self._dependencies = dependencies or Dependencies(metrics)
         self._assigned: set[int] = set()
-        self._offsets = Offsets(self._topic, all_committed=self._all_committed)
+        self._offsets = Offsets(self.topic, all_committed=self._all_committed)
+        self._lag = Lag(self.topic, offsets=self._offsets, metrics=metrics)
         self._consumer = make_consumer(self._offsets.answered)
         # Assigned, but where to start could not be found out yet.
         self._unplaced: set[int] = set()
@@ -94,11 +101,14 @@ class IngestLoop:
         self._early: list[SourceEvent] = []
         self._holding = False
         self._next_placing = 0.0
-        self._measured = 0.0
         self._stopping = False
         self._close_s = close_s
         self.closed = False
         """Whether the consumer could be closed; if not, its threads still wait for the broker."""
+        self.unassigned_since: float | None = time.monotonic()
+        """Since when (by the monotonic clock) the group gives us no partition; None while it does."""
+        self.member_id = ""
+        """Our name in the group, while we have no partition."""
 
     @property
     def assigned(self) -> bool:
@@ -116,7 +126,7 @@ class IngestLoop:
     def run(self) -> None:
         """Run until `stop`. What is not durable when it ends is delivered again to whoever comes next."""
         self._consumer.subscribe(
-            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
         try:
             while not self._stopping:
@@ -128,8 +138,7 @@ class IngestLoop:
                 self._offsets.commit(self._send)
                 if self._unplaced and time.monotonic() >= self._next_placing:
                     self._place_rest()
-                if time.monotonic() - self._measured >= MEASURE_S:
-                    self._measure()
+                self._measure()
         finally:
             self._close()
 
@@ -139,13 +148,13 @@ class IngestLoop:
         closing.start()
         closing.join(self._close_s)
         if not self.closed:
-            log.warning("the brokers did not let us leave the group of %s within %.0f s", self._topic, self._close_s)
+            log.warning("the brokers did not let us leave the group of %s within %.0f s", self.topic, self._close_s)
 
     def _leave(self) -> None:
         try:
             self._consumer.close()
         except KafkaException as error:
-            log.warning("the group of %s was not left as it should be: %s", self._topic, error.args[0].str())
+            log.warning("the group of %s was not left as it should be: %s", self.topic, error.args[0].str())
         self.closed = True
 
     def _poll(self) -> list[SourceEvent]:
@@ -178,10 +187,9 @@ class IngestLoop:
     def _on_error(self, error: KafkaError, message: Message) -> None:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             self._unplaced |= {number for number in self._assigned if number == message.partition()}
-        elif error.fatal():
-            raise KafkaException(error)
         elif error.code() != KafkaError._PARTITION_EOF:
-            log.warning("kafka: %s (%s)", error.str(), self._topic)
+            end_if_fatal(error, self.topic)
+            log.warning("kafka: %s (%s)", error.str(), self.topic)
 
     def _make_durable(self, batch: Sequence[SourceEvent]) -> None:
         """Write a batch, for as long as it takes: the database or the registry may be away, and nothing may be skipped.
@@ -191,16 +199,20 @@ class IngestLoop:
         wait, started = 0.1, time.monotonic()
         while True:
             try:
+                self._placing.note_gaps()
                 result = self._ingest.write(batch)
                 break
             except (*AWAY, RegistryUnavailable) as error:
-                if isinstance(error, DBAPIError) and not (error.connection_invalidated or _passing(error)):
+                what = Dependency.REGISTRY if isinstance(error, RegistryUnavailable) else Dependency.DATABASE
+                if what is Dependency.DATABASE and not passes(error):
                     raise
-                log.warning("ingest of %s waits: %s", self._topic, str(error).splitlines()[0])
+                self._dependencies.missing(what, str(error).splitlines()[0])
+                log.warning("ingest of %s waits: %s", self.topic, str(error).splitlines()[0])
                 self._hold(wait)
                 if self._stopping:
                     return
                 wait = min(wait * 2, 10.0)
+        self._dependencies.served(Dependency.DATABASE, Dependency.REGISTRY)
         if result.newer:
             self._news()
         reached("ingested")
@@ -222,6 +234,7 @@ class IngestLoop:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._stopping:
             self._beat()
+            self._measure()
             message = self._consumer.poll(min(left, 0.25))
             if message is not None and (source := self._source(message)) is not None:
                 self._early.append(source)
@@ -242,32 +255,33 @@ class IngestLoop:
         self._metrics.set("ingest_last_commit_timestamp_seconds", time.time(), kind=self._kind.value)
 
     def _measure(self) -> None:
-        self._measured = time.monotonic()
         self._metrics.set("ingest_assigned_partitions", len(self._assigned), kind=self._kind.value)
-        for partition in self._assigned:
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
-            reached = self._offsets.reached(partition)
-            if end >= 0 and reached is not None:
-                lag = max(end - reached, 0)
-                self._metrics.set("ingest_lag_events", lag, topic=self._topic, partition=str(partition))
+        self._lag.measure(self._consumer, self._assigned, paused=self._holding)
+        if self._assigned:
+            self.unassigned_since = None
+        elif self.unassigned_since is None:
+            self.unassigned_since = time.monotonic()
+        elif not self.member_id:
+            self.member_id = self._consumer.memberid() or ""
 
     # Rebalances
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._metrics.count("ingest_rebalances", what="assigned")
+        self.member_id = ""
         self._assigned |= {partition.partition for partition in partitions}
         self._unplaced |= {partition.partition for partition in partitions}
         starts = self._starts(consumer)
         # Where it is not known yet, librdkafka begins at the committed offset by itself, and asks us when that is no good.
         consumer.incremental_assign(
             [
-                TopicPartition(self._topic, partition.partition, starts.get(partition.partition, OFFSET_STORED))
+                TopicPartition(self.topic, partition.partition, starts.get(partition.partition, OFFSET_STORED))
                 for partition in partitions
             ]
         )
         if self._holding:
             consumer.pause(partitions)
-        log.info("assigned %s %s", self._topic, sorted(self._assigned))
+        log.info("assigned %s %s", self.topic, sorted(self._assigned))
 
     def _starts(self, consumer: Consumer) -> dict[int, int]:
         """Find out where unplaced partitions start; those for which nobody answers stay unplaced, and are asked for again."""
@@ -277,7 +291,8 @@ class IngestLoop:
             try:
                 found[partition] = self._placing.start(consumer, partition, reached=self._offsets.reached(partition))
             except KafkaException as error:
-                log.warning("%s/%d: where to start is not known yet: %s", self._topic, partition, error.args[0].str())
+                end_if_fatal(error.args[0], self.topic)
+                log.warning("%s/%d: where to start is not known yet: %s", self.topic, partition, error.args[0].str())
                 self._next_placing = time.monotonic() + _RETRY_S
                 break
         self._unplaced -= found.keys()
@@ -287,8 +302,8 @@ class IngestLoop:
     def _place_rest(self) -> None:
         for partition, offset in self._starts(self._consumer).items():
             # Not seek(): a partition whose offset was refused is no longer being fetched, and cannot be sought in.
-            self._consumer.incremental_unassign([TopicPartition(self._topic, partition)])
-            self._consumer.incremental_assign([TopicPartition(self._topic, partition, offset)])
+            self._consumer.incremental_unassign([TopicPartition(self.topic, partition)])
+            self._consumer.incremental_assign([TopicPartition(self.topic, partition, offset)])
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._offsets.commit(self._send, leaving=True)
@@ -298,7 +313,7 @@ class IngestLoop:
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Somebody else may own them already: committing now could move their offsets back.
-        log.warning("lost %s %s", self._topic, [partition.partition for partition in partitions])
+        log.warning("lost %s %s", self.topic, [partition.partition for partition in partitions])
         self._metrics.count("ingest_rebalances", what="lost")
         self._forget(partitions)
         consumer.incremental_unassign(partitions)
@@ -311,10 +326,4 @@ class IngestLoop:
             self._early = [source for source in self._early if source.partition != partition.partition]
             if self._offsets.reached(partition.partition) is not None:
                 self._offsets.forget(partition.partition)
-                self._metrics.remove("ingest_lag_events", topic=self._topic, partition=str(partition.partition))
-
-
-def _passing(error: DBAPIError) -> bool:
-    """Tell whether the database may take the very same statement later (it is restarting, full, or locked)."""
-    state = getattr(error.orig, "sqlstate", None)
-    return state is None or state[:2] in ("08", "53", "55", "57", "58", "40")
+                self._lag.forget(partition.partition)

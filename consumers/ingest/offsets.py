@@ -9,6 +9,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from consumers.kafka_errors import end_if_fatal
 from sync.crash_points import reached
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class Offsets:
             self._all_committed()
 
     def _refused(self, error: KafkaError) -> None:
+        end_if_fatal(error, self._topic)
         # What is durable stays so, and the offsets go with the next commit, or are read again by the partition's next owner.
         self._not_before = self._clock() + RETRY_S
         level = logging.INFO if error.code() in _REBALANCING else logging.WARNING

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from enum import StrEnum
 
 from confluent_kafka import Consumer, TopicPartition
 
 from consumers.errors import ConsumersError
-from sync.metrics import Metrics
+from store.stretches import Gap
+from store.transactions import AWAY, passes
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 5.0
+
+NoteGap = Callable[[Gap], None]
+"""Makes a gap durable; may raise the database's errors."""
 
 
 class OnGap(StrEnum):
@@ -31,10 +36,26 @@ class RetentionGap(ConsumersError):
 class Placing:
     """Finds the offset to start at: the committed one, or the oldest there is where that record is gone or none was committed."""
 
-    def __init__(self, topic: str, *, metrics: Metrics, on_gap: OnGap) -> None:
+    def __init__(self, topic: str, *, note: NoteGap, on_gap: OnGap) -> None:
         self._topic = topic
-        self._metrics = metrics
+        self._note = note
         self._on_gap = on_gap
+        self._unnoted: list[Gap] = []
+
+    def note_gaps(self) -> None:
+        """Make durable what was found missing; before any batch, since a commit after it hides the gap. Raises the database's errors."""
+        while self._unnoted:
+            self._note(self._unnoted[0])
+            del self._unnoted[0]
+
+    def _found(self, gap: Gap) -> None:
+        self._unnoted.append(gap)
+        try:
+            self.note_gaps()
+        except AWAY as error:
+            # In a callback of librdkafka nobody can wait: the next batch takes it along.
+            if not passes(error):
+                raise
 
     def start(self, consumer: Consumer, partition: int, *, reached: int | None = None) -> int:
         """Give the offset; ``reached`` is what is durable already though perhaps not committed.
@@ -59,7 +80,7 @@ class Placing:
             )  # fmt: skip
             return low
         if wanted < low:
-            self._metrics.count("ingest_gaps", low - wanted, topic=self._topic)
+            self._found(Gap(self._topic, partition, wanted, low - 1))
             self._gap(
                 f"{self._topic}/{partition}: records {wanted} to {low - 1} were deleted before they were read; their newest "
                 "states may be missing until Kompass sends those records again (see docs/operations.md, Retention)"

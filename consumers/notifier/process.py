@@ -13,25 +13,30 @@ from types import FrameType
 
 import click
 from confluent_kafka import Consumer, KafkaException
-from sqlalchemy import text
+from sqlalchemy import Engine
 
+from consumers.broker_check import broker_check
 from consumers.dead_letter_tools.options import open_codec
 from consumers.dead_letter_tools.replay import replay_asked
+from consumers.dependencies import Dependencies, Dependency, database_check, registry_check
 from consumers.health import Health, HealthServer, dump_stacks_on_signal
+from consumers.kafka_errors import end_if_fatal
+from consumers.logs import LIBRDKAFKA
 from consumers.notifier.notifier import Notifier, NotifierPolicy
 from consumers.notifier.rendering import Renderer
 from consumers.notifier.smtp import Mailer
-from consumers.process import owner_name
+from consumers.process import health_of, owner_name
+from consumers.starting import wait_for
 from schemas.errors import RegistryUnavailable
 from store.engine import check_database, open_engine
 from store.failures import DEAD_LETTERS
 from store.transactions import AWAY
-from sync.metrics import Metrics
 from sync.settings import Settings, settings_from
 
 log = logging.getLogger(__name__)
 
 GROUP = "kompass-qbo.notifier"
+_MAIL_PERIOD_S = 60.0
 _STUCK_S = 600.0
 """A mail server may take its time over each of several mails."""
 
@@ -48,7 +53,8 @@ class WakeUpCall:
                 "auto.offset.reset": "latest",
                 "enable.auto.commit": True,
                 "isolation.level": "read_committed",
-            }
+            },
+            logger=LIBRDKAFKA,
         )
         self._consumer.subscribe([topic])
 
@@ -58,6 +64,7 @@ class WakeUpCall:
         if message is None:
             return False
         if (error := message.error()) is not None:
+            end_if_fatal(error, DEAD_LETTERS)
             log.info("kafka: %s; looking by the clock meanwhile", error.str())
             return False
         self._consumer.consume(1000, 0.0)
@@ -97,11 +104,27 @@ def loop(
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; a mail being sent is finished."""
     dump_stacks_on_signal()
-    metrics = Metrics(org_label=settings.metrics_org_label)
-    health = Health(metrics, stuck_seconds=settings.process.stuck_seconds)
-    renderer = Renderer(settings.notifier_templates)
+    health = health_of(settings)
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     engine = open_engine(settings.database_url, pool_size=2, application_name="kompass-qbo-notifier")
-    check_database(engine)
+    renderer = Renderer(settings.notifier_templates)
+    with ExitStack() as served:
+        served.callback(engine.dispose)
+        if settings.metrics is not None:
+            log.info("metrics at %s/metrics", served.enter_context(HealthServer(health, settings.metrics)).url)
+        wait = settings.process.start_wait_seconds
+        if wait_for("database", lambda: check_database(engine), seconds=wait, health=health, stopping=stopping):
+            _work(settings, engine, renderer, health, stopping)
+
+
+def _work(settings: Settings, engine: Engine, renderer: Renderer, health: Health, stopping: threading.Event) -> None:
+    metrics = health.metrics
     mailer = Mailer(settings.smtp_url, sender=settings.mail_from)
     notifier = Notifier(
         engine,
@@ -116,36 +139,31 @@ def run(settings: Settings) -> None:
         metrics=metrics,
     )
     codec = open_codec()
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
 
     def turn() -> None:
         # Bytes that somebody asked for in the admin to be read again belong to no consumer's links.
         replay_asked(engine, codec)
         notifier.turn()
 
-    def database() -> str | None:
-        with engine.connect() as db:
-            db.execute(text("SELECT 1"))
-        return None
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    health.add_check("database", database)
+    health.add_check("database", database_check(engine, metrics))
+    dependencies = Dependencies(metrics)
+    dependencies.watch(Dependency.DATABASE, database_check(engine, metrics))
+    dependencies.watch(Dependency.BROKER, broker_check(settings))
+    dependencies.watch(Dependency.SMTP, mailer.problem, period=_MAIL_PERIOD_S)
+    if settings.schema_registry_url is not None:
+        dependencies.watch(Dependency.REGISTRY, registry_check(settings.schema_registry_url))
+    threading.Thread(target=dependencies.run, args=(stopping,), name="dependencies", daemon=True).start()
     calls = WakeUpCall(settings.kafka)
-    with ExitStack() as served:
-        served.callback(engine.dispose)
-        served.callback(calls.close)
-        if settings.metrics is not None:
-            log.info("metrics at %s/metrics", served.enter_context(HealthServer(health, settings.metrics)).url)
-        log.info("telling people by way of %s", mailer.server)
+    try:
+        log.info("mails go to %s", mailer.server)
         loop(
             turn, calls.wait, stopping, poll=settings.process.poll_seconds,
             beat=lambda: health.beat("notifier", within=_STUCK_S),
         )  # fmt: skip
         health.stop()
+    finally:
+        stopping.set()
+        calls.close()
 
 
 @click.command()

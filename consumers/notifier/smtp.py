@@ -73,6 +73,15 @@ class Mailer:
         """Where mails go, without the login."""
         return f"{self._scheme}://{self._host}:{self._port}"
 
+    def problem(self) -> str | None:
+        """Log in without sending anything; gives why the server cannot be used, None when it can."""
+        try:
+            with self._connect() as server:
+                server.noop()
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            return _words(error)
+        return None
+
     def hand_over(self, mail: Outgoing) -> Handed:
         """Send a mail to those who have not got it yet."""
         message = message_of(mail, sender=self._sender)

@@ -60,6 +60,8 @@ class EmbeddedPostgres:
         self.directory = directory
         self._binaries = _binaries(self._account)
         self._server: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
+        """Given to the server at its next start, beside what it needs."""
 
     @property
     def url(self) -> str:
@@ -160,7 +162,7 @@ class EmbeddedPostgres:
             start_new_session=True,
             preexec_fn=end_with_parent(signal.SIGINT),
             cwd=self.directory.parent,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": str(self.directory)},
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": str(self.directory), **self.environment},
             user=self._account.pw_uid if self._account else None,
             group=self._account.pw_gid if self._account else None,
             extra_groups=[] if self._account else None,

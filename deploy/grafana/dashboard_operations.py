@@ -96,7 +96,18 @@ OPERATIONS: Final = Dashboard(
                 Panel(
                     "Forgotten by Kafka",
                     "Events that the topic's retention deleted before they were read. Runbook: events-forgotten.",
-                    [(f"sum by (topic) ({K}ingest_gaps_total)", "{{topic}}")],
+                    [(f"max by (topic) ({K}ingest_gap_events)", "{{topic}}")],
+                ),
+                Panel(
+                    "Parts that are there",
+                    "0: the part is away, or something waits for it. Runbooks: database-away, broker-away, registry-away, breaker-open.",
+                    [(f"min by (what) ({K}dependency_up)", "{{what}}")],
+                ),
+                Panel(
+                    "Clocks",
+                    "How far the database's clock is ahead of each process's. Runbook: clock-off.",
+                    [(f"max by (instance) ({K}clock_offset_seconds)", "{{instance}}")],
+                    "s",
                 ),
             ),
         ),

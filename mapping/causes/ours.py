@@ -166,7 +166,7 @@ CONFLICTS: Final = (
     Words(
         "conflict:type-changed", "an invoice that became a credit note, or the other way round",
         "QuickBooks cannot turn one into the other. The sum of the former document stays in the books until a person takes it out.",
-        "Void or delete the former document in QuickBooks and press Try again: the new one is created then.", _BOOKKEEPER,
+        "Delete the former document in QuickBooks (a void keeps its number) and press Try again: the new one is created then.", _BOOKKEEPER,
     ),
     Words(
         "not-taken:number", "QuickBooks gave another document number",
@@ -380,6 +380,18 @@ STATES: Final = (
         "dependency", "it waits for its customer or project",
         "What it stands on is not in QuickBooks: it waits under that one's cause, without a call and without a mail of its own.",
         "Mend that cause.", _ADMIN, shared=True,
+    ),
+    Words(
+        "name-in-use", "another record still has its name",
+        "Another record of Kompass has the name in QuickBooks and gets another one: this one waits for that, and goes then. Where "
+        "several exchange their names, one of them gets a temporary name first.",
+        "Nothing: it goes when the other one has its new name.", _NOBODY,
+    ),
+    Words(
+        "number-in-use", "another document still has its number",
+        "Another document of Kompass has the number in QuickBooks and gets another one: this one waits for that, and goes then. "
+        "Where several exchange their numbers, one of them gets a temporary number first.",
+        "Nothing: it goes when the other one has its new number.", _NOBODY,
     ),
     Words(
         "not-enabled", "the Configuration is not enabled", "Nothing is sent, and nothing is lost, before it is.",

@@ -85,6 +85,14 @@ class ProcessPolicy:
     stuck_seconds: float = _number(
         60.0, "A loop that has not turned for this long makes /livez fail, and every stack is written to the log."
     )
+    unreadable_run: int = _number(
+        100,
+        "A consumer stops when this many records in a row cannot be read, before it empties a topic into the dead letters.",
+    )
+    start_wait_seconds: float = _number(
+        120.0,
+        "How long a process that starts waits for a database or a broker that does not answer, alive and not ready.",
+    )
     gauges_seconds: float = _number(
         15.0, "How often the database is counted for /metrics. Less often where counting takes long."
     )

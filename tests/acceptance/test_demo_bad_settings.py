@@ -15,7 +15,7 @@ from consumers.errors import ExitCode
 from demo.embedded.broker import EmbeddedBroker
 from demo.embedded.ports import free_port
 
-EVENTS = Path(__file__).parents[2] / "schemas" / "samples" / "demo.jsonl"
+EVENTS = Path(__file__).parents[2] / "demo" / "samples" / "demo.jsonl"
 CONSUME = ("consume", "invoices")
 ADMIN = ("admin", "--bind", "127.0.0.1:0")
 
@@ -26,7 +26,7 @@ def run(arguments: tuple[str, ...], environ: Mapping[str, str]) -> tuple[int, st
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     ended = subprocess.run(
         [sys.executable, "-m", "consumers", *arguments],
-        env={**inherited, "METRICS_PORT": "off", **environ},
+        env={**inherited, "METRICS_PORT": "off", "KOMPASS_QBO_START_WAIT_SECONDS": "1", **environ},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

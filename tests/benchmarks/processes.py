@@ -17,7 +17,7 @@ import psutil
 from bench.figures import Figure, publish
 from bench.stage import LIMIT_S, RemotePipeline, RemoteSimulator, Stage, stage
 
-from consumers.process import NewsListener
+from consumers.listening import NewsListener
 from schemas.events import Kind
 from store.engine import open_engine
 from store.links import LANES

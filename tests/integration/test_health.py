@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from consumers.health import AddressTaken, Health, HealthServer
+from consumers.logs import configure_logs
 from sync.metrics import Metrics
 from sync.settings import MetricsAddress
 
@@ -111,6 +112,35 @@ def test_a_stopping_process_is_live_and_not_ready(health: Health, server: Health
 
     assert ask(server, "/livez")[0] == 200
     assert ask(server, "/readyz")[0] == 503
+
+
+def test_a_reason_to_be_restarted_is_asked_for(health: Health, server: HealthServer) -> None:
+    answers: list[str | None] = [None]
+    health.add_liveness("membership", lambda: answers[0])
+    assert ask(server, "/livez")[0] == 200
+
+    answers[0] = "2 partitions have no owner"
+    status, body = ask(server, "/livez")
+
+    assert (status, json.loads(body)["problems"]) == (503, {"membership": "2 partitions have no owner"})
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_stacks_of_a_stuck_loop(
+    health: Health, clock: Clock, capfd: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    configure_logs(log_format)
+    health.beat("ingest")
+    clock.now += 31
+    health.stuck()
+
+    lines = capfd.readouterr().err.splitlines()
+    if log_format == "text":
+        assert "stuck: no turn of ingest" in lines[0]
+        assert "most recent call first" in lines[1]
+    else:
+        (line,) = lines
+        assert "test_the_stacks_of_a_stuck_loop" in json.loads(line)["stacks"]
 
 
 def test_another_path_names_those_there_are(server: HealthServer) -> None:

@@ -19,6 +19,7 @@ from admin.quickbooks_online.models.links import Attempt, Customer, History, Inv
 from admin.quickbooks_online.models.lists import CompanyList
 from admin.quickbooks_online.models.mails import Mail, Notice
 from admin.quickbooks_online.models.restores import Reached, Restore, Stock, Stocktaking
+from admin.quickbooks_online.models.stretches import Stretch
 
 __all__ = [
     "Attempt",
@@ -54,6 +55,7 @@ __all__ = [
     "Service",
     "Stock",
     "Stocktaking",
+    "Stretch",
     "Sweep",
     "TaxCodeVatRate",
     "VatRate",

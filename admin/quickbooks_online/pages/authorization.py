@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
@@ -15,7 +15,8 @@ from admin.quickbooks_online import linking
 from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.linking import Linked, LinkRefused, OtherCompany
 from admin.quickbooks_online.models import Configuration
-from admin.quickbooks_online.pages.base import SectionAdmin, not_allowed
+from admin.quickbooks_online.pages.base import SectionAdmin
+from admin.quickbooks_online.pages.org_filters import choose
 from store.errors import StoreError
 
 SIGNED_OUT = LinkRefused(
@@ -56,7 +57,7 @@ class AuthorizationPages(SectionAdmin):
     def callback_view(self, request: HttpRequest) -> HttpResponse:
         """Intuit sends the browser here, with a code and a company or with an error."""
         if request.method not in ("GET", "HEAD"):
-            return not_allowed("GET")
+            return HttpResponseNotAllowed(["GET"])
         try:
             outcome = self._callback(request)
         except LinkRefused as refused:
@@ -93,6 +94,7 @@ class AuthorizationPages(SectionAdmin):
     def _linked(self, request: HttpRequest, linked: Linked) -> HttpResponse:
         configuration = Configuration.objects.get(pk=linked.configuration_id)
         self.log_change(request, configuration, f"Linked to {linked.company_name} ({linked.realm_id}).")
+        choose(request, configuration.pk)
         try:
             # So that dropdowns, previews and the pipeline know the company from the start.
             Company(linked.realm_id).facts()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
-from django.db.models import Model, QuerySet
+from django.db import OperationalError, transaction
+from django.db.models import DateField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
+from admin.quickbooks_online import opened
+from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import Configuration
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class SectionAdmin(BaseAdmin):
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    formfield_overrides: ClassVar[Any] = {DateField: {"widget": DayInput}}
 
     class Media:
         css = {"all": ("quickbooks_online/quickbooks.css",)}  # noqa: RUF012 - Django reads it so
@@ -66,12 +69,20 @@ class SectionAdmin(BaseAdmin):
         return super().changeform_view(*arguments, **named)
 
     @again_after_deadlock
-    def changelist_view(self, *arguments: Any, **named: Any) -> Any:
-        return super().changelist_view(*arguments, **named)
+    def changelist_view(self, request: HttpRequest, *arguments: Any, **named: Any) -> Any:
+        if request.method == "POST" and "_save" in request.POST:
+            # Rows are compared with what was opened and locked before they are saved.
+            with transaction.atomic():
+                return super().changelist_view(request, *arguments, **named)
+        return super().changelist_view(request, *arguments, **named)
 
     @again_after_deadlock
     def delete_view(self, *arguments: Any, **named: Any) -> Any:
         return super().delete_view(*arguments, **named)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        # The template puts it at the top of the form.
+        return [name for name in super().get_fields(request, obj) if name != opened.NAME]
 
     def may(self, request: HttpRequest, codename: str) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")
@@ -94,6 +105,13 @@ class SectionAdmin(BaseAdmin):
                 **context,
             },
         )
+
+    def only_post(self, request: HttpRequest) -> HttpResponse:
+        """Answer a visit to the address of a button in words, with the way back."""
+        response = self.page(request, "only_post.html", "Nothing was done")
+        response.status_code = 405
+        response["Allow"] = "POST"
+        return response
 
     def existing(self, request: HttpRequest, object_id: str) -> Any:
         """Give the object whose page this is, or answer 404."""
@@ -125,7 +143,3 @@ def exactly_one(request: HttpRequest, queryset: QuerySet[Any]) -> Configuration 
         return found[0]
     messages.error(request, "Tick exactly one Configuration, then choose the action again.")
     return None
-
-
-def not_allowed(allowed: str) -> HttpResponse:
-    return HttpResponse(status=405, headers={"Allow": allowed})

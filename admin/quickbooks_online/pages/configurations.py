@@ -16,18 +16,19 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from admin.quickbooks_online import dumps, lists
+from admin.quickbooks_online import dumps, lists, opened
 from admin.quickbooks_online.check import check_company, count_by_level
 from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.forms import ConfigurationForm
-from admin.quickbooks_online.impact import impact_of
+from admin.quickbooks_online.impact import impact_of, unsent
 from admin.quickbooks_online.linking import start
 from admin.quickbooks_online.models import CompanyConnection, Configuration
 from admin.quickbooks_online.pages.agreement import AgreementPages
 from admin.quickbooks_online.pages.authorization import AuthorizationPages
-from admin.quickbooks_online.pages.base import exactly_one, not_allowed
+from admin.quickbooks_online.pages.base import exactly_one
 from admin.quickbooks_online.pages.going_live import GoingLivePages
 from admin.quickbooks_online.pages.impact import ImpactPages
+from admin.quickbooks_online.pages.org_filters import choose
 from admin.quickbooks_online.template_preview import preview_template, variables_of
 
 PLACEHOLDER = "<will be extracted during authorization>"
@@ -132,6 +133,8 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
     ) -> Any:
         configuration = self.get_object(request, object_id) if object_id else None
         link = _connection(configuration) if configuration is not None else None
+        if configuration is not None and link is not None:
+            choose(request, configuration.pk)
         context = {
             "connection": link,
             "linked_elsewhere": configuration is not None and link is not None,
@@ -150,12 +153,17 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             # Sending cannot be undone: one page says what will go before it starts.
             obj.enabled = False
             request.session["qbo_going_live"] = obj.pk
-        super().save_model(request, obj, form, change)
+        if change:
+            # Only what the form shows: the company may be linked at this moment.
+            obj.save(update_fields=[name for name in form.fields if name != opened.NAME])
+        else:
+            super().save_model(request, obj, form, change)
         changed = IMPACTFUL & set(form.changed_data)
         if change and changed:
             names = bool(changed & set(TEMPLATES))
-            # The comparison reads what is committed.
-            transaction.on_commit(lambda: self.tell_impact(request, obj, names=names))
+            # Who waits is asked now, as the pipeline may send it once this commits; the comparison reads what is committed.
+            waited = unsent(obj)
+            transaction.on_commit(lambda: self.tell_impact(request, obj, names=names, waited=waited))
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if request.session.pop("qbo_going_live", None) == obj.pk:
@@ -165,13 +173,16 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         messages.info(
             request,
-            f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go.",
+            f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go. Events that Kompass sent "
+            "before now were not kept: ask the operator to read them again.",
         )
         return super().response_add(request, obj, post_url_continue)
 
-    def tell_impact(self, request: HttpRequest, configuration: Configuration, *, names: bool) -> None:
+    def tell_impact(
+        self, request: HttpRequest, configuration: Configuration, *, names: bool, waited: frozenset[int]
+    ) -> None:
         kinds = ("client", "project", "invoice") if names else ("invoice",)
-        impact = impact_of(configuration, kinds=kinds, refresh_names=names)
+        impact = impact_of(configuration, kinds=kinds, refresh_names=names, waited=waited)
         if impact.going_out or impact.differing or impact.closed:
             address = reverse("admin:quickbooks_online_configuration_impact", args=[configuration.pk])
             text = format_html(
@@ -226,6 +237,10 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             company_name=facts.name
         )
         messages.success(request, f"Connection successful: Kompass reached {facts.name} ({configuration.realm_id}).")
+        if not configuration.enabled:
+            messages.warning(
+                request, f"Enable is off for {configuration}: nothing is sent until you tick it in the Configuration."
+            )
         findings = check_company(configuration, facts)
         return self.page(
             request,
@@ -277,7 +292,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         """Render a template that is being written against recent records of the Org; saves nothing."""
         self.require(request, "add_configuration", "change_configuration", "add_customfield", "change_customfield")
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         name, template = request.POST.get("name", ""), request.POST.get("template", "")
         org_id = request.POST.get("org", "")
         configuration = request.POST.get("configuration", "")
@@ -292,7 +307,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             request, "change_configuration", "change_itemservice", "change_taxcodevatrate", "view_configuration"
         )
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         configuration = self.existing(request, object_id)
         if configuration.realm_id:
             problems = lists.refresh_all(configuration.realm_id)

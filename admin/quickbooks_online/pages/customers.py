@@ -13,7 +13,6 @@ from admin.quickbooks_online import adoption
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.models import Configuration
-from admin.quickbooks_online.pages.base import not_allowed
 from admin.quickbooks_online.pages.links import LinkAdmin
 from admin.quickbooks_online.runtime import engine
 from store.transactions import retrying
@@ -137,7 +136,7 @@ class CustomerAdmin(LinkAdmin):
         """Take a link made by hand back."""
         self.require(request, "add_customer")
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         link = self.existing(request, object_id)
         try:
             adoption.unlink(link, by=str(request.user))

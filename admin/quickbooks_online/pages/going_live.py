@@ -13,10 +13,12 @@ from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 
 from admin.quickbooks_online import adoption
 from admin.quickbooks_online.adoption import Match, QboCustomer
 from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
@@ -43,7 +45,7 @@ _SALT = "quickbooks_online.match"
 class StartDateForm(forms.Form):
     start_date = forms.DateField(
         label="Send documents dated from",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text="Earlier ones are never sent, so that nothing that was typed into QuickBooks by hand is booked twice.",
     )
 
@@ -77,20 +79,26 @@ class GoingLivePages(SectionAdmin):
         self.require(request, "change_configuration")
         configuration = self.existing(request, object_id)
         obstacle = _obstacle(configuration)
-        asked = request.GET.get("start_date") or configuration.start_date or dt.date.today().replace(day=1)  # noqa: DTZ011 - a date for a form
-        form = StartDateForm(request.POST or None, initial={"start_date": asked})
+        start = _date(request.GET.get("start_date") or configuration.start_date)
+        form = StartDateForm(request.POST or None, initial={"start_date": start})
+        enabled = False
         if request.method == "POST" and not obstacle and form.is_valid():
-            Configuration.objects.filter(pk=configuration.pk).update(
-                enabled=True, start_date=form.cleaned_data["start_date"]
+            # The person who enables second does not move the date under what is being sent.
+            enabled = bool(
+                Configuration.objects.filter(pk=configuration.pk, enabled=False).update(
+                    enabled=True, start_date=form.cleaned_data["start_date"]
+                )
             )
+            if not enabled:
+                messages.error(request, f"{configuration} is enabled already. Nothing was changed.")
+        if enabled:
             self.log_change(request, configuration, f"Enabled, from {form.cleaned_data['start_date']}.")
             messages.success(
                 request,
-                f"{configuration} is enabled: documents dated from {form.cleaned_data['start_date']} go to QuickBooks now. "
+                f"{configuration} is enabled: documents dated from {date_format(form.cleaned_data['start_date'])} go to QuickBooks now. "
                 "Use Test connection in the list to see that everything fits.",
             )
             return HttpResponseRedirect(reverse("admin:quickbooks_online_configuration_changelist"))
-        start = _date(asked)
         return self.page(
             request,
             "going_live.html",
@@ -161,6 +169,7 @@ def _obstacle(configuration: Configuration) -> str:
 
 
 def _date(value: object) -> dt.date:
+    """Give the date that a page or a Configuration names, else the first day of this month."""
     if isinstance(value, dt.date):
         return value
     try:

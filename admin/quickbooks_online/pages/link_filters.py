@@ -47,18 +47,6 @@ def _is_all(choice: Any) -> bool:
     return "company=all" in str(choice["query_string"])
 
 
-class OrgFilter(admin.SimpleListFilter):
-    title = "Org"
-    parameter_name = "org"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        found = Configuration.objects.select_related("org").order_by("org__name")[:100]
-        return [(one.org_id, str(one)) for one in found]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(org_id=self.value()) if self.value() else queryset
-
-
 class SumsFilter(admin.SimpleListFilter):
     """Documents that QuickBooks totals otherwise than Kompass: all of them, or those of one reason."""
 

@@ -15,8 +15,9 @@ from django.utils.html import format_html
 
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
-from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
-from admin.quickbooks_online.pages.link_filters import CompanyFilter, OrgFilter, SumsFilter
+from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
+from admin.quickbooks_online.pages.link_filters import CompanyFilter, SumsFilter
+from admin.quickbooks_online.pages.org_filters import OrgFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
 from schemas.link_state import LinkState
@@ -181,7 +182,7 @@ class LinkAdmin(ReadOnlyAdmin):
         """Have the record judged again now; with ``names``, apply an edited template too."""
         self.require(request, self._resend_permission())
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         link = self.existing(request, object_id)
         names = "names" in request.POST
         ask_again([link.pk], by=str(request.user), wishes=(Wish.REFRESH_NAMES,) if names else ())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
@@ -12,10 +13,11 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from admin.quickbooks_online import forms, mapping_files
-from admin.quickbooks_online.impact import impact_of, part_of
+from admin.quickbooks_online.impact import impact_of, part_of, unsent
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import (
     Configuration,
@@ -25,7 +27,9 @@ from admin.quickbooks_online.models import (
     Mapping,
     TaxCodeVatRate,
 )
-from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock, not_allowed
+from admin.quickbooks_online.opened import who_changed
+from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock
+from admin.quickbooks_online.pages.org_filters import PARAMETER, MappingOrgFilter, chosen
 from admin.quickbooks_online.seen import unmapped
 from admin.quickbooks_online.template_preview import variables_of
 
@@ -36,7 +40,7 @@ LARGEST_FILE = 2_000_000
 class MappingAdmin(SectionAdmin):
     change_list_template = "admin/quickbooks_online/mapping_list.html"
     change_form_template = "admin/quickbooks_online/mapping_form.html"
-    list_filter = (("configuration", admin.RelatedOnlyFieldListFilter),)
+    list_filter = (MappingOrgFilter,)
     list_select_related: ClassVar[Any] = ("configuration__org",)
     list_display_links = None
     what = ""
@@ -68,7 +72,10 @@ class MappingAdmin(SectionAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = super().get_changeform_initial_data(request)
-        return {key: value for key, value in initial.items() if isinstance(value, str)}
+        named = {key: value for key, value in initial.items() if isinstance(value, str)}
+        if "configuration" not in named and (configuration := chosen(request)) is not None:
+            named["configuration"] = str(configuration.pk)
+        return named
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -94,17 +101,19 @@ class MappingAdmin(SectionAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        chosen = self.chosen_configuration(request)
+        configuration = chosen(request)
         linked = Configuration.objects.exclude(realm_id=None)
-        rows = unmapped(chosen, self.model) if chosen is not None else []
-        seen_listing = any_listing(chosen.realm_id, self.what) if chosen is not None and self.what else None
+        rows = unmapped(configuration, self.model) if configuration is not None else []
+        seen_listing = (
+            any_listing(configuration.realm_id, self.what) if configuration is not None and self.what else None
+        )
         entries = [
             entry
             for entry in (seen_listing.entries if seen_listing else ())
             if (entry.usable_item if self.what == "items" else entry.active)
         ]
         context = {
-            "chosen": chosen,
+            "chosen": configuration,
             "linked_count": linked.count(),
             "unmapped": rows,
             "entries": entries,
@@ -116,15 +125,6 @@ class MappingAdmin(SectionAdmin):
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
-
-    def chosen_configuration(self, request: HttpRequest) -> Configuration | None:
-        """Give the one whose unmapped things are shown: the filtered one, or the only linked one."""
-        linked = Configuration.objects.exclude(realm_id=None).select_related("org")
-        chosen = request.GET.get("configuration__id__exact", "")
-        if chosen.isdecimal():
-            return linked.filter(pk=chosen).first()
-        first = list(linked[:2])
-        return first[0] if len(first) == 1 else None
 
     # --- saving, and what it means
 
@@ -138,21 +138,26 @@ class MappingAdmin(SectionAdmin):
         self.tell_later(request, obj.configuration, obj)
 
     def tell_later(self, request: HttpRequest, configuration: Configuration, row: Mapping | None = None) -> None:
-        """After the transaction, say once what the changed rows mean for documents; without a row, what all do."""
+        """After the transaction, say once what the changed rows mean for documents; without a row, what all do.
+
+        To be called in the transaction that saves.
+        """
         told: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_told", {})
         if configuration.pk in told:
             told[configuration.pk].append(row)
             return
-        # First: outside a transaction it is told at once.
         told[configuration.pk] = [row]
-        transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk)))
+        waited = unsent(configuration)
+        transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk), waited))
 
-    def _tell(self, request: HttpRequest, configuration: Configuration, rows: Sequence[Mapping | None]) -> None:
+    def _tell(
+        self, request: HttpRequest, configuration: Configuration, rows: Sequence[Mapping | None], waited: frozenset[int]
+    ) -> None:
         if not configuration.enabled:
             return
         known = [row for row in rows if row is not None]
         part = part_of(known) if len(known) == len(rows) else None
-        impact = impact_of(configuration, part=part)
+        impact = impact_of(configuration, part=part, waited=waited)
         if impact.differing and self.may(request, "view_configuration"):
             address = reverse("admin:quickbooks_online_configuration_impact", args=[configuration.pk])
             if part is not None:
@@ -173,25 +178,22 @@ class MappingAdmin(SectionAdmin):
         own = [
             at("map-seen/", self.map_seen_view, "map_seen"),
             at("export/", self.export_view, "export"),
+            at("template/", self.template_view, "template"),
             at("import/", self.import_view, "import"),
         ]
         return own + super().get_urls()
 
     def _list(self, request: HttpRequest) -> HttpResponseRedirect:
         address = reverse(f"admin:quickbooks_online_{self.opts.model_name}_changelist")
-        chosen = request.POST.get("configuration", "")
-        return HttpResponseRedirect(
-            f"{address}?configuration__id__exact={chosen}"
-            if chosen.isdecimal() and "filtered" in request.POST
-            else address
-        )
+        asked = request.POST.get("configuration", "")
+        return HttpResponseRedirect(f"{address}?{PARAMETER}={asked}" if asked.isdecimal() else address)
 
     @again_after_deadlock
     def map_seen_view(self, request: HttpRequest) -> HttpResponse:
         """Make rows for those unmapped things for which something was chosen, in one go."""
         self.require(request, f"add_{self.opts.model_name}")
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         configuration_id = request.POST.get("configuration", "")
         configuration = (
             Configuration.objects.exclude(realm_id=None).filter(pk=configuration_id).first()
@@ -203,13 +205,22 @@ class MappingAdmin(SectionAdmin):
             return self._list(request)
         first = cast(type[forms.MappingForm], self.form).quickbooks[0][0]
         made = 0
+        picks = {
+            int(pk): value
+            for name, value in request.POST.items()
+            if value and name.startswith("qbo-") and (pk := name.removeprefix("qbo-")).isdecimal()
+        }
         with transaction.atomic():
-            for one in unmapped(configuration, self.model):
-                chosen = request.POST.get(f"qbo-{one.pk}", "")
-                if not chosen:
+            # Two people who map the same go one after the other.
+            Configuration.objects.select_for_update().get(pk=configuration.pk)
+            still = unmapped(configuration, self.model)
+            self._say_what_is_mapped_by_now(request, configuration, picks.keys() - {one.pk for one in still})
+            for one in still:
+                picked = picks.get(one.pk, "")
+                if not picked:
                     continue
                 form = self.form(
-                    data={"configuration": str(configuration.pk), self.kompass: str(one.pk), first: chosen}
+                    data={"configuration": str(configuration.pk), self.kompass: str(one.pk), first: picked}
                 )
                 if not form.is_valid():
                     problems = "; ".join(str(error) for errors in form.errors.values() for error in errors)
@@ -222,21 +233,40 @@ class MappingAdmin(SectionAdmin):
         if made:
             label = self.opts.verbose_name if made == 1 else self.opts.verbose_name_plural
             messages.success(request, f"{made} {label} added.")
-        else:
+        elif not picks:
             messages.info(request, "Nothing was chosen: pick something from a dropdown first.")
         return self._list(request)
 
+    def _say_what_is_mapped_by_now(
+        self, request: HttpRequest, configuration: Configuration, gone: Collection[int]
+    ) -> None:
+        """Name the rows that somebody else added after the page was opened."""
+        rows = self.get_queryset(request).filter(configuration=configuration, **{f"{self.kompass}__in": gone})
+        day = timezone.now() - timedelta(days=1)
+        for row in rows:
+            messages.warning(
+                request, f"{row}: {who_changed(row, since=day)}, after you opened this page. Your choice was not saved."
+            )
+
     def export_view(self, request: HttpRequest) -> HttpResponse:
+        """Give what is mapped, in the form that an import takes."""
         self.require(request, f"view_{self.opts.model_name}", f"change_{self.opts.model_name}")
+        return self._file(mapping_files.export(self.model, self._asked(request)), "")
+
+    def template_view(self, request: HttpRequest) -> HttpResponse:
+        """Give a file for an import with what is not mapped yet."""
+        self.require(request, f"add_{self.opts.model_name}")
+        return self._file(mapping_files.template(self.model, self._asked(request)), "-template")
+
+    def _asked(self, request: HttpRequest) -> QuerySet[Configuration]:
         configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
-        chosen = request.GET.get("configuration__id__exact", "")
-        if chosen.isdecimal():
-            configurations = configurations.filter(pk=chosen)
-        response = HttpResponse(
-            "\ufeff" + mapping_files.export(self.model, configurations), content_type="text/csv; charset=utf-8"
-        )
+        asked = request.GET.get(PARAMETER, "")
+        return configurations.filter(pk=asked) if asked.isdecimal() else configurations
+
+    def _file(self, content: bytes, suffix: str) -> HttpResponse:
+        response = HttpResponse(content, content_type="text/csv; charset=utf-8")
         name = str(self.opts.verbose_name_plural).lower().replace(" ", "-")
-        response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        response["Content-Disposition"] = f'attachment; filename="{name}{suffix}.csv"'
         return response
 
     @again_after_deadlock
@@ -253,12 +283,14 @@ class MappingAdmin(SectionAdmin):
                 problems = (f"The file has more than {LARGEST_FILE:,} bytes: import it in parts.",)
             else:
                 upload.seek(0)
-                outcome = self._import(upload.read())
-                if not outcome.problems:
+                linked = Configuration.objects.exclude(realm_id=None).select_related("org")
+                with transaction.atomic():
+                    outcome = mapping_files.read_file(self.model, upload.read(), linked)
                     for pk in outcome.configurations:
                         configuration = Configuration.objects.get(pk=pk)
                         self._log_import(request, configuration, outcome)
                         self.tell_later(request, configuration)
+                if not outcome.problems:
                     messages.success(request, f"Imported: {outcome.created} added, {outcome.changed} changed.")
                     return self._list(request)
                 problems = outcome.problems
@@ -268,15 +300,8 @@ class MappingAdmin(SectionAdmin):
             f"Import {self.opts.verbose_name_plural}",
             problems=problems,
             columns=mapping_files.COLUMNS[self.model],
+            chosen=chosen(request),
         )
-
-    def _import(self, content: bytes) -> mapping_files.Imported:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return mapping_files.Imported(0, 0, ("The file is not UTF-8 text: save it as CSV UTF-8.",))
-        configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
-        return mapping_files.read_file(self.model, text, configurations)
 
     def _log_import(self, request: HttpRequest, configuration: Configuration, outcome: mapping_files.Imported) -> None:
         self.log_change(

@@ -17,7 +17,8 @@ from django.utils import timezone
 from admin.quickbooks_online.causes import mend_address, title_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Link, Org
-from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock, not_allowed
+from admin.quickbooks_online.naming import Names
+from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
@@ -144,7 +145,7 @@ class FailureAdmin(ReadOnlyAdmin):
         """Have one failure, or all of a cause, judged again."""
         self.require(request, "retry_failure")
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         open_ones = Failure.objects.filter(closed_at=None)
         one = request.POST.get("failure", "")
         if one:
@@ -176,7 +177,7 @@ class FailureAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:quickbooks_online_failure_changelist"))
         self.require(request, f"resend_{_model_of(link)}")
         if request.method != "POST":
-            return not_allowed("POST")
+            return self.only_post(request)
         if request.POST.get("side") == "kompass":
             ask_again(
                 [link.pk], by=str(request.user), wishes=(Wish.OVERWRITE,), why=f"{request.user} chose what Kompass says"
@@ -215,7 +216,11 @@ def _sides(link: Link) -> tuple[Difference, ...]:
     if foreseen is not None and isinstance(foreseen.outcome, Write):
         ours = {name: value for name, value in foreseen.outcome.applied.items() if not name.startswith("#")}
     members = [name for name in ours if name in observed or link.applied is None or name in (link.applied or {})]
-    rows = [Difference(name, shown(observed.get(name)), shown(ours.get(name))) for name in members or sorted(observed)]
+    names = Names(link.realm_id)
+    rows = [
+        Difference(name, shown(observed.get(name), names, name), shown(ours.get(name), names, name))
+        for name in members or sorted(observed)
+    ]
     return tuple(row for row in rows if row.changed)
 
 

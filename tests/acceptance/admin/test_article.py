@@ -20,7 +20,7 @@ from tests.admin_site import Site
 from tests.browser import run_action, sign_in
 from tests.builders import event, invoice, line
 
-RECENT = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=10)
+RECENT = dt.datetime.now(dt.UTC).date()
 
 
 def test_the_article_from_add_configuration_to_invoices_in_quickbooks(site: Site, page: Page, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Going live")).to_be_visible()
     expect(page.get_by_text("Standard 20 %: 3 lines in 90 days, is refused until it is mapped")).to_be_visible()
-    page.get_by_label("Send documents dated from").fill("2026-01-01")
+    expect(page.get_by_label("Send documents dated from")).to_have_value(f"{RECENT:%Y-%m-01}")
     page.get_by_role("button", name="Enable and start sending").click()
     expect(page.get_by_text("is enabled")).to_be_visible()
     page.locator("input.action-select").check()

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.db.models import Model
+from django.db.models.signals import post_save
 from django.test import Client
 
 from admin.quickbooks_online.impact import AT_ONCE, PATIENCE_S, SHOWN, impact_of
-from admin.quickbooks_online.models import Configuration, Link, Service
+from admin.quickbooks_online.lists import any_listing
+from admin.quickbooks_online.models import Configuration, Link, Service, TaxCodeVatRate, VatRate
+from simulator import UK
 from tests.builders import event, invoice
 from tests.integration.admin.conftest import Section, words
+from tests.integration.admin.test_pages import form_of
 
 ROOT = "/admin/quickbooks_online/"
 COMPANY = 10_000
@@ -90,3 +99,77 @@ def test_where_patience_runs_out_it_says_at_least(section: Section, company: Non
     assert not found.whole
     assert found.sentence == f"at least {2 * AT_ONCE:,} sent ones would now differ"
     assert len(found.shown) == SHOWN
+
+
+@contextmanager
+def at_commit_of(model: type[Model], happens: Callable[[], object]) -> Iterator[None]:
+    """Let this happen between the commit that saves a row and whatever the page says about it."""
+
+    def saved(sender: object, **_: object) -> None:
+        transaction.on_commit(happens)
+
+    post_save.connect(saved, sender=model, weak=False)
+    try:
+        yield
+    finally:
+        post_save.disconnect(saved, sender=model)
+
+
+@pytest.fixture
+def two_refused(section: Section) -> int:
+    """Two invoices that are refused for want of a tax code; gives the VAT rate."""
+    section.pipeline.link()
+    section.pipeline.ingest(event(invoice("i1")), event(invoice("i2")))
+    section.pipeline.drive()
+    return VatRate.objects.get(kompass_id="vat-20").pk
+
+
+def map_the_rate(ada: Client, vat_rate: int, code: str = "20.0% S") -> str:
+    listing = any_listing(UK, "tax_codes")
+    (chosen,) = [entry.id for entry in listing.entries if entry.name.startswith(code)]
+    return words(
+        ada.post(
+            f"{ROOT}taxcodevatrate/add/",
+            {"configuration": "1", "vat_rate": vat_rate, "tax_code_id": chosen},
+            follow=True,
+        )
+    )
+
+
+def test_what_the_pipeline_sends_before_the_impact_is_counted_counts(
+    section: Section, ada: Client, two_refused: int
+) -> None:
+    with at_commit_of(TaxCodeVatRate, section.pipeline.drive):
+        page = map_the_rate(ada, two_refused)
+    assert Link.objects.filter(kind="invoice", state="synced").count() == 2
+    assert "2 waiting documents will go out." in page
+
+
+def test_what_is_queued_already_is_on_its_way(section: Section, ada: Client, two_refused: int) -> None:
+    # Another change made them due a moment ago: they are neither refused nor sent when this one is saved.
+    Link.objects.filter(kind="invoice").update(state="pending")
+    assert "2 waiting documents will go out." in map_the_rate(ada, two_refused)
+
+
+def test_an_import_counts_what_is_sent_before_it_is_counted(section: Section, ada: Client, two_refused: int) -> None:
+    (code,) = [entry.id for entry in any_listing(UK, "tax_codes").entries if entry.name.startswith("20.0% S")]
+    text = f"org,vat_rate_id,vat_rate,tax_code_id,tax_code\norg-uk,vat-20,,{code},\n"
+    with at_commit_of(TaxCodeVatRate, section.pipeline.drive):
+        upload = {"file": SimpleUploadedFile("rates.csv", text.encode())}
+        page = words(ada.post(f"{ROOT}taxcodevatrate/import/", upload, follow=True))
+    assert "2 waiting documents will go out." in page
+
+
+def test_a_saved_configuration_counts_what_is_sent_before_it_is_counted(section: Section, ada: Client) -> None:
+    pipeline = section.pipeline
+    pipeline.link()
+    pipeline.map_vat_rate("vat-20", "20.0% S")
+    Configuration.objects.update(default_item_id="", notification_recipients=["a@example.com"])
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    assert Link.objects.get(kind="invoice").state == "failed"
+    form = form_of(section.configuration(), default_item_id="3")
+    with at_commit_of(Configuration, pipeline.drive):
+        page = words(ada.post(f"{ROOT}configuration/1/change/", form, follow=True))
+    assert Link.objects.get(kind="invoice").state == "synced"
+    assert "1 waiting document will go out." in page

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from django.db.models import Q
 
-from admin.quickbooks_online.impact import impact_of
+from admin.quickbooks_online.impact import UNSENT, impact_of
 from admin.quickbooks_online.models import Link
 from admin.quickbooks_online.pages.going_live import _first_invoices
 from admin.quickbooks_online.pages.links import _preview
@@ -128,7 +128,7 @@ def test_all_who_ask_get_the_answer_of_the_claim(section: Section, world: World,
     if first is not None:
         assert by_preview(first) == unsynced(in_the_end)
     enabled = section.configuration().enabled
-    goes = enabled and link.state in ("waiting", "failed") and in_the_end.outcome in ("create", "update", "void")
+    goes = enabled and link.state in UNSENT and in_the_end.outcome in ("create", "update", "void")
     assert impact.going_out == int(goes)
     differs = enabled and link.state == "synced" and not link.voided and in_the_end.outcome == "update"
     assert impact.link_ids == ((link.id,) if differs else ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -130,6 +131,21 @@ def test_ticking_enable_leads_to_one_page_first(section: Section, ada: Client, i
     ada.post(answer["Location"], {"start_date": "2026-02-01"})
     after = section.configuration()
     assert (after.enabled, after.start_date) == (True, dt.date(2026, 2, 1))
+
+
+def test_date_fields_open_with_a_value_that_a_browser_takes(section: Section, ada: Client, ids: dict[str, int]) -> None:
+    def dates(where: str) -> list[str]:
+        found = re.findall(r"<input[^>]*type=\"date\"[^>]*>", ada.get(f"{ROOT}{where}").content.decode())
+        return [re.findall(r"value=\"([^\"]*)\"", one)[0] for one in found]
+
+    Configuration.objects.update(start_date=None, enabled=False, notification_recipients=["a@example.com"])
+    first_of_month = f"{dt.date.today():%Y-%m-01}"  # noqa: DTZ011 - a date for a form
+    assert dates("configuration/1/going-live/") == [first_of_month]
+    assert dates("configuration/1/going-live/?start_date=2026-02-03") == ["2026-02-03"]
+    assert dates("configuration/1/going-live/?start_date=03/02/2026") == [first_of_month]
+    Configuration.objects.update(start_date=dt.date(2026, 5, 4))
+    assert dates("configuration/1/going-live/") == ["2026-05-04"]
+    assert dates("configuration/1/change/") == ["2026-05-04"]
 
 
 def test_the_token_is_never_shown(section: Section, ada: Client, ids: dict[str, int]) -> None:
@@ -289,8 +305,8 @@ def test_csv_goes_out_and_comes_back(section: Section, ada: Client, ids: dict[st
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"org,service\n", "service_id is missing"),
-        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"org,service\n", "item_id or item is missing"),
+        (b"\xff\xfe\x00", "The file is not text"),
         (
             b"org,service_id,service,item_id,item,class_id,class\norg-uk,svc-lidar,,,Engineering,,\norg-uk,nope,,3,,,\n",
             "Line 3: no Service 'nope' was seen",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
@@ -39,7 +40,7 @@ class StallingIngest(Ingest):
         self.stalled = threading.Event()
         self.go = threading.Event()
         self.stall = False
-        self.batches: list[list[SourceEvent]] = []
+        self.batches: deque[list[SourceEvent]] = deque(maxlen=20)
 
     def write(self, sources: Sequence[SourceEvent]) -> BatchResult:
         self.batches.append(list(sources))

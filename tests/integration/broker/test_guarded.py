@@ -17,8 +17,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     UserScramCredentialUpsertion,
 )
 
+from consumers.broker_check import check_broker
 from consumers.errors import BrokerUnreachable
-from consumers.process import check_broker
 from store.failures import DEAD_LETTERS
 from sync.settings import Environment, Settings, read_kafka, settings_from
 from tests.integration.broker.members import GROUP, TOPIC, Members, Publisher, eventually, kept

@@ -12,6 +12,14 @@ from simulator.settings import Settings
 from tests.pipeline import Pipeline, open_pipeline
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("histories")
+    group.addoption(
+        "--histories", type=int, default=0, help="Random histories of names in the long run; by default a handful."
+    )
+    group.addoption("--first-history", type=int, default=1, help="The seed of the first history; the others follow.")
+
+
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     """Without quotas: the tests of those switch them on."""

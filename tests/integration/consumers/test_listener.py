@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from consumers import process
-from consumers.process import NewsListener
+from consumers import listening
+from consumers.listening import NewsListener
 from consumers.runner import Reconciler
 from store.engine import open_engine
 
@@ -20,8 +20,8 @@ def test_whoever_waits_for_a_silent_database_is_not_taken_for_ended(monkeypatch:
         listener.start()
         connection, _ = silent.accept()
         with connection, monkeypatch.context() as hurry:
-            hurry.setattr(process, "_LISTENER_ENDS_S", 0.05)
+            hurry.setattr(listening, "_LISTENER_ENDS_S", 0.05)
             assert not listener.stop()
 
-    monkeypatch.setattr(process, "_LISTENER_ENDS_S", 60.0)
+    monkeypatch.setattr(listening, "_LISTENER_ENDS_S", 60.0)
     assert listener.stop()

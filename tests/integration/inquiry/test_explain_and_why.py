@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from consumers import cli
 from consumers.inquiry.explain import explain
-from consumers.inquiry.why import why
+from consumers.inquiry.why import find_one, story, why
 from schemas.events import Event, Kind, OrgRef, VatRate
 from schemas.jsonlines import event_to_json
 from store import json as exact
@@ -168,3 +169,13 @@ def test_a_percent_sign_is_no_wildcard(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client("c1", name="50% Off Ltd")), event(client("c2", name="50 Quays Off Ltd")))
     with pipeline.engine.begin() as db:
         assert [one.kompass_id for one in find_records(db, Kind.CLIENT, "50% off")] == ["c1"]
+
+
+def test_why_names_who_changed_it_in_kompass_and_when(pipeline: Pipeline) -> None:
+    change = event(invoice("i1"))
+    pipeline.ingest(replace(change, metadata=replace(change.metadata, user_id="user-7")))
+    with pipeline.engine.begin() as db:
+        told = story(db, find_one(db, Kind.INVOICE, "i1", None))
+    (seen,) = [one for one in told.happened if one.what == "event"]
+    assert seen.message.endswith(", changed by user-7")
+    assert (seen.detail["user"], seen.detail["created"]) == ("user-7", change.created.isoformat())

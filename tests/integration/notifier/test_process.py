@@ -50,4 +50,4 @@ def test_a_dead_letter_wakes_the_process(post: Post, mail: EmbeddedMail) -> None
             _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
         assert time.monotonic() - started < 50
-        assert "telling people by way of smtp://127.0.0.1" in errors
+        assert "mails go to smtp://127.0.0.1" in errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from math import isnan
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,10 +14,12 @@ from consumers.gauges import GaugeKeeper
 from schemas.events import Kind, OrgRef
 from simulator.seeds import IRELAND
 from store import gauges as gauges_of_store
-from store import quota
+from store import quota, stretches
+from store.stretches import Gap
 from sync.metrics import Metrics
 from tests.builders import client, event, invoice, line
 from tests.idle_orgs import idle_orgs
+from tests.integration.broker.members import database_away
 from tests.pipeline import Pipeline
 
 OTHER = OrgRef("org-ie", "Liffey Surveys")
@@ -161,9 +164,47 @@ def test_the_last_turn_carries_the_calls_made_since_the_one_before(pipeline: Pip
 def test_what_may_be_counted_is_shown_before_it_is(pipeline: Pipeline) -> None:
     metrics = Metrics()
     keeper(pipeline, metrics).start_from_zero(Kind.INVOICE)
-    assert value(metrics.registry, "events_total", kind="invoice", outcome="undecodable", reason="") == 0
+    for reason in ("garbage", "truncated", "unknown-schema", "unstorable"):
+        assert value(metrics.registry, "events_total", kind="invoice", outcome="undecodable", reason=reason) == 0
     assert value(metrics.registry, "recoveries_total", how="adopted") == 0
     assert value(metrics.registry, "budget_limit_calls") == 1000
+
+
+def test_a_gap_is_shown_once_whichever_processes_meet_it(pipeline: Pipeline) -> None:
+    first, second = Metrics(), Metrics()
+    for metrics in (first, second):
+        keeper(pipeline, metrics).fill()
+        assert value(metrics.registry, "ingest_gap_events", topic="kompass.invoices") == 0
+    for last in (149, 159):
+        with pipeline.engine.begin() as db:
+            stretches.note_gap(db, Gap("kompass.invoices", 3, 100, last))
+    for metrics in (first, second):
+        keeper(pipeline, metrics).fill()
+        assert value(metrics.registry, "ingest_gap_events", topic="kompass.invoices") == 60
+        assert value(metrics.registry, "ingest_gap_events", topic="kompass.clients") == 0
+    with pipeline.engine.begin() as db:
+        db.execute(text("UPDATE qbo_stretch SET at = at - interval '2 hours'"))
+    keeper(pipeline, first).fill()
+    assert value(first.registry, "ingest_gap_events", topic="kompass.invoices") == 0
+
+
+def test_what_nobody_can_measure_is_not_shown(pipeline: Pipeline) -> None:
+    metrics = Metrics()
+    gauges = keeper(pipeline, metrics)
+    gauges.start_from_zero(Kind.INVOICE)
+    assert isnan(value(metrics.registry, "budget_remaining_calls") or 0), "not known yet, and no empty budget"
+    gauges.fill()
+    assert value(metrics.registry, "links_due", kind="invoice", org="") == 0
+    assert value(metrics.registry, "outbox_oldest_age_seconds") == 0
+    url = pipeline.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    stopping = threading.Event()
+    stopping.set()
+    with database_away(url):
+        gauges.run(stopping)
+    assert value(metrics.registry, "links_due", kind="invoice", org="") is None
+    assert isnan(value(metrics.registry, "outbox_oldest_age_seconds") or 0)
+    gauges.fill()
+    assert value(metrics.registry, "links_due", kind="invoice", org="") == 0
 
 
 def test_orgs_at_rest_are_counted_together(pipeline: Pipeline) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -44,8 +45,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
         (BrokerUnreachable("no broker"), ExitCode.UNREACHABLE),
         (KafkaException(KafkaError(KafkaError._TRANSPORT)), ExitCode.UNREACHABLE),
         (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+        (KafkaException(KafkaError(KafkaError._FATAL, "fenced")), ExitCode.UNREACHABLE),
         (click.UsageError("no such thing"), ExitCode.USAGE),
-        (RuntimeError("a mistake"), ExitCode.FAILED),
     ],
 )
 def test_an_error_is_one_line_and_a_code(
@@ -60,18 +61,49 @@ def test_an_error_is_one_line_and_a_code(
     assert shown.strip()
 
 
-def test_an_unexpected_error_says_where_its_traceback_is(
+def test_a_mistake_of_ours_goes_to_the_log_with_its_traceback(
     failing: list[BaseException], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     failing.append(RuntimeError("a mistake"))
 
-    cli.run(["fail"])
+    assert cli.run(["fail"]) == ExitCode.FAILED
 
-    (line,) = capsys.readouterr().err.splitlines()
-    (log,) = tmp_path.iterdir()
-    assert str(log) in line
-    assert "RuntimeError: a mistake" in log.read_text("utf-8")
+    said = capsys.readouterr().err
+    assert "CRITICAL kompass-qbo unexpected RuntimeError in test_cli.py:" in said
+    assert said.endswith("RuntimeError: a mistake\n")
+    assert list(tmp_path.iterdir()) == [], "nothing is left where nobody looks"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("a mistake"), ExitCode.FAILED),
+        (DatabaseUnreachable("the database\ndoes not answer"), ExitCode.UNREACHABLE),
+        (click.UsageError("no such thing"), ExitCode.USAGE),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED),
+    ],
+)
+def test_no_plain_line_stands_among_json(
+    failing: list[BaseException],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: ExitCode,
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    failing.append(error)
+
+    assert cli.run(["fail"]) == code
+
+    # Click ends the line in which a person's ^C stands.
+    (line,) = filter(None, capsys.readouterr().err.splitlines())
+    said = json.loads(line)
+    assert said["logger"] == "kompass-qbo"
+    if isinstance(error, RuntimeError):
+        assert said["traceback"].endswith("RuntimeError: a mistake")
+    else:
+        assert said["exit_code"] == code
 
 
 def test_debug_shows_the_traceback(failing: list[BaseException], capsys: pytest.CaptureFixture[str]) -> None:

@@ -150,6 +150,12 @@ class Group:
     def get_watermark_offsets(self, place: TopicPartition, **how: object) -> tuple[int, int]:
         return 0, END[place.partition]
 
+    def offsets_for_times(self, places: list[TopicPartition], *, timeout: float) -> list[TopicPartition]:
+        return [TopicPartition(TOPIC, place.partition, END[place.partition]) for place in places]
+
+    def memberid(self) -> str:
+        return "member"
+
     def assignment(self) -> list[TopicPartition]:
         return [TopicPartition(TOPIC, partition) for partition in self._position]
 

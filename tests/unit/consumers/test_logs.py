@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -91,3 +93,19 @@ def test_details_only_when_asked_for(written: io.StringIO) -> None:
 
     assert "more detail" in written.getvalue()
     assert written.getvalue().count("detail") == 1
+
+
+def test_a_crash_in_a_thread_is_one_json_object() -> None:
+    program = (
+        "import threading; from consumers.logs import configure_logs, log_crashes\n"
+        "configure_logs('json'); log_crashes()\n"
+        "thread = threading.Thread(target=lambda: 1 / 0, name='worker'); thread.start(); thread.join()\n"
+        "class Odd:\n    def __del__(self): raise ValueError('odd')\n"
+        "Odd()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    crash, ignored = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (crash["level"], crash["message"]) == ("critical", "thread worker ended by an unexpected ZeroDivisionError")
+    assert crash["traceback"].endswith("ZeroDivisionError: division by zero")
+    assert ignored["traceback"].endswith("ValueError: odd")

@@ -1,0 +1,61 @@
+"""`kompass-qbo dead-letters accept`: have consumers go on past unreadable records that a person looked at."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from consumers.dead_letter_tools.options import opened
+from consumers.errors import ConsumersError, ExitCode
+from consumers.ingest.group import topic_of
+from consumers.inquiry.showing import say
+from schemas.events import Kind
+from store import stretches
+from store.stretches import Accepted
+from store.transactions import retrying
+
+_TOPICS = [topic_of(kind) for kind in Kind]
+
+
+class NothingUnreadable(ConsumersError):
+    """No record of the stretch is kept as an unreadable one: there is nothing to go on past."""
+
+
+@click.command("accept")
+@click.argument("topic", type=click.Choice(_TOPICS))
+@click.argument("partition", type=click.IntRange(0, 2**31 - 1))
+@click.option("--from", "first", required=True, type=click.IntRange(0), help="Offset of the first record.")
+@click.option("--to", "last", required=True, type=click.IntRange(0), help="Offset of the last record.")
+@click.option("--reason", required=True, help="Why it is safe to go on; kept with your name.")
+def accept_command(topic: str, partition: int, first: int, last: int, reason: str) -> int:
+    """Have consumers go on past unreadable records that you looked at.
+
+    A consumer stops when too many records in a row cannot be read. This lets it go on past those of one stretch of a partition.
+    Nothing is skipped: each record is a dead letter, and `dead-letters replay` reads its bytes again once they can be read.
+    """
+    if last < first:
+        raise click.UsageError(f"--to {last} is before --from {first}")
+    accepted = Accepted(topic, partition, first, last, by=who(), reason=reason)
+    with opened() as engine:
+        with engine.connect() as db:
+            kept = stretches.unreadable(db, topic, partition, first, last)
+        if not kept:
+            raise NothingUnreadable(
+                f"no record of {topic}/{partition} from {first} to {last} is kept as unreadable; see their offsets with: "
+                "kompass-qbo dead-letters list --flat"
+            )
+        retrying(engine, lambda db: stretches.accept(db, accepted))
+    say(
+        f"Consumers go on past {topic}/{partition} from {first} to {last}. {kept:,} unreadable record{'s' if kept != 1 else ''} of it "
+        "stay as dead letters. Restart the consumers, or wait until their supervisor does."
+    )
+    return ExitCode.OK
+
+
+def who() -> str:
+    """Name the user of this process, for the record."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown user"

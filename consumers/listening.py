@@ -1,0 +1,51 @@
+"""Hears at once what other processes made due; the slow look for due links finds it later."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+import psycopg
+from sqlalchemy import Engine
+
+from consumers.runner import Reconciler
+from store.engine import CONNECT_TIMEOUT_S
+from store.links import CHANNEL
+
+log = logging.getLogger(__name__)
+
+_LISTENER_ENDS_S: Final = 2.0
+
+
+class NewsListener:
+    """LISTENs for what ingest and admin NOTIFY, on a connection of its own; the polls are the net beneath it."""
+
+    def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
+        self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._reconciler = reconciler
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Stop listening; True when the thread, which alone uses the connection, has ended."""
+        self._stopping.set()
+        self._thread.join(_LISTENER_ENDS_S)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    while not self._stopping.is_set():
+                        for notice in connection.notifies(timeout=0.5, stop_after=1):
+                            if notice.payload == "configuration":
+                                self._reconciler.configuration_changed()
+                            self._reconciler.wake()
+            except psycopg.Error as error:
+                log.info("not listening for news, polling instead: %s", str(error).strip().splitlines()[:1])
+                self._stopping.wait(1.0)

@@ -1,0 +1,107 @@
+"""Moments between pages: a session that ended, the address of a button, what help texts and messages promise."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.test import Client
+
+from admin.quickbooks_online.models import Configuration, Link
+from admin.quickbooks_online.naming import Names
+from admin.quickbooks_online.preview import shown
+from simulator import UK
+from tests.admin_story_light import full_house
+from tests.integration.admin.conftest import Section, words
+from tests.integration.admin.test_pages import form_of
+
+ROOT = "/admin/quickbooks_online/"
+
+
+@pytest.fixture
+def ada(section: Section) -> Client:
+    return section.person(group=True)
+
+
+@pytest.fixture
+def ids(section: Section) -> dict[str, int]:
+    return full_house(section.pipeline)
+
+
+def test_a_form_that_is_sent_after_the_session_ended_is_kept(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    Configuration.objects.update(notification_recipients=["a@example.com"])
+    where = f"{ROOT}configuration/1/change/"
+    form = form_of(section.configuration(), doc_number_template="{{ invoice.reference }}-X")
+    person = ada.get(where).context["user"]
+    ada.logout()
+    answer = ada.post(where, form)
+    assert answer["Location"] == f"/admin/login/?next={where}"
+    assert section.configuration().doc_number_template == "{{ invoice.reference }}"
+    ada.force_login(person)
+    page = ada.get(where).content.decode()
+    assert "Your session ended before the form was sent" in page
+    kept = {unescape(name): unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', page)}
+    assert kept.pop("csrfmiddlewaretoken", "")
+    assert kept["doc_number_template"] == "{{ invoice.reference }}-X"
+    assert ada.post(where, kept).status_code == 302
+    assert section.configuration().doc_number_template == "{{ invoice.reference }}-X"
+    assert "Your session ended" not in ada.get(where).content.decode(), "it is offered once"
+
+
+def test_a_button_pressed_after_the_session_ended_is_offered_again(ada: Client, ids: dict[str, int]) -> None:
+    where = f"{ROOT}invoice/{ids['invoice']}/resend/"
+    person = ada.get(f"{ROOT}invoice/").context["user"]
+    ada.logout()
+    assert ada.post(where).status_code == 302
+    ada.force_login(person)
+    answer = ada.get(where)
+    assert answer.status_code == 200
+    assert "Send the form now" in answer.content.decode()
+
+
+def test_the_address_of_a_button_says_what_it_is(ada: Client, ids: dict[str, int]) -> None:
+    for where in (f"invoice/{ids['invoice']}/resend/", "itemservice/map-seen/", "failure/try-again/"):
+        answer = ada.get(ROOT + where)
+        assert (answer.status_code, answer["Allow"]) == (405, "POST")
+        assert "This is the address of a button, not of a page. Nothing was changed." in words(answer)
+        assert "Open the list" in words(answer)
+
+
+def test_all_wrong_recipients_are_named_at_once(section: Section, ada: Client, ids: dict[str, int]) -> None:
+    form = form_of(section.configuration(), notification_recipients="ada@example.com, bob@@example; carol")
+    page = words(ada.post(f"{ROOT}configuration/1/change/", form))
+    assert "“bob@@example” is not a mail address." in page
+    assert "“carol” is not a mail address." in page
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_tested_connection_says_whether_anything_is_sent(
+    section: Section, ada: Client, ids: dict[str, int], enabled: bool
+) -> None:
+    Configuration.objects.update(enabled=enabled)
+    page = words(ada.post(f"{ROOT}configuration/", {"action": "test_connection", "_selected_action": ["1"]}))
+    assert "Connection successful" in page
+    assert ("Enable is off for Meridian Geomatics Ltd: nothing is sent" in page) is not enabled
+
+
+def test_no_help_text_says_that_nothing_is_lost(ada: Client, ids: dict[str, int]) -> None:
+    Configuration.objects.update(enabled=False)
+    page = words(ada.get(f"{ROOT}configuration/1/change/"))
+    assert "nothing is lost" not in page
+    assert "is kept from the day that its Configuration is added" in page
+
+
+def test_previews_name_what_is_referred_to(ada: Client, ids: dict[str, int]) -> None:
+    # The lists are known once a form was opened.
+    ada.get(f"{ROOT}itemservice/add/")
+    page = words(ada.get(f"{ROOT}invoice/{ids['invoice']}/preview/"))
+    assert "item Design" in page
+    assert "tax code 20.0% S" in page
+    assert "class Architecture" in page
+    customer = Link.objects.get(pk=ids["customer"])
+    assert customer.name
+    assert shown({"value": customer.qbo_id}, Names(UK), "CustomerRef") == customer.name
+    assert shown({"value": "no-such"}, Names(UK), "CustomerRef") == "no-such"

@@ -1,0 +1,139 @@
+"""A process that is started while its database is away, and a database whose administrator set things for our role."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from consumers.errors import ExitCode
+from demo.embedded.broker import EmbeddedBroker
+from demo.embedded.ports import free_port
+from demo.embedded.postgres import EmbeddedPostgres
+from store.engine import check_database, open_engine
+from store.errors import DatabaseRefuses, DatabaseUnreachable
+from tests.integration.broker.members import eventually
+
+ROOT = Path(__file__).parents[3]
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
+@contextmanager
+def started(*command: str, **environ: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    port = free_port()
+    ours = ("KAFKA_", "INTUIT_", "KOMPASS_QBO_", "DATABASE_URL")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "consumers", *command], cwd=ROOT, text=True, stderr=subprocess.PIPE,
+        env={**inherited, "METRICS_PORT": f"127.0.0.1:{port}", "LOG_FORMAT": "json", **environ},
+    )  # fmt: skip
+    try:
+        yield process, port
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("command", [("consume", "clients"), ("notify",)])
+def test_a_process_waits_for_its_database(server: EmbeddedPostgres, database: str, command: tuple[str, ...]) -> None:
+    server.stop(how=signal.SIGQUIT)
+    try:
+        with (
+            EmbeddedBroker() as broker,
+            started(*command, DATABASE_URL=database, KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers) as (
+                process,
+                port,
+            ),
+        ):
+            eventually(lambda: "does not answer" in ask(port, "/readyz")[1])
+            assert ask(port, "/readyz")[0] == 503
+            assert ask(port, "/livez")[0] == 200
+            server.start()
+            eventually(lambda: ask(port, "/readyz")[0] == 200)
+            process.terminate()
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 0, said
+            waited = [
+                line for line in map(json.loads, said.splitlines()) if "waiting up to 120 s to start" in line["message"]
+            ]
+            assert len(waited) == 1, "said once, and every line is JSON"
+    finally:
+        server.stop()
+        server.start()
+
+
+def test_a_process_that_is_stopped_while_it_waits_ends_well(database: str) -> None:
+    nobody = f"postgresql://kompass@127.0.0.1:{free_port()}/kompass_qbo"
+    with (
+        EmbeddedBroker() as broker,
+        started("consume", "clients", DATABASE_URL=nobody, KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers) as (
+            process,
+            port,
+        ),
+    ):
+        eventually(lambda: "does not answer" in ask(port, "/readyz")[1])
+        process.terminate()
+        assert process.wait(30) == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    "wrong", ["postgresql://nobody@{host}/migrated", "postgresql://kompass@{host}/no_such_database"]
+)
+def test_a_server_that_does_not_let_us_in_is_not_waited_for(server: EmbeddedPostgres, wrong: str) -> None:
+    engine = open_engine(wrong.format(host=f"127.0.0.1:{server.port}"))
+    with pytest.raises(DatabaseRefuses):
+        check_database(engine)
+    server.stop()
+    with pytest.raises(DatabaseUnreachable) as away:
+        check_database(engine)
+    server.start()
+    assert not isinstance(away.value, DatabaseRefuses)
+    engine.dispose()
+
+
+def test_what_is_set_for_our_role_changes_nothing(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as db:
+        name = db.info.dbname
+        for setting in (
+            "DateStyle = 'German'",
+            "TimeZone = 'America/New_York'",
+            "search_path = 'elsewhere'",
+            "lock_timeout = '1ms'",
+        ):
+            db.execute(f'ALTER DATABASE "{name}" SET {setting}')
+    engine = open_engine(database, pool_size=1)
+    try:
+        check_database(engine)
+        with engine.begin() as db:
+            db.exec_driver_sql(
+                "INSERT INTO qbo_history (org_id, kind, kompass_id, what) VALUES ('o', 'client', 'c', 'event')"
+            )
+            at = db.exec_driver_sql("SELECT at FROM qbo_history").scalar_one()
+            assert at.utcoffset().total_seconds() == 0
+            shown = [db.exec_driver_sql(f"SHOW {name}").scalar_one() for name in ("lock_timeout", "search_path")]
+            assert shown == ["0", '"$user", public']
+        with engine.connect() as db:
+            # Reads that begin by themselves are no different.
+            assert db.exec_driver_sql("SELECT at FROM qbo_history").scalar_one() == at
+    finally:
+        engine.dispose()
