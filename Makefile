@@ -17,10 +17,10 @@ WORKERS ?= 2
 EVENTS ?= 1000000
 ARGS ?=
 
-.PHONY: help demo test lint bench memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check bench memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Run everything on this machine with sample events, and show what lands in QuickBooks
 	@$(BIN)/kompass-qbo demo $(ARGS)
@@ -28,10 +28,18 @@ demo: $(READY) ## Run everything on this machine with sample events, and show wh
 test: $(READY) ## Run every test that this machine can run; says what it could not
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-lint: $(READY) ## Style and types
+lint: $(READY) ## Style, types and docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(MAKE) docs
+
+# Material's notice about a coming release of mkdocs is no warning about our pages.
+docs: $(READY) ## Build the site of the docs into build/docs; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+release-check: $(READY) ## Check version, change log, migrations and made pages before a release (docs/release.md)
+	@$(BIN)/python deploy/release_check.py
 
 bench: $(READY) ## Measure
 	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v -e /memory.py -e /idle_orgs.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
