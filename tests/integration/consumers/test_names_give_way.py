@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.events import Client
+from schemas.events import Action, Client
 from simulator.seeds import USA
 from tests.builders import client, event, invoice, project
 from tests.cases.kompass_cases import events_of
@@ -219,3 +219,19 @@ def test_a_number_that_is_freed_later(unlinked: Pipeline) -> None:
         unlinked.drive()
     assert numbers(unlinked) == {"i1": "A-2", "i2": "A-3"}
     all_well(unlinked)
+
+
+# --- Parties
+
+
+def test_an_invoice_of_a_client_that_is_not_synced_goes_once_it_is(pipeline: Pipeline) -> None:
+    owner = client("c1", name="Alba")
+    pipeline.ingest(event(owner, action=Action.DELETE))
+    pipeline.ingest(event(invoice("i1", client=owner, project=None)))
+    pipeline.drive()
+    failed = pipeline.one("invoice", "i1")
+    assert (failed.state, failed.cause) == ("failed", "party-not-synced")
+    assert failed.depends_on == pipeline.one("client", "c1").id
+    pipeline.ingest(event(client("c1", name="Alba", sequence=2)))
+    pipeline.drive()
+    all_well(pipeline)
