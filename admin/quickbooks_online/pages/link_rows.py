@@ -49,8 +49,8 @@ class LinkChangeList(ChangeList):
         orgs = dict(Org.objects.filter(pk__in={row.org_id for row in rows}).values_list("pk", "name"))
         targets = {row.depends_on_id for row in rows if row.depends_on_id}
         waited = {one.pk: one for one in Link.objects.filter(pk__in=targets).defer("applied", "observed")}
-        records = {
-            (found["org_id"], found["kind"], found["kompass_id"]): found
+        records: dict[tuple[str, str, str], dict[str, Any]] = {
+            (found["org_id"], found["kind"], found["kompass_id"]): dict(found)
             for found in Record.objects.filter(
                 org_id__in=set(orgs),
                 kind__in={row.kind for row in rows},
@@ -66,7 +66,7 @@ class LinkChangeList(ChangeList):
             .values("org_id", "kind", "kompass_id", "client", "payer", "date", "currency", "total")
         }
         for row in rows:
-            found: dict[str, Any] = records.get((row.org_id, row.kind, row.kompass_id), {})
+            found = records.get((row.org_id, row.kind, row.kompass_id), {})
             target = waited.get(row.depends_on_id)
             row.said = Said(
                 org=orgs.get(row.org_id) or row.org_id,
