@@ -22,9 +22,14 @@ def title_of(failure: Failure, count: int) -> str:
     headline = words_of(failure.cause).told(cause=failure.cause, field=failure.field, value=failure.value)
     if failure.stage == "connect":
         # However many records wait for it, and be it none.
-        return headline[:1].upper() + headline[1:]
+        return cause_in_words(failure)
     noun = _NOUNS.get(failure.kind, "event")
     return f"{count:,} {noun} is waiting: {headline}" if count == 1 else f"{count:,} {noun}s are waiting: {headline}"
+
+
+def cause_in_words(failure: Failure) -> str:
+    headline = words_of(failure.cause).told(cause=failure.cause, field=failure.field, value=failure.value)
+    return headline[:1].upper() + headline[1:]
 
 
 def mend_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:

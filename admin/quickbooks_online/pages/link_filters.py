@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 
-from admin.quickbooks_online.models import Configuration
+from admin.quickbooks_online.causes import cause_in_words
+from admin.quickbooks_online.models import Configuration, Failure
+from admin.quickbooks_online.pages.link_rows import STATE_WORDS, records_of
+from admin.quickbooks_online.pages.org_filters import ManyChoices
 from mapping import cents
 
+MONTHS = 36
 DIFFERENCES = {
     cents.ROUNDING: "Tax rounded otherwise",
     cents.BY_DATE: "Tax rate by date",
@@ -45,6 +52,52 @@ class CompanyFilter(admin.SimpleListFilter):
 
 def _is_all(choice: Any) -> bool:
     return "company=all" in str(choice["query_string"])
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return list(STATE_WORDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+class CauseFilter(ManyChoices):
+    """The causes of open sync errors, in the words of Sync errors."""
+
+    title = "cause"
+    parameter_name = "cause"
+    least = 1
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        kind = model_admin.model._default_manager._kind
+        found = Failure.objects.filter(closed_at=None, kind=kind).order_by("cause").distinct("cause")
+        return [(one.cause, cause_in_words(one)) for one in found.defer("event_key", "event_value")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        failed = Failure.objects.filter(closed_at=None, cause=self.value(), link_id__isnull=False)
+        return queryset.filter(pk__in=failed.values("link_id"))
+
+
+class MonthFilter(ManyChoices):
+    """The months of documents, from this one back."""
+
+    title = "month"
+    parameter_name = "month"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        last = timezone.localdate()
+        months = [divmod(last.year * 12 + last.month - 1 - back, 12) for back in range(MONTHS)]
+        firsts = [dt.date(year, month + 1, 1) for year, month in months]
+        return [(f"{first:%Y-%m}", date_format(first, "F Y")) for first in firsts]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(records_of(body__date__startswith=self.value())) if self.value() else queryset
 
 
 class SumsFilter(admin.SimpleListFilter):

@@ -16,11 +16,11 @@ from django.utils.html import format_html
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
-from admin.quickbooks_online.pages.link_filters import CompanyFilter, SumsFilter
+from admin.quickbooks_online.pages.link_filters import CauseFilter, CompanyFilter, MonthFilter, StateFilter, SumsFilter
+from admin.quickbooks_online.pages.link_rows import LinkChangeList, Said, found_by, state_in_words
 from admin.quickbooks_online.pages.org_filters import OrgFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
-from schemas.link_state import LinkState
 from store.searching import links_by_id
 from sync.companies import read_company
 from sync.decide import foresee
@@ -32,26 +32,17 @@ _PAGES = {
     "CreditMemo": "/app/creditmemo?txnId=",
     "Customer": "/app/customerdetail?nameId=",
 }
-STATE_WORDS: dict[str, str] = {
-    LinkState.PENDING: "Pending: about to be judged",
-    LinkState.SYNCED: "Settled: QuickBooks has it",
-    LinkState.SKIPPED: "Skipped: not to be synced",
-    LinkState.WAITING: "Waiting",
-    LinkState.RETRYING: "Held: it is tried again by itself",
-    LinkState.FAILED: "Rejected: something has to be mended",
-    LinkState.WITHDRAWN: "Withdrawn in Kompass, but still in QuickBooks",
-}
 
 
 class LinkAdmin(ReadOnlyAdmin):
     change_form_template = "admin/quickbooks_online/link_form.html"
     change_list_template = "admin/quickbooks_online/link_list.html"
-    list_filter: ClassVar[Any] = ("state", OrgFilter, CompanyFilter)
-    search_fields = ("reference", "name", "kompass_id", "qbo_id")
-    search_help_text = "Search by name, number, Kompass id or QBO id"
+    list_filter: ClassVar[Any] = (StateFilter, CauseFilter, OrgFilter, CompanyFilter)
+    search_fields = ("reference",)
+    search_help_text = "Search by name, number, client, project, amount, Kompass id or QBO id"
     ordering = ("-id",)
     actions = ()
-    list_display: Any = ("shown_record", "shown_state", "shown_reason", "shown_name", "shown_qbo")
+    list_display: Any = ("shown_record", "shown_org", "shown_state", "shown_reason", "shown_name", "shown_qbo")
     readonly_fields: ClassVar[Any] = (
         "shown_record",
         "org_name",
@@ -66,6 +57,34 @@ class LinkAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("applied", "observed")
 
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[LinkChangeList]:
+        return LinkChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return found_by(queryset, search_term), False
+
+    @admin.display(description="Org")
+    def shown_org(self, link: Link) -> str:
+        return _said(link).org
+
+    @admin.display(description="Client")
+    def shown_client(self, link: Link) -> str:
+        return _said(link).client or "–"
+
+    @admin.display(description="Date")
+    def shown_date(self, link: Link) -> str:
+        date = _said(link).date
+        return format_html('<span class="qbo-nowrap">{}</span>', date_format(date)) if date else "–"
+
+    @admin.display(description="Total in Kompass")
+    def shown_kompass_total(self, link: Link) -> str:
+        said = _said(link)
+        if said.total is None:
+            return "–"
+        return format_html('<span class="qbo-nowrap">{} {}</span>', f"{said.total:,.2f}", said.currency)
+
     @admin.display(description="Record", ordering="reference")
     def shown_record(self, link: Link) -> str:
         return format_html('<span class="qbo-record">{}</span>', link.reference or link.kompass_id)
@@ -77,16 +96,12 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State", ordering="state")
     def shown_state(self, link: Link) -> str:
-        return format_html(
-            '<span class="qbo-badge qbo-{}" title="{}">{}</span>',
-            link.state,
-            STATE_WORDS.get(link.state, ""),
-            link.state,
-        )
+        words = state_in_words(link, _said(link).waits_for)
+        return format_html('<span class="qbo-badge qbo-{}">{}</span>', link.state, words)
 
     @admin.display(description="Reason")
     def shown_reason(self, link: Link) -> str:
-        return link.reason or ("" if link.state == LinkState.SYNCED else STATE_WORDS.get(link.state, ""))
+        return link.reason
 
     @admin.display(description="QBO id", ordering="qbo_id")
     def shown_qbo(self, link: Link) -> str:
@@ -104,7 +119,7 @@ class LinkAdmin(ReadOnlyAdmin):
     def shown_name(self, link: Link) -> str:
         return link.name or "–"
 
-    @admin.display(description="Settled", ordering="synced_at")
+    @admin.display(description="Synced", ordering="synced_at")
     def shown_settled(self, link: Link) -> str:
         if link.synced_at is None:
             return "–"
@@ -135,7 +150,7 @@ class LinkAdmin(ReadOnlyAdmin):
             context |= {
                 "link": link,
                 "record": Record.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).first(),
-                "state_words": STATE_WORDS.get(link.state, link.state),
+                "state_words": state_in_words(link),
                 "failure": failure,
                 "failure_address": reverse("admin:quickbooks_online_failure_change", args=[failure.pk])
                 if failure is not None and self.may(request, "view_failure")
@@ -209,6 +224,11 @@ def _preview(link: Link) -> Preview:
     return preview_of(foreseen[0])
 
 
+def _said(link: Link) -> Said:
+    """What the list read of the record; nothing on the page of one record."""
+    return getattr(link, "said", Said())
+
+
 def history_of(link: Link) -> list[History]:
     """Give the newest happenings of the record, newest first: what `kompass-qbo why` tells."""
     return list(
@@ -228,14 +248,34 @@ def address_in_quickbooks(link: Link) -> str:
 
 
 class ProjectAdmin(LinkAdmin):
-    list_display = ("shown_record", "currency", "shown_state", "shown_reason", "shown_name", "shown_qbo")
+    list_display = (
+        "shown_record",
+        "shown_org",
+        "shown_client",
+        "currency",
+        "shown_state",
+        "shown_reason",
+        "shown_name",
+        "shown_qbo",
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
 class InvoiceAdmin(LinkAdmin):
-    list_display = ("shown_record", "shown_state", "shown_reason", "shown_total", "shown_qbo", "shown_settled")
+    list_display = (
+        "shown_record",
+        "shown_org",
+        "shown_client",
+        "shown_date",
+        "shown_state",
+        "shown_reason",
+        "shown_kompass_total",
+        "shown_total",
+        "shown_qbo",
+        "shown_settled",
+    )
     readonly_fields = (
         "shown_record",
         "org_name",
@@ -249,7 +289,7 @@ class InvoiceAdmin(LinkAdmin):
         "synced_at",
     )
     fields = readonly_fields
-    list_filter = ("state", SumsFilter, OrgFilter, CompanyFilter)
+    list_filter = (StateFilter, CauseFilter, MonthFilter, SumsFilter, OrgFilter, CompanyFilter)
     list_select_related = ("difference",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -45,6 +45,8 @@ class ManyChoices(admin.SimpleListFilter):
     """A filter whose choices are links, or a dropdown where there are many."""
 
     template = "admin/quickbooks_online/includes/filter.html"
+    least = 2
+    """With fewer choices the filter is left out."""
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         kept = [
@@ -58,7 +60,7 @@ class ManyChoices(admin.SimpleListFilter):
             yield {**choice, "value": value, "many": len(self.lookup_choices) > LINKS_AT_MOST, "kept": kept}
 
     def has_output(self) -> bool:
-        return len(self.lookup_choices) > 1
+        return len(self.lookup_choices) >= self.least
 
 
 class MappingOrgFilter(ManyChoices):

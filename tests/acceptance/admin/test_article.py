@@ -161,7 +161,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     assert sorted(documents()) == ["INV-i1", "INV-i2"]
     assert documents()["INV-i2"]["TotalAmt"] == 360
     page.get_by_role("link", name="Invoices").first.click()
-    expect(page.get_by_role("row", name=re.compile("INV-i2"))).to_contain_text("synced")
+    expect(page.get_by_role("row", name=re.compile("INV-i2"))).to_contain_text("In QuickBooks")
     page.get_by_role("link", name="INV-i2").click()
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     page.get_by_role("link", name="Preview").click()

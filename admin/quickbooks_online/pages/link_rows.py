@@ -1,0 +1,122 @@
+"""What a row of Customers, Projects and Invoices says of its record, and how records are found by it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import DecimalField, Exists, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+from django.http import HttpRequest
+
+from admin.quickbooks_online.models import Link, Org, Record
+from schemas.link_state import LinkState
+
+STATE_WORDS: dict[str, str] = {
+    LinkState.PENDING: "Queued",
+    LinkState.SYNCED: "In QuickBooks",
+    LinkState.SKIPPED: "Not synced",
+    LinkState.WAITING: "Waiting",
+    LinkState.RETRYING: "Retrying",
+    LinkState.FAILED: "Needs attention",
+    LinkState.WITHDRAWN: "Withdrawn in Kompass",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What Kompass says of a record, as far as a row shows it."""
+
+    org: str = ""
+    client: str = ""
+    date: dt.date | None = None
+    currency: str = ""
+    total: Decimal | None = None
+    waits_for: str = ""
+
+
+class LinkChangeList(ChangeList):
+    """Reads what Kompass says of the rows of a page, all at once, as ``row.said``."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        orgs = dict(Org.objects.filter(pk__in={row.org_id for row in rows}).values_list("pk", "name"))
+        targets = {row.depends_on_id for row in rows if row.depends_on_id}
+        waited = {one.pk: one for one in Link.objects.filter(pk__in=targets).defer("applied", "observed")}
+        records: dict[tuple[str, str, str], dict[str, Any]] = {
+            (found["org_id"], found["kind"], found["kompass_id"]): dict(found)
+            for found in Record.objects.filter(
+                org_id__in=set(orgs),
+                kind__in={row.kind for row in rows},
+                kompass_id__in=[row.kompass_id for row in rows],
+            )
+            .annotate(
+                client=KT("body__client__name"),
+                payer=KT("body__billing_client__name"),
+                date=KT("body__date"),
+                currency=KT("body__currency"),
+                total=KT("body__amount_gross"),
+            )
+            .values("org_id", "kind", "kompass_id", "client", "payer", "date", "currency", "total")
+        }
+        for row in rows:
+            found = records.get((row.org_id, row.kind, row.kompass_id), {})
+            target = waited.get(row.depends_on_id)
+            row.said = Said(
+                org=orgs.get(row.org_id) or row.org_id,
+                client=found.get("client") or found.get("payer") or "",
+                date=dt.date.fromisoformat(found["date"]) if found.get("date") else None,
+                currency=found.get("currency") or row.currency,
+                total=Decimal(found["total"]) if found.get("total") else None,
+                waits_for=str(target) if target is not None else "",
+            )
+        self.result_list = rows
+
+
+def state_in_words(link: Link, waits_for: str = "") -> str:
+    """Give the state as people say it: ``Waiting for Harbour & Sons``."""
+    words = STATE_WORDS.get(link.state, link.state)
+    return f"{words} for {waits_for}" if link.state == LinkState.WAITING and waits_for else words
+
+
+def records_of(*conditions: Q, **more: Any) -> Exists:
+    """Give the condition that the record of a link meets these."""
+    mine = {name: OuterRef(name) for name in ("org_id", "kind", "kompass_id")}
+    total = Cast(KT("body__amount_gross"), DecimalField(max_digits=20, decimal_places=5))
+    return Exists(Record.objects.annotate(total=total).filter(*conditions, **mine, **more))
+
+
+def found_by(queryset: QuerySet[Any], words: str) -> QuerySet[Any]:
+    """Give the links that these words find: by number, name, client, project, amount, Kompass id or QBO id."""
+    words = words.strip().replace("\0", "")
+    if not words:
+        return queryset
+    same = Q(kompass_id=words) | Q(qbo_id=words)
+    named = Q(reference__icontains=words) | Q(name__icontains=words)
+    said = Q()
+    for member in ("client", "billing_client", "project"):
+        said |= Q(**{f"body__{member}__name__icontains": words})
+    if (amount := amount_of(words)) is not None:
+        same |= Q(qbo_total=amount)
+        said |= Q(total=amount)
+    # One look at each record: it is the dear part.
+    return queryset.filter(same | named | Q(records_of(said)))
+
+
+def amount_of(words: str) -> Decimal | None:
+    """Give the amount that somebody typed, with separators of either kind: ``1,234.50``, ``1.234,50``, ``1234.5``."""
+    text = re.sub(r"[\s'\xa0]", "", words)
+    if not re.fullmatch(r"-?\d[\d.,]{0,14}", text):
+        return None
+    decimal_comma = re.search(r",\d{1,2}$", text)
+    text = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None

@@ -1,0 +1,112 @@
+"""A bookkeeper finds a document by what is known of it; the lists say whose it is, what it is worth and where it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from admin.quickbooks_online.models import Link
+from admin.quickbooks_online.pages.link_rows import amount_of
+from schemas.events import OrgRef
+from simulator import CANADA, USA
+from tests.builders import client as kompass_client
+from tests.builders import event, invoice, line
+from tests.integration.admin.conftest import Section, words
+
+ROOT = "/admin/quickbooks_online/"
+ORGS = {"org-uk": "Meridian Geomatics Ltd", "org-ca": "Northern Survey Inc", "org-us": "Prairie Design LLC"}
+
+
+@pytest.fixture
+def ada(section: Section) -> Client:
+    return section.person(group=True)
+
+
+@pytest.fixture
+def three(section: Section) -> None:
+    """An invoice in QuickBooks, one that is refused and one that waits: of three Orgs of three locales."""
+    pipeline = section.pipeline
+    pipeline.link()
+    pipeline.map_vat_rate("vat-20", "20.0% S")
+    pipeline.link("org-ca", ORGS["org-ca"], realm=CANADA)
+    pipeline.link("org-us", ORGS["org-us"], realm=USA, enabled=False)
+    pipeline.ingest(event(invoice("i1", date=dt.date(2026, 3, 1))))
+    for org, month in (("org-ca", 4), ("org-us", 5)):
+        ref = OrgRef(org, ORGS[org])
+        of = kompass_client(f"c-{org}", name=f"Client of {org}", org=ref)
+        one = invoice(f"i-{org}", date=dt.date(2026, month, 2), lines=(line("1234.50"),), org=ref)
+        pipeline.ingest(event(replaced(one, client=of)))
+    pipeline.drive()
+
+
+def replaced(one: Any, **more: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(one, **more)
+
+
+def numbers(ada: Client, query: str, table: str = "invoice") -> list[str]:
+    return sorted(row.reference for row in ada.get(f"{ROOT}{table}/?{query}").context["cl"].result_list)
+
+
+def test_rows_say_whose_what_and_where(ada: Client, three: None) -> None:
+    page = words(ada.get(f"{ROOT}invoice/"))
+    for said in (*ORGS.values(), "Client of org-ca", "1 Mar 2026", "2 Apr 2026", "120.00 GBP", "1,481.40"):
+        assert said in page, said
+    assert "In QuickBooks" in page
+    assert "Needs attention" in page
+    assert "Waiting" in page
+    assert "Harbour & Sons c1" in words(ada.get(f"{ROOT}project/"))
+    assert ORGS["org-ca"] in words(ada.get(f"{ROOT}customer/"))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=INV-i1", ["INV-i1"]),
+        ("q=client+of+ORG-CA", ["INV-i-org-ca"]),
+        ("q=120", ["INV-i1"]),
+        ("q=1.481,40", ["INV-i-org-ca", "INV-i-org-us"]),
+        ("q=1%2C481.40", ["INV-i-org-ca", "INV-i-org-us"]),
+        ("q=nothing+of+the+kind", []),
+        ("q=%00", ["INV-i-org-ca", "INV-i-org-us", "INV-i1"]),
+        ("state__exact=synced", ["INV-i1"]),
+        ("state__exact=failed", ["INV-i-org-ca"]),
+        ("month=2026-04", ["INV-i-org-ca"]),
+        ("org=org-us", ["INV-i-org-us"]),
+        ("org=org-us&month=2026-04", []),
+    ],
+)
+def test_a_document_is_found(ada: Client, three: None, query: str, found: list[str]) -> None:
+    assert numbers(ada, query) == found
+
+
+def test_by_its_id_in_quickbooks_and_by_cause(ada: Client, three: None) -> None:
+    Link.objects.filter(reference="INV-i1").update(qbo_id="145000123")
+    assert numbers(ada, "q=145000123") == ["INV-i1"]
+    assert numbers(ada, "q=14500012") == []
+    answer = ada.get(f"{ROOT}invoice/")
+    (causes,) = [spec for spec in answer.context["cl"].filter_specs if spec.parameter_name == "cause"]
+    ((cause, title),) = causes.lookup_choices
+    assert "has no QuickBooks tax code" in title
+    assert numbers(ada, f"cause={cause}") == ["INV-i-org-ca"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"),
+    [
+        ("1,234.50", "1234.50"),
+        ("1.234,50", "1234.50"),
+        ("1'234.5", "1234.5"),
+        ("-12", "-12"),
+        ("1.2.3", None),
+        ("INV-1", None),
+        ("9" * 40, None),
+    ],
+)
+def test_amounts_as_people_type_them(typed: str, amount: str | None) -> None:
+    assert amount_of(typed) == (None if amount is None else Decimal(amount))
