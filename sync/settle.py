@@ -429,7 +429,10 @@ class _Transaction:
         with_its_batch = answer.together > 1 and refused.status != 200
         if so_far.fails and not with_its_batch:
             again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
-            self._reject(work, row, problem, tid=refused.intuit_tid, retire=not looks_first, due_at=again)
+            self._reject(
+                work, row, problem, tid=refused.intuit_tid, retire=not looks_first, due_at=again,
+                overwrite=row.overwrite and row.again,
+            )  # fmt: skip
             return
         self._hold_refused(work, row, so_far, problem.message, keep=looks_first)
         if with_its_batch and (so_far.tries >= BATCH_TRIES or so_far.since >= self._policy.patience.lone):

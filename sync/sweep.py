@@ -8,6 +8,8 @@ from store import companies
 from store.companies import SWEEP_TIMEOUT_MS
 from sync import link
 
+_LOCK_TIMEOUT_MS = 5_000
+
 
 def sweep(db: Connection, configuration_id: int) -> int:
     """Carry one configuration that `companies.changed` gave into its links; gives how many became due. 0 also when another process does.
@@ -22,6 +24,8 @@ def sweep(db: Connection, configuration_id: int) -> int:
         return 0
     # Everything of a company at once, and a person decided it: 100,000 links take 3 to 4 s of CPU, with their history twice that.
     db.execute(text(f"SET LOCAL statement_timeout = {SWEEP_TIMEOUT_MS}"))
+    # A company whose links somebody holds is swept another time: the others wait behind it.
+    db.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
     if not changed.relinked:
         return link.configuration_changed(db, org_id=changed.org_id, realm_id=changed.realm_id, version=changed.version)
     companies.take_over_links(db, org_id=changed.org_id, realm_id=changed.realm_id)

@@ -154,7 +154,10 @@ def test_what_is_foreseen_beyond_a_customer_is_what_is_sent_then(section: Sectio
     world.step()
     sent = None
     while sent is None:
-        for work in world.pipeline.claim().work:
+        claimed = world.pipeline.claim()
+        for realm_id, org_id in claimed.unready.items():
+            world.pipeline.jobs.prepare(org_id, realm_id)
+        for work in claimed.work:
             if work.link.kompass_id == world.asked.id and work.link.kind is kind_of(world.asked):
                 sent = plain(work.body)
             else:

@@ -392,6 +392,7 @@ def test_a_batch_is_taken_over_whole_or_not_now(opened: Callable[..., Pipeline],
 
 
 def test_news_of_a_member_while_its_batch_hangs_follows_the_batch(batching: Pipeline) -> None:
+    batching.simulator.call(lambda world: world.change_settings({"requestid_repeated": "replay"}))
     with_customer(batching)
     records = invoices(4)
     batching.ingest(*map(event, records))

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
+from consumers.ingest.batch import Ingest
+from schemas.events import Kind
 from simulator import UK, bookkeeper
 from simulator.world import World
 from store import restores
@@ -22,8 +24,7 @@ def lose(pipeline: Pipeline, *ids: str) -> None:
         restores.begin(db, datetime.now(UTC) - timedelta(hours=1))
     # Nobody goes on with what he remembers: the processes are new.
     pipeline.cache.forget("org-uk")
-    for ingest in pipeline.ingests.values():
-        ingest._known.clear()
+    pipeline.ingests = {kind: Ingest(pipeline.engine, pipeline.codec, kind) for kind in Kind}
 
 
 def created(pipeline: Pipeline) -> int:

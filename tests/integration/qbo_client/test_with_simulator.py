@@ -28,7 +28,9 @@ Send = Callable[[Call], Outcome]
 @pytest.fixture(scope="module")
 def intuit() -> Iterator[Simulator]:
     # A company of the USA is sent Chinese here, and a refusal says whose name is taken: neither is sure of Intuit.
-    settings = Settings.from_environment(quota_enabled=False, usa_characters="any", duplicate_name_detail="id")
+    settings = Settings.from_environment(
+        quota_enabled=False, usa_characters="any", duplicate_name_detail="id", requestid_repeated="replay"
+    )
     with Simulator(settings=settings) as running:
         yield running
 
