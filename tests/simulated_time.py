@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
+from sqlalchemy.event import listen
 
 from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.outcomes import Outcome, Throttled
@@ -48,6 +49,10 @@ def latency(operations: int) -> float:
     return 0.3 + 0.2 * operations
 
 
+def _by_the_simulated_clock(connection: Connection) -> None:
+    connection.exec_driver_sql("SET LOCAL search_path = simulated, pg_catalog, public")
+
+
 @dataclass
 class SimulatedTime:
     """Drives one company's work by the clock alone: claims when the quota allows it, settles when the answers are there."""
@@ -63,9 +68,8 @@ class SimulatedTime:
         with self.pipeline.engine.begin() as db:
             for statement in _CLOCK:
                 db.execute(text(statement))
-            name = db.execute(text("SELECT current_database()")).scalar_one()
-            db.execute(text(f'ALTER DATABASE "{name}" SET search_path = simulated, pg_catalog, public'))
-        self.pipeline.engine.dispose()
+        # After the engine's own settings of a transaction, which take the path of a role or database back.
+        listen(self.pipeline.engine, "begin", _by_the_simulated_clock)
 
     def run(self) -> float:
         """Push all that is due; gives the seconds it took."""

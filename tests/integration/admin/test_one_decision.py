@@ -162,6 +162,8 @@ def test_what_is_foreseen_beyond_a_customer_is_what_is_sent_then(section: Sectio
                 sent = plain(work.body)
             else:
                 world.pipeline.settle(*world.pipeline.answers([work]))
+    # The rate of the day is read when the document goes, and nothing is read for a forecast.
+    sent.pop("ExchangeRate", None)
     text = orjson.dumps(sent).decode()
     for member in ("ParentRef", "CustomerRef"):
         if member in sent:
