@@ -93,6 +93,9 @@ class Busy:
 def held(pipeline: Pipeline) -> Iterator[Callable[..., Busy]]:
     made: list[Busy] = []
 
+    # Here more clients go at once than a company's limit on names lets go.
+    pipeline.simulator.call(lambda world: world.change_settings({"name_lock": "off"}))
+
     def another(**more: Any) -> Busy:
         made.append(Busy(pipeline, **more))
         return made[-1]
@@ -112,8 +115,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_the_next_calls_are_claimed_while_every_worker_is_in_a_call(
     pipeline: Pipeline, held: Callable[..., Busy]
 ) -> None:
-    # Here are more clients at once than a company's limit on names lets go.
-    pipeline.simulator.call(lambda world: world.change_settings({"name_lock": "off"}))
     pipeline.ingest(*(event(client(f"c{number}")) for number in range(6)))
     pipeline.sweep()
     busy = held()
