@@ -46,6 +46,8 @@ def pipeline(migrated_database: str, careless_intuit: Simulator) -> Iterator[Pip
 def turn(pipeline: Pipeline) -> int:
     """Claim, call and settle once; gives how many calls that were."""
     claimed = pipeline.claim(pipeline.due()[:AT_ONCE])
+    for realm_id, org_id in claimed.unready.items():
+        pipeline.jobs.prepare(org_id, realm_id)
     if claimed.work:
         pipeline.settle(*pipeline.answers(claimed.work))
     return len(claimed.work) + len(claimed.judged)
