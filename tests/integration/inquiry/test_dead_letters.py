@@ -91,7 +91,7 @@ def test_filters(pipeline: Pipeline, run: Any, filters: tuple[str, ...], count: 
 
 @pytest.mark.xfail(
     strict=True,
-    reason="a number held by another record of ours is decided without asking QuickBooks, also after it was changed there by hand",
+    reason="a number held by our own record is refused without asking QuickBooks",
 )
 def test_show_gives_the_event_the_payload_tried_the_fault_and_the_history(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))
@@ -114,7 +114,7 @@ def test_show_gives_the_event_the_payload_tried_the_fault_and_the_history(pipeli
 
 @pytest.mark.xfail(
     strict=True,
-    reason="a number held by another record of ours is decided without asking QuickBooks, also after it was changed there by hand",
+    reason="a number held by our own record is refused without asking QuickBooks",
 )
 def test_a_replay_makes_links_due_and_what_was_mended_goes_through(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))

@@ -156,7 +156,7 @@ def test_a_lost_connection_is_one_mail_however_many_records_it_holds_up(post: Po
 
 @pytest.mark.xfail(
     strict=True,
-    reason="a number held by another record of ours is decided without asking QuickBooks, also after it was changed there by hand",
+    reason="a number held by our own record is refused without asking QuickBooks",
 )
 def test_a_refusal_of_quickbooks_carries_its_code_and_tid(post: Post) -> None:
     post.pipeline.ingest(event(invoice("i1")))
