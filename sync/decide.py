@@ -93,6 +93,9 @@ def _beside(link: Link, record: Record, decision: Decision, holding: Holding) ->
         return giving_way.out_of_the_way(link, record, decision, cause)
     if holding.gives_way:
         return Wait(cause, reason, holder=holding.holder.id)
+    if link.kind is Kind.INVOICE:
+        # A bookkeeper may have changed the holder's number since, and a company may allow it twice: QuickBooks says.
+        return decision
     return Reject((conflicts.name_held(record, name, holding.shown),), holder=holding.holder.id)
 
 

@@ -89,10 +89,6 @@ def test_filters(pipeline: Pipeline, run: Any, filters: tuple[str, ...], count: 
     assert result.return_value == (0 if count else 1)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a number held by our own record is refused without asking QuickBooks",
-)
 def test_show_gives_the_event_the_payload_tried_the_fault_and_the_history(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()
@@ -112,10 +108,6 @@ def test_show_gives_the_event_the_payload_tried_the_fault_and_the_history(pipeli
     assert "there is no failure 999999" in str(missing.exception)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a number held by our own record is refused without asking QuickBooks",
-)
 def test_a_replay_makes_links_due_and_what_was_mended_goes_through(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()

@@ -6,7 +6,6 @@ import re
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from sqlalchemy import text
 
 from consumers.inquiry.why import find_one, story
@@ -154,10 +153,6 @@ def test_a_lost_connection_is_one_mail_however_many_records_it_holds_up(post: Po
     assert post.later(days=1) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a number held by our own record is refused without asking QuickBooks",
-)
 def test_a_refusal_of_quickbooks_carries_its_code_and_tid(post: Post) -> None:
     post.pipeline.ingest(event(invoice("i1")))
     post.pipeline.drive()
