@@ -247,7 +247,7 @@ def documentation() -> str:
         "# Metrics",
         "",
         "Every process serves these under `/metrics` at `METRICS_PORT`, the consumers and the notifier besides Prometheus's usual",
-        "`process_*`; the admin has the calls to Intuit, the token refreshes and the build. This page is made from",
+        "`process_*`; the admin has the calls to Intuit, the token refreshes, the logins, the database and the build. This page is made from",
         "`schemas/metric_declarations.py` by `python -m schemas.metric_declarations`.",
         "",
         "No label has unbounded values but `org`; `METRICS_ORG_LABEL=off` leaves it empty.",
