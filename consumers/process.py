@@ -86,7 +86,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     health = health or health_of(settings)
     metrics = health.metrics
     dependencies = Dependencies(metrics)
-    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and company jobs; workers need none while they call.
+    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and the companies' preparation; workers need none while they call.
     engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
     transport = Transport(settings.intuit)
     budget = Budget(companies.budget_calls if settings.budget_spent == "hold" else None)

@@ -29,7 +29,7 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Parcel, gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
-from sync.cases import RecordCase, find_parties, read_cases
+from sync.case_loader import RecordCase, find_parties, read_cases
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
@@ -37,7 +37,7 @@ from sync.currencies import Judgeable, fix_currencies
 from sync.decide import decide, unless_disconnected
 from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
-from sync.permits import Demand, grant_calls
+from sync.permits import Demand, permit_calls
 from sync.policy import Policy
 from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
@@ -162,7 +162,7 @@ class _Transaction:
             else:
                 judgeable.append((link, company))
         self._judge(judgeable, connected)
-        self._grant()
+        self._permit()
         self._write()
         return self._result
 
@@ -368,11 +368,11 @@ class _Transaction:
 
     # Call
 
-    def _grant(self) -> None:
+    def _permit(self) -> None:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
         policy = self._policy
         asked = {realm_id: put_together(works, most=self._together) for realm_id, works in self._wanted.items()}
-        granted = grant_calls(
+        permitted = permit_calls(
             self._db,
             {realm_id: _demand(parcels) for realm_id, parcels in asked.items()},
             allowed=self._allowed,
@@ -381,21 +381,21 @@ class _Transaction:
             clock=self._clock,
         )
         self._result.blocked |= {
-            realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in granted.waits.items()
+            realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
         for realm_id, parcels in asked.items():
             names = [one for one in parcels if one.writes_names]
-            may = granted.names.get(realm_id, 0)
+            may = permitted.names.get(realm_id, 0)
             # Names first: documents need them.
             going = names[:may] + [one for one in parcels if not one.writes_names]
-            singles = [one for one in going if not one.is_batch][: granted.calls.get(realm_id, 0)]
-            batches = [one for one in going if one.is_batch][: granted.batches.get(realm_id, 0)]
-            for one in names[may:] if realm_id in granted.names else ():
+            singles = [one for one in going if not one.is_batch][: permitted.calls.get(realm_id, 0)]
+            batches = [one for one in going if one.is_batch][: permitted.batches.get(realm_id, 0)]
+            for one in names[may:] if realm_id in permitted.names else ():
                 for work in one.works:
                     self._busy(work.link, for_s=NAMES_AGAIN_S)
             for one in singles + batches:
                 for work in one.works:
-                    self._start(replace(work, granted_at=granted.at))
+                    self._start(replace(work, permitted_at=permitted.at))
 
     def _want(self, work: Attempt, connection: CompanyConnection) -> None:
         work = replace(work, connection_version=connection.version)

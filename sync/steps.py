@@ -22,7 +22,7 @@ from store.transactions import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Parcel, Split, refused_for_now
 from sync.claim import Claim, Claimed
-from sync.company import CompanyJobs
+from sync.company import CompanyPreparation
 from sync.explaining import Explainer
 from sync.gates import Gates
 from sync.metrics import Metrics
@@ -62,16 +62,18 @@ class Steps:
         self.policy = policy
         self.metrics = metrics
         self.gates = Gates()
-        self.jobs = CompanyJobs(engine, policy, oauth=oauth, transport=transport, keys=keys, metrics=metrics)
-        self.tokens = self.jobs.tokens
-        self.claims = Claim(policy, self.jobs.cache)
+        self.preparation = CompanyPreparation(
+            engine, policy, oauth=oauth, transport=transport, keys=keys, metrics=metrics
+        )
+        self.tokens = self.preparation.tokens
+        self.claims = Claim(policy, self.preparation.cache)
         self.settles = Settle(policy)
         self.sender = Sender(
             engine,
             policy,
             transport=transport,
             tokens=self.tokens,
-            budget_is_spent=self.jobs.budget_is_spent,
+            budget_is_spent=self.preparation.budget_is_spent,
             metrics=metrics,
         )
         self.explainer = Explainer(engine, self.sender.ask)

@@ -100,7 +100,7 @@ class Pipeline:
             send_within=SEND_WITHIN_S,
         )
         self.steps = self.another()
-        self.jobs, self.tokens, self.cache = self.steps.jobs, self.steps.tokens, self.steps.jobs.cache
+        self.jobs, self.tokens, self.cache = self.steps.preparation, self.steps.tokens, self.steps.preparation.cache
         self.settle_with()
 
     def another(self, *, transport: Transport | None = None, keys: TokenKeys | None = None, **policy: Any) -> Steps:

@@ -28,7 +28,7 @@ from store.searching import find_orgs
 from store.secrets import TokenKeys
 from sync.agreement import read_sheet
 from sync.budget import Budget
-from sync.company import CompanyJobs
+from sync.company import CompanyPreparation
 from sync.metrics import Metrics
 from sync.policy import Policy
 from sync.settings import Settings, settings_from
@@ -127,7 +127,7 @@ def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: 
     """Give an access token, refreshed like any consumer would: under the lease, so that no two refresh at once."""
     oauth = OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret)
     try:
-        jobs = CompanyJobs(
+        jobs = CompanyPreparation(
             engine,
             Policy.of(settings, owner=owner_name(), lane=0, budget=Budget()),
             oauth=oauth,
