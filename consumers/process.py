@@ -49,8 +49,8 @@ from store.transactions import retrying
 from sync.budget import Budget
 from sync.claim import Claim, ClaimPolicy
 from sync.companies import CompanyCache
-from sync.company import AccessTokens, CompanyJobs
-from sync.daily_retry import Probes
+from sync.company import AccessTokens, CompanyPreparation
+from sync.daily_retry import DailyRetries
 from sync.gates import Gates
 from sync.metrics import Metrics
 from sync.policy import ReconcilerPolicy
@@ -91,7 +91,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     health = health or health_of(settings)
     metrics = health.metrics
     dependencies = Dependencies(metrics)
-    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and company jobs; workers need none while they call.
+    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and the companies' preparation; workers need none while they call.
     engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
     keys = TokenKeys(settings.token_keys)
     transport = Transport(settings.intuit)
@@ -99,7 +99,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     tokens = AccessTokens(engine, keys)
     facts_age = timedelta(seconds=companies.facts_seconds)
     budget = Budget(companies.budget_calls if settings.budget_spent == "hold" else None)
-    jobs = CompanyJobs(
+    preparation = CompanyPreparation(
         engine,
         oauth=OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret),
         transport=transport,
@@ -154,9 +154,9 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         settle=settle,
         transport=transport,
         tokens=tokens,
-        jobs=jobs,
+        preparation=preparation,
         gates=gates,
-        probes=Probes(engine, metrics),
+        daily_retries=DailyRetries(engine, metrics),
         metrics=metrics,
         beat=health.beat,
     )

@@ -34,9 +34,9 @@ from sync.attempt import Late
 from sync.batches import Backlogs, Parcel, parcels, refused_for_now
 from sync.budget import NO_BUDGET
 from sync.claim import Claim, Claimed
-from sync.company import AccessTokens, CompanyJobs
+from sync.company import AccessTokens, CompanyPreparation
 from sync.crash_points import reached
-from sync.daily_retry import Probes
+from sync.daily_retry import DailyRetries
 from sync.explaining import Explainer
 from sync.gates import Gates, Permits
 from sync.metrics import Metrics
@@ -76,9 +76,9 @@ class Reconciler:
         settle: Settle,
         transport: Transport,
         tokens: AccessTokens,
-        jobs: CompanyJobs,
+        preparation: CompanyPreparation,
         gates: Gates,
-        probes: Probes,
+        daily_retries: DailyRetries,
         metrics: Metrics,
         beat: Callable[[str], None],
     ) -> None:
@@ -87,11 +87,16 @@ class Reconciler:
         self._claim = claim
         self._settle = settle
         self._tokens = tokens
-        self._jobs = jobs
+        self._preparation = preparation
         self._gates = gates
-        self._probes = probes
+        self._daily_retries = daily_retries
         self._sender = Sender(
-            engine, policy, transport=transport, tokens=tokens, budget_is_spent=jobs.budget_is_spent, metrics=metrics
+            engine,
+            policy,
+            transport=transport,
+            tokens=tokens,
+            budget_is_spent=preparation.budget_is_spent,
+            metrics=metrics,
         )
         self._explainer = Explainer(engine, self._sender.ask)
         self._metrics = metrics
@@ -191,11 +196,11 @@ class Reconciler:
         permits = self._gates.permits()
         if free <= 0 or permits.all_blocked:
             return False
-        if self._gates.probing_intuit:
+        if self._gates.trying_intuit:
             return self._claim_live(1, permits, without=frozenset())
         # One call to see whether a company answers again is one for one link.
-        without = self._in_batches - permits.probes
-        realm_id = self._backlogs.next(without=permits.blocked | permits.probes) if self._room_for_a_batch() else None
+        without = self._in_batches - permits.trials
+        realm_id = self._backlogs.next(without=permits.blocked | permits.trials) if self._room_for_a_batch() else None
         if free == 1 and realm_id is not None:
             # The last free worker goes to either in turns.
             self._backlog_first = not self._backlog_first
@@ -212,14 +217,14 @@ class Reconciler:
 
         def find(db: Connection) -> list[int]:
             candidates[:] = self._candidates(db, free, permits.blocked | without)
-            if self._together > 1 and not self._gates.probing_intuit:
+            if self._together > 1 and not self._gates.trying_intuit:
                 known = Counter(realm_id for realm_id, _ in candidates)
-                crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.probes
+                crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.trials
                 crowded = with_backlog(db, crowded, lane=self._policy.lane, more_than=self._policy.backlog)
                 self._backlogs.enter(crowded)
-            return [link_id for realm_id, link_id in candidates if realm_id not in self._in_batches - permits.probes]
+            return [link_id for realm_id, link_id in candidates if realm_id not in self._in_batches - permits.trials]
 
-        claimed = claim_due(self._engine, self._claim, find, calls_allowed=dict.fromkeys(permits.probes, 1))
+        claimed = claim_due(self._engine, self._claim, find, calls_allowed=dict.fromkeys(permits.trials, 1))
         if not candidates:
             return False
         self._after_realm = candidates[-1][0]
@@ -344,7 +349,7 @@ class Reconciler:
     def _prepare_now(self, realm_id: str, org_id: str, refused_by_facts: bool) -> None:
         pause = _DATABASE_AWAY_S
         try:
-            pause = self._jobs.prepare(org_id, realm_id, refused_by_facts=refused_by_facts)
+            pause = self._preparation.prepare(org_id, realm_id, refused_by_facts=refused_by_facts)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:
@@ -502,13 +507,13 @@ class Reconciler:
             self._beat("sweeper")
             try:
                 self._sweep_changed()
-                self._probes.turn()
-                if self._jobs.budget_is_back():
+                self._daily_retries.turn()
+                if self._preparation.budget_is_back():
                     retrying(self._engine, partial(link.wake_held, lane=self._policy.lane, cause=NO_BUDGET))
                     self.wake()
-                if not self._jobs.budget_is_spent():
-                    for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
-                        self._housekeepers.submit(self._probe, org_id, realm_id, version)
+                if not self._preparation.budget_is_spent():
+                    for org_id, realm_id, version in retrying(self._engine, connections.due_trials):
+                        self._housekeepers.submit(self._try_disconnected, org_id, realm_id, version)
                 for org_id, realm_id in retrying(self._engine, connections.idle_connections):
                     self._prepare(realm_id, org_id)
             except AWAY as error:
@@ -516,9 +521,9 @@ class Reconciler:
             self._sweep_now.wait(self._policy.sweep)
             self._sweep_now.clear()
 
-    def _probe(self, org_id: str, realm_id: str, version: int) -> None:
+    def _try_disconnected(self, org_id: str, realm_id: str, version: int) -> None:
         try:
-            self._jobs.probe(org_id, realm_id, version)
+            self._preparation.try_disconnected(org_id, realm_id, version)
         except Exception:
             log.exception("company %s cannot be asked whether it answers again", realm_id)
 

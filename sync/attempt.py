@@ -42,8 +42,8 @@ class Attempt:
     first_sent_at: datetime | None
     claimed_at: float
     """Monotonic seconds, taken before the claim's transaction began."""
-    granted_at: float = 0.0
-    """Monotonic seconds at which the company's quota granted the call."""
+    permitted_at: float = 0.0
+    """Monotonic seconds at which the company's quota permitted the call."""
     voided: bool = False
     connection_version: int = 0
     batch_id: str = ""
@@ -137,7 +137,7 @@ def _moment(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Not sent: so much time went by since the quota was granted that the call would have been one too many in its second."""
+    """Not sent: so much time went by since the call was permitted that the call would have been one too many in its second."""
 
     duration: float = 0.0
 

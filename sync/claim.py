@@ -30,7 +30,7 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import Request, gather_members, requests
 from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
-from sync.cases import RecordCase, find_parties, read_cases
+from sync.case_loader import RecordCase, find_parties, read_cases
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
@@ -38,7 +38,7 @@ from sync.currencies import Judgeable, fix_currencies
 from sync.decide import decide, unless_disconnected
 from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, wake_dependents, write
-from sync.permits import Demand, grant_calls
+from sync.permits import Demand, permit_calls
 from sync.planning import New, Resend, Terms, intend, take_over
 from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
@@ -173,7 +173,7 @@ class _Transaction:
             else:
                 judgeable.append((link, company))
         self._judge(judgeable, connected)
-        self._grant()
+        self._permit()
         self._write()
         return self._result
 
@@ -374,14 +374,14 @@ class _Transaction:
 
     # Call
 
-    def _grant(self) -> None:
+    def _permit(self) -> None:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
         policy = self._policy
         asked = {
             realm_id: requests(wanted, most=self._together, resend_window=policy.resend_window)
             for realm_id, wanted in self._wanted.items()
         }
-        granted = grant_calls(
+        permitted = permit_calls(
             self._db,
             {realm_id: _demand(wanted) for realm_id, wanted in asked.items()},
             allowed=self._allowed,
@@ -390,7 +390,7 @@ class _Transaction:
             clock=self._clock,
         )
         self._result.blocked |= {
-            realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in granted.waits.items()
+            realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
         terms = Terms(
             owner=policy.owner,
@@ -399,15 +399,17 @@ class _Transaction:
             resend_window=policy.resend_window,
             now=self._now,
             started=self._started,
-            granted_at=granted.at,
+            permitted_at=permitted.at,
         )
         for realm_id, wanted in asked.items():
             names = [one for one in wanted if one.writes_names]
             # Names first: documents need them.
-            going = names[: granted.names.get(realm_id, 0)] + [one for one in wanted if not one.writes_names]
-            singles = [one for one in going if not one.batch_id][: granted.calls.get(realm_id, 0)]
-            batches = [one for one in going if one.batch_id][: granted.batches.get(realm_id, 0)]
-            for one in (one for request in names[granted.names.get(realm_id, len(names)) :] for one in request.members):
+            going = names[: permitted.names.get(realm_id, 0)] + [one for one in wanted if not one.writes_names]
+            singles = [one for one in going if not one.batch_id][: permitted.calls.get(realm_id, 0)]
+            batches = [one for one in going if one.batch_id][: permitted.batches.get(realm_id, 0)]
+            for one in (
+                one for request in names[permitted.names.get(realm_id, len(names)) :] for one in request.members
+            ):
                 self._busy(one.link, for_s=NAMES_AGAIN_S)
             for request in singles + batches:
                 for one in request.members:

@@ -32,7 +32,7 @@ from sync.call_log import observe_call
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
 from sync.metrics import Metrics
-from sync.permits import grant_anew
+from sync.permits import permit_again
 from sync.rates import read_wanted
 from sync.stocktaking import take_stock
 
@@ -77,7 +77,7 @@ class AccessTokens:
         return stored[1].access_token
 
 
-class CompanyJobs:
+class CompanyPreparation:
     def __init__(
         self,
         engine: Engine,
@@ -161,7 +161,7 @@ class CompanyJobs:
             exchange_rates.release_wanted(db, realm_id, keys)
         return pause
 
-    def probe(self, org_id: str, realm_id: str, version: int) -> bool:
+    def try_disconnected(self, org_id: str, realm_id: str, version: int) -> bool:
         """Ask a disconnected company whether it answers again (a subscription that was paid); one refresh and one read."""
         with self._engine.begin() as db:
             refresh_token = connections.read_refresh_token(db, self._keys, realm_id=realm_id, version=version)
@@ -224,7 +224,7 @@ class CompanyJobs:
         until = time.monotonic() + self._deadline
         while time.monotonic() < until:
             with self._engine.begin() as db:
-                if grant_anew(db, realm_id, INTUIT):
+                if permit_again(db, realm_id, INTUIT):
                     return True
             time.sleep(_QUOTA_PAUSE_S)
         return False

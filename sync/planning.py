@@ -49,7 +49,7 @@ class Terms:
     """By the database's clock."""
     started: float
     """Monotonic seconds, before the claim's transaction began."""
-    granted_at: float
+    permitted_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def intend(new: New, terms: Terms, *, batch_id: str = "") -> Intended:
         attempt=1,
         first_sent_at=None,
         claimed_at=terms.started,
-        granted_at=terms.granted_at,
+        permitted_at=terms.permitted_at,
         voided=write is not None and write.voided,
         connection_version=new.connection.version,
         batch_id=batch_id,
@@ -130,7 +130,7 @@ def take_over(resend: Resend, terms: Terms) -> Intended:
         attempt=intent.attempt + 1,
         first_sent_at=intent.first_sent_at,
         claimed_at=terms.started,
-        granted_at=terms.granted_at,
+        permitted_at=terms.permitted_at,
         voided=bool(intent.applied and intent.applied.get(VOIDED)),
         connection_version=resend.connection.version,
         # What is looked up goes by itself.

@@ -38,7 +38,7 @@ from sync.batches import Parcel, Split, parcels
 from sync.budget import Budget
 from sync.claim import Claim, Claimed, ClaimPolicy
 from sync.companies import CompanyCache
-from sync.company import AccessTokens, CompanyJobs
+from sync.company import AccessTokens, CompanyPreparation
 from sync.explaining import Explainer
 from sync.metrics import Metrics
 from sync.patience import Patience
@@ -82,7 +82,7 @@ class Pipeline:
         self.metrics = Metrics()
         self.codec = Codec()
         self.ingests = {kind: Ingest(self.engine, self.codec, kind) for kind in Kind}
-        self.jobs = CompanyJobs(
+        self.jobs = CompanyPreparation(
             self.engine,
             oauth=self.oauth,
             transport=self.transport,

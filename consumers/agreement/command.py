@@ -29,7 +29,7 @@ from store.searching import find_orgs
 from store.secrets import TokenKeys
 from sync.agreement import read_sheet
 from sync.companies import CompanyCache
-from sync.company import AccessTokens, CompanyJobs
+from sync.company import AccessTokens, CompanyPreparation
 from sync.metrics import Metrics
 from sync.settings import Settings, settings_from
 
@@ -129,7 +129,7 @@ def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: 
     tokens = AccessTokens(engine, keys)
     oauth = OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret)
     try:
-        CompanyJobs(
+        CompanyPreparation(
             engine,
             oauth=oauth,
             transport=transport,

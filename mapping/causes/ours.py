@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapping.causes.words import Who, Words
+from mapping.causes.cause import Who, Words
 
 _ADMIN, _BOOKKEEPER, _OPERATOR, _NOBODY = Who.ADMIN, Who.BOOKKEEPER, Who.OPERATOR, Who.NOBODY
 

@@ -34,7 +34,7 @@ from store.engine import open_engine
 from store.links import LANES
 from store.tables import company_facts
 from sync.batches import Parcel
-from sync.daily_retry import Probes
+from sync.daily_retry import DailyRetries
 from sync.gates import Gates
 from sync.policy import ReconcilerPolicy
 from tests.database import embedded_server, migrate
@@ -157,7 +157,7 @@ class Stage:
         made = Reconciler if seen is None else _watched(seen)
         return made(
             pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=pipeline.transport,
-            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
+            tokens=pipeline.tokens, preparation=pipeline.jobs, gates=Gates(), daily_retries=DailyRetries(pipeline.engine, pipeline.metrics),
             metrics=pipeline.metrics, beat=lambda name: None,
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from qbo_client.transport import Transport
 from sync import sending
 from sync.attempt import Late
 from sync.batches import Parcel, Split, parcels
-from sync.daily_retry import Probes
+from sync.daily_retry import DailyRetries
 from sync.gates import Gates
 from sync.policy import ReconcilerPolicy
 from tests.builders import event, invoice, project
@@ -38,8 +38,8 @@ def process(pipeline: Pipeline) -> Iterator[Opened]:
         )  # fmt: skip
         one = Reconciler(
             pipeline.engine, replace(policy, **more), claim=pipeline.claims, settle=pipeline.settles,  # type: ignore[arg-type]
-            transport=pipeline.transport, tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(),
-            probes=Probes(pipeline.engine, pipeline.metrics), metrics=pipeline.metrics, beat=lambda what: None,
+            transport=pipeline.transport, tokens=pipeline.tokens, preparation=pipeline.jobs, gates=Gates(),
+            daily_retries=DailyRetries(pipeline.engine, pipeline.metrics), metrics=pipeline.metrics, beat=lambda what: None,
         )  # fmt: skip
         made.append(one)
         return one

@@ -16,7 +16,7 @@ from simulator import bookkeeper
 from simulator.seeds import UK
 from store import quota
 from sync.budget import NO_BUDGET, Budget, next_month
-from sync.daily_retry import Probes
+from sync.daily_retry import DailyRetries
 from sync.gates import Gates
 from sync.policy import ReconcilerPolicy
 from sync.settle import Answer
@@ -158,8 +158,8 @@ def process(pipeline: Pipeline, reached: Callable[[], bool]) -> None:
     )  # fmt: skip
     parts: dict[str, Any] = {
         "claim": pipeline.claims, "settle": pipeline.settles, "transport": pipeline.transport, "tokens": pipeline.tokens,
-        "jobs": pipeline.jobs, "gates": Gates(), "metrics": pipeline.metrics, "beat": lambda what: None,
-        "probes": Probes(pipeline.engine, pipeline.metrics),
+        "preparation": pipeline.jobs, "gates": Gates(), "metrics": pipeline.metrics, "beat": lambda what: None,
+        "daily_retries": DailyRetries(pipeline.engine, pipeline.metrics),
     }  # fmt: skip
     running = Reconciler(pipeline.engine, policy, **parts)
     running.start()

@@ -21,7 +21,7 @@ from qbo_client.outcomes import Outcome
 from qbo_client.transport import Transport
 from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
-from sync.daily_retry import Probes
+from sync.daily_retry import DailyRetries
 from sync.gates import Gates
 from sync.pace import Pace
 from sync.policy import ReconcilerPolicy
@@ -68,7 +68,7 @@ class Busy:
         )  # fmt: skip
         self.process = Reconciler(
             pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=self.transport,
-            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
+            tokens=pipeline.tokens, preparation=pipeline.jobs, gates=Gates(), daily_retries=DailyRetries(pipeline.engine, pipeline.metrics),
             metrics=pipeline.metrics, beat=lambda what: None,
         )  # fmt: skip
         pace = Pace(WORKERS, clock=lambda: 100.0)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from consumers.runner import Reconciler
-from mapping.judgement import Case, Decision, judge
+from mapping.decide import Case, Decision, decide_case
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, Refused, Unknown
 from simulator.seeds import UK
@@ -21,7 +21,7 @@ from store.secrets import TokenKeys
 from sync import explaining, sending
 from sync.batches import Parcel
 from sync.company import AccessTokens
-from sync.daily_retry import Probes
+from sync.daily_retry import DailyRetries
 from sync.gates import Gates
 from sync.policy import ReconcilerPolicy
 from sync.quarantine import claim_around
@@ -46,9 +46,9 @@ def reconciling(pipeline: Pipeline) -> Iterator[Opened]:
             "settle": pipeline.settles,
             "transport": pipeline.transport,
             "tokens": pipeline.tokens,
-            "jobs": pipeline.jobs,
+            "preparation": pipeline.jobs,
             "gates": Gates(),
-            "probes": Probes(pipeline.engine, pipeline.metrics),
+            "daily_retries": DailyRetries(pipeline.engine, pipeline.metrics),
             "metrics": pipeline.metrics,
             "beat": lambda what: None,
         }
@@ -107,9 +107,9 @@ def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
     def poisoned(case: Case) -> Decision:
         if case.record.id == kompass_id:
             raise AssertionError("nobody thought of this")
-        return judge(case)
+        return decide_case(case)
 
-    monkeypatch.setattr("sync.decide.judge", poisoned)
+    monkeypatch.setattr("sync.decide.decide_case", poisoned)
 
 
 def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
@@ -155,7 +155,7 @@ def test_a_probe_that_was_not_sent_is_followed_by_another_at_once(pipeline: Pipe
         db.execute(text("UPDATE qbo_link SET epoch = epoch + 1"))
     process._work(Parcel((replace(work, claimed_at=float("-inf")),)))
     assert pipeline.objects("Customer") == []
-    assert gates.permits().probes == {UK}
+    assert gates.permits().trials == {UK}
 
 
 def test_tokens_that_no_key_opens_stop_no_process(pipeline: Pipeline, reconciling: Opened) -> None:

@@ -10,7 +10,7 @@ import pytest
 from consumers.runner import Reconciler
 from qbo_client.quota import Limits
 from simulator.seeds import CANADA, UK, USA
-from sync.daily_retry import Probes
+from sync.daily_retry import DailyRetries
 from sync.gates import Gates
 from sync.policy import ReconcilerPolicy
 from sync.settle import SettlePolicy
@@ -33,7 +33,7 @@ def process(opened: Callable[..., Pipeline]) -> Iterator[Callable[..., Pipeline]
         )  # fmt: skip
         one = Reconciler(
             pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=pipeline.transport,
-            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
+            tokens=pipeline.tokens, preparation=pipeline.jobs, gates=Gates(), daily_retries=DailyRetries(pipeline.engine, pipeline.metrics),
             metrics=pipeline.metrics, beat=lambda what: None,
         )  # fmt: skip
         made.append(one)

@@ -79,7 +79,7 @@ class Company:
         if permits.all_blocked or UK in permits.blocked:
             return permits.next_in or 0.05
         ids = sorted(set(pipeline.due()))[:200]
-        allowed = {UK: 1} if UK in permits.probes or self.gates.probing_intuit else {}
+        allowed = {UK: 1} if UK in permits.trials or self.gates.trying_intuit else {}
         claimed = retrying(
             pipeline.engine, partial(pipeline.claims, ids=ids, calls_allowed=allowed, together=1 if allowed else 30)
         )

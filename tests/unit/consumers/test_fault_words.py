@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers.causes.table import documentation
+from consumers.causes_page import documentation
+from mapping.causes.cause import UNFORESEEN, Who, Words
 from mapping.causes.table import ALL, BY_CAUSE, BY_CODE, words_of
-from mapping.causes.words import UNFORESEEN, Who, Words
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode
 from qbo_client.outcomes import Refused

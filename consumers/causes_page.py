@@ -1,18 +1,18 @@
-"""docs/faults.md, made from the one table in `mapping.causes`: `python -m consumers.causes.table`."""
+"""Writes docs/faults.md from the table of `mapping.causes`: `python -m consumers.causes_page > docs/faults.md`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mapping.causes.cause import UNFORESEEN, Words
 from mapping.causes.intuit import REFUSALS
 from mapping.causes.ours import CONFLICTS, DECODING, DIFFERENCES, MAPPING, STATES
-from mapping.causes.words import UNFORESEEN, Words
 
 _HEAD = (
     "# Faults in words",
     "",
     "Every cause for which a record does not reach QuickBooks, or not yet: what happened, what to do, and who can do it. This page",
-    "is made from `mapping/causes` by `python -m consumers.causes.table`.",
+    "is made from `mapping/causes` by `python -m consumers.causes_page`.",
     "",
     "The cause is stable: failures are grouped by it, and `kompass-qbo dead-letters list --cause` takes it. What follows a colon",
     "in a cause is the VAT rate, Service, member or code that is meant (`no-tax-code:vat-21`). A failure's own message says which",

@@ -1,4 +1,4 @@
-"""What is said of a cause, and the look-up from a stable cause to it."""
+"""A cause as a type: the headline, what happened, the remedy, and who can apply it."""
 
 from __future__ import annotations
 
