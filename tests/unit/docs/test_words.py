@@ -18,7 +18,6 @@ NOT_YET = frozenset({
     "CHANGELOG.md",
     "docs/benchmarks.md",
     "docs/events.md",
-    "docs/faults.md",
     "docs/metrics.md",
     "docs/peers.md",
     "docs/rooms.md",
