@@ -40,6 +40,7 @@ from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.patience import Patience, Refusals, weigh
 from sync.refusals import keeps_changing, problem_for
+from sync.remarks import Remarks
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
@@ -131,6 +132,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._cents = CentCheck()
+        self._remarks = Remarks()
         self._cured: set[int] = set()
 
     def settle(self, answer: Answer, row: Any) -> None:
@@ -188,6 +190,7 @@ class _Transaction:
             companies.mark_facts_stale(self._db, work.link.realm_id)
             self.result.not_taken += [(work, one.cause) for one in missed]
             self._note(work, missed[0].cause, f"QuickBooks has {missed[0].member} {missed[0].answered}", what="judged")
+        self._remarks.sent(work.link, {} if voided else applied, missed)
         self._put(
             work,
             row,
@@ -675,6 +678,7 @@ class _Transaction:
     def write(self) -> None:
         self._flush()
         self._cents.write(self._db)
+        self._remarks.write(self._db)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)

@@ -23,7 +23,8 @@ REFUSALS: Final = (
     Words(
         "number-taken", "the number is taken in QuickBooks",
         "Another document has that number, and the company warns of duplicate numbers.",
-        "Renumber one of the two documents, or void the one in QuickBooks if it was typed in by hand.", _BOOKKEEPER,
+        "If it is the same document, link it by hand: open it under Sync errors and enter the document's Id in QuickBooks. If not, "
+        "give one of the two another number (voiding it in QuickBooks does not free its number).", _BOOKKEEPER,
         codes=("6140",),
     ),
     Words(
