@@ -47,6 +47,7 @@ MAX_REREADS = 5
 # A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
 _TAKEN = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
+_BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID, FaultCode.CUSTOMER_INVALID})
 # The SyncToken of an object that nobody wrote to since it was made.
 _AS_MADE = "0"
 
@@ -378,7 +379,27 @@ class _Transaction:
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
         # A choice of Kompass's side was for this call: what comes after it is compared again.
-        self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+        self._reject(
+            work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
+            depends_on=self._refused_party(work, refused),
+        )  # fmt: skip
+
+    def _refused_party(self, work: Attempt, refused: Refused) -> int | None:
+        """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
+        if not refused.codes & _BY_REFERENCE or not work.body:
+            return None
+        body = json.loads(work.body)
+        party = body.get("CustomerRef") or body.get("ParentRef")
+        if not isinstance(party, Mapping):
+            return None
+        found = links.holder_of(
+            self._db,
+            realm_id=work.link.realm_id,
+            entity="Customer",
+            qbo_id=str(party["value"]),
+            other_than=work.link.id,
+        )
+        return None if found is None else found.id
 
     def _gone(self, work: Attempt, row: Any) -> None:
         """QuickBooks has the object no more: that is an observation like any other, and decided by."""
