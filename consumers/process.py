@@ -1,4 +1,4 @@
-"""`kompass-qbo consume clients|projects|invoices`: ingest and reconcile in one process, until it is told to stop."""
+"""`kompass-qbo consume clients|projects|invoices`: ingest and reconcile in one process, until it is stopped."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _ASKING_ENDS_S = 2.0
 
 
 class LoopBroken(ConsumersError):
-    """One of the process's loops ended by a mistake of ours; it is better to be restarted than to run lame."""
+    """One of the process's loops ended by a mistake of ours; exit so that the supervisor restarts the process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ SYNCED_STEPS = frozenset({Step.APPROVED, Step.POSTED, Step.VOIDED})
 """An invoice goes once it reaches one of these (set-up article, "How the sync runs after setup")."""
 
 VOID_NEVER_SENT = "void-never-sent"
-"""For the judgement, which knows what was sent: a void of a document that QBO never had."""
+"""For `mapping.decide`, which knows what was sent: a void of a document that QBO never had."""
 
 
 def not_synced(

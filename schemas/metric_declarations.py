@@ -105,12 +105,13 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "counter",
         "recoveries",
-        "What was recovered from: intents without an owner or an answer, and what was to be mended in QuickBooks.",
+        "What was recovered from: attempts without an owner or an answer, and causes that were fixed in QuickBooks.",
         (
             (
                 "how",
-                "an intent: resent, looked-up, adopted, abandoned (it had made nothing), asked (a person decides); a cause: probed, "
-                "mended (a probe went through), explained (read once to say whose or what it is), remade (deleted in QuickBooks)",
+                "an attempt: `resent`, `looked-up`, `adopted` (found in QuickBooks), `abandoned` (it had made nothing), "
+                "`asked` (a person decides); a cause: `probed` (tried once a day), `mended` (the try went through), "
+                "`explained` (read once to say whose or what it is), `remade` (deleted in QuickBooks)",
             ),
         ),
     ),

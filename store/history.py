@@ -1,4 +1,4 @@
-"""What happened to each record: events seen, judgements, calls with their `intuit_tid`, failures, mails."""
+"""What happened to each record: events seen, decisions, calls with their `intuit_tid`, failures, mails."""
 
 from __future__ import annotations
 

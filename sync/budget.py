@@ -15,7 +15,7 @@ NO_BUDGET: Final = "no-budget"
 """The cause of a link that is held for it."""
 REASON: Final = (
     "it needs a read from QuickBooks, and this month's metered reads are spent;"
-    " it goes by itself with the new month (UTC) or a larger budget"
+    " it is sent with the new month (UTC) or a larger budget"
 )
 
 
@@ -31,7 +31,7 @@ class Budget:
 
 
 def next_month(now: datetime) -> datetime:
-    """When the next calendar month begins (UTC), in which Intuit grants the calls anew."""
+    """When the next calendar month begins (UTC), in which Intuit allows new calls."""
     now = now.astimezone(UTC)
     year, month = (now.year, now.month + 1) if now.month < 12 else (now.year + 1, 1)
     return datetime(year, month, 1, tzinfo=UTC)

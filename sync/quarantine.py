@@ -1,4 +1,4 @@
-"""Claims in which one link that cannot be judged, for a mistake of ours, holds up no other."""
+"""Claims in which one link that cannot be decided, for a mistake of ours, holds up no other."""
 
 from __future__ import annotations
 

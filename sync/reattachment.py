@@ -1,4 +1,4 @@
-"""After a restore: a link that has nothing in QuickBooks takes up what its earlier life made there, instead of making it again.
+"""After a restore: a link that has nothing in QuickBooks is connected again to what it had made there, instead of making a second one.
 
 A document is known by the mark in its note. A customer or job bears none: it is known by its name, a job also by its project's reference
 under the same parent; one that only looks like it is for a person to judge.

@@ -36,4 +36,4 @@ REJECTED: Final[tuple[SampleRejection, ...]] = (
     SampleRejection("org-ca", Kind.INVOICE, "CA-SIGN-01", "a credit note with a positive amount"),
     SampleRejection("org-ca", Kind.INVOICE, "CA-EMPTY-01", "there are no lines"),
 )
-"""By Org. What stands behind a rejected record waits and needs no mending of its own."""
+"""By Org. What depends on a rejected record waits and needs no fix of its own."""

@@ -1,4 +1,4 @@
-"""librdkafka's settings from ``KAFKA_*``, judged by librdkafka itself before anything is connected to."""
+"""librdkafka's settings from ``KAFKA_*``, checked by librdkafka itself before anything is connected to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people were told: mails on their way or sent, and the notices in them. Written by the notifier."""
+"""Mails to people, on their way or sent, and the notices in them. Written by the notifier."""
 
 from __future__ import annotations
 

@@ -105,7 +105,10 @@ def test_words_are_sentences_and_headlines_can_be_filled(words: Words) -> None:
         assert text[0].isupper() or text[0] in "“'"
         assert text.endswith(".")
         assert len(text) < 240
-    for headline in (words.headline_for(cause=words.cause), words.headline_for(cause=f"{words.cause}:x", field="f", value="v")):
+    for headline in (
+        words.headline_for(cause=words.cause),
+        words.headline_for(cause=f"{words.cause}:x", field="f", value="v"),
+    ):
         assert headline
         assert "{" not in headline
         assert not headline.endswith(".")

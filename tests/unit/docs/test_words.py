@@ -14,17 +14,6 @@ AVOIDED = [
     line for line in (ROOT / "docs" / "words-to-avoid.txt").read_text("utf-8").splitlines() if not line.startswith("#")
 ]
 AVOID = re.compile(rf"\b(?:{'|'.join(AVOIDED)})\b", re.IGNORECASE)
-NOT_YET = frozenset({
-    "CHANGELOG.md",
-    "docs/benchmarks.md",
-    "docs/events.md",
-    "docs/metrics.md",
-    "docs/peers.md",
-    "docs/rooms.md",
-    "docs/simulator.md",
-})  # fmt: skip
-"""Pages that were written before the glossary, and pages made from code. It only shrinks: a page without these words leaves it."""
-
 PAGES = sorted(
     str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")] if path != GLOSSARY
 )
@@ -40,14 +29,9 @@ def test_the_words_are_found_in_any_form_but_not_in_code() -> None:
     assert avoided_words("It is\nMended anew. `told` newsletter\n") == ["line 2: Mended", "line 2: anew"]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in NOT_YET])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_uses_the_words_of_the_glossary(page: str) -> None:
     assert avoided_words((ROOT / page).read_text("utf-8")) == []
-
-
-def test_the_list_of_pages_to_rewrite_only_shrinks() -> None:
-    done = [page for page in NOT_YET if not avoided_words((ROOT / page).read_text("utf-8"))]
-    assert done == [], "take them out of NOT_YET"
 
 
 def _rows(section: str) -> list[list[str]]:

@@ -100,7 +100,7 @@ PINNED: list[tuple[Problem, str, str, str]] = [
         ),
         "does-not-add-up",
         "Invoice 24-0329-01: the net amounts of its lines come to 99.99, but its net amount says 100.00",
-        "Save the invoice again in Kompass so that its amounts are computed anew; if they still differ, ask Kompass "
+        "Save the invoice again in Kompass so that its amounts are computed again; if they still differ, ask Kompass "
         "support.",
     ),
     (
