@@ -28,12 +28,6 @@ from sync.companies import Company
 from sync.giving_way import Holding, Wanting, new_name
 from sync.rates import with_rates
 
-VOIDED = "#voided"
-"""A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
-
-TEMPORARY = "#temporary"
-"""A note in an attempt's ``applied``: the name makes way for others, and the link is due again under this cause."""
-
 _NO_ID = -(2**62)
 PLACEHOLDER = "(new)"
 """Stands for the Id of a customer that QuickBooks will give."""

@@ -23,13 +23,13 @@ from store import connections, quota
 from store.connections import Tokens
 from store.failures import Failure, record_failure
 from sync.company import facts_of
+from sync.disconnection import PROBE_AFTER_S
 
 TOKEN_MARGIN = timedelta(seconds=90)
 REFRESH_LEASE_S = 90.0
 CALL_DEADLINE_S = 20.0
 PATIENCE_S = 8.0
 """How long a page waits for the company's quota or for somebody else's token refresh."""
-PROBE_AFTER_S = 3600.0
 REAUTHORIZE = "Tick the Configuration in the list and run Authorize with QuickbooksOnline again."
 
 
