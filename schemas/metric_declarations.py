@@ -77,7 +77,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "Things that companies should have in QuickBooks, by state.",
         (
             _KIND,
-            ("state", "pending, settled, skipped, waiting, held, rejected or withdrawn"),
+            ("state", "pending, synced, skipped, waiting, retrying, failed or withdrawn"),
             _CAUSE,
             _ORG,
         ),
@@ -87,7 +87,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "gauge",
         "link_oldest_age_seconds",
         "Age of the longest-standing link in that state: since it is due, since it first failed, else since its event.",
-        (_KIND, ("state", "due, waiting, held or rejected"), _CAUSE, _ORG),
+        (_KIND, ("state", "due, waiting, retrying or failed"), _CAUSE, _ORG),
     ),
     Declaration(
         "counter",

@@ -1,4 +1,4 @@
-"""Intents: what is being sent, or may have been. Written before the call, re-sent only as written, gone when QBO has answered."""
+"""Attempts in the database: calls that are being sent, or may have been. Written before the call, deleted when QBO has answered."""
 
 from __future__ import annotations
 

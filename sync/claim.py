@@ -1,4 +1,4 @@
-"""Claim: in one short transaction, decide about due links and write an intent for each call that is to be made.
+"""Claim: in one short transaction, decide about due links and write an attempt for each call to be made.
 
 Outcomes for a link: a new intent, an old one taken over (recover), busy (somebody works on it), or nothing to call for. No HTTP happens
 here, and the mapping is CPU alone, so the transaction lasts milliseconds.
