@@ -19,7 +19,7 @@ class Entry:
     kind: str
     kompass_id: str
     what: str
-    """event | due | judged | called | failed | recovered | asked | mailed"""
+    """`event | due | judged | called | failed | recovered | asked | mailed`"""
     outcome: str = ""
     message: str = ""
     realm_id: str = ""

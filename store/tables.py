@@ -299,7 +299,7 @@ quota_lease = Table(
     _moment("blocked_until"),  # Intuit said 429
 )
 
-# --- Links and intents ---
+# --- Links and attempts ---
 
 # One row per thing a company should have in QBO. The admin's Customers, Projects and Invoices are these rows, by kind.
 link = Table(
@@ -427,7 +427,7 @@ history = Table(
     Column("kind", Text, nullable=False),
     Column("kompass_id", Text, nullable=False),
     Column("link_id", BigInteger, nullable=True),
-    Column("what", Text, nullable=False),  # event | judged | called | failed | recovered | asked | mailed
+    Column("what", Text, nullable=False),  # `event | judged | called | failed | recovered | asked | mailed`
     _text("outcome"),
     _text("message"),
     _text("intuit_tid"),

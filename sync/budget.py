@@ -21,7 +21,7 @@ REASON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``calls`` a month, for all companies together; None: reads go on, whatever was spent."""
+    """``calls`` a month, for all companies together; None: reads go on without a limit."""
 
     calls: int | None = None
 
@@ -38,5 +38,5 @@ def next_month(now: datetime) -> datetime:
 
 
 def resumes_by_reading(opened: OpenAttempt, *, resend_window: float) -> bool:
-    """Whether an intent that is taken over is looked up, or was a read to begin with."""
+    """Whether an attempt that is taken over is looked up, or was a read to begin with."""
     return opened.intent.phase == "lookup" or opened.intent.operation == "read" or opened.age > resend_window

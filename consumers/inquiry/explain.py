@@ -69,13 +69,13 @@ def _database(stack: ExitStack) -> Connection | None:
     except StoreError:
         if environment.given("DATABASE_URL"):
             raise
-        print("no DATABASE_URL: judging without a database", file=sys.stderr)
+        print("no DATABASE_URL: deciding without a database", file=sys.stderr)
         return None
     return stack.enter_context(engine.connect())
 
 
 def explained(event: Event, db: Connection | None, *, own: bool = False) -> Iterator[tuple[Forecast, int]]:
-    """Judge the records of an event, its own first, with their sequences."""
+    """Decide about the records of an event, its own first, with their sequences."""
     for seen in _in_order(records_in(event, _FROM_FILE), event):
         record = seen.record
         if own and (seen.kind, seen.kompass_id) != (kind_of(event.object), event.object.id):

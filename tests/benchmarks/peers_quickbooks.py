@@ -249,7 +249,7 @@ def tried(call: Callable[[], object]) -> None:
         try:
             call()
             return
-        except Exception:  # noqa: BLE001 - whatever it is, try again: what is measured is what such a loop does
+        except Exception:  # noqa: BLE001 - any error, try again: what is measured is what such a loop does
             time.sleep(PAUSE_S)
 
 

@@ -51,7 +51,7 @@ class Mail(models.Model):
 
 
 class Notice(models.Model):
-    """One thing that somebody was told in a mail: a cause with all its records, a failure, or a withdrawn document."""
+    """One thing that was in a mail: a cause with all its records, a failure, or a withdrawn document."""
 
     org_id = models.TextField(blank=True, default="", db_default="")
     subject = models.TextField()

@@ -22,11 +22,11 @@ ITEM = QuoteItem("q", "Survey")
 PINNED: list[tuple[Problem, str, str, str]] = [
     (
         problems.template_error(
-            INVOICE, field="DocNumber Template", line=2, template="{{ x }}", reason="no", remedy="Mend it."
+            INVOICE, field="DocNumber Template", line=2, template="{{ x }}", reason="no", remedy="Fix it."
         ),
         "template-error",
         "Invoice 24-0329-01: the DocNumber Template, line 2, fails: no",
-        "Mend it.",
+        "Fix it.",
     ),
     (
         problems.empty_result(INVOICE, member="DocNumber", field="DocNumber Template", template="{{ x }}"),
