@@ -68,7 +68,7 @@ class Draft:
     def settle(self) -> tuple[Mapping[str, object], tuple[Choice, ...]]:
         """The members and the choices.
 
-        :raises Unmappable: with every problem, when there is one; those alike in cause and field are told as one.
+        :raises Unmappable: with every problem, when there is one; those alike in cause and field become one.
         """
         if self._problems:
             raise Unmappable(tuple(problems.told_once(alike) for alike in self._problems.values()))
