@@ -22,7 +22,7 @@ SYNCED_STEPS = frozenset({Step.APPROVED, Step.POSTED, Step.VOIDED})
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """What is known of the customer or job that a record stands on."""
+    """What is known of the customer or job that a record depends on."""
 
     key: PartyKey
     qbo_id: str | None = None
@@ -41,7 +41,7 @@ class Case:
     standing: Standing = field(default_factory=Standing)
     deleted: bool = False
     party: Party | None = None
-    """Where the record stands on another (see `needs_party`); None when that has no link yet."""
+    """Where the record depends on another (see `needs_party`); None when that has no link yet."""
     billing_client: Client | None = None
     """A job's: the client it is (or was) billed to."""
     rates: Mapping[tuple[str, dt.date], Decimal | None] | None = None
@@ -65,7 +65,7 @@ def why_not_synced(case: Case) -> tuple[str, str] | None:
 
 
 def needed_party(case: Case) -> PartyKey | None:
-    """Give the link that this record stands on, if it is to be synced at all."""
+    """Give the link that this record depends on, if it is to be synced at all."""
     if why_not_synced(case) is not None:
         return None
     if isinstance(case.record, Client):
@@ -83,12 +83,12 @@ def needed_party(case: Case) -> PartyKey | None:
 def _party_key(case: Case, configuration: Configuration) -> PartyKey:
     key = party_key(case.record, configuration, case.facts)
     if key is None:
-        raise AssertionError("only a client stands on nothing")
+        raise AssertionError("only a client depends on nothing")
     return key
 
 
 def party_note(key: PartyKey) -> str:
-    """Give the note of what a document stands on."""
+    """Give the note of what a document depends on."""
     return f"{key.kind}/{key.kompass_id}/{key.party_id}/{key.currency}"
 
 
@@ -156,8 +156,8 @@ def billing_client(invoice: Invoice) -> Client:
 def party_key(record: Record, configuration: Configuration, facts: CompanyFacts, currency: str = "") -> PartyKey | None:
     """The link that ``record``'s link needs first; None for a client, which needs nothing.
 
-    An invoice stands on its project's job (with *Project customers*), else on a customer, in the invoice's currency: a
-    QBO customer has one currency for ever. A job stands on the customer of its billing client, in ``currency`` when its
+    An invoice depends on its project's job (with *Project customers*), else on a customer, in the invoice's currency: a
+    QBO customer has one currency for ever. A job depends on the customer of its billing client, in ``currency`` when its
     link has one, else in the billing client's own currency, else in the company's home currency.
     """
     if isinstance(record, Invoice):

@@ -1,7 +1,7 @@
 """The tax that QuickBooks would compute for a document, under each known way of rounding, and what still counts as rounding.
 
-Known ways (Intuit's community, 306952 and 150365; Intuit states none): each line by itself, or each rate on the sum of its
-lines. A code of several rates rounds each of them by itself: 10.10 in Quebec is GST 0.505 → 0.51 and QST 1.007475 → 1.01,
+Known ways (Intuit's community, 306952 and 150365; Intuit states none): each line alone, or each rate on the sum of its
+lines. A code of several rates rounds each of them alone: 10.10 in Quebec is GST 0.505 → 0.51 and QST 1.007475 → 1.01,
 together 1.52, where one rate of 14.975 % would come to 1.51. All amounts here are signed as in QuickBooks.
 """
 

@@ -24,8 +24,8 @@ LARGER_FILES = {
     "store/companies.py": 380,
     "store/links.py": 390,
     "store/tables.py": 620,
-    "sync/claim.py": 450,
-    "sync/settle.py": 720,
+    "sync/claim.py": 460,
+    "sync/settle.py": 745,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 

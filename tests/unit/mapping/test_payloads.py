@@ -1,4 +1,4 @@
-"""What holds of every payload, whatever the record."""
+"""What holds of every payload, of any record."""
 
 from __future__ import annotations
 
