@@ -15,9 +15,11 @@ STRENGTH ?= 1
 # Of `make test`: tests wait more than they compute. WORKERS=0 runs them one after the other.
 WORKERS ?= 2
 EVENTS ?= 1000000
+# The commit that `make differential` compares with: before the core was one.
+OLD ?= 0030317
 ARGS ?=
 
-.PHONY: help demo test lint docs release-check bench path memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check bench path differential memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +48,9 @@ bench: $(READY) ## Measure
 
 path: $(READY) ## Count the files and functions that one new invoice passes
 	@$(BIN)/python -m tests.benchmarks.path $(ARGS)
+
+differential: $(READY) ## Compare what OLD and this commit send to QuickBooks for the same events; half an hour
+	@$(BIN)/python -m tests.differential --old $(OLD) $(ARGS)
 
 memory: $(READY) ## Measure the memory of a process over EVENTS=1000000 events
 	@$(BIN)/python tests/benchmarks/memory.py $(EVENTS)
