@@ -45,7 +45,7 @@ def _moved_out(table: str, large: tuple[str, ...], small: tuple[str, ...]) -> st
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0022_folded_names"),
+        ("quickbooks_online", "0024_remarks"),
     ]
 
     operations = [
