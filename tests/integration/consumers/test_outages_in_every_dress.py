@@ -1,4 +1,4 @@
-"""An outage is an outage, whatever it answers with: no failure, one mail where it lasts, and everything there once after it.
+"""An outage is an outage, with any answer and for any time: no failure, one mail where it lasts, and everything there once.
 
 The clocks of the database and of the simulator are moved together. ``OUTAGE_RECORDS=1000`` has the long run.
 """
