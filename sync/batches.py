@@ -1,6 +1,6 @@
 """Batches: what of a company that has a backlog goes together in one request, and what its answer says of each.
 
-A batch is an intent like any other, written before it is sent: its members' intents name it (`batch_id`), it goes under that one request
+A batch is an attempt like any other, written before it is sent: its members' rows name it (`batch_id`), it goes under that one request
 id, each member under a bId that its link has for ever, and every answer settles its own link. It is sent again as the batch it was, member
 for member, or not at all: whether Intuit remembers a batch's request id for each item or for the whole is not known, so there is never
 another body under one request id. It says of how many members it is; once one of them has gone its own way, the others are looked up.
@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from mapping.decisions import Write
 from qbo_client import calls
 from qbo_client.calls import MAX_BATCH_ITEMS, Call, Operation
 from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown, batch_outcomes
@@ -24,12 +23,9 @@ from store import attempts, links
 from store.attempts import OpenAttempt
 from store.links import Link
 from sync.attempt import Attempt, Late
-from sync.planning import New, Resend
 
 # Not voids: Intuit documents `optionsData` of a batch item on one page alone, and one that was not heeded would look done.
 _TOGETHER = ("create", "update")
-
-Wanted = New | Resend
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,11 @@ class Parcel:
     @property
     def is_batch(self) -> bool:
         return bool(self.first.batch_id)
+
+    @property
+    def writes_names(self) -> bool:
+        """Whether it creates or changes customers (all of its members do, or none)."""
+        return self.first.writes_names
 
     @property
     def about(self) -> str:
@@ -116,7 +117,7 @@ def parcels(works: Iterable[Attempt]) -> list[Parcel]:
 
 
 def complete(outcome: Outcome, work: Attempt) -> Outcome:
-    """See to it that every object in an answer can be told by its Id and written to by its SyncToken: else it is `Unknown`."""
+    """See to it that every object in an answer has its Id and can be written to by its SyncToken: else it is `Unknown`."""
     if not isinstance(outcome, Done):
         return outcome
     if work.phase == "lookup" and work.operation == "create":
@@ -132,62 +133,47 @@ def complete(outcome: Outcome, work: Attempt) -> Outcome:
 # --- At the claim
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Links whose calls go together; ``batch_id`` is empty for one that goes by itself."""
-
-    members: tuple[Wanted, ...]
-    batch_id: str = ""
-
-    @property
-    def writes_names(self) -> bool:
-        """Whether it creates or changes customers (all of its members do, or none)."""
-        first = self.members[0]
-        if isinstance(first, Resend):
-            intent = first.opened.intent
-            return intent.entity == "Customer" and intent.phase == "send" and intent.operation != "read"
-        return isinstance(first.decision, Write) and first.decision.entity == "Customer"
-
-
-def requests(wanted: Sequence[Wanted], *, most: int, resend_window: float) -> list[Request]:
+def put_together(works: Iterable[Attempt], *, most: int) -> list[Parcel]:
     """Put what a company wants sent into requests: batches of up to ``most`` (1: none), each of one kind alone.
 
     One kind alone, so that a customer is never in a batch with its job or its invoice: Intuit does the items of a batch in any order.
-    A batch that is recovered goes as it was, whatever ``most`` says now.
+    A batch that is recovered goes as it was, even if ``most`` has another value now.
     """
-    recovered: dict[str, list[Wanted]] = {}
-    fresh: dict[tuple[str, int], list[Wanted]] = {}
-    found = []
-    for one in sorted(wanted, key=lambda one: one.link.id):
-        if isinstance(one, Resend) and is_resent(one.opened, resend_window):
-            recovered.setdefault(one.opened.intent.batch_id, []).append(one)
-        elif (room := _room(one, most)) > 1:
-            fresh.setdefault((one.link.kind.value, room), []).append(one)
+    fresh: dict[tuple[str, int], list[Attempt]] = {}
+    alone, recovered = [], []
+    for work in sorted(works, key=lambda one: one.link.id):
+        if work.batch_id:
+            recovered.append(work)
+        elif (room := _room(work, most)) > 1:
+            fresh.setdefault((work.link.kind.value, room), []).append(work)
         else:
-            found.append(Request((one,)))
-    found += [Request(tuple(members), batch_id) for batch_id, members in recovered.items()]
+            alone.append(Parcel((work,)))
+    found = [*alone, *parcels(recovered)]
     for (_, room), members in fresh.items():
         for start in range(0, len(members), room):
-            together = tuple(members[start : start + room])
-            found.append(Request(together, request_id_for(len(together)) if len(together) > 1 else ""))
+            together = members[start : start + room]
+            found.append(_batch(together) if len(together) > 1 else Parcel(tuple(together)))
     return found
 
 
-def _room(one: Wanted, most: int) -> int:
-    if isinstance(one, New) and isinstance(one.decision, Write) and one.decision.operation in _TOGETHER:
-        return min(most, one.link.batch_most or MAX_BATCH_ITEMS)
-    return 1
+def _room(work: Attempt, most: int) -> int:
+    return min(most, work.link.batch_most or MAX_BATCH_ITEMS) if work.is_new and work.operation in _TOGETHER else 1
+
+
+def _batch(works: Sequence[Attempt]) -> Parcel:
+    batch_id = request_id_for(len(works))
+    return Parcel(tuple(replace(work, request_id=batch_id, batch_id=batch_id) for work in works))
 
 
 def is_resent(opened: OpenAttempt, resend_window: float) -> bool:
-    """Whether an intent is sent again as a member of its batch; later each is looked up by itself."""
+    """Whether an attempt is sent again as a member of its batch; later each is looked up alone."""
     intent = opened.intent
     return bool(intent.batch_id) and intent.phase == "send" and opened.age <= resend_window
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The links of a claim with all members of the batches that are to be recovered, and their intents by link."""
+    """The links of a claim with all members of the batches that are to be recovered, and their attempts by link."""
 
     links: list[Link]
     opened: dict[int, OpenAttempt]
@@ -200,7 +186,7 @@ def gather_members(
 ) -> Gathered:
     """Lock the other members of each batch that nobody works on any more: it is taken over whole, or not now.
 
-    What is left of one that cannot be whole again is to be looked up, each by itself.
+    What is left of one that cannot be whole again is to be looked up, each alone.
     """
     orphaned = {
         one.intent.batch_id: one.intent.realm_id

@@ -23,7 +23,7 @@ from sync.company import AccessTokens
 from sync.crash_points import reached
 from sync.metrics import Metrics
 from sync.permits import permit_again
-from sync.policy import ReconcilerPolicy
+from sync.policy import Policy
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Sender:
     def __init__(
         self,
         engine: Engine,
-        policy: ReconcilerPolicy,
+        policy: Policy,
         *,
         transport: Transport,
         tokens: AccessTokens,
@@ -67,7 +67,7 @@ class Sender:
         self._metrics.add("qbo_calls_in_flight", 1)
         reached("sending")
         try:
-            deadline = self._policy.call_deadline * (BATCH_DEADLINES if parcel.is_batch else 1)
+            deadline = self._policy.attempts.call_deadline_seconds * (BATCH_DEADLINES if parcel.is_batch else 1)
             outcome = self._transport.send(first.link.realm_id, token, call, deadline=deadline, send_by=send_by)
             reached("answered")
             return self._heard(parcel, call, outcome)
@@ -90,9 +90,9 @@ class Sender:
                 permitted = token is not None and permit_again(db, realm_id, self._policy.limits)
             if token is None or not permitted:
                 return None
-            outcome = self._transport.send(realm_id, token, call, deadline=self._policy.call_deadline)
+            outcome = self._transport.send(realm_id, token, call, deadline=self._policy.attempts.call_deadline_seconds)
         except Exception:
-            # Whoever asks does without.
+            # The caller does without.
             log.exception("read for %s %s", work.link.kind.value, work.link.kompass_id)
             return None
         observe_call(self._metrics, work.link.org_id, call, outcome, about=work.link.kompass_id)
@@ -105,16 +105,15 @@ class Sender:
     def _still_ours(self, parcel: Parcel) -> float | None:
         """Fence: give the moment by which the request has to have left; None when somebody has taken it over.
 
-        Whoever takes it over sends it again when the call is over at Intuit, counted from that moment. So a call that leaves later (we
+        The next owner sends it again when the call is over at Intuit, counted from that moment. So a call that leaves later (we
         may be stopped at any point) could run beside its repetition, and Intuit might do both. Soon after the claim that moment is the
-        claim's; later the database is asked, and told that the call goes out only now.
+        claim's; later the database is asked, and informed that the call goes out only now.
         """
         send_within, now = self._policy.send_within, time.monotonic()
         if now - parcel.first.claimed_at < send_within / 2:
             return parcel.first.claimed_at + send_within
         epochs = {work.link.id: work.epoch for work in parcel.works}
-        over_after = send_within + self._policy.server_timeout
-        mine = retrying(self._engine, partial(attempts.confirm, epochs=epochs, over_after=over_after))
+        mine = retrying(self._engine, partial(attempts.confirm, epochs=epochs, over_after=self._policy.over_after))
         lost = [work for work in parcel.works if work.link.id not in mine]
         for work in lost:
             log.warning("fenced: %s %s was taken over", work.link.kind.value, work.link.kompass_id)

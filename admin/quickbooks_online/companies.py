@@ -23,13 +23,13 @@ from store import connections, quota
 from store.connections import Tokens
 from store.failures import Failure, record_failure
 from sync.company import facts_of
+from sync.disconnection import PROBE_AFTER_S
 
 TOKEN_MARGIN = timedelta(seconds=90)
 REFRESH_LEASE_S = 90.0
 CALL_DEADLINE_S = 20.0
 PATIENCE_S = 8.0
 """How long a page waits for the company's quota or for somebody else's token refresh."""
-PROBE_AFTER_S = 3600.0
 REAUTHORIZE = "Tick the Configuration in the list and run Authorize with QuickbooksOnline again."
 
 
@@ -100,7 +100,7 @@ class Company:
         raise trouble_of(outcome)
 
     def facts(self) -> CompanyFacts:
-        """Fetch the company's facts anew and keep them, for the pipeline too (four metered reads).
+        """Fetch the company's facts again and keep them, for the pipeline too (four metered reads).
 
         Raises
         ------
@@ -263,7 +263,7 @@ def note_disconnected(
         db,
         Failure(
             stage="connect",
-            # As the consumers record it: one trouble is one cause, whoever meets it first.
+            # As the consumers record it: one problem is one cause, for every process that meets it.
             cause="subscription-ended" if cause == "subscription-ended" else "disconnected",
             message=message,
             remedy=REAUTHORIZE,
@@ -282,7 +282,7 @@ def trouble_of(outcome: object) -> CompanyTrouble:
         if outcome.subscription_ended:
             return CompanyTrouble(
                 "The QuickBooks subscription of this company has ended",
-                "Once it is paid, syncing resumes by itself within the hour.",
+                "Once it is paid, syncing resumes within the hour.",
                 disconnected=True,
             )
         return CompanyTrouble("QuickBooks no longer lets Kompass into this company", REAUTHORIZE, disconnected=True)

@@ -37,7 +37,7 @@ class NoSuchFailure(ConsumersError):
 def dead_letters_command() -> None:
     """Look through what could not be pushed, and have it tried again.
 
-    A failure is closed by itself once its record goes through. Nothing here writes into Kompass's own topics.
+    A failure closes once its record goes through. Nothing here writes into Kompass's own topics.
     """
 
 
@@ -89,7 +89,7 @@ def _group(group: dead_letters.Group) -> dict[str, object]:
     words = words_of(group.cause)
     return {
         "org": group.org_id, "org_name": group.org_name, "cause": group.cause, "stage": group.stage, "count": group.count,
-        "headline": words.told(cause=group.cause, field=group.field, value=group.value),
+        "headline": words.headline_for(cause=group.cause, field=group.field, value=group.value),
         "oldest": group.oldest, "newest": group.newest, "example": group.sample, "message": group.message,
         "remedy": group.remedy or words.remedy, "who": words.who.value,
     }  # fmt: skip
@@ -243,7 +243,7 @@ def replay_command(
 ) -> int:
     """Have failed records tried again.
 
-    Their links become due and the consumers judge them anew: what still cannot go comes back with its count raised, and what is
+    Their links become due and the consumers decide them again: what still cannot go comes back with its count raised, and what is
     older than QuickBooks has is not applied. Bytes that could not be read are read again. Stopped anywhere and started again, it
     goes on where it was.
     """

@@ -58,7 +58,7 @@ class IngestLoop:
         called at every turn, for /livez.
     close_s
         for leaving the group at the end, at most.
-    news
+    wake
         called when something newer is durable: the database tells the other processes, this one need not wait for the way round.
     note_gap
         makes durable that records were deleted before they were read.
@@ -78,7 +78,7 @@ class IngestLoop:
         on_gap: OnGap = OnGap.CONTINUE,
         close_s: float = CLOSE_S,
         note_gap: NoteGap,
-        news: Callable[[], None] = lambda: None,
+        wake: Callable[[], None] = lambda: None,
         dependencies: Dependencies | None = None,
     ) -> None:
         self._ingest = ingest
@@ -86,7 +86,7 @@ class IngestLoop:
         self._kind = kind
         self._metrics = metrics
         self._beat = beat
-        self._news = news
+        self._wake = wake
         self._limit = limit or DecodeLimit()
         self._placing = Placing(self.topic, note=note_gap, on_gap=on_gap)
         self._dependencies = dependencies or Dependencies(metrics)
@@ -125,7 +125,7 @@ class IngestLoop:
         self._stopping = True
 
     def run(self) -> None:
-        """Run until `stop`. What is not durable when it ends is delivered again to whoever comes next."""
+        """Run until `stop`. What is not durable when it ends is delivered again to the next member."""
         self._consumer.subscribe(
             [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -230,7 +230,7 @@ class IngestLoop:
                 wait = min(wait * 2, 10.0)
         self._dependencies.served(Dependency.DATABASE, Dependency.REGISTRY)
         if result.newer:
-            self._news()
+            self._wake()
         reached("ingested")
         if self._holding:
             self._holding = False
@@ -238,7 +238,7 @@ class IngestLoop:
         self._metrics.observe("ingest_batch_seconds", time.monotonic() - started, kind=self._kind.value)
         self._limit.count(result, len(batch))
         self._count(result)
-        # What was taken away meanwhile is read again by whoever has it now, ourselves included.
+        # What was taken away meanwhile is read again by the member that has it now, ourselves included.
         for partition, offset in self._at_hand.items():
             self._offsets.durable(partition, offset)
 
@@ -288,7 +288,7 @@ class IngestLoop:
         self._assigned |= {partition.partition for partition in partitions}
         self._unplaced |= {partition.partition for partition in partitions}
         starts = self._starts(consumer)
-        # Where it is not known yet, librdkafka begins at the committed offset by itself, and asks us when that is no good.
+        # Where it is not known yet, librdkafka begins at the committed offset, and asks us when that is no good.
         consumer.incremental_assign(
             [
                 TopicPartition(self.topic, partition.partition, starts.get(partition.partition, OFFSET_STORED))

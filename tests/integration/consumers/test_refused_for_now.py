@@ -1,4 +1,4 @@
-"""A refusal that proves nothing: tried again, looked for before a second create, and told to a person only when others go through."""
+"""A refusal that proves nothing: tried again, looked for before a second create, and shown to a person only when others go through."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from simulator.seeds import UK
 from sync.attempt import Attempt
 from sync.explaining import Explainer
 from sync.link import make_due
-from sync.settle import Answer, Settle, SettlePolicy
+from sync.patience import Patience
+from sync.settle import Answer
 from tests.builders import client, event, invoice
 from tests.pipeline import IMPATIENT, Pipeline
-
-PATIENT = SettlePolicy(backoff_first=0.0, backoff_longest=0.0)
 
 
 @pytest.fixture
 def patient(pipeline: Pipeline) -> Pipeline:
-    pipeline.settles = Settle(PATIENT, uniform=lambda low, high: high)
+    pipeline.settle_with(patience=Patience())
     return pipeline
 
 
@@ -54,7 +53,7 @@ def turn(pipeline: Pipeline) -> list[Attempt]:
 
 @pytest.mark.parametrize("kind", ["saved_anyway", "try_again"])
 @pytest.mark.parametrize("numbered", [True, False], ids=["numbered by us", "numbered by QuickBooks"])
-@pytest.mark.parametrize("how", ["by itself", "by Try again"])
+@pytest.mark.parametrize("how", ["on its own", "by Try again"])
 def test_a_create_that_was_refused_is_looked_for_before_the_next(
     patient: Pipeline, kind: str, numbered: bool, how: str
 ) -> None:
@@ -63,10 +62,10 @@ def test_a_create_that_was_refused_is_looked_for_before_the_next(
         patient.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
     patient.ingest(event(invoice()))
     trouble(patient, kind=kind, operation="create", count=3)
-    if how == "by itself":
+    if how == "on its own":
         patient.drive()
     else:
-        patient.settles = Settle(IMPATIENT)
+        patient.settle_with(patience=IMPATIENT)
         for _ in range(4):
             patient.drive()
             with patient.engine.begin() as db:
@@ -175,9 +174,9 @@ def test_a_look_up_that_is_refused_is_asked_in_another_way(patient: Pipeline, ki
     refused = Refused(400 if code else 404, (Fault(code, "", "", None),) if code else ())
     asked: list[str] = []
 
-    def ask(work: Attempt, call: Call) -> Outcome:
+    def ask(work: Attempt, call: Call) -> Outcome | None:
         asked.append(str(call.query))
-        return patient.ask(work, call)
+        return patient.steps.sender.ask(work, call)
 
     learned = Explainer(patient.engine, ask).learn(look, refused)
     patient.settle(Answer(look, refused, learned=learned))
