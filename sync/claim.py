@@ -18,6 +18,7 @@ from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
 from schemas.events import Kind
 from schemas.link_state import LinkState
@@ -41,6 +42,7 @@ from sync.permits import Demand, permit_calls
 from sync.policy import Policy
 from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
+from sync.remarks import Remarks
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -121,6 +123,7 @@ class _Transaction:
         self._wake: set[int] = set()
         self._wanted: dict[str, list[Attempt]] = {}
         self._cents = CentCheck()
+        self._remarks = Remarks()
         self._now = datetime.now(UTC)
         self._spent: bool | None = None
 
@@ -331,6 +334,10 @@ class _Transaction:
         if decision.billed is not None:
             changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
             self._cents.known(link, decision.billed)
+        if decision.left_out is not None:
+            changes["applied"] = {**(changes.get("applied") or link.applied or {}), LEFT_OUT: decision.left_out}
+        if decision.left_out is not None or decision.adopt is not None:
+            self._remarks.decided(link, (decision.adopt or changes.get("applied") or {}).get(LEFT_OUT))
         stands = None if link.observed is None else Observed(link.observed)
         if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
@@ -446,6 +453,7 @@ class _Transaction:
         attempts.write(self._db, self._rows)
         write(self._db, self._changes)
         self._cents.write(self._db)
+        self._remarks.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
         if wake_dependents(self._db, self._wake):

@@ -40,12 +40,14 @@ from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.patience import Refusals, weigh
 from sync.policy import Policy
 from sync.refusals import keeps_changing, problem_for
+from sync.remarks import Remarks
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
 # A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
 _TAKEN = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
+_BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID, FaultCode.CUSTOMER_INVALID})
 # The SyncToken of an object that nobody wrote to since it was made.
 _AS_MADE = "0"
 
@@ -120,6 +122,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._cents = CentCheck()
+        self._remarks = Remarks()
         self._cured: set[int] = set()
 
     def settle(self, answer: Answer, row: Any) -> None:
@@ -177,6 +180,7 @@ class _Transaction:
             companies.mark_facts_stale(self._db, work.link.realm_id)
             self.result.not_taken += [(work, one.cause) for one in missed]
             self._note(work, missed[0].cause, f"QuickBooks has {missed[0].member} {missed[0].answered}", what="judged")
+        self._remarks.sent(work.link, {} if voided else applied, missed)
         self._put(
             work,
             row,
@@ -364,7 +368,27 @@ class _Transaction:
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
         # A choice of Kompass's side was for this call: what comes after it is compared again.
-        self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+        self._reject(
+            work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
+            depends_on=self._refused_party(work, refused),
+        )  # fmt: skip
+
+    def _refused_party(self, work: Attempt, refused: Refused) -> int | None:
+        """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
+        if not refused.codes & _BY_REFERENCE or not work.body:
+            return None
+        body = json.loads(work.body)
+        party = body.get("CustomerRef") or body.get("ParentRef")
+        if not isinstance(party, Mapping):
+            return None
+        found = links.holder_of(
+            self._db,
+            realm_id=work.link.realm_id,
+            entity="Customer",
+            qbo_id=str(party["value"]),
+            other_than=work.link.id,
+        )
+        return None if found is None else found.id
 
     def _gone(self, work: Attempt, row: Any) -> None:
         """QuickBooks has the object no more: that is an observation like any other, and decided by."""
@@ -668,6 +692,7 @@ class _Transaction:
     def write(self) -> None:
         self._flush()
         self._cents.write(self._db)
+        self._remarks.write(self._db)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)

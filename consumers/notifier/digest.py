@@ -224,17 +224,18 @@ def _section(
 
 def _differing(one: differences.Untold, samples: Sequence[differences.Sample], pages: AdminPages) -> Differing:
     words = words_of(one.cause)
+    noun = "document" if {each.kind for each in samples} == {"invoice"} else "record"
     return Differing(
         cause=one.cause,
         headline=words.headline_for(cause=one.cause),
-        words=f"{plural(one.count, 'document')} {'differs' if one.count == 1 else 'differ'}",
+        words=f"{plural(one.count, noun)} {'differs' if one.count == 1 else 'differ'}",
         remedy=words.remedy,
         who=words.who.value,
         items=tuple(
             Item(
                 short(each.reference, 60),
                 short(each.message.partition(": probably")[0], 250),
-                pages.invoice(each.link_id),
+                pages.record(each.kind, each.link_id),
                 "",
             )
             for each in samples
