@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from mapping.parties import billing_client
+from mapping.case import billing_client
 from mapping.problems import money
 from mapping.sheet import Amounts, Line, Side, Standing
 from schemas.documents import SentDocument

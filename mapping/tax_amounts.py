@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 from enum import Enum
+from functools import cache
 
 from mapping.money import CENT, decimals
 from schemas.company import TaxCodeFact
@@ -80,6 +81,7 @@ def pieces_of_line(line: int, row: str, code: TaxCodeFact, net: Decimal, day: dt
     return made
 
 
+@cache
 def units(currency: str) -> tuple[Decimal, ...]:
     """Give what tax may be rounded to. In a currency without cents Intuit does not say: whole units, or cents all the same."""
     return (CENT,) if decimals(currency) else (Decimal(1), CENT)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from schemas.link_state import LinkState
 from store import differences
+from store.documents import unpack
 
 _UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"
@@ -145,8 +146,8 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
     """Give the documents that were taken back in Kompass before that moment, are in QuickBooks, and were not mailed."""
     rows = db.execute(
         text(
-            "SELECT l.id, l.org_id, coalesce(nullif(l.reference, ''), l.kompass_id), l.cause, l.reason, l.entity, l.qbo_id, l.name,"
-            " l.qbo_total, coalesce(l.applied -> 'CurrencyRef' ->> 'value', '')"
+            "SELECT l.id, l.org_id, coalesce(nullif(l.reference, ''), l.kompass_id) AS named, l.cause, l.reason, l.entity, l.qbo_id,"
+            " l.name, l.qbo_total, l.applied"
             " FROM qbo_configuration c JOIN qbo_link l ON l.realm_id = c.realm_id AND l.org_id = c.org_id"
             f" WHERE l.state = '{LinkState.WITHDRAWN}' AND l.qbo_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n"
             "  WHERE n.cleared_at IS NULL AND n.org_id = l.org_id AND n.subject = 'withdrawn:' || l.cause || '#' || l.id)"
@@ -157,7 +158,18 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
         ),
         {"before": before},
     )
-    return [Withdrawn(*row) for row in rows]
+    return [
+        Withdrawn(
+            link_id=row.id, org_id=row.org_id, reference=row.named, cause=row.cause, reason=row.reason, entity=row.entity,
+            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total, currency=_currency(unpack(row.applied)),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _currency(applied: Mapping[str, Any] | None) -> str:
+    named = (applied or {}).get("CurrencyRef")
+    return str(named.get("value", "")) if isinstance(named, Mapping) else ""
 
 
 def tell_failures(

@@ -416,7 +416,10 @@ class _Transaction:
         horizon = max(over_after, timedelta(seconds=self._policy.attempts.lease_seconds))
         at = (work.sequence, work.configuration_version) if work.is_new else None
         # It is created again: in any outcome of this call, what was deleted is never written to again.
-        recreated = _NOTHING_THERE if work.operation == "create" and work.link.qbo_id is not None else {}
+        recreated: dict[str, Any] = {}
+        if work.operation == "create" and work.link.qbo_id is not None:
+            recreated = _NOTHING_THERE
+            self._cents.over(work.link)
         self._changes.append(sent(work.link, epoch=work.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write

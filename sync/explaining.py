@@ -91,7 +91,7 @@ class Explainer:
     def _learn(self, work: Attempt, outcome: object) -> Learned | None:
         if isinstance(outcome, Refused):
             return self._ask_another_way(work) if work.phase == "lookup" else self._of_refusal(work, outcome)
-        if isinstance(outcome, Done) and not_among_its_customers(work, outcome):
+        if isinstance(outcome, Done) and work.phase == "lookup" and not_among_its_customers(work, outcome):
             found = look_elsewhere(work, self._ask)
             return Learned(elsewhere=found) if found is not None else None
         if isinstance(outcome, Done) and work.entity == "CreditMemo" and work.operation == "read":

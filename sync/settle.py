@@ -697,7 +697,7 @@ class _Transaction:
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        mended = went_through(self._db, self._cured)
+        mended = went_through(self._db, self._cured) if self._cured else 0
         if mended:
             self.result.recoveries.append("mended")
         if wake_dependents(self._db, self._wake) or mended:

@@ -25,7 +25,7 @@ from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
 from consumers.ingest.offsets import Offsets
 from consumers.ingest.placing import NoteGap, OnGap, Placing
-from consumers.kafka_errors import end_if_fatal
+from consumers.kafka_errors import ClientDead, end_if_fatal
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
@@ -42,6 +42,7 @@ CLOSE_S: Final = 10.0
 """librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
 
 _RETRY_S: Final = 1.0
+_REASON_POLLS: Final = 10
 
 OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
@@ -139,8 +140,23 @@ class IngestLoop:
                 if self._unplaced and time.monotonic() >= self._next_placing:
                     self._place_rest()
                 self._measure()
+        except ClientDead as dead:
+            raise self._why(dead) from None
         finally:
             self._close()
+
+    def _why(self, dead: ClientDead) -> ClientDead:
+        """Give what ended the client, with its reason: it waits to be polled where a commit or a question met the dead client first."""
+        for _ in range(_REASON_POLLS):
+            if dead.says_why:
+                break
+            try:
+                message = self._consumer.poll(0.1)
+                if message is not None and (error := message.error()) is not None:
+                    end_if_fatal(error, self.topic)
+            except ClientDead as found:
+                dead = found
+        return dead
 
     def _close(self) -> None:
         """Leave the group, which commits what is durable, unless the broker is away for longer than anybody should wait."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mapping.sync_rules import not_synced
+from mapping.case import not_synced
 from schemas.events import InvoiceType, Step
 
 
