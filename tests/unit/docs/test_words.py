@@ -16,9 +16,8 @@ AVOIDED = [
     line for line in (ROOT / "docs" / "words-to-avoid.txt").read_text("utf-8").splitlines() if not line.startswith("#")
 ]
 AVOID = re.compile(rf"\b(?:{'|'.join(AVOIDED)})\b", re.IGNORECASE)
-PAGES = sorted(
-    str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")] if path != GLOSSARY
-)
+_EVERY = [*ROOT.glob("*.md"), ROOT / "tests" / "README.md", *ROOT.glob("docs/**/*.md")]
+PAGES = sorted(str(path.relative_to(ROOT)) for path in _EVERY if path != GLOSSARY)
 EASY = ("README.md", "docs/tutorial.md")
 
 
