@@ -17,7 +17,7 @@ from simulator.tax import Rounding
 
 
 def forget_stale_tax(wanted: Object, payload: Object) -> None:
-    """In a sparse update that changes what tax stands on, without saying anything of tax, the old amounts go."""
+    """In a sparse update that changes what tax depends on, without saying anything of tax, the old amounts go."""
     changes = ("Line", "TxnDate", "GlobalTaxCalculation", "CustomerRef", "ShipAddr")
     if payload.get("sparse") is not True or payload.get("TxnTaxDetail") or not any(name in payload for name in changes):
         return
