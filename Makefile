@@ -15,10 +15,10 @@ STRENGTH ?= 1
 # Of `make test`: tests wait more than they compute. WORKERS=0 runs them one after the other.
 WORKERS ?= 2
 EVENTS ?= 1000000
-# The commit that `make differential` compares with: before the core was one.
-OLD ?= 0030317
 # Of `make explore`: for random histories of a bookkeeper's deeds.
 MINUTES ?= 60
+# The commit that `make differential` compares with: before the core was one.
+OLD ?= 0030317
 ARGS ?=
 
 .PHONY: help demo test lint docs release-check bench path differential memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
