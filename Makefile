@@ -17,9 +17,11 @@ WORKERS ?= 2
 EVENTS ?= 1000000
 # Of `make explore`: for random histories of a bookkeeper's deeds.
 MINUTES ?= 60
+# The commit that `make differential` compares with: before the core was one.
+OLD ?= 0030317
 ARGS ?=
 
-.PHONY: help demo test lint docs release-check bench path memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check bench path differential memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +50,9 @@ bench: $(READY) ## Measure
 
 path: $(READY) ## Count the files and functions that one new invoice passes
 	@$(BIN)/python -m tests.benchmarks.path $(ARGS)
+
+differential: $(READY) ## Compare what OLD and this commit send to QuickBooks for the same events; half an hour
+	@$(BIN)/python -m tests.differential --old $(OLD) $(ARGS)
 
 memory: $(READY) ## Measure the memory of a process over EVENTS=1000000 events
 	@$(BIN)/python tests/benchmarks/memory.py $(EVENTS)

@@ -1,6 +1,6 @@
 """Companies of which nothing goes through for a while, and what people were notified of it: one notice for each outage.
 
-An outage is told from the records: some are being retried since before a moment, and none of the company was synced after it.
+An outage shows in the records: some are being retried since before a moment, and none of the company was synced after it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One company's random history: Kompass, a bookkeeper, an admin, Intuit and the pipeline take turns, and two invariants are watched.
 
-Whatever happens, nothing that the books protect changes without a person's choice; and when all have come to rest and everything was
+In every history, nothing that the books protect changes without a person's choice; and when all have come to rest and everything was
 looked at once more, no link counts as synced whose object in the simulator says something else in a member that we own.
 """
 
@@ -58,7 +58,7 @@ class History:
     seed: int
     steps: int = 30
     told: list[str] = field(default_factory=list)
-    """What happened, for whoever reads a find."""
+    """What happened, for the reader of a find."""
     chosen: set[str] = field(default_factory=set)
     """Kompass ids of documents for which a person chose Kompass's side."""
     by_hand: set[str] = field(default_factory=set)

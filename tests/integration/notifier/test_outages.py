@@ -1,4 +1,4 @@
-"""An outage that lasts is one mail, whatever waits and however often it is tried; one that passes is none."""
+"""An outage that lasts is one mail, for any number of waiting records and tries; one that passes is none."""
 
 from __future__ import annotations
 
