@@ -15,6 +15,8 @@ STRENGTH ?= 1
 # Of `make test`: tests wait more than they compute. WORKERS=0 runs them one after the other.
 WORKERS ?= 2
 EVENTS ?= 1000000
+# Of `make explore`: for random histories of a bookkeeper's deeds.
+MINUTES ?= 60
 ARGS ?=
 
 .PHONY: help demo test lint docs release-check bench path memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
@@ -79,7 +81,8 @@ fuzz: $(READY) ## Feed decoder, fault parser and templates INPUTS=1000000 inputs
 	  -r requirements/fuzz.lock 2>/dev/null || echo "there is no wheel of atheris for this Python: inputs come from the seeded generator"
 	@for target in decoder faults templates; do $(BIN)/python -m tests.fuzz "$$target" --inputs $(INPUTS) $(ARGS); done
 
-explore: $(READY) ## Run the property tests for much longer
+explore: $(READY) ## Play random histories of a bookkeeper for MINUTES=60, then the property tests for much longer
+	@$(BIN)/python -m pytest tests/chaos/test_bookkeeper_histories.py --minutes $(MINUTES) -n 0 -s --timeout=0
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
 
 audit: $(READY) ## Ask PyPI for known vulnerabilities of what is pinned

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 
 from store.bulk import insert_rows
+from store.documents import unpack
 from store.links import FOLDED_NAME
 from store.statements import Statement
 from store.tables import attempt as table
@@ -65,7 +66,7 @@ def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dic
         return {}
     found = {}
     for row in _READ_OPEN.rows(db, ids=sorted(link_ids), lease=lease):
-        *values, busy_for, age = row
+        *values, busy_for, age = row._replace(applied=unpack(row.applied))
         found[row.link_id] = OpenAttempt(StoredAttempt(*values), busy_for > 0, float(busy_for), float(age))
     return found
 

@@ -64,14 +64,12 @@ class Tokens:
 
 def read_connections(db: Connection, realm_ids: Iterable[str] | None = None) -> dict[str, CompanyConnection]:
     """Give the connections of these companies (of all, by default) by realm id."""
-    realms = None if realm_ids is None else list(realm_ids)
-    return {row.realm_id: CompanyConnection(*row) for row in _READ_CONNECTIONS.rows(db, realms=realms)}
+    rows = _ALL.rows(db) if realm_ids is None else _OF_REALMS.rows(db, realms=list(realm_ids))
+    return {row.realm_id: CompanyConnection(*row) for row in rows}
 
 
-_READ_CONNECTIONS = Statement(
-    f"SELECT {', '.join(CompanyConnection.__dataclass_fields__)} FROM qbo_connection"
-    " WHERE %(realms)s::text[] IS NULL OR realm_id = ANY(%(realms)s::text[])"
-)
+_ALL = Statement(f"SELECT {', '.join(CompanyConnection.__dataclass_fields__)} FROM qbo_connection")
+_OF_REALMS = Statement(f"{_ALL.text} WHERE realm_id = ANY(%(realms)s::text[])")
 
 
 def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, Tokens] | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, delete, select, text, union_all
+from sqlalchemy import Connection, select, text, union_all
 
 from store.bulk import insert_rows
 from store.links import Link
+from store.statements import Statement
 from store.tables import difference, remark
 
 SUBJECT = "difference:"
@@ -50,7 +51,7 @@ class Found:
 def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) -> None:
     """Forget the differences of links that agree by now, and keep those that were found."""
     if agreeing:
-        db.execute(delete(difference).where(difference.c.link_id.in_(sorted(agreeing))))
+        _FORGET.count(db, ids=sorted(agreeing))
     insert_rows(
         db,
         difference,
@@ -66,6 +67,9 @@ def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) 
         " kompass_total = excluded.kompass_total, kompass_tax = excluded.kompass_tax, qbo_total = excluded.qbo_total,"
         " qbo_tax = excluded.qbo_tax",
     )  # fmt: skip
+
+
+_FORGET = Statement("DELETE FROM qbo_difference WHERE link_id = ANY(%(ids)s::bigint[])")
 
 
 def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:

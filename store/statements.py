@@ -15,6 +15,8 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from store import prepared
+
 Row = Any
 """A named tuple of a statement's columns."""
 
@@ -43,9 +45,9 @@ class Statement:
         assert isinstance(driver, psycopg.Connection)
         try:
             # Making a cursor fails, too, when the server went away after the statement before.
-            return driver.cursor(row_factory=namedtuple_row).execute(self.text, parameters)
+            return driver.cursor(row_factory=namedtuple_row).execute(self.text, parameters, prepare=True)
         except psycopg.Error as error:
-            gone = driver.closed or driver.broken
+            gone = driver.closed or driver.broken or prepared.is_stale(error)
             if gone:
                 db.invalidate(error)
             raise DBAPIError.instance(

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.link_state import LinkState
+from store.documents import Document
 
 metadata = MetaData()
 
@@ -317,13 +318,13 @@ link = Table(
     _text("entity"),  # Customer | Invoice | CreditMemo
     Column("qbo_id", Text, nullable=True),
     Column("sync_token", Text, nullable=True),
-    Column("applied", JSONB, nullable=True),
+    Column("applied", Document(), nullable=True),  # what we sent last and QBO accepted
     Column("line_ids", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _text("name"),  # DisplayName or DocNumber in QBO
     Column("qbo_total", Numeric(20, 5), nullable=True),
     Column("qbo_tax", Numeric(20, 5), nullable=True),
     _flag("voided"),
-    Column("observed", JSONB, nullable=True),  # the object as QBO answered it last (`schemas.observed`)
+    Column("observed", Document(), nullable=True),  # the object as QBO answered it last (`schemas.observed`)
     Column(
         "by_hand", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")
     ),  # members changed by others since
@@ -418,7 +419,7 @@ attempt = Table(
     Column("object_id", Text, nullable=True),
     _text("body"),  # JSON, to the byte
     Column("request_id", Text, nullable=False),
-    Column("applied", JSONB, nullable=True),  # what the link's `applied` becomes
+    Column("applied", Document(small=False), nullable=True),  # what the link's `applied` becomes
     _text("name"),
     Column("sequence", BigInteger, nullable=False),
     Column("configuration_version", BigInteger, nullable=False),

@@ -29,6 +29,9 @@ class Pacing:
     differs_after: timedelta = timedelta(hours=1)
     """So long differences to the cent gather before they are mailed, a cause in one."""
 
+    outage_after: timedelta = timedelta(minutes=30)
+    """So long nothing of a company has to go through before its outage is worth a mail."""
+
     @property
     def memory(self) -> timedelta:
         """How far back past mails matter."""

@@ -22,7 +22,9 @@ from consumers.notifier.digest import Digest
 
 LARGEST = 70_000
 """Bytes of both parts. Some mail readers cut a mail off at 102 kB, and on the way base64 makes 78 of every 57: 96 kB and the headers."""
-TEMPLATES = ("digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2")
+TEMPLATES = (
+    "digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2", "outage.html.j2", "outage.txt.j2",
+)  # fmt: skip
 
 
 class BadTemplates(ConsumersError):
@@ -82,6 +84,9 @@ class Renderer:
         return self._render(
             "all_clear", org_name=org_name, headlines=headlines[:20], more=max(0, len(headlines) - 20), url=url
         )
+
+    def outage(self, *, org_name: str, since: str, waiting: str, url: str) -> Rendered:
+        return self._render("outage", org_name=org_name, since=since, waiting=waiting, url=url)
 
     def _render(self, name: str, **values: object) -> Rendered:
         return Rendered(

@@ -46,7 +46,7 @@ def _errors(chance: random.Random) -> Iterator[int]:
 
 
 class _Requests:
-    """The requests that the embedded broker has had since it was last told to forget them."""
+    """The requests that the embedded broker has had since it last forgot them."""
 
     def __init__(self, kafka: Kafka) -> None:
         assert kafka.embedded is not None
