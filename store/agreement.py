@@ -35,7 +35,7 @@ def documents_dated(
 
 
 def documents_under(db: Connection, *, org_id: str, realm_id: str, ids: Collection[str]) -> list[SentDocument]:
-    """Give the documents that stand in QuickBooks under these Ids, whatever their date in Kompass."""
+    """Give the documents that stand in QuickBooks under these Ids, of any date in Kompass."""
     if not ids:
         return []
     rows = db.execute(
@@ -46,7 +46,7 @@ def documents_under(db: Connection, *, org_id: str, realm_id: str, ids: Collecti
 
 
 def documents_of(db: Connection, *, org_id: str, realm_id: str, ids: Collection[str]) -> list[SentDocument]:
-    """Give the documents with these Kompass ids, whatever their date."""
+    """Give the documents with these Kompass ids, of any date."""
     if not ids:
         return []
     rows = db.execute(

@@ -1,4 +1,4 @@
-"""Intents: what is being sent, or may have been. Written before the call, re-sent only as written, gone when QBO has answered."""
+"""Attempts in the database: calls that are being sent, or may have been. Written before the call, deleted when QBO has answered."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An intent found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
+    """An attempt found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
 
     intent: StoredAttempt
     alive: bool
@@ -79,7 +79,7 @@ _READ_OPEN = Statement(
 
 
 def members_of(db: Connection, batches: Mapping[str, str]) -> dict[int, str]:
-    """Give the links whose intents are members of these batches (batch id → realm), each with its batch; no lock."""
+    """Give the links whose attempts are members of these batches (batch id → realm), each with its batch; no lock."""
     if not batches:
         return {}
     rows = db.execute(
@@ -93,7 +93,7 @@ def members_of(db: Connection, batches: Mapping[str, str]) -> dict[int, str]:
 
 
 def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write intents of links that this transaction has locked; replaces one that is being recovered."""
+    """Write attempts of links that this transaction has locked; replaces one that is being recovered."""
     insert_rows(db, table, rows, tail=_REPLACE)
 
 
@@ -120,7 +120,7 @@ _IN_FLIGHT = Statement(
 
 
 def retire(db: Connection, link_ids: Collection[int]) -> None:
-    """Forget intents whose outcome is known: their request ids are never used again."""
+    """Forget attempts whose outcome is known: their request ids are never used again."""
     if link_ids:
         _RETIRE.count(db, ids=sorted(link_ids))
 
@@ -161,14 +161,14 @@ _CONFIRM = Statement(
 
 
 def to_lookup(db: Connection, link_id: int) -> None:
-    """Never send this intent again, nor as a member of its batch: look up what became of it."""
+    """Never send this attempt again, nor as a member of its batch: look up what became of it."""
     db.execute(
         update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=_LONG_AGO, batch_id="")
     )
 
 
 def release(db: Connection, link_ids: Collection[int], *, over: bool = False) -> None:
-    """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come.
+    """Let go of attempts whose outcome is not known: nobody beats for them, anybody may take them over when their time has come.
 
     ``over``: no call of theirs can still be under way, so their time has come.
     """

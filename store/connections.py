@@ -23,7 +23,7 @@ CONNECTED = "connected"
 DISCONNECTED = "disconnected"
 
 IDLE = timedelta(days=30)
-"""A refresh token unused for so long is used, so that a company without news does not lose its connection after 100 days."""
+"""A refresh token unused for so long is used, so that a company without events does not lose its connection after 100 days."""
 
 REFRESH_GAP = timedelta(seconds=10)
 """Two refreshes at once may kill the grant, and Intuit does not say how close is at once: the next one waits so long."""
@@ -169,7 +169,7 @@ def release_refresh_lease(db: Connection, *, realm_id: str, owner: str, retry_in
 
 
 def store_refreshed(db: Connection, keys: TokenKeys, *, realm_id: str, version: int, tokens: Tokens) -> bool:
-    """Store refreshed tokens, unless somebody linked anew or disconnected meanwhile. Nobody refreshes for REFRESH_GAP."""
+    """Store refreshed tokens, unless the company was linked again or disconnected meanwhile. Nobody refreshes for REFRESH_GAP."""
     return (
         db.execute(
             update(table)
@@ -230,7 +230,7 @@ def disconnect(
 
 
 def due_trials(db: Connection) -> list[tuple[str, str, int]]:
-    """Give (Org, realm, version) of disconnected companies whose cause may have ended by itself, for one caller each."""
+    """Give (Org, realm, version) of disconnected companies whose cause may have ended without action, for one caller each."""
     rows = db.execute(
         update(table)
         .where(
@@ -261,7 +261,7 @@ def idle_connections(db: Connection) -> list[tuple[str, str]]:
 
 
 def reconnect(db: Connection, *, realm_id: str, version: int) -> bool:
-    """Note that a disconnected company answers again; what waits for it becomes due by itself."""
+    """Note that a disconnected company answers again; what waits for it becomes due."""
     came_back = (
         db.execute(
             update(table)

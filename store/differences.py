@@ -1,4 +1,4 @@
-"""Documents whose total in QBO is another than what Kompass billed, and what people were told of them.
+"""Documents whose total in QBO is another than what Kompass billed, and which of them people were notified of.
 
 A row stands as long as the two differ. Only those of the company that is linked now count. Remarks (`store.remarks`) are mailed with them.
 """
@@ -93,7 +93,7 @@ def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """The differences of one cause in an Org, of which nobody was told."""
+    """The differences of one cause in an Org, of which nobody was notified."""
 
     org_id: str
     cause: str
@@ -102,7 +102,7 @@ class Untold:
 
 
 def untold(db: Connection) -> list[Untold]:
-    """Give what nobody was told of, by Org and cause, the largest group of each Org first."""
+    """Give what nobody was notified of, by Org and cause, the largest group of each Org first."""
     rows = db.execute(
         text(
             f"SELECT d.org_id, d.cause, count(*), min(d.found_at) {_OPEN} WHERE {_UNTOLD}"
@@ -136,7 +136,7 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
 
 
 def tell(db: Connection, org_id: str, headlines: Mapping[str, str], *, mail_id: int, now: datetime) -> None:
-    """Note that the differences of these causes are told by this mail, in the history of each of them too."""
+    """Note that the differences of these causes are in this mail, in the history of each of them too."""
     if not headlines:
         return
     db.execute(

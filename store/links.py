@@ -29,7 +29,7 @@ READ = "read"
 """The cause of a link that is pending because its object was just read."""
 
 CHANNEL = "kompass_qbo"
-"""The NOTIFY channel: somebody brought news."""
+"""The NOTIFY channel: a record or a reason to decide came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ _DOCUMENTS = tuple(list(Link.__dataclass_fields__).index(name) for name in ("app
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
-# Of a customer or job that others stand on, what it holds in QBO is known by its id: the documents stay where they are.
+# Of a customer or job that others depend on, what it holds in QBO is known by its id: the documents stay where they are.
 _FIND_PARTY = Statement(
     "SELECT "
     + ", ".join(
@@ -247,7 +247,7 @@ def find_party(
 def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out.
 
-    The weakest lock there is: it keeps out a settle and a judgement of the link itself, who lock it FOR UPDATE, but not those
+    The weakest lock there is: it keeps out a settle and a decision of the link itself, who lock it FOR UPDATE, but not those
     who only wake it (`sync.link.wake_dependents`). A job held here for an invoice must hear of its customer all the same.
     """
     if not ids:

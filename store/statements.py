@@ -39,7 +39,7 @@ class Statement:
 
     def _run(self, db: Connection, parameters: dict[str, object]) -> psycopg.Cursor[Row]:
         if not db.in_transaction():
-            # As SQLAlchemy does by itself for the statements it sees.
+            # As SQLAlchemy does for the statements it sees.
             db.begin()
         driver = db.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)

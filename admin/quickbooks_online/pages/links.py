@@ -195,7 +195,7 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @again_after_deadlock
     def resend_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Have the record judged again now; with ``names``, apply an edited template too."""
+        """Have the record decided again now; with ``names``, apply an edited template too."""
         self.require(request, self._resend_permission())
         if request.method != "POST":
             return self.only_post(request)
@@ -221,7 +221,7 @@ def _preview(link: Link) -> Preview:
     if company.configuration.realm_id != link.realm_id:
         return Preview("It belongs to a company linked before", "calm", "Nothing is sent there any more.")
     if not foreseen:
-        return Preview("Kompass has not told of it yet", "calm", "No event of this record has been seen.")
+        return Preview("Kompass has not sent an event yet", "calm", "No event of this record has been seen.")
     return preview_of(foreseen[0])
 
 

@@ -53,9 +53,9 @@ def publish(*figures: Figure) -> None:
         target = (
             "" if one.target is None else f"  target {'≥' if one.better == 'higher' else '≤'} {one.target:g} {one.unit}"
         )
-        judged = {True: ": met", False: ": NOT met", None: ""}[one.met]
+        verdict = {True: ": met", False: ": NOT met", None: ""}[one.met]
         spread = f"{min(one.values):.3g} to {max(one.values):.3g}"
-        print(f"{one.title}: {one.median:.3g} {one.unit} ({spread}){target}{judged}\n    {one.note}", flush=True)
+        print(f"{one.title}: {one.median:.3g} {one.unit} ({spread}){target}{verdict}\n    {one.note}", flush=True)
     if os.environ.get("BENCH_QUICK"):
         return
     STORE.write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")

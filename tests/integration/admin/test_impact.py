@@ -110,7 +110,7 @@ def test_where_patience_runs_out_it_says_at_least(section: Section, company: Non
 
 @contextmanager
 def at_commit_of(model: type[Model], happens: Callable[[], object]) -> Iterator[None]:
-    """Let this happen between the commit that saves a row and whatever the page says about it."""
+    """Let this happen between the commit that saves a row and what the page says about it."""
 
     def saved(sender: object, **_: object) -> None:
         transaction.on_commit(happens)
