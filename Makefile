@@ -17,7 +17,7 @@ WORKERS ?= 2
 EVENTS ?= 1000000
 ARGS ?=
 
-.PHONY: help demo test lint docs release-check bench memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check screenshots bench memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ docs: $(READY) ## Build the site of the docs into build/docs; a broken link is a
 
 release-check: $(READY) ## Check version, change log, migrations and made pages before a release (docs/release.md)
 	@$(BIN)/python deploy/release_check.py
+
+screenshots: $(READY) ## Take a picture of every page of the admin, on a desktop and a phone, light and dark, into build/screenshots
+	@$(BIN)/python -m tests.acceptance.admin.screenshots --all
 
 bench: $(READY) ## Measure
 	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v -e /memory.py -e /idle_orgs.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done

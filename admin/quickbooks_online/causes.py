@@ -1,4 +1,4 @@
-"""A failure's stable cause → a heading for people and the address of the very field that mends it."""
+"""A failure's stable cause → a heading for people and the address of the field that fixes it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def cause_in_words(failure: Failure) -> str:
     return headline[:1].upper() + headline[1:]
 
 
-def mend_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:
-    """Give (address, words) of the field that mends it, if the person may change it; else two empty texts."""
+def fix_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:
+    """Give (address, words) of the field that fixes it, if the person may change it; else two empty texts."""
     if configuration is None:
         return NOWHERE
     head, _, detail = failure.cause.partition(":")

@@ -28,7 +28,7 @@ TOKEN_MARGIN = timedelta(seconds=90)
 REFRESH_LEASE_S = 90.0
 CALL_DEADLINE_S = 20.0
 PATIENCE_S = 8.0
-"""How long a page waits for the company's quota or for somebody else's token refresh."""
+"""How long a page waits for the company's quota or for a token refresh under way elsewhere."""
 PROBE_AFTER_S = 3600.0
 REAUTHORIZE = "Tick the Configuration in the list and run Authorize with QuickbooksOnline again."
 
@@ -100,7 +100,7 @@ class Company:
         raise trouble_of(outcome)
 
     def facts(self) -> CompanyFacts:
-        """Fetch the company's facts anew and keep them, for the pipeline too (four metered reads).
+        """Fetch the company's facts again and keep them, for the pipeline too (four metered reads).
 
         Raises
         ------
@@ -212,7 +212,7 @@ class Company:
 
 
 def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Take one call out of the company's quota, on which its pushes draw too: else those that follow would be one too many.
+    """Take one call out of the company's quota, on which its pushes draw too: else the calls that follow would be one too many.
 
     Raises
     ------
@@ -282,7 +282,7 @@ def trouble_of(outcome: object) -> CompanyTrouble:
         if outcome.subscription_ended:
             return CompanyTrouble(
                 "The QuickBooks subscription of this company has ended",
-                "Once it is paid, syncing resumes by itself within the hour.",
+                "Once it is paid, syncing resumes within the hour.",
                 disconnected=True,
             )
         return CompanyTrouble("QuickBooks no longer lets Kompass into this company", REAUTHORIZE, disconnected=True)

@@ -13,7 +13,7 @@ from admin.quickbooks_online.models import Mapping as MappingRow
 Row = TypeVar("Row", bound=MappingRow)
 
 GREEN, AMBER, RED = "green", "amber", "red"
-LEVELS = {GREEN: "Fine", AMBER: "Look at this", RED: "To be mended"}
+LEVELS = {GREEN: "Passed", AMBER: "Warning", RED: "Problem"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +29,5 @@ class Finding:
 
 
 def rows_of(model: type[Row], configuration: Configuration) -> models.QuerySet[Row]:
-    """The rows that count: those of the company that is linked now."""
+    """Give the rows of the company that is linked now."""
     return model._default_manager.filter(configuration=configuration, realm_id=configuration.realm_id)

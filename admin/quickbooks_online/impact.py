@@ -230,7 +230,7 @@ def _same_number(one: Difference) -> bool:
 
 
 def ask_again(link_ids: Collection[int], *, by: str, wishes: Collection[Wish] = (), why: str = "") -> int:
-    """Have these links decided again, whatever they are now; gives how many there are.
+    """Have these links decided again, in any state; gives how many there are.
 
     The pipeline does the rest: what QuickBooks has already costs no call.
     """

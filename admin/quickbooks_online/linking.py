@@ -122,7 +122,7 @@ def take_state(session: SessionBase, state: str, *, user_id: int) -> int:
 
 
 def _digest(text: str) -> str:
-    """What is kept of a state: whoever reads the table cannot finish somebody's authorisation."""
+    """What is kept of a state: a reader of the table cannot finish another person's authorisation."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -209,9 +209,9 @@ def decline(session: SessionBase, configuration_id: int) -> None:
 
 
 def disconnect(configuration_id: int) -> bool:
-    """Stop using the company and revoke the grant at Intuit; False when Intuit could not be told.
+    """Stop using the company and revoke the grant at Intuit; False when Intuit could not be reached.
 
-    The local link ends first: from then on no call is made, whatever Intuit says.
+    The local link ends first: from then on no call is made, no matter what Intuit answers.
     """
     with engine().begin() as db:
         row = db.execute(
@@ -251,7 +251,7 @@ def _former(db: Connection, configuration_id: int) -> tuple[str | None, str]:
         .where(configuration.c.id == configuration_id)
     ).one_or_none()
     if row is None:
-        raise LinkRefused("The Configuration is gone", "Somebody deleted it meanwhile.", status=404)
+        raise LinkRefused("The Configuration is gone", "It was deleted meanwhile.", status=404)
     return row.realm_id, row.company_name or row.realm_id or ""
 
 
@@ -310,7 +310,7 @@ def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Li
                 select(configuration.c.realm_id).where(configuration.c.id == configuration_id).with_for_update()
             ).one_or_none()
             if row is None:
-                raise LinkRefused("The Configuration is gone", "Somebody deleted it meanwhile.", status=404)
+                raise LinkRefused("The Configuration is gone", "It was deleted meanwhile.", status=404)
             _refuse_taken(db, configuration_id, realm_id)
             changed = row.realm_id is not None and row.realm_id != realm_id
             connections.link_company(

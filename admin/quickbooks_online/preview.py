@@ -37,6 +37,8 @@ class Preview:
     body: str = ""
     """The very body of the call, as JSON."""
     assumed: str = ""
+    agrees: bool = False
+    """QuickBooks has it as Kompass says."""
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -57,12 +59,14 @@ def preview_of(foreseen: Foreseen) -> Preview:
             )
         case Reject():
             return Preview(
-                headline="It could not be sent: something has to be mended first",
+                headline="It cannot be sent: fix the problem first",
                 tone="bad",
                 problems=decision.problems,
             )
         case Nothing():
-            return Preview(headline="Nothing would be sent", tone="calm", explanation=_sentence(decision.reason))
+            return Preview(
+                headline="Nothing would be sent", tone="calm", explanation=_sentence(decision.reason), agrees=True
+            )
         case Skip() | Withdraw():
             return Preview(headline="It is not to be synced", tone="calm", explanation=_sentence(decision.reason))
         case Wait():

@@ -229,7 +229,7 @@ CONFLICTS: Final = (
     Words(
         "deleted-in-qbo", "deleted or made inactive in QuickBooks",
         "What we once sent is no longer there, so it cannot be updated.",
-        "Make it active again in QuickBooks and press Try again, or press Make it anew under Sync errors.", _BOOKKEEPER,
+        "Make it active again in QuickBooks and press Try again, or press Recreate in QuickBooks under Sync errors.", _BOOKKEEPER,
     ),
     Words(
         "keeps-failing", "no usable answer from Intuit, time after time",

@@ -257,7 +257,7 @@ def test_disconnect_works_without_intuit(section: Section, authorize: Back) -> N
     linked(ada, configuration, authorize)
     section.simulator.call(lambda world: world.troubles.add({"kind": "outage"}))
     page = words(ada.post(f"{LIST}{configuration.pk}/disconnect/", follow=True))
-    assert "Intuit could not be told" in page
+    assert "Intuit could not be reached" in page
     assert CompanyConnection.objects.get().state == "disconnected"
 
 

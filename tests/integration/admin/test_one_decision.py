@@ -31,7 +31,7 @@ OUTCOMES = {
 }  # fmt: skip
 HEADLINES = {
     "Nothing would be sent": "nothing",
-    "It could not be sent: something has to be mended first": "reject",
+    "It cannot be sent: fix the problem first": "reject",
     "It waits": "wait",
     "It would be read again first": "read",
 }
