@@ -1,4 +1,4 @@
-"""What a judgement comes to: nothing, a call, or why there is none."""
+"""The decisions that there are, as types: nothing to do, a call to make, or why there is none."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class Nothing:
     voided: bool = False
     billed: Mapping[str, object] | None = None
     """What Kompass bills now, when that changed without changing what is sent: a tax that was rounded anew."""
+    left_out: Mapping[str, object] | None = None
+    """What is left out now and why, when that changed without changing what is sent."""
     cause: str = ""
     """Set when it only stays as it is because it is not to be synced now: a changed configuration may end that."""
 

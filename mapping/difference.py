@@ -23,8 +23,8 @@ _TAX_MEMBERS = ("GlobalTaxCalculation", "TxnTaxDetail")
 _FIXED = frozenset({"CurrencyRef"})
 # QBO masks it in every answer (XXXXXX6789): never compared, and never sent again once the object exists.
 _MASKED = frozenset({"PrimaryTaxIdentifier"})
-# Left out, QBO keeps or chooses a rate of its own, and computes the tax of the lines that go with it.
-_NEVER_CLEARED = frozenset({"ExchangeRate", "TxnTaxDetail"})
+# Left out, QBO keeps or chooses a rate of its own, computes the tax of the lines that go with it, and numbers the document itself.
+_NEVER_CLEARED = frozenset({"ExchangeRate", "TxnTaxDetail", "DocNumber"})
 
 OWN_NOTE = "#"
 """Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""

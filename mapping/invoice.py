@@ -85,7 +85,7 @@ def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFa
         map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
     draft.put("Line", made)
     payload, choices = draft.settle()
-    return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices)
+    return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices, draft.left_out)
 
 
 def _detail(entry: Mapping[str, object]) -> dict[str, object]:

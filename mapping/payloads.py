@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mapping.cases import PARTY, PROJECT_CUSTOMERS, Case, own_currency, party_note
+from mapping.case import PARTY, PROJECT_CUSTOMERS, Case, own_currency, party_note
 from mapping.cents import BILLED, billed
 from mapping.client import map_client
 from mapping.difference import OWN_NOTE
@@ -18,6 +18,8 @@ from schemas.events import Client, Invoice, Project, Record
 TEMPLATE = OWN_NOTE + "template"
 _SUFFIX = OWN_NOTE + "suffix"
 _SECOND_TEMPLATE = OWN_NOTE + "second_template"
+LEFT_OUT = OWN_NOTE + "left_out"
+"""What was left out because QuickBooks would not take it: why, by member."""
 MARK = OWN_NOTE + "mark"
 """The words in a document's PrivateNote by which it can be known for ours."""
 
@@ -94,6 +96,8 @@ def _template(record: Record, configuration: Configuration) -> str:
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, object]:
     """Give what goes into ``sent`` beside the payload, for later judgements and for the cent check."""
     notes: dict[str, object] = {TEMPLATE: _template(case.record, case.configuration)}
+    if mapped.left_out:
+        notes[LEFT_OUT] = dict(mapped.left_out)
     if isinstance(case.record, Invoice):
         if needed is not None:
             notes[PARTY] = party_note(needed)

@@ -128,7 +128,7 @@ def control_character(record: str, *, member: str, source: str, value: str, char
 
 def bad_email(record: str, *, member: str, source: str, value: str) -> Problem:
     return Problem(
-        cause=f"bad-email:{member}",
+        cause="difference:left-out",
         message=f"{record}: {source} {quoted(value)} is not an email address",
         field=member,
         value=excerpt(value),
@@ -138,7 +138,7 @@ def bad_email(record: str, *, member: str, source: str, value: str) -> Problem:
 
 def bad_website(record: str, *, source: str, value: str) -> Problem:
     return Problem(
-        cause="bad-website",
+        cause="difference:left-out",
         message=f"{record}: {source} {quoted(value)} is not a web address",
         field="WebAddr",
         value=excerpt(value),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.events import Kind
 
@@ -39,6 +39,8 @@ class Mapped:
     name: str | None
     """The DisplayName or DocNumber in it; None when the company numbers its own documents."""
     choices: tuple[Choice, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Members whose value QuickBooks does not take and that the books do not need: why, by member."""
 
 
 class Unmappable(Exception):

@@ -22,7 +22,10 @@ Object: TypeAlias = dict[str, Any]
 
 BLANK = ""
 MAXIMUM_DEPTH = 20
+_TOO_LARGE = 10**15
 _LISTED = 1_000
+# As recorded: "2019-03-06 10:43:14 -0800", "2019-08-01 19:28:43 UTC", "2014-02-14T20:16:58.307Z".
+_MOMENT = re.compile(r"[\d-]{10}[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|UTC|[+-]\d\d:?(\d\d)?)?")
 _XML_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -54,8 +57,12 @@ def clean(entity: str, payload: Any, *, null_as_blank: bool = False) -> Object:
 def without_blanks(value: Any) -> Any:
     """`value` without blank strings and the objects that hold nothing else: what a create or a full update stores."""
     if isinstance(value, dict):
-        kept = {key: without_blanks(item) for key, item in value.items()}
-        return {key: item for key, item in kept.items() if item not in (BLANK, {}, None)}
+        kept: Object = {}
+        for key, item in value.items():
+            bare = without_blanks(item) if isinstance(item, dict | list) else item
+            if bare is not None and bare not in (BLANK, {}):
+                kept[key] = bare
+        return kept
     if isinstance(value, list):
         return [without_blanks(item) for item in value]
     return value
@@ -152,6 +159,8 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _number(name: str, value: Any, code: str) -> int | float:
+    if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:
+        return value
     try:
         found = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:
@@ -166,8 +175,8 @@ def _date(name: str, value: Any) -> str:
     # Intuit reads a moment where a date is due and keeps its day.
     day = text[:10]
     try:
-        if len(text) > 10:
-            datetime.fromisoformat(text)
+        if len(text) > 10 and not _MOMENT.fullmatch(text):
+            raise ValueError(text)
         if len(day) != 10 or date.fromisoformat(day).year < 1900:
             raise ValueError(day)
     except ValueError:

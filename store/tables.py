@@ -391,6 +391,20 @@ difference = Table(
     _moment("found_at", now=True),
 )
 
+# What of a record is not in QBO as Kompass says, although the record is there: one row as long as it is so.
+remark = Table(
+    "qbo_remark",
+    metadata,
+    _id(),
+    Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), nullable=False),
+    Column("cause", Text, nullable=False),  # sync.remarks
+    Column("org_id", Text, nullable=False),
+    Column("realm_id", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    _moment("found_at", now=True),
+    UniqueConstraint("link_id", "cause"),
+)
+
 # What is being sent, or may have been: at most one per link, written before the call and re-sent only as written.
 attempt = Table(
     "qbo_attempt",

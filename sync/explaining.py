@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from mapping.texts import folded
 from qbo_client import calls
 from qbo_client.faults import FaultCode, colliding_id
 from qbo_client.outcomes import Done, Refused
-from qbo_client.queries import ACTIVE_OR_NOT, equals, select
+from qbo_client.queries import ACTIVE_OR_NOT, compare, equals, select
 from store import json
 from store.references import DEFAULTS, of_payload
 from sync.attempt import Attempt
@@ -31,6 +32,8 @@ _GONE = frozenset({FaultCode.OBJECT_NOT_FOUND})
 _BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID})
 # A payment that applies a credit note, and the documents on it, are told of up to so many.
 _PAYMENTS = 3
+_NAMESAKES = 20
+"""Names that differ from the one looked for by what is between its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +166,16 @@ class Explainer:
 
     def _find(self, work: Attempt, entity: str, name: str) -> Known | None:
         def finding() -> tuple[bool, Known | None]:
-            text = select(entity, equals("DisplayName", name), ACTIVE_OR_NOT, at_most=1)
-            outcome = self._ask(work, calls.query(text))
-            if not isinstance(outcome, Done):
-                return False, None
-            return True, next((_known(entity, one) for one in outcome.rows(entity)), None)
+            # QuickBooks compares names without counting inner spaces, and a query counts them.
+            spaced = compare("DisplayName", "LIKE", "%".join(name.split())) if " " in name.strip() else None
+            for condition in filter(None, (equals("DisplayName", name), spaced)):
+                outcome = self._ask(work, calls.query(select(entity, condition, ACTIVE_OR_NOT, at_most=_NAMESAKES)))
+                if not isinstance(outcome, Done):
+                    return False, None
+                rows = [one for one in outcome.rows(entity) if folded(str(one.get("DisplayName", ""))) == folded(name)]
+                if rows:
+                    return True, _known(entity, rows[0])
+            return True, None
 
         return self._once((work.link.realm_id, f"{entity} named", name), finding)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import Count, Max, Min, QuerySet
 
-from admin.quickbooks_online.causes import fix_address, title_of
 from admin.quickbooks_online.models import Configuration, Failure, Org
+from admin.quickbooks_online.remedies import remedy_address, title_of
 
 GROUPS_SHOWN = 100
 
@@ -50,7 +50,7 @@ def groups_of(open_ones: QuerySet[Failure], user: Any, *, at_most: int = GROUPS_
             oldest=row["oldest"],
             newest=row["newest"],
             sample=samples[row["sample"]],
-            fix=fix_address(samples[row["sample"]], configurations.get(row["org_id"]), user),
+            fix=remedy_address(samples[row["sample"]], configurations.get(row["org_id"]), user),
         )
         for row in rows
     ]

@@ -41,6 +41,11 @@ class AdminPages:
     def invoice(self, link_id: int) -> str:
         return f"{self._base}/invoice/{link_id}/change/"
 
+    def record(self, kind: str, link_id: int) -> str:
+        """One client, project or invoice."""
+        page = "customer" if kind == "client" else kind
+        return f"{self._base}/{page}/{link_id}/change/"
+
     def differing(self, org_id: str, cause: str) -> str:
         """Every document that QuickBooks totals otherwise, for one reason."""
         return f"{self._base}/invoice/?{urlencode({'org': org_id, 'sums': cause})}"

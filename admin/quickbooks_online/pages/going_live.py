@@ -15,10 +15,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 
-from admin.quickbooks_online import adoption
-from admin.quickbooks_online.adoption import Match, QboCustomer
+from admin.quickbooks_online import manual_link
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.forms import DayInput
+from admin.quickbooks_online.manual_link import Match, QboCustomer
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
@@ -130,7 +130,7 @@ class GoingLivePages(SectionAdmin):
             return HttpResponseRedirect(back)
         if "confirm" in request.POST:
             chosen = [_unsign(value) for value in request.POST.getlist("match")]
-            count, problems = adoption.link_all(
+            count, problems = manual_link.link_all(
                 configuration, [one for one in chosen if one is not None], by=str(request.user)
             )
             if count:
@@ -140,7 +140,7 @@ class GoingLivePages(SectionAdmin):
                 messages.warning(request, problem)
             return HttpResponseRedirect(back)
         try:
-            found = adoption.matches(configuration)
+            found = manual_link.matches(configuration)
         except CompanyTrouble as trouble:
             messages.error(request, f"The customers of QuickBooks could not be read: {trouble.sentence}")
             return HttpResponseRedirect(back)
@@ -151,7 +151,7 @@ class GoingLivePages(SectionAdmin):
             "Customers that QuickBooks has already",
             configuration=configuration,
             matches=signed,
-            without=len(adoption.unlinked_clients(configuration)) - len(found),
+            without=len(manual_link.unlinked_clients(configuration)) - len(found),
             back=back,
         )
 

@@ -152,8 +152,9 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Compared with Kompass")
     def shown_difference(self, link: Link) -> str:
-        if (found := difference_of(link)) is not None:
-            return found.message
+        found = [one.message for one in (difference_of(link), *link.remarks.order_by("cause")) if one is not None]
+        if found:
+            return "; ".join(found)
         return "–" if link.qbo_total is None else "Agreed to the cent when it was last sent."
 
     # --- many records

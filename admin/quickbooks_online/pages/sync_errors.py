@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from admin.quickbooks_online.causes import cause_in_words, fix_address
 from admin.quickbooks_online.failure_groups import groups_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Link, Org
@@ -19,6 +18,7 @@ from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.preview import Difference, shown
+from admin.quickbooks_online.remedies import cause_in_words, remedy_address
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
 from store.searching import links_by_id
@@ -118,7 +118,7 @@ class FailureAdmin(ReadOnlyAdmin):
             original=failure,
             link=link,
             link_address=_link_address(link) if link is not None else "",
-            fix=fix_address(failure, configuration, request.user),
+            fix=remedy_address(failure, configuration, request.user),
             sides=_sides(link) if conflict and link is not None else (),
             conflict=conflict,
             gone=failure.cause == "deleted-in-qbo" and failure.closed_at is None,

@@ -59,13 +59,13 @@ PINNED: list[tuple[Problem, str, str, str]] = [
     ),
     (
         problems.bad_email(INVOICE, member="BillEmail", source="the email of “H”", value="nobody"),
-        "bad-email:BillEmail",
+        "difference:left-out",
         "Invoice 24-0329-01: the email of “H” “nobody” is not an email address",
         "Correct the email of “H” in Kompass, or empty it.",
     ),
     (
         problems.bad_website("Client “H”", source="the website", value="none"),
-        "bad-website",
+        "difference:left-out",
         "Client “H”: the website “none” is not a web address",
         "Correct the website in Kompass (such as www.example.com), or empty it.",
     ),

@@ -1,4 +1,4 @@
-"""Linking Kompass Clients to customers that were in QuickBooks before: one by one, or in bulk by exact name."""
+"""Links Kompass Clients to customers that QuickBooks had before: one at a time, or in bulk by exact name."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0022_folded_names"),
+        ("quickbooks_online", "0024_remarks"),
     ]
 
     operations = [
