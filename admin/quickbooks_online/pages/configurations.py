@@ -23,7 +23,7 @@ from admin.quickbooks_online.forms import ConfigurationForm
 from admin.quickbooks_online.impact import impact_of, unsent
 from admin.quickbooks_online.linking import start
 from admin.quickbooks_online.list_fields import Offer
-from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Org
+from admin.quickbooks_online.models import CompanyConnection, Configuration, Org
 from admin.quickbooks_online.overview import Counts, connection_of
 from admin.quickbooks_online.pages.activity import ActivityPages
 from admin.quickbooks_online.pages.agreement import AgreementPages
@@ -64,12 +64,11 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
     change_list_template = "admin/quickbooks_online/configuration_list.html"
     list_display = (
         "org",
+        "shown_overview",
         "shown_enabled",
         "shown_company",
         "shown_connection",
         "shown_counts",
-        "open_errors",
-        "shown_overview",
     )
     list_filter = ("enabled", "locale", ("connection__state", admin.AllValuesFieldListFilter))
     search_fields = ("org__name", "org__id", "realm_id", "connection__company_name")
@@ -119,31 +118,31 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
         counts: Counts = getattr(configuration, "counts", Counts({}))
         if not counts.total:
             return "none yet"
-        parts = [f"{counts.in_quickbooks:,} in QuickBooks"]
-        parts += [
+        parts = [
             f"{number:,} {words}"
             for number, words in (
+                (counts.in_quickbooks, "in QuickBooks"),
                 (counts.queued, "queued"),
                 (counts.retrying, "retrying"),
                 (counts.waiting, "waiting"),
-                (counts.failed, "need attention"),
             )
-            if number
+            if number or words == "in QuickBooks"
         ]
-        return ", ".join(parts)
+        if not counts.failed:
+            return ", ".join(parts)
+        address = reverse("admin:quickbooks_online_failure_changelist")
+        return format_html(
+            '{}, <a href="{}?org={}">{} need attention</a>',
+            ", ".join(parts),
+            address,
+            configuration.org_id,
+            f"{counts.failed:,}",
+        )
 
     @admin.display(description="Overview")
     def shown_overview(self, configuration: Configuration) -> str:
         address = reverse("admin:quickbooks_online_configuration_overview", args=[configuration.pk])
         return format_html('<a href="{}" aria-label="Overview of {}">Overview</a>', address, str(configuration))
-
-    @admin.display(description="Sync errors")
-    def open_errors(self, configuration: Configuration) -> str:
-        count = Failure.objects.filter(org_id=configuration.org_id, closed_at=None).count()
-        if not count:
-            return "none"
-        address = reverse("admin:quickbooks_online_failure_changelist")
-        return format_html('<a href="{}?org={}">{}</a>', address, configuration.org_id, count)
 
     # --- the form
 

@@ -49,6 +49,8 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     sign_in(page, site)
     ((own,),) = site.sql("SELECT id FROM qbo_configuration WHERE realm_id = %s", UK)
     shot("section")
+    page.goto(f"{site.url}/admin/quickbooks_online/")
+    shot("orgs")
     go(page, site, "configuration/")
     shot("configurations")
     go(page, site, f"configuration/{own}/overview/")
@@ -125,6 +127,8 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     shot("sync-errors-of-a-cause")
     go(page, site, "failure/try-again/")
     shot("only-a-button")
+    go(page, site, f"configuration/{own}/activity/")
+    shot("activity")
     ((conflict,),) = site.sql(
         "SELECT id FROM qbo_failure WHERE cause LIKE 'conflict:%%' AND closed_at IS NULL ORDER BY id LIMIT 1"
     )
