@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from collections.abc import Mapping as Readable
 from dataclasses import dataclass
 
 from django.db.models import Count, Max, QuerySet
@@ -15,9 +16,12 @@ from django.utils import timezone
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
+    CustomField,
+    DepartmentClass,
     Failure,
     ItemService,
     Link,
+    Mapping,
     Record,
     Service,
     TaxCodeVatRate,
@@ -28,6 +32,7 @@ from schemas.company import Locale
 from schemas.link_state import LinkState
 
 DAYS = 14
+MAPPINGS: tuple[type[Mapping], ...] = (ItemService, DepartmentClass, TaxCodeVatRate, CustomField)
 RUNNING = (LinkState.PENDING, LinkState.RETRYING)
 OVER = (LinkState.SYNCED, LinkState.SKIPPED, LinkState.WITHDRAWN)
 
@@ -57,7 +62,7 @@ class Day:
 class Counts:
     """How many records of a company are in each state."""
 
-    by_state: Mapping[str, int]
+    by_state: Readable[str, int]
 
     def of(self, *states: LinkState) -> int:
         return sum(self.by_state.get(state, 0) for state in states)

@@ -20,7 +20,7 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
     VatRate,
 )
-from admin.quickbooks_online.suggestions import Suggestion, by_name, by_rate, clear_choice
+from admin.quickbooks_online.suggestions import Suggestion, Vocabulary, by_name, by_rate, clear_choice
 
 DAYS = 90
 REFUSED = "is refused"
@@ -137,11 +137,13 @@ def _unmapped(
     entries: list[Entry],
     former: Mapping[int, str],
 ) -> list[Unmapped]:
+    vocabulary = Vocabulary(entries)
+
     def suggestions(row: Service | Department | VatRate) -> tuple[Suggestion, ...]:
         names = [name for name in (former.get(row.pk, ""), row.name) if name]
         if isinstance(row, VatRate):
             return tuple(by_rate(names, row.rate, entries) if row.kompass_id else ())
-        return tuple(by_name(names, entries))
+        return tuple(by_name(names, vocabulary))
 
     made = [Unmapped(row.pk, str(row), counts.get(row.kompass_id, 0), consequence, suggestions(row)) for row in rows]
     return sorted(made, key=lambda one: (-one.lines, one.name.casefold()))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
+from heapq import nlargest
 
 from admin.quickbooks_online.entries import Entry
 
@@ -58,22 +59,55 @@ def _alike(one: list[str], other: list[str]) -> int:
     return round(90 * max(shared, SequenceMatcher(None, " ".join(one), " ".join(other)).ratio()))
 
 
-def by_name(names: Sequence[str], entries: Iterable[Entry]) -> list[Suggestion]:
+class Vocabulary:
+    """The words of the names of a list, so that each name is compared with the few entries that share its rarest words.
+
+    Comparing letters takes a tenth of a millisecond: with 60 services and 5,000 items all of it would be half a minute.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = list(entries)
+        self._holders: dict[str, list[int]] = {}
+        for position, entry in enumerate(self._entries):
+            for key in _keys(words_of(entry.plain)):
+                self._holders.setdefault(key, []).append(position)
+
+    def near(self, name: str) -> list[Entry]:
+        """Give the entries that may be like this name."""
+        weights: dict[int, float] = {}
+        held = sorted((self._holders[key] for key in _keys(words_of(name)) if key in self._holders), key=len)
+        for holders in held:
+            for position in holders:
+                weights[position] = weights.get(position, 0.0) + 1 / len(holders)
+            if len(weights) >= _ENOUGH:
+                break
+        return [self._entries[position] for position in nlargest(_COMPARED, weights, key=lambda one: weights[one])]
+
+
+_COMPARED, _ENOUGH = 30, 60
+# Names that are written apart in one place and together in the other share a beginning only.
+_BEGINNING = 3
+
+
+def _keys(words: list[str]) -> set[str]:
+    return {*words, *(f"{word[:_BEGINNING]}…" for word in words)}
+
+
+def by_name(names: Sequence[str], vocabulary: Vocabulary) -> list[Suggestion]:
     """Give the entries whose names are most like one of these, the best first."""
-    vocabulary = {word[:3] for name in names for word in words_of(name)}
-    scored = [
-        Suggestion(entry.id, entry.name, max(likeness(name, entry.plain) for name in names if name))
-        for entry in entries
-        # Comparing letters is dear with thousands of entries: only those that share the beginning of a word.
-        if vocabulary & {word[:3] for word in words_of(entry.plain)}
-    ]
-    return _best(scored)
+    near = {entry.id: entry for name in names for entry in vocabulary.near(name)}
+    return _best(
+        [
+            Suggestion(entry.id, entry.name, max(likeness(name, entry.plain) for name in names if name))
+            for entry in near.values()
+        ]
+    )
 
 
 def by_rate(names: Sequence[str], rate: Decimal | None, entries: Sequence[Entry]) -> list[Suggestion]:
     """Give the tax codes of this rate, the ones whose name fits first; of a rate that is not known, by name alone."""
     if rate is None:
-        return by_name(names, entries)
+        return by_name(names, Vocabulary(entries))
     same = [entry for entry in entries if entry.rate == rate]
     usual = [entry for entry in same if not _REVERSED & set(words_of(entry.plain))]
     called = {_SHORT.get(word, word) for name in names for word in words_of(name)}

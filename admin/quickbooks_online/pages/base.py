@@ -77,8 +77,14 @@ class SectionAdmin(BaseAdmin):
         return super().changelist_view(request, *arguments, **named)
 
     @again_after_deadlock
-    def delete_view(self, *arguments: Any, **named: Any) -> Any:
-        return super().delete_view(*arguments, **named)
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        row = self.get_object(request, unquote(object_id))
+        context = {"meaning": self.meaning_of_deletion(row) if row is not None else "", **(extra_context or {})}
+        return super().delete_view(request, object_id, context)
+
+    def meaning_of_deletion(self, row: Any) -> str:
+        """Say what deleting a row means for what is in QuickBooks and on its way, with numbers."""
+        return ""
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         # The template puts it at the top of the form.

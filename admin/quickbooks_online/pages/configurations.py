@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from admin.quickbooks_online import dumps, lists, opened
+from admin.quickbooks_online import dumps, lists, meaning, opened
 from admin.quickbooks_online.check import check_company, count_by_level
 from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.forms import ConfigurationForm
@@ -252,6 +252,9 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
                 "?names=1" if names else "",
             )
             messages.info(request, text)
+
+    def meaning_of_deletion(self, row: Any) -> str:
+        return meaning.of_configuration(row)
 
     # --- the actions
 

@@ -16,7 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from admin.quickbooks_online import activity, forms, mapping_files
+from admin.quickbooks_online import activity, forms, mapping_files, meaning
 from admin.quickbooks_online.impact import impact_of, part_of, unsent
 from admin.quickbooks_online.list_fields import Offer, Offers
 from admin.quickbooks_online.models import (
@@ -139,6 +139,9 @@ class MappingAdmin(SectionAdmin):
         activity.note_mapping(request, obj, activity.values_of(obj), None)
         super().delete_model(request, obj)
         self.tell_later(request, obj.configuration, obj)
+
+    def meaning_of_deletion(self, row: Any) -> str:
+        return meaning.of_mapping(row)
 
     def tell_later(self, request: HttpRequest, configuration: Configuration, row: Mapping | None = None) -> None:
         """After the transaction, say once what the changed rows mean for documents; without a row, what all do.

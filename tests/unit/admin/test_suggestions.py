@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from admin.quickbooks_online.entries import Entry
-from admin.quickbooks_online.suggestions import by_name, by_rate, clear_choice, likeness
+from admin.quickbooks_online.suggestions import Vocabulary, by_name, by_rate, clear_choice, likeness
 
 CODES = [
     Entry("1", "20.0% S (20 %)", True, called="20.0% S", rate=Decimal(20)),
@@ -50,11 +50,11 @@ def test_a_tax_code_has_the_rate_and_then_the_name(name: str, rate: Decimal, cho
     [("lidar", "1"), ("Point-Clouds", "2"), ("Survey, land", "3"), ("Désign", "4"), ("Setting out", ""), ("", "")],
 )
 def test_an_item_is_known_by_its_name(name: str, chosen: str) -> None:
-    assert clear_choice(by_name([name], ITEMS)) == chosen
+    assert clear_choice(by_name([name], Vocabulary(ITEMS))) == chosen
 
 
 def test_two_that_are_alike_are_shown_and_none_is_chosen() -> None:
-    found = by_name(["Land surveys"], [Entry("1", "Land survey", True), Entry("2", "Land survey.", True)])
+    found = by_name(["Land surveys"], Vocabulary([Entry("1", "Land survey", True), Entry("2", "Land survey.", True)]))
     assert [one.id for one in found] == ["1", "2"]
     assert clear_choice(found) == ""
 
@@ -63,3 +63,9 @@ def test_scores_say_how_much_is_alike() -> None:
     assert likeness("LiDAR", "lidar") == 100
     assert likeness("Point cloud", "pointcloud") == 95
     assert likeness("Design", "Surveying") < 60
+
+
+def test_a_name_is_compared_with_few_of_a_long_list() -> None:
+    vocabulary = Vocabulary([Entry(str(number), f"Division:Item {number}", True) for number in range(5_000)])
+    assert len(vocabulary.near("Item 4711")) == 30
+    assert clear_choice(by_name(["Item 4711"], vocabulary)) == "4711"
