@@ -15,6 +15,8 @@ STRENGTH ?= 1
 # Of `make test`: tests wait more than they compute. WORKERS=0 runs them one after the other.
 WORKERS ?= 2
 EVENTS ?= 1000000
+# Of `make explore`: for random histories of a bookkeeper's deeds.
+MINUTES ?= 60
 ARGS ?=
 
 .PHONY: help demo test lint docs release-check screenshots pages bench path memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
@@ -68,11 +70,13 @@ outage: $(READY) ## Half an hour without Intuit (on a moved clock), over 10,000 
 switches: $(READY) ## Run the tests under other settings of what nobody outside Intuit knows
 	@$(BIN)/python -m tests.switches --strength $(STRENGTH) $(ARGS)
 
-brokers: $(READY) ## On Apache Kafka: kill brokers and consumers, write 200,000 hostile records, switch the group protocol
-	@FUZZED_RECORDS=200000 POISONED_RECORDS=50000 REQUIRE_KAFKA=yes $(BIN)/python -m pytest \
-	  tests/integration/broker/test_hostile_records.py tests/integration/broker/test_dead_clients.py -s --timeout=0 $(ARGS)
+brokers: $(READY) ## On Apache Kafka: kill brokers, consumers and a Postgres, write 200,000 hostile records, switch the group protocol
+	@FUZZED_RECORDS=200000 POISONED_RECORDS=50000 ERRORS_TRIED=all REQUIRE_KAFKA=yes $(BIN)/python -m pytest \
+	  tests/integration/broker/test_hostile_records.py tests/integration/broker/test_dead_clients.py \
+	  tests/integration/broker/test_every_error.py -s --timeout=0 $(ARGS)
 	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)
-	@TEST_BROKER=apache REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/chaos/test_random_kills.py --rounds 520 --timeout=0 $(ARGS)
+	@TEST_BROKER=apache REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/postgres/test_failover.py \
+	  tests/chaos/test_random_kills.py --rounds 520 --timeout=0 $(ARGS)
 
 alerts: $(READY) ## Break every part before a real Prometheus and write down how fast each alert fires; two hours
 	@$(BIN)/python -m tests.alerts --normal 3600 --write $(ARGS)
@@ -83,7 +87,8 @@ fuzz: $(READY) ## Feed decoder, fault parser and templates INPUTS=1000000 inputs
 	  -r requirements/fuzz.lock 2>/dev/null || echo "there is no wheel of atheris for this Python: inputs come from the seeded generator"
 	@for target in decoder faults templates; do $(BIN)/python -m tests.fuzz "$$target" --inputs $(INPUTS) $(ARGS); done
 
-explore: $(READY) ## Run the property tests for much longer
+explore: $(READY) ## Play random histories of a bookkeeper for MINUTES=60, then the property tests for much longer
+	@$(BIN)/python -m pytest tests/chaos/test_bookkeeper_histories.py --minutes $(MINUTES) -n 0 -s --timeout=0
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
 
 audit: $(READY) ## Ask PyPI for known vulnerabilities of what is pinned

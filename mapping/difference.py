@@ -158,7 +158,7 @@ TAX_BASES = frozenset({"Line", "GlobalTaxCalculation", "TxnTaxDetail", "TxnDate"
 def tax_overridden(observed: Mapping[str, object], applied: Mapping[str, object], qbo_tax: Decimal | None) -> bool:
     """Whether the lines are still those we sent, but the tax no longer the one QBO made of them (``qbo_tax``; None: not known).
 
-    Of other lines QBO makes another tax by itself: then it is the lines that somebody touched.
+    Other lines make QBO compute another tax: then it is the lines that were edited.
     """
     detail = observed.get("TxnTaxDetail")
     found = detail.get("TotalTax") if isinstance(detail, Mapping) else None

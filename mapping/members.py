@@ -68,7 +68,7 @@ class Draft:
     def settle(self) -> tuple[Mapping[str, object], tuple[Choice, ...]]:
         """The members and the choices.
 
-        :raises Unmappable: with every problem, when there is one; those alike in cause and field are told as one.
+        :raises Unmappable: with every problem, when there is one; those alike in cause and field become one.
         """
         if self._problems:
             raise Unmappable(tuple(problems.told_once(alike) for alike in self._problems.values()))
@@ -91,10 +91,12 @@ class Draft:
         refuse = otherwise or self.refuse
         if value is None:
             return None
-        text = several_lines(value) if multiline else one_line(value)
+        # Most texts are printable: they have neither line breaks nor anything that JSON or QBO would not carry.
+        printable = value.isprintable()
+        text = value.strip() if printable else several_lines(value) if multiline else one_line(value)
         if not text:
             return None
-        if (character := control_character(text)) is not None:
+        if not printable and (character := control_character(text)) is not None:
             refuse(
                 problems.control_character(self.record, member=member, source=source, value=text, character=character)
             )

@@ -25,7 +25,7 @@ MARK = OWN_NOTE + "mark"
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
-    """Map by a configuration, the case's own or an earlier one; what it stands on is in QBO. Raises `Unmappable`."""
+    """Map by a configuration, the case's own or an earlier one; what it depends on is in QBO. Raises `Unmappable`."""
     record, standing = case.record, case.standing
     if isinstance(record, Client):
         return map_client(
@@ -94,7 +94,7 @@ def _template(record: Record, configuration: Configuration) -> str:
 
 
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, object]:
-    """Give what goes into ``sent`` beside the payload, for later judgements and for the cent check."""
+    """Give what goes into ``sent`` beside the payload, for later decisions and for the cent check."""
     notes: dict[str, object] = {TEMPLATE: _template(case.record, case.configuration)}
     if mapped.left_out:
         notes[LEFT_OUT] = dict(mapped.left_out)

@@ -1,4 +1,4 @@
-"""What mapping says: a payload with the reasons for its choices, or problems a person can mend."""
+"""What mapping says: a payload with the reasons for its choices, or problems that a person can fix."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Unmappable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartyKey:
-    """Whose link a link stands on: a customer (per client and currency) or a job (per project and billing client)."""
+    """What a link depends on: a customer (per client and currency) or a job (per project and billing client)."""
 
     kind: Kind
     kompass_id: str

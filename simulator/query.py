@@ -26,7 +26,7 @@ _KEYWORDS = {"SELECT", "FROM", "WHERE", "AND", "ORDERBY", "ORDER", "STARTPOSITIO
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`property operator values`; one value but for IN. A value is text, whatever its form in the query."""
+    """`property operator values`; one value but for IN. A value is text, in every form that a query has."""
 
     property: str
     operator: str

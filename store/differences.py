@@ -1,4 +1,4 @@
-"""Documents whose total in QBO is another than what Kompass billed, and what people were told of them.
+"""Documents whose total in QBO is another than what Kompass billed, and which of them people were notified of.
 
 A row stands as long as the two differ. Only those of the company that is linked now count. Remarks (`store.remarks`) are mailed with them.
 """
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, delete, select, text, union_all
+from sqlalchemy import Connection, select, text, union_all
 
 from store.bulk import insert_rows
 from store.links import Link
+from store.statements import Statement
 from store.tables import difference, remark
 
 SUBJECT = "difference:"
@@ -50,7 +51,7 @@ class Found:
 def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) -> None:
     """Forget the differences of links that agree by now, and keep those that were found."""
     if agreeing:
-        db.execute(delete(difference).where(difference.c.link_id.in_(sorted(agreeing))))
+        _FORGET.count(db, ids=sorted(agreeing))
     insert_rows(
         db,
         difference,
@@ -66,6 +67,9 @@ def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) 
         " kompass_total = excluded.kompass_total, kompass_tax = excluded.kompass_tax, qbo_total = excluded.qbo_total,"
         " qbo_tax = excluded.qbo_tax",
     )  # fmt: skip
+
+
+_FORGET = Statement("DELETE FROM qbo_difference WHERE link_id = ANY(%(ids)s::bigint[])")
 
 
 def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:
@@ -89,7 +93,7 @@ def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """The differences of one cause in an Org, of which nobody was told."""
+    """The differences of one cause in an Org, of which nobody was notified."""
 
     org_id: str
     cause: str
@@ -98,7 +102,7 @@ class Untold:
 
 
 def untold(db: Connection) -> list[Untold]:
-    """Give what nobody was told of, by Org and cause, the largest group of each Org first."""
+    """Give what nobody was notified of, by Org and cause, the largest group of each Org first."""
     rows = db.execute(
         text(
             f"SELECT d.org_id, d.cause, count(*), min(d.found_at) {_OPEN} WHERE {_UNTOLD}"
@@ -132,7 +136,7 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
 
 
 def tell(db: Connection, org_id: str, headlines: Mapping[str, str], *, mail_id: int, now: datetime) -> None:
-    """Note that the differences of these causes are told by this mail, in the history of each of them too."""
+    """Note that the differences of these causes are in this mail, in the history of each of them too."""
     if not headlines:
         return
     db.execute(

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 
 from store.bulk import insert_rows
 from store.links import Link
+from store.statements import Statement
 from store.tables import remark
 
 
@@ -27,8 +28,10 @@ def write(
 ) -> None:
     """Replace the remarks of these links, or those of some causes alone."""
     if about:
-        stale = delete(remark).where(remark.c.link_id.in_(sorted(about)))
-        db.execute(stale if only is None else stale.where(remark.c.cause.in_(sorted(only))))
+        if only is None:
+            _FORGET.count(db, ids=sorted(about))
+        else:
+            _FORGET_SOME.count(db, ids=sorted(about), causes=sorted(only))
     insert_rows(
         db,
         remark,
@@ -41,3 +44,7 @@ def write(
         ],
         tail="ON CONFLICT (link_id, cause) DO UPDATE SET org_id = excluded.org_id, message = excluded.message",
     )  # fmt: skip
+
+
+_FORGET = Statement("DELETE FROM qbo_remark WHERE link_id = ANY(%(ids)s::bigint[])")
+_FORGET_SOME = Statement(f"{_FORGET.text} AND cause = ANY(%(causes)s::text[])")

@@ -1,6 +1,6 @@
-"""Claim: in one short transaction, judge due links and write an intent for each call that is to be made.
+"""Claim: in one short transaction, decide about due links and write an attempt for each call to be made.
 
-Outcomes for a link: a new intent, an old one taken over (recover), busy (somebody works on it), or nothing to call for. No HTTP happens
+Outcomes for a link: a new attempt, an old one taken over (recover), busy (somebody works on it), or nothing to call for. No HTTP happens
 here, and the mapping is CPU alone, so the transaction lasts milliseconds.
 """
 
@@ -28,23 +28,21 @@ from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.links import Link
 from sync.attempt import Attempt, figures
-from sync.batches import Parcel, gather_members, put_together
+from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
-from sync.case_loader import RecordCase, find_parties, read_cases
+from sync.case_loader import Judgeable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
-from sync.currencies import Judgeable, fix_currencies
 from sync.decide import decide, unless_disconnected
 from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
-from sync.permits import Demand, permit_calls
+from sync.permits import permit_calls
 from sync.policy import Policy
-from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
 from sync.remarks import Remarks
 
-# A link that stands on one that is busy right now: look again when that one has had time to settle.
+# A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
 # A name that waits for another of its company to be written, which takes 0.1 to 3 s: it is out of the way of what can go meanwhile.
 NAMES_AGAIN_S = 0.2
@@ -69,52 +67,38 @@ class Claimed:
     judged: list[tuple[Kind, str, str, str]] = field(default_factory=list)
     """(kind, outcome, cause, Org) of links that needed no call."""
     woken: bool = False
-    """A link of ours became due by what was judged here."""
+    """A link of ours became due by what was decided here."""
 
 
 class Claim:
     """Claims of one process. Not shared between threads: one dispatcher claims at a time."""
 
     def __init__(self, policy: Policy, cache: CompanyCache, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._policy = policy
-        self._cache = cache
-        self._clock = clock
+        self.policy = policy
+        self.cache = cache
+        self.clock = clock
 
     def __call__(
         self, db: Connection, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
     ) -> Claimed:
-        """Judge these links; at most ``calls_allowed[realm]`` calls come out for a company (no limit where it is absent).
+        """Decide about these links; at most ``calls_allowed[realm]`` calls come out for a company (no limit where it is absent).
 
         ``together``: so many operations of a company may go in one batch.
         """
-        started = self._clock()
-        transaction = _Transaction(
-            self._policy, self._cache, db, self._clock, started, dict(calls_allowed), together=together
-        )
-        return transaction.run(ids)
+        return _Transaction(self, db, calls_allowed, together).run(ids)
 
 
 class _Transaction:
     """One claim. Reads everything it needs in a handful of queries, decides, and writes in as few."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        cache: CompanyCache,
-        db: Connection,
-        clock: Callable[[], float],
-        started: float,
-        allowed: dict[str, int],
-        *,
-        together: int,
-    ) -> None:
-        self._clock = clock
-        self._together = together
-        self._policy = policy
-        self._cache = cache
+    def __init__(self, claim: Claim, db: Connection, allowed: Mapping[str, int], together: int) -> None:
+        self._policy = claim.policy
+        self._cache = claim.cache
+        self._clock = claim.clock
+        self._started = claim.clock()
         self._db = db
-        self._started = started
         self._allowed = allowed
+        self._together = together
         self._result = Claimed()
         self._changes: list[Change] = []
         self._rows: list[dict[str, Any]] = []
@@ -202,7 +186,7 @@ class _Transaction:
             first_failed_at=link.first_failed_at or self._now,
         )  # fmt: skip
 
-    # Judge
+    # Decide
 
     def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
         cases = with_rates(self._db, {link.id: link for link, _ in judgeable}, read_cases(self._db, judgeable))
@@ -237,11 +221,11 @@ class _Transaction:
 
     def _moved(self, holders: Mapping[int, Link]) -> set[int]:
         """Hold those still whose names others wait for; gives the others of one that somebody works on at this moment."""
-        still = links.hold(self._db, {one.id for one in holders.values()})
+        still = links.hold(self._db, {one.id for one in holders.values()}) if holders else {}
         return {link_id for link_id, one in holders.items() if still.get(one.id) != one}
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
-        """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
+        """Stand for what was made before the database was restored, and decide again: Kompass may say something else by now."""
         self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
         told = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
         self._history.append(history.about(link, "recovered", "recovered", told))
@@ -378,10 +362,9 @@ class _Transaction:
     def _permit(self) -> None:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
         policy = self._policy
-        asked = {realm_id: put_together(works, most=self._together) for realm_id, works in self._wanted.items()}
         permitted = permit_calls(
             self._db,
-            {realm_id: _demand(parcels) for realm_id, parcels in asked.items()},
+            {realm_id: put_together(works, most=self._together) for realm_id, works in self._wanted.items()},
             allowed=self._allowed,
             limits=policy.limits,
             lease=policy.attempts.lease_seconds,
@@ -390,19 +373,10 @@ class _Transaction:
         self._result.blocked |= {
             realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
-        for realm_id, parcels in asked.items():
-            names = [one for one in parcels if one.writes_names]
-            may = permitted.names.get(realm_id, 0)
-            # Names first: documents need them.
-            going = names[:may] + [one for one in parcels if not one.writes_names]
-            singles = [one for one in going if not one.is_batch][: permitted.calls.get(realm_id, 0)]
-            batches = [one for one in going if one.is_batch][: permitted.batches.get(realm_id, 0)]
-            for one in names[may:] if realm_id in permitted.names else ():
-                for work in one.works:
-                    self._busy(work.link, for_s=NAMES_AGAIN_S)
-            for one in singles + batches:
-                for work in one.works:
-                    self._start(replace(work, permitted_at=permitted.at))
+        for work in (work for parcel in permitted.names_later for work in parcel.works):
+            self._busy(work.link, for_s=NAMES_AGAIN_S)
+        for work in (work for parcel in permitted.parcels for work in parcel.works):
+            self._start(replace(work, permitted_at=permitted.at))
 
     def _want(self, work: Attempt, connection: CompanyConnection) -> None:
         work = replace(work, connection_version=connection.version)
@@ -415,8 +389,12 @@ class _Transaction:
         # Should this process die, the link is due once its call is certainly over.
         horizon = max(over_after, timedelta(seconds=self._policy.attempts.lease_seconds))
         at = (work.sequence, work.configuration_version) if work.is_new else None
-        # It is created again: whatever becomes of this call, what was deleted is never written to again.
-        recreated = _NOTHING_THERE if work.operation == "create" and work.link.qbo_id is not None else {}
+        # It is created again: in any outcome of this call, what was deleted is never written to again.
+        recreated: dict[str, Any] = {}
+        if work.operation == "create" and work.link.qbo_id is not None:
+            recreated = _NOTHING_THERE
+            self._cents.over(work.link)
+            self._remarks.over(work.link)
         self._changes.append(sent(work.link, epoch=work.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
@@ -438,7 +416,7 @@ class _Transaction:
         version: int | None,
         **changes: Any,
     ) -> None:
-        """Write a judgement that needs no call."""
+        """Write a decision that needs no call."""
         at = None if sequence is None or version is None else (sequence, version)
         self._changes.append(decided(link, state, cause=cause, reason=reason, at=at, **changes))
         self._result.judged.append((link.kind, state, cause, link.org_id))
@@ -461,13 +439,6 @@ class _Transaction:
             links.notify(self._db)
         if self._rows:
             reached("claiming")
-
-
-def _demand(parcels: Sequence[Parcel]) -> Demand:
-    others = [one for one in parcels if not one.writes_names]
-    batches = sum(one.is_batch for one in others)
-    names = tuple(one.is_batch for one in parcels if one.writes_names)
-    return Demand(len(others) - batches, batches, names)
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
+from qbo_client.exchange_rates import fetch_rate
 from qbo_client.oauth import OAuthApp, TokenSet
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
 from qbo_client.queries import Send
@@ -27,13 +28,11 @@ from store import companies, connections, exchange_rates, restores
 from store.connections import CompanyConnection, Tokens
 from store.restores import Wanted
 from store.secrets import TokenKeys
-from sync.call_log import observe_call
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
-from sync.metrics import Metrics
+from sync.metrics import Metrics, observe_call
 from sync.permits import permit_again
 from sync.policy import Policy
-from sync.rates import read_wanted
 from sync.stocktaking import take_stock
 
 log = logging.getLogger(__name__)
@@ -141,7 +140,7 @@ class CompanyPreparation:
             return SOON_S if others else 0.0
 
         def rates(realm_id: str, send: Send) -> Keep:
-            found = read_wanted(keys, send)
+            found = {(currency, day): fetch_rate(send, currency, day) for currency, day in keys}
             return lambda db: exchange_rates.keep_rates(db, realm_id, found)
 
         pause = self._look(org_id, realm_id, rates)
@@ -164,7 +163,7 @@ class CompanyPreparation:
         outcome = self._transport.send(realm_id, fresh.access_token, call, deadline=self._deadline)
         observe_call(self._metrics, org_id, call, outcome)
         with self._engine.begin() as db:
-            # The refresh token may have changed, whatever the company said.
+            # The refresh token may have changed, with any answer of the company.
             connections.store_refreshed(db, self._keys, realm_id=realm_id, version=version, tokens=_tokens(fresh))
             return isinstance(outcome, Done) and connections.reconnect(db, realm_id=realm_id, version=version + 1)
 
@@ -208,7 +207,7 @@ class CompanyPreparation:
             )
         self._metrics.count("token_refreshes", outcome="refreshed" if stored_now else "lost-race")
         if not stored_now:
-            log.warning("company %s was linked anew while its tokens were refreshed; the newer ones stand", realm_id)
+            log.warning("company %s was linked again while its tokens were refreshed; the newer ones stand", realm_id)
         return True
 
     def _wait_for_quota(self, realm_id: str) -> bool:
@@ -244,7 +243,7 @@ class CompanyPreparation:
         if token is None:
             return SOON_S
         with self._engine.begin() as db:
-            # Last: whoever takes it and cannot read would keep all others from reading for as long as it lasts.
+            # Last: a process that takes it and cannot read would keep all others from reading for as long as it lasts.
             if not companies.take_facts_lease(db, realm_id=realm_id, seconds=self._deadline * 4):
                 return SOON_S
 

@@ -23,10 +23,18 @@ from store.connections import CompanyConnection
 from store.links import Link
 from store.records import RecordKey
 from sync import giving_way
-from sync.case_loader import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
+from sync.case_loader import (
+    RecordCase,
+    Said,
+    currency_of,
+    known_parties,
+    party_of,
+    read_cases,
+    with_currency,
+    with_rates,
+)
 from sync.companies import Company
 from sync.giving_way import Holding, Wanting, new_name
-from sync.rates import with_rates
 
 _NO_ID = -(2**62)
 PLACEHOLDER = "(new)"
@@ -141,7 +149,7 @@ class Foreseen:
 
     @property
     def outcome(self) -> Decision:
-        """What becomes of the record in the end, as far as it can be foreseen."""
+        """What becomes of the record in the end, as far as it is known."""
         return self.decision if self.then is None else self.then
 
 
@@ -157,7 +165,7 @@ def foresee(
     ``assume``: where a record waits for nothing but its customer to be sent, the Configuration to be enabled or the company to be
     authorised again, say what comes then. A link that does not exist yet has the id 0. ``said`` as in `read_cases`.
     """
-    # Those that do not exist yet are told apart while they are decided.
+    # Those that do not exist yet are distinguished while they are decided.
     asked = [(replace(link, id=link.id or _NO_ID - place), company) for place, (link, company) in enumerate(wanted)]
     loaded = with_rates(db, {link.id: link for link, _ in asked}, read_cases(db, asked, said=said))
     known: list[tuple[Link, RecordCase]] = []

@@ -1,9 +1,9 @@
-"""Claims in which one link that cannot be judged, for a mistake of ours, holds up no other."""
+"""Claims in which one link that cannot be decided, for a mistake of ours, holds up no other."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
@@ -18,37 +18,10 @@ from sync.link import decided, wake_dependents, write
 log = logging.getLogger(__name__)
 
 
-def claim_due(
-    engine: Engine,
-    claim: Claim,
-    find: Callable[[Connection], Sequence[int]],
-    *,
-    calls_allowed: Mapping[str, int],
-    together: int = 1,
-) -> Claimed | None:
-    """Claim the links that ``find`` gives, in the same transaction; None when it gives none. Otherwise as `claim_around`."""
-    ids: Sequence[int] = ()
-
-    def found(db: Connection) -> Claimed | None:
-        nonlocal ids
-        ids = ()
-        ids = find(db)
-        return claim(db, ids, calls_allowed=calls_allowed, together=together) if ids else None
-
-    try:
-        return retrying(engine, found)
-    except AWAY:
-        raise
-    except Exception:
-        if not ids:
-            raise
-        return claim_around(engine, claim, ids, calls_allowed=calls_allowed, together=together)
-
-
 def claim_around(
     engine: Engine, claim: Claim, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
 ) -> Claimed:
-    """Claim these links; one that cannot be judged for a mistake of ours is rejected, and holds up no other.
+    """Claim these links; one that cannot be decided for a mistake of ours fails, and holds up no other.
 
     Raises the database's errors, after which none of them is claimed, or only the first of them.
     """
@@ -58,7 +31,7 @@ def claim_around(
         raise
     except Exception as error:
         if len(ids) == 1:
-            log.exception("link %d cannot be judged", ids[0])
+            log.exception("link %d cannot be decided", ids[0])
             (poison,), words = ids, f"{type(error).__name__}: {error}"
             return retrying(engine, lambda db: _set_aside(db, poison, words))
     found, left = Claimed(), dict(calls_allowed)

@@ -1,6 +1,6 @@
 """Settle: write back what QBO answered, in one short transaction for many answers, each only if its epoch is still ours.
 
-Any definitive answer, a fault too, retires the request id. Only an unknown outcome keeps its intent, which is then sent again as it was
+Any definitive answer, a fault too, retires the request id. Only an unknown outcome keeps its attempt, which is then sent again as it was
 written, or looked up.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping.books import BOOKS, edited, edited_since_sent, not_taken
-from mapping.conflicts import APPLIED_TO, NAME_IN_USE, NUMBER_IN_USE
+from mapping.conflicts import APPLIED_TO, NAME_IN_USE, NUMBER_IN_USE, TYPE_CHANGED
 from mapping.difference import TAX_BASES, tax_overridden
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
@@ -59,7 +59,7 @@ class Answer:
     work: Attempt
     outcome: Outcome | Late | Split
     company_answers: bool = True
-    """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails by itself."""
+    """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails alone."""
     together: int = 1
     """With how many, itself included, it went in one request."""
     learned: Learned | None = None
@@ -203,7 +203,7 @@ class _Transaction:
             first_failed_at=None,
             # What the admin asked for while the call was under way is not in it.
             refresh_names=row.refresh_names and row.again,
-            overwrite=row.overwrite and row.again,
+            overwrite=row.overwrite and (row.again or (makes_way == TYPE_CHANGED and not voided)),
             **answered,
         )
         if row.batch_most is not None:
@@ -222,6 +222,8 @@ class _Transaction:
         self._retired.add(work.link.id)
         if makes_way:
             words = f"written as “{observed.name}” for now: it exchanges its name with others, and gets its own next"
+            if makes_way == TYPE_CHANGED:
+                words = "the former document makes way: the new one is created next"
             self._note(work, makes_way, words, what="judged")
         elif not disagrees:
             self._well.add(work.link.id)
@@ -229,12 +231,12 @@ class _Transaction:
         self.result.events.append((work, "recovered" if recovered else "pushed", ""))
 
     def _read(self, work: Attempt, document: dict[str, Any], row: Any) -> None:
-        """Keep what QBO has now, and judge again: the three sides are compared there."""
+        """Keep what QBO has now, and decide again: the three sides are compared there."""
         token = str(document["SyncToken"])
         changes: dict[str, Any] = {}
         before = None if row.observed is None else Observed(row.observed)
         if row.overwrite and before is not None and before.sync_token != token:
-            # Whoever chose Kompass's side had seen another one: both are shown anew, should they still disagree.
+            # The person who chose Kompass's side had seen another one: both are shown again, should they still disagree.
             changes["overwrite"] = False
             self._note(
                 work, "asked-again", "changed in QuickBooks since a person chose what Kompass says", what="judged"
@@ -279,8 +281,8 @@ class _Transaction:
 
     def _looked_up(self, work: Attempt, done: Done, row: Any, learned: Learned | None) -> None:
         if work.operation != "create":
-            # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, whatever Kompass says by now;
-            # when that cannot be told, the judgement compares the three sides.
+            # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, also if Kompass has changed by now;
+            # when that is unknown, the decision compares the three sides.
             document = done.entity(work.entity)
             if work.operation == "update" and arrived(work, document):
                 self._note(
@@ -302,7 +304,7 @@ class _Transaction:
             self.result.recoveries.append("asked")
             seen_there = [*done.rows(work.entity), *(elsewhere.candidates if elsewhere is not None else ())]
             stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
-            # Both sides are shown to whoever decides.
+            # Both sides are shown to the person who decides.
             seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"observed": kept(stranger)}
             self._reject(work, row, made, tid=done.intuit_tid, **seen)
         elif made is not None:
@@ -340,7 +342,7 @@ class _Transaction:
                 problem = keeps_changing(work.link, work.entity, tries=MAX_REREADS)
                 self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
                 return
-            # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
+            # Somebody else wrote since: forget the SyncToken, and the decision asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
         if (
@@ -349,7 +351,7 @@ class _Transaction:
             and work.attempt == 1
             and row.attempts == 0
         ):
-            # QuickBooks voids nothing that a payment stands on, and says only that: what is read tells which payment.
+            # QuickBooks voids nothing that a payment is applied to, and says only that: what is read tells which payment.
             self._hold(work, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
             return
         if learned is not None and learned.gone and work.operation == "void":
@@ -502,7 +504,7 @@ class _Transaction:
         self._changes[-1]["due_at"] = row.due_since or self._now
 
     def _look(self, work: Attempt, row: Any, words: str) -> None:
-        """Send an intent never again: look up what became of it."""
+        """Send an attempt never again: look up what became of it."""
         attempts.to_lookup(self._db, work.link.id)
         self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
         self._note(work, "recovered", words)
@@ -516,7 +518,7 @@ class _Transaction:
             realm_id=work.link.realm_id,
             version=work.connection_version,
         ):
-            # The connection has moved on since the call went out: whether it still stands is judged anew.
+            # The connection has moved on since the call went out: whether it still stands is decided again.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
         self._put(work, row, state=LinkState.WAITING, cause="disconnected", reason=message, due_at=None)
@@ -587,7 +589,7 @@ class _Transaction:
     ) -> None:
         due_at = self._now + timedelta(seconds=after)
         if keep_intent:
-            # The claim finds the intent, and waits until the first call is certainly over.
+            # The claim finds the attempt, and waits until the first call is certainly over.
             self._released.add(work.link.id)
         elif _doubtful(work):
             # This call was not done, but the first one may have been: it is still that one's outcome that has to be found.
@@ -697,7 +699,7 @@ class _Transaction:
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        mended = went_through(self._db, self._cured)
+        mended = went_through(self._db, self._cured) if self._cured else 0
         if mended:
             self.result.recoveries.append("mended")
         if wake_dependents(self._db, self._wake) or mended:
@@ -732,7 +734,7 @@ def _left_by_hand(work: Attempt, row: Any, observed: Observed, *, recovered: boo
 
 
 def _doubtful(work: Attempt) -> bool:
-    """Whether an earlier call of the intent may have been done: only its own answer, or a look, can retire the request id."""
+    """Whether an earlier call of the attempt may have been done: only its own answer, or a look, can retire the request id."""
     return work.attempt > 1 or work.phase == "lookup"
 
 

@@ -15,19 +15,19 @@ from sqlalchemy import Connection, Engine
 from qbo_client.calls import WRITES
 from qbo_client.faults import FaultCode
 from qbo_client.oauth import OAuthApp
-from qbo_client.outcomes import NotSent, Outcome, Refused
+from qbo_client.outcomes import Done, NotSent, Outcome, Refused
 from qbo_client.transport import Transport
 from store.secrets import TokenKeys
-from store.transactions import retrying
+from store.transactions import AWAY, retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Parcel, Split, refused_for_now
 from sync.claim import Claim, Claimed
 from sync.company import CompanyPreparation
-from sync.explaining import Explainer
+from sync.explaining import Explainer, Learned
 from sync.gates import Gates
 from sync.metrics import Metrics
 from sync.policy import Policy
-from sync.quarantine import claim_around, claim_due
+from sync.quarantine import claim_around
 from sync.sending import Sender
 from sync.settle import Answer, Settle, Settled
 
@@ -80,13 +80,32 @@ class Steps:
 
     def claim(self, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1) -> Claimed:
         """Decide about these links and write an attempt for each call; see `sync.claim.Claim`."""
-        return claim_around(self.engine, self.claims, ids, calls_allowed=calls_allowed, together=together)
+        return self.claim_due(lambda db: ids, calls_allowed=calls_allowed, together=together) or Claimed()
 
     def claim_due(
         self, find: Callable[[Connection], Sequence[int]], *, calls_allowed: Mapping[str, int], together: int = 1
     ) -> Claimed | None:
-        """Claim the links that ``find`` gives, in its transaction; None when it gives none."""
-        return claim_due(self.engine, self.claims, find, calls_allowed=calls_allowed, together=together)
+        """Claim the links that ``find`` gives, in the same transaction; None when it gives none.
+
+        One that cannot be decided for a mistake of ours holds up no other (`sync.quarantine`). Raises the database's errors, after which
+        none of them is claimed, or only the first of them.
+        """
+        ids: Sequence[int] = ()
+
+        def found(db: Connection) -> Claimed | None:
+            nonlocal ids
+            ids = ()
+            ids = find(db)
+            return self.claims(db, ids, calls_allowed=calls_allowed, together=together) if ids else None
+
+        try:
+            return retrying(self.engine, found)
+        except AWAY:
+            raise
+        except Exception:
+            if not ids:
+                raise
+            return claim_around(self.engine, self.claims, ids, calls_allowed=calls_allowed, together=together)
 
     def send(self, parcel: Parcel) -> Sent:
         """Make one call, if it is still ours and in time. Raises nothing: its attempts would stay without an answer."""
@@ -111,9 +130,13 @@ class Steps:
         """Give what is to be written back of a request, with what had to be read beside it; empty when nothing was sent."""
         others_go = self.gates.answers_lately(sent.parcel.first.link.realm_id)
         return [
-            Answer(work, one, others_go, together=len(sent.parcel.works), learned=self.explainer.learn(work, one))
+            Answer(work, one, others_go, together=len(sent.parcel.works), learned=self._learn(work, one))
             for work, one in sent.parts
         ]
+
+    def _learn(self, work: Attempt, outcome: Outcome | Late | Split) -> Learned | None:
+        # A write that was done leaves nothing unsaid.
+        return None if isinstance(outcome, Done) and work.asks in WRITES else self.explainer.learn(work, outcome)
 
     def settle(self, answers: Sequence[Answer]) -> Settled:
         """Write answers back; see `sync.settle.Settle`."""

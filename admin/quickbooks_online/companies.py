@@ -263,7 +263,7 @@ def note_disconnected(
         db,
         Failure(
             stage="connect",
-            # As the consumers record it: one trouble is one cause, whoever meets it first.
+            # As the consumers record it: one problem is one cause, for every process that meets it.
             cause="subscription-ended" if cause == "subscription-ended" else "disconnected",
             message=message,
             remedy=REAUTHORIZE,

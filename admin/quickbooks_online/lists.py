@@ -110,7 +110,7 @@ def _write(realm_id: str, what: str, **values: Any) -> None:
 
 
 def facts_of(realm_id: str | None) -> CompanyFacts | None:
-    """Give the stored snapshot of the company, no matter which process fetched it; None when there is none yet."""
+    """Give the stored snapshot of the company, from any process; None when there is none yet."""
     if not realm_id:
         return None
     with engine().begin() as db:

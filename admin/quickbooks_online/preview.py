@@ -60,7 +60,7 @@ def preview_of(foreseen: Foreseen) -> Preview:
             )
         case Reject():
             return Preview(
-                headline="It cannot be sent: fix the problem first",
+                headline="Cannot be sent: fix the problem first",
                 tone="bad",
                 problems=decision.problems,
             )

@@ -11,7 +11,7 @@ _ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\\x00-\x1f\x7f]+@[^\s<>@,;:\"()\[\]\\
 
 
 def usable(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Give the plain addresses among these, each once, whatever its case: nothing that could become a header or a second address."""
+    """Give the plain addresses among these, each once, in any case of letters: nothing that could become a header or a second address."""
     found: dict[str, str] = {}
     for one in addresses:
         if any(ord(character) < 32 or ord(character) == 127 for character in one.strip()):

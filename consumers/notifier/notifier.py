@@ -1,6 +1,6 @@
 """The notifier: looks at what is open, writes mails with the notices in them, and hands them to the mail server.
 
-Writing and sending are apart. A mail and the notices in it are written in one transaction, so nothing is told twice or forgotten; a mail
+Writing and sending are apart. A mail and the notices in it are written in one transaction, so nothing is mailed twice or forgotten; a mail
 is then claimed, sent and marked, so that it goes once unless this process dies between the server's answer and the mark.
 """
 
@@ -18,14 +18,15 @@ from html import escape
 from sqlalchemy import Connection, Engine
 
 from consumers.notifier.addresses import AdminPages, usable
-from consumers.notifier.digest import Digest, gather, short
+from consumers.notifier.digest import Digest, gather, short, waiting_words
 from consumers.notifier.pacing import Pacing
 from consumers.notifier.rendering import Rendered, Renderer
 from consumers.notifier.smtp import Handed, Mailer
 from mapping.causes.table import words_of
-from store import differences, mails, notices
+from store import differences, mails, notices, outages
 from store.mails import Letter, Outgoing, PastMail
 from store.notices import Audience, Over, Untold, Withdrawn
+from store.outages import Outage
 from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -81,13 +82,13 @@ class Notifier:
 
     def look(self) -> int:
         """Write the mails that are due; gives how many."""
-        # One snapshot for the whole look: what fails meanwhile is neither counted nor marked as told.
+        # One snapshot for the whole look: what fails meanwhile is neither counted nor marked as mailed.
         with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as db, db.begin():
             if not notices.take_turn(db):
                 return 0
             now = self._clock()
             notices.clear_ended(db, now=now)
-            return self._digests(db, now) + self._all_clears(db, now)
+            return self._digests(db, now) + self._outages(db, now) + self._all_clears(db, now)
 
     def _digests(self, db: Connection, now: datetime) -> int:
         pacing = self._policy.pacing
@@ -182,6 +183,29 @@ class Notifier:
         notices.tell_failures(db, digest.org_id, shared, shared=True, mail_id=mail_id, now=now)
         notices.tell_withdrawn(db, withdrawn, mail_id=mail_id, now=now)
 
+    def _outages(self, db: Connection, now: datetime) -> int:
+        found = outages.lasting(db, before=now - self._policy.pacing.outage_after)
+        audiences = notices.audiences(db, {one.org_id for one in found})
+        return sum(
+            self._outage(db, one, audiences.get(one.org_id) or Audience(one.org_id, "", ()), now) for one in found
+        )
+
+    def _outage(self, db: Connection, outage: Outage, audience: Audience, now: datetime) -> int:
+        """Write the one mail about an outage, which is none of the records' own."""
+        recipients, _ = self._recipients(audience)
+        if not recipients:
+            return 0
+        name = short(audience.org_name, 80)
+        since = outage.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+        subject = f"QuickBooks does not answer since {since} UTC" + (f" ({name})" if name else "")
+        waiting = waiting_words(outage.waiting)
+        rendered = self._renderer.outage(
+            org_name=name, since=since, waiting=waiting, url=self._pages.sync_errors(outage.org_id)
+        )
+        mail_id = self._write(db, "note", outage.org_id, recipients, subject, rendered, thread_id="", now=now)
+        outages.tell(db, outage.org_id, subject, mail_id=mail_id, now=now)
+        return 1
+
     def _all_clears(self, db: Connection, now: datetime) -> int:
         found = [one for one in notices.over(db) if one.cleared_at + self._policy.pacing.calm <= now]
         audiences = notices.audiences(db, {one.org_id for one in found})
@@ -224,7 +248,7 @@ class Notifier:
         if not found and audience.org_id not in self._unreachable:
             self._unreachable.add(audience.org_id)
             log.warning(
-                "nobody can be told of the failures of %s: no Notification recipients, and OPERATOR_MAIL is not set",
+                "nobody can be notified of the failures of %s: no Notification recipients, and OPERATOR_MAIL is not set",
                 audience.org_name or "no Org",
             )
         elif found:
@@ -316,5 +340,5 @@ def _literal(text: str) -> str:
 
 
 def _undelivered(past: Iterable[PastMail]) -> bool:
-    """While the server has not taken a mail, further news gather for the next one."""
+    """While the server has not taken a mail, further changes gather for the next one."""
     return any(mail.state == "waiting" for mail in past)

@@ -12,7 +12,7 @@ from store.mails import PastMail
 @dataclass(frozen=True, slots=True)
 class Pacing:
     gather: timedelta = timedelta(seconds=5)
-    """What fails together is told together: a first failure waits so long for others."""
+    """What fails together is mailed together: a first failure waits so long for others."""
     intervals: tuple[timedelta, ...] = (
         timedelta(minutes=15),
         timedelta(hours=1),
@@ -25,9 +25,12 @@ class Pacing:
     calm: timedelta = timedelta(minutes=1)
     """So long everything has to be well before it is called over."""
     withdrawn_after: timedelta = timedelta(days=1)
-    """So long a document may stand in QuickBooks, taken back in Kompass, before somebody is told."""
+    """So long a document may stand in QuickBooks, taken back in Kompass, before a mail is sent."""
     differs_after: timedelta = timedelta(hours=1)
-    """So long differences to the cent gather before they are told, a cause in one."""
+    """So long differences to the cent gather before they are mailed, a cause in one."""
+
+    outage_after: timedelta = timedelta(minutes=30)
+    """So long nothing of a company has to go through before its outage is worth a mail."""
 
     @property
     def memory(self) -> timedelta:

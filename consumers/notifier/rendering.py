@@ -22,7 +22,9 @@ from consumers.notifier.digest import Digest
 
 LARGEST = 70_000
 """Bytes of both parts. Some mail readers cut a mail off at 102 kB, and on the way base64 makes 78 of every 57: 96 kB and the headers."""
-TEMPLATES = ("digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2")
+TEMPLATES = (
+    "digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2", "outage.html.j2", "outage.txt.j2",
+)  # fmt: skip
 
 
 class BadTemplates(ConsumersError):
@@ -71,7 +73,7 @@ class Renderer:
                 ) from None
 
     def digest(self, digest: Digest) -> Rendered:
-        """Render a digest; with fewer causes and documents told in full when the mail would become too large."""
+        """Render a digest; with fewer causes and documents in full when the mail would become too large."""
         rendered = self._render("digest", digest=digest)
         while rendered.size > LARGEST and (less := _shorter(digest)) is not None:
             digest = less
@@ -83,6 +85,9 @@ class Renderer:
             "all_clear", org_name=org_name, headlines=headlines[:20], more=max(0, len(headlines) - 20), url=url
         )
 
+    def outage(self, *, org_name: str, since: str, waiting: str, url: str) -> Rendered:
+        return self._render("outage", org_name=org_name, since=since, waiting=waiting, url=url)
+
     def _render(self, name: str, **values: object) -> Rendered:
         return Rendered(
             text=self._environment.get_template(f"{name}.txt.j2").render(**values),
@@ -91,7 +96,7 @@ class Renderer:
 
 
 def _shorter(digest: Digest) -> Digest | None:
-    """The same with half as much told in full, and the rest by its number; None when there is no half left."""
+    """The same with half as much in full, and the rest by its number; None when there is no half left."""
     if len(digest.sections) > 1:
         kept = len(digest.sections) // 2
         more = digest.more_causes + len(digest.sections) - kept

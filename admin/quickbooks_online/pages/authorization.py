@@ -107,7 +107,7 @@ class AuthorizationPages(SectionAdmin):
             messages.warning(
                 request,
                 "This is another company than before, so everything starts clean: choose the Default Item, map services "
-                "and VAT rates again (their former names are suggested), then tick Enable.",
+                "and VAT rates again (their former names are proposed), then tick Enable.",
             )
         else:
             messages.info(request, "Next: choose a Default Item ID, tick Enable and save.")

@@ -366,7 +366,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
         return JsonResponse(json.loads(json.dumps(shown.as_json())))
 
     def refresh_lists_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Fetch items, classes, tax codes and facts again, then go back to the page before."""
+        """Fetch items, classes, tax codes and facts again, then go back to where the link was."""
         self.require(
             request, "change_configuration", "change_itemservice", "change_taxcodevatrate", "view_configuration"
         )

@@ -290,7 +290,7 @@ def _preview(link: Link) -> Preview:
     if company.configuration.realm_id != link.realm_id:
         return Preview("It belongs to a company linked before", "calm", "Nothing is sent there any more.")
     if not foreseen:
-        return Preview("Kompass has sent no event of it yet", "calm", "No event of this record has been seen.")
+        return Preview("Kompass has not sent an event yet", "calm", "No event of this record has been seen.")
     return preview_of(foreseen[0])
 
 

@@ -180,10 +180,10 @@ class FailureAdmin(ReadOnlyAdmin):
                 [link.pk],
                 by=str(request.user),
                 wishes=(Wish.OVERWRITE,),
-                why=f"{request.user} asked for it to be recreated",
+                why=f"{request.user} asked to recreate it",
             )
-            self.log_change(request, failure, "Asked for it to be recreated.")
-            messages.success(request, f"{link} will be recreated in QuickBooks in the background.")
+            self.log_change(request, failure, "Asked to recreate it.")
+            messages.success(request, f"{link} is being recreated in QuickBooks.")
         elif request.POST.get("side") == "quickbooks":
             try:
                 retrying(engine(), lambda db: keep_quickbooks(db, link.pk, by=str(request.user)))

@@ -234,7 +234,7 @@ def test_another_company_starts_clean(moving: tuple[Client, Configuration]) -> N
     assert CompanyConnection.objects.get().realm_id == IRELAND
     assert ItemServiceRow.objects.get().realm_id == UK, "the former company's mapping stays, and does not count"
     (one,) = unmapped(configuration, ItemServiceRow)
-    assert one.proposal, "proposed anew by the name it had"
+    assert one.proposal, "proposed again by the name it had"
     assert CustomField.objects.count() == 0
 
 

@@ -22,11 +22,11 @@ ITEM = QuoteItem("q", "Survey")
 PINNED: list[tuple[Problem, str, str, str]] = [
     (
         problems.template_error(
-            INVOICE, field="DocNumber Template", line=2, template="{{ x }}", reason="no", remedy="Mend it."
+            INVOICE, field="DocNumber Template", line=2, template="{{ x }}", reason="no", remedy="Fix it."
         ),
         "template-error",
         "Invoice 24-0329-01: the DocNumber Template, line 2, fails: no",
-        "Mend it.",
+        "Fix it.",
     ),
     (
         problems.empty_result(INVOICE, member="DocNumber", field="DocNumber Template", template="{{ x }}"),
@@ -100,7 +100,7 @@ PINNED: list[tuple[Problem, str, str, str]] = [
         ),
         "does-not-add-up",
         "Invoice 24-0329-01: the net amounts of its lines come to 99.99, but its net amount says 100.00",
-        "Save the invoice again in Kompass so that its amounts are computed anew; if they still differ, ask Kompass "
+        "Save the invoice again in Kompass so that its amounts are computed again; if they still differ, ask Kompass "
         "support.",
     ),
     (

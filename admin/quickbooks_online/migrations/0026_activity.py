@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0024_remarks"),
+        ("quickbooks_online", "0025_packed_documents"),
     ]
 
     operations = [
