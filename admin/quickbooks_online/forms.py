@@ -86,7 +86,9 @@ def _is_address(text: str) -> bool:
 
 class ConfigurationForm(OpenedForm):
     notification_recipients = RecipientsField(
-        required=False, help_text=str(Configuration._meta.get_field("notification_recipients").help_text)
+        label="Notification recipients",
+        required=False,
+        help_text=str(Configuration._meta.get_field("notification_recipients").help_text),
     )
 
     class Meta:

@@ -56,7 +56,9 @@ def _alike(one: list[str], other: list[str]) -> int:
     if "".join(one) == "".join(other) or sorted(one) == sorted(other):
         return 95
     shared = len(set(one) & set(other)) / max(len(set(one)), len(set(other)))
-    return round(90 * max(shared, SequenceMatcher(None, " ".join(one), " ".join(other)).ratio()))
+    letters = SequenceMatcher(None, " ".join(one), " ".join(other))
+    # The quick ratio is never below the other, and most names fall short of it.
+    return round(90 * max(shared, letters.ratio() if 90 * letters.quick_ratio() >= LEAST else 0.0))
 
 
 class Vocabulary:
@@ -84,7 +86,7 @@ class Vocabulary:
         return [self._entries[position] for position in nlargest(_COMPARED, weights, key=lambda one: weights[one])]
 
 
-_COMPARED, _ENOUGH = 30, 60
+_COMPARED, _ENOUGH = 12, 60
 # Names that are written apart in one place and together in the other share a beginning only.
 _BEGINNING = 3
 

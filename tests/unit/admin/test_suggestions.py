@@ -67,5 +67,5 @@ def test_scores_say_how_much_is_alike() -> None:
 
 def test_a_name_is_compared_with_few_of_a_long_list() -> None:
     vocabulary = Vocabulary([Entry(str(number), f"Division:Item {number}", True) for number in range(5_000)])
-    assert len(vocabulary.near("Item 4711")) == 30
+    assert len(vocabulary.near("Item 4711")) == 12
     assert clear_choice(by_name(["Item 4711"], vocabulary)) == "4711"
