@@ -13,25 +13,27 @@ ROOMS = ("schemas", "mapping", "qbo_client", "store", "sync", "consumers", "admi
 LINES, PARAMETERS, ATTRIBUTES = 350, 6, 12
 
 LARGER_FILES = {
-    "admin/quickbooks_online/forms.py": 430,
+    "admin/quickbooks_online/forms.py": 370,
     "admin/quickbooks_online/linking.py": 380,
-    "admin/quickbooks_online/pages/mappings.py": 380,
+    "admin/quickbooks_online/pages/configurations.py": 410,
+    "admin/quickbooks_online/pages/links.py": 400,
+    "admin/quickbooks_online/pages/mappings.py": 390,
     "consumers/runner.py": 510,
     "mapping/causes/ours.py": 420,
+    "mapping/decide.py": 370,
     "mapping/template_functions.py": 420,
     "mapping/templates.py": 370,
     "simulator/seeds.py": 400,
     "store/companies.py": 380,
-    "store/links.py": 390,
+    "store/links.py": 400,
     "store/tables.py": 620,
     "sync/claim.py": 460,
-    "sync/settle.py": 745,
+    "sync/settle.py": 750,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 
 MORE_PARAMETERS = {
     "admin/quickbooks_online/companies.py note_disconnected",
-    "admin/quickbooks_online/forms.py quickbooks_field",
     "consumers/backfill/reading.py Backfill.__init__",
     "consumers/dead_letter_tools/commands.py replay_command",
     "consumers/dead_letter_tools/from_topic.py replay_from_topic",
