@@ -18,6 +18,7 @@ from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
+from admin.quickbooks_online.pages.existing import link_by_id
 from admin.quickbooks_online.pages.link_filters import CauseFilter, CompanyFilter, MonthFilter, StateFilter, SumsFilter
 from admin.quickbooks_online.pages.link_rows import LinkChangeList, Said, found_by, read_said, state_in_words
 from admin.quickbooks_online.pages.org_filters import OrgFilter
@@ -225,6 +226,7 @@ class LinkAdmin(ReadOnlyAdmin):
             at("export/", self.export_view, "export"),
             at("<path:object_id>/preview/", self.preview_view, "preview"),
             at("<path:object_id>/resend/", self.resend_view, "resend"),
+            at("<path:object_id>/link-existing/", self.link_existing_view, "link_existing"),
         ]
         return own + super().get_urls()
 
@@ -254,6 +256,17 @@ class LinkAdmin(ReadOnlyAdmin):
         ask_again([link.pk], by=str(request.user), wishes=(Wish.REFRESH_NAMES,) if names else ())
         self.log_change(request, link, "Asked to try again.")
         messages.success(request, f"{link} will be tried again in the background.")
+        return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[link.pk]))
+
+    @again_after_deadlock
+    def link_existing_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let the record stand for what QuickBooks has under this Id."""
+        self.require(request, self._resend_permission())
+        if request.method != "POST":
+            return self.only_post(request)
+        link = self.existing(request, object_id)
+        if name := link_by_id(request, link, request.POST.get("qbo_id", "").strip()):
+            self.log_change(request, link, f"Linked to {name} in QuickBooks.")
         return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[link.pk]))
 
 

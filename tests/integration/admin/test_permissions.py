@@ -85,6 +85,7 @@ PAGES = (
         Page(f"{model}/1/preview/", (f"view_{model}", f"change_{model}"))
         for model in ("customer", "project", "invoice")
     ),
+    *(Page(f"{model}/1/link-existing/", (f"resend_{model}",), "POST") for model in ("customer", "project", "invoice")),
     *(Page(f"{model}/1/resend/", (f"resend_{model}",), "POST") for model in ("customer", "project", "invoice")),
     Page("customer/search-quickbooks/?configuration=1&q=Ha", ("add_customer",)),
     Page("customer/1/remove-link/", ("add_customer",), "POST"),
