@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 BREAKS = "\t\n\r\v\f\x85\u2028\u2029"
+# Unicode's categories Cc and Cs, save for tabs and line feeds.
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def one_line(value: str) -> str:
@@ -26,6 +28,5 @@ def several_lines(value: str) -> str:
 
 def control_character(text: str) -> str | None:
     """The first character that JSON or QBO would not carry; tabs and line breaks are fine in texts of several lines."""
-    if text.isprintable():
-        return None
-    return next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n"), None)
+    found = _CONTROL.search(text)
+    return None if found is None else found.group()

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.runner import Reconciler
@@ -31,6 +31,8 @@ from store.connections import Tokens
 from store.engine import open_engine
 from store.records import SourceEvent
 from store.secrets import TokenKeys
+from store.tables import link as link_table
+from store.tables import metadata
 from store.transactions import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Parcel, Split, parcels
@@ -52,6 +54,10 @@ ALL_LANES = 7
 AT_ONCE = RetryPolicy(backoff_first_seconds=0.0, backoff_longest_seconds=0.0)
 IMPATIENT = Patience(tries=1, lone=0.0)
 SEND_WITHIN_S = 30.0
+# Where the simulator draws trouble in the background, a record that it struck is tried again on so many days.
+DAYS_OF_TROUBLE = 6
+# The one that no day ends: QuickBooks says that the period is closed, and a person opens it and presses Try again.
+ENDED_BY_A_PERSON = "fault:5010"
 
 
 @dataclass
@@ -260,9 +266,13 @@ class Pipeline:
     def drive(self, *, rounds: int = 60) -> list[Outcome]:
         """Sweep, claim, call and settle until nothing is due; gives what Intuit answered."""
         outcomes: list[Outcome] = []
+        days = DAYS_OF_TROUBLE if self.simulator.world.settings.background_trouble != "none" else 0
         for _ in range(rounds):
             self.sweep()
             ids = self.due()
+            if not ids and days and self._a_day_later():
+                days -= 1
+                continue
             if not ids:
                 return outcomes
             claimed = self.claim(ids)
@@ -276,6 +286,12 @@ class Pipeline:
                 self._hasten()
         raise AssertionError(f"still due after {rounds} rounds: {self.links()}")
 
+    def _a_day_later(self) -> int:
+        """Make what failed for the time being due, and what a person ends; gives how many links that are."""
+        with self.engine.begin() as db:
+            due = text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL OR cause = :cause")
+            return int(db.execute(due, {"cause": ENDED_BY_A_PERSON}).rowcount)
+
     def _hasten(self) -> None:
         """Let the moments for which links were put off be now."""
         with self.engine.begin() as db:
@@ -286,7 +302,7 @@ class Pipeline:
 
     def links(self, **where: Any) -> list[Any]:
         with self.engine.begin() as db:
-            rows = db.execute(text("SELECT * FROM qbo_link ORDER BY id")).all()
+            rows = db.execute(select(link_table).order_by(link_table.c.id)).all()
         return [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
 
     def one(self, kind: str, kompass_id: str, **where: Any) -> Any:
@@ -295,7 +311,7 @@ class Pipeline:
 
     def rows(self, table: str) -> Sequence[Any]:
         with self.engine.begin() as db:
-            return db.execute(text(f"SELECT * FROM {table} ORDER BY 1")).all()
+            return db.execute(select(metadata.tables[table]).order_by(text("1"))).all()
 
     def objects(self, entity: str, realm: str = UK) -> list[dict[str, Any]]:
         """Give a company's objects of one entity, as the simulator holds them."""

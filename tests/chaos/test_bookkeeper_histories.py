@@ -48,7 +48,6 @@ def play(pipeline: Pipeline, seed: int) -> str:
     return ""
 
 
-@pytest.mark.timeout(280)
 def test_the_books_are_protected_and_what_is_synced_is_there(
     database_server: URL, template_database: URL, request: pytest.FixtureRequest
 ) -> None:
