@@ -22,13 +22,11 @@ from admin.quickbooks_online.manual_link import Match, QboCustomer
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
-    DepartmentClass,
-    ItemService,
     Link,
     Record,
-    TaxCodeVatRate,
 )
 from admin.quickbooks_online.pages.base import SectionAdmin
+from admin.quickbooks_online.pages.seen_rows import MODELS, Seen
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.seen import unmapped
@@ -96,9 +94,11 @@ class GoingLivePages(SectionAdmin):
             messages.success(
                 request,
                 f"{configuration} is enabled: documents dated from {date_format(form.cleaned_data['start_date'])} go to QuickBooks now. "
-                "Use Test connection in the list to see that everything fits.",
+                "Use Test connection to see that everything fits.",
             )
-            return HttpResponseRedirect(reverse("admin:quickbooks_online_configuration_changelist"))
+            return HttpResponseRedirect(
+                reverse("admin:quickbooks_online_configuration_overview", args=[configuration.pk])
+            )
         return self.page(
             request,
             "going_live.html",
@@ -107,11 +107,19 @@ class GoingLivePages(SectionAdmin):
             obstacle=obstacle,
             form=form,
             waiting=_waiting(configuration, start),
-            unmapped=_unmapped(configuration),
+            unmapped=self._unmapped(request, configuration),
             first=_first_invoices(configuration, start),
             start=start,
             may_match=self.may(request, "add_customer"),
         )
+
+    def _unmapped(self, request: HttpRequest, configuration: Configuration) -> list[tuple[Seen, bool]]:
+        found = []
+        for model in MODELS:
+            if rows := unmapped(configuration, model):
+                seen = Seen.read(configuration, model, rows)
+                found.append((seen, self.may(request, f"add_{seen.model}")))
+        return sorted(found, key=lambda one: not one[0].urgent)
 
     def match_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Match clients with customers of QuickBooks by name; nothing is linked without the second POST."""
@@ -187,17 +195,6 @@ def _waiting(configuration: Configuration, start: dt.date) -> dict[str, int]:
         "invoices": invoices.filter(body__date__gte=start.isoformat()).count(),
         "earlier": invoices.filter(body__date__lt=start.isoformat()).count(),
     }
-
-
-def _unmapped(configuration: Configuration) -> list[tuple[str, str, list[Any]]]:
-    found = []
-    for model in (ItemService, TaxCodeVatRate, DepartmentClass):
-        rows = unmapped(configuration, model)
-        if rows:
-            address = reverse(f"admin:quickbooks_online_{model._meta.model_name}_changelist")
-            label = str(model._meta.verbose_name_plural)
-            found.append((label, f"{address}?configuration__id__exact={configuration.pk}", rows))
-    return found
 
 
 def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstInvoice]:
