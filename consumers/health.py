@@ -104,6 +104,8 @@ class Health:
         """Each check that is not content, with its reason."""
         if self._stopping:
             return {"process": "stopping"}
+        if not self._checks:
+            return {"process": "starting"}
         return {name: reason for name in list(self._checks) if (reason := self._ask(name)) is not None}
 
     def _ask(self, name: str) -> str | None:

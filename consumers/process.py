@@ -54,6 +54,8 @@ from sync.steps import Steps
 
 log = logging.getLogger(__name__)
 _ASKING_ENDS_S = 2.0
+_THREADS_END_S = 10.0
+"""For the outbox above all: it waits up to half a minute for the broker. What was not acknowledged is produced again."""
 
 
 class LoopBroken(ConsumersError):
@@ -124,9 +126,9 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     )
     membership = Membership(settings.kafka, kind)
     health.add_liveness("membership", membership.problem)
+    health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
     health.add_check("database", database_check(engine, metrics))
     health.add_check("broker", broker_check(settings))
-    health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
     dependencies.watch(Dependency.DATABASE, database_check(engine, metrics))
     dependencies.watch(Dependency.BROKER, broker_check(settings))
     dependencies.watch(Dependency.INTUIT, steps.gates.intuit_trouble)
@@ -228,9 +230,11 @@ def _work(parts: Parts, settings: Settings, stopping: threading.Event) -> tuple[
     started = time.monotonic()
     drained = parts.reconciler.stop()
     ended = parts.listener.stop() and drained
+    until = time.monotonic() + _THREADS_END_S
     for thread in threads:
         # What asks a part that is away may take its time; it holds nothing.
-        thread.join(_ASKING_ENDS_S if thread.daemon else None)
+        patience = max(until - time.monotonic(), 0.0)
+        thread.join(min(patience, _ASKING_ENDS_S) if thread.daemon else patience)
     parts.transport.close()
     parts.engine.dispose()
     left = "" if drained else "; calls were left to be recovered"

@@ -116,7 +116,7 @@ def _show_reasons(console: Console, engine: Engine, realm_id: str) -> None:
     for row in skipped:
         console.print(f"  skipped {row.number:>3}  {row.reason}", highlight=False)
     for row in failures:
-        console.print(f"  rejected {row.number:>2}  {row.message}", style="yellow", highlight=False)
+        console.print(f"  failed  {row.number:>3}  {row.message}", style="yellow", highlight=False)
         console.print(f"               {row.remedy}", style="dim", highlight=False)
 
 

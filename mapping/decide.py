@@ -329,6 +329,8 @@ def _wait_for(case: Case, needed: PartyKey) -> Wait:
         return Wait(
             f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
         )
+    if party is not None and party.state == LinkState.WAITING and party.cause.startswith("dependency:"):
+        return Wait(party.cause, f"waits for {needed.kind.value} {needed.kompass_id}, which {party.reason}", needed)
     return Wait("dependency", f"waits for {needed.kind.value} {needed.kompass_id} to be in QuickBooks", needed)
 
 

@@ -100,7 +100,7 @@ def too_long(record: str, *, member: str, source: str, value: str, limit: int) -
         f"{quoted(value)}",
         field=member,
         value=excerpt(value),
-        remedy=f"Shorten {source} to {limit:,} characters; nothing is cut off on its own.",
+        remedy=f"Shorten {source} to {limit:,} characters; nothing is cut off automatically.",
     )
 
 

@@ -21,7 +21,11 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_KEYWORDS = {"SELECT", "FROM", "WHERE", "AND", "ORDERBY", "ORDER", "STARTPOSITION", "MAXRESULTS", "IN", "LIKE"}
+_KEYWORDS = {
+    *("SELECT", "FROM", "WHERE", "AND", "ORDERBY", "ORDER", "STARTPOSITION", "MAXRESULTS", "IN", "LIKE"),
+    # Words that its parser knows and that no query can use (recorded in what it says that it expects).
+    *("NULL", "OR", "NOT", "BETWEEN", "CONTAINS", "ITERATOR"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ CLOSE_S: Final = 10.0
 """librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
 
 _RETRY_S: Final = 1.0
-_REASON_POLLS: Final = 10
+_REASON_POLLS: Final = 50
 
 OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 

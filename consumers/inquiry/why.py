@@ -31,6 +31,10 @@ class NoSuchRecord(ConsumersError):
     """REF fits no record, or more than one."""
 
 
+_SHOWN = {"judged": "decided"}
+"""What people read in place of a stored word; `--json` keeps the stored one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Happened:
     at: dt.datetime
@@ -200,7 +204,7 @@ def show(told: Story) -> None:
         how = " ".join(str(one.detail[name]) for name in ("operation", "entity") if one.detail.get(name))
         took = f" in {one.detail['seconds']} s" if "seconds" in one.detail else ""
         words = ": ".join(part for part in (f"{one.outcome}{took}", one.message) if part)
-        say(f"{_moment(one.at)}  {one.what} {how + ', ' if how else ''}{words}{tid}", indent=2)
+        say(f"{_moment(one.at)}  {_SHOWN.get(one.what, one.what)} {how + ', ' if how else ''}{words}{tid}", indent=2)
     if not told.happened:
         say("nothing is on record", indent=2)
     say()

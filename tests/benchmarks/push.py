@@ -144,7 +144,7 @@ def cpu_bound(ours: Stage) -> None:
         ),
         Figure(
             "push-size", "Push", "Database for an invoice that was pushed", "kB", [sum(grown.values()) / 1000], "lower", 4.0,
-            f"with indexes, after the vacuum that Postgres makes by itself ({unvacuumed / 1000:.1f} before it: a row of qbo_attempt lives "
+            f"with indexes, after the automatic vacuum of Postgres ({unvacuumed / 1000:.1f} before it: a row of qbo_attempt lives "
             "as long as its call); "
             + ", ".join(f"{name} {size / 1000:.1f}" for name, size in sorted(grown.items(), key=lambda one: -one[1])[:4]) + ".",
         ),

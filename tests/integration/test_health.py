@@ -114,6 +114,13 @@ def test_a_stopping_process_is_live_and_not_ready(health: Health, server: Health
     assert ask(server, "/readyz")[0] == 503
 
 
+def test_a_process_that_knows_nothing_yet_is_not_ready() -> None:
+    starting = Health(Metrics())
+    assert starting.unready() == {"process": "starting"}
+    starting.add_check("database", lambda: None)
+    assert starting.unready() == {}
+
+
 def test_a_reason_to_be_restarted_is_asked_for(health: Health, server: HealthServer) -> None:
     answers: list[str | None] = [None]
     health.add_liveness("membership", lambda: answers[0])

@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from schemas.events import Event
-from simulator import UK, Simulator
+from simulator import UK, Settings, Simulator
 from simulator.world import company_shown
 from sync.patience import Patience
 from sync.settings import RetryPolicy
@@ -68,6 +68,11 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.xfail(
+    Settings.from_environment().background_trouble != "none",
+    reason="waits for: settled means there. A transient 5010 ends as a failure, and a client as conflict:keeps-changing",
+    strict=True,
+)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
 @pytest.mark.timeout(1800)
 def test_half_an_hour_without_intuit(pipeline: Pipeline, request: pytest.FixtureRequest) -> None:

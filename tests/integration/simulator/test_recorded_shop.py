@@ -67,6 +67,15 @@ def test_a_property_that_cannot_be_searched(usa: Http) -> None:
     )
 
 
+@recorded("Boulevard/ExQuickBooks api/query_error.json 2017-03-22")
+def test_a_keyword_where_a_name_is_due(usa: Http) -> None:
+    error = refusal(usa.get("query", query="SELECT * FROM NULL"))
+    assert (error["code"], error["Detail"]) == (
+        "4000",
+        'QueryParserError: Encountered " "null" "NULL "" at line 1, column 15.',
+    )
+
+
 @recorded(f"{SHOP} update_vendor: no Id between the quotes")
 def test_a_query_for_no_id(usa: Http) -> None:
     error = refusal(usa.get("query", query="select * from Vendor where Id = '' STARTPOSITION 1 MAXRESULTS 20"))

@@ -39,7 +39,7 @@ PINNED: list[tuple[Problem, str, str, str]] = [
         "too-long:CustomerMemo",
         "Invoice 24-0329-01: the details has 1,500 characters, and QuickBooks takes 1,000 in CustomerMemo: "
         "“" + "d" * 80 + "…”",
-        "Shorten the details to 1,000 characters; nothing is cut off on its own.",
+        "Shorten the details to 1,000 characters; nothing is cut off automatically.",
     ),
     (
         problems.name_characters("Client “A:B”", source="Client DisplayName Template", value="A:B", characters=":"),
