@@ -31,7 +31,6 @@ LARGER_FILES = {
 
 MORE_PARAMETERS = {
     "admin/quickbooks_online/companies.py note_disconnected",
-    "admin/quickbooks_online/forms.py quickbooks_field",
     "consumers/backfill/reading.py Backfill.__init__",
     "consumers/dead_letter_tools/commands.py replay_command",
     "consumers/dead_letter_tools/from_topic.py replay_from_topic",
