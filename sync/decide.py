@@ -26,6 +26,7 @@ from sync import giving_way
 from sync.cases import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
 from sync.companies import Company
 from sync.giving_way import Holding, Wanting, new_name
+from sync.inventory import unless_there
 from sync.rates import with_rates
 
 VOIDED = "#voided"
@@ -81,6 +82,7 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> Decided:
         known = {link_id: Wanting(of[link_id], case) for link_id, case in full.items()}
         for link_id, holding in giving_way.look(db, known, holders, known).items():
             decided[link_id] = _beside(of[link_id], full[link_id].record, decided[link_id], holding)
+    decided |= unless_there(db, of, full, decided)
     return Decided(decided, holders)
 
 

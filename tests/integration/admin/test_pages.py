@@ -422,23 +422,24 @@ def test_linking_one_customer_twice_is_warned_of(section: Section, ada: Client, 
     assert Customer.objects.get(kompass_id="c9", adopted=True).qbo_id == taken
 
 
-def test_customers_of_the_same_name_are_matched_in_bulk_and_only_after_a_yes(
+def test_what_was_there_before_is_linked_in_bulk_and_only_after_a_yes(
     section: Section, ada: Client, ids: dict[str, int]
 ) -> None:
     known = qbo_customer(section, "Harbour Nine")
     qbo_customer(section, "Harbour Ten", "EUR")
+    matches = f"{ROOT}configuration/1/match-customers/"
+    assert "QuickBooks was not read yet" in words(ada.get(matches))
+    ada.post(matches)
     section.pipeline.ingest(event(kompass_client("c9", name="Harbour Nine")))
     section.pipeline.ingest(event(kompass_client("c10", name="Harbour Ten")))
-    answer = ada.post(f"{ROOT}configuration/1/match-customers/")
-    page = answer.content.decode()
-    assert "Harbour Nine" in page
-    assert "Harbour Ten" not in page, "another currency"
+    page = ada.get(matches).content.decode()
+    assert "it is in EUR there, not GBP" in page
     assert not Link.objects.filter(adopted=True).exists()
-    signed = page.partition('name="match" value="')[2].partition('"')[0]
-    done = words(ada.post(f"{ROOT}configuration/1/match-customers/", {"confirm": "1", "match": [signed]}, follow=True))
-    assert "1 clients are linked" in done
+    (ticked,) = re.findall(r'name="pair" value="([^"]+)" id="[^"]+" checked', page)
+    done = words(ada.post(matches, {"link": "1", "pair": [ticked]}, follow=True))
+    assert "1 records are linked" in done
     assert Link.objects.get(adopted=True).qbo_id == known
-    ada.post(f"{ROOT}configuration/1/match-customers/", {"confirm": "1", "match": ["forged"]})
+    ada.post(matches, {"link": "1", "pair": ["1:Customer:forged", "forged"]})
     assert Link.objects.filter(adopted=True).count() == 1
 
 
