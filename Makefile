@@ -17,7 +17,7 @@ WORKERS ?= 2
 EVENTS ?= 1000000
 ARGS ?=
 
-.PHONY: help demo test lint docs release-check bench memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check bench path memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,10 @@ release-check: $(READY) ## Check version, change log, migrations and made pages 
 	@$(BIN)/python deploy/release_check.py
 
 bench: $(READY) ## Measure
-	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v -e /memory.py -e /idle_orgs.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
+	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v -e /memory.py -e /idle_orgs.py -e /path.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
+
+path: $(READY) ## Count the files and functions that one new invoice passes
+	@$(BIN)/python -m tests.benchmarks.path $(ARGS)
 
 memory: $(READY) ## Measure the memory of a process over EVENTS=1000000 events
 	@$(BIN)/python tests/benchmarks/memory.py $(EVENTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import click
@@ -15,6 +16,8 @@ from store.address import DatabaseAddress
 from store.engine import check_database, open_engine
 from store.errors import DatabaseUnreachable, NotMigrated
 from sync.settings import BadSetting, SiteSettings, site_settings_from
+
+log = logging.getLogger(__name__)
 
 
 class _Refused(click.ClickException):
@@ -82,9 +85,9 @@ def _admin(*, bind: str, workers: int, threads: int) -> None:
     finally:
         engine.dispose()
     metrics = _metrics_address(site)
-    click.echo(f"admin: {site.public_url}/admin/ (listening on {bind})")
+    log.info("%s/admin/ (listening on %s)", site.public_url, bind)
     if metrics is not None:
-        click.echo(f"admin: http://{metrics.bind}/metrics, /livez, /readyz")
+        log.info("http://%s/metrics, /livez, /readyz", metrics.bind)
     serve(bind=bind, workers=workers, threads=threads, metrics=metrics)
 
 

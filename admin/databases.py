@@ -23,7 +23,7 @@ def django_database(url: str) -> dict[str, Any]:
         "prepare_threshold": None,
     }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "admin.postgresql",
         **place,
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import faulthandler
+import logging
 import os
 import shutil
 import socket
@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+from sync.stacks import stacks
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,19 @@ class _Site(BaseApplication):  # type: ignore[misc]
         return with_probes(application, port=self._metrics.port)
 
 
+class _Log(Logger):  # type: ignore[misc]
+    """What gunicorn says goes to the log of the process, in its format."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+def _say_where(worker: object) -> None:
+    log.error("a worker is stuck and will be replaced; the stacks of its threads", extra={"stacks": stacks()})
+
+
 @contextmanager
 def counting_together() -> Iterator[None]:
     """Have all workers count into files of one directory, for as long as this lasts.
@@ -91,10 +109,11 @@ def serve(*, bind: str, workers: int, threads: int, metrics: MetricsAddress | No
             # An access log holds query strings: Intuit's code and state would be in it.
             "accesslog": None,
             "errorlog": "-",
+            "logger_class": _Log,
             "loglevel": "warning",
             "control_socket_disable": True,
             # A worker that is stuck says where before it is replaced.
-            "worker_abort": lambda worker: faulthandler.dump_traceback(all_threads=True),
+            "worker_abort": _say_where,
         },
         metrics,
     ).run()

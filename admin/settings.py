@@ -133,6 +133,7 @@ AXES_VERBOSE = False
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
+LOGGING_CONFIG = "admin.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

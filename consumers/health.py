@@ -11,10 +11,8 @@ import faulthandler
 import logging
 import signal
 import socket
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -28,6 +26,7 @@ from consumers.errors import ConsumersError, ExitCode
 from consumers.logs import in_json
 from sync.metrics import Metrics
 from sync.settings import MetricsAddress
+from sync.stacks import stacks
 
 log = logging.getLogger(__name__)
 
@@ -125,18 +124,10 @@ class Health:
 def dump_stacks(why: str) -> None:
     """Write every thread's stack to standard error: in the log where that is JSON, which no plain line may interrupt."""
     if in_json():
-        log.error("%s; the stacks of all threads", why, extra={"stacks": _stacks()})
+        log.error("%s; the stacks of all threads", why, extra={"stacks": stacks()})
         return
     log.error("%s; the stacks of all threads follow", why)
     faulthandler.dump_traceback(file=_STDERR, all_threads=True)
-
-
-def _stacks() -> str:
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    return "\n".join(
-        f"Thread {names.get(ident, ident)}:\n{''.join(traceback.format_stack(frame))}"
-        for ident, frame in sys._current_frames().items()
-    )
 
 
 def dump_stacks_on_signal() -> None:

@@ -47,15 +47,10 @@ from store.links import LANES
 from store.secrets import TokenKeys
 from store.transactions import retrying
 from sync.budget import Budget
-from sync.claim import Claim, ClaimPolicy
-from sync.companies import CompanyCache
-from sync.company import AccessTokens, CompanyJobs
-from sync.daily_retry import Probes
-from sync.gates import Gates
 from sync.metrics import Metrics
-from sync.policy import ReconcilerPolicy
+from sync.policy import Policy
 from sync.settings import Settings, settings_from
-from sync.settle import Settle, SettlePolicy
+from sync.steps import Steps
 
 log = logging.getLogger(__name__)
 _ASKING_ENDS_S = 2.0
@@ -86,80 +81,24 @@ def owner_name() -> str:
 
 def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None = None) -> Parts:
     """Put a consumer process together; connects to nothing yet but the brokers, in librdkafka's own threads."""
-    attempts, companies, retries, process = settings.attempts, settings.companies, settings.retries, settings.process
+    companies, process = settings.companies, settings.process
     owner = owner_name()
     health = health or health_of(settings)
     metrics = health.metrics
     dependencies = Dependencies(metrics)
-    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and company jobs; workers need none while they call.
+    # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and the companies' preparation; workers need none while they call.
     engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
-    keys = TokenKeys(settings.token_keys)
     transport = Transport(settings.intuit)
-    cache = CompanyCache()
-    tokens = AccessTokens(engine, keys)
-    facts_age = timedelta(seconds=companies.facts_seconds)
     budget = Budget(companies.budget_calls if settings.budget_spent == "hold" else None)
-    jobs = CompanyJobs(
+    steps = Steps(
         engine,
+        Policy.of(settings, owner=owner, lane=LANES[kind], budget=budget),
+        transport=transport,
         oauth=OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret),
-        transport=transport,
-        keys=keys,
-        tokens=tokens,
-        cache=cache,
-        owner=owner,
-        refresh_lease=companies.refresh_lease_seconds,
-        facts_age=facts_age,
-        deadline=attempts.call_deadline_seconds,
+        keys=TokenKeys(settings.token_keys),
         metrics=metrics,
-        budget=budget,
     )
-    claim = Claim(
-        ClaimPolicy(
-            owner=owner,
-            lane=LANES[kind],
-            lease=attempts.lease_seconds,
-            server_timeout=attempts.server_timeout_seconds,
-            send_within=attempts.lease_seconds / 2,
-            resend_window=attempts.resend_window_seconds,
-            facts_age=facts_age,
-            budget=budget,
-        ),
-        cache,
-    )
-    settle = Settle(
-        SettlePolicy(
-            backoff_first=retries.backoff_first_seconds,
-            backoff_longest=retries.backoff_longest_seconds,
-            reject_after=retries.reject_after_attempts,
-        )
-    )
-    gates = Gates()
-    reconciler = Reconciler(
-        engine,
-        ReconcilerPolicy(
-            owner=owner,
-            lane=LANES[kind],
-            workers=process.workers,
-            lease=attempts.lease_seconds,
-            heartbeat=attempts.heartbeat_seconds,
-            poll=process.poll_seconds,
-            sweep=process.sweep_seconds,
-            drain=process.drain_seconds,
-            call_deadline=attempts.call_deadline_seconds,
-            server_timeout=attempts.server_timeout_seconds,
-            together=process.batch_items,
-            backlog=process.backlog_links,
-        ),
-        claim=claim,
-        settle=settle,
-        transport=transport,
-        tokens=tokens,
-        jobs=jobs,
-        gates=gates,
-        probes=Probes(engine, metrics),
-        metrics=metrics,
-        beat=health.beat,
-    )
+    reconciler = Reconciler(steps, beat=health.beat)
     topic = topic_of(kind)
     loop = IngestLoop(
         lambda on_commit: Consumer(
@@ -190,7 +129,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
     dependencies.watch(Dependency.DATABASE, database_check(engine, metrics))
     dependencies.watch(Dependency.BROKER, broker_check(settings))
-    dependencies.watch(Dependency.INTUIT, lambda: "its breaker is open" if gates.open_breakers()[1] else None)
+    dependencies.watch(Dependency.INTUIT, lambda: "its breaker is open" if steps.gates.open_breakers()[1] else None)
     if settings.schema_registry_url is not None:
         dependencies.watch(Dependency.REGISTRY, registry_check(settings.schema_registry_url))
     gauges = GaugeKeeper(
@@ -200,7 +139,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         period=process.gauges_seconds,
         retention=timedelta(days=settings.retention.retention_days),
         owner=owner,
-        open_breakers=gates.open_breakers,
+        open_breakers=steps.gates.open_breakers,
     )
     gauges.start_from_zero(kind)
     listener = NewsListener(engine, reconciler)

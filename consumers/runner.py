@@ -11,40 +11,31 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from qbo_client.calls import WRITES
-from qbo_client.faults import FaultCode
-from qbo_client.outcomes import NotSent, Outcome, Refused
 from qbo_client.quota import SECOND
-from qbo_client.transport import Transport
 from schemas.link_state import LinkState
 from store import attempts, companies, connections, links
 from store.batches import due_of, with_backlog
 from store.errors import UnreadableToken
 from store.transactions import AWAY, retrying
 from sync import link
-from sync.attempt import Late
-from sync.batches import Backlogs, Parcel, parcels, refused_for_now
+from sync.attempt import Attempt
+from sync.batches import Backlogs, Parcel, parcels
 from sync.budget import NO_BUDGET
-from sync.claim import Claim, Claimed
-from sync.company import AccessTokens, CompanyJobs
+from sync.claim import Claimed
 from sync.crash_points import reached
-from sync.daily_retry import Probes
-from sync.explaining import Explainer
-from sync.gates import Gates, Permits
-from sync.metrics import Metrics
+from sync.daily_retry import DailyRetries
+from sync.gates import Permits
 from sync.pace import Pace
-from sync.policy import ReconcilerPolicy
-from sync.quarantine import claim_due
-from sync.sending import Sender
-from sync.settle import Answer, Settle, Settled
+from sync.settle import Answer, Settled
+from sync.steps import Steps
 from sync.sweep import sweep
 
 log = logging.getLogger(__name__)
@@ -69,32 +60,19 @@ _DECISIONS: dict[str, str] = {
 class Reconciler:
     def __init__(
         self,
-        engine: Engine,
-        policy: ReconcilerPolicy,
+        steps: Steps,
         *,
-        claim: Claim,
-        settle: Settle,
-        transport: Transport,
-        tokens: AccessTokens,
-        jobs: CompanyJobs,
-        gates: Gates,
-        probes: Probes,
-        metrics: Metrics,
         beat: Callable[[str], None],
     ) -> None:
-        self._engine = engine
-        self._policy = policy
-        self._claim = claim
-        self._settle = settle
-        self._tokens = tokens
-        self._jobs = jobs
-        self._gates = gates
-        self._probes = probes
-        self._sender = Sender(
-            engine, policy, transport=transport, tokens=tokens, budget_is_spent=jobs.budget_is_spent, metrics=metrics
-        )
-        self._explainer = Explainer(engine, self._sender.ask)
-        self._metrics = metrics
+        self._steps = steps
+        self._engine = steps.engine
+        self._metrics = steps.metrics
+        self._preparation = steps.preparation
+        self._gates = steps.gates
+        self._daily_retries = DailyRetries(steps.engine, steps.metrics)
+        self._lane = steps.policy.lane
+        self._process = steps.policy.process
+        self._attempts = steps.policy.attempts
         self._beat = beat
         self._wake = threading.Event()
         self._sweep_now = threading.Event()
@@ -106,10 +84,10 @@ class Reconciler:
         self._calling = 0
         self._batches_calling = 0
         self._backlogs = Backlogs()
-        self._together = policy.together
-        self._pace = Pace(policy.workers)
+        self._together = self._process.batch_items
+        self._pace = Pace(self._process.workers)
         self._preparing: set[str] = set()
-        self._workers = ThreadPoolExecutor(policy.workers, thread_name_prefix="worker")
+        self._workers = ThreadPoolExecutor(self._process.workers, thread_name_prefix="worker")
         # Apart from the workers: a token that is slow to come must not take one from the companies that can be called.
         self._housekeepers = ThreadPoolExecutor(4, thread_name_prefix="company")
         self._threads = [
@@ -144,14 +122,14 @@ class Reconciler:
         self._wake.set()
         self._sweep_now.set()
         self._threads[0].join()
-        until = time.monotonic() + self._policy.drain
+        until = time.monotonic() + self._process.drain_seconds
         while self._busy() and time.monotonic() < until:
             self._wake.wait(0.05)
             self._wake.clear()
         drained = not self._busy()
         self._answers.put(None)
         for thread in self._threads[1:]:
-            thread.join(self._policy.drain)
+            thread.join(self._process.drain_seconds)
         drained = drained and not any(thread.is_alive() for thread in self._threads)
         self._workers.shutdown(wait=drained, cancel_futures=True)
         self._housekeepers.shutdown(wait=False, cancel_futures=True)
@@ -191,11 +169,11 @@ class Reconciler:
         permits = self._gates.permits()
         if free <= 0 or permits.all_blocked:
             return False
-        if self._gates.probing_intuit:
+        if self._gates.trying_intuit:
             return self._claim_live(1, permits, without=frozenset())
         # One call to see whether a company answers again is one for one link.
-        without = self._in_batches - permits.probes
-        realm_id = self._backlogs.next(without=permits.blocked | permits.probes) if self._room_for_a_batch() else None
+        without = self._in_batches - permits.trials
+        realm_id = self._backlogs.next(without=permits.blocked | permits.trials) if self._room_for_a_batch() else None
         if free == 1 and realm_id is not None:
             # The last free worker goes to either in turns.
             self._backlog_first = not self._backlog_first
@@ -212,14 +190,14 @@ class Reconciler:
 
         def find(db: Connection) -> list[int]:
             candidates[:] = self._candidates(db, free, permits.blocked | without)
-            if self._together > 1 and not self._gates.probing_intuit:
+            if self._together > 1 and not self._gates.trying_intuit:
                 known = Counter(realm_id for realm_id, _ in candidates)
-                crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.probes
-                crowded = with_backlog(db, crowded, lane=self._policy.lane, more_than=self._policy.backlog)
+                crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.trials
+                crowded = with_backlog(db, crowded, lane=self._lane, more_than=self._process.backlog_links)
                 self._backlogs.enter(crowded)
-            return [link_id for realm_id, link_id in candidates if realm_id not in self._in_batches - permits.probes]
+            return [link_id for realm_id, link_id in candidates if realm_id not in self._in_batches - permits.trials]
 
-        claimed = claim_due(self._engine, self._claim, find, calls_allowed=dict.fromkeys(permits.probes, 1))
+        claimed = self._steps.claim_due(find, calls_allowed=dict.fromkeys(permits.trials, 1))
         if not candidates:
             return False
         self._after_realm = candidates[-1][0]
@@ -236,10 +214,10 @@ class Reconciler:
         ids: list[int] = []
 
         def find(db: Connection) -> list[int]:
-            ids[:] = due_of(db, realm_id, lane=self._policy.lane, limit=together)
+            ids[:] = due_of(db, realm_id, lane=self._lane, limit=together)
             return ids if len(ids) > 1 else []
 
-        claimed = claim_due(self._engine, self._claim, find, calls_allowed={}, together=together)
+        claimed = self._steps.claim_due(find, calls_allowed={}, together=together)
         if claimed is None:
             self._backlogs.leave(realm_id)
             return bool(ids)
@@ -249,7 +227,7 @@ class Reconciler:
     def _room_for_a_batch(self) -> bool:
         """A batch takes as long as its thirty items: half of the workers stay for the companies that have no backlog."""
         with self._lock:
-            return self._together > 1 and self._batches_calling < max(self._policy.workers // 2, 1)
+            return self._together > 1 and self._batches_calling < max(self._process.workers // 2, 1)
 
     @property
     def _in_batches(self) -> frozenset[str]:
@@ -258,7 +236,7 @@ class Reconciler:
 
     def _heard_how_many(self, parcel: Parcel) -> None:
         """Intuit takes fewer in a batch than this: ask for half, or for none where the batches of a minute carry less than single calls."""
-        half, limits = len(parcel.works) // 2, self._policy.limits
+        half, limits = len(parcel.works) // 2, self._steps.policy.limits
         if half < self._together:
             self._together = half if half * limits.batches_per_minute > limits.per_minute else 1
             log.warning(
@@ -275,14 +253,14 @@ class Reconciler:
         """Give how many calls can be claimed now."""
         with self._lock:
             unsettled = len(set(self._in_work.values()))
-            return min(self._pace.claimable(self._calling), UNSETTLED_PER_WORKER * self._policy.workers - unsettled)
+            return min(self._pace.claimable(self._calling), UNSETTLED_PER_WORKER * self._process.workers - unsettled)
 
     def _gather(self) -> None:
         """While calls are under way and none waits for a worker, wait a moment for more workers to become free."""
         until = time.monotonic() + GATHER_S
         while (
-            self._calling <= self._policy.workers
-            and 0 <= self._free() < self._policy.workers // 2
+            self._calling <= self._process.workers
+            and 0 <= self._free() < self._process.workers // 2
             and time.monotonic() < until
         ):
             self._stopping.wait(GATHER_S / 5)
@@ -292,7 +270,7 @@ class Reconciler:
         # Two of each company as we go round; when that does not fill the workers, more of those there are.
         for after, per_company in ((self._after_realm, 2), ("", 2), ("", 16)):
             more = links.due_candidates(
-                db, lane=self._policy.lane, after_realm=after, blocked=blocked, per_company=per_company, limit=free
+                db, lane=self._lane, after_realm=after, blocked=blocked, per_company=per_company, limit=free
             )
             known = set(found)
             found += [one for one in more if one not in known]
@@ -319,7 +297,7 @@ class Reconciler:
             first = parcel.first
             # Decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
             with suppress(UnreadableToken):
-                self._tokens.get(first.link.realm_id, first.connection_version)
+                self._steps.tokens.get(first.link.realm_id, first.connection_version)
             with self._lock:
                 self._in_work |= {work.link.id: first.request_id for work in parcel.works}
                 self._calling += 1
@@ -337,14 +315,14 @@ class Reconciler:
             under_way = realm_id in self._preparing
             self._preparing.add(realm_id)
             # Again for one that is in hand: it may stand in the queue for longer than it was blocked.
-            self._gates.block(realm_id, self._policy.call_deadline)
+            self._gates.block(realm_id, self._attempts.call_deadline_seconds)
         if not under_way:
             self._housekeepers.submit(self._prepare_now, realm_id, org_id, refused_by_facts)
 
     def _prepare_now(self, realm_id: str, org_id: str, refused_by_facts: bool) -> None:
         pause = _DATABASE_AWAY_S
         try:
-            pause = self._jobs.prepare(org_id, realm_id, refused_by_facts=refused_by_facts)
+            pause = self._preparation.prepare(org_id, realm_id, refused_by_facts=refused_by_facts)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:
@@ -358,14 +336,14 @@ class Reconciler:
     def _pause(self) -> float:
         """Give the seconds until something may be due; news cuts it short."""
         if self._free() <= 0:
-            return self._policy.poll
-        pauses = [self._policy.poll]
+            return self._process.poll_seconds
+        pauses = [self._process.poll_seconds]
         permits = self._gates.permits()
         if permits.next_in is not None:
             pauses.append(permits.next_in)
         try:
             with self._engine.begin() as db:
-                due_in = links.next_due_in(db, lane=self._policy.lane)
+                due_in = links.next_due_in(db, lane=self._lane)
         except AWAY:
             return _DATABASE_AWAY_S
         if due_in is not None and due_in > 0:
@@ -375,42 +353,23 @@ class Reconciler:
     # Call
 
     def _work(self, parcel: Parcel) -> None:
-        outcome: Outcome | Late | None
-        unsendable = False
-        try:
-            outcome = self._sender.send(parcel)
-        except Exception as error:
-            # A mistake of ours in putting the call together: nothing was sent, and the record says so. No word of Intuit's.
-            log.exception("call for %s", parcel.about)
-            outcome, unsendable = NotSent(f"{type(error).__name__}: {error}"), True
+        sent = self._steps.send(parcel)
         with self._lock:
             self._calling -= 1
             self._batches_calling -= parcel.is_batch
             self._pace.ended()
-        realm_id = parcel.first.link.realm_id
-        parts = [] if outcome is None else parcel.outcomes(outcome, unsendable=unsendable)
-        if outcome is None or unsendable or isinstance(outcome, Late):
-            self._gates.not_called(realm_id)
-        else:
-            first = parcel.first
-            self._gates.answered(realm_id, outcome, refused=refused_for_now(parts), wrote=first.asks in WRITES)
         self.wake()
-        if outcome is None:
-            self._done(parcel)
-            return
-        if isinstance(outcome, Refused) and FaultCode.BATCH_TOO_LARGE in outcome.codes:
+        if sent.is_too_large:
             self._heard_how_many(parcel)
-        company_answers = self._gates.answers_lately(realm_id)
-        answers = [
-            Answer(work, one, company_answers, together=len(parcel.works), learned=self._explainer.learn(work, one))
-            for work, one in parts
-        ]
-        # Written back together: a batch of which some have their answer can never be sent again as it was.
-        self._answers.put(answers)
+        if answers := self._steps.answers(sent):
+            # Written back together: a batch of which some have their answer can never be sent again as it was.
+            self._answers.put(answers)
+        else:
+            self._done(parcel.works)
 
-    def _done(self, parcel: Parcel) -> None:
+    def _done(self, works: Iterable[Attempt]) -> None:
         with self._lock:
-            for work in parcel.works:
+            for work in works:
                 self._in_work.pop(work.link.id, None)
         self.wake()
 
@@ -445,18 +404,15 @@ class Reconciler:
         """Write answers back, for as long as it takes: an answer that is not written costs a look-up later."""
         while True:
             try:
-                settled = retrying(self._engine, lambda db: self._settle(db, answers))
+                settled = self._steps.settle(answers)
                 break
             except AWAY as error:
                 log.warning("answers are not written back yet: %s", str(error).splitlines()[0])
                 if self._stopping.wait(_DATABASE_AWAY_S) and self._busy() == 0:
                     return
         reached("settled")
-        for answer in answers:
-            with self._lock:
-                self._in_work.pop(answer.work.link.id, None)
         self._observe(settled)
-        self.wake()
+        self._done(answer.work for answer in answers)
 
     def _observe(self, settled: Settled) -> None:
         if settled.fenced:
@@ -483,16 +439,16 @@ class Reconciler:
     # Beside
 
     def _heartbeats(self) -> None:
-        while not self._stopping.wait(self._policy.heartbeat) or self._busy():
+        while not self._stopping.wait(self._attempts.heartbeat_seconds) or self._busy():
             with self._lock:
                 ids = list(self._in_work)
             if self._stopping.is_set():
-                time.sleep(min(self._policy.heartbeat, 0.2))
+                time.sleep(min(self._attempts.heartbeat_seconds, 0.2))
             if not ids:
                 continue
             try:
                 with self._engine.begin() as db:
-                    attempts.heartbeat(db, self._policy.owner, ids)
+                    attempts.heartbeat(db, self._steps.policy.owner, ids)
             except AWAY as error:
                 log.warning("no heartbeat: %s", str(error).splitlines()[0])
 
@@ -502,23 +458,23 @@ class Reconciler:
             self._beat("sweeper")
             try:
                 self._sweep_changed()
-                self._probes.turn()
-                if self._jobs.budget_is_back():
-                    retrying(self._engine, partial(link.wake_held, lane=self._policy.lane, cause=NO_BUDGET))
+                self._daily_retries.turn()
+                if self._preparation.budget_is_back():
+                    retrying(self._engine, partial(link.wake_held, lane=self._lane, cause=NO_BUDGET))
                     self.wake()
-                if not self._jobs.budget_is_spent():
-                    for org_id, realm_id, version in retrying(self._engine, connections.due_probes):
-                        self._housekeepers.submit(self._probe, org_id, realm_id, version)
+                if not self._preparation.budget_is_spent():
+                    for org_id, realm_id, version in retrying(self._engine, connections.due_trials):
+                        self._housekeepers.submit(self._try_disconnected, org_id, realm_id, version)
                 for org_id, realm_id in retrying(self._engine, connections.idle_connections):
                     self._prepare(realm_id, org_id)
             except AWAY as error:
                 log.warning("configurations are not swept: %s", str(error).splitlines()[0])
-            self._sweep_now.wait(self._policy.sweep)
+            self._sweep_now.wait(self._process.sweep_seconds)
             self._sweep_now.clear()
 
-    def _probe(self, org_id: str, realm_id: str, version: int) -> None:
+    def _try_disconnected(self, org_id: str, realm_id: str, version: int) -> None:
         try:
-            self._jobs.probe(org_id, realm_id, version)
+            self._preparation.try_disconnected(org_id, realm_id, version)
         except Exception:
             log.exception("company %s cannot be asked whether it answers again", realm_id)
 

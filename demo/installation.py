@@ -110,21 +110,23 @@ class Installation:
 
     def start_admin(self) -> None:
         """Start the admin site, with a superuser ``admin`` whose password is ``admin``; does not wait for it."""
-        at = self.addresses.admin
-        self.processes.start(
-            Part(
-                "admin",
-                ("consumers", "admin", "--bind", f"{HOST}:{at}", "--workers", "1"),
-                listens(at),
-                {"METRICS_PORT": f"{HOST}:{self.addresses.metrics['admin']}"},
-            )
-        )
+        self.processes.start(self.admin())
         self.processes.run(
             _once(
                 "superuser",
                 *("admin", "createsuperuser", "--noinput", "--username", "admin", "--email", "admin@localhost"),
                 environment={"DJANGO_SUPERUSER_PASSWORD": "admin"},
             )
+        )
+
+    def admin(self) -> Part:
+        """The admin site."""
+        at = self.addresses.admin
+        return Part(
+            "admin",
+            ("consumers", "admin", "--bind", f"{HOST}:{at}", "--workers", "1"),
+            listens(at),
+            {"METRICS_PORT": f"{HOST}:{self.addresses.metrics['admin']}"},
         )
 
     def consumer(self, what: str) -> Part:

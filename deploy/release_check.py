@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 MADE = {
     "docs/settings.md": ["-m", "sync.settings.reference"],
     "docs/metrics.md": ["-m", "schemas.metric_declarations"],
-    "docs/faults.md": ["-m", "consumers.causes.table"],
+    "docs/faults.md": ["-m", "consumers.causes_page"],
 }
 """Page → what prints it."""
 _STATUS = ("git", "status", "--porcelain")

@@ -102,7 +102,7 @@ def deleted_in_qbo(record: Record, entity: str, object_id: str | None) -> Proble
         message=f"{label(record)}: {entity} {object_id} was deleted or made inactive in QuickBooks",
         field="",
         value=object_id or "",
-        remedy="Make it active again in QuickBooks and press Try again, or press Make it anew under Sync errors",
+        remedy="Make it active again in QuickBooks and press Try again, or press Recreate under Sync errors",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a judgement comes to: nothing, a call, or why there is none."""
+"""The decisions that there are, as types: nothing to do, a call to make, or why there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose link a link stands on: the customer or job that an invoice is for, and the customer that a job is under."""
+"""Which record another one depends on: the customer or job that an invoice is for, and the customer that a job is under."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mapping.cases import PARTY, PROJECT_CUSTOMERS, Case, own_currency, party_note
+from mapping.case import PARTY, PROJECT_CUSTOMERS, Case, own_currency, party_note
 from mapping.cents import BILLED, billed
 from mapping.client import map_client
 from mapping.difference import OWN_NOTE

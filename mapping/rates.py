@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from mapping.cases import Case
+from mapping.case import Case
 from mapping.money import plain
 from mapping.results import Choice, Mapped
 from schemas.company import ExchangeRates

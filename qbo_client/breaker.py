@@ -20,15 +20,15 @@ class State(StrEnum):
 class BreakerPolicy:
     """When a breaker opens, and for how long. Times in seconds.
 
-    An interval doubles with each failed probe from `first_interval` to `longest_interval`, and is drawn from its upper
-    half, so that many processes do not come back at once. A probe that nobody reports on within `probe_patience` is
+    An interval doubles with each failed trial call from `first_interval` to `longest_interval`, and is drawn from its upper
+    half, so that many processes do not come back at once. A trial call that nobody reports on within `trial_patience` is
     given up: a process may have died with it.
     """
 
     failures_to_open: int = 5
     first_interval: float = 1.0
     longest_interval: float = 300.0
-    probe_patience: float = 150.0  # longer than the 120 s after which Intuit gives up on a call
+    trial_patience: float = 150.0  # longer than the 120 s after which Intuit gives up on a call
 
 
 DEFAULT_POLICY: Final = BreakerPolicy()
@@ -39,48 +39,48 @@ class Breaker:
     """Immutable: each method returns the breaker that takes its place. Hold it under a lock when threads share it.
 
     `failures` is the run of failures so far, `openings` the run of openings without a success between, `opens_at` the
-    moment from which a probe may go, `probing_since` when the probe under way went.
+    moment from which a trial call may go, `trial_since` when the trial call under way went.
     """
 
     policy: BreakerPolicy = DEFAULT_POLICY
     failures: int = 0
     openings: int = 0
     opens_at: float | None = None
-    probing_since: float | None = None
+    trial_since: float | None = None
 
     def state(self, now: float) -> State:
         """Closed: calls go. Open: none does. Half-open: one may go, or is under way."""
         if self.opens_at is None:
             return State.CLOSED
-        return State.HALF_OPEN if self.probing_since is not None or now >= self.opens_at else State.OPEN
+        return State.HALF_OPEN if self.trial_since is not None or now >= self.opens_at else State.OPEN
 
     def attempt(self, now: float) -> tuple[bool, Breaker]:
-        """Whether a call may go at `now`. When half-open, the first to ask gets the probe, all others a no."""
+        """Whether a call may go at `now`. When half-open, the first to ask gets the trial call, all others a no."""
         if self.opens_at is None:
             return True, self
-        if self.probing_since is not None:
+        if self.trial_since is not None:
             # The same sum as in `retry_at`: a difference may be rounded to the other side of it.
-            if now < self.probing_since + self.policy.probe_patience:
+            if now < self.trial_since + self.policy.trial_patience:
                 return False, self
         elif now < self.opens_at:
             return False, self
-        return True, replace(self, probing_since=now)
+        return True, replace(self, trial_since=now)
 
     @property
     def trial_under_way(self) -> bool:
         """Whether the one call of a half-open breaker has gone and has no answer yet."""
-        return self.probing_since is not None
+        return self.trial_since is not None
 
     def withdrawn(self) -> Breaker:
-        """The call that was to go was not sent after all: if it was the probe, another may take its place at once."""
-        return replace(self, probing_since=None)
+        """The call that was to go was not sent after all: if it was the trial call, another may take its place at once."""
+        return replace(self, trial_since=None)
 
     def retry_at(self, now: float) -> float:
         """The earliest moment at which asking again is of use."""
         if self.opens_at is None:
             return now
-        if self.probing_since is not None:
-            return max(now, self.probing_since + self.policy.probe_patience)
+        if self.trial_since is not None:
+            return max(now, self.trial_since + self.policy.trial_patience)
         return max(now, self.opens_at)
 
     def succeeded(self) -> Breaker:
@@ -92,13 +92,13 @@ class Breaker:
 
         When the breaker is open already, the failure of a call that went before it opened changes nothing.
         """
-        if self.opens_at is not None and self.probing_since is None:
+        if self.opens_at is not None and self.trial_since is None:
             return self
         failures = self.failures + 1
-        if self.probing_since is None and failures < self.policy.failures_to_open:
+        if self.trial_since is None and failures < self.policy.failures_to_open:
             return replace(self, failures=failures)
         interval = self._interval() * (0.5 + random() / 2)
-        return replace(self, failures=failures, openings=self.openings + 1, opens_at=now + interval, probing_since=None)
+        return replace(self, failures=failures, openings=self.openings + 1, opens_at=now + interval, trial_since=None)
 
     def _interval(self) -> float:
         # The exponent is bounded: 2 ** 60 seconds is beyond any longest interval, and 2.0 ** 2000 would overflow.

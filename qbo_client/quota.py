@@ -27,12 +27,12 @@ class Limits:
 
 INTUIT: Final = Limits()
 
-# A call reaches Intuit some time after it was granted, and that time varies. A window that is longer by what it
+# A call reaches Intuit some time after it was permitted, and that time varies. A window that is longer by what it
 # may vary keeps two bursts from drawing together on the way. 0.2 s a second still allows 10 / 1.2 x 60 = 500 a minute,
 # as many as the minute's limit, so only that one costs throughput: 60 / 60.5, less than one percent.
 SECOND: Final = 1.2
-GRANT_VALID: Final = 0.15
-"""Seconds within which a granted call must be sent; after that another grant is needed."""
+PERMIT_VALID: Final = 0.15
+"""Seconds within which a permitted call must be sent; after that another permit is needed."""
 MINUTE: Final = 60.5
 # Calls of the minute are kept in runs that span at most this long and count as if all were as late as the last: at most
 # 62 pairs instead of 500 times, and never too many calls.
@@ -44,7 +44,7 @@ Runs = tuple[tuple[float, float, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was granted lately. Small (about 1 kB as JSON) and immutable; `Window()` is a company not called yet.
+    """What was permitted lately. Small (about 1 kB as JSON) and immutable; `Window()` is a company not called yet.
 
     `second` holds the times of the last calls, oldest first; `minute` and `batches` hold runs of calls as
     (first, last, how many).
@@ -75,16 +75,16 @@ class Window:
             raise ValueError(f"not a quota window: {error}") from error
 
 
-def grant(
+def permit(
     window: Window, now: float, wanted: int, *, in_flight: int, limits: Limits = INTUIT, batch: bool = False
 ) -> tuple[int, Window, float]:
     """How many of `wanted` calls may be made at `now`, the window with them in it, and when the rates allow the next.
 
-    `in_flight` counts the company's calls that were granted and have not ended. `batch`: the calls are batch requests,
+    `in_flight` counts the company's calls that were permitted and have not ended. `batch`: the calls are batch requests,
     which have a limit of their own besides. The third is `now` when the rates would allow more at once; when only the
     calls in flight stand in the way it is `now` too: try again when one of them ends.
 
-    A clock that goes back makes us wait a minute at most: what was granted "later" counts as granted now.
+    A clock that goes back makes us wait a minute at most: what was permitted "later" counts as permitted now.
     """
     current = _at(window, now)
     free = min(
@@ -94,14 +94,14 @@ def grant(
         limits.in_flight - in_flight,
         wanted,
     )
-    granted = max(free, 0)
-    if granted:
+    permitted = max(free, 0)
+    if permitted:
         current = Window(
-            second=current.second + (now,) * granted,
-            minute=_with(current.minute, now, granted),
-            batches=_with(current.batches, now, granted) if batch else current.batches,
+            second=current.second + (now,) * permitted,
+            minute=_with(current.minute, now, permitted),
+            batches=_with(current.batches, now, permitted) if batch else current.batches,
         )
-    return granted, current, _next_free(current, now, limits, batch)
+    return permitted, current, _next_free(current, now, limits, batch)
 
 
 def _at(window: Window, now: float) -> Window:

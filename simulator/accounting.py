@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -31,9 +32,12 @@ _TEXT_TYPES = ("application/text", "text/plain")
 _XML_TYPES = ("application/xml", "text/xml")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ApiCall:
-    """One call as the edge understood it. `operation` is one of create, update, void, delete, read, query, batch, cdc."""
+    """One call as the edge understood it. `operation` is one of create, update, void, delete, read, query, batch, cdc.
+
+    What is worked out of it is kept: the edge, the quotas, the request ids and the lock on names all ask.
+    """
 
     method: str
     path: str
@@ -48,15 +52,15 @@ class ApiCall:
     refusal: ApiFault | None = None
     """What is wrong with it before any company is asked; it is raised when the call is executed."""
 
-    @property
+    @cached_property
     def writes(self) -> bool:
         return self.operation in ("create", "update", "void", "delete", "batch")
 
-    @property
+    @cached_property
     def metering(self) -> str:
         return CORE if self.writes else CORE_PLUS
 
-    @property
+    @cached_property
     def reads(self) -> int:
         """How many metered reads the call is: the queries of a batch count each."""
         if self.operation != "batch":
@@ -64,7 +68,7 @@ class ApiCall:
         items = self.payload.get("BatchItemRequest") if isinstance(self.payload, dict) else None
         return sum(isinstance(one, dict) and "Query" in one for one in items) if isinstance(items, list) else 0
 
-    @property
+    @cached_property
     def writes_to(self) -> set[str]:
         """The entities that it writes to: those of a batch's items, for a batch."""
         if self.operation != "batch":
@@ -73,7 +77,7 @@ class ApiCall:
         named = (name for one in (items if isinstance(items, list) else []) if isinstance(one, dict) for name in one)
         return {name for name in named if name.lower() in BY_PATH}
 
-    @property
+    @cached_property
     def requestid(self) -> str:
         return self.query.get("requestid", "") if self.writes else ""
 
@@ -91,7 +95,6 @@ def understand(method: str, path: str, query: Mapping[str, str], body: bytes, co
         "body": body,
         "content_type": content_type.partition(";")[0].strip().lower(),
     }
-    refused = ApiCall(**made, operation="unknown", refusal=unsupported(path))
     if first == "query" and len(parts) == 1 and method in ("GET", "POST"):
         text = body if method == "POST" else query.get("query", "").encode()
         found = _FROM.search(text)
@@ -103,13 +106,11 @@ def understand(method: str, path: str, query: Mapping[str, str], body: bytes, co
     if first == currencies.ENTITY.lower() and len(parts) == 1 and method == "GET":
         return ApiCall(**made, operation="read", entity=currencies.ENTITY)
     entity = BY_PATH.get(first)
-    if entity is None:
-        return refused
-    if method == "GET" and (len(parts) == 2 or (entity in SINGLETONS and len(parts) == 1)):
+    if entity is not None and method == "GET" and (len(parts) == 2 or (entity in SINGLETONS and len(parts) == 1)):
         return ApiCall(**made, operation="read", entity=entity, identifier=parts[1] if len(parts) == 2 else "")
-    if method == "POST" and len(parts) == 1:
+    if entity is not None and method == "POST" and len(parts) == 1:
         return _with_payload(made, _operation(query), entity)
-    return refused
+    return ApiCall(**made, operation="unknown", refusal=unsupported(path))
 
 
 def _entity(name: str) -> str:

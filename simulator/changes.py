@@ -8,7 +8,7 @@ from simulator.company import SALES, TRANSACTIONS, Company
 from simulator.custom_fields import in_use
 from simulator.faults import DELETED_SENTENCE, INACTIVE_SENTENCE, ApiFault, fault, missing
 from simulator.members import BLANK, Object, clean, without_blanks
-from simulator.transient import with_country_codes
+from simulator.transient import country_code
 
 _SERVER_MADE = ("Id", "SyncToken", "MetaData", "domain", "sparse", "status", "AttachableRef")
 READ_ONLY: dict[str, tuple[str, ...]] = {
@@ -48,7 +48,7 @@ def wanted_members(company: Company, entity: str, payload: Any, old: Object | No
     """
     sent = clean(entity, payload, null_as_blank=old is not None and company.settings.sparse_null_clears)
     if company.settings.country_in_answers == "iso3":
-        sent = with_country_codes(sent)
+        _put_country_codes(sent)
     sparse = old is not None and sent.get("sparse") is True
     for name in (*_SERVER_MADE, *READ_ONLY[entity]):
         sent.pop(name, None)
@@ -58,6 +58,13 @@ def wanted_members(company: Company, entity: str, payload: Any, old: Object | No
     if entity in SALES:
         kept["CustomField"] = in_use(company, kept.get("CustomField", []))
     return _overlay(company, kept, sent)
+
+
+def _put_country_codes(sent: Object) -> None:
+    """Addresses are members of the object itself, never of a line."""
+    for name, value in sent.items():
+        if isinstance(value, dict) and isinstance(value.get("Country"), str):
+            sent[name] = {**value, "Country": country_code(value["Country"])}
 
 
 def check_sparse_lines(company: Company, entity: str, payload: Object) -> None:

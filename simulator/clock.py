@@ -18,6 +18,7 @@ class Clock:
             raise ValueError("a clock starts at an aware datetime")
         self._offset = 0.0
         self._frozen = None if start is None else start.timestamp()
+        self._stamped = (-1, "")
 
     def time(self) -> float:
         """Now, in seconds since the epoch."""
@@ -47,15 +48,26 @@ class Clock:
 
     def today(self) -> date:
         """The server's date: Pacific, as Intuit's servers keep it."""
-        return self.now().astimezone(PACIFIC).date()
+        return date.fromisoformat(self.stamp()[:10])
 
     def stamp(self) -> str:
         """MetaData form: `2020-09-28T22:58:07-07:00`."""
-        return self.now().astimezone(PACIFIC).isoformat(timespec="seconds")
+        return self._stamp_of(int(self.time()))
 
     def envelope_stamp(self) -> str:
         """The `time` of a response: `2020-09-28T22:58:07.300-07:00`."""
-        return self.now().astimezone(PACIFIC).isoformat(timespec="milliseconds")
+        now = self.time()
+        second = int(now)
+        stamp = self._stamp_of(second)
+        return f"{stamp[:19]}.{int((now - second) * 1_000):03d}{stamp[19:]}"
+
+    def _stamp_of(self, second: int) -> str:
+        """Worked out once a second, since every answer and every change has one."""
+        kept, stamp = self._stamped
+        if second != kept:
+            stamp = datetime.fromtimestamp(second, UTC).astimezone(PACIFIC).isoformat(timespec="seconds")
+            self._stamped = (second, stamp)
+        return stamp
 
 
 def add_days(day: str, days: int) -> str:

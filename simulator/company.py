@@ -81,7 +81,8 @@ class Company:
         return self.tables["Preferences"]["1"]
 
     def preference(self, group: str, name: str) -> Any:
-        return self.preferences.get(group, {}).get(name)
+        found = self.tables["Preferences"]["1"].get(group)
+        return None if found is None else found.get(name)
 
     @property
     def multicurrency(self) -> bool:

@@ -128,8 +128,8 @@ class Execution:
 
     async def _work(self, company: Company) -> Answer | Reply:
         """The work itself. A Reply stands for trouble before the commit: such an answer is not remembered."""
-        settings, entities = self.world.settings, self.call.writes_to
-        if settings.name_lock == "off" or not entities & NAME_LISTS.keys():
+        settings = self.world.settings
+        if settings.name_lock == "off" or NAME_LISTS.keys().isdisjoint(entities := self.call.writes_to):
             return await self._do(company)
         with self.world.name_locks.taking(self.call.realm, entities) as refused:
             self._refused_lists = refused

@@ -22,6 +22,7 @@ Object: TypeAlias = dict[str, Any]
 
 BLANK = ""
 MAXIMUM_DEPTH = 20
+_TOO_LARGE = 10**15
 _LISTED = 1_000
 _XML_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
@@ -54,8 +55,12 @@ def clean(entity: str, payload: Any, *, null_as_blank: bool = False) -> Object:
 def without_blanks(value: Any) -> Any:
     """`value` without blank strings and the objects that hold nothing else: what a create or a full update stores."""
     if isinstance(value, dict):
-        kept = {key: without_blanks(item) for key, item in value.items()}
-        return {key: item for key, item in kept.items() if item not in (BLANK, {}, None)}
+        kept: Object = {}
+        for key, item in value.items():
+            bare = without_blanks(item) if isinstance(item, dict | list) else item
+            if bare is not None and bare not in (BLANK, {}):
+                kept[key] = bare
+        return kept
     if isinstance(value, list):
         return [without_blanks(item) for item in value]
     return value
@@ -152,6 +157,8 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _number(name: str, value: Any, code: str) -> int | float:
+    if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:
+        return value
     try:
         found = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
     except InvalidOperation:

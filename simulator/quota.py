@@ -18,6 +18,7 @@ CORE_PLUS = "core-plus"
 """Data out: reads and queries. Counted."""
 _MINUTE = 60.0
 _SECOND = 1.0
+_DAY = 86_400.0
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Quotas:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._day, self._month = -1.0, ""
         self._minutes: dict[str, Window] = defaultdict(lambda: Window(_MINUTE))
         self._seconds: dict[tuple[str, str], Window] = defaultdict(lambda: Window(_SECOND))
         self._batches: dict[tuple[str, str], Window] = defaultdict(lambda: Window(_MINUTE))
@@ -84,7 +86,11 @@ class Quotas:
         self.in_flight[(realm, client)] -= 1
 
     def month(self) -> str:
-        return self._clock.now().strftime("%Y-%m")
+        """The calendar month, UTC; worked out once a day."""
+        day = self._clock.time() // _DAY
+        if day != self._day:
+            self._day, self._month = day, self._clock.now().strftime("%Y-%m")
+        return self._month
 
     def budget_spent(self, client: str, settings: Settings) -> bool:
         return self.meter(client).used >= settings.metered_per_month

@@ -231,7 +231,7 @@ def disconnect(
     )
 
 
-def due_probes(db: Connection) -> list[tuple[str, str, int]]:
+def due_trials(db: Connection) -> list[tuple[str, str, int]]:
     """Give (Org, realm, version) of disconnected companies whose cause may have ended by itself, for one caller each."""
     rows = db.execute(
         update(table)
@@ -286,7 +286,7 @@ def reconnect(db: Connection, *, realm_id: str, version: int) -> bool:
 
 
 def read_refresh_token(db: Connection, keys: TokenKeys, *, realm_id: str, version: int) -> str | None:
-    """Give the refresh token of a connection in any state, for a probe; None when it has moved on."""
+    """Give the refresh token of a connection in any state, for a trial call; None when it has moved on."""
     stored = db.execute(
         select(table.c.refresh_token).where(table.c.realm_id == realm_id, table.c.version == version)
     ).scalar()

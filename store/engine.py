@@ -23,14 +23,13 @@ STATEMENT_TIMEOUT_MS = 30_000
 IDLE_IN_TRANSACTION_MS = 15_000
 # A lost server is noticed by the socket, not by a worker that waits for ever.
 CONNECT_TIMEOUT_S = 5
-_ROLE_SETTINGS_UNDONE = (
-    "SET LOCAL lock_timeout = 0",
-    "SET LOCAL DateStyle = 'ISO, MDY'",
-    "SET LOCAL TimeZone = 'UTC'",
-    'SET LOCAL search_path = "$user", public',
-)
+ROLE_SETTINGS = {"lock_timeout": "0", "DateStyle": "ISO, MDY", "search_path": '"$user", public'}
 """What an administrator set for our role, or for the database, changes nothing: dates that the driver cannot read, a lock that is given
-up. These are Postgres's own defaults, and moments in UTC."""
+up, tables that are not found. These are Postgres's own defaults."""
+_ROLE_SETTINGS_UNDONE = (
+    *(f"SET LOCAL {name} = {value}" for name, value in ROLE_SETTINGS.items()),
+    "SET LOCAL TimeZone = 'UTC'",
+)
 IDLE_S = 1.0
 """A pooled connection that nobody used for so long is asked whether it is still there."""
 

@@ -5,13 +5,14 @@ A failure is closed by itself when its link settles, and grouped by its cause fo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy import insert as plain_insert
 
+from store.bulk import insert_rows
 from store.records import UNREADABLE, SourceEvent, headers_to_json
 from store.statements import Statement
 from store.tables import failure, outbox
@@ -60,18 +61,6 @@ def record_failure(db: Connection, what: Failure) -> int:
                 failure.c.realm_id == what.realm_id, failure.c.stage == "connect", failure.c.closed_at.is_(None)
             )
         ).first()
-    elif what.stage == "decode" and what.source is not None:
-        twice = db.execute(
-            select(failure.c.id).where(
-                failure.c.topic == what.source.topic,
-                failure.c.partition == what.source.partition,
-                failure.c.offset == what.source.offset,
-                failure.c.stage == "decode",
-            )
-        ).scalar()
-        if twice is not None:
-            # Delivered again because its offset was not committed: the dead letter is in the outbox or out already.
-            return int(twice)
     values = _columns(what)
     if known is not None:
         news = known.cause != what.cause or known.sequence != what.sequence or known.replay_asked_at is not None
@@ -87,13 +76,32 @@ def record_failure(db: Connection, what: Failure) -> int:
             )
         )
         if news:
-            _dead_letter(db, known.id)
+            _send(db, known.id)
         return int(known.id)
     failure_id = db.execute(
         plain_insert(failure).values(**values, attempts=what.attempts).returning(failure.c.id)
     ).scalar_one()
-    _dead_letter(db, failure_id)
+    _send(db, failure_id)
     return int(failure_id)
+
+
+_UNLESS_KNOWN = (
+    "WHERE NOT EXISTS (SELECT FROM qbo_failure AS f WHERE f.stage = 'decode'"
+    ' AND (f.topic, f.partition, f."offset") = (n.topic, n.partition, n."offset")'
+    " AND f.event_timestamp IS NOT DISTINCT FROM n.event_timestamp AND f.event_key IS NOT DISTINCT FROM n.event_key"
+    " AND f.event_value IS NOT DISTINCT FROM n.event_value) RETURNING *"
+)
+"""A topic that was deleted and made again has other records in the same places."""
+
+
+def record_unreadable(db: Connection, found: Iterable[Failure]) -> None:
+    """Open a failure, with its dead letter, for each record that cannot be read, in three statements for any number of them.
+
+    One that is delivered again, because its offset was not committed, has its dead letter in the outbox or out already.
+    """
+    once = {what.source: what for what in found}
+    rows = insert_rows(db, failure, [_columns(what) for what in once.values()], tail=_UNLESS_KNOWN, returning=True)
+    insert_rows(db, outbox, [_dead_letter(row) for row in rows])
 
 
 def _columns(what: Failure) -> dict[str, Any]:
@@ -119,9 +127,14 @@ def _columns(what: Failure) -> dict[str, Any]:
     }
 
 
-def _dead_letter(db: Connection, failure_id: int) -> None:
-    """Put the failure's dead letter into the outbox: the original key, value and headers untouched, ours beside them."""
+def _send(db: Connection, failure_id: int) -> None:
+    """Put the failure's dead letter into the outbox."""
     row = db.execute(select(failure).where(failure.c.id == failure_id)).one()
+    db.execute(plain_insert(outbox).values(_dead_letter(row)))
+
+
+def _dead_letter(row: Any) -> dict[str, Any]:
+    """Give the outbox's row for a failure: the original key, value and headers untouched, ours beside them."""
     own: list[tuple[str, object]] = [
         ("dlq.topic", row.topic),
         ("dlq.partition", row.partition),
@@ -144,15 +157,13 @@ def _dead_letter(db: Connection, failure_id: int) -> None:
     # Headers of an earlier passage through the dead letters do not pile up.
     original = [pair for pair in row.event_headers if not str(pair[0]).startswith("dlq.") or pair[0] == UNREADABLE]
     headers = original + headers_to_json([(name, str(value).encode()) for name, value in own])
-    db.execute(
-        plain_insert(outbox).values(
-            topic=DEAD_LETTERS,
-            key=row.event_key,
-            value=row.event_value,
-            headers=headers,
-            failure_id=row.id,
-        )
-    )
+    return {
+        "topic": DEAD_LETTERS,
+        "key": row.event_key,
+        "value": row.event_value,
+        "headers": headers,
+        "failure_id": row.id,
+    }
 
 
 def close_for_links(db: Connection, link_ids: Collection[int], because: str) -> int:

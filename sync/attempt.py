@@ -1,19 +1,32 @@
-"""A claimed call on its way: everything the worker needs to make it and the settle needs to write it back."""
+"""An attempt, from plan to answer: one call for one link, or its part of one for many.
+
+A claim plans it, or takes over one without an answer. What a worker needs to make the call and the settle needs to write it back is in
+it, and what of it is kept in the database until QBO has answered is in its row.
+"""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from mapping.decisions import Read, Write
 from mapping.difference import own_lines
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
 from schemas.observed import Observed, kept
 from store import json
+from store.attempts import OpenAttempt
 from store.links import Link
+
+VOIDED = "#voided"
+"""A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
+
+TEMPORARY = "#temporary"
+"""A note in an attempt's ``applied``: the name makes way for others, and the link is due again under this cause."""
 
 Phase = Literal["send", "lookup"]
 
@@ -42,14 +55,108 @@ class Attempt:
     first_sent_at: datetime | None
     claimed_at: float
     """Monotonic seconds, taken before the claim's transaction began."""
-    granted_at: float = 0.0
-    """Monotonic seconds at which the company's quota granted the call."""
+    permitted_at: float = 0.0
+    """Monotonic seconds at which the company's quota permitted the call."""
     voided: bool = False
     connection_version: int = 0
     batch_id: str = ""
     """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
     over_at: datetime | None = None
     """Of a look-up: when the last call of the intent was certainly over at Intuit."""
+
+    @classmethod
+    def planned(
+        cls, link: Link, decision: Write | Read, at: tuple[int, int], *, now: datetime, started: float
+    ) -> Attempt:
+        """Plan the call of a decision, under a new request id.
+
+        :param at: the record's sequence and the configuration's version that the decision rests on.
+        :param started: monotonic seconds, before the claim's transaction began; ``now`` is the database's clock.
+        """
+        write = decision if isinstance(decision, Write) else None
+        applied = None
+        if write is not None:
+            voided = {VOIDED: True} if write.voided else {}
+            applied = {**write.applied, **voided, **({TEMPORARY: write.temporary} if write.temporary else {})}
+        return cls(
+            link=replace(link, epoch=link.epoch + 1),
+            epoch=link.epoch + 1,
+            phase="send",
+            operation=write.operation if write is not None else "read",
+            entity=decision.entity,
+            object_id=decision.object_id,
+            body=json.dumps(write.body) if write is not None else "",
+            request_id=uuid.uuid4().hex,
+            applied=applied,
+            name=(write.name or "") if write is not None else "",
+            sequence=at[0],
+            configuration_version=at[1],
+            attempt=1,
+            first_sent_at=now,
+            claimed_at=started,
+            voided=write is not None and write.voided,
+        )
+
+    @classmethod
+    def taken_over(cls, link: Link, opened: OpenAttempt, *, resend_window: float, started: float) -> Attempt:
+        """Send one without an answer again as it was written, while Intuit is trusted to remember its request id; look up afterwards."""
+        stored = opened.intent
+        looks = stored.phase == "lookup" or opened.age > resend_window
+        return cls(
+            link=replace(link, epoch=link.epoch + 1),
+            epoch=link.epoch + 1,
+            phase="lookup" if looks else "send",
+            operation=stored.operation,
+            entity=stored.entity,
+            object_id=stored.object_id,
+            body=stored.body,
+            request_id=stored.request_id,
+            applied=stored.applied,
+            name=stored.name,
+            sequence=stored.sequence,
+            configuration_version=stored.configuration_version,
+            attempt=stored.attempt + 1,
+            first_sent_at=stored.first_sent_at,
+            claimed_at=started,
+            voided=bool(stored.applied and stored.applied.get(VOIDED)),
+            # What is looked up goes by itself.
+            batch_id="" if looks else stored.batch_id,
+            over_at=stored.resend_after,
+        )
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it was ever sent."""
+        return self.attempt == 1
+
+    @property
+    def writes_names(self) -> bool:
+        """Whether it creates or changes a customer."""
+        return self.entity == "Customer" and self.phase == "send" and self.operation != "read"
+
+    def row(self, *, owner: str, now: datetime, over_after: timedelta) -> dict[str, Any]:
+        """Give what the database keeps of it until QBO has answered."""
+        return {
+            "link_id": self.link.id,
+            "realm_id": self.link.realm_id,
+            "epoch": self.epoch,
+            "phase": self.phase,
+            "operation": self.operation,
+            "entity": self.entity,
+            "object_id": self.object_id,
+            "body": self.body,
+            "request_id": self.request_id,
+            "applied": self.applied,
+            "name": self.name,
+            "sequence": self.sequence,
+            "configuration_version": self.configuration_version,
+            "attempt": self.attempt,
+            "owner": owner,
+            "heartbeat_at": now,
+            "first_sent_at": self.first_sent_at,
+            "resend_after": now + over_after,
+            "batch_id": self.batch_id,
+        }
 
     @property
     def asks(self) -> Operation:
@@ -137,7 +244,7 @@ def _moment(at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Not sent: so much time went by since the quota was granted that the call would have been one too many in its second."""
+    """Not sent: so much time went by since the call was permitted that the call would have been one too many in its second."""
 
     duration: float = 0.0
 

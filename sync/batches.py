@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from mapping.decisions import Write
 from qbo_client import calls
 from qbo_client.calls import MAX_BATCH_ITEMS, Call, Operation
 from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown, batch_outcomes
@@ -24,12 +23,9 @@ from store import attempts, links
 from store.attempts import OpenAttempt
 from store.links import Link
 from sync.attempt import Attempt, Late
-from sync.planning import New, Resend
 
 # Not voids: Intuit documents `optionsData` of a batch item on one page alone, and one that was not heeded would look done.
 _TOGETHER = ("create", "update")
-
-Wanted = New | Resend
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +52,11 @@ class Parcel:
     @property
     def is_batch(self) -> bool:
         return bool(self.first.batch_id)
+
+    @property
+    def writes_names(self) -> bool:
+        """Whether it creates or changes customers (all of its members do, or none)."""
+        return self.first.writes_names
 
     @property
     def about(self) -> str:
@@ -132,51 +133,36 @@ def complete(outcome: Outcome, work: Attempt) -> Outcome:
 # --- At the claim
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Links whose calls go together; ``batch_id`` is empty for one that goes by itself."""
-
-    members: tuple[Wanted, ...]
-    batch_id: str = ""
-
-    @property
-    def writes_names(self) -> bool:
-        """Whether it creates or changes customers (all of its members do, or none)."""
-        first = self.members[0]
-        if isinstance(first, Resend):
-            intent = first.opened.intent
-            return intent.entity == "Customer" and intent.phase == "send" and intent.operation != "read"
-        return isinstance(first.decision, Write) and first.decision.entity == "Customer"
-
-
-def requests(wanted: Sequence[Wanted], *, most: int, resend_window: float) -> list[Request]:
+def put_together(works: Iterable[Attempt], *, most: int) -> list[Parcel]:
     """Put what a company wants sent into requests: batches of up to ``most`` (1: none), each of one kind alone.
 
     One kind alone, so that a customer is never in a batch with its job or its invoice: Intuit does the items of a batch in any order.
     A batch that is recovered goes as it was, whatever ``most`` says now.
     """
-    recovered: dict[str, list[Wanted]] = {}
-    fresh: dict[tuple[str, int], list[Wanted]] = {}
-    found = []
-    for one in sorted(wanted, key=lambda one: one.link.id):
-        if isinstance(one, Resend) and is_resent(one.opened, resend_window):
-            recovered.setdefault(one.opened.intent.batch_id, []).append(one)
-        elif (room := _room(one, most)) > 1:
-            fresh.setdefault((one.link.kind.value, room), []).append(one)
+    fresh: dict[tuple[str, int], list[Attempt]] = {}
+    alone, recovered = [], []
+    for work in sorted(works, key=lambda one: one.link.id):
+        if work.batch_id:
+            recovered.append(work)
+        elif (room := _room(work, most)) > 1:
+            fresh.setdefault((work.link.kind.value, room), []).append(work)
         else:
-            found.append(Request((one,)))
-    found += [Request(tuple(members), batch_id) for batch_id, members in recovered.items()]
+            alone.append(Parcel((work,)))
+    found = [*alone, *parcels(recovered)]
     for (_, room), members in fresh.items():
         for start in range(0, len(members), room):
-            together = tuple(members[start : start + room])
-            found.append(Request(together, request_id_for(len(together)) if len(together) > 1 else ""))
+            together = members[start : start + room]
+            found.append(_batch(together) if len(together) > 1 else Parcel(tuple(together)))
     return found
 
 
-def _room(one: Wanted, most: int) -> int:
-    if isinstance(one, New) and isinstance(one.decision, Write) and one.decision.operation in _TOGETHER:
-        return min(most, one.link.batch_most or MAX_BATCH_ITEMS)
-    return 1
+def _room(work: Attempt, most: int) -> int:
+    return min(most, work.link.batch_most or MAX_BATCH_ITEMS) if work.is_new and work.operation in _TOGETHER else 1
+
+
+def _batch(works: Sequence[Attempt]) -> Parcel:
+    batch_id = request_id_for(len(works))
+    return Parcel(tuple(replace(work, request_id=batch_id, batch_id=batch_id) for work in works))
 
 
 def is_resent(opened: OpenAttempt, resend_window: float) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,6 @@ from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Problem
-from qbo_client.quota import Limits
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
@@ -28,18 +27,18 @@ from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.links import Link
 from sync.attempt import Attempt, figures
-from sync.batches import Request, gather_members, requests
-from sync.budget import NO_BUDGET, REASON, Budget, next_month, resumes_by_reading
-from sync.cases import RecordCase, find_parties, read_cases
+from sync.batches import Parcel, gather_members, put_together
+from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
+from sync.case_loader import RecordCase, find_parties, read_cases
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.currencies import Judgeable, fix_currencies
 from sync.decide import decide, unless_disconnected
 from sync.failing import in_mapping, record_failure
-from sync.link import Change, decided, dropped, later, wake_dependents, write
-from sync.permits import Demand, grant_calls
-from sync.planning import New, Resend, Terms, intend, take_over
+from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
+from sync.permits import Demand, permit_calls
+from sync.policy import Policy
 from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
 
@@ -47,23 +46,11 @@ from sync.reattachment import TakenUp, take_up
 BUSY_AGAIN_S = 0.05
 # A name that waits for another of its company to be written, which takes 0.1 to 3 s: it is out of the way of what can go meanwhile.
 NAMES_AGAIN_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimPolicy:
-    owner: str
-    lane: int
-    lease: float
-    """Seconds without a heartbeat after which an intent is taken over."""
-    server_timeout: float
-    """Seconds after which a call that was sent is certainly over at Intuit."""
-    send_within: float
-    """Seconds from the claim in which its call leaves, or not at all unless the claim is confirmed."""
-    resend_window: float
-    """Seconds for which a request id is trusted to be remembered."""
-    facts_age: timedelta
-    limits: Limits = field(default_factory=Limits)
-    budget: Budget = field(default_factory=Budget)
+# What a link keeps of an object that is no longer there.
+_NOTHING_THERE: dict[str, Any] = {
+    "qbo_id": None, "sync_token": None, "applied": None, "line_ids": [], "observed": None, "by_hand": [], "kept": [],
+    "voided": False,
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -86,9 +73,7 @@ class Claimed:
 class Claim:
     """Claims of one process. Not shared between threads: one dispatcher claims at a time."""
 
-    def __init__(
-        self, policy: ClaimPolicy, cache: CompanyCache, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, policy: Policy, cache: CompanyCache, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._policy = policy
         self._cache = cache
         self._clock = clock
@@ -112,7 +97,7 @@ class _Transaction:
 
     def __init__(
         self,
-        policy: ClaimPolicy,
+        policy: Policy,
         cache: CompanyCache,
         db: Connection,
         clock: Callable[[], float],
@@ -130,11 +115,11 @@ class _Transaction:
         self._allowed = allowed
         self._result = Claimed()
         self._changes: list[Change] = []
-        self._intents: list[dict[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
         self._history: list[history.Entry] = []
         self._well: set[int] = set()
         self._wake: set[int] = set()
-        self._wanted: dict[str, list[Resend | New]] = {}
+        self._wanted: dict[str, list[Attempt]] = {}
         self._cents = CentCheck()
         self._now = datetime.now(UTC)
         self._spent: bool | None = None
@@ -144,9 +129,13 @@ class _Transaction:
         if locked is None:
             return self._result
         due, self._now = locked.links, locked.now
-        opened = attempts.read_open(self._db, [link.id for link in due], lease=self._policy.lease)
+        opened = attempts.read_open(self._db, [link.id for link in due], lease=self._policy.attempts.lease_seconds)
         gathered = gather_members(
-            self._db, due, opened, lease=self._policy.lease, resend_window=self._policy.resend_window
+            self._db,
+            due,
+            opened,
+            lease=self._policy.attempts.lease_seconds,
+            resend_window=self._policy.attempts.resend_window_seconds,
         )
         due, opened = gathered.links, gathered.opened
         versions = companies.hold_versions(self._db, {link.org_id for link in due})
@@ -173,7 +162,7 @@ class _Transaction:
             else:
                 judgeable.append((link, company))
         self._judge(judgeable, connected)
-        self._grant()
+        self._permit()
         self._write()
         return self._result
 
@@ -184,12 +173,17 @@ class _Transaction:
             self._busy(link, for_s=max(opened.busy_for, 0.01))
         elif connection is None or not connection.connected:
             self._disconnected(link, connection)
-        elif resumes_by_reading(opened, resend_window=self._policy.resend_window) and self._budget_is_spent():
+        elif (
+            resumes_by_reading(opened, resend_window=self._policy.attempts.resend_window_seconds)
+            and self._budget_is_spent()
+        ):
             self._hold_for_budget(link)
         elif not token_ready(connection):
             self._unready(link)
         else:
-            self._wanted.setdefault(link.realm_id, []).append(Resend(link, opened, connection))
+            window = self._policy.attempts.resend_window_seconds
+            work = Attempt.taken_over(link, opened, resend_window=window, started=self._started)
+            self._want(work, connection)
 
     # The month's budget
 
@@ -296,9 +290,9 @@ class _Transaction:
                 elif not token_ready(connection) or (self._stale_facts(company) and not self._budget_is_spent()):
                     self._unready(link)
                 else:
-                    self._wanted.setdefault(link.realm_id, []).append(
-                        New(link, decision, sequence, version, connection)
-                    )
+                    at = (sequence, version)
+                    work = Attempt.planned(link, decision, at, now=self._now, started=self._started)
+                    self._want(work, connection)
 
     def _want_rate(self, link: Link, case: RecordCase) -> None:
         """Have the rate of its day read, like facts that are not known yet."""
@@ -374,50 +368,49 @@ class _Transaction:
 
     # Call
 
-    def _grant(self) -> None:
+    def _permit(self) -> None:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
         policy = self._policy
-        asked = {
-            realm_id: requests(wanted, most=self._together, resend_window=policy.resend_window)
-            for realm_id, wanted in self._wanted.items()
-        }
-        granted = grant_calls(
+        asked = {realm_id: put_together(works, most=self._together) for realm_id, works in self._wanted.items()}
+        permitted = permit_calls(
             self._db,
-            {realm_id: _demand(wanted) for realm_id, wanted in asked.items()},
+            {realm_id: _demand(parcels) for realm_id, parcels in asked.items()},
             allowed=self._allowed,
             limits=policy.limits,
-            lease=policy.lease,
+            lease=policy.attempts.lease_seconds,
             clock=self._clock,
         )
         self._result.blocked |= {
-            realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in granted.waits.items()
+            realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
-        terms = Terms(
-            owner=policy.owner,
-            horizon=timedelta(seconds=max(policy.lease, policy.send_within + policy.server_timeout)),
-            over_after=timedelta(seconds=policy.send_within + policy.server_timeout),
-            resend_window=policy.resend_window,
-            now=self._now,
-            started=self._started,
-            granted_at=granted.at,
-        )
-        for realm_id, wanted in asked.items():
-            names = [one for one in wanted if one.writes_names]
+        for realm_id, parcels in asked.items():
+            names = [one for one in parcels if one.writes_names]
+            may = permitted.names.get(realm_id, 0)
             # Names first: documents need them.
-            going = names[: granted.names.get(realm_id, 0)] + [one for one in wanted if not one.writes_names]
-            singles = [one for one in going if not one.batch_id][: granted.calls.get(realm_id, 0)]
-            batches = [one for one in going if one.batch_id][: granted.batches.get(realm_id, 0)]
-            for one in (one for request in names[granted.names.get(realm_id, len(names)) :] for one in request.members):
-                self._busy(one.link, for_s=NAMES_AGAIN_S)
-            for request in singles + batches:
-                for one in request.members:
-                    self._intend(one, request.batch_id, terms)
+            going = names[:may] + [one for one in parcels if not one.writes_names]
+            singles = [one for one in going if not one.is_batch][: permitted.calls.get(realm_id, 0)]
+            batches = [one for one in going if one.is_batch][: permitted.batches.get(realm_id, 0)]
+            for one in names[may:] if realm_id in permitted.names else ():
+                for work in one.works:
+                    self._busy(work.link, for_s=NAMES_AGAIN_S)
+            for one in singles + batches:
+                for work in one.works:
+                    self._start(replace(work, permitted_at=permitted.at))
 
-    def _intend(self, one: Resend | New, batch_id: str, terms: Terms) -> None:
-        intended = take_over(one, terms) if isinstance(one, Resend) else intend(one, terms, batch_id=batch_id)
-        self._result.work.append(intended.work)
-        self._intents.append(intended.intent)
-        self._changes.append(intended.link)
+    def _want(self, work: Attempt, connection: CompanyConnection) -> None:
+        work = replace(work, connection_version=connection.version)
+        self._wanted.setdefault(work.link.realm_id, []).append(work)
+
+    def _start(self, work: Attempt) -> None:
+        over_after = timedelta(seconds=self._policy.over_after)
+        self._result.work.append(work)
+        self._rows.append(work.row(owner=self._policy.owner, now=self._now, over_after=over_after))
+        # Should this process die, the link is due once its call is certainly over.
+        horizon = max(over_after, timedelta(seconds=self._policy.attempts.lease_seconds))
+        at = (work.sequence, work.configuration_version) if work.is_new else None
+        # It is created again: whatever becomes of this call, what was deleted is never written to again.
+        recreated = _NOTHING_THERE if work.operation == "create" and work.link.qbo_id is not None else {}
+        self._changes.append(sent(work.link, epoch=work.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
 
@@ -450,7 +443,7 @@ class _Transaction:
             self._history.append(history.about(link, "judged", state, reason, detail=detail))
 
     def _write(self) -> None:
-        attempts.write(self._db, self._intents)
+        attempts.write(self._db, self._rows)
         write(self._db, self._changes)
         self._cents.write(self._db)
         history.append(self._db, self._history)
@@ -458,14 +451,14 @@ class _Transaction:
         if wake_dependents(self._db, self._wake):
             self._result.woken = True
             links.notify(self._db)
-        if self._intents:
+        if self._rows:
             reached("claiming")
 
 
-def _demand(wanted: Sequence[Request]) -> Demand:
-    others = [one for one in wanted if not one.writes_names]
-    batches = sum(1 for one in others if one.batch_id)
-    names = tuple(bool(one.batch_id) for one in wanted if one.writes_names)
+def _demand(parcels: Sequence[Parcel]) -> Demand:
+    others = [one for one in parcels if not one.writes_names]
+    batches = sum(one.is_batch for one in others)
+    names = tuple(one.is_batch for one in parcels if one.writes_names)
     return Demand(len(others) - batches, batches, names)
 
 

@@ -28,13 +28,13 @@ from store.connections import CompanyConnection, Tokens
 from store.inventory import Page
 from store.restores import Wanted
 from store.secrets import TokenKeys
-from sync.budget import Budget
 from sync.call_log import observe_call
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
 from sync.inventory import keep, look_through
 from sync.metrics import Metrics
-from sync.permits import grant_anew
+from sync.permits import permit_again
+from sync.policy import Policy
 from sync.rates import read_wanted
 from sync.stocktaking import take_stock
 
@@ -45,10 +45,7 @@ SOON_S = 0.2
 LATER_S = 15.0
 # A token that is refused although it is this new would be refused again.
 JUST_REFRESHED = timedelta(minutes=1)
-# A company whose subscription has ended is asked again so much later.
-PROBE_AFTER_S = 3600.0
 _QUOTA_PAUSE_S = 0.1
-_UNLIMITED = Budget()
 
 
 Keep = Callable[[Connection], None]
@@ -79,37 +76,28 @@ class AccessTokens:
         return stored[1].access_token
 
 
-class CompanyJobs:
+class CompanyPreparation:
     def __init__(
         self,
         engine: Engine,
+        policy: Policy,
         *,
         oauth: OAuthApp,
         transport: Transport,
         keys: TokenKeys,
-        tokens: AccessTokens,
-        cache: CompanyCache,
-        owner: str,
-        refresh_lease: float,
-        facts_age: timedelta,
-        deadline: float,
         metrics: Metrics,
-        budget: Budget = _UNLIMITED,
     ) -> None:
         self._engine = engine
         self._oauth = oauth
         self._transport = transport
         self._keys = keys
-        self._tokens = tokens
-        self._cache = cache
-        self._owner = owner
-        self._refresh_lease = refresh_lease
-        self._facts_age = facts_age
-        self._deadline = deadline
+        self._policy = policy
+        self._deadline = policy.attempts.call_deadline_seconds
         self._metrics = metrics
-        self._budget = budget
+        self.tokens = AccessTokens(engine, keys)
+        self.cache = CompanyCache()
         # True at the start: what an earlier process held for want of budget is woken if there is some now.
-        self._was_spent = budget.calls is not None
+        self._was_spent = policy.budget.calls is not None
 
     def budget_is_back(self) -> bool:
         """Whether metered reads may be made again that could not be before."""
@@ -118,17 +106,17 @@ class CompanyJobs:
 
     def budget_is_spent(self) -> bool:
         """Whether metered reads are to be left out for now."""
-        if self._budget.calls is None:
+        if self._policy.budget.calls is None:
             return False
         with self._engine.begin() as db:
-            return self._budget.spent(db)
+            return self._policy.budget.spent(db)
 
     def prepare(self, org_id: str, realm_id: str, *, refused_by_facts: bool = False) -> float:
         """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone.
 
         :param refused_by_facts: something is refused by the facts that there are: they have to be of the last hour.
         """
-        facts_age = min(self._facts_age, REFUSED_BY_FACTS_AGE) if refused_by_facts else self._facts_age
+        facts_age = min(self._policy.facts_age, REFUSED_BY_FACTS_AGE) if refused_by_facts else self._policy.facts_age
         with self._engine.begin() as db:
             connection = connections.read_connections(db, [realm_id]).get(realm_id)
         if connection is None or not connection.connected:
@@ -140,11 +128,11 @@ class CompanyJobs:
             wanted = restores.wanted_stocktaking(db, realm_id)
             page = inventory.next_page(db, realm_id)
         if not stale and wanted is None and page is None:
-            self._cache.forget(org_id)
+            self.cache.forget(org_id)
             return self._read_rates(org_id, realm_id)
         if self.budget_is_spent():
             # The old facts serve; a company without any has its links held by the claim, and one that is unknown waits.
-            self._cache.forget(org_id)
+            self.cache.forget(org_id)
             return 0.0 if wanted is None and page is None else LATER_S
         if stale:
             return self._look(org_id, realm_id, _facts)
@@ -169,7 +157,7 @@ class CompanyJobs:
             exchange_rates.release_wanted(db, realm_id, keys)
         return pause
 
-    def probe(self, org_id: str, realm_id: str, version: int) -> bool:
+    def try_disconnected(self, org_id: str, realm_id: str, version: int) -> bool:
         """Ask a disconnected company whether it answers again (a subscription that was paid); one refresh and one read."""
         with self._engine.begin() as db:
             refresh_token = connections.read_refresh_token(db, self._keys, realm_id=realm_id, version=version)
@@ -191,7 +179,11 @@ class CompanyJobs:
     def _refresh(self, org_id: str, realm_id: str, version: int) -> bool:
         with self._engine.begin() as db:
             if not connections.take_refresh_lease(
-                db, realm_id=realm_id, version=version, owner=self._owner, seconds=self._refresh_lease
+                db,
+                realm_id=realm_id,
+                version=version,
+                owner=self._policy.owner,
+                seconds=self._policy.companies.refresh_lease_seconds,
             ):
                 return False
             stored = connections.read_tokens(db, self._keys, realm_id)
@@ -232,14 +224,14 @@ class CompanyJobs:
         until = time.monotonic() + self._deadline
         while time.monotonic() < until:
             with self._engine.begin() as db:
-                if grant_anew(db, realm_id, INTUIT):
+                if permit_again(db, realm_id, INTUIT):
                     return True
             time.sleep(_QUOTA_PAUSE_S)
         return False
 
     def _release(self, realm_id: str) -> None:
         with self._engine.begin() as db:
-            connections.release_refresh_lease(db, realm_id=realm_id, owner=self._owner, retry_in=LATER_S)
+            connections.release_refresh_lease(db, realm_id=realm_id, owner=self._policy.owner, retry_in=LATER_S)
 
     def _disconnect(self, org_id: str, realm_id: str, version: int, message: str, tid: str) -> None:
         words = "Intuit no longer takes the refresh token of this company"
@@ -256,7 +248,7 @@ class CompanyJobs:
             connection = connections.read_connections(db, [realm_id]).get(realm_id)
         if connection is None or not connection.connected:
             return 0.0
-        token = self._tokens.get(realm_id, connection.version)
+        token = self.tokens.get(realm_id, connection.version)
         if token is None:
             return SOON_S
         with self._engine.begin() as db:
@@ -279,7 +271,7 @@ class CompanyJobs:
         with self._engine.begin() as db:
             keep(db)
             companies.release_facts_lease(db, realm_id=realm_id)
-        self._cache.forget(org_id)
+        self.cache.forget(org_id)
         return 0.0
 
     def _not_fetched(self, org_id: str, connection: CompanyConnection, error: ReadFailed | FactMissing) -> float:
@@ -289,7 +281,7 @@ class CompanyJobs:
         with self._engine.begin() as db:
             companies.release_facts_lease(db, realm_id=realm_id)
             if isinstance(outcome, Forbidden):
-                shut_out(db, outcome, org_id=org_id, realm_id=realm_id, version=version, probe_after=PROBE_AFTER_S)
+                shut_out(db, outcome, org_id=org_id, realm_id=realm_id, version=version)
                 return 0.0
             if not isinstance(outcome, Unauthorized):
                 return LATER_S

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from schemas.events import Kind
 from store import links
 from store.links import Link
-from sync.cases import RecordCase, currency_of, with_currency
+from sync.case_loader import RecordCase, currency_of, with_currency
 from sync.companies import Company
 from sync.link import replace_by_twin
 

@@ -1,4 +1,4 @@
-"""What is mended inside QuickBooks is told by nobody: once a day one record is tried for all that wait for the same."""
+"""Once a day, one record is tried for all that wait for the same change inside QuickBooks, which sends no message about it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from functools import partial
 from sqlalchemy import Connection, Engine
 
 from schemas.link_state import Because
-from store import history, probes
-from store.probes import Probe
+from store import daily_retry, history
+from store.daily_retry import DailyRetry
 from store.transactions import retrying
 from sync import link
 from sync.metrics import Metrics
@@ -22,13 +22,13 @@ MENDED_IN_QUICKBOOKS = frozenset({"books-closed", "inactive-or-deleted", "invali
 """A period that is reopened, an item, class or customer that is made active again: causes of `mapping.causes`."""
 PERIOD = timedelta(days=1)
 MOST_A_PERIOD = 20
-"""Groups of a company that are probed in a period, however many there are."""
+"""Groups of a company that are tried in a period, however many there are."""
 # How often a process looks: the look reads all open failures of these causes.
 _EVERY = timedelta(minutes=5)
 
 
-class Probes:
-    """The daily probes of one process. Any number of processes may look: each group is taken once."""
+class DailyRetries:
+    """The daily retries of one process. Any number of processes may look: each group is taken once."""
 
     def __init__(
         self, engine: Engine, metrics: Metrics, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -39,20 +39,20 @@ class Probes:
         self._next = datetime.min.replace(tzinfo=UTC)
 
     def turn(self) -> int:
-        """Make due what is to be probed now; gives how many. The claim sends it like any other write."""
+        """Make due what is to be tried now; gives how many. The claim sends it like any other write."""
         now = self._clock()
         if now < self._next:
             return 0
         self._next = now + _EVERY
         taken = retrying(self._engine, partial(_take, now=now))
         for one in taken:
-            log.info("probing %s for the %d that wait for the same", one.cause, one.waiting, extra={"org": one.org_id})
+            log.info("trying %s for the %d that wait for the same", one.cause, one.waiting, extra={"org": one.org_id})
             self._metrics.count("recoveries", how="probed")
         return len(taken)
 
 
-def _take(db: Connection, *, now: datetime) -> list[Probe]:
-    taken = probes.take(db, causes=MENDED_IN_QUICKBOOKS, now=now, period=PERIOD, most=MOST_A_PERIOD)
+def _take(db: Connection, *, now: datetime) -> list[DailyRetry]:
+    taken = daily_retry.take(db, causes=MENDED_IN_QUICKBOOKS, now=now, period=PERIOD, most=MOST_A_PERIOD)
     for one in taken:
         words = f"tried again for the {one.waiting:,} that wait for the same ({one.cause})"
         link.make_due(db, [one.link_id], Because.DAILY_RETRY, words)
@@ -60,30 +60,30 @@ def _take(db: Connection, *, now: datetime) -> list[Probe]:
 
 
 def went_through(db: Connection, link_ids: Collection[int]) -> int:
-    """Make those due that wait for the same as these links did, where these were its probes; gives how many.
+    """Make those due that wait for the same as these links did, where these were tried for them; gives how many.
 
     Those that another transaction holds at this moment are decided again by it.
     """
-    found = probes.passed(db, link_ids)
+    found = daily_retry.passed(db, link_ids)
     for one in found:
-        probe = one.probe
+        retry = one.retry
         link.make_due(
-            db, one.others, Because.FIXED_IN_QUICKBOOKS, f"QuickBooks takes it again ({probe.cause})", free_only=True
+            db, one.others, Because.FIXED_IN_QUICKBOOKS, f"QuickBooks takes it again ({retry.cause})", free_only=True
         )
-        words = f"QuickBooks takes it again ({probe.cause}): the {probe.waiting:,} others are due"
-        history.append(db, [_recovered(probe, words)])
+        words = f"QuickBooks takes it again ({retry.cause}): the {retry.waiting:,} others are due"
+        history.append(db, [_recovered(retry, words)])
     return sum(len(one.others) for one in found)
 
 
-def _recovered(probe: Probe, words: str) -> history.Entry:
+def _recovered(retry: DailyRetry, words: str) -> history.Entry:
     return history.Entry(
-        org_id=probe.org_id,
-        realm_id=probe.realm_id,
-        kind=probe.kind,
-        kompass_id=probe.kompass_id,
-        link_id=probe.link_id,
+        org_id=retry.org_id,
+        realm_id=retry.realm_id,
+        kind=retry.kind,
+        kompass_id=retry.kompass_id,
+        link_id=retry.link_id,
         what="recovered",
         outcome="mended",
         message=words,
-        detail={"cause": probe.cause, "waiting": probe.waiting},
+        detail={"cause": retry.cause, "waiting": retry.waiting},
     )

@@ -1,7 +1,7 @@
-"""The one decision: what is to be done about a link now, for the claim that does it and for everybody who only asks.
+"""Decides about links with the database at hand, around `mapping.decide`: for the claim, and for everybody who only asks.
 
-`decide` takes cases that `sync.cases` loaded. `foresee` loads them without a lock, a write or a call, and decides as a claim would: the
-preview, the impact of a change, going live, Sync errors, replays, `explain` and `why` all ask it.
+`decide` takes cases that `sync.case_loader` loaded. `foresee` loads them without a lock, a write or a call, and decides as a claim would:
+the preview, the impact of a change, going live, Sync errors, replays, `explain` and `why` all ask it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from mapping import conflicts, rates
-from mapping.cases import Case, Party, own_currency
+from mapping.case import Case, Party, own_currency
+from mapping.decide import decide_case
 from mapping.decisions import Decision, Read, Reject, Wait, Write
-from mapping.judgement import judge
 from schemas.events import Client, Kind, Project, Record, kind_of
 from schemas.link_state import LinkState
 from store import connections
@@ -23,17 +23,11 @@ from store.connections import CompanyConnection
 from store.links import Link
 from store.records import RecordKey
 from sync import giving_way
-from sync.cases import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
+from sync.case_loader import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
 from sync.companies import Company
 from sync.giving_way import Holding, Wanting, new_name
 from sync.inventory import unless_there
 from sync.rates import with_rates
-
-VOIDED = "#voided"
-"""A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
-
-TEMPORARY = "#temporary"
-"""A note in an attempt's ``applied``: the name makes way for others, and the link is due again under this cause."""
 
 _NO_ID = -(2**62)
 PLACEHOLDER = "(new)"
@@ -65,7 +59,7 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> Decided:
     """
     full = {link.id: case for link, case in cases}
     of = {link.id: link for link, _ in cases}
-    decided = {link_id: judge(one) for link_id, one in full.items()}
+    decided = {link_id: decide_case(one) for link_id, one in full.items()}
     holders = _holders(db, of, decided)
     told_apart = {
         link_id: replace(full[link_id], suffix=_suffix(of[link_id], holder, full[link_id]))
@@ -74,7 +68,7 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> Decided:
     }
     if told_apart:
         full |= told_apart
-        again = {link_id: judge(case) for link_id, case in told_apart.items()}
+        again = {link_id: decide_case(case) for link_id, case in told_apart.items()}
         decided |= again
         holders = {link_id: one for link_id, one in holders.items() if link_id not in told_apart}
         holders |= _holders(db, of, again)
@@ -192,9 +186,9 @@ def foresee(
 def foresee_alone(case: Case) -> Foreseen:
     """Decide about a case that no database knows of."""
     link = link_to_be(case.record, org_id=case.configuration.org_id, realm_id=case.configuration.realm_id or "")
-    decided = {link.id: judge(case)}
+    decided = {link.id: decide_case(case)}
     later, words = _assuming(
-        [(link, case)], decided, {}, lambda changed: {one.id: judge(case) for one, case in changed}
+        [(link, case)], decided, {}, lambda changed: {one.id: decide_case(case) for one, case in changed}
     ).get(link.id, (None, ()))
     return Foreseen(link, case, decided[link.id], words, later)
 

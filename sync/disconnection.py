@@ -8,10 +8,11 @@ from qbo_client.outcomes import Forbidden
 from store import connections, failures
 from store.failures import Failure
 
+PROBE_AFTER_S = 3600.0
+"""A company whose subscription has ended is asked again so much later."""
 
-def shut_out(
-    db: Connection, outcome: Forbidden, *, org_id: str, realm_id: str, version: int, probe_after: float
-) -> bool:
+
+def shut_out(db: Connection, outcome: Forbidden, *, org_id: str, realm_id: str, version: int) -> bool:
     """Note that a company does not let us in any more; False when its connection has moved on since ``version``."""
     message = connection_words(outcome)
     first = connections.disconnect(
@@ -20,7 +21,7 @@ def shut_out(
         version=version,
         cause="subscription-ended" if outcome.subscription_ended else "disconnected",
         message=message,
-        probe_after=probe_after if outcome.subscription_ended else None,
+        probe_after=PROBE_AFTER_S if outcome.subscription_ended else None,
     )
     if first:
         record_disconnection(

@@ -1,4 +1,4 @@
-"""Which companies may be called now, as this process knows: quota waits, breakers, and jobs that prepare a company."""
+"""Which companies may be called now, as this process knows: quota waits, breakers, and the preparation of a company."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTUIT = ""
 class Permits:
     blocked: frozenset[str]
     """Companies to leave out of the claim."""
-    probes: frozenset[str]
+    trials: frozenset[str]
     """Companies of which one call may go, to see whether they answer again."""
     all_blocked: bool = False
     next_in: float | None = None
@@ -56,7 +56,7 @@ class Gates:
             self._blocked = {realm: until for realm, until in self._blocked.items() if until > now}
             blocked = set(self._blocked)
             waits = [until - now for until in self._blocked.values()]
-            probes = set()
+            trials = set()
             for realm, breaker in self._breakers.items():
                 if breaker.state(now) is State.CLOSED:
                     continue
@@ -64,19 +64,19 @@ class Gates:
                     blocked.add(realm)
                     waits.append(breaker.retry_at(now) - now)
                 else:
-                    probes.add(realm)
+                    trials.add(realm)
             if self._intuit.state(now) is not State.CLOSED and self._intuit.retry_at(now) > now:
                 return Permits(frozenset(blocked), frozenset(), True, self._intuit.retry_at(now) - now)
-            return Permits(frozenset(blocked), frozenset(probes), False, min(waits, default=None))
+            return Permits(frozenset(blocked), frozenset(trials), False, min(waits, default=None))
 
     @property
-    def probing_intuit(self) -> bool:
+    def trying_intuit(self) -> bool:
         """Whether Intuit as a whole is being tried again: one call only."""
         with self._lock:
             return self._intuit.state(self.clock()) is State.HALF_OPEN
 
     def called(self, realm_id: str) -> None:
-        """Note that a call goes out: it is the probe, if one is due."""
+        """Note that a call goes out: it is the trial call, if one is due."""
         now = self.clock()
         with self._lock:
             if (breaker := self._breakers.get(realm_id)) is not None:
@@ -84,7 +84,7 @@ class Gates:
             self._intuit = self._intuit.attempt(now)[1]
 
     def not_called(self, realm_id: str) -> None:
-        """Note that a call that was to go was not sent: it has shown nothing, and another may be the probe."""
+        """Note that a call that was to go was not sent: it has shown nothing, and another may be the trial call."""
         with self._lock:
             if (breaker := self._breakers.get(realm_id)) is not None:
                 self._breakers[realm_id] = breaker.withdrawn()

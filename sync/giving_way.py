@@ -13,10 +13,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from mapping.cases import Case
+from mapping.case import Case
 from mapping.conflicts import NUMBER_IN_USE, Holder
+from mapping.decide import decide_case
 from mapping.decisions import Decision, Read, Wait, Write
-from mapping.judgement import judge
 from mapping.members import DISPLAY_NAME, DOC_NUMBER
 from mapping.payloads import name_member
 from mapping.texts import folded
@@ -26,7 +26,7 @@ from schemas.events import Client, Kind, Project, Record
 from store import attempts, links
 from store.links import Link, WantedName
 from sync.attempt import Attempt
-from sync.cases import known_parties, party_of, read_cases
+from sync.case_loader import known_parties, party_of, read_cases
 from sync.companies import Company
 
 NUMBER_CAUSES: Final = frozenset({NUMBER_IN_USE, "number-taken"})
@@ -167,11 +167,11 @@ def _cases(
 def _wish(one: Wanting) -> str | None:
     """The other name that a link is to have; empty when it keeps the one it has, None while that cannot be said."""
     case = one.case
-    decision = judge(case)
+    decision = decide_case(case)
     if isinstance(decision, Read):
         # What is read may be in the way of the rest; of its name Kompass alone decides.
         unread = replace(case.standing, sync_token=UNREAD, observed=None, by_hand=(), kept=())
-        decision = judge(replace(case, standing=unread))
+        decision = decide_case(replace(case, standing=unread))
     if isinstance(decision, Wait | Read):
         return None
     return new_name(one.link, decision)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from mapping.cases import Case
+from mapping.case import Case
 from mapping.decisions import Decision, Reject, Write
 from mapping.invoice import marked_id
 from mapping.matching import Match, Sought, keys_for, keys_of, match

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# What is claimed ahead lasts the workers so long at the rate at which calls end: two to four claims' time, and half of what a grant of the
-# quota is good for (GRANT_VALID). Calls that are slow end seldom, so next to none are claimed ahead of them.
+# What is claimed ahead lasts the workers so long at the rate at which calls end: two to four claims' time, and half of what a permit of the
+# quota is good for (PERMIT_VALID). Calls that are slow end seldom, so next to none are claimed ahead of them.
 AHEAD_S = 0.08
 # Calls end in waves, for they are claimed together: the rate is taken over several calls' time.
 RATE_OVER_S = 0.5

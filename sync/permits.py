@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from qbo_client.quota import Limits, Window, grant
+from qbo_client.quota import Limits, Window, permit
 from store import attempts, quota
 from store.attempts import InFlight
 
@@ -27,16 +27,16 @@ class Granted:
     """What the quotas gave, by realm."""
 
     at: float
-    """The caller's clock, when it was given: a grant grows old (`qbo_client.quota.GRANT_VALID`)."""
+    """The caller's clock, when it was given: a permit grows old (`qbo_client.quota.PERMIT_VALID`)."""
     calls: dict[str, int] = field(default_factory=dict)
     batches: dict[str, int] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     """How many requests that write names may go now: calls and batches are counted with those. QuickBooks takes one at a time."""
     waits: dict[str, float] = field(default_factory=dict)
-    """Seconds until the company's next call may be granted, where fewer were given than wanted."""
+    """Seconds until the company's next call may be permitted, where fewer were given than wanted."""
 
 
-def grant_calls(
+def permit_calls(
     db: Connection,
     wanted: Mapping[str, Demand],
     *,
@@ -60,8 +60,8 @@ def grant_calls(
         found.names[realm_id] = len(names)
         demand = Demand(demand.calls + names.count(False), demand.batches + names.count(True))
         cap = allowed.get(realm_id, demand.calls + demand.batches)
-        calls, window, next_call = grant(window, one.now, min(demand.calls, cap), in_flight=flies.calls, limits=limits)
-        batches, window, next_batch = grant(
+        calls, window, next_call = permit(window, one.now, min(demand.calls, cap), in_flight=flies.calls, limits=limits)
+        batches, window, next_batch = permit(
             window, one.now, min(demand.batches, cap - calls), in_flight=flies.calls + calls, limits=limits, batch=True
         )
         if calls or batches:
@@ -74,12 +74,12 @@ def grant_calls(
     return found
 
 
-def grant_anew(db: Connection, realm_id: str, limits: Limits, *, batch: bool = False) -> bool:
-    """Take one call out of a company's quota, for a call whose first grant grew old before it could be sent."""
+def permit_again(db: Connection, realm_id: str, limits: Limits, *, batch: bool = False) -> bool:
+    """Take one call out of a company's quota, for a call whose first permit grew old before it could be sent."""
     lease = quota.lock_leases(db, [realm_id])[realm_id]
     if lease.blocked_for > 0:
         return False
-    granted, window, _ = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits, batch=batch)
-    if granted:
+    permitted, window, _ = permit(Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits, batch=batch)
+    if permitted:
         quota.save_windows(db, {realm_id: window.to_json()})
-    return bool(granted)
+    return bool(permitted)

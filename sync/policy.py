@@ -1,35 +1,52 @@
-"""How a reconciler is to work: how many workers, how long everything may take."""
+"""How one process reconciles: under which name, which kind of records, and the numbers of its settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.quota import Limits
+from sync.budget import Budget
+from sync.patience import Patience
+from sync.settings import AttemptPolicy, CompanyPolicy, ProcessPolicy, RetryPolicy, SharedSettings
 
 
 @dataclass(frozen=True, slots=True)
-class ReconcilerPolicy:
-    """Times in seconds."""
+class Policy:
+    """The settings' own records, beside what no setting says. Times in seconds."""
 
     owner: str
     lane: int
-    workers: int
-    lease: float
-    heartbeat: float
-    poll: float
-    sweep: float
-    drain: float
-    call_deadline: float
-    server_timeout: float = 125.0
-    """Seconds after which a call that was sent is certainly over at Intuit."""
+    """The kind of the process, as `store.links.LANES` has it; the sum of several for a process that works all."""
+    attempts: AttemptPolicy = field(default_factory=AttemptPolicy)
+    companies: CompanyPolicy = field(default_factory=CompanyPolicy)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    process: ProcessPolicy = field(default_factory=ProcessPolicy)
     limits: Limits = field(default_factory=Limits)
-    together: int = MAX_BATCH_ITEMS
-    """Operations of a company with a backlog that go in one batch; 1: every call goes by itself."""
-    backlog: int = 10
-    """A company with more links due than this has a backlog."""
+    budget: Budget = field(default_factory=Budget)
+    patience: Patience = field(default_factory=Patience)
+    send_within: float = AttemptPolicy().lease_seconds / 2
+    """From a claim, in which its call leaves without asking whether it is still ours: nobody takes it over before."""
+
+    @classmethod
+    def of(cls, settings: SharedSettings, *, owner: str, lane: int, budget: Budget) -> Policy:
+        return cls(
+            owner=owner,
+            lane=lane,
+            attempts=settings.attempts,
+            companies=settings.companies,
+            retries=settings.retries,
+            process=settings.process,
+            budget=budget,
+            send_within=settings.attempts.lease_seconds / 2,
+        )
 
     @property
-    def send_within(self) -> float:
-        """Seconds from a claim in which its call leaves without asking whether it is still ours: nobody takes it over before."""
-        return self.lease / 2
+    def over_after(self) -> float:
+        """Seconds after a claim at which its call is certainly over at Intuit, if it was sent as late as may be."""
+        return self.send_within + self.attempts.server_timeout_seconds
+
+    @property
+    def facts_age(self) -> timedelta:
+        """Age at which a company's facts are fetched again."""
+        return timedelta(seconds=self.companies.facts_seconds)

@@ -13,7 +13,7 @@ from qbo_client.exchange_rates import fetch_rate
 from qbo_client.queries import Send
 from store import exchange_rates
 from store.links import Link
-from sync.cases import RecordCase
+from sync.case_loader import RecordCase
 
 
 def with_rates(db: Connection, links: Mapping[int, Link], cases: Mapping[int, RecordCase]) -> dict[int, RecordCase]:

@@ -20,7 +20,7 @@ from schemas.observed import kept
 from store import restores
 from store.links import Link
 from store.restores import Found
-from sync.cases import RecordCase
+from sync.case_loader import RecordCase
 
 _OURS: Final = {
     "Customer": (

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from qbo_client.calls import Call
 from qbo_client.errors import BodyInvalid, CallInvalid
 from qbo_client.outcomes import Outcome, Unauthorized, Unknown
-from qbo_client.quota import GRANT_VALID
+from qbo_client.quota import PERMIT_VALID
 from qbo_client.transport import Transport
 from store import attempts
 from store.transactions import retrying
@@ -22,8 +22,8 @@ from sync.call_log import observe_call
 from sync.company import AccessTokens
 from sync.crash_points import reached
 from sync.metrics import Metrics
-from sync.permits import grant_anew
-from sync.policy import ReconcilerPolicy
+from sync.permits import permit_again
+from sync.policy import Policy
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Sender:
     def __init__(
         self,
         engine: Engine,
-        policy: ReconcilerPolicy,
+        policy: Policy,
         *,
         transport: Transport,
         tokens: AccessTokens,
@@ -58,7 +58,7 @@ class Sender:
         token = self._tokens.get(first.link.realm_id, first.connection_version)
         if token is None:
             return Unauthorized()
-        if time.monotonic() - first.granted_at > GRANT_VALID and not self._grant_anew(parcel):
+        if time.monotonic() - first.permitted_at > PERMIT_VALID and not self._permit_again(parcel):
             return Late()
         send_by = self._still_ours(parcel)
         if send_by is None:
@@ -67,7 +67,7 @@ class Sender:
         self._metrics.add("qbo_calls_in_flight", 1)
         reached("sending")
         try:
-            deadline = self._policy.call_deadline * (BATCH_DEADLINES if parcel.is_batch else 1)
+            deadline = self._policy.attempts.call_deadline_seconds * (BATCH_DEADLINES if parcel.is_batch else 1)
             outcome = self._transport.send(first.link.realm_id, token, call, deadline=deadline, send_by=send_by)
             reached("answered")
             return self._heard(parcel, call, outcome)
@@ -87,10 +87,10 @@ class Sender:
         try:
             token = None if self._budget_is_spent() else self._tokens.get(realm_id, work.connection_version)
             with self._engine.begin() as db:
-                granted = token is not None and grant_anew(db, realm_id, self._policy.limits)
-            if token is None or not granted:
+                permitted = token is not None and permit_again(db, realm_id, self._policy.limits)
+            if token is None or not permitted:
                 return None
-            outcome = self._transport.send(realm_id, token, call, deadline=self._policy.call_deadline)
+            outcome = self._transport.send(realm_id, token, call, deadline=self._policy.attempts.call_deadline_seconds)
         except Exception:
             # Whoever asks does without.
             log.exception("read for %s %s", work.link.kind.value, work.link.kompass_id)
@@ -98,9 +98,9 @@ class Sender:
         observe_call(self._metrics, work.link.org_id, call, outcome, about=work.link.kompass_id)
         return outcome
 
-    def _grant_anew(self, parcel: Parcel) -> bool:
+    def _permit_again(self, parcel: Parcel) -> bool:
         with self._engine.begin() as db:
-            return grant_anew(db, parcel.first.link.realm_id, self._policy.limits, batch=parcel.is_batch)
+            return permit_again(db, parcel.first.link.realm_id, self._policy.limits, batch=parcel.is_batch)
 
     def _still_ours(self, parcel: Parcel) -> float | None:
         """Fence: give the moment by which the request has to have left; None when somebody has taken it over.
@@ -113,8 +113,7 @@ class Sender:
         if now - parcel.first.claimed_at < send_within / 2:
             return parcel.first.claimed_at + send_within
         epochs = {work.link.id: work.epoch for work in parcel.works}
-        over_after = send_within + self._policy.server_timeout
-        mine = retrying(self._engine, partial(attempts.confirm, epochs=epochs, over_after=over_after))
+        mine = retrying(self._engine, partial(attempts.confirm, epochs=epochs, over_after=self._policy.over_after))
         lost = [work for work in parcel.works if work.link.id not in mine]
         for work in lost:
             log.warning("fenced: %s %s was taken over", work.link.kind.value, work.link.kompass_id)

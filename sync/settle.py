@@ -26,19 +26,19 @@ from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
 from store import attempts, companies, connections, failures, history, json, links, quota
 from store.references import of_payload
-from sync.attempt import Attempt, Late, figures
+from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, figures
 from sync.batches import Split
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.daily_retry import went_through
-from sync.decide import TEMPORARY, VOIDED
 from sync.disconnection import connection_words, shut_out
 from sync.explaining import Learned
 from sync.failing import in_call, record_failure
 from sync.giving_way import in_the_way
 from sync.link import answered, wake_dependents, write
 from sync.looking_up import arrived, not_among_its_customers, what_was_made
-from sync.patience import Patience, Refusals, weigh
+from sync.patience import Refusals, weigh
+from sync.policy import Policy
 from sync.refusals import keeps_changing, problem_for
 
 # A document that somebody changes at every one of our tries is not ours to win.
@@ -64,15 +64,6 @@ class Answer:
     """What was read in QuickBooks for the sake of this answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettlePolicy:
-    backoff_first: float = 2.0
-    backoff_longest: float = 300.0
-    reject_after: int = 8
-    probe_after: float = 3600.0
-    patience: Patience = field(default_factory=Patience)
-
-
 @dataclass(slots=True)
 class Settled:
     """What a settle did, for the dispatcher and the metrics."""
@@ -91,7 +82,7 @@ class Settled:
 
 
 class Settle:
-    def __init__(self, policy: SettlePolicy, *, uniform: Callable[[float, float], float] = random.uniform) -> None:
+    def __init__(self, policy: Policy, *, uniform: Callable[[float, float], float] = random.uniform) -> None:
         self._policy = policy
         self._uniform = uniform
 
@@ -115,9 +106,7 @@ class Settle:
 
 
 class _Transaction:
-    def __init__(
-        self, policy: SettlePolicy, uniform: Callable[[float, float], float], db: Connection, now: datetime
-    ) -> None:
+    def __init__(self, policy: Policy, uniform: Callable[[float, float], float], db: Connection, now: datetime) -> None:
         self._policy = policy
         self._uniform = uniform
         self._db = db
@@ -468,7 +457,9 @@ class _Transaction:
         )  # fmt: skip
 
     def _hold_refused(self, work: Attempt, row: Any, so_far: Refusals, reason: str, *, keep: bool) -> None:
-        wait = so_far.wait(first=self._policy.backoff_first, longest=self._policy.backoff_longest)
+        wait = so_far.wait(
+            first=self._policy.retries.backoff_first_seconds, longest=self._policy.retries.backoff_longest_seconds
+        )
         self._hold(work, row, "refused-for-now", reason, after=self._uniform(wait / 2, wait), attempts=so_far.tries)
         if keep:
             self._retired.discard(work.link.id)
@@ -500,7 +491,6 @@ class _Transaction:
             org_id=work.link.org_id,
             realm_id=work.link.realm_id,
             version=work.connection_version,
-            probe_after=self._policy.probe_after,
         ):
             # The connection has moved on since the call went out: whether it still stands is judged anew.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
@@ -529,13 +519,13 @@ class _Transaction:
         attempts = row.attempts + 1
         if not alone:
             # What the outage of a company cost in tries is not held against the record once the others go again.
-            attempts = min(attempts, max(self._policy.reject_after // 2, 1))
+            attempts = min(attempts, max(self._policy.retries.reject_after_attempts // 2, 1))
         if keep_intent and alone and answer.together > 1 and attempts >= BATCH_TRIES:
             # One of its members may be what Intuit cannot answer, and no member is to blame for another.
             self._look(work, row, f"no usable answer to its batch after {attempts} tries: looking")
             self._changes[-1]["batch_most"] = -(-answer.together // 2)
             return
-        if attempts >= self._policy.reject_after and alone and answer.together == 1:
+        if attempts >= self._policy.retries.reject_after_attempts and alone and answer.together == 1:
             problem = Problem(
                 cause="keeps-failing",
                 message=f"{work.entity} {work.link.reference}: no usable answer from Intuit after {attempts} tries, "
@@ -553,7 +543,10 @@ class _Transaction:
         self._hold(work, row, cause, reason, after=self._backoff(row), keep_intent=keep_intent, attempts=attempts)
 
     def _backoff(self, row: Any) -> float:
-        wait = min(self._policy.backoff_first * 2.0 ** min(row.attempts, 30), self._policy.backoff_longest)
+        wait = min(
+            self._policy.retries.backoff_first_seconds * 2.0 ** min(row.attempts, 30),
+            self._policy.retries.backoff_longest_seconds,
+        )
         return self._uniform(wait / 2, wait)
 
     def _hold(

@@ -36,7 +36,7 @@ def section(
     verb = "is" if count == 1 else "are"
     return Section(
         cause=cause,
-        headline=short(words.told(cause=cause, field=short(value, 60), value=short(value, 60)), 160),
+        headline=short(words.headline_for(cause=cause, field=short(value, 60), value=short(value, 60)), 160),
         shared=words.shared,
         waiting=f"{count:,} invoice{'' if count == 1 else 's'} {verb} waiting",
         count=count,
@@ -91,7 +91,7 @@ def kinds(renderer: Renderer) -> Iterator[tuple[str, Rendered]]:
     words = words_of("difference:tax-rounding")
     off = Item("24-0329-01", "Kompass 120.00, QuickBooks 120.01: 0.01 more in QuickBooks", PAGES.invoice(1), "")
     differing = Differing(
-        "difference:tax-rounding", words.told(cause="difference:tax-rounding"), "2 documents differ",
+        "difference:tax-rounding", words.headline_for(cause="difference:tax-rounding"), "2 documents differ",
         words.remedy, words.who.value, (off, off),
         1, PAGES.differing("org-uk", "difference:tax-rounding"),
     )  # fmt: skip

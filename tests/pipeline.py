@@ -1,14 +1,13 @@
 """The pipeline in one thread, driven step by step: real Postgres, the simulator for Intuit, no Kafka and no clock to wait for.
 
 What a consumer process does in its threads (ingest, sweep, claim, call, settle) happens here when a test says so, so that a test can
-stand between any two of these.
+stand between any two of these. The parts are the product's own, put together by `sync.steps.Steps` as in a process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, text
 
 from consumers.ingest.batch import BatchResult, Ingest
-from qbo_client.calls import Call
+from consumers.runner import Reconciler
 from qbo_client.environment import environment_for
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome
@@ -36,13 +35,13 @@ from store.transactions import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Parcel, Split, parcels
 from sync.budget import Budget
-from sync.claim import Claim, Claimed, ClaimPolicy
-from sync.companies import CompanyCache
-from sync.company import AccessTokens, CompanyJobs
-from sync.explaining import Explainer
+from sync.claim import Claimed
 from sync.metrics import Metrics
 from sync.patience import Patience
-from sync.settle import Answer, Settle, Settled, SettlePolicy
+from sync.policy import Policy
+from sync.settings import AttemptPolicy, CompanyPolicy, ProcessPolicy, RetryPolicy
+from sync.settle import Answer, Settle, Settled
+from sync.steps import Steps
 from sync.sweep import sweep
 
 KEY = Fernet.generate_key().decode()
@@ -50,7 +49,9 @@ KEYS = TokenKeys([KEY])
 LOCALES = {UK: "EU", IRELAND: "EU", CANADA: "Canada", USA: "USA", USA_AUTOMATED_TAX: "USA"}
 UNLIMITED = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000, names_in_flight=1_000)
 ALL_LANES = 7
-IMPATIENT = SettlePolicy(backoff_first=0.0, backoff_longest=0.0, patience=Patience(tries=1, lone=0.0))
+AT_ONCE = RetryPolicy(backoff_first_seconds=0.0, backoff_longest_seconds=0.0)
+IMPATIENT = Patience(tries=1, lone=0.0)
+SEND_WITHIN_S = 30.0
 
 
 @dataclass
@@ -64,7 +65,8 @@ class Pipeline:
     deadline: float = 10.0
     limits: Limits = UNLIMITED
     budget: Budget = field(default_factory=Budget)
-    policy: SettlePolicy = IMPATIENT
+    retries: RetryPolicy = AT_ONCE
+    patience: Patience = IMPATIENT
     """What is refused without proof fails at once, and nothing waits."""
     offset: int = 0
     recovered: list[str] = field(default_factory=list)
@@ -77,41 +79,51 @@ class Pipeline:
         environment = environment_for(self.simulator.base_url)
         self.transport = Transport(environment)
         self.oauth = OAuthApp(environment, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET)
-        self.cache = CompanyCache()
-        self.tokens = AccessTokens(self.engine, self.keys)
         self.metrics = Metrics()
         self.codec = Codec()
         self.ingests = {kind: Ingest(self.engine, self.codec, kind) for kind in Kind}
-        self.jobs = CompanyJobs(
-            self.engine,
-            oauth=self.oauth,
-            transport=self.transport,
-            keys=self.keys,
-            tokens=self.tokens,
-            cache=self.cache,
+        self.policy = Policy(
             owner=self.owner,
-            refresh_lease=30.0,
-            facts_age=timedelta(days=1),
-            deadline=self.deadline,
-            metrics=self.metrics,
-            budget=self.budget,
-        )
-        self.claims = Claim(
-            ClaimPolicy(
-                owner=self.owner,
-                lane=ALL_LANES,
-                lease=self.lease,
-                server_timeout=self.server_timeout,
-                send_within=0.0,
-                resend_window=self.resend_window,
-                facts_age=timedelta(days=1),
-                limits=self.limits,
-                budget=self.budget,
+            lane=ALL_LANES,
+            attempts=AttemptPolicy(
+                lease_seconds=self.lease,
+                call_deadline_seconds=self.deadline,
+                # Counted from the claim: an answer that a test withholds is over at Intuit after this.
+                server_timeout_seconds=self.server_timeout - SEND_WITHIN_S,
+                resend_window_seconds=self.resend_window,
             ),
-            self.cache,
+            companies=CompanyPolicy(refresh_lease_seconds=30.0, facts_seconds=86_400.0),
+            retries=self.retries,
+            limits=self.limits,
+            budget=self.budget,
+            patience=self.patience,
+            send_within=SEND_WITHIN_S,
         )
-        self.explainer = Explainer(self.engine, self.ask)
-        self.settles = Settle(self.policy, uniform=lambda low, high: high)
+        self.steps = self.another()
+        self.jobs, self.tokens, self.cache = self.steps.preparation, self.steps.tokens, self.steps.preparation.cache
+        self.settle_with()
+
+    def another(self, *, transport: Transport | None = None, keys: TokenKeys | None = None, **policy: Any) -> Steps:
+        """Put the product's parts together over this database and Intuit, with so much changed."""
+        return Steps(
+            self.engine,
+            replace(self.policy, **policy),
+            transport=transport or self.transport,
+            oauth=self.oauth,
+            keys=keys or self.keys,
+            metrics=self.metrics,
+        )
+
+    def settle_with(self, **policy: Any) -> None:
+        """Settle from now on with so much of the policy changed, and without chance."""
+        self.steps.settles = Settle(replace(self.policy, **policy), uniform=lambda low, high: high)
+
+    def reconciler(self, steps: Steps | None = None, **numbers: Any) -> Reconciler:
+        """Make a process's threads over parts of its own; they do not run yet. ``numbers`` are those of `ProcessPolicy`."""
+        quick = {"workers": 4, "poll_seconds": 0.05, "sweep_seconds": 60.0, "drain_seconds": 5.0}
+        steps = steps or self.another()
+        steps.policy = replace(steps.policy, process=ProcessPolicy(**{**quick, **numbers}))
+        return Reconciler(steps, beat=lambda what: None)
 
     def close(self) -> None:
         self.transport.close()
@@ -219,32 +231,25 @@ class Pipeline:
 
     def claim(self, ids: Iterable[int] | None = None, *, together: int | None = None) -> Claimed:
         wanted = sorted(set(self.due() if ids is None else ids))
-        together = self.together if together is None else together
-        return retrying(self.engine, lambda db: self.claims(db, wanted, calls_allowed={}, together=together))
+        return self.steps.claim(wanted, calls_allowed={}, together=self.together if together is None else together)
 
     def call(self, work: Attempt) -> Outcome:
+        """Make the call of one claimed link; gives what became of it."""
         return self.send(Parcel((work,)))
 
     def send(self, parcel: Parcel) -> Outcome:
-        """Make the one call of a parcel."""
-        first = parcel.first
-        token = self.tokens.get(first.link.realm_id, first.connection_version)
-        assert token is not None
-        return self.transport.send(first.link.realm_id, token, parcel.call(), deadline=self.deadline)
+        """Make one call as it stands, whoever has its links by now; gives what became of it."""
+        outcome = self.steps.sender.send(parcel)
+        assert outcome is not None
+        assert not isinstance(outcome, Late)
+        return outcome
 
     def answers(self, works: Iterable[Attempt]) -> list[Answer]:
         """Make the calls of claimed links, those of a batch together; gives the answer of each."""
-        given = [one for parcel in parcels(works) for one in answers_of(parcel, self.send(parcel))]
-        return [replace(one, learned=self.explainer.learn(one.work, one.outcome)) for one in given]
-
-    def ask(self, work: Attempt, call: Call) -> Outcome:
-        """Make a read beside the claimed calls, as the reconciler does."""
-        token = self.tokens.get(work.link.realm_id, work.connection_version)
-        assert token is not None
-        return self.transport.send(work.link.realm_id, token, call, deadline=self.deadline)
+        return [one for parcel in parcels(works) for one in self.steps.answers(self.steps.send(parcel))]
 
     def settle(self, *answers: Answer) -> Settled:
-        return retrying(self.engine, lambda db: self.settles(db, answers))
+        return self.steps.settle(answers)
 
     def sweep(self) -> int:
         due = 0

@@ -16,20 +16,20 @@ from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthUnavailable, ReadFailed
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from qbo_client.quota import Window, grant
+from qbo_client.quota import Window, permit
 from schemas.company import CompanyFacts
 from store import companies as stored_companies
 from store import connections, quota
 from store.connections import Tokens
 from store.failures import Failure, record_failure
 from sync.company import facts_of
+from sync.disconnection import PROBE_AFTER_S
 
 TOKEN_MARGIN = timedelta(seconds=90)
 REFRESH_LEASE_S = 90.0
 CALL_DEADLINE_S = 20.0
 PATIENCE_S = 8.0
 """How long a page waits for the company's quota or for somebody else's token refresh."""
-PROBE_AFTER_S = 3600.0
 REAUTHORIZE = "Tick the Configuration in the list and run Authorize with QuickbooksOnline again."
 
 
@@ -226,7 +226,7 @@ def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep
             if lease.blocked_for > 0:
                 wait = lease.blocked_for
             else:
-                granted, window, free_at = grant(Window.from_json(lease.window), lease.now, 1, in_flight=0)
+                granted, window, free_at = permit(Window.from_json(lease.window), lease.now, 1, in_flight=0)
                 if granted:
                     quota.save_windows(db, {realm_id: window.to_json()})
                     return

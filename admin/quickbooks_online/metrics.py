@@ -15,16 +15,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import text
 
+from admin.dependencies import DatabaseWatch
 from admin.quickbooks_online.runtime import engine
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome, status_of
 from schemas.metric_declarations import DECLARATIONS, PREFIX, Declaration
-from store import quota
+from store import presence, quota
 
 # A second series for every counter, which no dashboard of ours reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _REGISTRY = CollectorRegistry()
+_DATABASE = DatabaseWatch(lambda: presence.ask(engine()))
+_REGISTRY.register(_DATABASE)
 _DECLARED = {declaration.name: declaration for declaration in DECLARATIONS}
 
 
@@ -96,4 +99,5 @@ def exposition() -> bytes:
         return generate_latest(_REGISTRY)
     everybody = CollectorRegistry()
     MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
+    everybody.register(_DATABASE)
     return generate_latest(everybody)

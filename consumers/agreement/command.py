@@ -6,7 +6,6 @@ import datetime as dt
 import os
 import re
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TextIO
 
 import click
@@ -28,9 +27,10 @@ from store.quota import count_metered
 from store.searching import find_orgs
 from store.secrets import TokenKeys
 from sync.agreement import read_sheet
-from sync.companies import CompanyCache
-from sync.company import AccessTokens, CompanyJobs
+from sync.budget import Budget
+from sync.company import CompanyPreparation
 from sync.metrics import Metrics
+from sync.policy import Policy
 from sync.settings import Settings, settings_from
 
 
@@ -125,28 +125,22 @@ def make_sheet(
 
 def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: str, realm_id: str) -> str:
     """Give an access token, refreshed like any consumer would: under the lease, so that no two refresh at once."""
-    keys = TokenKeys(settings.token_keys)
-    tokens = AccessTokens(engine, keys)
     oauth = OAuthApp(settings.intuit, settings.intuit_client_id, settings.intuit_client_secret)
     try:
-        CompanyJobs(
+        jobs = CompanyPreparation(
             engine,
+            Policy.of(settings, owner=owner_name(), lane=0, budget=Budget()),
             oauth=oauth,
             transport=transport,
-            keys=keys,
-            tokens=tokens,
-            cache=CompanyCache(),
-            owner=owner_name(),
-            refresh_lease=settings.companies.refresh_lease_seconds,
-            facts_age=timedelta(seconds=settings.companies.facts_seconds),
-            deadline=settings.attempts.call_deadline_seconds,
+            keys=TokenKeys(settings.token_keys),
             metrics=Metrics(),
-        ).prepare(org_id, realm_id)
+        )
+        jobs.prepare(org_id, realm_id)
     finally:
         oauth.close()
     with engine.connect() as db:
         connection = connections.read_connections(db, [realm_id]).get(realm_id)
-    token = tokens.get(realm_id, connection.version) if connection is not None and connection.connected else None
+    token = jobs.tokens.get(realm_id, connection.version) if connection is not None and connection.connected else None
     if token is None:
         raise CannotAgree(
             "the connection to QuickBooks has ended; run Authorize with QuickbooksOnline on the Configuration"

@@ -89,7 +89,7 @@ def _group(group: dead_letters.Group) -> dict[str, object]:
     words = words_of(group.cause)
     return {
         "org": group.org_id, "org_name": group.org_name, "cause": group.cause, "stage": group.stage, "count": group.count,
-        "headline": words.told(cause=group.cause, field=group.field, value=group.value),
+        "headline": words.headline_for(cause=group.cause, field=group.field, value=group.value),
         "oldest": group.oldest, "newest": group.newest, "example": group.sample, "message": group.message,
         "remedy": group.remedy or words.remedy, "who": words.who.value,
     }  # fmt: skip

@@ -144,11 +144,14 @@ class Ingest:
         return result
 
     def _blame(self, sources: Sequence[SourceEvent], error: DataError | OperationalError) -> BatchResult:
-        """Write the records one by one, so that the one Postgres cannot hold (a NUL character, say) holds up no other."""
+        """Write the two halves apart, and their halves, so that a record Postgres cannot hold (a NUL character, say) holds up no other.
+
+        One in 250 takes 16 transactions, where writing all one by one would take 250.
+        """
         if len(sources) > 1:
-            total = BatchResult()
-            for source in sources:
-                total.add(self.write([source]))
+            total, half = BatchResult(), len(sources) // 2
+            total.add(self.write(sources[:half]))
+            total.add(self.write(sources[half:]))
             return total
         reason = str(error.orig).strip().splitlines()[0].replace("\0", "")
         bad = Undecodable(sources[0], UNSTORABLE, f"the database cannot hold it ({reason})")
@@ -164,8 +167,7 @@ class Ingest:
         sources: Sequence[SourceEvent],
     ) -> tuple[int, Written]:
         records.remember(db, fresh)
-        for bad in undecodable:
-            failures.record_failure(db, _failure(self._kind, bad))
+        failures.record_unreadable(db, [_failure(self._kind, bad) for bad in undecodable])
         orgs = records.configured_orgs(db, {seen.org_id for seen in candidates}) if candidates else {}
         kept = [seen for seen in candidates if seen.org_id in orgs]
         written = records.write_newer(db, kept)

@@ -76,8 +76,8 @@ class IngestLoop:
         limit: DecodeLimit | None = None,
         on_gap: OnGap = OnGap.CONTINUE,
         close_s: float = CLOSE_S,
+        note_gap: NoteGap,
         news: Callable[[], None] = lambda: None,
-        note_gap: NoteGap = lambda gap: None,
         dependencies: Dependencies | None = None,
     ) -> None:
         self._ingest = ingest

@@ -22,7 +22,7 @@ from store.engine import check_database, open_engine
 from store.errors import StoreError
 from store.records import SeenRecord, SourceEvent, known_sequences
 from store.searching import links_of_record
-from sync.cases import Said
+from sync.case_loader import Said
 from sync.companies import read_company
 from sync.decide import foresee, link_to_be
 from sync.settings import Environment, read_database

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from mapping.cases import Case
+from mapping.case import Case
 from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from schemas.company import CompanyFacts, Configuration, TaxCodeFact

@@ -183,7 +183,9 @@ def _section(
     sample = samples[0]
     match = _CODE.search(sample.message)
     code = match[1] if match else (words.codes[0] if one.stage == "push" and len(words.codes) == 1 else "")
-    headline = short(words.told(cause=one.cause, field=short(sample.field, 60), value=short(sample.value, 60)), 160)
+    headline = short(
+        words.headline_for(cause=one.cause, field=short(sample.field, 60), value=short(sample.value, 60)), 160
+    )
     if one.stage == "connect":
         url, link_words = pages.configurations(), "Open the Configurations and authorise again"
     elif len(samples) == 1 and not words.shared:
@@ -224,7 +226,7 @@ def _differing(one: differences.Untold, samples: Sequence[differences.Sample], p
     words = words_of(one.cause)
     return Differing(
         cause=one.cause,
-        headline=words.told(cause=one.cause),
+        headline=words.headline_for(cause=one.cause),
         words=f"{plural(one.count, 'document')} {'differs' if one.count == 1 else 'differ'}",
         remedy=words.remedy,
         who=words.who.value,

@@ -173,7 +173,7 @@ class Notifier:
         single: dict[str, str] = {}
         for one in news:
             words = words_of(one.cause)
-            kept = headlines.get(one.cause) or short(words.told(cause=one.cause), 160)
+            kept = headlines.get(one.cause) or short(words.headline_for(cause=one.cause), 160)
             (shared if words.shared else single)[one.cause] = kept
         notices.remember_mailed(
             db, digest.org_id, {*shared, *single}, mail_id=mail_id, subject=digest.subject

@@ -1,1 +1,1 @@
-"""Every cause for which a record does not reach QuickBooks, in words: what happened, what to do, and who can do it."""
+"""Every cause for which a record does not reach QuickBooks: what happened, what to do, and who can do it."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapping.causes.words import Who, Words
+from mapping.causes.cause import Who, Words
 
 _ADMIN, _BOOKKEEPER, _OPERATOR = Who.ADMIN, Who.BOOKKEEPER, Who.OPERATOR
 
 _REPORT = (
-    "Tell whoever runs the sync, with the code and the intuit_tid: the program sent what QuickBooks does not take."
+    "Give the code and the intuit_tid to the operator of the sync: the program sent what QuickBooks does not take."
 )
-_VALUE = "Correct the value that QuickBooks names, in Kompass; it goes by itself after that."
+_VALUE = "Correct the value that QuickBooks names, in Kompass. It is then sent again."
 
 REFUSALS: Final = (
     Words(
         "name-taken", "the name is taken in QuickBooks",
-        "A customer, vendor or employee of that name is in QuickBooks already; a name may stand there only once among all three.",
+        "A customer, vendor or employee of that name is in QuickBooks already; all three share one list of names.",
         "If it is the same customer, link it by hand under Customers; if not, rename one of the two or give a DisplayName override.",
         _ADMIN, codes=("6240",),
     ),
@@ -63,10 +63,10 @@ REFUSALS: Final = (
         refused="QuickBooks does not take the tax codes of its lines",
     ),
     Words(
-        "business-rule", "a rule of the QuickBooks company stands against it",
-        "A rule of the company is not met: tax on every line, a total below zero, a setting. QuickBooks' own words say which.",
+        "business-rule", "a rule of the QuickBooks company forbids it",
+        "A rule of the company is not met: tax on every line, a total below zero, a setting. The message of QuickBooks says which.",
         "Do what QuickBooks says in the message, in Kompass or in QuickBooks, then press Try again.", _BOOKKEEPER, codes=("6000",),
-        refused="a rule of the QuickBooks company stands against it",
+        refused="a rule of the QuickBooks company forbids it",
     ),
     Words(
         "value-refused", "QuickBooks does not take a value",
@@ -82,7 +82,7 @@ REFUSALS: Final = (
         refused="QuickBooks does not take one of its custom fields",
     ),
     Words(
-        "no-permission", "QuickBooks does not permit it to whoever authorised Kompass",
+        "no-permission", "the QuickBooks user who authorised Kompass may not do it",
         "The QuickBooks user who authorised Kompass may not do this in the company.",
         "Give that user the rights of a company admin in QuickBooks, or authorise again as one who has them.", _BOOKKEEPER,
         shared=True, codes=("5020",), refused="the QuickBooks user who authorised Kompass may not do this",
@@ -94,23 +94,23 @@ REFUSALS: Final = (
         refused="the QuickBooks company lacks a feature that it needs",
     ),
     Words(
-        "nested-too-deep", "its customer stands too deep in QuickBooks",
+        "nested-too-deep", "its customer is nested too deep in QuickBooks",
         "QuickBooks nests customers five levels deep at most.",
         "Move the parent customer to a higher level in QuickBooks.", _BOOKKEEPER, codes=("6180",),
         refused="QuickBooks nests customers five levels deep at most",
     ),
     Words(
         "parent-refused", "QuickBooks does not take its parent customer",
-        "The customer that a sub-customer stands under is missing, inactive, or stands under it itself.",
+        "The parent customer of a sub-customer is missing, inactive, or its own sub-customer.",
         "Look at the parent customer in QuickBooks: it must be active and must not be a sub-customer of this one.", _BOOKKEEPER,
-        codes=("700", "900", "6130", "6150"), refused="QuickBooks does not take the customer it stands under",
+        codes=("700", "900", "6130", "6150"), refused="QuickBooks does not take its parent customer",
     ),
     Words(
-        "still-used", "other documents stand in the way in QuickBooks",
+        "still-used", "other documents prevent it in QuickBooks",
         "A payment, a deposit, an open balance or a linked document keeps QuickBooks from changing it.",
         "Undo what QuickBooks names there, then press Try again; or correct it with a credit note.", _BOOKKEEPER,
         codes=("620", "800", "6220", "6280", "6450", "6470", "6540"),
-        refused="a payment, deposit or linked document in QuickBooks stands in the way",
+        refused="a payment, deposit or linked document in QuickBooks prevents it",
     ),
     Words(
         "delivery-email", "QuickBooks wants an email address to send it to",
@@ -120,14 +120,14 @@ REFUSALS: Final = (
     ),
     Words(
         "duplicate-object", "QuickBooks has it already",
-        "QuickBooks says that it has the very object already.",
+        "QuickBooks says that it has this object already.",
         "Look for it in QuickBooks; a customer can be linked by hand under Customers.", _ADMIN, codes=("630", "2600"),
         refused="QuickBooks says that it has it already",
     ),
     Words(
         "company-reset", "the QuickBooks company was reset",
         "The company's data was erased in QuickBooks, and with it everything that was sent.",
-        "Link the company anew with Authorize with QuickbooksOnline, and ask whoever runs the sync to start it clean.", _ADMIN,
+        "Link the company again with Authorize with QuickbooksOnline, and ask the operator of the sync to start it clean.", _ADMIN,
         shared=True, codes=("10200",), refused="the data of the QuickBooks company was erased",
     ),
     Words(
@@ -146,8 +146,8 @@ REFUSALS: Final = (
     ),
     Words(
         "fault", "QuickBooks refuses it (code {detail})",
-        "QuickBooks refuses it with a code that this version has no words for, or with none.",
-        "Mend what QuickBooks names, in Kompass or in QuickBooks, then press Try again.", _ADMIN,
+        "QuickBooks refuses it with a code that this version does not know, or without one.",
+        "Fix what QuickBooks names, in Kompass or in QuickBooks, then press Try again.", _ADMIN,
         refused="QuickBooks refused it",
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mapping.causes.words import Who, Words
+from mapping.causes.cause import Who, Words
 
 _ADMIN, _BOOKKEEPER, _OPERATOR, _NOBODY = Who.ADMIN, Who.BOOKKEEPER, Who.OPERATOR, Who.NOBODY
 
@@ -18,7 +18,7 @@ MAPPING: Final = (
     ),
     Words(
         "tax-code-inactive", "the QuickBooks tax code of a VAT rate is inactive",
-        "A row of Tax Code VAT Rates names a tax code that somebody made inactive in QuickBooks.",
+        "A row of Tax Code VAT Rates names a tax code that is inactive in QuickBooks.",
         "Choose another tax code in the row, or make the old one active again in QuickBooks.", _ADMIN, shared=True,
     ),
     Words(
@@ -35,7 +35,7 @@ MAPPING: Final = (
     Words(
         "tax-not-booked", "tax was billed that QuickBooks would not book",
         "Kompass billed tax, but no tax codes are sent to this company: it has tax off, or its locale is the USA.",
-        "USA: choose under Billed tax (USA) in the Configuration what becomes of it. Elsewhere: turn on tax in QuickBooks, or take "
+        "USA: choose what happens to it under Billed tax (USA) in the Configuration. Elsewhere: turn on tax in QuickBooks, or take "
         "the tax off the invoice.", _ADMIN,
     ),
     Words(
@@ -101,7 +101,7 @@ MAPPING: Final = (
     Words(
         "does-not-add-up", "its lines do not come to its total",
         "The lines of the invoice and its header disagree in Kompass.",
-        "Save the invoice again in Kompass so that its amounts are computed anew; if they still differ, ask Kompass support.",
+        "Save the invoice again in Kompass so that its amounts are computed again. If they still differ, ask Kompass support.",
         _ADMIN,
     ),
     Words(
@@ -207,7 +207,7 @@ CONFLICTS: Final = (
     ),
     Words(
         "conflict:keeps-changing", "changed in QuickBooks at each of our tries",
-        "Somebody or something in QuickBooks writes the object again and again.",
+        "A person or an app in QuickBooks writes the object again and again.",
         "See who works on it in QuickBooks, then press Try again.", _BOOKKEEPER,
     ),
     Words(
@@ -240,10 +240,10 @@ CONFLICTS: Final = (
     Words(
         "deleted-in-qbo", "deleted or made inactive in QuickBooks",
         "What we once sent is no longer there, so it cannot be updated.",
-        "Make it active again in QuickBooks and press Try again, or press Make it anew under Sync errors.", _BOOKKEEPER,
+        "Make it active again in QuickBooks and press Try again, or press Recreate under Sync errors.", _BOOKKEEPER,
     ),
     Words(
-        "keeps-failing", "no usable answer from Intuit, time after time",
+        "keeps-failing", "no usable answer from Intuit, again and again",
         "This record's calls keep failing while others of the company go through.",
         "Look it up in QuickBooks; if it is missing there, press Try again.", _OPERATOR,
     ),
@@ -268,7 +268,7 @@ DIFFERENCES: Final = (
         "Choose the tax code of the right rate in Tax Code VAT Rates, then have the documents sent again.", _ADMIN, shared=True,
     ),
     Words(
-        "difference:automated-tax", "QuickBooks computes the sales tax by itself",
+        "difference:automated-tax", "QuickBooks computes the sales tax",
         "The company has automated sales tax: QuickBooks found a tax that Kompass did not bill.",
         "Mark the customer or the item as not taxable in QuickBooks, or bill the tax in Kompass too.", _BOOKKEEPER, shared=True,
     ),
@@ -291,22 +291,22 @@ DECODING: Final = tuple(
     for cause, headline, what, remedy in (
         (
             "garbage", "unreadable bytes on Kompass's topic", "The bytes are no Avro event.",
-            "Find out who writes such records to the topic.",
+            "Find out which program writes such records to the topic.",
         ),
         (
             "truncated", "events cut short on Kompass's topic", "The bytes end before the event does.",
-            "Find out who writes such records to the topic.",
+            "Find out which program writes such records to the topic.",
         ),
         (
             "trailing-bytes", "events with too many bytes on Kompass's topic", "Bytes follow the event.",
-            "Find out who writes such records to the topic.",
+            "Find out which program writes such records to the topic.",
         ),
         (
             "too-large", "events larger than 2 MiB", "An event has 2 MiB at most.",
-            "Find out who writes such records to the topic.",
+            "Find out which program writes such records to the topic.",
         ),
         (
-            "unknown-schema", "events of a schema that nobody knows",
+            "unknown-schema", "events of an unknown schema",
             "The event's schema is neither shipped with this version nor in the registry.",
             "Register the schema, or update this program; then replay the dead letters.",
         ),
@@ -326,47 +326,47 @@ DECODING: Final = tuple(
         ),
         (
             "undecodable", "events that cannot be read", "The event cannot be read; the message says why.",
-            "Find out who writes such records to the topic.",
+            "Find out which program writes such records to the topic.",
         ),
     )
 )  # fmt: skip
 
-# Of the whole company, and what ends by itself.
+# Of the whole company, and what ends without action.
 STATES: Final = (
     Words(
         "disconnected", "the connection to QuickBooks is lost",
-        "Intuit no longer lets Kompass into the company: somebody disconnected it in QuickBooks, the grant ended, or the admin who "
-        "authorised it lost their role.",
-        "Run Authorize with QuickbooksOnline on the Configuration; everything that waits then goes by itself.", _ADMIN,
+        "Intuit no longer lets Kompass into the company: it was disconnected in QuickBooks, the authorisation ended, or the "
+        "admin who authorised it lost their role.",
+        "Run Authorize with QuickbooksOnline on the Configuration. Everything that waits is then sent.", _ADMIN,
         shared=True, codes=("100", "110", "120", "140", "3100", "3200", "3202"),
     ),
     Words(
         "subscription-ended", "the QuickBooks subscription has ended",
         "Intuit takes no more data for the company: its trial or subscription ended, or a payment failed.",
-        "Renew the QuickBooks subscription; everything that waits then goes by itself, within the hour.", _BOOKKEEPER,
+        "Renew the QuickBooks subscription. Everything that waits is then sent, within the hour.", _BOOKKEEPER,
         shared=True, codes=("6190",),
     ),
     Words(
         "withdrawn", "taken back in Kompass, still in QuickBooks",
-        "The document was sent, then rejected, deleted, excluded or turned into another type in Kompass. The books are not touched "
-        "behind anybody's back.",
+        "The document was sent, then rejected, deleted, excluded or turned into another type in Kompass. Nothing is changed in the "
+        "books without a person.",
         "Void or delete it in QuickBooks if it should not be there, or approve it again in Kompass.", _BOOKKEEPER,
     ),
     Words(
         "throttled", "Intuit asked us to wait",
-        "Too many calls in a minute, or Intuit moves or mends the company.", "Nothing: it goes a minute later.", _NOBODY,
+        "Too many calls in a minute, or Intuit moves or repairs the company.", "Nothing: it goes a minute later.", _NOBODY,
         codes=("130", "150", "3001"),
     ),
     Words(
         "no-budget", "this month's metered reads are spent",
         "It needs a read from QuickBooks (to compare with a bookkeeper's edit, or to look up a call without an answer), and Intuit "
-        "grants the app only so many a month. Writes that need none go on.",
+        "allows the app only so many a month. Writes that need no read go on.",
         "Nothing: it goes with the new month; the operator can raise the budget.", _OPERATOR, shared=True,
     ),
     Words(
         "no-answer", "Intuit did not answer",
         "The call may have arrived or not: it is sent again under the same request id, or looked up.",
-        "Nothing: it is settled by itself.", _NOBODY, codes=("600", "10000"),
+        "Nothing: the next call or look-up settles it.", _NOBODY, codes=("600", "10000"),
     ),
     Words(
         "refused-for-now", "QuickBooks does not take it at the moment",
@@ -381,16 +381,16 @@ STATES: Final = (
     ),
     Words("unreachable", "Intuit cannot be reached", "Nothing left this machine.", "Nothing: it is tried again.", _NOBODY),
     Words(
-        "stale", "somebody changed it in QuickBooks meanwhile", "It is read again and compared before anything is written.",
-        "Nothing: it is settled by itself, or becomes one of the conflicts above.", _NOBODY, codes=("5010",),
+        "stale", "it was changed in QuickBooks meanwhile", "It is read again and compared before anything is written.",
+        "Nothing: the comparison settles it, or it becomes one of the conflicts above.", _NOBODY, codes=("5010",),
     ),
     Words(
         "token-expired", "the access token is renewed", "An access token lives an hour.", "Nothing: it goes in a moment.", _NOBODY,
     ),
     Words(
         "dependency", "it waits for its customer or project",
-        "What it stands on is not in QuickBooks: it waits under that one's cause, without a call and without a mail of its own.",
-        "Mend that cause.", _ADMIN, shared=True,
+        "What it depends on is not in QuickBooks: it waits under that cause, without a call and without a mail of its own.",
+        "Fix that cause.", _ADMIN, shared=True,
     ),
     Words(
         "name-in-use", "another record still has its name",

@@ -1,13 +1,13 @@
-"""The one table, and the look-up from a stable cause or a fault code to what is said of it."""
+"""The table of all causes, and the look-up by stable cause or fault code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
+from mapping.causes.cause import UNFORESEEN, Words
 from mapping.causes.intuit import REFUSALS
 from mapping.causes.ours import CONFLICTS, DECODING, DIFFERENCES, MAPPING, STATES
-from mapping.causes.words import UNFORESEEN, Words
 
 ALL: Final = (*MAPPING, *CONFLICTS, *REFUSALS, *DIFFERENCES, *DECODING, *STATES)
 BY_CAUSE: Final[Mapping[str, Words]] = {words.cause: words for words in ALL}

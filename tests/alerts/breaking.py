@@ -14,13 +14,16 @@ from typing import Final
 import psycopg
 
 from demo.installation import Installation
+from demo.processes import Part
 from simulator.seeds import IRELAND
+from sync.settings.policies import RetentionPolicy
 from tests.kafka import Kafka
 from tests.kafka_cluster import KafkaCluster
 from tests.schema_registry import Guard
 
 FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 TOPIC: Final = "kompass.projects"
+RETENTION_DAYS: Final = RetentionPolicy().retention_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,11 @@ def groups(around: Surroundings) -> tuple[tuple[Breakage, ...], ...]:
         ),
         (
             Breakage(
+                "tidy", "it has not run: the oldest history is four days over its time", "TidyOverdue", "tidy-overdue",
+                lambda: overdue(installation.settings.database_url, days=RETENTION_DAYS + 4),
+                lambda: processes.run(Part("tidy", ("consumers", "tidy"), lambda: True)),
+            ),
+            Breakage(
                 "disk", "the database answers 53100 to each write of a record", "DatabaseAway", "database-away",
                 lambda: disk_full(installation.settings.database_url),
                 lambda: disk_has_room(installation.settings.database_url),
@@ -124,6 +132,15 @@ def _control(installation: Installation, method: str, body: bytes | None) -> Non
     request = urllib.request.Request(f"{installation.simulator_url}/_simulator/faults", data=body, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status < 300
+
+
+def overdue(database: str, *, days: int) -> None:
+    """Have the oldest entry of the history be that old."""
+    with psycopg.connect(database, autocommit=True) as db:
+        db.execute(
+            "UPDATE qbo_history SET at = now() - make_interval(days => %s) WHERE id = (SELECT min(id) FROM qbo_history)",
+            (days,),
+        )
 
 
 def disk_full(database: str) -> None:

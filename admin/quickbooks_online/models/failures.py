@@ -63,6 +63,9 @@ class Failure(models.Model):
         indexes = (
             models.Index(fields=("org_id", "cause"), name="qbo_failure_open", condition=Q(closed_at__isnull=True)),
             models.Index(fields=("last_failed_at",), name="qbo_failure_last_failed"),
+            models.Index(
+                fields=("topic", "partition", "offset"), name="qbo_failure_place", condition=Q(stage="decode")
+            ),
         )
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
 
-from admin.quickbooks_online import adoption
+from admin.quickbooks_online import manual_link
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.models import Configuration
@@ -62,7 +62,7 @@ class CustomerAdmin(LinkAdmin):
         context: dict[str, Any] = {
             "configurations": linked,
             "chosen": chosen,
-            "clients": adoption.unlinked_clients(chosen) if chosen is not None else [],
+            "clients": manual_link.unlinked_clients(chosen) if chosen is not None else [],
             "given": request.POST,
             "problem": "",
             "twice": "",
@@ -81,18 +81,20 @@ class CustomerAdmin(LinkAdmin):
             context["problem"] = "Choose a Client and search for the QBO customer."
             return None
         try:
-            customer = adoption.customer_by_id(configuration, qbo_id)
+            customer = manual_link.customer_by_id(configuration, qbo_id)
             if customer is None:
                 context["problem"] = (
                     f"QuickBooks has no customer with the id {qbo_id} (sub-customers cannot be chosen)."
                 )
                 return None
-            others = adoption.holders(configuration, customer.id)
+            others = manual_link.holders(configuration, customer.id)
             if others and "twice" not in request.POST:
                 names = ", ".join(str(one) for one in others)
                 context["twice"] = f"{customer.name} is linked to {names} already."
                 return None
-            link = adoption.link_by_hand(configuration, kompass_id=kompass_id, customer=customer, by=str(request.user))
+            link = manual_link.link_by_hand(
+                configuration, kompass_id=kompass_id, customer=customer, by=str(request.user)
+            )
         except CompanyTrouble as trouble:
             context["problem"] = f"QuickBooks could not be asked: {trouble.sentence}"
             return None
@@ -117,14 +119,14 @@ class CustomerAdmin(LinkAdmin):
         if configuration is None or len(words) < 2:
             return JsonResponse({"customers": [], "problem": "Type at least two letters of the name."})
         try:
-            found = adoption.search(configuration, words[:100])
+            found = manual_link.search(configuration, words[:100])
         except CompanyTrouble as trouble:
             return JsonResponse({"customers": [], "problem": trouble.sentence})
         customers = [
             {
                 "id": one.id,
                 "label": one.label,
-                "linked": ", ".join(str(link) for link in adoption.holders(configuration, one.id)),
+                "linked": ", ".join(str(link) for link in manual_link.holders(configuration, one.id)),
             }
             for one in found
         ]
@@ -139,7 +141,7 @@ class CustomerAdmin(LinkAdmin):
             return self.only_post(request)
         link = self.existing(request, object_id)
         try:
-            adoption.unlink(link, by=str(request.user))
+            manual_link.unlink(link, by=str(request.user))
         except CannotLink as problem:
             messages.error(request, str(problem))
         else:

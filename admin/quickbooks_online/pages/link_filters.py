@@ -11,10 +11,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from admin.quickbooks_online.causes import cause_in_words
 from admin.quickbooks_online.models import Configuration, Failure
 from admin.quickbooks_online.pages.link_rows import STATE_WORDS, records_of
 from admin.quickbooks_online.pages.org_filters import ManyChoices
+from admin.quickbooks_online.remedies import cause_in_words
 from mapping import cents
 
 MONTHS = 36

@@ -14,12 +14,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from admin.quickbooks_online.causes import mend_address, title_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Link, Org
 from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.preview import Difference, shown
+from admin.quickbooks_online.remedies import remedy_address, title_of
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
 from store.searching import links_by_id
@@ -110,7 +110,7 @@ class FailureAdmin(ReadOnlyAdmin):
                     oldest=row["oldest"],
                     newest=row["newest"],
                     sample=sample,
-                    mend=mend_address(sample, configuration, request.user),
+                    mend=remedy_address(sample, configuration, request.user),
                 )
             )
         return groups
@@ -132,7 +132,7 @@ class FailureAdmin(ReadOnlyAdmin):
             original=failure,
             link=link,
             link_address=_link_address(link) if link is not None else "",
-            mend=mend_address(failure, configuration, request.user),
+            mend=remedy_address(failure, configuration, request.user),
             sides=_sides(link) if conflict and link is not None else (),
             conflict=conflict,
             gone=failure.cause == "deleted-in-qbo" and failure.closed_at is None,

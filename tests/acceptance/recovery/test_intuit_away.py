@@ -18,7 +18,8 @@ import pytest
 from schemas.events import Event
 from simulator import UK, Simulator
 from simulator.world import company_shown
-from sync.settle import SettlePolicy
+from sync.patience import Patience
+from sync.settings import RetryPolicy
 from tests.acceptance.recovery.clock import let_pass
 from tests.builders import UK_ORG
 from tests.chaos import oracle
@@ -35,7 +36,7 @@ GROWTH: Final = 16 * 1024 * 1024
 @pytest.fixture
 def pipeline(migrated_database: str, careless_intuit: Simulator) -> Iterator[Pipeline]:
     """As in production: it waits longer and longer."""
-    made = open_pipeline(migrated_database, careless_intuit, policy=SettlePolicy())
+    made = open_pipeline(migrated_database, careless_intuit, retries=RetryPolicy(), patience=Patience())
     made.link()
     made.map_vat_rate("vat-20", "20.0% S")
     yield made

@@ -14,11 +14,11 @@ import pytest
 from admin.quickbooks_online.models import Configuration, Org
 from demo.embedded.mail import EmbeddedMail
 from qbo_client.outcomes import Outcome
-from qbo_client.quota import GRANT_VALID, INTUIT
+from qbo_client.quota import INTUIT, PERMIT_VALID
 from simulator import UK
 from simulator.world import World
 from sync.attempt import Attempt, Late
-from sync.permits import grant_anew
+from sync.permits import permit_again
 from sync.settle import Answer
 from tests.acceptance.recovery.clock import let_pass, now_at_intuit
 from tests.builders import event, invoice, project
@@ -49,9 +49,9 @@ def turn(pipeline: Pipeline) -> None:
 
 def send(pipeline: Pipeline, work: Attempt) -> Outcome | Late:
     """Call, unless the grant has grown old on a slow machine and there is no other: as a worker does."""
-    if time.monotonic() - work.granted_at > GRANT_VALID:
+    if time.monotonic() - work.permitted_at > PERMIT_VALID:
         with pipeline.engine.begin() as db:
-            if not grant_anew(db, work.link.realm_id, pipeline.claims._policy.limits):
+            if not permit_again(db, work.link.realm_id, pipeline.steps.claims._policy.limits):
                 return Late()
     return pipeline.call(work)
 
@@ -90,7 +90,7 @@ def test_re_authorising_sends_all_that_waited(
 
     # Intuit's own limits from here on: refused calls would show as throttled.
     section.simulator.call(lambda world: world.change_settings({"quota_enabled": True}))
-    pipeline.claims._policy = replace(pipeline.claims._policy, limits=INTUIT)
+    pipeline.steps.claims._policy = replace(pipeline.steps.policy, limits=INTUIT)
     called_back = now_at_intuit(pipeline)
     assert "is linked to" in press_authorize(ada, configuration, authorize)
     while any(row.state != "synced" for row in pipeline.links(kind="invoice")):

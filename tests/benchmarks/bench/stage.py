@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,7 @@ from store.engine import open_engine
 from store.links import LANES
 from store.tables import company_facts
 from sync.batches import Parcel
-from sync.daily_retry import Probes
-from sync.gates import Gates
-from sync.policy import ReconcilerPolicy
+from sync.settings import ProcessPolicy
 from tests.database import embedded_server, migrate
 from tests.pipeline import KEYS, UNLIMITED, Pipeline
 
@@ -150,16 +148,17 @@ class Stage:
         self, *, workers: int, lane: int, limits: Limits = UNLIMITED, seen: Overlaps | None = None, together: int = 1
     ) -> Reconciler:
         pipeline = self.pipeline
-        policy = ReconcilerPolicy(
-            owner=pipeline.owner, lane=lane, workers=workers, lease=60, heartbeat=5, poll=5, sweep=5, drain=20,
-            call_deadline=10, limits=limits, together=together,
-        )  # fmt: skip
-        made = Reconciler if seen is None else _watched(seen)
-        return made(
-            pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=pipeline.transport,
-            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
-            metrics=pipeline.metrics, beat=lambda name: None,
-        )  # fmt: skip
+        steps = pipeline.another(
+            lane=lane,
+            limits=limits,
+            # What one process takes over from another is over at Intuit, as it is outside the tests.
+            attempts=replace(pipeline.policy.attempts, server_timeout_seconds=pipeline.server_timeout),
+        )
+        numbers = {"workers": workers, "poll_seconds": 5.0, "sweep_seconds": 5.0, "drain_seconds": 20.0}
+        if seen is None:
+            return pipeline.reconciler(steps, batch_items=together, **numbers)
+        steps.policy = replace(steps.policy, process=ProcessPolicy(batch_items=together, **numbers))
+        return _watched(seen)(steps, beat=lambda name: None)
 
     def push(self, *, workers: int, kind: Kind, seen: Overlaps | None = None) -> Run:
         """Push what is due in the lane of one process kind, with a reconciler that starts now."""

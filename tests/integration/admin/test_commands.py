@@ -81,6 +81,7 @@ def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
             "DATABASE_URL": migrated_database,
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "METRICS_PORT": f"127.0.0.1:{metrics}",
+            "LOG_FORMAT": "json",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -93,9 +94,9 @@ def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
         assert json.loads(_get(f"http://127.0.0.1:{metrics}/livez")) == {"ok": True, "problems": {}}
         assert json.loads(_get(f"http://127.0.0.1:{metrics}/readyz")) == {"ok": True, "problems": {}}
         assert "kompass_qbo_build_info{" in _get(f"http://127.0.0.1:{metrics}/metrics")
-        # Every worker's numbers outlive it.
-        for worker in workers_of(process.pid):
-            os.kill(worker, signal.SIGTERM)
+        # Every worker's numbers outlive it, however it ends.
+        for worker, number in zip(workers_of(process.pid), (signal.SIGABRT, signal.SIGKILL), strict=True):
+            os.kill(worker, number)
         assert "kompass_qbo_build_info{" in _get(f"http://127.0.0.1:{metrics}/metrics")
         # What people reach shows none of it, and the probes' port nothing of the site.
         for elsewhere in (f"{port}/metrics", f"{port}/livez", f"{metrics}/admin/login/"):
@@ -112,6 +113,10 @@ def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert any(f":{metrics}/metrics" in line["message"] for line in lines)
+    assert any(line["logger"] == "gunicorn.error" and "SIGKILL" in line["message"] for line in lines), output
+    assert any("gthread" in line.get("stacks", "") for line in lines), output
 
 
 def test_a_taken_metrics_port_is_one_line(migrated_database: str) -> None:

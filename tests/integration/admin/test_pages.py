@@ -11,7 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from admin.quickbooks_online import adoption, lists
+from admin.quickbooks_online import lists, manual_link
 from admin.quickbooks_online.check import check_company
 from admin.quickbooks_online.models import (
     CompanyConnection,
@@ -454,9 +454,9 @@ def test_a_display_name_of_its_own_goes_to_quickbooks(section: Section, ada: Cli
 def test_a_link_made_by_hand_can_be_taken_back(section: Section, ada: Client, ids: dict[str, int]) -> None:
     known = qbo_customer(section, "Old Harbour Company")
     section.pipeline.ingest(event(kompass_client("c9", name="Harbour Nine")))
-    customer = adoption.customer_by_id(section.configuration(), known)
+    customer = manual_link.customer_by_id(section.configuration(), known)
     assert customer is not None
-    link = adoption.link_by_hand(section.configuration(), kompass_id="c9", customer=customer, by="ada")
+    link = manual_link.link_by_hand(section.configuration(), kompass_id="c9", customer=customer, by="ada")
     section.pipeline.drive()
     ada.post(f"{ROOT}customer/{link.pk}/remove-link/")
     section.pipeline.drive()

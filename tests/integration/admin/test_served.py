@@ -14,6 +14,7 @@ import requests
 from simulator import UK, Simulator
 from store.quota import metered_this_month
 from tests.admin_site import PASSWORD, Site, make_user, served
+from tests.integration.broker.members import database_away
 
 CONFIGURATION = "/admin/quickbooks_online/configuration/"
 
@@ -135,3 +136,20 @@ def test_metered_reads_count_into_the_month_and_are_measured(ada: Person) -> Non
         r'^kompass_qbo_qbo_calls_total{.*metering="coreplus".*org="org-uk".*} ([\d.]+)$', metrics, re.M
     )
     assert sum(float(value) for value in measured) == counted
+
+
+def test_a_database_that_is_away_shows_at_the_next_scrape(site: Site) -> None:
+    address = f"http://{site.environ['METRICS_PORT']}"
+
+    def scraped() -> dict[str, str]:
+        page = requests.get(f"{address}/metrics", timeout=10).text
+        return dict(re.findall(r"^kompass_qbo_(dependency_up\S+|clock_offset_seconds) (\S+)$", page, re.M))
+
+    there = scraped()
+    assert there['dependency_up{what="database"}'] == "1.0"
+    assert abs(float(there["clock_offset_seconds"])) < 5
+    with database_away(site.environ["DATABASE_URL"]):
+        assert scraped() == {'dependency_up{what="database"}': "0.0"}
+        assert requests.get(f"{address}/readyz", timeout=10).status_code == 503
+        assert requests.get(f"{address}/livez", timeout=10).status_code == 200
+    assert scraped()['dependency_up{what="database"}'] == "1.0"

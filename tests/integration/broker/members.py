@@ -19,8 +19,10 @@ from consumers.ingest.group import consumer_settings
 from consumers.ingest.loop import IngestLoop
 from schemas.codec import Codec
 from schemas.events import Kind
+from store import stretches
 from store.engine import open_engine
 from store.records import SourceEvent
+from store.transactions import retrying
 from sync.metrics import Metrics
 from tests import builders
 from tests.kafka import PARTITIONS, Kafka
@@ -82,6 +84,7 @@ class Member:
             Kind.CLIENT,
             metrics=self.metrics,
             beat=lambda: self.turns.append(time.monotonic()),
+            note_gap=lambda gap: retrying(self.engine, lambda db: stretches.note_gap(db, gap)),
             **options,  # type: ignore[arg-type]
         )
         self.error: BaseException | None = None

@@ -17,11 +17,9 @@ from qbo_client.transport import Transport
 from sync import sending
 from sync.attempt import Late
 from sync.batches import Parcel, Split, parcels
-from sync.daily_retry import Probes
-from sync.gates import Gates
-from sync.policy import ReconcilerPolicy
+from sync.settings import AttemptPolicy
 from tests.builders import event, invoice, project
-from tests.pipeline import ALL_LANES, Pipeline
+from tests.pipeline import SEND_WITHIN_S, Pipeline
 
 Opened = Callable[..., Reconciler]
 
@@ -32,15 +30,8 @@ def process(pipeline: Pipeline) -> Iterator[Opened]:
     made: list[Reconciler] = []
 
     def another(**more: object) -> Reconciler:
-        policy = ReconcilerPolicy(
-            owner=pipeline.owner, lane=ALL_LANES, workers=4, lease=60.0, heartbeat=1.0, poll=0.05, sweep=60.0, drain=5.0,
-            call_deadline=10.0, limits=pipeline.limits,
-        )  # fmt: skip
-        one = Reconciler(
-            pipeline.engine, replace(policy, **more), claim=pipeline.claims, settle=pipeline.settles,  # type: ignore[arg-type]
-            transport=pipeline.transport, tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(),
-            probes=Probes(pipeline.engine, pipeline.metrics), metrics=pipeline.metrics, beat=lambda what: None,
-        )  # fmt: skip
+        transport, numbers = more.pop("transport", None), more.pop("numbers", {})
+        one = pipeline.reconciler(pipeline.another(transport=transport, **more), **numbers)  # type: ignore[arg-type]
         made.append(one)
         return one
 
@@ -84,13 +75,13 @@ def test_a_backlog_is_pushed_in_batches_and_what_comes_later_by_itself(
     assert len(pipeline.objects("Invoice")) == 101
 
 
-@pytest.mark.parametrize(("due", "policy"), [(10, {}), (40, {"together": 1})], ids=["no backlog", "switched off"])
+@pytest.mark.parametrize(("due", "numbers"), [(10, {}), (40, {"batch_items": 1})], ids=["no backlog", "switched off"])
 def test_without_a_backlog_or_switched_off_every_call_is_of_one_link(
-    settled_customer: Pipeline, process: Opened, due: int, policy: dict[str, object]
+    settled_customer: Pipeline, process: Opened, due: int, numbers: dict[str, int]
 ) -> None:
     pipeline = settled_customer
     pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(due)))
-    one = process(**policy)
+    one = process(numbers=numbers)
     one.start()
     wait_until_settled(pipeline, due)
     assert one.stop()
@@ -194,14 +185,12 @@ def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothi
     def stop(point: str) -> None:
         nonlocal stopped
         if point == "sending":
-            stopped = one._policy.send_within
+            stopped = SEND_WITHIN_S
 
     with Transport(pipeline.transport.environment, clock=lambda: time.monotonic() + stopped) as transport:
-        pipeline.transport, former = transport, pipeline.transport
-        one = process()
+        one = process(transport=transport)
         monkeypatch.setattr(sending, "reached", stop)
         one._work(Parcel((work,)))
-        pipeline.transport = former
     (answer,) = one._answers.get(timeout=60) or []
     assert isinstance(answer.outcome, NotSent)
     assert pipeline.requests() == []
@@ -216,7 +205,7 @@ def test_what_goes_out_late_may_be_sent_again_only_so_much_later(
     assert resent_in(pipeline) <= 0
     found: list[float] = []
     monkeypatch.setattr(sending, "reached", lambda point: found.append(resent_in(pipeline)))
-    one = process(server_timeout=125.0)
+    one = process(attempts=AttemptPolicy())
     one._work(Parcel((replace(work, claimed_at=work.claimed_at - 100),)))
     assert len(pipeline.objects("Invoice")) == 1
     assert found[0] > 125.0

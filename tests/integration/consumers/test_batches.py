@@ -17,7 +17,7 @@ from simulator import bookkeeper
 from simulator.seeds import UK
 from store import attempts
 from sync.batches import parcels
-from sync.settle import Answer, Settle
+from sync.settle import Answer
 from tests.builders import SCANNING, client, event, invoice, line, project
 from tests.pipeline import Pipeline, answers_of
 
@@ -329,8 +329,7 @@ def test_code_600_to_a_batch_that_is_sent_again_is_looked_into_and_not_waited_ou
 
 def test_no_member_is_to_blame_for_a_batch_that_cannot_be_sent(batching: Pipeline) -> None:
     """However often: what went together says nothing of any one record."""
-    batching.policy = replace(batching.policy, reject_after=2)
-    batching.settles = Settle(batching.policy)
+    batching.settle_with(retries=replace(batching.retries, reject_after_attempts=2))
     with_customer(batching)
     batching.ingest(*map(event, invoices(2)))
     works = batching.claim().work

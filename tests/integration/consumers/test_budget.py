@@ -5,20 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from consumers.runner import Reconciler
 from qbo_client.outcomes import Unknown
 from simulator import bookkeeper
 from simulator.seeds import UK
 from store import quota
 from sync.budget import NO_BUDGET, Budget, next_month
-from sync.daily_retry import Probes
-from sync.gates import Gates
-from sync.policy import ReconcilerPolicy
 from sync.settle import Answer
 from tests.builders import client, event, invoice, line
 from tests.pipeline import Pipeline
@@ -152,16 +147,7 @@ def test_a_larger_budget_wakes_what_is_held_and_it_is_counted_by_org(
 
 def process(pipeline: Pipeline, reached: Callable[[], bool]) -> None:
     """Run a process's reconciler on these parts until that is so."""
-    policy = ReconcilerPolicy(
-        owner=pipeline.owner, lane=7, workers=2, lease=60.0, heartbeat=1.0, poll=0.05, sweep=0.1, drain=5.0,
-        call_deadline=10.0,
-    )  # fmt: skip
-    parts: dict[str, Any] = {
-        "claim": pipeline.claims, "settle": pipeline.settles, "transport": pipeline.transport, "tokens": pipeline.tokens,
-        "jobs": pipeline.jobs, "gates": Gates(), "metrics": pipeline.metrics, "beat": lambda what: None,
-        "probes": Probes(pipeline.engine, pipeline.metrics),
-    }  # fmt: skip
-    running = Reconciler(pipeline.engine, policy, **parts)
+    running = pipeline.reconciler(workers=2, sweep_seconds=0.1)
     running.start()
     looked = threading.Event()
     try:

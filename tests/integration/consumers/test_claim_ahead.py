@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -21,13 +21,10 @@ from qbo_client.outcomes import Outcome
 from qbo_client.transport import Transport
 from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
-from sync.daily_retry import Probes
-from sync.gates import Gates
 from sync.pace import Pace
-from sync.policy import ReconcilerPolicy
 from sync.settle import Answer
 from tests.builders import client, event
-from tests.pipeline import ALL_LANES, Pipeline
+from tests.pipeline import Pipeline
 
 WORKERS, AHEAD, PATIENCE_S = 2, 2, 60.0
 
@@ -55,22 +52,19 @@ class Busy:
     """A process whose calls end at such a rate that two are claimed ahead of its two workers."""
 
     pipeline: Pipeline
-    lease: float = 60.0
+    send_within: float = 30.0
     transport: HeldTransport = field(init=False)
     process: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
         pipeline = self.pipeline
         self.transport = HeldTransport(pipeline.simulator.base_url)
-        policy = ReconcilerPolicy(
-            owner=pipeline.owner, lane=ALL_LANES, workers=WORKERS, lease=self.lease, heartbeat=0.02, poll=0.05, sweep=60.0,
-            drain=PATIENCE_S, call_deadline=10.0, limits=pipeline.limits,
-        )  # fmt: skip
-        self.process = Reconciler(
-            pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=self.transport,
-            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
-            metrics=pipeline.metrics, beat=lambda what: None,
-        )  # fmt: skip
+        steps = pipeline.another(
+            transport=self.transport,
+            attempts=replace(pipeline.policy.attempts, heartbeat_seconds=0.02),
+            send_within=self.send_within,
+        )
+        self.process = pipeline.reconciler(steps, workers=WORKERS, drain_seconds=PATIENCE_S)
         pace = Pace(WORKERS, clock=lambda: 100.0)
         for _ in range(20):
             pace.ended()
@@ -177,7 +171,7 @@ def test_what_was_taken_over_while_it_waited_for_a_worker_is_not_sent(
     pipeline.ingest(*(event(client(f"c{number}")) for number in range(WORKERS + AHEAD)))
     pipeline.sweep()
     # So short that the claim is asked about before every call.
-    busy = held(lease=0.0)
+    busy = held(send_within=0.0)
     assert busy.process._claim_some()
     wait_for(lambda: len(busy.transport.held) == WORKERS)
     with pipeline.engine.begin() as db:

@@ -13,7 +13,9 @@ from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
 from simulator.world import World
 from store import connections, quota
-from sync.settle import Answer, SettlePolicy
+from sync.patience import Patience
+from sync.settings import RetryPolicy
+from sync.settle import Answer
 from tests.builders import UK_ORG, client, event
 from tests.pipeline import Pipeline
 
@@ -154,7 +156,9 @@ def test_tokens_refused_one_after_the_other_are_not_refreshed_at_once(
 
 def test_an_access_token_that_is_never_taken_does_not_spin(pipeline: Pipeline, opened: Callable[..., Pipeline]) -> None:
     """Every refreshed token is refused at once: each try costs a refresh, so they have to become rare."""
-    patient = opened(policy=SettlePolicy(backoff_first=100.0, backoff_longest=900.0))
+    patient = opened(
+        retries=RetryPolicy(backoff_first_seconds=100.0, backoff_longest_seconds=900.0), patience=Patience()
+    )
     pipeline.ingest(event(client()))
     put_off = []
     for _ in range(4):

@@ -6,11 +6,16 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import msgspec
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
 
+from consumers.ingest.batch import PART
 from schemas.events import Kind, OrgRef
 from store.records import SourceEvent
 from tests.builders import client, event, invoice
@@ -46,9 +51,13 @@ def test_bad_bytes_become_a_dead_letter_and_hold_up_nothing(pipeline: Pipeline, 
     assert (failure.stage, bytes(failure.event_value), failure.offset) == ("decode", value, bad.offset)
     (letter,) = pipeline.rows("qbo_outbox")
     assert (bytes(letter.key), bytes(letter.value)) == (b"client/x", value)
-    pipeline.ingests[Kind.CLIENT].write([bad])
+    pipeline.ingests[Kind.CLIENT].write([bad, bad])
     assert len(pipeline.rows("qbo_outbox")) == 1
     assert records(pipeline) == {"c1": 1}
+    # The topic was deleted and made again: in the same place is another record.
+    later = msgspec.structs.replace(bad, timestamp=datetime.now(UTC))
+    pipeline.ingests[Kind.CLIENT].write([later, later])
+    assert [bytes(letter.value) for letter in pipeline.rows("qbo_outbox")] == [value, value]
 
 
 @pytest.mark.parametrize("what", ["nul", "huge id", "huge name", "odd words"])
@@ -65,6 +74,35 @@ def test_a_record_that_the_database_cannot_hold_holds_up_no_other(pipeline: Pipe
     assert len(result.undecodable) == (1 if what in ("nul", "huge id") else 0)
     pipeline.drive()
     assert {pipeline.one("client", one).state for one in ("c1", "c2")} == {"synced"}
+
+
+def test_one_record_in_a_batch_that_the_database_cannot_hold_takes_few_transactions(pipeline: Pipeline) -> None:
+    begun: list[Connection] = []
+    listen(pipeline.engine, "begin", begun.append)
+    clients = [event(client(f"c{number}", name="a\0b" if number == 123 else "well")) for number in range(PART)]
+    (result,) = pipeline.ingest(*clients)
+    assert (len(result.undecodable), len(records(pipeline))) == (1, PART - 1)
+    assert len(begun) < 30
+
+
+def test_many_records_that_cannot_be_read_take_no_more_statements_than_one(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run: list[object] = []
+    execute = psycopg.Cursor.execute
+
+    def counted(self: psycopg.Cursor[object], query: object, *rest: object, **more: object) -> object:
+        run.append(query)
+        return execute(self, query, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted)
+    taken = []
+    for count in (1, PART):
+        run.clear()
+        pipeline.ingests[Kind.CLIENT].write([raw(pipeline, b"garbage") for _ in range(count)])
+        taken.append(len(run))
+    assert taken[0] == taken[1], run
+    assert len(pipeline.rows("qbo_outbox")) == len(pipeline.rows("qbo_failure")) == PART + 1
 
 
 def test_clients_of_many_orgs_fit_into_one_batch(pipeline: Pipeline) -> None:

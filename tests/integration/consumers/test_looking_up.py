@@ -13,7 +13,9 @@ from simulator import bookkeeper
 from simulator.seeds import UK
 from sync.attempt import Attempt
 from sync.explaining import Explainer
-from sync.settle import Answer, Settle, SettlePolicy
+from sync.patience import Patience
+from sync.settings import RetryPolicy
+from sync.settle import Answer
 from tests.builders import client, event, invoice
 from tests.pipeline import Pipeline
 
@@ -142,7 +144,7 @@ def test_a_call_that_may_be_under_way_is_not_looked_for_because_its_record_was_g
     with pipeline.engine.begin() as db:
         db.execute(text("UPDATE qbo_attempt SET resend_after = now() + interval '2 minutes'"))
         db.execute(text("UPDATE qbo_link SET attempts = 20, last_failed_at = now() - interval '1 hour'"))
-    pipeline.settles = Settle(SettlePolicy())
+    pipeline.settle_with(retries=RetryPolicy(), patience=Patience())
     pipeline.settle(Answer(work, Unknown("timed out")))
     assert pipeline.one("client", "c1").state == "failed"
     with pipeline.engine.begin() as db:

@@ -13,18 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from consumers.runner import Reconciler
-from mapping.judgement import Case, Decision, judge
+from mapping.decide import Case, Decision, decide_case
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, Refused, Unknown
 from simulator.seeds import UK
 from store.secrets import TokenKeys
 from sync import explaining, sending
 from sync.batches import Parcel
-from sync.company import AccessTokens
-from sync.daily_retry import Probes
 from sync.gates import Gates
-from sync.policy import ReconcilerPolicy
-from sync.quarantine import claim_around
 from tests.builders import client, event
 from tests.pipeline import Pipeline
 
@@ -36,23 +32,10 @@ def reconciling(pipeline: Pipeline) -> Iterator[Opened]:
     """Put a process's reconciler on the pipeline's parts, not started."""
     made: list[Reconciler] = []
 
-    def another(**more: Any) -> Reconciler:
-        policy = ReconcilerPolicy(
-            owner=pipeline.owner, lane=1, workers=2, lease=60.0, heartbeat=1.0, poll=0.05, sweep=60.0, drain=5.0,
-            call_deadline=10.0,
-        )  # fmt: skip
-        parts: dict[str, Any] = {
-            "claim": pipeline.claims,
-            "settle": pipeline.settles,
-            "transport": pipeline.transport,
-            "tokens": pipeline.tokens,
-            "jobs": pipeline.jobs,
-            "gates": Gates(),
-            "probes": Probes(pipeline.engine, pipeline.metrics),
-            "metrics": pipeline.metrics,
-            "beat": lambda what: None,
-        }
-        made.append(Reconciler(pipeline.engine, policy, **{**parts, **more}))
+    def another(*, gates: Gates | None = None, **more: Any) -> Reconciler:
+        steps = pipeline.another(**more)
+        steps.gates = gates or steps.gates
+        made.append(pipeline.reconciler(steps, workers=2))
         return made[-1]
 
     yield another
@@ -90,7 +73,7 @@ def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
     (work,) = pipeline.claim().work
     refused = Refused(400, (Fault(code="2500", message="", detail="", element=None),))
     process = reconciling()
-    monkeypatch.setattr(process._sender, "send", lambda parcel: refused)
+    monkeypatch.setattr(process._steps.sender, "send", lambda parcel: refused)
 
     def away(*args: object) -> None:
         raise OperationalError("SELECT", {}, Exception("the database is away"))
@@ -107,9 +90,9 @@ def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
     def poisoned(case: Case) -> Decision:
         if case.record.id == kompass_id:
             raise AssertionError("nobody thought of this")
-        return judge(case)
+        return decide_case(case)
 
-    monkeypatch.setattr("sync.decide.judge", poisoned)
+    monkeypatch.setattr("sync.decide.decide_case", poisoned)
 
 
 def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
@@ -118,7 +101,7 @@ def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
     pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
     pipeline.sweep()
     poison(monkeypatch, "c2")
-    claimed = claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={})
+    claimed = pipeline.steps.claim(pipeline.due(), calls_allowed={})
     assert sorted(work.link.kompass_id for work in claimed.work) == ["c1", "c3"]
     link = pipeline.one("client", "c2")
     assert (link.state, link.cause, link.due_at) == ("failed", "unforeseen", None)
@@ -135,7 +118,7 @@ def test_a_probe_lets_one_call_through_past_a_record_that_cannot_be_judged(
     pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
     pipeline.sweep()
     poison(monkeypatch, "c1")
-    assert len(claim_around(pipeline.engine, pipeline.claims, pipeline.due(), calls_allowed={UK: 1}).work) == 1
+    assert len(pipeline.steps.claim(pipeline.due(), calls_allowed={UK: 1}).work) == 1
 
 
 def test_a_probe_that_was_not_sent_is_followed_by_another_at_once(pipeline: Pipeline, reconciling: Opened) -> None:
@@ -155,15 +138,14 @@ def test_a_probe_that_was_not_sent_is_followed_by_another_at_once(pipeline: Pipe
         db.execute(text("UPDATE qbo_link SET epoch = epoch + 1"))
     process._work(Parcel((replace(work, claimed_at=float("-inf")),)))
     assert pipeline.objects("Customer") == []
-    assert gates.permits().probes == {UK}
+    assert gates.permits().trials == {UK}
 
 
 def test_tokens_that_no_key_opens_stop_no_process(pipeline: Pipeline, reconciling: Opened) -> None:
     pipeline.ingest(event(client()))
     pipeline.sweep()
-    other = AccessTokens(pipeline.engine, TokenKeys([Fernet.generate_key().decode()]))
     gates = Gates()
-    process = reconciling(tokens=other, gates=gates)
+    process = reconciling(keys=TokenKeys([Fernet.generate_key().decode()]), gates=gates)
     assert process._claim_some()
     (answer,) = process._answers.get(timeout=60) or []
     pipeline.settle(answer)

@@ -67,7 +67,7 @@ def test_a_claim_asks_as_often_for_thirty_links_as_for_two(pipeline: Pipeline, m
         due = pipeline.due()
         with pipeline.engine.begin() as db:
             before = asked
-            assert len(pipeline.claims(db, due, calls_allowed={}).work) == count
+            assert len(pipeline.steps.claims(db, due, calls_allowed={}).work) == count
             return asked - before
 
     monkeypatch.setattr(psycopg.Cursor, "execute", counted)

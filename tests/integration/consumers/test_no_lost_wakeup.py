@@ -127,7 +127,7 @@ def test_a_job_that_an_invoice_is_being_judged_upon_hears_of_its_customer(pipeli
     document = pipeline.one("invoice", "i1")
     outcome = pipeline.call(work)
     with pipeline.engine.begin() as db:
-        pipeline.claims(db, [document.id], calls_allowed={})
+        pipeline.steps.claims(db, [document.id], calls_allowed={})
         settling = threading.Thread(target=pipeline.settle, args=(Answer(work, outcome),))
         settling.start()
         settling.join(1.0)

@@ -10,12 +10,10 @@ import pytest
 from consumers.runner import Reconciler
 from qbo_client.quota import Limits
 from simulator.seeds import CANADA, UK, USA
-from sync.daily_retry import Probes
-from sync.gates import Gates
-from sync.policy import ReconcilerPolicy
-from sync.settle import SettlePolicy
+from sync.patience import Patience
+from sync.settings import RetryPolicy
 from tests.builders import client, event, invoice, project
-from tests.pipeline import ALL_LANES, Pipeline
+from tests.pipeline import Pipeline
 
 ONE_NAME = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000)
 
@@ -26,16 +24,8 @@ def process(opened: Callable[..., Pipeline]) -> Iterator[Callable[..., Pipeline]
     made: list[Reconciler] = []
 
     def another() -> Pipeline:
-        pipeline = opened(limits=ONE_NAME, policy=SettlePolicy())
-        policy = ReconcilerPolicy(
-            owner=pipeline.owner, lane=ALL_LANES, workers=4, lease=60.0, heartbeat=1.0, poll=0.05, sweep=60.0, drain=5.0,
-            call_deadline=10.0, limits=pipeline.limits,
-        )  # fmt: skip
-        one = Reconciler(
-            pipeline.engine, policy, claim=pipeline.claims, settle=pipeline.settles, transport=pipeline.transport,
-            tokens=pipeline.tokens, jobs=pipeline.jobs, gates=Gates(), probes=Probes(pipeline.engine, pipeline.metrics),
-            metrics=pipeline.metrics, beat=lambda what: None,
-        )  # fmt: skip
+        pipeline = opened(limits=ONE_NAME, retries=RetryPolicy(), patience=Patience())
+        one = pipeline.reconciler()
         made.append(one)
         one.start()
         return pipeline

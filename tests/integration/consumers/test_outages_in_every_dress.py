@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from qbo_client.calls import WRITES
 from qbo_client.quota import Limits
 from simulator import Simulator
 from simulator.seeds import UK
 from simulator.settings import Settings
-from store.transactions import retrying
-from sync.batches import parcels, refused_for_now
+from sync.batches import parcels
 from sync.gates import Gates
-from sync.settle import Answer, SettlePolicy
+from sync.patience import Patience
+from sync.settings import RetryPolicy
 from tests.builders import client, event, invoice, project
 from tests.database import cloned_database
 from tests.pipeline import Pipeline, open_pipeline
@@ -58,6 +56,7 @@ class Company:
 
     def __post_init__(self) -> None:
         self.gates = Gates(clock=lambda: self.time.seconds, uniform=lambda: 0.5)
+        self.pipeline.steps.gates = self.gates
 
     def run(self, seconds: float) -> None:
         """Do what is due until so much time has gone by."""
@@ -79,26 +78,15 @@ class Company:
         if permits.all_blocked or UK in permits.blocked:
             return permits.next_in or 0.05
         ids = sorted(set(pipeline.due()))[:200]
-        allowed = {UK: 1} if UK in permits.probes or self.gates.probing_intuit else {}
-        claimed = retrying(
-            pipeline.engine, partial(pipeline.claims, ids=ids, calls_allowed=allowed, together=1 if allowed else 30)
-        )
+        allowed = {UK: 1} if UK in permits.trials or self.gates.trying_intuit else {}
+        claimed = pipeline.steps.claim(ids, calls_allowed=allowed, together=1 if allowed else 30)
         for realm, org in claimed.unready.items():
             # A process asks for its token again and again, five times a second: here every quarter of a minute.
             self.gates.block(realm, 15.0 if pipeline.jobs.prepare(org, realm) else 0.0)
         answers = []
         for parcel in parcels(claimed.work):
             self.gates.called(UK)
-            outcome = pipeline.send(parcel)
-            parts = parcel.outcomes(outcome)
-            self.gates.answered(UK, outcome, refused=refused_for_now(parts), wrote=parcel.first.asks in WRITES)
-            answers += [
-                replace(
-                    Answer(work, one, self.gates.answers_lately(UK), together=len(parcel.works)),
-                    learned=pipeline.explainer.learn(work, one),
-                )
-                for work, one in parts
-            ]
+            answers += pipeline.steps.answers(pipeline.steps.send(parcel))
         if answers:
             pipeline.settle(*answers)
             return 0.05
@@ -112,7 +100,7 @@ def company(database_server: URL, template_database: URL) -> Iterator[Company]:
     settings = Settings.from_environment(quota_enabled=False, batch_items=30, batch_requestid="item", name_lock="on")
     with cloned_database(database_server, template_database) as url, Simulator(settings=settings) as simulator:
         limits = Limits(per_second=10_000, in_flight=1_000, per_minute=100_000)
-        pipeline = open_pipeline(url, simulator, policy=SettlePolicy(), limits=limits, together=30)
+        pipeline = open_pipeline(url, simulator, retries=RetryPolicy(), patience=Patience(), limits=limits, together=30)
         pipeline.link()
         pipeline.map_vat_rate("vat-20", "20.0% S")
         pipeline.ingest(event(project()))

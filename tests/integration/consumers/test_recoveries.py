@@ -87,7 +87,7 @@ def test_a_document_deleted_in_quickbooks_is_told_and_made_anew_when_asked(sent:
     sent.drive()
     found = failure(sent)
     assert (found.cause, found.value) == ("deleted-in-qbo", gone)
-    assert "Make it anew" in found.remedy
+    assert "Recreate" in found.remedy
     assert sent.objects("Invoice") == []
     with sent.engine.begin() as db:
         db.exec_driver_sql("UPDATE qbo_link SET overwrite = true, due_at = now(), again = true WHERE state = 'failed'")

@@ -18,16 +18,15 @@ from simulator.seeds import UK
 from sync.attempt import Attempt
 from sync.explaining import Explainer
 from sync.link import make_due
-from sync.settle import Answer, Settle, SettlePolicy
+from sync.patience import Patience
+from sync.settle import Answer
 from tests.builders import client, event, invoice
 from tests.pipeline import IMPATIENT, Pipeline
-
-PATIENT = SettlePolicy(backoff_first=0.0, backoff_longest=0.0)
 
 
 @pytest.fixture
 def patient(pipeline: Pipeline) -> Pipeline:
-    pipeline.settles = Settle(PATIENT, uniform=lambda low, high: high)
+    pipeline.settle_with(patience=Patience())
     return pipeline
 
 
@@ -66,7 +65,7 @@ def test_a_create_that_was_refused_is_looked_for_before_the_next(
     if how == "by itself":
         patient.drive()
     else:
-        patient.settles = Settle(IMPATIENT)
+        patient.settle_with(patience=IMPATIENT)
         for _ in range(4):
             patient.drive()
             with patient.engine.begin() as db:
@@ -175,9 +174,9 @@ def test_a_look_up_that_is_refused_is_asked_in_another_way(patient: Pipeline, ki
     refused = Refused(400 if code else 404, (Fault(code, "", "", None),) if code else ())
     asked: list[str] = []
 
-    def ask(work: Attempt, call: Call) -> Outcome:
+    def ask(work: Attempt, call: Call) -> Outcome | None:
         asked.append(str(call.query))
-        return patient.ask(work, call)
+        return patient.steps.sender.ask(work, call)
 
     learned = Explainer(patient.engine, ask).learn(look, refused)
     patient.settle(Answer(look, refused, learned=learned))

@@ -55,7 +55,7 @@ def test_the_next_causes_are_bundled_at_growing_intervals(post: Post) -> None:
     post.reject("i4", rate="VAT 6 %")
     (second,) = post.later(minutes=1, seconds=1)
     assert second["Subject"].startswith("3 invoices are waiting: VAT 9 % has no QuickBooks tax code and 1 other cause")
-    assert "1 earlier cause, told before, is still open" in plain(second)
+    assert "1 earlier cause, mailed before, is still open" in plain(second)
     post.reject("i5", rate="VAT 3 %")
     assert post.later(minutes=59) == []
     assert len(post.later(minutes=2)) == 1

@@ -31,6 +31,8 @@ ILL = OrgRef("org-ie", "Liffey Surveys")
 BUSY = OrgRef("org-ca", "Rideau Mapping")
 PROCESSES = (*CONSUMERS, "notify", "admin")
 PATIENCE_S = 240.0
+WITHOUT_A_REGISTRY = {"KompassQboRegistryAway"}
+"""The demo's events carry no schema id, so that no process asks a registry: what asks for it finds nothing, as it should."""
 # The fixture runs the whole demo.
 pytestmark = pytest.mark.timeout(600)
 
@@ -130,7 +132,7 @@ def until(reached: object) -> None:
 
 
 def test_every_panel_and_every_rule_finds_what_it_asks_for(scraped: Scraped) -> None:
-    missing = [*panels(), *rules()]
+    missing = [one for one in (*panels(), *rules()) if one.where not in WITHOUT_A_REGISTRY]
     assert len(missing) > 80
     deadline = time.monotonic() + PATIENCE_S
     while missing and time.monotonic() < deadline:
@@ -174,9 +176,11 @@ def test_the_weather_shows(scraped: Scraped) -> None:
     assert number('max(kompass_qbo_breaker_state{scope="company", org="org-ie"})') == 2
     assert number('max(kompass_qbo_breaker_state{scope="intuit"})') == 0
     assert number('sum(kompass_qbo_quota_waits_total{limit="throttled", org="org-ca"})') == 1
-    metered = number('sum(kompass_qbo_qbo_calls_total{metering="coreplus", status="200"})')
-    assert metered > 0
-    assert number("max(kompass_qbo_budget_limit_calls) - max(kompass_qbo_budget_remaining_calls)") == metered
+    metered = 'sum(kompass_qbo_qbo_calls_total{metering="coreplus", status="200"})'
+    assert number(metered) > 0
+    # A probe of the silent company may be between the one and the other.
+    spent = "max(kompass_qbo_budget_limit_calls) - max(kompass_qbo_budget_remaining_calls)"
+    until(lambda: number(f"({spent}) - {metered}") == 0)
 
 
 def test_promtool_finds_no_fault_with_our_metrics(scraped: Scraped) -> None:

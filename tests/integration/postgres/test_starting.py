@@ -111,7 +111,7 @@ def test_a_server_that_does_not_let_us_in_is_not_waited_for(server: EmbeddedPost
     engine.dispose()
 
 
-def test_what_is_set_for_our_role_changes_nothing(database: str) -> None:
+def set_for_our_role(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as db:
         name = db.info.dbname
         for setting in (
@@ -121,6 +121,10 @@ def test_what_is_set_for_our_role_changes_nothing(database: str) -> None:
             "lock_timeout = '1ms'",
         ):
             db.execute(f'ALTER DATABASE "{name}" SET {setting}')
+
+
+def test_what_is_set_for_our_role_changes_nothing(database: str) -> None:
+    set_for_our_role(database)
     engine = open_engine(database, pool_size=1)
     try:
         check_database(engine)
@@ -137,3 +141,23 @@ def test_what_is_set_for_our_role_changes_nothing(database: str) -> None:
             assert db.exec_driver_sql("SELECT at FROM qbo_history").scalar_one() == at
     finally:
         engine.dispose()
+
+
+def test_what_is_set_for_our_role_changes_nothing_for_django(database: str) -> None:
+    set_for_our_role(database)
+    script = (
+        "from django.contrib.auth.models import User; from django.db import connection, transaction\n"
+        "User.objects.create(username='ada')\n"
+        "cursor = connection.cursor()\n"
+        "for name in ('lock_timeout', 'search_path', 'DateStyle'):\n"
+        "    cursor.execute(f'SHOW {name}')\n"
+        "    print(cursor.fetchone()[0])\n"
+        "with transaction.atomic():\n"
+        "    print(User.objects.select_for_update().get().date_joined.utcoffset())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "admin", "shell", "--no-imports", "-c", script],
+        cwd=ROOT, env={**os.environ, "DATABASE_URL": database}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["0", '"$user", public', "ISO, MDY", "0:00:00"]

@@ -13,9 +13,9 @@ import django
 
 django.setup()
 
-from admin.quickbooks_online.causes import title_of
 from admin.quickbooks_online.models import Failure
 from admin.quickbooks_online.preview import differences, shown
+from admin.quickbooks_online.remedies import title_of
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from schemas.events import Kind
 from store.attempts import OpenAttempt, StoredAttempt
 from store.links import Link
 from sync.attempt import Attempt, Late
-from sync.batches import Backlogs, Parcel, Split, bid, parcels, requests
-from sync.planning import New, Resend
+from sync.batches import Backlogs, Parcel, Split, bid, parcels, put_together
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -26,33 +25,34 @@ def link(number: int, kind: Kind = Kind.INVOICE, **more: Any) -> Link:
     return Link(**{**dict.fromkeys(Link.__dataclass_fields__), **named, **more})
 
 
-def new(number: int, kind: Kind = Kind.INVOICE, *, operation: str = "create", most: int | None = None) -> New:
+def new(number: int, kind: Kind = Kind.INVOICE, *, operation: str = "create", most: int | None = None) -> Attempt:
     entity = "Invoice" if kind is Kind.INVOICE else "Customer"
     write = Write(operation=operation, entity=entity, object_id=None, body={}, applied={}, name="")  # type: ignore[arg-type]
-    return New(link(number, kind, batch_most=most), write, 1, 1, None)  # type: ignore[arg-type]
+    return Attempt.planned(link(number, kind, batch_most=most), write, (1, 1), now=NOW, started=0.0)
 
 
-def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0) -> Resend:
-    intent = StoredAttempt(
+def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0) -> Attempt:
+    stored = StoredAttempt(
         link_id=number, realm_id="1", epoch=1, phase=phase, operation="create", entity="Invoice", object_id=None, body="{}",
         request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, owner="a", heartbeat_at=NOW,
         first_sent_at=NOW, resend_after=NOW, batch_id=batch_id,
     )  # fmt: skip
-    return Resend(link(number), OpenAttempt(intent, alive=False, busy_for=0.0, age=age), None)  # type: ignore[arg-type]
+    opened = OpenAttempt(stored, alive=False, busy_for=0.0, age=age)
+    return Attempt.taken_over(link(number), opened, resend_window=600.0, started=0.0)
 
 
-def sizes(*wanted: Any, most: int = 30) -> list[int]:
-    return [len(one.members) for one in requests(wanted, most=most, resend_window=600.0)]
+def sizes(*wanted: Attempt, most: int = 30) -> list[int]:
+    return [len(one.works) for one in put_together(wanted, most=most)]
 
 
 def test_one_kind_to_a_batch_and_thirty_at_most() -> None:
     clients = [new(number, Kind.CLIENT) for number in range(2)]
     jobs = [new(number, Kind.PROJECT) for number in range(10, 14)]
     invoices = [new(number) for number in range(100, 165)]
-    found = requests([*invoices, *jobs, *clients], most=30, resend_window=600.0)
-    assert [len(one.members) for one in found] == [2, 4, 30, 30, 5]
-    assert all(len({member.link.kind for member in one.members}) == 1 for one in found)
-    assert len({one.batch_id for one in found} - {""}) == 5
+    found = put_together([*invoices, *jobs, *clients], most=30)
+    assert [len(one.works) for one in found] == [2, 4, 30, 30, 5]
+    assert all(len({member.link.kind for member in one.works}) == 1 for one in found)
+    assert len({one.first.batch_id for one in found} - {""}) == 5
 
 
 def test_what_goes_by_itself() -> None:
@@ -60,7 +60,7 @@ def test_what_goes_by_itself() -> None:
     assert sizes(new(1), new(2), most=1) == [1, 1]
     assert sizes(new(1, operation="void"), new(2, operation="void")) == [1, 1]
     assert sizes(new(1), new(2, Kind.CLIENT)) == [1, 1]
-    assert [one.batch_id for one in requests([new(1)], most=30, resend_window=600.0)] == [""]
+    assert [one.is_batch for one in put_together([new(1)], most=30)] == [False]
 
 
 def test_after_a_refusal_as_a_whole_no_more_go_together_than_half() -> None:
@@ -71,15 +71,15 @@ def test_after_a_refusal_as_a_whole_no_more_go_together_than_half() -> None:
 
 def test_a_batch_is_recovered_as_it_was_whatever_the_setting_says_now() -> None:
     again = [hanging(number, "b1") for number in (3, 1, 2)]
-    (one,) = requests(again, most=1, resend_window=600.0)
-    assert one.batch_id == "b1"
-    assert [member.link.id for member in one.members] == [1, 2, 3]
+    (one,) = put_together(again, most=1)
+    assert {member.batch_id for member in one.works} == {"b1"}
+    assert [member.link.id for member in one.works] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("changes", [{"phase": "lookup"}, {"age": 601.0}])
 def test_what_is_looked_up_goes_by_itself(changes: dict[str, Any]) -> None:
-    found = requests([hanging(1, "b1", **changes), hanging(2, "b1", **changes)], most=30, resend_window=600.0)
-    assert [(len(one.members), one.batch_id) for one in found] == [(1, ""), (1, "")]
+    found = put_together([hanging(1, "b1", **changes), hanging(2, "b1", **changes)], most=30)
+    assert [(len(one.works), one.first.batch_id) for one in found] == [(1, ""), (1, "")]
 
 
 def work(number: int, batch_id: str = "b1") -> Attempt:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers.causes.table import documentation
+from consumers.causes_page import documentation
+from mapping.causes.cause import UNFORESEEN, Who, Words
 from mapping.causes.table import ALL, BY_CAUSE, BY_CODE, words_of
-from mapping.causes.words import UNFORESEEN, Who, Words
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode
 from qbo_client.outcomes import Refused
@@ -105,7 +105,10 @@ def test_words_are_sentences_and_headlines_can_be_filled(words: Words) -> None:
         assert text[0].isupper() or text[0] in "“'"
         assert text.endswith(".")
         assert len(text) < 240
-    for headline in (words.told(cause=words.cause), words.told(cause=f"{words.cause}:x", field="f", value="v")):
+    for headline in (
+        words.headline_for(cause=words.cause),
+        words.headline_for(cause=f"{words.cause}:x", field="f", value="v"),
+    ):
         assert headline
         assert "{" not in headline
         assert not headline.endswith(".")
@@ -125,7 +128,7 @@ def test_words_are_sentences_and_headlines_can_be_filled(words: Words) -> None:
     ],
 )
 def test_headlines(cause: str, value: str, headline: str) -> None:
-    assert words_of(cause).told(cause=cause, value=value) == headline
+    assert words_of(cause).headline_for(cause=cause, value=value) == headline
 
 
 @pytest.mark.parametrize(
@@ -179,7 +182,7 @@ def test_headlines(cause: str, value: str, headline: str) -> None:
         (
             told("6000", "Make sure all your transactions have a VAT rate before you save."),
             "business-rule",
-            "Invoice INV-1042: a rule of the QuickBooks company stands against it (QuickBooks says: Make sure all your "
+            "Invoice INV-1042: a rule of the QuickBooks company forbids it (QuickBooks says: Make sure all your "
             "transactions have a VAT rate before you save.; code 6000)",
         ),
         (

@@ -56,10 +56,10 @@ def test_a_look_up_that_is_answered_shows_nothing_of_writes_and_the_trial_goes_o
     one = gates(clock)
     one.answered("uk", REFUSED, refused=set(range(5)))
     clock.now += 1.0
-    assert one.permits().probes == {"uk"}
+    assert one.permits().trials == {"uk"}
     one.called("uk")
     one.answered("uk", DONE, wrote=False)
-    assert one.permits().probes == {"uk"}
+    assert one.permits().trials == {"uk"}
     one.called("uk")
     one.answered("uk", REFUSED, refused={1})
     assert one.permits().blocked == {"uk"}

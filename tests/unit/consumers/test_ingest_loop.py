@@ -179,7 +179,7 @@ def act(steps: Sequence[Step]) -> None:
         return group
 
     nothing: Callable[[], None] = lambda: None  # noqa: E731
-    group.loop = IngestLoop(make, durable, Kind.CLIENT, metrics=Metrics(), beat=nothing)
+    group.loop = IngestLoop(make, durable, Kind.CLIENT, metrics=Metrics(), beat=nothing, note_gap=lambda gap: None)
     group.loop.run()
     assert group.committed_offsets == END
     assert {partition: durable.reached(partition) for partition in END} == END

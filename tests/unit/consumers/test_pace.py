@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qbo_client.quota import GRANT_VALID
+from qbo_client.quota import PERMIT_VALID
 from sync.pace import AHEAD_S, RATE_OVER_S, Pace
 
 
@@ -38,7 +38,7 @@ def test_what_is_claimed_ahead_is_sent_while_its_grant_is_good(workers: int, lat
     ahead = pace.claimable(workers)
     assert ahead <= workers * AHEAD_S / latency
     assert ahead >= int(workers * AHEAD_S / latency) - 1
-    assert ahead * latency / workers < GRANT_VALID
+    assert ahead * latency / workers < PERMIT_VALID
 
 
 def test_next_to_no_latency_claims_no_more_ahead_than_there_are_workers() -> None:

@@ -7,7 +7,7 @@ from qbo_client.breaker import Breaker, BreakerPolicy, State
 
 STEADY = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-POLICY = BreakerPolicy(failures_to_open=3, first_interval=1.0, longest_interval=300.0, probe_patience=150.0)
+POLICY = BreakerPolicy(failures_to_open=3, first_interval=1.0, longest_interval=300.0, trial_patience=150.0)
 
 
 def longest() -> float:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qbo_client.quota import INTUIT, Limits, Window, grant
+from qbo_client.quota import INTUIT, Limits, Window, permit
 
 STEADY = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -40,12 +40,12 @@ def test_no_second_and_no_minute_ever_holds_too_many(steps: list[tuple[float, in
     batches: list[float] = []
     for wait, wanted, batch in steps:
         now += wait
-        granted, window, next_free = grant(window, now, wanted, in_flight=0, limits=limits, batch=batch)
-        assert 0 <= granted <= wanted
+        permitted, window, next_free = permit(window, now, wanted, in_flight=0, limits=limits, batch=batch)
+        assert 0 <= permitted <= wanted
         assert next_free >= now
         window = Window.from_json(json.loads(json.dumps(window.to_json())))
-        times += [now] * granted
-        batches += [now] * granted if batch else []
+        times += [now] * permitted
+        batches += [now] * permitted if batch else []
     assert most_within(times, 1.0) <= limits.per_second
     assert most_within(times, 60.0) <= limits.per_minute
     assert most_within(batches, 60.0) <= limits.batches_per_minute
@@ -59,11 +59,11 @@ def test_the_next_free_moment_is_true_and_is_never_early(
     window, now = Window(), START
     for wait, wanted, as_batch in steps:
         now += wait
-        _, window, _ = grant(window, now, wanted, in_flight=0, limits=limits, batch=as_batch)
-    _, _, free = grant(window, now, 0, in_flight=0, limits=limits, batch=batch)
-    assert grant(window, free, 1, in_flight=0, limits=limits, batch=batch)[0] == 1
+        _, window, _ = permit(window, now, wanted, in_flight=0, limits=limits, batch=as_batch)
+    _, _, free = permit(window, now, 0, in_flight=0, limits=limits, batch=batch)
+    assert permit(window, free, 1, in_flight=0, limits=limits, batch=batch)[0] == 1
     if free > now:
-        assert grant(window, free - 0.01, 1, in_flight=0, limits=limits, batch=batch)[0] == 0
+        assert permit(window, free - 0.01, 1, in_flight=0, limits=limits, batch=batch)[0] == 0
 
 
 def greedy(seconds: float, limits: Limits, *, wanted: int = 100, batch: bool = False, late: float = 0.0) -> list[float]:
@@ -71,9 +71,9 @@ def greedy(seconds: float, limits: Limits, *, wanted: int = 100, batch: bool = F
     window, now = Window(), START
     times: list[float] = []
     while now < START + seconds:
-        granted, window, free = grant(window, now, wanted, in_flight=0, limits=limits, batch=batch)
-        times += [now] * granted
-        assert granted or free > now
+        permitted, window, free = permit(window, now, wanted, in_flight=0, limits=limits, batch=batch)
+        times += [now] * permitted
+        assert permitted or free > now
         now = max(free, now) + late
     return times
 
@@ -95,17 +95,17 @@ def test_the_greediest_company_stays_within_every_second_and_minute(
 
 def test_calls_that_are_kept_together_leave_the_minute_with_the_last_of_them() -> None:
     limits = Limits(per_second=100, in_flight=100, per_minute=20)
-    _, window, _ = grant(Window(), START, 1, in_flight=0, limits=limits)
-    _, window, _ = grant(window, START + 0.95, 19, in_flight=0, limits=limits)
-    granted, _, free = grant(window, START + 60.55, 20, in_flight=0, limits=limits)
-    assert granted == 0
+    _, window, _ = permit(Window(), START, 1, in_flight=0, limits=limits)
+    _, window, _ = permit(window, START + 0.95, 19, in_flight=0, limits=limits)
+    permitted, _, free = permit(window, START + 60.55, 20, in_flight=0, limits=limits)
+    assert permitted == 0
     assert free == pytest.approx(START + 61.45)
 
 
 def test_the_state_stays_small_under_any_load() -> None:
     window, now = Window(), START
     for _ in range(3000):
-        _, window, _ = grant(window, now, 1, in_flight=0)
+        _, window, _ = permit(window, now, 1, in_flight=0)
         now += 0.07
     assert len(json.dumps(window.to_json())) < 5000
     assert len(window.minute) <= 62
@@ -113,21 +113,21 @@ def test_the_state_stays_small_under_any_load() -> None:
 
 
 def test_calls_in_flight_count() -> None:
-    assert grant(Window(), START, 10, in_flight=7)[0] == 3
-    assert grant(Window(), START, 10, in_flight=10) == (0, Window(), START)
-    assert grant(Window(), START, 10, in_flight=12)[0] == 0
+    assert permit(Window(), START, 10, in_flight=7)[0] == 3
+    assert permit(Window(), START, 10, in_flight=10) == (0, Window(), START)
+    assert permit(Window(), START, 10, in_flight=12)[0] == 0
 
 
 def test_a_clock_that_goes_back_costs_a_minute_at_most() -> None:
     window, now = Window(), START
     for _ in range(70):
-        _, window, free = grant(window, now, 100, in_flight=0)
+        _, window, free = permit(window, now, 100, in_flight=0)
         now = max(now + 1, free)
     back = START - 3600
-    granted, window, free = grant(window, back, 1, in_flight=0)
-    assert granted == 0
+    permitted, window, free = permit(window, back, 1, in_flight=0)
+    assert permitted == 0
     assert back < free <= back + 61
-    assert grant(window, free, 1, in_flight=0)[0] == 1
+    assert permit(window, free, 1, in_flight=0)[0] == 1
 
 
 @pytest.mark.parametrize("data", [{"second": 5}, {"minute": [[1]]}, {"second": ["x"]}, {"minute": [5]}])

@@ -172,8 +172,8 @@ def test_the_decision_is_asked_for_in_one_place() -> None:
         name
         for name, source in sources()
         for node in ast.walk(ast.parse(source))
-        if (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mapping.judgement"))
-        or (isinstance(node, ast.Import) and any(one.name.startswith("mapping.judgement") for one in node.names))
+        if (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mapping.decide"))
+        or (isinstance(node, ast.Import) and any(one.name.startswith("mapping.decide") for one in node.names))
         or (
             isinstance(node, ast.ImportFrom)
             and node.module == "mapping"

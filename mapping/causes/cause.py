@@ -1,4 +1,4 @@
-"""What is said of a cause, and the look-up from a stable cause to it."""
+"""A cause as a type: the headline, what happened, the remedy, and who can apply it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from enum import StrEnum
 
 
 class Who(StrEnum):
-    """Who can mend it, as a mail says it."""
+    """Who can fix it, as a mail says it."""
 
     ADMIN = "a Kompass admin"
     BOOKKEEPER = "a bookkeeper, in QuickBooks"
-    OPERATOR = "whoever runs the sync"
-    NOBODY = "nobody: it ends by itself"
+    OPERATOR = "the operator of the sync"
+    NOBODY = "nobody: it ends without action"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Words:
     """Completes "3 invoices are waiting: …"; ``{value}``, ``{field}`` and ``{detail}`` (what follows the colon) stand for those
     of the failure."""
     what: str
-    """What happened, for whoever reads the table."""
+    """What happened, for a reader of the table."""
     remedy: str
     who: Who
     shared: bool = False
-    """One remedy mends every record of this cause; else each record has a trouble of its own."""
+    """One remedy fixes every record of this cause; else each record has a problem of its own."""
     without: str = ""
     """The headline when the failure has no value."""
     codes: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Words:
     refused: str = ""
     """Completes "<record>: …" where QuickBooks refuses; ``what`` when empty."""
 
-    def told(self, *, cause: str, field: str = "", value: str = "") -> str:
+    def headline_for(self, *, cause: str, field: str = "", value: str = "") -> str:
         """The headline for one failure."""
         detail = cause.partition(":")[2]
         headline = self.without if self.without and not value else self.headline
@@ -46,8 +46,8 @@ UNFORESEEN = Words(
     cause="(any other)",
     headline="of a cause that is not in our table ({detail})",
     without="of a cause that is not in our table",
-    what="Something that this version has no words for; the failure's own message says what is known.",
-    remedy="Read the message and what QuickBooks says in it; mend that in Kompass or in QuickBooks and press Try again. If it "
-    "stays, hand the message and the intuit_tid to whoever runs the sync.",
+    what="A cause that this version does not know. The message of the failure says what is known.",
+    remedy="Read the message and what QuickBooks says in it; fix that in Kompass or in QuickBooks and press Try again. If it "
+    "stays, give the message and the intuit_tid to the operator of the sync.",
     who=Who.ADMIN,
 )

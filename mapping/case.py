@@ -1,4 +1,4 @@
-"""Everything a judgement is made from, and the customer or job that a record stands on."""
+"""A case: everything from which one decision is made, and the customer or job that the record depends on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything a judgement is made from."""
+    """Everything from which a decision is made."""
 
     record: Record
     configuration: Configuration

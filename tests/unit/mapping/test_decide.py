@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mapping.books import edited
-from mapping.cases import Case, Party, needed_party, own_currency
+from mapping.case import Case, Party, needed_party, own_currency
+from mapping.decide import decide_case
 from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
-from mapping.judgement import judge
 from mapping.payloads import MARK
 from mapping.results import PartyKey
 from schemas.company import CustomField, Standing
@@ -94,7 +94,7 @@ def test_what_is_not_to_be_synced_is_skipped_before_anything_else(
 ) -> None:
     """No mapping, no customer and no Enable is needed for a record that does not go."""
     bare = make.configuration(enabled=enabled, default_item_id=None, item_services={}, tax_codes={})
-    decision = judge(case(make, make.invoice(**changes), configuration=bare, party=None))
+    decision = decide_case(case(make, make.invoice(**changes), configuration=bare, party=None))
     assert isinstance(decision, Skip)
     assert decision.cause == cause
     assert decision.reason
@@ -103,9 +103,9 @@ def test_what_is_not_to_be_synced_is_skipped_before_anything_else(
 def test_a_document_before_the_start_date_is_skipped_and_one_on_it_goes(make: Make) -> None:
     start = make.configuration(start_date=dt.date(2025, 3, 1))
     early = make.invoice(date=dt.date(2025, 2, 28))
-    assert isinstance(decision := judge(case(make, early, configuration=start)), Skip)
+    assert isinstance(decision := decide_case(case(make, early, configuration=start)), Skip)
     assert decision.cause == "before-start-date"
-    assert written(judge(case(make, make.invoice(), configuration=start))).operation == "create"
+    assert written(decide_case(case(make, make.invoice(), configuration=start))).operation == "create"
 
 
 @pytest.mark.parametrize(
@@ -115,63 +115,65 @@ def test_a_document_before_the_start_date_is_skipped_and_one_on_it_goes(make: Ma
 )  # fmt: skip
 def test_what_was_sent_and_taken_back_is_withdrawn(make: Make, record: str, deleted: bool, cause: str) -> None:
     invoice = make.invoice()
-    standing = settled(judge(case(make, invoice)))
+    standing = settled(decide_case(case(make, invoice)))
     later = {
         "synchronize": replace(invoice, synchronize=False),
         "step": replace(invoice, step=Step.REJECTED),
         "deleted": invoice,
         "journal": replace(invoice, type=InvoiceType.JOURNAL),
     }[record]
-    decision = judge(case(make, later, standing=standing, deleted=deleted))
+    decision = decide_case(case(make, later, standing=standing, deleted=deleted))
     assert isinstance(decision, Withdraw)
     assert decision.cause == cause
 
 
 def test_a_document_whose_type_changed_waits_for_a_person_until_the_former_one_is_gone(make: Make) -> None:
     invoice = make.invoice()
-    standing = settled(judge(case(make, invoice)))
+    standing = settled(decide_case(case(make, invoice)))
     credit = make.credit_note(make.line(amount_net=Decimal("-100.00"), amount_vat=Decimal("-20.00")))
-    assert refused(judge(case(make, credit, standing=standing))) == "conflict:type-changed"
-    assert judge(case(make, credit, standing=replace(standing, sync_token=None))) == Read("Invoice", "7")
+    assert refused(decide_case(case(make, credit, standing=standing))) == "conflict:type-changed"
+    assert decide_case(case(make, credit, standing=replace(standing, sync_token=None))) == Read("Invoice", "7")
     voided = replace(standing, observed=Observed({"Id": "7", "SyncToken": "1", "TotalAmt": 0, "PrivateNote": "Voided"}))
-    write = written(judge(case(make, credit, standing=voided)))
+    write = written(decide_case(case(make, credit, standing=voided)))
     assert (write.operation, write.entity, write.object_id) == ("create", "CreditMemo", None)
 
 
 def test_what_was_withdrawn_and_comes_back_is_pushed_again(make: Make) -> None:
     invoice = make.invoice()
-    standing = settled(judge(case(make, invoice)))
-    assert isinstance(judge(case(make, invoice, standing=standing)), Nothing)
-    assert written(judge(case(make, replace(invoice, details="x"), standing=standing))).operation == "update"
+    standing = settled(decide_case(case(make, invoice)))
+    assert isinstance(decide_case(case(make, invoice, standing=standing)), Nothing)
+    assert written(decide_case(case(make, replace(invoice, details="x"), standing=standing))).operation == "update"
 
 
 def test_a_start_date_set_later_decides_nothing_about_what_was_sent(make: Make) -> None:
     invoice = make.invoice()
-    standing = settled(judge(case(make, invoice)))
+    standing = settled(decide_case(case(make, invoice)))
     late = make.configuration(start_date=dt.date(2026, 1, 1))
-    same = judge(case(make, invoice, standing=standing, configuration=late))
+    same = decide_case(case(make, invoice, standing=standing, configuration=late))
     assert (type(same), getattr(same, "cause", None)) == (Nothing, "")
-    edited_since = judge(case(make, make.invoice(details="x"), standing=standing, configuration=late))
+    edited_since = decide_case(case(make, make.invoice(details="x"), standing=standing, configuration=late))
     assert written(edited_since).operation == "update"
-    void = judge(case(make, make.invoice(step=Step.VOIDED), standing=standing, configuration=late))
+    void = decide_case(case(make, make.invoice(step=Step.VOIDED), standing=standing, configuration=late))
     assert written(void).operation == "void"
 
 
 def test_what_stays_in_quickbooks_although_it_is_not_synced_any_more_says_why(make: Make) -> None:
     """Project customers switched off takes nothing out of the books."""
-    job = settled(judge(case(make, make.project())))
+    job = settled(decide_case(case(make, make.project())))
     off = make.configuration(project_customers=False)
-    kept = judge(case(make, make.project(name="New"), standing=job, configuration=off))
+    kept = decide_case(case(make, make.project(name="New"), standing=job, configuration=off))
     assert isinstance(kept, Nothing)
     assert kept.cause == "project-customers-off"
-    gone = judge(case(make, make.client(), standing=settled(judge(case(make, make.client()))), deleted=True))
+    gone = decide_case(
+        case(make, make.client(), standing=settled(decide_case(case(make, make.client()))), deleted=True)
+    )
     assert isinstance(gone, Nothing)
     assert gone.cause == "deleted"
 
 
 def test_nothing_to_do_has_no_cause(make: Make) -> None:
-    standing = settled(judge(case(make, make.client())))
-    assert judge(case(make, make.client(), standing=standing)) == Nothing("QuickBooks has it")
+    standing = settled(decide_case(case(make, make.client())))
+    assert decide_case(case(make, make.client(), standing=standing)) == Nothing("QuickBooks has it")
 
 
 # What waits
@@ -180,7 +182,7 @@ def test_nothing_to_do_has_no_cause(make: Make) -> None:
 def test_a_configuration_that_is_not_enabled_waits_before_anything_is_mapped(make: Make) -> None:
     off = make.configuration(enabled=False, default_item_id=None, item_services={}, tax_codes={})
     for record in (make.client(), make.project(), make.invoice()):
-        decision = judge(case(make, record, configuration=off))
+        decision = decide_case(case(make, record, configuration=off))
         assert isinstance(decision, Wait)
         assert (decision.cause, decision.on) == ("not-enabled", None)
 
@@ -188,7 +190,7 @@ def test_a_configuration_that_is_not_enabled_waits_before_anything_is_mapped(mak
 @pytest.mark.parametrize("party", [None, Party(PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP"))])
 def test_what_stands_on_something_not_in_quickbooks_yet_waits(make: Make, party: Party | None) -> None:
     bare = make.configuration(tax_codes={})
-    decision = judge(case(make, make.invoice(), party=party, configuration=bare))
+    decision = decide_case(case(make, make.invoice(), party=party, configuration=bare))
     assert isinstance(decision, Wait)
     assert decision.cause == "dependency"
     assert decision.on == PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP")
@@ -197,7 +199,7 @@ def test_what_stands_on_something_not_in_quickbooks_yet_waits(make: Make, party:
 def test_what_stands_on_something_rejected_waits_under_its_cause(make: Make) -> None:
     key = PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP")
     party = Party(key, state="failed", cause="name-taken", reason="somebody has the name")
-    decision = judge(case(make, make.invoice(), party=party))
+    decision = decide_case(case(make, make.invoice(), party=party))
     assert isinstance(decision, Wait)
     assert decision.cause == "dependency:name-taken"
     assert "somebody has the name" in decision.reason
@@ -206,7 +208,7 @@ def test_what_stands_on_something_rejected_waits_under_its_cause(make: Make) -> 
 def test_a_party_that_was_rejected_after_it_had_been_sent_holds_nothing_up(make: Make) -> None:
     key = PartyKey(Kind.PROJECT, "pro-1", "cli-1", "GBP")
     party = Party(key, qbo_id="70", state="failed", cause="name-taken")
-    body = written(judge(case(make, make.invoice(), party=party))).body
+    body = written(decide_case(case(make, make.invoice(), party=party))).body
     assert body["CustomerRef"] == {"value": "70"}
 
 
@@ -227,21 +229,21 @@ def test_whom_an_invoice_stands_on(make: Make, project_customers: bool, with_pro
 
 def test_a_sent_invoice_stays_with_its_customer_when_only_project_customers_is_switched(make: Make) -> None:
     invoice = make.invoice()
-    standing = settled(judge(case(make, invoice)))
+    standing = settled(decide_case(case(make, invoice)))
     off = make.configuration(project_customers=False)
-    assert isinstance(judge(case(make, invoice, configuration=off, standing=standing)), Nothing)
+    assert isinstance(decide_case(case(make, invoice, configuration=off, standing=standing)), Nothing)
     renewed = replace(standing, refresh_names=True)
     customer = Party(PartyKey(Kind.CLIENT, "cli-1", "", "GBP"), "8")
-    moved = judge(case(make, invoice, configuration=off, standing=renewed, party=customer))
+    moved = decide_case(case(make, invoice, configuration=off, standing=renewed, party=customer))
     assert written(moved).body["CustomerRef"] == {"value": "8"}
 
 
 def test_a_sent_invoice_moves_when_its_project_changes_in_kompass(make: Make) -> None:
-    standing = settled(judge(case(make, make.invoice())))
+    standing = settled(decide_case(case(make, make.invoice())))
     later = make.invoice(project=make.project(id="pro-2", reference="24-0330"))
     moved = case(make, later, standing=standing)
     assert moved.party is not None
-    decision = judge(replace(moved, party=replace(moved.party, qbo_id="71")))
+    decision = decide_case(replace(moved, party=replace(moved.party, qbo_id="71")))
     assert written(decision).body["CustomerRef"] == {"value": "71"}
 
 
@@ -249,12 +251,12 @@ def test_a_sent_invoice_moves_when_its_project_changes_in_kompass(make: Make) ->
 
 
 def test_a_create_holds_the_payload_and_an_update_only_what_changed(make: Make) -> None:
-    create = written(judge(case(make, make.client())))
+    create = written(decide_case(case(make, make.client())))
     assert (create.operation, create.entity, create.object_id) == ("create", "Customer", None)
     assert not any(name.startswith("#") for name in create.body)
     assert "Id" not in create.body
     later = make.client(phone="+44 1", notes="Pays late")
-    update = written(judge(case(make, later, standing=settled(create))))
+    update = written(decide_case(case(make, later, standing=settled(create))))
     assert (update.operation, update.object_id) == ("update", "7")
     assert update.body == {
         "Id": "7",
@@ -269,9 +271,9 @@ def test_a_create_holds_the_payload_and_an_update_only_what_changed(make: Make) 
 
 def test_what_was_cleared_in_kompass_is_cleared_in_quickbooks(make: Make) -> None:
     before = make.client(notes="old")
-    standing = settled(judge(case(make, before)))
+    standing = settled(decide_case(case(make, before)))
     later = replace(before, email=None, phone=None, website=None, address=None, notes=None)
-    body = written(judge(case(make, later, standing=standing))).body
+    body = written(decide_case(case(make, later, standing=standing))).body
     assert body["PrimaryEmailAddr"] == {"Address": ""}
     assert body["PrimaryPhone"] == {"FreeFormNumber": ""}
     assert body["WebAddr"] == {"URI": ""}
@@ -283,58 +285,58 @@ def test_what_was_cleared_in_kompass_is_cleared_in_quickbooks(make: Make) -> Non
 
 def test_a_custom_field_whose_template_gives_nothing_any_more_is_cleared(make: Make) -> None:
     configuration = make.configuration(custom_fields=(CustomField("1", "PO", "{{ invoice.details }}"),))
-    standing = settled(judge(case(make, make.invoice(details="PO 7"), configuration=configuration)))
-    body = written(judge(case(make, make.invoice(), configuration=configuration, standing=standing))).body
+    standing = settled(decide_case(case(make, make.invoice(details="PO 7"), configuration=configuration)))
+    body = written(decide_case(case(make, make.invoice(), configuration=configuration, standing=standing))).body
     assert body["CustomField"] == [{"DefinitionId": "1", "Type": "StringType", "StringValue": ""}]
 
 
 def test_changed_lines_keep_the_ids_that_quickbooks_gave(make: Make) -> None:
-    standing = settled(judge(case(make, make.invoice())))
+    standing = settled(decide_case(case(make, make.invoice())))
     later = make.invoice(make.line(), make.line(id="line-2", position=2))
-    lines: Any = written(judge(case(make, later, standing=standing))).body["Line"]
+    lines: Any = written(decide_case(case(make, later, standing=standing))).body["Line"]
     assert [one.get("Id") for one in lines] == ["1", None]
-    assert "GlobalTaxCalculation" in written(judge(case(make, later, standing=standing))).body
+    assert "GlobalTaxCalculation" in written(decide_case(case(make, later, standing=standing))).body
 
 
 @pytest.mark.parametrize("kind", ["client", "project", "invoice"])
 def test_a_name_stays_when_only_its_template_was_edited(make: Make, kind: str) -> None:
     record: Record = getattr(make, kind)()
     member = "DocNumber" if kind == "invoice" else "DisplayName"
-    standing = settled(judge(case(make, record)))
+    standing = settled(decide_case(case(make, record)))
     edited = make.configuration(
         client_name_template="C {{ client.name }}",
         project_name_template="P {{ project.name }}",
         doc_number_template="N{{ invoice.reference }}",
     )
-    assert isinstance(judge(case(make, record, configuration=edited, standing=standing)), Nothing)
+    assert isinstance(decide_case(case(make, record, configuration=edited, standing=standing)), Nothing)
     # The new template applies when the admin asks, or once what it is made from changes.
     asked = replace(standing, refresh_names=True)
-    assert member in written(judge(case(make, record, configuration=edited, standing=asked))).body
+    assert member in written(decide_case(case(make, record, configuration=edited, standing=asked))).body
     changes = {"reference": "24-0329-02"} if kind == "invoice" else {"name": "Renamed"}
-    body = written(judge(case(make, replace(record, **changes), configuration=edited, standing=standing))).body  # type: ignore[arg-type]
+    body = written(decide_case(case(make, replace(record, **changes), configuration=edited, standing=standing))).body  # type: ignore[arg-type]
     assert str(body[member])[:1] == {"client": "C", "project": "P", "invoice": "N"}[kind]
 
 
 def test_a_name_stays_through_an_edited_template_also_after_other_updates(make: Make) -> None:
-    standing = settled(judge(case(make, make.client())))
+    standing = settled(decide_case(case(make, make.client())))
     edited = make.configuration(client_name_template="C {{ client.name }}")
-    update = written(judge(case(make, make.client(notes="x"), configuration=edited, standing=standing)))
+    update = written(decide_case(case(make, make.client(notes="x"), configuration=edited, standing=standing)))
     assert update.name == "Harbour Authority"
     again = replace(standing, applied=update.applied, name=update.name)
-    assert isinstance(judge(case(make, make.client(notes="x"), configuration=edited, standing=again)), Nothing)
+    assert isinstance(decide_case(case(make, make.client(notes="x"), configuration=edited, standing=again)), Nothing)
 
 
 def test_a_bookkeepers_rename_survives_an_edited_template(make: Make) -> None:
     """QuickBooks answered an update with the name that the bookkeeper had given."""
-    standing = settled(judge(case(make, make.client())), name="Harbour (old files)")
+    standing = settled(decide_case(case(make, make.client())), name="Harbour (old files)")
     edited = make.configuration(client_name_template="C {{ client.name }}")
-    assert isinstance(judge(case(make, make.client(), configuration=edited, standing=standing)), Nothing)
-    assert isinstance(judge(case(make, make.client(), standing=standing)), Nothing)
+    assert isinstance(decide_case(case(make, make.client(), configuration=edited, standing=standing)), Nothing)
+    assert isinstance(decide_case(case(make, make.client(), standing=standing)), Nothing)
 
 
 def test_an_override_stands_before_the_template(make: Make) -> None:
-    standing = settled(judge(case(make, make.client())), name_override="Harbour (DE)")
-    assert written(judge(case(make, make.client(), standing=standing))).body["DisplayName"] == "Harbour (DE)"
+    standing = settled(decide_case(case(make, make.client())), name_override="Harbour (DE)")
+    assert written(decide_case(case(make, make.client(), standing=standing))).body["DisplayName"] == "Harbour (DE)"
 
 
 @pytest.mark.parametrize(
@@ -347,31 +349,31 @@ def test_a_second_customer_of_another_currency_has_a_name_of_its_own(
 ) -> None:
     record = make.client(currency=client_currency)
     made = case(make, record, standing=Standing(currency=own))
-    assert written(judge(made)).body["DisplayName"] == name
+    assert written(decide_case(made)).body["DisplayName"] == name
     assert own_currency(made) == (own or client_currency or "GBP")
 
 
 def test_a_customers_suffix_stays_when_the_clients_currency_changes(make: Make) -> None:
-    eur = settled(judge(case(make, make.client(), standing=Standing(currency="EUR"))))
+    eur = settled(decide_case(case(make, make.client(), standing=Standing(currency="EUR"))))
     later = make.client(currency="EUR")
-    assert isinstance(judge(case(make, later, standing=eur)), Nothing)
+    assert isinstance(decide_case(case(make, later, standing=eur)), Nothing)
 
 
 def test_a_job_of_a_former_billing_client_is_told_apart(make: Make) -> None:
     former = make.client(id="cli-2", name="Old Payer")
-    body = written(judge(case(make, make.project(), billing_client=former))).body
+    body = written(decide_case(case(make, make.project(), billing_client=former))).body
     assert body["DisplayName"] == "24-0329 Quay wall survey (Old Payer)"
 
 
 def test_the_currency_of_a_sent_document_cannot_change(make: Make) -> None:
-    standing = settled(judge(case(make, make.invoice())))
-    decision = judge(case(make, make.invoice(currency="EUR"), standing=standing))
+    standing = settled(decide_case(case(make, make.invoice())))
+    decision = decide_case(case(make, make.invoice(currency="EUR"), standing=standing))
     assert refused(decision) == "currency-changed"
 
 
 def test_a_record_that_cannot_be_mapped_is_rejected_with_every_problem(make: Make) -> None:
     bare = make.configuration(tax_codes={}, item_services={}, default_item_id=None)
-    decision = judge(case(make, make.invoice(), configuration=bare))
+    decision = decide_case(case(make, make.invoice(), configuration=bare))
     assert isinstance(decision, Reject)
     assert len(decision.problems) == 2
     assert all(problem.message and problem.remedy for problem in decision.problems)
@@ -381,23 +383,23 @@ def test_a_record_that_cannot_be_mapped_is_rejected_with_every_problem(make: Mak
 
 
 def stale(make: Make, observed: Mapping[str, object], **more: Any) -> Standing:
-    write = judge(case(make, make.invoice()))
+    write = decide_case(case(make, make.invoice()))
     now = Observed({**in_qbo(written(write)), **observed})
     by_hand = edited(Observed(in_qbo(written(write))), now)
     return settled(write, sync_token="1", observed=now, by_hand=by_hand, **more)
 
 
 def test_a_document_whose_token_is_unknown_is_read_before_anything_is_said_of_it(make: Make) -> None:
-    standing = settled(judge(case(make, make.invoice())), sync_token=None)
-    assert judge(case(make, make.invoice(), standing=standing)) == Read("Invoice", "7")
-    assert judge(case(make, make.invoice(details="x"), standing=standing)) == Read("Invoice", "7")
-    assert judge(case(make, make.invoice(step=Step.VOIDED), standing=standing)) == Read("Invoice", "7")
+    standing = settled(decide_case(case(make, make.invoice())), sync_token=None)
+    assert decide_case(case(make, make.invoice(), standing=standing)) == Read("Invoice", "7")
+    assert decide_case(case(make, make.invoice(details="x"), standing=standing)) == Read("Invoice", "7")
+    assert decide_case(case(make, make.invoice(step=Step.VOIDED), standing=standing)) == Read("Invoice", "7")
 
 
 def test_an_edit_of_another_member_is_left_alone_and_ours_goes(make: Make) -> None:
     standing = stale(make, {"CustomerMemo": {"value": "thanks"}, "ShipMethodRef": {"value": "post"}})
     later = make.invoice(make.line(amount_net=Decimal("200.00"), amount_vat=Decimal("40.00")))
-    body = written(judge(case(make, later, standing=standing))).body
+    body = written(decide_case(case(make, later, standing=standing))).body
     assert body["SyncToken"] == "1"
     assert "CustomerMemo" not in body
     assert "Line" in body
@@ -405,7 +407,7 @@ def test_an_edit_of_another_member_is_left_alone_and_ours_goes(make: Make) -> No
 
 def test_a_text_edited_on_both_sides_is_kompasss_again(make: Make) -> None:
     standing = stale(make, {"PrivateNote": "by hand"})
-    body = written(judge(case(make, make.invoice(reference="24-0329-09"), standing=standing))).body
+    body = written(decide_case(case(make, make.invoice(reference="24-0329-09"), standing=standing))).body
     assert "PrivateNote" in body
 
 
@@ -424,20 +426,20 @@ def test_amounts_changed_on_both_sides_stop_and_overwrite_goes_on(
     make: Make, observed: dict[str, object], cause: str
 ) -> None:
     later = make.invoice(make.line(**LATER))
-    assert refused(judge(case(make, later, standing=stale(make, observed)))) == cause
-    forced = judge(case(make, later, standing=stale(make, observed, overwrite=True)))
+    assert refused(decide_case(case(make, later, standing=stale(make, observed)))) == cause
+    forced = decide_case(case(make, later, standing=stale(make, observed, overwrite=True)))
     assert written(forced).operation == "update"
 
 
 def test_a_payment_does_not_stop_what_changes_no_amount(make: Make) -> None:
     standing = stale(make, {"Balance": Decimal("20.00")})
-    assert written(judge(case(make, make.invoice(details="Thank you"), standing=standing))).operation == "update"
+    assert written(decide_case(case(make, make.invoice(details="Thank you"), standing=standing))).operation == "update"
 
 
 def test_an_edit_by_hand_that_says_what_kompass_says_is_adopted_without_a_call(make: Make) -> None:
     later = make.invoice(make.line(**LATER))
-    wanted = written(judge(case(make, later)))
-    decision = judge(case(make, later, standing=stale(make, {"Line": wanted.body["Line"]})))
+    wanted = written(decide_case(case(make, later)))
+    decision = decide_case(case(make, later, standing=stale(make, {"Line": wanted.body["Line"]})))
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
     assert decision.adopt["Line"] == wanted.body["Line"]
@@ -445,14 +447,14 @@ def test_an_edit_by_hand_that_says_what_kompass_says_is_adopted_without_a_call(m
 
 
 def test_a_customers_edit_never_stops(make: Make) -> None:
-    write = written(judge(case(make, make.client())))
+    write = written(decide_case(case(make, make.client())))
     standing = settled(
         write,
         sync_token="3",
         observed=Observed(in_qbo(write, DisplayName="By hand", Notes="By hand")),
         by_hand=("DisplayName",),
     )
-    body = written(judge(case(make, make.client(notes="Ours"), standing=standing))).body
+    body = written(decide_case(case(make, make.client(notes="Ours"), standing=standing))).body
     assert body == {"Id": "7", "SyncToken": "3", "sparse": True, "Notes": "Ours"}
 
 
@@ -461,27 +463,28 @@ def test_a_customers_edit_never_stops(make: Make) -> None:
 
 def test_an_invoice_is_voided_by_one_call_and_then_stays_so(make: Make) -> None:
     void = make.invoice(step=Step.VOIDED)
-    standing = settled(judge(case(make, make.invoice())))
-    write = written(judge(case(make, void, standing=standing)))
+    standing = settled(decide_case(case(make, make.invoice())))
+    write = written(decide_case(case(make, void, standing=standing)))
     assert (write.operation, dict(write.body), write.voided) == ("void", {"Id": "7", "SyncToken": "0"}, True)
-    assert isinstance(judge(case(make, void, standing=replace(standing, voided=True))), Nothing)
+    assert isinstance(decide_case(case(make, void, standing=replace(standing, voided=True))), Nothing)
     assert (
-        refused(judge(case(make, make.invoice(), standing=replace(standing, voided=True)))) == "conflict:voided-before"
+        refused(decide_case(case(make, make.invoice(), standing=replace(standing, voided=True))))
+        == "conflict:voided-before"
     )
 
 
 def test_a_void_goes_although_nothing_could_be_mapped_any_more(make: Make) -> None:
     bare = make.configuration(tax_codes={}, item_services={}, default_item_id=None)
-    standing = settled(judge(case(make, make.invoice())))
+    standing = settled(decide_case(case(make, make.invoice())))
     void = make.invoice(step=Step.VOIDED)
-    assert written(judge(case(make, void, standing=standing, configuration=bare, party=None))).operation == "void"
+    assert written(decide_case(case(make, void, standing=standing, configuration=bare, party=None))).operation == "void"
 
 
 def test_a_paid_document_is_not_voided_and_one_voided_by_hand_is_left(make: Make) -> None:
     void = make.invoice(step=Step.VOIDED)
-    assert refused(judge(case(make, void, standing=stale(make, {"Balance": 0})))) == "conflict:paid"
+    assert refused(decide_case(case(make, void, standing=stale(make, {"Balance": 0})))) == "conflict:paid"
     gone = stale(make, {"TotalAmt": 0, "Balance": 0, "PrivateNote": "Voided\nKompass invoice"})
-    decision = judge(case(make, void, standing=gone))
+    decision = decide_case(case(make, void, standing=gone))
     assert isinstance(decision, Nothing)
     assert decision.voided
 
@@ -492,13 +495,13 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
             amount_net=Decimal("-100.00"), amount_vat=Decimal("-20.00"), quantity=Decimal(-2), unit_price=Decimal(50)
         )
     )
-    create = written(judge(case(make, credit)))
+    create = written(decide_case(case(make, credit)))
     assert create.entity == "CreditMemo"
     void = replace(credit, step=Step.VOIDED)
     standing = settled(create)
-    assert judge(case(make, void, standing=standing)) == Read("CreditMemo", "7")
+    assert decide_case(case(make, void, standing=standing)) == Read("CreditMemo", "7")
     observed = Observed(in_qbo(create, RemainingCredit=Decimal("120.00")))
-    write = written(judge(case(make, void, standing=replace(standing, observed=observed, fresh=True))))
+    write = written(decide_case(case(make, void, standing=replace(standing, observed=observed, fresh=True))))
     assert (write.operation, write.voided) == ("update", True)
     assert str(write.body["PrivateNote"]).startswith("Voided in Kompass")
     assert str(create.applied[MARK]) in str(write.body["PrivateNote"])
@@ -508,7 +511,7 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
     applied = Observed(
         in_qbo(create, RemainingCredit=Decimal("20.00"), LinkedTxn=[{"TxnId": "9", "TxnType": "Invoice"}])
     )
-    decision = judge(case(make, void, standing=replace(standing, observed=applied, fresh=True)))
+    decision = decide_case(case(make, void, standing=replace(standing, observed=applied, fresh=True)))
     assert refused(decision) == "conflict:credit-applied"
     assert isinstance(decision, Reject)
     assert "Invoice 9" in decision.problems[0].message
@@ -519,22 +522,22 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
 
 def test_a_customer_linked_by_hand_is_read_and_keeps_what_it_says(make: Make) -> None:
     by_hand = Standing(qbo_id="55", entity="Customer")
-    assert judge(case(make, make.client(), standing=by_hand)) == Read("Customer", "55")
+    assert decide_case(case(make, make.client(), standing=by_hand)) == Read("Customer", "55")
     observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "GBP"}}
     read = replace(by_hand, sync_token="4", observed=Observed(observed))
-    decision = judge(case(make, make.client(), standing=read))
+    decision = decide_case(case(make, make.client(), standing=read))
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
     linked = replace(read, observed=None, applied=decision.adopt, name="HARBOUR", currency=decision.currency)
-    assert isinstance(judge(case(make, make.client(), standing=linked)), Nothing)
-    body = written(judge(case(make, make.client(phone="+44 2"), standing=linked))).body
+    assert isinstance(decide_case(case(make, make.client(), standing=linked)), Nothing)
+    body = written(decide_case(case(make, make.client(phone="+44 2"), standing=linked))).body
     assert set(body) == {"Id", "SyncToken", "sparse", "PrimaryPhone"}
 
 
 def test_a_customer_of_another_currency_cannot_be_linked_by_hand(make: Make) -> None:
     observed = {"Id": "55", "SyncToken": "4", "DisplayName": "HARBOUR", "CurrencyRef": {"value": "USD"}}
     read = Standing(qbo_id="55", entity="Customer", sync_token="4", observed=Observed(observed))
-    assert refused(judge(case(make, make.client(), standing=read))) == "conflict:currency"
+    assert refused(decide_case(case(make, make.client(), standing=read))) == "conflict:currency"
 
 
 def test_a_client_needs_nobody(make: Make) -> None:

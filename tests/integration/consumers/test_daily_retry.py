@@ -9,7 +9,7 @@ import pytest
 
 from simulator import bookkeeper
 from simulator.seeds import UK
-from sync.daily_retry import MOST_A_PERIOD, Probes
+from sync.daily_retry import MOST_A_PERIOD, DailyRetries
 from sync.metrics import Metrics
 from tests.builders import event, invoice, project
 from tests.pipeline import Pipeline
@@ -24,13 +24,13 @@ class Days:
         self.pipeline = pipeline
         self.ahead = timedelta()
         self.metrics = Metrics()
-        self.probes = Probes(pipeline.engine, self.metrics, clock=lambda: datetime.now(UTC) + self.ahead)
+        self.daily_retries = DailyRetries(pipeline.engine, self.metrics, clock=lambda: datetime.now(UTC) + self.ahead)
 
     def later(self, **span: float) -> tuple[int, int]:
         """Let time pass and look; gives (probes taken, calls to Intuit)."""
         self.ahead += timedelta(**span)
         before = len(self.pipeline.requests())
-        taken = self.probes.turn()
+        taken = self.daily_retries.turn()
         self.pipeline.drive()
         return taken, len(self.pipeline.requests()) - before
 
@@ -120,8 +120,8 @@ def test_two_processes_take_a_group_once(days: Days) -> None:
     close_books(days.pipeline, "2026-06-30")
     waiting(days.pipeline, count=3)
     days.ahead = timedelta(hours=25)
-    other = Probes(days.pipeline.engine, Metrics(), clock=lambda: datetime.now(UTC) + days.ahead)
-    assert [days.probes.turn(), other.turn()] == [1, 0]
+    other = DailyRetries(days.pipeline.engine, Metrics(), clock=lambda: datetime.now(UTC) + days.ahead)
+    assert [days.daily_retries.turn(), other.turn()] == [1, 0]
 
 
 def test_what_is_probed_elsewhere_or_not_at_all(days: Days) -> None:
@@ -146,4 +146,4 @@ def test_nothing_is_probed_while_the_company_is_disconnected_or_not_enabled(days
     with days.pipeline.engine.begin() as db:
         db.exec_driver_sql("UPDATE qbo_connection SET state = 'disconnected'")
     days.ahead = timedelta(hours=25)
-    assert days.probes.turn() == 0
+    assert days.daily_retries.turn() == 0

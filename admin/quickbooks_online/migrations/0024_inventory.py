@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0022_folded_names"),
+        ("quickbooks_online", "0023_failure_places"),
     ]
 
     operations = [

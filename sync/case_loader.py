@@ -1,4 +1,4 @@
-"""The one loader of cases: a record with its configuration, its facts, what was sent and seen of it, and what it depends on."""
+"""The one loader of cases: a record with its Configuration, its facts, what was sent and seen of it, and what it depends on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from mapping.cases import Case, Party, needed_party, own_currency
+from mapping.case import Case, Party, needed_party, own_currency
 from mapping.results import PartyKey
 from schemas.company import Standing
 from schemas.events import Client, Kind, Project, Record

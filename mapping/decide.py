@@ -1,4 +1,4 @@
-"""What is to be done about one record: the order of judgement, from "is it to be synced at all" to the very body to send.
+"""Decides what to do about one record, without I/O: in order, is it to be synced at all, can it be mapped, what is to be sent.
 
 Pure, so that the consumers, the admin's preview and `kompass-qbo explain` say the same. See the states in docs/architecture.md.
 """
@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from mapping import conflicts
 from mapping.books import BOOKS, changed_in_books, in_closed_period, not_taken
-from mapping.cases import Case, needed_party, own_currency, why_not_synced
+from mapping.case import Case, needed_party, own_currency, why_not_synced
 from mapping.cents import BILLED, billed
 from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
 from mapping.difference import (
@@ -31,7 +31,7 @@ from schemas.link_state import LinkState
 from schemas.observed import Observed
 
 
-def judge(case: Case) -> Decision:
+def decide_case(case: Case) -> Decision:
     """Decide what is to be done about a record now."""
     standing = case.standing
     unsynced = why_not_synced(case)

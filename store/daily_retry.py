@@ -1,7 +1,7 @@
-"""Daily probes: of all records that wait for something only QuickBooks knows to be mended, one a day is tried again.
+"""Daily retries: once a day, try one record for all that wait for the same change inside QuickBooks.
 
 Records of one company that failed for the same cause, about the same thing, stand and fall together: when the one that is tried goes
-through, the others become due. A row for each such group that was ever probed; gone when its probe went through.
+through, the others become due. A row for each such group that was ever tried; gone when the record that was tried went through.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ABOUT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class DailyRetry:
     """One record that is tried for all those that wait for the same."""
 
     link_id: int
@@ -32,11 +32,11 @@ class Probe:
     """Records of the group, this one among them."""
 
 
-def take(db: Connection, *, causes: Collection[str], now: datetime, period: timedelta, most: int) -> list[Probe]:
+def take(db: Connection, *, causes: Collection[str], now: datetime, period: timedelta, most: int) -> list[DailyRetry]:
     """Choose one record of each group of which none was tried for a period; at most so many of a company in a period.
 
     The newest document of a group is tried: a period that is reopened opens at its end first. A record that fails anew in the
-    ordinary way is as good as a probe. Two processes that ask at once never take the same group.
+    ordinary way counts as a try. Two processes that ask at once never take the same group.
     """
     rows = db.execute(
         text(
@@ -65,19 +65,19 @@ def take(db: Connection, *, causes: Collection[str], now: datetime, period: time
         ),
         {"causes": sorted(causes), "now": now, "before": now - period, "most": most},
     )
-    return [Probe(*row) for row in rows]
+    return [DailyRetry(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A probe that went through, with the links of its group that failed for the same."""
+    """A record that was tried and went through, with the links of its group that failed for the same."""
 
-    probe: Probe
+    retry: DailyRetry
     others: frozenset[int]
 
 
 def passed(db: Connection, link_ids: Collection[int]) -> list[Passed]:
-    """Close the groups whose probes these links were, and give the links that wait for the same."""
+    """Close the groups for which these links were tried, and give the links that wait for the same."""
     if not link_ids:
         return []
     rows = db.execute(
@@ -94,7 +94,7 @@ def passed(db: Connection, link_ids: Collection[int]) -> list[Passed]:
     )
     return [
         Passed(
-            Probe(row.link_id, row.org_id, row.realm_id, row.kind, row.kompass_id, row.cause, len(row.others)),
+            DailyRetry(row.link_id, row.org_id, row.realm_id, row.kind, row.kompass_id, row.cause, len(row.others)),
             frozenset(row.others),
         )
         for row in rows

@@ -1,25 +1,25 @@
-"""docs/faults.md, made from the one table in `mapping.causes`: `python -m consumers.causes.table`."""
+"""Writes docs/faults.md from the table of `mapping.causes`: `python -m consumers.causes_page > docs/faults.md`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mapping.causes.cause import UNFORESEEN, Words
 from mapping.causes.intuit import REFUSALS
 from mapping.causes.ours import CONFLICTS, DECODING, DIFFERENCES, MAPPING, STATES
-from mapping.causes.words import UNFORESEEN, Words
 
 _HEAD = (
     "# Faults in words",
     "",
     "Every cause for which a record does not reach QuickBooks, or not yet: what happened, what to do, and who can do it. This page",
-    "is made from `mapping/causes` by `python -m consumers.causes.table`.",
+    "is made from `mapping/causes` by `python -m consumers.causes_page`.",
     "",
     "The cause is stable: failures are grouped by it, and `kompass-qbo dead-letters list --cause` takes it. What follows a colon",
     "in a cause is the VAT rate, Service, member or code that is meant (`no-tax-code:vat-21`). A failure's own message says which",
-    "record, field and value it is about. Once the cause is mended the record goes by itself: saving a mapping, the Configuration",
-    "or the record in Kompass has it judged again; after something was mended inside QuickBooks, press *Try again*. Of what waits for",
-    "a closed period or for an inactive item, class or customer, one record of each company and thing is tried once a day by itself;",
-    "when it goes through the others follow.",
+    "record, field and value it is about. Once you fix the cause, the records sync automatically: saving a mapping, the Configuration",
+    "or the record in Kompass is enough. After you fix something inside QuickBooks, press *Try again*. QuickBooks does not say when a",
+    "period is reopened, or when an item, class or customer is active again. So one record of each such group is tried once a day;",
+    "when it goes through, the others follow.",
     "",
 )
 
@@ -40,7 +40,7 @@ def documentation() -> str:
     lines = [*_HEAD]
     for title, text, table, codes in (
         ("The record cannot be mapped", "Found before anything is sent; nothing was called.", MAPPING, False),
-        ("QuickBooks and Kompass disagree", "Nothing is overwritten and nothing attached; a person decides.", CONFLICTS, False),
+        ("QuickBooks and Kompass disagree", "Nothing is overwritten; a person decides.", CONFLICTS, False),
         ("QuickBooks refuses", "By Intuit's fault code; QuickBooks' own words are quoted in the message.", REFUSALS, True),
         (
             "QuickBooks totals it otherwise",
@@ -48,7 +48,7 @@ def documentation() -> str:
             DIFFERENCES, False,
         ),
         ("Events that cannot be read", "Mailed to OPERATOR_MAIL: they belong to no Org.", DECODING, False),
-        ("The company, and what ends by itself", "Only the first three are mailed.", STATES, True),
+        ("The company, and what ends without action", "Only the first three are mailed.", STATES, True),
     ):  # fmt: skip
         lines += [f"## {title}", "", text, "", *_rows(table, codes=codes), ""]
     lines += ["## Anything else", "", f"{UNFORESEEN.what} {UNFORESEEN.remedy}"]

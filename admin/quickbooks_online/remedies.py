@@ -1,4 +1,4 @@
-"""A failure's stable cause → a heading for people and the address of the very field that mends it."""
+"""Finds for the stable cause of a failure a heading for people, and the address of the field that fixes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def title_of(failure: Failure, count: int) -> str:
 
     ``37 invoices are waiting: VAT 21 % has no QuickBooks tax code``
     """
-    headline = words_of(failure.cause).told(cause=failure.cause, field=failure.field, value=failure.value)
+    headline = words_of(failure.cause).headline_for(cause=failure.cause, field=failure.field, value=failure.value)
     if failure.stage == "connect":
         # However many records wait for it, and be it none.
         return cause_in_words(failure)
@@ -28,11 +28,11 @@ def title_of(failure: Failure, count: int) -> str:
 
 
 def cause_in_words(failure: Failure) -> str:
-    headline = words_of(failure.cause).told(cause=failure.cause, field=failure.field, value=failure.value)
+    headline = words_of(failure.cause).headline_for(cause=failure.cause, field=failure.field, value=failure.value)
     return headline[:1].upper() + headline[1:]
 
 
-def mend_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:
+def remedy_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:
     """Give (address, words) of the field that mends it, if the person may change it; else two empty texts."""
     if configuration is None:
         return NOWHERE

@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, on which what an administrator set for our role changes nothing."""

@@ -1,1 +1,0 @@
-"""The page that tells every cause in words."""

@@ -1,0 +1,120 @@
+"""The steps of one process, put together once: claim, send, settle, as plain functions.
+
+The runner calls them from its threads, and tests one after the other. They start no thread and hold no transaction open while Intuit is
+asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from qbo_client.calls import WRITES
+from qbo_client.faults import FaultCode
+from qbo_client.oauth import OAuthApp
+from qbo_client.outcomes import NotSent, Outcome, Refused
+from qbo_client.transport import Transport
+from store.secrets import TokenKeys
+from store.transactions import retrying
+from sync.attempt import Attempt, Late
+from sync.batches import Parcel, Split, refused_for_now
+from sync.claim import Claim, Claimed
+from sync.company import CompanyPreparation
+from sync.explaining import Explainer
+from sync.gates import Gates
+from sync.metrics import Metrics
+from sync.policy import Policy
+from sync.quarantine import claim_around, claim_due
+from sync.sending import Sender
+from sync.settle import Answer, Settle, Settled
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of one request."""
+
+    parcel: Parcel
+    parts: Sequence[tuple[Attempt, Outcome | Late | Split]] = ()
+    """Each attempt's part of it; none when the request was not ours any more, and nothing was sent."""
+    is_too_large: bool = False
+    """Intuit takes fewer in a batch."""
+
+
+class Steps:
+    """Shared by the threads of a process; one of them claims at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        policy: Policy,
+        *,
+        transport: Transport,
+        oauth: OAuthApp,
+        keys: TokenKeys,
+        metrics: Metrics,
+    ) -> None:
+        self.engine = engine
+        self.policy = policy
+        self.metrics = metrics
+        self.gates = Gates()
+        self.preparation = CompanyPreparation(
+            engine, policy, oauth=oauth, transport=transport, keys=keys, metrics=metrics
+        )
+        self.tokens = self.preparation.tokens
+        self.claims = Claim(policy, self.preparation.cache)
+        self.settles = Settle(policy)
+        self.sender = Sender(
+            engine,
+            policy,
+            transport=transport,
+            tokens=self.tokens,
+            budget_is_spent=self.preparation.budget_is_spent,
+            metrics=metrics,
+        )
+        self.explainer = Explainer(engine, self.sender.ask)
+
+    def claim(self, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1) -> Claimed:
+        """Decide about these links and write an attempt for each call; see `sync.claim.Claim`."""
+        return claim_around(self.engine, self.claims, ids, calls_allowed=calls_allowed, together=together)
+
+    def claim_due(
+        self, find: Callable[[Connection], Sequence[int]], *, calls_allowed: Mapping[str, int], together: int = 1
+    ) -> Claimed | None:
+        """Claim the links that ``find`` gives, in its transaction; None when it gives none."""
+        return claim_due(self.engine, self.claims, find, calls_allowed=calls_allowed, together=together)
+
+    def send(self, parcel: Parcel) -> Sent:
+        """Make one call, if it is still ours and in time. Raises nothing: its attempts would stay without an answer."""
+        outcome: Outcome | Late | None
+        realm_id, unsendable = parcel.first.link.realm_id, False
+        try:
+            outcome = self.sender.send(parcel)
+        except Exception as error:
+            # A mistake of ours in putting the call together: nothing was sent, and the record says so. No word of Intuit's.
+            log.exception("call for %s", parcel.about)
+            outcome, unsendable = NotSent(f"{type(error).__name__}: {error}"), True
+        parts = [] if outcome is None else parcel.outcomes(outcome, unsendable=unsendable)
+        if outcome is None or unsendable or isinstance(outcome, Late):
+            self.gates.not_called(realm_id)
+        else:
+            wrote = parcel.first.asks in WRITES
+            self.gates.answered(realm_id, outcome, refused=refused_for_now(parts), wrote=wrote)
+        too_large = isinstance(outcome, Refused) and FaultCode.BATCH_TOO_LARGE in outcome.codes
+        return Sent(parcel, parts, too_large)
+
+    def answers(self, sent: Sent) -> list[Answer]:
+        """Give what is to be written back of a request, with what had to be read beside it; empty when nothing was sent."""
+        others_go = self.gates.answers_lately(sent.parcel.first.link.realm_id)
+        return [
+            Answer(work, one, others_go, together=len(sent.parcel.works), learned=self.explainer.learn(work, one))
+            for work, one in sent.parts
+        ]
+
+    def settle(self, answers: Sequence[Answer]) -> Settled:
+        """Write answers back; see `sync.settle.Settle`."""
+        return retrying(self.engine, lambda db: self.settles(db, answers))
