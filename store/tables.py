@@ -601,7 +601,7 @@ mail = Table(
     metadata,
     _id(),
     _text("org_id"),  # empty: to the operator
-    Column("kind", Text, nullable=False),  # digest | note (nothing waits) | all-clear | forwarded
+    Column("kind", Text, nullable=False),  # digest | note (nothing waits) | all-clear | forwarded | filed
     Column("recipients", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("delivered", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("subject", Text, nullable=False),

@@ -29,6 +29,11 @@ class Pacing:
     differs_after: timedelta = timedelta(hours=1)
     """So long differences to the cent gather before they are told, a cause in one."""
 
+    filed_after: timedelta = timedelta(hours=1)
+    """So long changes in filed months gather before they are told."""
+    filed_every: timedelta = timedelta(days=1)
+    """So long after such a mail the next one may follow."""
+
     @property
     def memory(self) -> timedelta:
         """How far back past mails matter."""

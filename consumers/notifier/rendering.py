@@ -19,10 +19,11 @@ from jinja2 import ChoiceLoader as Choices
 
 from consumers.errors import ConsumersError, ExitCode
 from consumers.notifier.digest import Digest
+from consumers.notifier.filed import FiledMail
 
 LARGEST = 70_000
 """Bytes of both parts. Some mail readers cut a mail off at 102 kB, and on the way base64 makes 78 of every 57: 96 kB and the headers."""
-TEMPLATES = ("digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2")
+TEMPLATES = tuple(f"{name}.{form}.j2" for name in ("digest", "all_clear", "filed") for form in ("html", "txt"))
 
 
 class BadTemplates(ConsumersError):
@@ -82,6 +83,9 @@ class Renderer:
         return self._render(
             "all_clear", org_name=org_name, headlines=headlines[:20], more=max(0, len(headlines) - 20), url=url
         )
+
+    def filed(self, mail: FiledMail) -> Rendered:
+        return self._render("filed", mail=mail, org_name=mail.org_name)
 
     def _render(self, name: str, **values: object) -> Rendered:
         return Rendered(
