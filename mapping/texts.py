@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""With these a cell begins that a spreadsheet runs."""
 BREAKS = "\t\n\r\v\f\x85\u2028\u2029"
 
 
@@ -29,3 +31,8 @@ def control_character(text: str) -> str | None:
     if text.isprintable():
         return None
     return next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n"), None)
+
+
+def harmless(value: str) -> str:
+    """Give a cell that no spreadsheet runs as a formula: a leading apostrophe makes it text."""
+    return f"'{value}" if value.startswith(FORMULA) else value

@@ -12,10 +12,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mapping.texts import FORMULA, harmless
+
 SEPARATORS = (",", ";", "\t")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _NOT_TEXT = "The file is not text. Save it as CSV UTF-8, not as a workbook."
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BadSheet(Exception):
@@ -126,14 +127,9 @@ def heading(cell: str) -> str:
     return re.sub(r"[\s_-]+", "_", cell.strip().strip('"').strip().casefold())
 
 
-def harmless(value: str) -> str:
-    """Give a cell that no spreadsheet runs as a formula: a leading apostrophe makes it text."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
-
-
 def _unquoted(value: str) -> str:
     """Take away the apostrophe of `harmless`, and no other."""
-    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA) else value
+    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULA) else value
 
 
 def rounded_by_a_spreadsheet(identifier: str) -> bool:
