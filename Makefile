@@ -62,11 +62,13 @@ outage: $(READY) ## Half an hour without Intuit (on a moved clock), over 10,000 
 switches: $(READY) ## Run the tests under other settings of what nobody outside Intuit knows
 	@$(BIN)/python -m tests.switches --strength $(STRENGTH) $(ARGS)
 
-brokers: $(READY) ## On Apache Kafka: kill brokers and consumers, write 200,000 hostile records, switch the group protocol
-	@FUZZED_RECORDS=200000 POISONED_RECORDS=50000 REQUIRE_KAFKA=yes $(BIN)/python -m pytest \
-	  tests/integration/broker/test_hostile_records.py tests/integration/broker/test_dead_clients.py -s --timeout=0 $(ARGS)
+brokers: $(READY) ## On Apache Kafka: kill brokers, consumers and a Postgres, write 200,000 hostile records, switch the group protocol
+	@FUZZED_RECORDS=200000 POISONED_RECORDS=50000 ERRORS_TRIED=all REQUIRE_KAFKA=yes $(BIN)/python -m pytest \
+	  tests/integration/broker/test_hostile_records.py tests/integration/broker/test_dead_clients.py \
+	  tests/integration/broker/test_every_error.py -s --timeout=0 $(ARGS)
 	@BROKER_ROUNDS=20 REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/broker/test_three_brokers.py --timeout=0 $(ARGS)
-	@TEST_BROKER=apache REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/chaos/test_random_kills.py --rounds 520 --timeout=0 $(ARGS)
+	@TEST_BROKER=apache REQUIRE_KAFKA=yes $(BIN)/python -m pytest tests/integration/postgres/test_failover.py \
+	  tests/chaos/test_random_kills.py --rounds 520 --timeout=0 $(ARGS)
 
 alerts: $(READY) ## Break every part before a real Prometheus and write down how fast each alert fires; two hours
 	@$(BIN)/python -m tests.alerts --normal 3600 --write $(ARGS)

@@ -31,7 +31,7 @@ def judge(report: str, error: str) -> Verdict:
         why = (error.strip().splitlines() or ["pip-audit said nothing"])[-1]
         return Verdict(f"not run, because {why[:200]}")
     found = [
-        f"{one['name']} {one['version']}: {vuln['id']}, mended in {', '.join(vuln['fix_versions']) or 'no version yet'}"
+        f"{one['name']} {one['version']}: {vuln['id']}, fixed in {', '.join(vuln['fix_versions']) or 'no version yet'}"
         for one in packages
         for vuln in one.get("vulns", ())
     ]

@@ -96,7 +96,7 @@ def counting_together() -> Iterator[None]:
 
 
 def serve(*, bind: str, workers: int, threads: int, metrics: MetricsAddress | None) -> None:
-    """Serve until told to stop (SIGTERM, SIGINT)."""
+    """Serve until SIGTERM or SIGINT."""
     _Site(
         {
             "bind": [bind] if metrics is None else [bind, metrics.bind],

@@ -147,7 +147,7 @@ LOGGING = {
     },
 }
 
-# What `admin.quickbooks_online` needs of whatever site it is installed in.
+# What `admin.quickbooks_online` needs of any site that it is installed in.
 QUICKBOOKS_ONLINE = {
     "PUBLIC_URL": _site.public_url,
     "INTUIT_ENVIRONMENT": _site.intuit.api_base_url if _site.intuit.name == "simulator" else _site.intuit.name,

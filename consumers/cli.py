@@ -140,7 +140,7 @@ def run(args: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _say("stopped", ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain once more when it closes the stream.
+        # The reader of our output has seen enough; Python must not complain once more when it closes the stream.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
@@ -165,7 +165,7 @@ def say_error(error: Exception, *, debug: bool = False) -> ExitCode:
 
 
 def judge(error: Exception) -> tuple[str, ExitCode] | None:
-    """One line and the exit code for an error that a person can mend; None for one that is a mistake of ours."""
+    """One line and the exit code for an error that a person can fix; None for one that is a mistake of ours."""
     if isinstance(error, ConsumersError):
         return str(error), error.exit_code
     for kind, code in _EXPECTED:

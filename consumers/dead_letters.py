@@ -52,7 +52,7 @@ class OutboxPublisher:
         self._beat = beat
 
     def run(self, stopping: threading.Event, *, pause: float) -> None:
-        """Publish until told to stop, looking every ``pause`` seconds."""
+        """Publish until stopped, looking every ``pause`` seconds."""
         while not stopping.is_set():
             self._beat("outbox")
             try:
@@ -98,7 +98,7 @@ class OutboxPublisher:
 
     def _note(self, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:
-            log.warning("the dead letters' producer is made anew: %s", error.str())
+            log.warning("the dead letters' producer is created again: %s", error.str())
             self._broken = True
 
     def _flush(self) -> None:

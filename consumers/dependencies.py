@@ -1,6 +1,6 @@
 """What a process depends on, and whether each is there: exported as `dependency_up`, for alerts that name the part that is away.
 
-Each part is asked in turn, on a thread of its own. Besides, whoever waits for a part says so: a database may answer a question and
+Each part is asked in turn, on a thread of its own. Besides, code that waits for a part says so: a database may answer a question and
 yet take no write (its disk is full, say).
 """
 
@@ -74,7 +74,7 @@ class Dependencies:
             self._show(what)
 
     def run(self, stopping: threading.Event) -> None:
-        """Ask until told to stop."""
+        """Ask until stopped."""
         while not stopping.is_set():
             self.ask()
             stopping.wait(1.0)

@@ -62,7 +62,9 @@ class Unsound(ConsumersError):
 
 @click.command()
 @click.option("--calls/--no-calls", default=True, help="Ask Intuit about each company: one metered call for each.")
-@click.option("--rotate-keys", is_flag=True, help="First encrypt every stored token anew with the first of TOKEN_KEYS.")
+@click.option(
+    "--rotate-keys", is_flag=True, help="First encrypt every stored token again with the first of TOKEN_KEYS."
+)
 def doctor(calls: bool, rotate_keys: bool) -> None:
     """Look at the whole set-up; exits with 1 when something is not sound.
 
@@ -115,7 +117,9 @@ def _settings(settings: Settings) -> Finding:
         )
     if settings.operator_mail is None:
         return Finding(
-            "settings", Verdict.DOUBTFUL, "OPERATOR_MAIL is not set: nobody is told of failures that belong to no Org"
+            "settings",
+            Verdict.DOUBTFUL,
+            "OPERATOR_MAIL is not set: nobody is notified of failures that belong to no Org",
         )
     return Finding(
         "settings", Verdict.SOUND, f"Intuit is {settings.intuit.name}, {len(settings.token_keys)} token keys"

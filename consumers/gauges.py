@@ -30,7 +30,7 @@ from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-# Counting reads the table of links: it may take a twentieth of one connection's time, whatever the size of the table.
+# Counting reads the table of links: it may take a twentieth of one connection's time, for a table of any size.
 _SHARE = 20
 _OPEN = 2.0
 # Without a word for so many of them a process has stopped, or is stuck.
@@ -99,7 +99,7 @@ class GaugeKeeper:
         self._metrics.set("budget_limit_calls", self._budget)
 
     def run(self, stopping: threading.Event) -> None:
-        """Fill them until told to stop, and once more at the end for the calls that were made since."""
+        """Fill them until stopped, and once more at the end for the calls that were made since."""
         while True:
             started = self._clock()
             last = stopping.is_set()

@@ -114,7 +114,7 @@ class Health:
             return reason
         try:
             reason = self._checks[name]()
-        except Exception as error:  # noqa: BLE001 - whatever a check meets is the answer
+        except Exception as error:  # noqa: BLE001 - any error of a check is the answer
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         with self._lock:
             self._results[name] = (now, reason)
@@ -225,4 +225,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
-        """Probes every few seconds are no news."""
+        """Log nothing of probes every few seconds."""

@@ -12,6 +12,11 @@ class ClientDead(ConsumersError):
 
     exit_code = ExitCode.UNREACHABLE
 
+    def __init__(self, error: KafkaError, topic: str) -> None:
+        super().__init__(words_for(error, topic))
+        self.says_why = error.str() != KafkaError(KafkaError._FATAL).str()
+        """A commit or a question only meets that the client is dead; the next poll brings the reason."""
+
 
 def is_fatal(error: KafkaError) -> bool:
     """Say whether the client is dead. librdkafka reports most such errors as `_FATAL`, whose own flag is not set."""
@@ -21,7 +26,7 @@ def is_fatal(error: KafkaError) -> bool:
 def end_if_fatal(error: KafkaError, topic: str) -> None:
     """Raise `ClientDead` for an error after which the client does nothing more."""
     if is_fatal(error):
-        raise ClientDead(words_for(error, topic))
+        raise ClientDead(error, topic)
 
 
 def words_for(error: KafkaError, topic: str) -> str:

@@ -19,7 +19,7 @@ _LISTENER_ENDS_S: Final = 2.0
 
 
 class NewsListener:
-    """LISTENs for what ingest and admin NOTIFY, on a connection of its own; the polls are the net beneath it."""
+    """LISTENs for what ingest and admin NOTIFY, on a connection of its own; polling finds what it misses."""
 
     def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
         self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -47,5 +47,5 @@ class NewsListener:
                                 self._reconciler.configuration_changed()
                             self._reconciler.wake()
             except psycopg.Error as error:
-                log.info("not listening for news, polling instead: %s", str(error).strip().splitlines()[:1])
+                log.info("not listening for notifications, polling instead: %s", str(error).strip().splitlines()[:1])
                 self._stopping.wait(1.0)

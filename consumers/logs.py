@@ -99,7 +99,7 @@ def configure_logs(log_format: str, *, debug: bool = False, stream: TextIO | Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if debug else logging.INFO)
-    # Their own news is ours already, call by call, and theirs may hold bodies and headers.
+    # What they log is logged by us already, call by call, and theirs may hold bodies and headers.
     for chatty in (
         "urllib3",
         "requests_oauthlib",

@@ -1,4 +1,4 @@
-"""`kompass-qbo consume clients|projects|invoices`: ingest and reconcile in one process, until it is told to stop."""
+"""`kompass-qbo consume clients|projects|invoices`: ingest and reconcile in one process, until it is stopped."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _ASKING_ENDS_S = 2.0
 
 
 class LoopBroken(ConsumersError):
-    """One of the process's loops ended by a mistake of ours; it is better to be restarted than to run lame."""
+    """One of the process's loops ended by a mistake of ours; exit so that the supervisor restarts the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
             run=process.unreadable_run, accepted=lambda: retrying(engine, lambda db: stretches.accepted(db, topic))
         ),
         on_gap=OnGap(settings.ingest_on_gap),
-        news=reconciler.wake,
+        wake=reconciler.wake,
         note_gap=lambda gap: retrying(engine, lambda db: stretches.note_gap(db, gap)),
         dependencies=dependencies,
     )
@@ -175,7 +175,7 @@ def run(settings: Settings, kind: Kind) -> None:
         stops.append(parts.loop.stop)
         ended, failure = _work(parts, settings, stopping)
     if not ended:
-        # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as intents. And a
+        # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as attempts. And a
         # thread that waits in a C library, for the broker or the database, must not see the interpreter taken down.
         code = ExitCode.OK if failure is None else say_error(failure)
         logging.shutdown()
@@ -185,7 +185,7 @@ def run(settings: Settings, kind: Kind) -> None:
 
 
 def _wait_until_there(settings: Settings, health: Health, stopping: threading.Event) -> bool:
-    """Wait for database and broker; False when told to stop meanwhile. Raises what is still wrong when the time is over."""
+    """Wait for database and broker; False when stopped meanwhile. Raises what is still wrong when the time is over."""
     seconds = settings.process.start_wait_seconds
     engine = open_engine(settings.database_url, pool_size=1)
 
@@ -202,7 +202,7 @@ def _wait_until_there(settings: Settings, health: Health, stopping: threading.Ev
 
 
 def _work(parts: Parts, settings: Settings, stopping: threading.Event) -> tuple[bool, Exception | None]:
-    """Work until told to stop; gives whether every thread has ended, and what ended the work before."""
+    """Work until stopped; gives whether every thread has ended, and what ended the work before."""
     threads = [
         threading.Thread(
             target=parts.outbox.run, args=(stopping,), kwargs={"pause": settings.process.outbox_seconds}, name="outbox"

@@ -41,7 +41,7 @@ def key_of(event: Event) -> str:
 
 
 def producer_settings(kafka: Mapping[str, str]) -> dict[str, str | int | bool]:
-    """Idempotent and acknowledged by all replicas, whatever else is set.
+    """Idempotent and acknowledged by all replicas, with any other setting.
 
     The partitioner is that of Kafka's Java clients, so that a record's events meet those that Kompass sent.
     """

@@ -108,7 +108,7 @@ class Reconciler:
             thread.start()
 
     def wake(self) -> None:
-        """News came: look for due links now."""
+        """Something changed: look for due links now."""
         self._wake.set()
 
     @property
@@ -152,7 +152,7 @@ class Reconciler:
         while not self._stopping.is_set():
             self._beat("dispatcher")
             self._gather()
-            # Cleared before looking: news that comes while we look wakes us again.
+            # Cleared before looking: a change while we look wakes us again.
             self._wake.clear()
             try:
                 found = self._claim_some()
@@ -334,7 +334,7 @@ class Reconciler:
             self.wake()
 
     def _pause(self) -> float:
-        """Give the seconds until something may be due; news cuts it short."""
+        """Give the seconds until something may be due; a change cuts it short."""
         if self._free() <= 0:
             return self._process.poll_seconds
         pauses = [self._process.poll_seconds]
@@ -453,7 +453,7 @@ class Reconciler:
                 log.warning("no heartbeat: %s", str(error).splitlines()[0])
 
     def _sweep(self) -> None:
-        """Carry changed configurations into their links, when told so and every few seconds."""
+        """Carry changed configurations into their links, when notified and every few seconds."""
         while not self._stopping.is_set():
             self._beat("sweeper")
             try:

@@ -23,7 +23,7 @@ _REFUSES: Final = (DatabaseRefuses, BrokerRefuses)
 def wait_for(
     what: str, see: Callable[[], None], *, seconds: float, health: Health, stopping: threading.Event | None = None
 ) -> bool:
-    """Call ``see`` until it raises nothing; /readyz says what is missing meanwhile. False when told to stop first.
+    """Call ``see`` until it raises nothing; /readyz says what is missing meanwhile. False when stopped first.
 
     Raises
     ------

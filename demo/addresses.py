@@ -36,7 +36,7 @@ class Addresses:
         }
 
     def moved_settings(self) -> dict[str, str]:
-        """Those that differ from the defaults: what another terminal must be told."""
+        """Those that differ from the defaults: what another terminal must set."""
         return {name: value for name, value in self.environment().items() if DEMO_DEFAULTS[name] != value}
 
 

@@ -88,7 +88,7 @@ class Expectation:
 
 
 def expect(events: Iterable[Event], rules: Iterable[OrgRules]) -> dict[str, Expectation]:
-    """Realm id → what must be in that company after all these events, whatever their order."""
+    """Realm id → what must be in that company after all these events, in any order."""
     orgs = seen_by_org(events)
     return {one.realm_id: _company(orgs.get(one.org_id, Seen()), one) for one in rules}
 
@@ -231,7 +231,7 @@ def _document(history: History, names: _Names, rules: OrgRules, expected: Expect
 
 
 def _allow_older(history: History, names: _Names, rules: OrgRules, expected: Expectation) -> None:
-    """What went before the newest state came stays as it was: nothing is taken out of the books by itself."""
+    """What went before the newest state came stays as it was: nothing is removed from the books."""
     names.firm = False
     for older in history.older:
         assert isinstance(older, Invoice)

@@ -194,5 +194,5 @@ class Installation:
 
 
 def _once(name: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Part:
-    """A part that ends by itself, so that nobody asks whether it is ready."""
+    """A part that ends on its own, so that nobody asks whether it is ready."""
     return Part(name, arguments, lambda: True, environment or {})

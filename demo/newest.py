@@ -54,7 +54,7 @@ class Seen:
 
 
 def seen_by_org(events: Iterable[Event]) -> dict[str, Seen]:
-    """Org id → what was said of its records, in whatever order it was said."""
+    """Org id → what was said of its records, in any order."""
     orgs: dict[str, Seen] = defaultdict(Seen)
     for event in events:
         deleted = event.action is Action.DELETE

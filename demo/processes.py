@@ -78,7 +78,7 @@ class Processes:
             time.sleep(0.05)
 
     def run(self, part: Part, *, timeout: float = 300.0) -> None:
-        """Run a part that ends by itself."""
+        """Run a part that ends on its own."""
         process = self._spawn(part)
         try:
             code = process.wait(timeout)
@@ -158,7 +158,7 @@ def listens(port: int) -> Callable[[], bool]:
 
 
 def _inherited() -> dict[str, str]:
-    # The settings of whoever starts the demo are for their own Kafka and Intuit, not for these.
+    # The settings of the person who starts the demo are for their own Kafka and Intuit, not for these.
     ours = ("KAFKA_", "INTUIT_", "KOMPASS_QBO_", "METRICS_", "SMTP_", "DJANGO_")
     names = {
         "DATABASE_URL",

@@ -1,4 +1,4 @@
-"""What the demo shows at its end: a table for each company, what was rejected in the words of the mail, and where to look."""
+"""What the demo shows at its end: a table for each company, what failed in the words of the mail, and where to look."""
 
 from __future__ import annotations
 

@@ -9,12 +9,11 @@ from decimal import Decimal
 
 from mapping import cents
 from mapping.booked import Booked
+from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
 from mapping.money import half_up
-from mapping.parties import billing_client
 from mapping.problems import money
 from mapping.sheet import NOTHING, TITLES, Amounts, CodeAmount, Line, Side, Standing
-from mapping.sync_rules import not_synced
 from mapping.tax import Regime, regime, row_of
 from mapping.tax_amounts import accepted, pieces_of_line, units
 from schemas.company import BilledTax, CompanyFacts, Configuration

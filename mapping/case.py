@@ -1,4 +1,4 @@
-"""A case: everything from which one decision is made, and the customer or job that the record depends on."""
+"""A case: everything from which one decision is made; whether the record is to be synced at all, and what it depends on."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from mapping.difference import OWN_NOTE
-from mapping.parties import party_key
 from mapping.results import PartyKey
-from mapping.sync_rules import not_synced
 from schemas.company import CompanyFacts, Configuration, Standing
-from schemas.events import Client, Project, Record
+from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step
 from schemas.link_state import LinkState
 
 PARTY = OWN_NOTE + "party"
 PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
 
+SYNCED_STEPS = frozenset({Step.APPROVED, Step.POSTED, Step.VOIDED})
+"""An invoice goes once it reaches one of these (set-up article, "How the sync runs after setup")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """What is known of the customer or job that a record stands on."""
+    """What is known of the customer or job that a record depends on."""
 
     key: PartyKey
     qbo_id: str | None = None
@@ -40,7 +41,7 @@ class Case:
     standing: Standing = field(default_factory=Standing)
     deleted: bool = False
     party: Party | None = None
-    """Where the record stands on another (see `needs_party`); None when that has no link yet."""
+    """Where the record depends on another (see `needs_party`); None when that has no link yet."""
     billing_client: Client | None = None
     """A job's: the client it is (or was) billed to."""
     rates: Mapping[tuple[str, dt.date], Decimal | None] | None = None
@@ -66,7 +67,7 @@ def why_not_synced(case: Case) -> tuple[str, str] | None:
 
 
 def needed_party(case: Case) -> PartyKey | None:
-    """Give the link that this record stands on, if it is to be synced at all."""
+    """Give the link that this record depends on, if it is to be synced at all."""
     if why_not_synced(case) is not None:
         return None
     if isinstance(case.record, Client):
@@ -84,12 +85,12 @@ def needed_party(case: Case) -> PartyKey | None:
 def _party_key(case: Case, configuration: Configuration) -> PartyKey:
     key = party_key(case.record, configuration, case.facts)
     if key is None:
-        raise AssertionError("only a client stands on nothing")
+        raise AssertionError("only a client depends on nothing")
     return key
 
 
 def party_note(key: PartyKey) -> str:
-    """Give the note of what a document stands on."""
+    """Give the note of what a document depends on."""
     return f"{key.kind}/{key.kompass_id}/{key.party_id}/{key.currency}"
 
 
@@ -102,3 +103,71 @@ def _kept_party(case: Case) -> PartyKey:
     before = replace(case.configuration, project_customers=bool(applied.get(PROJECT_CUSTOMERS)))
     kept = _party_key(case, before)
     return kept if party_note(kept) == applied.get(PARTY) else wanted
+
+
+# --- Which records are not to be synced. Such a record needs no mapping and raises no error
+
+
+def not_synced(
+    record: Record, *, deleted: bool, configuration: Configuration, sent: bool = False
+) -> tuple[str, str] | None:
+    """The stable cause and the reason in words, when ``record`` is not to be in QBO; else None.
+
+    Causes: ``deleted``, ``project-customers-off``, ``synchronize-off``, ``journal``, ``type:unknown``,
+    ``step:<step in lower case>``, ``before-start-date``.
+
+    :param sent: whether QuickBooks has it: the start date decides only about what was never sent.
+    """
+    if deleted:
+        return "deleted", "deleted in Kompass"
+    if isinstance(record, Project):
+        if not configuration.project_customers:
+            return "project-customers-off", "Project customers is off in the Configuration"
+        return None
+    if isinstance(record, Invoice):
+        return _document_not_synced(record, configuration, sent=sent)
+    return None
+
+
+def _document_not_synced(invoice: Invoice, configuration: Configuration, *, sent: bool) -> tuple[str, str] | None:
+    if not invoice.synchronize:
+        return "synchronize-off", "Synchronize is off in Kompass"
+    if invoice.type is InvoiceType.JOURNAL:
+        return "journal", "a journal, whose allocations come to zero; journals are not sent"
+    if invoice.type is InvoiceType.UNKNOWN:
+        return "type:unknown", "of a type that this version of the sync does not know"
+    if invoice.step is Step.UNKNOWN:
+        return "step:unknown", "at a step that this version of the sync does not know"
+    if invoice.step not in SYNCED_STEPS:
+        step = invoice.step.value
+        return f"step:{step.lower()}", f"its step is {step.capitalize()}; it goes once it is Approved"
+    start = configuration.start_date
+    if start is not None and invoice.date < start and not sent:
+        return "before-start-date", f"dated {invoice.date}, before the start date {start}"
+    return None
+
+
+# --- What a record depends on: an invoice on a customer or job, a job on a customer
+
+
+def billing_client(invoice: Invoice) -> Client:
+    """Who pays: the project's billing client, else the invoice's client."""
+    return invoice.client if invoice.project is None else invoice.project.billing_client
+
+
+def party_key(record: Record, configuration: Configuration, facts: CompanyFacts, currency: str = "") -> PartyKey | None:
+    """The link that ``record``'s link needs first; None for a client, which needs nothing.
+
+    An invoice stands on its project's job (with *Project customers*), else on a customer, in the invoice's currency: a
+    QBO customer has one currency for ever. A job stands on the customer of its billing client, in ``currency`` when its
+    link has one, else in the billing client's own currency, else in the company's home currency.
+    """
+    if isinstance(record, Invoice):
+        payer = billing_client(record)
+        if configuration.project_customers and record.project is not None:
+            return PartyKey(Kind.PROJECT, record.project.id, payer.id, record.currency)
+        return PartyKey(Kind.CLIENT, payer.id, "", record.currency)
+    if isinstance(record, Project):
+        payer = record.billing_client
+        return PartyKey(Kind.CLIENT, payer.id, "", currency or payer.currency or facts.home_currency)
+    return None

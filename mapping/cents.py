@@ -20,7 +20,7 @@ from schemas.company import CompanyFacts
 from schemas.events import Invoice, InvoiceType, Step
 
 BILLED = OWN_NOTE + "billed"
-"""The note in ``sent`` of what Kompass billed: it goes with the payload, so that whoever settles the call can compare."""
+"""The note in ``sent`` of what Kompass billed: it goes with the payload, so that the settle of the call can compare."""
 
 AUTOMATED = "difference:automated-tax"
 BY_HAND = "difference:edited-in-qbo"
@@ -127,7 +127,7 @@ def _by_date(used: tuple[Decimal, ...], code_rates: list[Decimal]) -> bool:
 
 
 def is_rounding(tax: Decimal, *, lines: int, rates: int) -> bool:
-    """Whether two taxes differ by no more than half a cent for each line rounded by itself, and for each rate rounded on a sum."""
+    """Whether two taxes differ by no more than half a cent for each line that is rounded alone, and for each rate rounded on a sum."""
     return abs(tax) <= CENT / 2 * (lines + max(1, rates))
 
 

@@ -50,15 +50,16 @@ def map_client(
     if address is not None:
         draft.choose("PrimaryEmailAddr", str(address["Address"]), f"From {source}")
     draft.put("PrimaryEmailAddr", address)
-    phone = draft.text("PrimaryPhone", client.phone, PHONE, source="the phone number")
+    phone = draft.text("PrimaryPhone", client.phone, PHONE, source="the phone number", otherwise=draft.leave_out)
     draft.put("PrimaryPhone", None if phone is None else {"FreeFormNumber": phone})
     draft.put("WebAddr", draft.website(client.website, source="the website"))
     draft.put("BillAddr", draft.address("BillAddr", client.address, source="the address"))
-    draft.put("Notes", draft.text("Notes", client.notes, NOTES, source="the notes", multiline=True))
+    notes = draft.text("Notes", client.notes, NOTES, source="the notes", multiline=True, otherwise=draft.leave_out)
+    draft.put("Notes", notes)
     _put_vat_number(draft, client, configuration)
     draft.currency(currency, home=facts.home_currency, multicurrency=facts.multicurrency)
     payload, choices = draft.settle()
-    return Mapped("Customer", payload, name, choices)
+    return Mapped("Customer", payload, name, choices, draft.left_out)
 
 
 def _put_vat_number(draft: Draft, client: Client, configuration: Configuration) -> None:

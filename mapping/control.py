@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from mapping.parties import billing_client
+from mapping.case import billing_client
 from mapping.problems import money
 from mapping.sheet import Amounts, Line, Side, Standing
 from schemas.documents import SentDocument
@@ -61,7 +61,7 @@ def held_against(
 ) -> tuple[Line, ...]:
     """Give a line for each document in which the list and the events disagree.
 
-    :param arrived: the documents of the list that an event told of, by Kompass id.
+    :param arrived: the documents of the list that came in an event, by Kompass id.
     :param belonging: the lines of the sheet that belong into the month, by Kompass id.
     :param first: the first day of the month, for what has no date of its own.
     """

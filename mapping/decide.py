@@ -22,7 +22,7 @@ from mapping.difference import (
     touched_by_others,
     with_line_ids,
 )
-from mapping.payloads import TEMPLATE, kept_name, map_record, name_member, notes_of
+from mapping.payloads import LEFT_OUT, TEMPLATE, kept_name, map_record, name_member, notes_of
 from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
 from schemas.company import Standing
@@ -150,7 +150,10 @@ def _push(case: Case) -> Decision:
         return Reject(unmappable.problems)
     standing = case.standing
     notes = notes_of(case, needed, mapped)
-    payload = dict(mapped.payload)
+    before = standing.applied or {}
+    # What is left out is not taken away: QuickBooks keeps what it had.
+    kept_members = {member for name in mapped.left_out if (member := name.partition(".")[0]) not in mapped.payload}
+    payload = {**mapped.payload, **{member: before[member] for member in kept_members & before.keys()}}
     if held_name is not None:
         payload[name_member(case.record)] = held_name
         notes[TEMPLATE] = str((standing.applied or {}).get(TEMPLATE, notes[TEMPLATE]))
@@ -177,8 +180,13 @@ def _push(case: Case) -> Decision:
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
             return Reject((conflict,))
+    if not changed and "DocNumber" in before and "DocNumber" not in payload:
+        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
+        return Nothing("QuickBooks has it, under a number of its own", adopt=applied, currency=currency)
     if not changed:
-        return Nothing("QuickBooks has it", billed=_billed_anew(standing.applied, notes))
+        return Nothing(
+            "QuickBooks has it", billed=_billed_anew(before, notes), left_out=_left_out_otherwise(before, notes)
+        )
     return Write(
         "update",
         mapped.entity,
@@ -293,6 +301,12 @@ def _wait_for(case: Case, needed: PartyKey) -> Wait:
             f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
         )
     return Wait("dependency", f"waits for {needed.kind.value} {needed.kompass_id} to be in QuickBooks", needed)
+
+
+def _left_out_otherwise(applied: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Give the note of what is left out, if it says something else than the one that was sent."""
+    before, now = applied.get(LEFT_OUT) or {}, notes.get(LEFT_OUT) or {}
+    return None if before == now or not isinstance(now, Mapping) else now
 
 
 def _billed_anew(applied: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:

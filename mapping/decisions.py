@@ -20,7 +20,9 @@ class Nothing:
     currency: str = ""
     voided: bool = False
     billed: Mapping[str, object] | None = None
-    """What Kompass bills now, when that changed without changing what is sent: a tax that was rounded anew."""
+    """What Kompass bills now, when that changed without changing what is sent: a tax that was rounded again."""
+    left_out: Mapping[str, object] | None = None
+    """What is left out now and why, when that changed without changing what is sent."""
     cause: str = ""
     """Set when it only stays as it is because it is not to be synced now: a changed configuration may end that."""
 
@@ -46,7 +48,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Cannot be sent as it is; a person must mend something."""
+    """Cannot be sent as it is; a person must fix something."""
 
     problems: tuple[Problem, ...]
     holder: int | None = None
@@ -57,7 +59,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Sent, then taken back in Kompass: QBO is left alone and people are told."""
+    """Sent, then taken back in Kompass: QBO is left alone and people are notified."""
 
     cause: str
     reason: str

@@ -23,8 +23,8 @@ _TAX_MEMBERS = ("GlobalTaxCalculation", "TxnTaxDetail")
 _FIXED = frozenset({"CurrencyRef"})
 # QBO masks it in every answer (XXXXXX6789): never compared, and never sent again once the object exists.
 _MASKED = frozenset({"PrimaryTaxIdentifier"})
-# Left out, QBO keeps or chooses a rate of its own, and computes the tax of the lines that go with it.
-_NEVER_CLEARED = frozenset({"ExchangeRate", "TxnTaxDetail"})
+# Left out, QBO keeps or chooses a rate of its own, computes the tax of the lines that go with it, and numbers the document itself.
+_NEVER_CLEARED = frozenset({"ExchangeRate", "TxnTaxDetail", "DocNumber"})
 
 OWN_NOTE = "#"
 """Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""
@@ -158,7 +158,7 @@ TAX_BASES = frozenset({"Line", "GlobalTaxCalculation", "TxnTaxDetail", "TxnDate"
 def tax_overridden(observed: Mapping[str, object], applied: Mapping[str, object], qbo_tax: Decimal | None) -> bool:
     """Whether the lines are still those we sent, but the tax no longer the one QBO made of them (``qbo_tax``; None: not known).
 
-    Of other lines QBO makes another tax by itself: then it is the lines that somebody touched.
+    Other lines make QBO compute another tax: then it is the lines that were edited.
     """
     detail = observed.get("TxnTaxDetail")
     found = detail.get("TotalTax") if isinstance(detail, Mapping) else None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from mapping import problems
+from mapping.case import billing_client
 from mapping.lines import MAX_LINES, map_lines
 from mapping.members import CUSTOM_VALUE, DOC_NUMBER, MEMO, PRIVATE_NOTE, Draft, ref
 from mapping.money import decimals, fits, is_too_large
-from mapping.parties import billing_client
 from mapping.results import Mapped
 from mapping.tax import Regime, map_tax, regime
 from mapping.usa_tax import map_usa_tax
@@ -40,7 +40,7 @@ def marked_id(note: str) -> str | None:
 def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFacts, *, customer_id: str) -> Mapped:
     """The Invoice or CreditMemo for ``invoice``, as `docs/fields.md` lists it.
 
-    :param customer_id: the QBO Id of the customer or job that `mapping.parties.party_key` names.
+    :param customer_id: the QBO Id of the customer or job that `mapping.case.party_key` names.
     :raises Unmappable: with every problem of the record.
     """
     credit = invoice.type is InvoiceType.CREDIT_NOTE
@@ -85,7 +85,7 @@ def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFa
         map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
     draft.put("Line", made)
     payload, choices = draft.settle()
-    return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices)
+    return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices, draft.left_out)
 
 
 def _detail(entry: Mapping[str, object]) -> dict[str, object]:
@@ -177,10 +177,12 @@ def _check_amounts(draft: Draft, invoice: Invoice, lines: Sequence[InvoiceLine],
         draft.refuse(problems.negative_total(record, kind=invoice.type, amount=total))
 
 
-def _amounts(invoice: Invoice, lines: Sequence[InvoiceLine]) -> Iterator[tuple[str, Decimal]]:
-    yield "net amount", invoice.amount_net
-    yield "VAT amount", invoice.amount_vat
-    yield "gross amount", invoice.amount_gross
+def _amounts(invoice: Invoice, lines: Sequence[InvoiceLine]) -> list[tuple[str, Decimal]]:
+    found = [
+        ("net amount", invoice.amount_net),
+        ("VAT amount", invoice.amount_vat),
+        ("gross amount", invoice.amount_gross),
+    ]
     for number, line in enumerate(lines, start=1):
-        yield f"net amount of line {number}", line.amount_net
-        yield f"VAT amount of line {number}", line.amount_vat
+        found += [(f"net amount of line {number}", line.amount_net), (f"VAT amount of line {number}", line.amount_vat)]
+    return found

@@ -1,12 +1,13 @@
 """Members that several of QBO's objects share, checked before they are sent: texts, email, web, addresses, references.
 
-Limits are those of Intuit's Customer, Invoice and CreditMemo pages. A value that does not fit is a problem, never cut.
+Limits are those of Intuit's Customer, Invoice and CreditMemo pages. A value that does not fit is never cut. Contact details,
+which the books do not need, are left out with a notice; for anything else the record is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from mapping import problems, templates
@@ -38,12 +39,14 @@ _HOST = re.compile(r"[^\s.@/:]+(?:\.[^\s.@/:]+)+")
 class Draft:
     """One payload in the making: its members, the choices made and every problem found on the way."""
 
-    __slots__ = ("_problems", "choices", "members", "record")
+    __slots__ = ("_problems", "choices", "left_out", "members", "record")
 
     def __init__(self, record: str) -> None:
         self.record = record
         self.members: dict[str, object] = {}
         self.choices: list[Choice] = []
+        self.left_out: dict[str, str] = {}
+        """Why a member is missing that QuickBooks would not take, by member."""
         self._problems: dict[tuple[str, str], list[Problem]] = {}
 
     def choose(self, member: str, value: str, reason: str) -> None:
@@ -51,6 +54,11 @@ class Draft:
 
     def refuse(self, problem: Problem) -> None:
         self._problems.setdefault((problem.cause, problem.field), []).append(problem)
+
+    def leave_out(self, problem: Problem) -> None:
+        """Send the record without a member that the books do not need."""
+        self.left_out[problem.field] = problem.message
+        self.choose(problem.field, "", f"Left out: {problem.message.removeprefix(f'{self.record}: ')}")
 
     @property
     def refused(self) -> bool:
@@ -60,40 +68,55 @@ class Draft:
     def settle(self) -> tuple[Mapping[str, object], tuple[Choice, ...]]:
         """The members and the choices.
 
-        :raises Unmappable: with every problem, when there is one; those alike in cause and field are told as one.
+        :raises Unmappable: with every problem, when there is one; those alike in cause and field become one.
         """
         if self._problems:
             raise Unmappable(tuple(problems.told_once(alike) for alike in self._problems.values()))
         return self.members, tuple(self.choices)
 
-    def text(self, member: str, value: str | None, limit: int, *, source: str, multiline: bool = False) -> str | None:
-        """``value`` trimmed, or None when it is empty or (with a problem noted) not acceptable."""
+    def text(
+        self,
+        member: str,
+        value: str | None,
+        limit: int,
+        *,
+        source: str,
+        multiline: bool = False,
+        otherwise: Callable[[Problem], None] | None = None,
+    ) -> str | None:
+        """``value`` trimmed, or None when it is empty or not acceptable.
+
+        :param otherwise: gets the problem of a value that is not acceptable; the record is refused unless it is `leave_out`.
+        """
+        refuse = otherwise or self.refuse
         if value is None:
             return None
-        text = several_lines(value) if multiline else one_line(value)
+        # Most texts are printable: they have neither line breaks nor anything that JSON or QBO would not carry.
+        printable = value.isprintable()
+        text = value.strip() if printable else several_lines(value) if multiline else one_line(value)
         if not text:
             return None
-        if (character := control_character(text)) is not None:
-            self.refuse(
+        if not printable and (character := control_character(text)) is not None:
+            refuse(
                 problems.control_character(self.record, member=member, source=source, value=text, character=character)
             )
             return None
         if len(text) > limit:
-            self.refuse(problems.too_long(self.record, member=member, source=source, value=text, limit=limit))
+            refuse(problems.too_long(self.record, member=member, source=source, value=text, limit=limit))
             return None
         return text
 
     def email(self, member: str, value: str | None, *, source: str) -> dict[str, object] | None:
-        address = self.text(member, value, EMAIL, source=source)
+        address = self.text(member, value, EMAIL, source=source, otherwise=self.leave_out)
         if address is None:
             return None
         if not all(_EMAIL.fullmatch(one.strip()) for one in address.split(",")):
-            self.refuse(problems.bad_email(self.record, member=member, source=source, value=address))
+            self.leave_out(problems.bad_email(self.record, member=member, source=source, value=address))
             return None
         return {"Address": address}
 
     def website(self, value: str | None, *, source: str) -> dict[str, object] | None:
-        uri = self.text("WebAddr", value, WEBSITE, source=source)
+        uri = self.text("WebAddr", value, WEBSITE, source=source, otherwise=self.leave_out)
         if uri is None:
             return None
         if "://" not in uri:
@@ -106,10 +129,10 @@ class Draft:
             host = None
         acceptable = host is not None and _HOST.fullmatch(host) and parts.scheme in ("http", "https")
         if not acceptable or any(character.isspace() for character in uri):
-            self.refuse(problems.bad_website(self.record, source=source, value=value or ""))
+            self.leave_out(problems.bad_website(self.record, source=source, value=value or ""))
             return None
         if len(uri) > WEBSITE:
-            self.refuse(problems.too_long(self.record, member="WebAddr", source=source, value=uri, limit=WEBSITE))
+            self.leave_out(problems.too_long(self.record, member="WebAddr", source=source, value=uri, limit=WEBSITE))
             return None
         return {"URI": uri}
 
@@ -123,7 +146,9 @@ class Draft:
         made: dict[str, object] = {}
         for value, part in lines:
             number = len(made) + 1
-            text = self.text(f"{member}.Line{number}", value, ADDRESS_LINE, source=f"{source}, {part}")
+            text = self.text(
+                f"{member}.Line{number}", value, ADDRESS_LINE, source=f"{source}, {part}", otherwise=self.leave_out
+            )
             if text is not None:
                 made[f"Line{number}"] = text
         if address is not None:
@@ -133,7 +158,9 @@ class Draft:
                 ("PostalCode", address.postcode, "postcode", POSTAL_CODE),
                 ("Country", address.country, "country", ADDRESS_PART),
             ):
-                text = self.text(f"{member}.{name}", part_value, limit, source=f"{source}, {part}")
+                text = self.text(
+                    f"{member}.{name}", part_value, limit, source=f"{source}, {part}", otherwise=self.leave_out
+                )
                 if text is not None:
                     made[name] = text
         return made or None

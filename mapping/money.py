@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 
 CENT = Decimal("0.01")
 QBO_DECIMALS = 2
@@ -17,6 +18,7 @@ NO_MINOR_UNIT = frozenset(
 """ISO 4217 currencies without a minor unit; every other one has at least two decimals."""
 
 
+@cache
 def decimals(currency: str) -> int:
     """How many decimals an amount in ``currency`` may have to be kept by QBO as it is."""
     return 0 if currency in NO_MINOR_UNIT else QBO_DECIMALS

@@ -18,12 +18,14 @@ from schemas.events import Client, Invoice, Project, Record
 TEMPLATE = OWN_NOTE + "template"
 _SUFFIX = OWN_NOTE + "suffix"
 _SECOND_TEMPLATE = OWN_NOTE + "second_template"
+LEFT_OUT = OWN_NOTE + "left_out"
+"""What was left out because QuickBooks would not take it: why, by member."""
 MARK = OWN_NOTE + "mark"
 """The words in a document's PrivateNote by which it can be known for ours."""
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
-    """Map by a configuration, the case's own or an earlier one; what it stands on is in QBO. Raises `Unmappable`."""
+    """Map by a configuration, the case's own or an earlier one; what it depends on is in QBO. Raises `Unmappable`."""
     record, standing = case.record, case.standing
     if isinstance(record, Client):
         return map_client(
@@ -92,8 +94,10 @@ def _template(record: Record, configuration: Configuration) -> str:
 
 
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, object]:
-    """Give what goes into ``sent`` beside the payload, for later judgements and for the cent check."""
+    """Give what goes into ``sent`` beside the payload, for later decisions and for the cent check."""
     notes: dict[str, object] = {TEMPLATE: _template(case.record, case.configuration)}
+    if mapped.left_out:
+        notes[LEFT_OUT] = dict(mapped.left_out)
     if isinstance(case.record, Invoice):
         if needed is not None:
             notes[PARTY] = party_note(needed)

@@ -1,4 +1,4 @@
-"""The words in which a record's problems are told: what is wrong, with which value, and what to do about it.
+"""The words of a record's problems: what is wrong, with which value, and what to do about it.
 
 One constructor for each problem. ``cause`` is stable: failures are grouped by it, people script against it, and
 `docs/mapping.md` lists it.
@@ -35,7 +35,7 @@ def quoted(value: str) -> str:
 
 
 def excerpt(value: str) -> str:
-    """The beginning of a value on one line, as a person can read it: a line break is ↵, a tab ⇥, whatever else has no picture �."""
+    """The beginning of a value on one line, as a person can read it: a line break is ↵, a tab ⇥, anything else without a picture �."""
     shown = "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in value[: EXCERPT + 1])
     return shown if len(value) <= EXCERPT else shown[:EXCERPT] + "…"
 
@@ -128,7 +128,7 @@ def control_character(record: str, *, member: str, source: str, value: str, char
 
 def bad_email(record: str, *, member: str, source: str, value: str) -> Problem:
     return Problem(
-        cause=f"bad-email:{member}",
+        cause="difference:left-out",
         message=f"{record}: {source} {quoted(value)} is not an email address",
         field=member,
         value=excerpt(value),
@@ -138,7 +138,7 @@ def bad_email(record: str, *, member: str, source: str, value: str) -> Problem:
 
 def bad_website(record: str, *, source: str, value: str) -> Problem:
     return Problem(
-        cause="bad-website",
+        cause="difference:left-out",
         message=f"{record}: {source} {quoted(value)} is not a web address",
         field="WebAddr",
         value=excerpt(value),
@@ -197,7 +197,7 @@ def does_not_add_up(record: str, *, what: str, parts: Decimal, whole: Decimal, p
         message=f"{record}: {parts_name} come to {money(parts)}, but its {what} amount says {money(whole)}",
         field=f"{what} amount",
         value=money(parts - whole),
-        remedy="Save the invoice again in Kompass so that its amounts are computed anew; if they still differ, "
+        remedy="Save the invoice again in Kompass so that its amounts are computed again; if they still differ, "
         "ask Kompass support.",
     )
 

@@ -1,9 +1,9 @@
-"""What mapping says: a payload with the reasons for its choices, or problems a person can mend."""
+"""What mapping says: a payload with the reasons for its choices, or problems that a person can fix."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.events import Kind
 
@@ -39,6 +39,8 @@ class Mapped:
     name: str | None
     """The DisplayName or DocNumber in it; None when the company numbers its own documents."""
     choices: tuple[Choice, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Members whose value QuickBooks does not take and that the books do not need: why, by member."""
 
 
 class Unmappable(Exception):
@@ -51,7 +53,7 @@ class Unmappable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartyKey:
-    """Whose link a link stands on: a customer (per client and currency) or a job (per project and billing client)."""
+    """What a link depends on: a customer (per client and currency) or a job (per project and billing client)."""
 
     kind: Kind
     kompass_id: str

@@ -25,7 +25,7 @@ MAX_TAXABLE_LINES = 750
 
 
 class Regime(Enum):
-    """How an invoice's tax is told to QBO."""
+    """How an invoice gives its tax to QBO."""
 
     NO_CODES = None
     """USA: neither codes nor GlobalTaxCalculation."""

@@ -1,7 +1,7 @@
 """The tax that QuickBooks would compute for a document, under each known way of rounding, and what still counts as rounding.
 
-Known ways (Intuit's community, 306952 and 150365; Intuit states none): each line by itself, or each rate on the sum of its
-lines. A code of several rates rounds each of them by itself: 10.10 in Quebec is GST 0.505 → 0.51 and QST 1.007475 → 1.01,
+Known ways (Intuit's community, 306952 and 150365; Intuit states none): each line alone, or each rate on the sum of its
+lines. A code of several rates rounds each of them alone: 10.10 in Quebec is GST 0.505 → 0.51 and QST 1.007475 → 1.01,
 together 1.52, where one rate of 14.975 % would come to 1.51. All amounts here are signed as in QuickBooks.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 from enum import Enum
+from functools import cache
 
 from mapping.money import CENT, decimals
 from schemas.company import TaxCodeFact
@@ -80,6 +81,7 @@ def pieces_of_line(line: int, row: str, code: TaxCodeFact, net: Decimal, day: dt
     return made
 
 
+@cache
 def units(currency: str) -> tuple[Decimal, ...]:
     """Give what tax may be rounded to. In a currency without cents Intuit does not say: whole units, or cents all the same."""
     return (CENT,) if decimals(currency) else (Decimal(1), CENT)

@@ -1,6 +1,6 @@
 """What templates may do with values: writing them as text, filters, methods and tests, each bounded in what it makes.
 
-Whatever makes text or numbers checks the size first, so nothing grows beyond `MAX_TEXT`, and nothing takes longer than
+Every function that makes text or numbers checks the size first, so nothing grows beyond `MAX_TEXT`, and nothing takes longer than
 its arguments are long.
 """
 
@@ -318,7 +318,7 @@ def _date(value: object, form: object = "%Y-%m-%d") -> str:
     pattern = text_of(form)
     if len(pattern) > MAX_DATE_FORMAT:
         raise Refused(f"a date format has at most {MAX_DATE_FORMAT} characters")
-    # The C library pads as wide as it is told to (%1000000000d), so only plain directives reach it.
+    # The C library pads as wide as the directive says (%1000000000d), so only plain directives reach it.
     if "%" in _DIRECTIVE.sub("", pattern):
         raise Refused(f"{pattern!r} is not a date format; use such as %d/%m/%Y or %B %Y")
     return value.strftime(pattern)

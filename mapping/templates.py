@@ -97,7 +97,7 @@ _SANDBOX = Sandbox()
 def render(template: str, variables: Mapping[str, object], *, field: str) -> str:
     """What ``template`` gives for ``variables``, on one line and trimmed; tabs and line breaks become spaces.
 
-    An absent optional value is written as nothing. Time and memory are bounded, whatever the template says.
+    An absent optional value is written as nothing. Time and memory are bounded for every template.
 
     :param field: what the admin calls the template: *DocNumber Template*.
     :raises TemplateProblem: it cannot be used, or fails on these variables.

@@ -221,7 +221,7 @@ _TXN_TYPE: Final = re.compile(r"\bTxnType\s*=\s*([A-Za-z]+)", re.ASCII)
 
 
 def colliding_id(fault: Fault) -> str | None:
-    """The Id of the name that is in the way (6240), which may be a vendor's or an employee's; None if not told."""
+    """The Id of the name that is in the way (6240), which may be a vendor's or an employee's; None if unknown."""
     if fault.code != FaultCode.DUPLICATE_NAME:
         return None
     match = _NAME_ID.search(fault.detail)

@@ -126,7 +126,7 @@ class Forbidden(_WithFaults):
 
     @property
     def subscription_ended(self) -> bool:
-        """Whether a payment to Intuit mends it (6190), as opposed to connecting the company anew."""
+        """Whether a payment to Intuit resolves it (6190), as opposed to connecting the company again."""
         return FaultCode.SUBSCRIPTION_ENDED in self.codes
 
 
@@ -151,7 +151,7 @@ class Unknown(_WithFaults):
 
 Outcome = Done | Refused | Throttled | Unauthorized | Forbidden | NotSent | Unknown
 
-# 150: the company is being moved or mended by Intuit; 130: it was just moved. Both end by themselves.
+# 150: the company is being moved or repaired by Intuit; 130: it was just moved. Both end without action.
 _BUSY: Final = frozenset({FaultCode.THROTTLE_EXCEEDED, FaultCode.COMPANY_UNDER_MAINTENANCE, FaultCode.WRONG_CLUSTER})
 # 600: the request id is in use, by the very call that we repeat. 10000: Intuit does not know either.
 _UNCLEAR: Final = frozenset({FaultCode.DUPLICATE_REQUEST_ID, FaultCode.SYSTEM_FAILURE})
@@ -241,7 +241,7 @@ def _holds_what_was_asked(call: Call, body: Mapping[str, object]) -> bool:
 
 
 def batch_outcomes(done: Done, bids: Iterable[str]) -> dict[str, Outcome]:
-    """The outcome of each item of a batch, by bId, whatever the order in which Intuit gave them.
+    """The outcome of each item of a batch, by bId, in any order of the answer.
 
     `bids` are those that were sent: one that the answer does not mention is `Unknown`. A `Done` of an item can be asked
     for its `entity` or `rows` like that of a single call.

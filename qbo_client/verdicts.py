@@ -112,7 +112,7 @@ BY_CODE: Final[Mapping[str, Rule]] = {code: rule for rule in TABLE for code in r
 
 
 def verdict(refused: Refused, operation: Operation) -> Verdict:
-    """Give what a refusal says of its request. One final code is enough: the content has to change whatever becomes of the others.
+    """Give what a refusal says of its request. One final code is enough: the content has to change in any case.
 
     A refusal without a code (404 with HTML, any 4xx without a fault: ruckus/quickbooks-ruby 363), or with one that is not in the table,
     proves nothing; nor does one of a query, which asks and changes nothing.

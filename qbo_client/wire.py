@@ -121,7 +121,7 @@ class Wire:
         return answer
 
     def close(self) -> None:
-        """Close the idle connections. One that is in use is closed or kept by whoever uses it."""
+        """Close the idle connections. One that is in use is closed or kept by its user."""
         while self._idle:
             self._idle.pop().close()
 

@@ -6,7 +6,7 @@ Two framings, both always readable:
 - Avro's single-object encoding: ``C3 01``, the CRC-64-AVRO fingerprint of the schema little-endian, the Avro payload; for
   schemas that are shipped with this program, present or past.
 
-Written is the first when there is a registry, else the second. Whatever was written, an event is read as the newest schema
+Written is the first when there is a registry, else the second. An event of any schema is read as the newest schema
 of its kind, by Avro's rules of resolution.
 
 Nearly all events are written with today's schema and in order: `schemas.compiled` reads those. For any other fastavro reads bare
@@ -99,7 +99,7 @@ class Codec:
         """The event in `data`, which came from the topic of `kind`.
 
         Raises `UndecodableEvent` (see its subclasses' ``cause``) when these bytes never will be one, and
-        `RegistryUnavailable` when that cannot be told now.
+        `RegistryUnavailable` when that cannot be found out now.
         """
         if len(data) > MAX_BYTES:
             raise TooLarge(f"The value has {len(data):,} bytes; an event has {MAX_BYTES:,} at most.")
@@ -200,7 +200,7 @@ def _payload(stream: BytesIO, written: _Written) -> dict[str, Any]:
     try:
         return schemaless_reader(stream, written.writer, written.reader)  # type: ignore[return-value]
     except Exception as error:
-        # fastavro reports bad bytes with whatever its C code met: a varint cut off is an IndexError, a string an EOFError.
+        # fastavro reports bad bytes with the error of its C code: a varint cut off is an IndexError, a string an EOFError.
         at = stream.tell()
         if isinstance(error, EOFError) or (isinstance(error, IndexError) and at == len(stream.getbuffer())):
             raise Truncated(f"The value ends in the middle of a field, after {at} bytes.") from error

@@ -2,7 +2,7 @@
 
 ``Client`` (with ``OrgRef``, ``Address``, ``Person``) is edited in ``client.avsc``, ``Project`` in ``project.avsc``, ``Invoice``
 and what its lines are made of in ``invoice.avsc``; the envelope is below. ``python -m schemas.compose`` writes the copies
-inside the other files anew; a test holds the files to it.
+inside the other files again; a test holds the files to it.
 """
 
 from __future__ import annotations

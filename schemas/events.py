@@ -1,7 +1,7 @@
 """Kompass's records and the events that carry them, as immutable typed objects.
 
 Every record (client, project, invoice, also one carried inside another) has its own ``id`` and ``sequence``: the newest
-sequence is the newest state, whatever the order in which events arrive. Money is `Decimal`, dates are `datetime.date`,
+sequence is the newest state, in any order of arrival. Money is `Decimal`, dates are `datetime.date`,
 moments are aware UTC datetimes.
 
 These classes are the only transcription of ``*.avsc`` beside this file: `schemas.values` converts Avro and JSON to them and

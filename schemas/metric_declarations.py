@@ -77,7 +77,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "Things that companies should have in QuickBooks, by state.",
         (
             _KIND,
-            ("state", "pending, settled, skipped, waiting, held, rejected or withdrawn"),
+            ("state", "pending, synced, skipped, waiting, retrying, failed or withdrawn"),
             _CAUSE,
             _ORG,
         ),
@@ -87,7 +87,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "gauge",
         "link_oldest_age_seconds",
         "Age of the longest-standing link in that state: since it is due, since it first failed, else since its event.",
-        (_KIND, ("state", "due, waiting, held or rejected"), _CAUSE, _ORG),
+        (_KIND, ("state", "due, waiting, retrying or failed"), _CAUSE, _ORG),
     ),
     Declaration(
         "counter",
@@ -105,12 +105,13 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "counter",
         "recoveries",
-        "What was recovered from: intents without an owner or an answer, and what was to be mended in QuickBooks.",
+        "What was recovered from: attempts without an owner or an answer, and causes that were fixed in QuickBooks.",
         (
             (
                 "how",
-                "an intent: resent, looked-up, adopted, abandoned (it had made nothing), asked (a person decides); a cause: probed, "
-                "mended (a probe went through), explained (read once to say whose or what it is), remade (deleted in QuickBooks)",
+                "an attempt: `resent`, `looked-up`, `adopted` (found in QuickBooks), `abandoned` (it had made nothing), "
+                "`asked` (a person decides); a cause: `probed` (tried once a day), `mended` (the try went through), "
+                "`explained` (read once to say whose or what it is), `remade` (deleted in QuickBooks)",
             ),
         ),
     ),

@@ -131,7 +131,7 @@ class RegistrySource:
                 "Check SCHEMA_REGISTRY_URL and the registry."
             ) from error
         except Exception as error:
-            # httpx's own errors, and whatever its JSON was not: none of it says anything about the event.
+            # httpx's own errors, and those of its JSON: none of it says anything about the event.
             raise RegistryUnavailable(
                 f"The schema registry at {self._place} does not answer ({error or type(error).__name__}). "
                 "Check SCHEMA_REGISTRY_URL and the registry."

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 else:
 
     def _stands_for(kind: type) -> type:
-        """A metaclass: whatever is an instance of `kind` is one of the class, so that converters give plain values."""
+        """A metaclass: every instance of `kind` is one of the class, so that converters give plain values."""
         return type(f"_Like{kind.__name__}", (type,), {"__instancecheck__": kind.__instancecheck__})
 
     class Money(Decimal, metaclass=_stands_for(Decimal)):

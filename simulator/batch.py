@@ -1,4 +1,4 @@
-"""The batch endpoint: up to 30 items, each by itself, answered in no promised order."""
+"""The batch endpoint: up to 30 items, each on its own, answered in no promised order."""
 
 from __future__ import annotations
 

@@ -199,15 +199,19 @@ def _exchange_rate(company: Company, wanted: dict[str, Any]) -> list[Object]:
 
 
 def _setting(company: Company, wanted: dict[str, Any]) -> list[Object]:
-    """Turn a company setting on or off, as happens in living companies: `{"setting": "custom_numbers", "on": false}`."""
+    """Turn a company setting on or off, as happens in living companies: `{"setting": "custom_numbers", "on": false}`.
+
+    `"on": null` turns it over.
+    """
     name, on = str(wanted["setting"]), wanted["on"]
-    if not isinstance(on, bool):
-        raise BookkeeperError(f"on is {on!r}; it must be true or false")
+    if not isinstance(on, bool | None):
+        raise BookkeeperError(f"on is {on!r}; it must be true, false, or null to turn the setting over")
     if name == WARN_DUPLICATES:
-        company.profile.warn_duplicate_numbers = on
+        company.profile.warn_duplicate_numbers = not company.profile.warn_duplicate_numbers if on is None else on
         return []
     if name not in SHOWN_BY:
         raise BookkeeperError(f"setting is {name!r}; it can be one of {', '.join(COMPANY_SETTINGS)}")
+    on = not company.preference(*SHOWN_BY[name]) if on is None else on
     if name == "automated_tax" and company.american and not company.profile.sales_tax_by_state:
         company.profile.sales_tax_by_state = {"CA": next(iter(company.tables["TaxRate"]))}
     group, member = SHOWN_BY[name]

@@ -47,7 +47,7 @@ class Profile:
     warn_duplicate_numbers: bool = True
     """The company's own setting; the API does not show it."""
     last_number: int = 1000
-    """The last document number that QuickBooks gave by itself."""
+    """The last document number that QuickBooks gave."""
     user: str = "Olivia Owner"
     exchange_rates: dict[str, str] = field(default_factory=dict)
     """Currency → home units for one of it."""
@@ -195,7 +195,7 @@ class Company:
         return stored
 
     def replace_quietly(self, entity: str, old: Object, members: Object) -> Object:
-        """Store what the server changes by itself (a FullyQualifiedName below a renamed parent): no new SyncToken."""
+        """Store what the server changes on its own (a FullyQualifiedName below a renamed parent): no new SyncToken."""
         stored = {**old, **members}
         self._drop_from_indexes(entity, old)
         self._put(entity, stored)

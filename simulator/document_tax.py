@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from simulator import tax
+from simulator import tax, tax_overrides
 from simulator.amounts import HUNDRED, ZERO, cents, dec, number
 from simulator.company import Company
 from simulator.currencies import unit
-from simulator.faults import business, fault, not_found
+from simulator.faults import fault
 from simulator.lines import DISCOUNT, DocumentLine
 from simulator.members import Object
 from simulator.references import value_of
@@ -17,7 +17,7 @@ from simulator.tax import Rounding
 
 
 def forget_stale_tax(wanted: Object, payload: Object) -> None:
-    """In a sparse update that changes what tax stands on, without saying anything of tax, the old amounts go."""
+    """In a sparse update that changes what tax depends on, without saying anything of tax, the old amounts go."""
     changes = ("Line", "TxnDate", "GlobalTaxCalculation", "CustomerRef", "ShipAddr")
     if payload.get("sparse") is not True or payload.get("TxnTaxDetail") or not any(name in payload for name in changes):
         return
@@ -29,7 +29,7 @@ def forget_stale_tax(wanted: Object, payload: Object) -> None:
 def tax_basis(company: Company, members: Object) -> str:
     """How the amounts stand to their tax: TaxExcluded, TaxInclusive or NotApplicable; stored with the document.
 
-    :raises ApiFault: 6170 for tax on a document that has none, 2500 for a rate that does not exist, 6000 for one given twice.
+    :raises ApiFault: 6170 for tax on a document that has none.
     """
     if company.american:
         members.pop("GlobalTaxCalculation", None)
@@ -40,16 +40,6 @@ def tax_basis(company: Company, members: Object) -> str:
     detail = members.get("TxnTaxDetail") or {}
     if basis == "NotApplicable" and company.using_tax and (detail.get("TaxLine") or dec(detail.get("TotalTax"))):
         raise fault("6170", "TxnTaxDetail cannot be given when GlobalTaxCalculation is NotApplicable", "TxnTaxDetail")
-    rates = [
-        value_of(line.get("TaxLineDetail", {}).get("TaxRateRef"))
-        for line in (detail.get("TaxLine") or [])
-        if company.using_tax
-    ]
-    for rate in rates:
-        if rate is not None and company.get("TaxRate", rate) is None:
-            raise not_found("TaxRate", rate)
-    if len(rates) != len(set(rates)):
-        raise business("Each tax rate can be used only once in TxnTaxDetail.")
     return basis
 
 
@@ -82,12 +72,13 @@ def tax_document(company: Company, members: Object, customer: Object, lines: lis
         entries, code = _american_tax(company, members, customer, sales, lines, sent)
     else:
         entries = _value_added_tax(company, basis, members, sales, lines)
-    total = _total_tax(entries, sent, american=company.american)
+    entries = tax_overrides.overridden(company, entries, sent, applies=basis != "NotApplicable")
+    total = sum((entry.tax for entry in entries), ZERO)
     detail: Object = {"TotalTax": number(total)}
     if code is not None:
         detail["TxnTaxCodeRef"] = {"value": code}
     if entries:
-        detail["TaxLine"] = sent.get("TaxLine") or [entry.as_wire() for entry in entries]
+        detail["TaxLine"] = [entry.as_wire() for entry in entries]
     members["TxnTaxDetail"] = detail
     return total
 
@@ -161,13 +152,3 @@ def discounts(lines: list[DocumentLine], subtotal: Decimal) -> Decimal:
                 line.wire["Amount"] = number(line.amount)
             off += line.amount
     return off
-
-
-def _total_tax(entries: list[tax.TaxLine], sent: Object, *, american: bool) -> Decimal:
-    """What the rates make, unless the sender says otherwise: then QuickBooks books what was sent."""
-    computed = sum((entry.tax for entry in entries), ZERO)
-    if sent.get("TaxLine") and entries:
-        return cents(sum((dec(line.get("Amount")) for line in sent["TaxLine"]), ZERO))
-    if american and dec(sent.get("TotalTax")) and entries:
-        return cents(dec(sent["TotalTax"]))
-    return computed

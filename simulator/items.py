@@ -65,6 +65,7 @@ def check_sale(item: Object, detail: Object, day: str) -> None:
         if not dec(detail.get("Qty")):
             raise fault("6520", "Quantity required for inventory item")
         if day < item.get("InvStartDate", ""):
-            raise fault("6270", "Transaction date is prior to start date for inventory item")
+            sentence = "cant be dated earlier than the Inventory Start Date for the product"
+            raise fault("6270", f"Transactions with inventory (QOH) products {sentence}")
     if "IncomeAccountRef" not in item:
         raise business("Select an account for this transaction.")

@@ -1,4 +1,4 @@
-"""Lengths, e-mail and web addresses: what is checked of a member by itself."""
+"""Lengths, e-mail and web addresses: what is checked of a member alone."""
 
 from __future__ import annotations
 

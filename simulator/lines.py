@@ -171,6 +171,8 @@ def _sale(selling: Selling, line: Object, wire: Object, detail: Object, old: Obj
     item = resolve(company, "Item", item_id, kept=value_of((old or {}).get("ItemRef")))
     check_sale(item, detail, selling.day)
     detail["ItemRef"] = reference("Item", item)
+    if not dec(detail.get("RatePercent")):
+        detail.pop("RatePercent", None)
     income = item.get("IncomeAccountRef")
     if income:
         detail["ItemAccountRef"] = income

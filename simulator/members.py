@@ -24,6 +24,8 @@ BLANK = ""
 MAXIMUM_DEPTH = 20
 _TOO_LARGE = 10**15
 _LISTED = 1_000
+# As recorded: "2019-03-06 10:43:14 -0800", "2019-08-01 19:28:43 UTC", "2014-02-14T20:16:58.307Z".
+_MOMENT = re.compile(r"[\d-]{10}[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|UTC|[+-]\d\d:?(\d\d)?)?")
 _XML_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -173,8 +175,8 @@ def _date(name: str, value: Any) -> str:
     # Intuit reads a moment where a date is due and keeps its day.
     day = text[:10]
     try:
-        if len(text) > 10:
-            datetime.fromisoformat(text)
+        if len(text) > 10 and not _MOMENT.fullmatch(text):
+            raise ValueError(text)
         if len(day) != 10 or date.fromisoformat(day).year < 1900:
             raise ValueError(day)
     except ValueError:

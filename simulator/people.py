@@ -161,7 +161,7 @@ def _activity(company: Company, entity: str, members: Object, old: Object | None
     active = members.setdefault("Active", True)
     if old is None:
         if not active:
-            # QuickBooks makes a new object active whatever was sent.
+            # QuickBooks makes a new object active in any case.
             members["Active"] = True
         return
     if active:

@@ -12,7 +12,8 @@ from simulator.faults import ApiFault, fault
 
 DEFAULT_RESULTS = 100
 MAXIMUM_RESULTS = 1_000
-OPERATORS = ("=", "<", ">", "<=", ">=", "IN", "LIKE")
+_COMPARISONS = ("=", "<", ">", "<=", ">=")
+OPERATORS = (*_COMPARISONS, "IN", "LIKE")
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<text>'(?:[^'\\]|\\.)*') | (?P<number>-?\d+(?:\.\d+)?(?![\w.])) | (?P<word>[A-Za-z_][\w.]*)
@@ -25,7 +26,7 @@ _KEYWORDS = {"SELECT", "FROM", "WHERE", "AND", "ORDERBY", "ORDER", "STARTPOSITIO
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`property operator values`; one value but for IN. A value is text, whatever its form in the query."""
+    """`property operator values`; one value but for IN. A value is text, in every form that a query has."""
 
     property: str
     operator: str
@@ -46,9 +47,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """`kind` is text, number, word, sign, end, or wrong: where the text stops being one of the language."""
+
     kind: str
     text: str
     at: int
+
+    @property
+    def is_value(self) -> bool:
+        return self.kind in ("text", "number") or self.text.lower() in ("true", "false")
 
 
 def parse(text: str, *, two_words: bool = True) -> Query:
@@ -119,7 +126,10 @@ class _Parser:
         name = self._word()
         operator = self._next()
         sign = operator.text.upper()
-        if sign not in OPERATORS:
+        if sign not in OPERATORS or operator.kind == "text":
+            raise self._unexpected(operator)
+        if sign in _COMPARISONS and not self._peek().is_value:
+            # It looks two tokens ahead, and names the first of them.
             raise self._unexpected(operator)
         if sign != "IN":
             return Condition(name.text, sign, (self._value(),))
@@ -134,7 +144,7 @@ class _Parser:
         token = self._next()
         if token.kind == "text":
             return re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL)
-        if token.kind == "number" or token.text.lower() in ("true", "false"):
+        if token.is_value:
             return token.text
         raise self._unexpected(token)
 
@@ -173,8 +183,9 @@ class _Parser:
         while place < end:
             match = _TOKEN.match(self._text, place)
             if match is None:
+                # It reads as it goes: what comes before is refused first.
                 at = place + len(self._text[place:]) - len(self._text[place:].lstrip())
-                raise self._lexical(at)
+                return [*tokens, _Token("wrong", self._text[at], at)]
             kind = match.lastgroup or "end"
             tokens.append(_Token(kind, match.group(kind), match.start(kind)))
             place = match.end()
@@ -186,7 +197,7 @@ class _Parser:
 
     def _next(self) -> _Token:
         token = self._peek()
-        if token.kind != "end":
+        if token.kind not in ("end", "wrong"):
             self._place += 1
         return token
 
@@ -212,13 +223,19 @@ class _Parser:
 
     def _unexpected(self, token: _Token) -> ApiFault:
         line, column = _where(self._text, token.at)
-        kind = {"word": "<IDENTIFIER>", "number": "<INTEGER>", "text": "<STRING>"}.get(token.kind)
-        seen = f'" {kind} "{token.text[:200]} ""' if kind else f'"{token.text}"'
+        if token.kind == "wrong":
+            return fault("4000", f"QueryParserError: Lexical error at line {line}, column {column}.", None)
+        seen = f'" {_image(token)} "{token.text[:200]} ""' if token.kind != "end" else '"<EOF>"'
         return fault("4000", f"QueryParserError: Encountered {seen} at line {line}, column {column}.", None)
 
-    def _lexical(self, at: int) -> ApiFault:
-        line, column = _where(self._text, at)
-        return fault("4000", f"QueryParserError: Lexical error at line {line}, column {column}.", None)
+
+def _image(token: _Token) -> str:
+    """What the parser of QuickBooks calls a token (recorded: a word, a sign; a published error: a string, a number)."""
+    if token.kind == "word" and token.text.upper() in ("AND", "OR", "NOT"):
+        return f"<{token.text.upper()}>"
+    if token.kind == "sign" or token.text.upper() in _KEYWORDS:
+        return f'"{token.text.lower()}"'
+    return {"number": "<INTEGER>", "text": "<STRING>"}.get(token.kind, "<IDENTIFIER>")
 
 
 def _where(text: str, at: int) -> tuple[int, int]:

@@ -27,7 +27,8 @@ from simulator.shapes import fill_document, number_addresses
 from simulator.transient import period_closed
 
 MAXIMUM_TAXABLE_LINES = 750
-_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit")
+# Sent along, they are left out of the answer (documented; recorded: flowlink/quickbooks_integration).
+_NOT_ON_CREDIT_MEMO = ("DueDate", "Deposit", "DepositToAccountRef", "PaymentMethodRef")
 
 
 def save(

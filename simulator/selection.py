@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator import currencies
 from simulator.amounts import dec
+from simulator.changes import checked_id
 from simulator.company import BY_PATH, NAME_LISTS, PEOPLE, SALES, TRANSACTIONS, Company
 from simulator.faults import ApiFault, fault
 from simulator.limits import is_email
@@ -132,6 +133,9 @@ def _test(entity: str, condition: Condition) -> tuple[str, _Test, tuple[str, ...
     operator = condition.operator
     if name == "Id" and operator not in ("=", "IN"):
         raise _invalid(f"Operator {operator} is not supported for property Id")
+    if name == "Id" and entity != "TaxCode":
+        for one in condition.values:
+            checked_id(one)
     kind = _kind(entity, name)
     values = condition.values
     if kind == "boolean":
@@ -193,7 +197,7 @@ def _property(entity: str, name: str) -> str:
         if known.lower() == name.lower():
             return known
     if any(known.lower() == name.lower() for known in catalogue()[entity]):
-        raise _invalid(f"Property {name[:100]} is not queryable")
+        raise _invalid(f"property '{name[:100]}' is not queryable")
     raise _invalid(f"Property {name[:100]} not found for Entity {entity}")
 
 

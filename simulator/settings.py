@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from simulator.trouble import ALL, RuleError, background_kinds
+from simulator.trouble import ALL, RuleError, background_kinds, background_settings
 
 VARIABLE = "SIMULATOR_SETTINGS"
 MINIMUM_REQUESTID_RETENTION_SECONDS = 600
@@ -38,6 +38,7 @@ class Settings:
     name_lock: Literal["off", "on"] = "on"
     name_write_milliseconds: int = 0
     background_trouble: str = "none"
+    background_settings: str = "none"
     background_per_thousand: int = 20
     background_seed: int = 0
 
@@ -113,10 +114,11 @@ class Settings:
                 f"it cannot be less than {MINIMUM_REQUESTID_RETENTION_SECONDS}"
             )
 
-        try:
-            background_kinds(self.background_trouble)
-        except RuleError as error:
-            raise SettingsError(f"background_trouble: {error}") from error
+        for name, read in (("background_trouble", background_kinds), ("background_settings", background_settings)):
+            try:
+                read(getattr(self, name))
+            except RuleError as error:
+                raise SettingsError(f"{name}: {error}") from error
 
     @classmethod
     def from_environment(cls, **named: Any) -> Self:
@@ -194,7 +196,13 @@ _OTHERS: Mapping[str, tuple[int | str, ...]] = {
     "batch_items": (10,),
     "throttle_retry_after": (2,),
 }
-_NOT_INTUITS = {"background_per_thousand", "background_seed", "quota_enabled", "open_registration"}
+_NOT_INTUITS = {
+    "background_settings",
+    "background_per_thousand",
+    "background_seed",
+    "quota_enabled",
+    "open_registration",
+}
 
 
 def others() -> Mapping[str, tuple[int | str, ...]]:

@@ -6,7 +6,7 @@ Pure: lines and codes in, tax lines out. Rates are percents; amounts are Decimal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from simulator.amounts import CENT, HUNDRED, ZERO, cents, dec, number
@@ -39,21 +39,26 @@ class TaxableLine:
 
 @dataclass(frozen=True, slots=True)
 class TaxLine:
+    """The tax of one rate. `delta` is how far the sender's amount lies from the computed one; `tax` has it in."""
+
     rate: Rate
     net: Decimal
     tax: Decimal
+    delta: Decimal = ZERO
 
     def as_wire(self) -> Object:
-        return {
-            "Amount": number(self.tax),
-            "DetailType": "TaxLineDetail",
-            "TaxLineDetail": {
-                "TaxRateRef": {"value": self.rate.id},
-                "PercentBased": True,
-                "TaxPercent": number(self.rate.percent),
-                "NetAmountTaxable": number(self.net),
-            },
+        detail: Object = {
+            "TaxRateRef": {"value": self.rate.id},
+            "PercentBased": True,
+            "TaxPercent": number(self.rate.percent),
+            "NetAmountTaxable": number(self.net),
         }
+        if self.delta:
+            detail["OverrideDeltaAmount"] = number(self.delta)
+        return {"Amount": number(self.tax), "DetailType": "TaxLineDetail", "TaxLineDetail": detail}
+
+    def moved_by(self, delta: Decimal) -> TaxLine:
+        return replace(self, tax=self.tax + delta, delta=self.delta + delta)
 
 
 def rates_of(company: Company, code: str, day: str) -> tuple[Rate, ...]:

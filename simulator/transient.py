@@ -1,7 +1,7 @@
 """Transient faults: answers that QuickBooks gives for a while to requests it takes a moment later.
 
 Each is a kind of rule (`simulator.trouble`) and can be drawn at random in the background. A rule that answers for one write
-strikes each item of a batch by itself, as the batch endpoint answers each item by itself.
+strikes each item of a batch on its own, as the batch endpoint answers each item on its own.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Rule:
     `code`. `throttle`: 429. `reset_before`, `reset_after`: cut the connection before or after the commit. `no_answer`:
     commit (unless `commit` is false) and never answer. `slow`: commit, and send the answer over `seconds`.
     `token_death`: the access token dies, and the call meets 401. `outage`: everything, tokens too, is 503.
-    `setting`: before the work, the company's `setting` is turned `on` or off, as if a bookkeeper had done it.
+    `setting`: before the work, the company's `setting` is turned `on`, off or over, as if a bookkeeper had done it.
     The transient ones (`simulator.transient`): `name_lock` and `try_again`: 6000, nothing is saved. `saved_anyway`: 6000,
     and it is saved. `requestid_used`: 6000 for a request id that was answered before. `bad_email`: 4002 for a query.
     `period_closed`: 5010. `unsupported`: 400 with code 500. `not_found_page`: 404 with HTML. `server_error`: HTTP 500 with
@@ -79,7 +79,8 @@ class Rule:
     detail: str = "System Failure Error: something went wrong"
     commit: bool = True
     setting: str | None = None
-    on: bool = False
+    on: bool | None = False
+    """None turns the setting over: on if it is off, off if it is on."""
     hits: int = 0
     random: random.Random = field(default_factory=random.Random, repr=False)
 
@@ -160,9 +161,10 @@ class Troubles:
                 or (value is not None and value < 0)
             ):
                 raise RuleError(f"{name} is {value!r}; it must be a number, not negative")
-        for name in ("commit", "on"):
-            if not isinstance(wanted.get(name, False), bool):
-                raise RuleError(f"{name} is {wanted[name]!r}; it must be true or false")
+        if not isinstance(wanted.get("commit", True), bool):
+            raise RuleError(f"commit is {wanted['commit']!r}; it must be true or false")
+        if not isinstance(wanted.get("on", False), bool | None):
+            raise RuleError(f"on is {wanted['on']!r}; it must be true, false, or null to turn the setting over")
         if wanted["kind"] == "setting" and wanted.get("setting") not in COMPANY_SETTINGS:
             raise RuleError(f"setting is {wanted.get('setting')!r}; it can be one of {', '.join(COMPANY_SETTINGS)}")
         for name in ("realm", "entity", "operation", "path", "requestid", "holds", "code", "detail", "message", "body"):
@@ -189,18 +191,24 @@ class Troubles:
                 return [*struck, rule]
         return struck
 
-    def set_background(self, kinds: str, *, per_thousand: int, seed: int) -> None:
-        """Strike so many of a thousand calls with each of these transient kinds (joined by plus signs, `all` or `none`).
+    def set_background(self, kinds: str, settings: str, *, per_thousand: int, seed: int) -> None:
+        """Strike so many of a thousand calls with each of these transient kinds, and turn over each of these company settings.
 
-        At most one strikes a call. The same seed strikes the same calls, when they come in the same order.
+        Both are joined by plus signs, `all` or `none`. At most one strikes a call. The same seed strikes the same calls, when they
+        come in the same order.
 
-        :raises RuleError: for a kind that is not a transient one.
+        :raises RuleError: for a kind that is not a transient one, or a setting that a company does not have.
         """
-        self._background = []
-        for place, kind in enumerate(background_kinds(kinds)):
-            rule = Rule(kind=kind, id=f"background-{kind}", probability=per_thousand / 1_000)
+        share = per_thousand / 1_000
+        self._background = [
+            *(Rule(kind=kind, id=f"background-{kind}", probability=share) for kind in background_kinds(kinds)),
+            *(
+                Rule(kind="setting", setting=name, on=None, id=f"background-{name}", probability=share)
+                for name in background_settings(settings)
+            ),
+        ]
+        for place, rule in enumerate(self._background):
             rule.random = random.Random(f"{seed}-{place}")  # noqa: S311 - trouble has to be repeatable, not secret
-            self._background.append(rule)
 
     def remove(self, identifier: str | None = None) -> int:
         """Take one rule away, or all; returns how many went."""
@@ -214,10 +222,22 @@ def background_kinds(text: str) -> tuple[Kind, ...]:
 
     :raises RuleError: for a kind that is not a transient one.
     """
+    return cast("tuple[Kind, ...]", _named(text, TRANSIENT_KINDS, "a transient fault"))
+
+
+def background_settings(text: str) -> tuple[str, ...]:
+    """The company settings that a text names.
+
+    :raises RuleError: for a setting that a company does not have.
+    """
+    return _named(text, COMPANY_SETTINGS, "a company setting")
+
+
+def _named(text: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:
     if text in ("", NONE):
         return ()
-    kinds = TRANSIENT_KINDS if text == ALL else tuple(text.split("+"))
-    for kind in kinds:
-        if kind not in TRANSIENT_KINDS:
-            raise RuleError(f"{kind!r} is not a transient fault; there are {ALL}, {NONE}, {', '.join(TRANSIENT_KINDS)}")
-    return cast("tuple[Kind, ...]", kinds)
+    names = known if text == ALL else tuple(text.split("+"))
+    for name in names:
+        if name not in known:
+            raise RuleError(f"{name!r} is not {what}; there are {ALL}, {NONE}, {', '.join(known)}")
+    return names

@@ -76,7 +76,10 @@ class World:
     def _set_background(self) -> None:
         settings = self.settings
         self.troubles.set_background(
-            settings.background_trouble, per_thousand=settings.background_per_thousand, seed=settings.background_seed
+            settings.background_trouble,
+            settings.background_settings,
+            per_thousand=settings.background_per_thousand,
+            seed=settings.background_seed,
         )
 
     def add_company(self, *, realm: str, name: str, like: str, changes: dict[str, Any]) -> Company:

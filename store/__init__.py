@@ -1,1 +1,1 @@
-"""SQLAlchemy Core over Postgres: records, links and intents, companies, connections, quota leases, failures."""
+"""SQLAlchemy Core over Postgres: records, links and attempts, companies, connections, quota leases, failures."""

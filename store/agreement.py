@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +12,12 @@ from sqlalchemy import Connection, text
 from schemas.documents import SentDocument
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
+from store.documents import unpack
 
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " coalesce(l.applied -> 'CustomerRef' ->> 'value', '') AS customer, l.applied ->> 'ExchangeRate' AS exchange_rate"
+    " l.applied"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -34,7 +35,7 @@ def documents_dated(
 
 
 def documents_under(db: Connection, *, org_id: str, realm_id: str, ids: Collection[str]) -> list[SentDocument]:
-    """Give the documents that stand in QuickBooks under these Ids, whatever their date in Kompass."""
+    """Give the documents that stand in QuickBooks under these Ids, of any date in Kompass."""
     if not ids:
         return []
     rows = db.execute(
@@ -45,7 +46,7 @@ def documents_under(db: Connection, *, org_id: str, realm_id: str, ids: Collecti
 
 
 def documents_of(db: Connection, *, org_id: str, realm_id: str, ids: Collection[str]) -> list[SentDocument]:
-    """Give the documents with these Kompass ids, whatever their date."""
+    """Give the documents with these Kompass ids, of any date."""
     if not ids:
         return []
     rows = db.execute(
@@ -58,6 +59,8 @@ def documents_of(db: Connection, *, org_id: str, realm_id: str, ids: Collection[
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
+    applied = unpack(row.applied) or {}
+    customer, rate = applied.get("CustomerRef"), applied.get("ExchangeRate")
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,
@@ -66,6 +69,6 @@ def _document(row: Any) -> SentDocument:
         entity=row.entity,
         qbo_id=row.qbo_id,
         cause=row.cause,
-        customer=row.customer,
-        exchange_rate=None if row.exchange_rate is None else Decimal(row.exchange_rate),
+        customer=str(customer.get("value", "")) if isinstance(customer, Mapping) else "",
+        exchange_rate=None if rate is None else Decimal(rate),
     )

@@ -1,4 +1,4 @@
-"""Intents: what is being sent, or may have been. Written before the call, re-sent only as written, gone when QBO has answered."""
+"""Attempts in the database: calls that are being sent, or may have been. Written before the call, deleted when QBO has answered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 
 from store.bulk import insert_rows
+from store.documents import unpack
 from store.links import FOLDED_NAME
 from store.statements import Statement
 from store.tables import attempt as table
@@ -49,7 +50,7 @@ _REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An intent found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
+    """An attempt found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
 
     intent: StoredAttempt
     alive: bool
@@ -65,7 +66,7 @@ def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dic
         return {}
     found = {}
     for row in _READ_OPEN.rows(db, ids=sorted(link_ids), lease=lease):
-        *values, busy_for, age = row
+        *values, busy_for, age = row._replace(applied=unpack(row.applied))
         found[row.link_id] = OpenAttempt(StoredAttempt(*values), busy_for > 0, float(busy_for), float(age))
     return found
 
@@ -78,7 +79,7 @@ _READ_OPEN = Statement(
 
 
 def members_of(db: Connection, batches: Mapping[str, str]) -> dict[int, str]:
-    """Give the links whose intents are members of these batches (batch id → realm), each with its batch; no lock."""
+    """Give the links whose attempts are members of these batches (batch id → realm), each with its batch; no lock."""
     if not batches:
         return {}
     rows = db.execute(
@@ -92,7 +93,7 @@ def members_of(db: Connection, batches: Mapping[str, str]) -> dict[int, str]:
 
 
 def write(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write intents of links that this transaction has locked; replaces one that is being recovered."""
+    """Write attempts of links that this transaction has locked; replaces one that is being recovered."""
     insert_rows(db, table, rows, tail=_REPLACE)
 
 
@@ -119,7 +120,7 @@ _IN_FLIGHT = Statement(
 
 
 def retire(db: Connection, link_ids: Collection[int]) -> None:
-    """Forget intents whose outcome is known: their request ids are never used again."""
+    """Forget attempts whose outcome is known: their request ids are never used again."""
     if link_ids:
         _RETIRE.count(db, ids=sorted(link_ids))
 
@@ -160,14 +161,14 @@ _CONFIRM = Statement(
 
 
 def to_lookup(db: Connection, link_id: int) -> None:
-    """Never send this intent again, nor as a member of its batch: look up what became of it."""
+    """Never send this attempt again, nor as a member of its batch: look up what became of it."""
     db.execute(
         update(table).where(table.c.link_id == link_id).values(phase="lookup", heartbeat_at=_LONG_AGO, batch_id="")
     )
 
 
 def release(db: Connection, link_ids: Collection[int], *, over: bool = False) -> None:
-    """Let go of intents whose outcome is not known: nobody beats for them, anybody may take them over when their time has come.
+    """Let go of attempts whose outcome is not known: nobody beats for them, anybody may take them over when their time has come.
 
     ``over``: no call of theirs can still be under way, so their time has come.
     """

@@ -16,21 +16,25 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from store import json
+from store.documents import Document, pack
 from store.statements import Row, Statement
 
 
 @cache
 def _statement(table: Table, columns: tuple[str, ...], large: tuple[str, ...], tail: str) -> Statement:
     named = ", ".join(f'"{name}"' for name in columns)
-    chosen = ", ".join(_from_array(table, name) if name in large else _from_json(table, name) for name in columns)
+    chosen = ", ".join(_chosen(table, name, large) for name in columns)
+    return Statement(f'INSERT INTO "{table.name}" ({named}) SELECT {chosen} FROM {_rows(table, columns, large)} {tail}')
+
+
+def _rows(table: Table, columns: tuple[str, ...], large: tuple[str, ...]) -> str:
+    """The rows that travel, as ``n``."""
     small = [name for name in columns if name not in large]
     typed = ", ".join(f'"{name}" {_type(table, name)}' for name in small)
     rows = [f"json_to_recordset(CAST(%(rows)s AS json)) AS ({typed})"]
     rows += [f"unnest(%({name})b::{'bytea' if _is_binary(table, name) else 'text'}[])" for name in large]
     members = ", ".join(f'"{name}"' for name in (*small, *large))
-    return Statement(
-        f'INSERT INTO "{table.name}" ({named}) SELECT {chosen} FROM ROWS FROM ({", ".join(rows)}) AS n({members}) {tail}'
-    )
+    return f"ROWS FROM ({', '.join(rows)}) AS n({members})"
 
 
 def _type(table: Table, name: str) -> str:
@@ -38,7 +42,15 @@ def _type(table: Table, name: str) -> str:
 
 
 def _is_binary(table: Table, name: str) -> bool:
-    return isinstance(table.c[name].type, LargeBinary)
+    return isinstance(table.c[name].type, LargeBinary | Document)
+
+
+def _values(table: Table, name: str, rows: Sequence[Mapping[str, Any]]) -> list[object]:
+    """A large column's values, as they travel."""
+    kind = table.c[name].type
+    if isinstance(kind, Document):
+        return [pack(row[name], small=kind.small) for row in rows]
+    return [row[name] if _is_binary(table, name) else row[name].decode() for row in rows]
 
 
 def insert_rows(
@@ -52,10 +64,7 @@ def insert_rows(
         return []
     columns = tuple(rows[0])
     large = tuple(name for name in columns if _is_binary(table, name) or type(rows[0][name]) is bytes)
-    arrays: dict[str, object] = {name: [row[name] for row in rows] for name in large}
-    for name in large:
-        if not _is_binary(table, name):
-            arrays[name] = [row[name].decode() for row in rows]
+    arrays: dict[str, object] = {name: _values(table, name, rows) for name in large}
     if large:
         rows = [{name: value for name, value in row.items() if name not in large} for row in rows]
     statement = _statement(table, columns, large, tail)
@@ -67,19 +76,16 @@ def insert_rows(
 
 
 @cache
-def _update(table: Table, columns: tuple[str, ...]) -> Statement:
-    typed = ", ".join(f'"{name}" {_type(table, name)}' for name in ("id", *columns))
-    assigned = ", ".join(f'"{name}" = {_from_json(table, name)}' for name in columns)
+def _update(table: Table, columns: tuple[str, ...], large: tuple[str, ...]) -> Statement:
+    assigned = ", ".join(f'"{name}" = {_chosen(table, name, large)}' for name in columns)
     return Statement(
-        f'UPDATE "{table.name}" AS t SET {assigned} FROM json_to_recordset(CAST(%(rows)s AS json)) AS n({typed}) WHERE t.id = n.id'
+        f'UPDATE "{table.name}" AS t SET {assigned} FROM {_rows(table, ("id", *columns), large)} WHERE t.id = n.id'
     )
 
 
-def _from_array(table: Table, name: str) -> str:
-    return f'n."{name}"' if _is_binary(table, name) else f'n."{name}"::jsonb'
-
-
-def _from_json(table: Table, name: str) -> str:
+def _chosen(table: Table, name: str, large: tuple[str, ...]) -> str:
+    if name in large:
+        return f'n."{name}"' if _is_binary(table, name) else f'n."{name}"::jsonb'
     # A JSON null is SQL's NULL here: no column of ours holds the JSON value null.
     return f"nullif(n.\"{name}\", 'null'::jsonb)" if isinstance(table.c[name].type, JSONB) else f'n."{name}"'
 
@@ -90,4 +96,8 @@ def update_rows(db: Connection, table: Table, rows: Sequence[Mapping[str, Any]])
     for row in rows:
         by_columns.setdefault(tuple(sorted(name for name in row if name != "id")), []).append(row)
     for columns, changes in by_columns.items():
-        _update(table, columns).count(db, rows=json.dumps(changes))
+        large = tuple(name for name in columns if _is_binary(table, name))
+        arrays: dict[str, object] = {name: _values(table, name, changes) for name in large}
+        if large:
+            changes = [{name: value for name, value in row.items() if name not in large} for row in changes]
+        _update(table, columns, large).count(db, rows=json.dumps(changes), **arrays)

@@ -61,8 +61,8 @@ class ConfigurationVersion:
 def hold_versions(db: Connection, org_ids: Iterable[str]) -> dict[str, ConfigurationVersion]:
     """Give the versions of these Orgs' configurations, which cannot change until the transaction ends.
 
-    So no claim judges by a configuration older than one that is already saved, and the sweep that follows a save sees every
-    judgement made before it.
+    So no claim decides by a configuration older than one that is already saved, and the sweep that follows a save sees every
+    decision made before it.
     """
     return {row.org_id: ConfigurationVersion(*row) for row in _HOLD_VERSIONS.rows(db, orgs=sorted(org_ids))}
 

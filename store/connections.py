@@ -23,7 +23,7 @@ CONNECTED = "connected"
 DISCONNECTED = "disconnected"
 
 IDLE = timedelta(days=30)
-"""A refresh token unused for so long is used, so that a company without news does not lose its connection after 100 days."""
+"""A refresh token unused for so long is used, so that a company without events does not lose its connection after 100 days."""
 
 REFRESH_GAP = timedelta(seconds=10)
 """Two refreshes at once may kill the grant, and Intuit does not say how close is at once: the next one waits so long."""
@@ -64,14 +64,12 @@ class Tokens:
 
 def read_connections(db: Connection, realm_ids: Iterable[str] | None = None) -> dict[str, CompanyConnection]:
     """Give the connections of these companies (of all, by default) by realm id."""
-    realms = None if realm_ids is None else list(realm_ids)
-    return {row.realm_id: CompanyConnection(*row) for row in _READ_CONNECTIONS.rows(db, realms=realms)}
+    rows = _ALL.rows(db) if realm_ids is None else _OF_REALMS.rows(db, realms=list(realm_ids))
+    return {row.realm_id: CompanyConnection(*row) for row in rows}
 
 
-_READ_CONNECTIONS = Statement(
-    f"SELECT {', '.join(CompanyConnection.__dataclass_fields__)} FROM qbo_connection"
-    " WHERE %(realms)s::text[] IS NULL OR realm_id = ANY(%(realms)s::text[])"
-)
+_ALL = Statement(f"SELECT {', '.join(CompanyConnection.__dataclass_fields__)} FROM qbo_connection")
+_OF_REALMS = Statement(f"{_ALL.text} WHERE realm_id = ANY(%(realms)s::text[])")
 
 
 def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, Tokens] | None:
@@ -171,7 +169,7 @@ def release_refresh_lease(db: Connection, *, realm_id: str, owner: str, retry_in
 
 
 def store_refreshed(db: Connection, keys: TokenKeys, *, realm_id: str, version: int, tokens: Tokens) -> bool:
-    """Store refreshed tokens, unless somebody linked anew or disconnected meanwhile. Nobody refreshes for REFRESH_GAP."""
+    """Store refreshed tokens, unless the company was linked again or disconnected meanwhile. Nobody refreshes for REFRESH_GAP."""
     return (
         db.execute(
             update(table)
@@ -232,7 +230,7 @@ def disconnect(
 
 
 def due_trials(db: Connection) -> list[tuple[str, str, int]]:
-    """Give (Org, realm, version) of disconnected companies whose cause may have ended by itself, for one caller each."""
+    """Give (Org, realm, version) of disconnected companies whose cause may have ended without action, for one caller each."""
     rows = db.execute(
         update(table)
         .where(
@@ -263,7 +261,7 @@ def idle_connections(db: Connection) -> list[tuple[str, str]]:
 
 
 def reconnect(db: Connection, *, realm_id: str, version: int) -> bool:
-    """Note that a disconnected company answers again; what waits for it becomes due by itself."""
+    """Note that a disconnected company answers again; what waits for it becomes due."""
     came_back = (
         db.execute(
             update(table)

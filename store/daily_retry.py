@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from schemas.link_state import LinkState
 
 ABOUT = 200
-"""Characters of a failure's value by which groups of a cause are told apart (an item's name)."""
+"""Characters of a failure's value that distinguish the groups of a cause (an item's name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class DailyRetry:
 def take(db: Connection, *, causes: Collection[str], now: datetime, period: timedelta, most: int) -> list[DailyRetry]:
     """Choose one record of each group of which none was tried for a period; at most so many of a company in a period.
 
-    The newest document of a group is tried: a period that is reopened opens at its end first. A record that fails anew in the
+    The newest document of a group is tried: a period that is reopened opens at its end first. A record that fails again in the
     ordinary way counts as a try. Two processes that ask at once never take the same group.
     """
     rows = db.execute(

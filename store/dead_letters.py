@@ -145,7 +145,7 @@ def read(db: Connection, failure_id: int) -> Any | None:
 def to_replay(db: Connection, selection: Selection, *, force: bool, limit: int, after: int = 0) -> list[Any]:
     """Give those that a replay would ask for: open, of a record or of bytes, not asked for lately, not in quarantine.
 
-    With ``force`` also those in quarantine or asked for already. A connection is not replayed: it is authorised anew.
+    With ``force`` also those in quarantine or asked for already. A connection is not replayed: it is authorised again.
     """
     clauses = [*selection.clauses(), failure.c.closed_at.is_(None), failure.c.stage != "connect", failure.c.id > after]
     if not force:

@@ -1,6 +1,6 @@
-"""Documents whose total in QBO is another than what Kompass billed, and what people were told of them.
+"""Documents whose total in QBO is another than what Kompass billed, and which of them people were notified of.
 
-A row stands as long as the two differ. Only those of the company that is linked now count.
+A row stands as long as the two differ. Only those of the company that is linked now count. Remarks (`store.remarks`) are mailed with them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, select, text, union_all
 
 from store.bulk import insert_rows
 from store.links import Link
-from store.tables import difference
+from store.statements import Statement
+from store.tables import difference, remark
 
 SUBJECT = "difference:"
 """How every cause of a difference begins, and with it the subject of its notice: one for an Org and cause."""
 
 _OPEN = (
-    "FROM qbo_difference d JOIN qbo_configuration c ON c.org_id = d.org_id AND c.realm_id = d.realm_id"
+    "FROM (SELECT link_id, org_id, realm_id, cause, message, found_at, abs(qbo_total - kompass_total) AS size FROM qbo_difference"
+    # One that became a failure is mailed as such.
+    " UNION ALL SELECT r.link_id, r.org_id, r.realm_id, r.cause, r.message, r.found_at, 0 FROM qbo_remark r"
+    "  WHERE NOT EXISTS (SELECT 1 FROM qbo_failure f WHERE f.link_id = r.link_id AND f.closed_at IS NULL"
+    "   AND f.cause LIKE 'not-taken:%')) d"
+    " JOIN qbo_configuration c ON c.org_id = d.org_id AND c.realm_id = d.realm_id"
     " JOIN qbo_link l ON l.id = d.link_id"
 )
 QUIET = "difference:tax-rounding"
@@ -45,7 +51,7 @@ class Found:
 def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) -> None:
     """Forget the differences of links that agree by now, and keep those that were found."""
     if agreeing:
-        db.execute(delete(difference).where(difference.c.link_id.in_(sorted(agreeing))))
+        _FORGET.count(db, ids=sorted(agreeing))
     insert_rows(
         db,
         difference,
@@ -63,19 +69,31 @@ def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) 
     )  # fmt: skip
 
 
+_FORGET = Statement("DELETE FROM qbo_difference WHERE link_id = ANY(%(ids)s::bigint[])")
+
+
 def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:
     """Give the sentences of the differences that these links have, by link."""
     if not link_ids:
         return {}
+    wanted = sorted(link_ids)
     rows = db.execute(
-        select(difference.c.link_id, difference.c.message).where(difference.c.link_id.in_(sorted(link_ids)))
+        union_all(
+            *(
+                select(table.c.link_id, table.c.cause, table.c.message).where(table.c.link_id.in_(wanted))
+                for table in (difference, remark)
+            )
+        )
     )
-    return {row.link_id: row.message for row in rows}
+    told: dict[int, list[str]] = {}
+    for row in sorted(rows, key=lambda one: one.cause):
+        told.setdefault(row.link_id, []).append(row.message)
+    return {link_id: "; ".join(messages) for link_id, messages in told.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """The differences of one cause in an Org, of which nobody was told."""
+    """The differences of one cause in an Org, of which nobody was notified."""
 
     org_id: str
     cause: str
@@ -84,7 +102,7 @@ class Untold:
 
 
 def untold(db: Connection) -> list[Untold]:
-    """Give what nobody was told of, by Org and cause, the largest group of each Org first."""
+    """Give what nobody was notified of, by Org and cause, the largest group of each Org first."""
     rows = db.execute(
         text(
             f"SELECT d.org_id, d.cause, count(*), min(d.found_at) {_OPEN} WHERE {_UNTOLD}"
@@ -99,7 +117,7 @@ class Sample:
     """One document that differs, as a mail shows it."""
 
     link_id: int
-    entity: str
+    kind: str
     reference: str
     message: str
 
@@ -108,9 +126,9 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
     """Give some documents of a cause, the largest difference first."""
     rows = db.execute(
         text(
-            f"SELECT d.link_id, l.entity, coalesce(nullif(l.reference, ''), l.kompass_id), d.message {_OPEN}"
+            f"SELECT d.link_id, l.kind, coalesce(nullif(l.reference, ''), l.kompass_id), d.message {_OPEN}"
             " WHERE d.org_id = :org AND d.cause = :cause"
-            " ORDER BY abs(d.qbo_total - d.kompass_total) DESC, d.link_id LIMIT :limit"
+            " ORDER BY d.size DESC, d.link_id LIMIT :limit"
         ),
         {"org": org_id, "cause": cause, "limit": limit},
     )
@@ -118,7 +136,7 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
 
 
 def tell(db: Connection, org_id: str, headlines: Mapping[str, str], *, mail_id: int, now: datetime) -> None:
-    """Note that the differences of these causes are told by this mail, in the history of each of them too."""
+    """Note that the differences of these causes are in this mail, in the history of each of them too."""
     if not headlines:
         return
     db.execute(

@@ -11,7 +11,7 @@ from psycopg.pq import ExecStatus
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
-from store import json
+from store import json, prepared
 from store.address import DatabaseAddress
 from store.errors import DatabaseRefuses, DatabaseUnreachable, NotMigrated
 from store.tables import metadata
@@ -41,7 +41,7 @@ def open_engine(
 
     What the address says about timeouts and keepalives is kept.
 
-    Prepared statements are off: PgBouncer in transaction mode hands each transaction another server connection.
+    Statements are prepared unless a pooler is between (`store.prepared`).
     """
     address = database if isinstance(database, DatabaseAddress) else DatabaseAddress.parse(database)
     defaults = {
@@ -56,6 +56,7 @@ def open_engine(
         pool_size=pool_size,
         max_overflow=2,
         pool_timeout=30,
+        pool_recycle=prepared.RECYCLE_S,
         json_serializer=json.dumps,
         json_deserializer=json.loads,
         connect_args={
@@ -63,6 +64,11 @@ def open_engine(
             "prepare_threshold": None,
         },
     )
+
+    @event.listens_for(engine, "connect")
+    def _prepare_statements(dbapi_connection, record):  # type: ignore[no-untyped-def]
+        if prepared.is_direct(dbapi_connection):
+            dbapi_connection.prepare_threshold = prepared.ONLY_STATEMENTS
 
     @event.listens_for(engine, "checkin")
     def _left_idle(dbapi_connection, record):  # type: ignore[no-untyped-def]
@@ -99,7 +105,9 @@ def open_engine(
     def _leave_a_standby(context):  # type: ignore[no-untyped-def]
         # A server that became read-only (the old primary of a failover) stays so: the pool's connections are given up, and new ones
         # find the server that takes writes, where DATABASE_URL names several.
-        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY or prepared.is_stale(
+            context.original_exception
+        ):
             context.is_disconnect = True
 
     return engine

@@ -39,7 +39,7 @@ def read_rates(db: Connection, realm_id: str, keys: Iterable[Key]) -> dict[Key, 
 
 
 def want_rates(db: Connection, realm_id: str, keys: Iterable[Key]) -> None:
-    """Note that these rates are to be read; whoever prepares the company reads them."""
+    """Note that these rates are to be read; the preparation of the company reads them."""
     rows = [{"realm_id": realm_id, "currency": currency, "day": day} for currency, day in sorted(set(keys))]
     if rows:
         db.execute(insert(exchange_rate).values(rows).on_conflict_do_nothing())

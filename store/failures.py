@@ -1,6 +1,6 @@
 """Failures: one open row for each record that cannot go, with the original bytes, and its dead letter in the outbox.
 
-A failure is closed by itself when its link settles, and grouped by its cause for people.
+A failure closes when its link settles, and grouped by its cause for people.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Failure:
 def record_failure(db: Connection, what: Failure) -> int:
     """Open a failure, or bring the link's open one up to date; a new or changed one gets a dead letter. Gives its id.
 
-    The same cause again is not news: it counts an attempt and writes no second dead letter.
+    The same cause again changes nothing: it counts an attempt and writes no second dead letter.
     """
     known = None
     if what.link_id is not None:
@@ -63,7 +63,7 @@ def record_failure(db: Connection, what: Failure) -> int:
         ).first()
     values = _columns(what)
     if known is not None:
-        news = known.cause != what.cause or known.sequence != what.sequence or known.replay_asked_at is not None
+        changed = known.cause != what.cause or known.sequence != what.sequence or known.replay_asked_at is not None
         db.execute(
             update(failure)
             .where(failure.c.id == known.id)
@@ -75,7 +75,7 @@ def record_failure(db: Connection, what: Failure) -> int:
                 replay_asked_at=None,
             )
         )
-        if news:
+        if changed:
             _send(db, known.id)
         return int(known.id)
     failure_id = db.execute(

@@ -89,7 +89,7 @@ _CHANGED = (
     " AND h.at > f.filed_at AND h.detail ->> 'operation' IN ('create', 'update', 'void') AND h.detail ->> 'phase' = 'send'"
     " JOIN qbo_link l ON l.id = h.link_id AND l.realm_id = f.realm_id"
     " JOIN qbo_record r ON r.org_id = l.org_id AND r.kind = l.kind AND r.kompass_id = l.kompass_id"
-    " WHERE (left(r.body ->> 'date', 7) = f.month OR left(l.observed ->> 'TxnDate', 7) = f.month"
+    " WHERE (left(r.body ->> 'date', 7) = f.month OR left(h.detail ->> 'date', 7) = f.month"
     "  OR f.rows @> jsonb_build_array(jsonb_build_object('kompass_id', l.kompass_id)))"
     " AND NOT EXISTS (SELECT 1 FROM qbo_history m WHERE m.org_id = h.org_id AND m.kind = h.kind"
     "  AND m.kompass_id = h.kompass_id AND m.what = 'mailed' AND m.outcome = 'filed' AND m.id > h.id)"

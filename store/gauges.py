@@ -180,11 +180,11 @@ def _connections(db: Connection) -> tuple[ConnectionAge, ...]:
             "WITH one AS (SELECT f.org_id, c.realm_id, c.state = 'connected' AS connected, c.refreshed_at,"
             " least(coalesce(c.refresh_expires_at, c.refreshed_at + make_interval(days => :days)),"
             " c.refresh_hard_expires_at) AS ends_at FROM qbo_connection c JOIN qbo_configuration f ON f.id = c.configuration_id),"
-            " told AS (SELECT *, NOT connected OR refreshed_at > now() - interval '1 hour'"
+            " known AS (SELECT *, NOT connected OR refreshed_at > now() - interval '1 hour'"
             " OR coalesce(ends_at < now() + interval '30 days', false) AS speaks FROM one)"
             " SELECT CASE WHEN speaks THEN org_id ELSE '' END AS org_id, CASE WHEN speaks THEN realm_id ELSE '' END AS realm_id,"
             " bool_and(connected) AS connected, extract(epoch FROM now() - min(refreshed_at)) AS token_age,"
-            " extract(epoch FROM min(ends_at) - now()) AS expires_in FROM told GROUP BY 1, 2"
+            " extract(epoch FROM min(ends_at) - now()) AS expires_in FROM known GROUP BY 1, 2"
         ),
         {"days": _REFRESH_TOKEN_DAYS},
     )

@@ -1,4 +1,4 @@
-"""What happened to each record: events seen, judgements, calls with their `intuit_tid`, failures, mails."""
+"""What happened to each record: events seen, decisions, calls with their `intuit_tid`, failures, mails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Entry:
     kind: str
     kompass_id: str
     what: str
-    """event | due | judged | called | failed | recovered | asked | mailed"""
+    """`event | due | judged | called | failed | recovered | asked | mailed`"""
     outcome: str = ""
     message: str = ""
     realm_id: str = ""

@@ -18,6 +18,7 @@ from schemas.company import Standing
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
+from store.documents import unpack
 from store.statements import Statement
 from store.tables import attempt, link
 
@@ -28,7 +29,7 @@ READ = "read"
 """The cause of a link that is pending because its object was just read."""
 
 CHANNEL = "kompass_qbo"
-"""The NOTIFY channel: somebody brought news."""
+"""The NOTIFY channel: a record or a reason to decide came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,11 @@ class Link:
 
 _COLUMNS = ", ".join(Link.__dataclass_fields__)
 _KIND, *_ARRAYS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids", "by_hand", "kept"))
+_DOCUMENTS = tuple(list(Link.__dataclass_fields__).index(name) for name in ("applied", "observed"))
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
-# Of a customer or job that others stand on, what it holds in QBO is known by its id: the documents stay where they are.
+# Of a customer or job that others depend on, what it holds in QBO is known by its id: the documents stay where they are.
 _FIND_PARTY = Statement(
     "SELECT "
     + ", ".join(
@@ -114,6 +116,10 @@ def _from_columns(values: Sequence[Any]) -> Link:
     known[_KIND] = Kind(known[_KIND])
     for index in _ARRAYS:
         known[index] = tuple(known[index])
+    for index in _DOCUMENTS:
+        if type(known[index]) is bytes:
+            # As a `Statement` gives it; SQLAlchemy has unpacked it.
+            known[index] = unpack(known[index])
     return Link(*known)
 
 
@@ -157,20 +163,23 @@ def next_due_in(db: Connection, *, lane: int) -> float | None:
     Those that are due already are not meant: who finds none to claim is waiting for a gate to open. One probe a company, as for
     the candidates, however many links are due.
     """
+    (row,) = _next_due_in(lane).rows(db)
+    return None if row.seconds is None else float(row.seconds)
+
+
+@cache
+def _next_due_in(lane: int) -> Statement:
     lane_filter = f"due_at IS NOT NULL AND (lanes & {lane:d}) <> 0"
-    seconds = db.execute(
-        text(
-            "WITH RECURSIVE realms(realm_id) AS ("
-            f" (SELECT realm_id FROM qbo_link WHERE {lane_filter} ORDER BY realm_id LIMIT 1)"
-            " UNION ALL"
-            f" SELECT (SELECT l.realm_id FROM qbo_link l WHERE {lane_filter} AND l.realm_id > r.realm_id"
-            " ORDER BY l.realm_id LIMIT 1) FROM realms r WHERE r.realm_id IS NOT NULL"
-            ") SELECT extract(epoch FROM min(d.due_at) - now()) FROM realms r CROSS JOIN LATERAL ("
-            f" SELECT l.due_at FROM qbo_link l WHERE l.realm_id = r.realm_id AND {lane_filter} AND l.due_at > now()"
-            " ORDER BY l.due_at LIMIT 1) d"
-        )
-    ).scalar()
-    return None if seconds is None else float(seconds)
+    return Statement(
+        "WITH RECURSIVE realms(realm_id) AS ("
+        f" (SELECT realm_id FROM qbo_link WHERE {lane_filter} ORDER BY realm_id LIMIT 1)"
+        " UNION ALL"
+        f" SELECT (SELECT l.realm_id FROM qbo_link l WHERE {lane_filter} AND l.realm_id > r.realm_id"
+        " ORDER BY l.realm_id LIMIT 1) FROM realms r WHERE r.realm_id IS NOT NULL"
+        ") SELECT extract(epoch FROM min(d.due_at) - now()) AS seconds FROM realms r CROSS JOIN LATERAL ("
+        f" SELECT l.due_at FROM qbo_link l WHERE l.realm_id = r.realm_id AND {lane_filter} AND l.due_at > now()"
+        " ORDER BY l.due_at LIMIT 1) d"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +247,7 @@ def find_party(
 def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out.
 
-    The weakest lock there is: it keeps out a settle and a judgement of the link itself, who lock it FOR UPDATE, but not those
+    The weakest lock there is: it keeps out a settle and a decision of the link itself, who lock it FOR UPDATE, but not those
     who only wake it (`sync.link.wake_dependents`). A job held here for an invoice must hear of its customer all the same.
     """
     if not ids:
@@ -277,7 +286,9 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]], *, whole: Coll
     """Lock those links whose epoch is still the claimed one; ``whole``: those whose applied members are wanted, too."""
     wanted = dict(claims)
     found = {
-        row.id: row for row in _LOCK.rows(db, ids=sorted(wanted), whole=sorted(whole)) if row.epoch == wanted[row.id]
+        row.id: row._replace(applied=unpack(row.applied), observed=unpack(row.observed))
+        for row in _LOCK.rows(db, ids=sorted(wanted), whole=sorted(whole))
+        if row.epoch == wanted[row.id]
     }
     return Mine(found, next((row.now for row in found.values()), None))
 

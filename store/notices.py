@@ -1,7 +1,7 @@
-"""What is open, what of it people were told, and what is over: the notifier's questions to the database.
+"""What is open, what of it was mailed, and what is resolved: the notifier's questions to the database.
 
-A notice's subject is the cause where one remedy mends all its records, else ``<cause>#<failure id>``; of a document that was withdrawn
-``withdrawn:<cause>#<link id>``. While a notice is open its subject is not told again.
+A notice's subject is the cause where one remedy fixes all its records, else ``<cause>#<failure id>``; of a document that was withdrawn
+``withdrawn:<cause>#<link id>``. While a notice is open its subject is not mailed again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from schemas.link_state import LinkState
 from store import differences
+from store.documents import unpack
 
 _UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"
@@ -39,7 +40,7 @@ class Untold:
 
 
 def untold(db: Connection) -> list[Untold]:
-    """Give the open failures that nobody was told of, by Org and cause, the largest group of each Org first."""
+    """Give the open failures that nobody was notified of, by Org and cause, the largest group of each Org first."""
     rows = db.execute(
         text(
             "SELECT f.org_id, f.cause, min(f.stage), count(*), min(f.first_failed_at) FROM qbo_failure f"
@@ -65,7 +66,7 @@ class Sample:
 
 
 def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Sample]:
-    """Give some failures of a cause that nobody was told of, the newest first."""
+    """Give some failures of a cause that nobody was notified of, the newest first."""
     rows = db.execute(
         text(
             "SELECT f.id, f.link_id, f.kind, coalesce(nullif(f.reference, ''), f.kompass_id), f.message, f.remedy, f.field,"
@@ -142,28 +143,39 @@ class Withdrawn:
 
 
 def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
-    """Give the documents that were taken back in Kompass before that moment, stand in QuickBooks, and were not told of."""
+    """Give the documents that were taken back in Kompass before that moment, are in QuickBooks, and were not mailed."""
     rows = db.execute(
         text(
-            "SELECT l.id, l.org_id, coalesce(nullif(l.reference, ''), l.kompass_id), l.cause, l.reason, l.entity, l.qbo_id, l.name,"
-            " l.qbo_total, coalesce(l.applied -> 'CurrencyRef' ->> 'value', '')"
+            "SELECT l.id, l.org_id, coalesce(nullif(l.reference, ''), l.kompass_id) AS named, l.cause, l.reason, l.entity, l.qbo_id,"
+            " l.name, l.qbo_total, l.applied"
             " FROM qbo_configuration c JOIN qbo_link l ON l.realm_id = c.realm_id AND l.org_id = c.org_id"
             f" WHERE l.state = '{LinkState.WITHDRAWN}' AND l.qbo_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n"
             "  WHERE n.cleared_at IS NULL AND n.org_id = l.org_id AND n.subject = 'withdrawn:' || l.cause || '#' || l.id)"
-            # Since when: its last judgement; where the history was pruned, long enough.
+            # Since when: its last decision; where the history was pruned, long enough.
             " AND coalesce((SELECT max(h.at) FROM qbo_history h WHERE h.org_id = l.org_id AND h.kind = l.kind"
             f"  AND h.kompass_id = l.kompass_id AND h.what = 'judged' AND h.outcome = '{LinkState.WITHDRAWN}'), l.created_at) <= :before"
             " ORDER BY l.org_id, l.id"
         ),
         {"before": before},
     )
-    return [Withdrawn(*row) for row in rows]
+    return [
+        Withdrawn(
+            link_id=row.id, org_id=row.org_id, reference=row.named, cause=row.cause, reason=row.reason, entity=row.entity,
+            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total, currency=_currency(unpack(row.applied)),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _currency(applied: Mapping[str, Any] | None) -> str:
+    named = (applied or {}).get("CurrencyRef")
+    return str(named.get("value", "")) if isinstance(named, Mapping) else ""
 
 
 def tell_failures(
     db: Connection, org_id: str, headlines: Mapping[str, str], *, shared: bool, mail_id: int, now: datetime
 ) -> None:
-    """Note that the untold failures of these causes are told by this mail: one notice a cause, or one a failure."""
+    """Note that the failures of these causes are in this mail: one notice a cause, or one a failure."""
     if not headlines:
         return
     columns = "c.cause, c.cause, c.headline, NULL" if shared else "f.cause || '#' || f.id, f.cause, c.headline, f.id"
@@ -181,7 +193,7 @@ def tell_failures(
 
 
 def remember_mailed(db: Connection, org_id: str, causes: Collection[str], *, mail_id: int, subject: str) -> None:
-    """Put a mail into the history of every record that it tells of, before `tell_failures` makes them told."""
+    """Put a mail into the history of every record in it, before `tell_failures` marks them."""
     db.execute(
         text(
             "INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message, detail)"
@@ -241,11 +253,11 @@ class Over:
     org_id: str
     cleared_at: datetime
     headlines: tuple[str, ...]
-    """What it was, in the words it was told in."""
+    """What it was, in the words of its mail."""
 
 
 def over(db: Connection) -> list[Over]:
-    """Give the Orgs where everything that was told is over and nothing else has failed since, and no all clear went out yet."""
+    """Give the Orgs where everything that was mailed is resolved and nothing else has failed since, and no all clear went out yet."""
     rows = db.execute(
         text(
             "SELECT n.org_id, max(n.cleared_at), array_agg(DISTINCT n.headline) FROM qbo_notice n"
@@ -267,7 +279,7 @@ def tell_over(db: Connection, org_id: str, *, mail_id: int) -> None:
 
 
 def told_before(db: Connection, org_id: str) -> int:
-    """Count the causes that were told earlier and are still open."""
+    """Count the causes that were mailed earlier and are still open."""
     return int(
         db.execute(
             text(

@@ -1,4 +1,4 @@
-"""Records: the newest state of everything Kompass said, per Org. The newest sequence wins, whatever the order of arrival."""
+"""Records: the newest state of everything Kompass said, per Org. The newest sequence wins, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RecordKey = tuple[str, str, str]
 
 
 class SourceEvent(msgspec.Struct, frozen=True, gc=False):
-    """The Kafka record that news came in, byte for byte: a dead letter must be able to give it back."""
+    """The Kafka record that a change came in, byte for byte: a dead letter must be able to give it back."""
 
     topic: str
     partition: int
@@ -119,7 +119,7 @@ class Remembered(NamedTuple):
 
 
 def configured_orgs(db: Connection, org_ids: Iterable[str]) -> dict[str, ConfiguredOrg]:
-    """Give the configurations of these Orgs, held still until the transaction ends.
+    """Give the configurations of these Orgs, locked until the transaction ends.
 
     Without the lock a company linked at this very moment could miss a record: neither would its links be made here, for want
     of a realm, nor by the sweep over the records, which would not see this one yet.
@@ -150,7 +150,7 @@ _KNOWN_SEQUENCES = Statement(
 def being_written(db: Connection, keys: Sequence[RecordKey]) -> frozenset[RecordKey]:
     """Give those of these records that another transaction is writing at this moment; hold the others still until this one ends.
 
-    Who makes a link for a record has to know: a writer whose news were told to the links before that link was there would leave it
+    A writer that makes a link for a record has to know: one whose change reached the links before that link was there would leave it
     with the state that was before. Waits for nobody.
     """
     known = set(known_sequences(db, keys))

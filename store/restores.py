@@ -54,7 +54,7 @@ def read_reached(db: Connection) -> dict[Place, int]:
 
 
 def last_moment(db: Connection) -> datetime | None:
-    """Give when this database was last written to: after that, whatever happened is not in it."""
+    """Give when this database was last written to: nothing that happened later is in it."""
     return db.execute(select(func.max(history.c.at))).scalar()
 
 
@@ -160,7 +160,7 @@ def find_document(db: Connection, realm_id: str, kompass_id: str) -> list[Found]
 
 
 def find_customers(db: Connection, realm_id: str) -> list[Found]:
-    """Give the customers and jobs that nobody has taken up yet."""
+    """Give the customers and jobs that are not reattached yet."""
     return _found(db, stock.c.realm_id == realm_id, stock.c.entity == "Customer")
 
 

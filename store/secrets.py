@@ -54,7 +54,7 @@ class TokenKeys:
             ) from None
 
     def rotate(self, stored: str) -> str:
-        """Encrypt anew with the first key what any of the keys can read."""
+        """Encrypt again with the first key what any of the keys can read."""
         try:
             return self._fernet.rotate(stored.encode()).decode()
         except InvalidToken:

@@ -15,6 +15,8 @@ from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from store import prepared
+
 Row = Any
 """A named tuple of a statement's columns."""
 
@@ -37,15 +39,15 @@ class Statement:
 
     def _run(self, db: Connection, parameters: dict[str, object]) -> psycopg.Cursor[Row]:
         if not db.in_transaction():
-            # As SQLAlchemy does by itself for the statements it sees.
+            # As SQLAlchemy does for the statements it sees.
             db.begin()
         driver = db.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         try:
             # Making a cursor fails, too, when the server went away after the statement before.
-            return driver.cursor(row_factory=namedtuple_row).execute(self.text, parameters)
+            return driver.cursor(row_factory=namedtuple_row).execute(self.text, parameters, prepare=True)
         except psycopg.Error as error:
-            gone = driver.closed or driver.broken
+            gone = driver.closed or driver.broken or prepared.is_stale(error)
             if gone:
                 db.invalidate(error)
             raise DBAPIError.instance(

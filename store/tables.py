@@ -1,7 +1,7 @@
 """The database as the consumers see it: the same tables that the migrations in `admin.quickbooks_online` make.
 
 Django alone migrates; a test holds these definitions to the migrated database, column by column. A `server_default`
-here means that the database fills the column, whoever inserts.
+here means that the database fills the column for every writer.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.link_state import LinkState
+from store.documents import Document
 
 metadata = MetaData()
 
@@ -299,7 +300,7 @@ quota_lease = Table(
     _moment("blocked_until"),  # Intuit said 429
 )
 
-# --- Links and intents ---
+# --- Links and attempts ---
 
 # One row per thing a company should have in QBO. The admin's Customers, Projects and Invoices are these rows, by kind.
 link = Table(
@@ -311,19 +312,19 @@ link = Table(
     Column("kind", Text, nullable=False),  # client | project | invoice
     Column("kompass_id", Text, nullable=False),
     _text("party_id"),  # a job's billing client; else empty
-    _text("currency"),  # of a customer or job: empty until it is first judged
+    _text("currency"),  # of a customer or job: empty until it is first decided
     _text("reference"),
     # What QBO has
     _text("entity"),  # Customer | Invoice | CreditMemo
     Column("qbo_id", Text, nullable=True),
     Column("sync_token", Text, nullable=True),
-    Column("applied", JSONB, nullable=True),
+    Column("applied", Document(), nullable=True),  # what we sent last and QBO accepted
     Column("line_ids", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _text("name"),  # DisplayName or DocNumber in QBO
     Column("qbo_total", Numeric(20, 5), nullable=True),
     Column("qbo_tax", Numeric(20, 5), nullable=True),
     _flag("voided"),
-    Column("observed", JSONB, nullable=True),  # the object as QBO answered it last (`schemas.observed`)
+    Column("observed", Document(), nullable=True),  # the object as QBO answered it last (`schemas.observed`)
     Column(
         "by_hand", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")
     ),  # members changed by others since
@@ -391,6 +392,20 @@ difference = Table(
     _moment("found_at", now=True),
 )
 
+# What of a record is not in QBO as Kompass says, although the record is there: one row as long as it is so.
+remark = Table(
+    "qbo_remark",
+    metadata,
+    _id(),
+    Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), nullable=False),
+    Column("cause", Text, nullable=False),  # sync.remarks
+    Column("org_id", Text, nullable=False),
+    Column("realm_id", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    _moment("found_at", now=True),
+    UniqueConstraint("link_id", "cause"),
+)
+
 # What is being sent, or may have been: at most one per link, written before the call and re-sent only as written.
 attempt = Table(
     "qbo_attempt",
@@ -404,7 +419,7 @@ attempt = Table(
     Column("object_id", Text, nullable=True),
     _text("body"),  # JSON, to the byte
     Column("request_id", Text, nullable=False),
-    Column("applied", JSONB, nullable=True),  # what the link's `applied` becomes
+    Column("applied", Document(small=False), nullable=True),  # what the link's `applied` becomes
     _text("name"),
     Column("sequence", BigInteger, nullable=False),
     Column("configuration_version", BigInteger, nullable=False),
@@ -427,7 +442,7 @@ history = Table(
     Column("kind", Text, nullable=False),
     Column("kompass_id", Text, nullable=False),
     Column("link_id", BigInteger, nullable=True),
-    Column("what", Text, nullable=False),  # event | judged | called | failed | recovered | asked | mailed
+    Column("what", Text, nullable=False),  # `event | judged | called | failed | recovered | asked | mailed`
     _text("outcome"),
     _text("message"),
     _text("intuit_tid"),
@@ -566,7 +581,7 @@ failure = Table(
     _text("closed_because"),
 )
 
-# Groups of failures that only QBO knows to be mended, by company, cause and what it is about: one record of each is tried a day.
+# Groups of failures that are fixed inside QBO, by company, cause and what it is about: one record of each is tried a day.
 probe = Table(
     "qbo_probe",
     metadata,
@@ -619,7 +634,7 @@ mail = Table(
     _moment("sent_at"),
 )
 
-# What was told in a mail; open until it is over.
+# What was in a mail; open until it is resolved.
 notice = Table(
     "qbo_notice",
     metadata,

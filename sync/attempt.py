@@ -62,7 +62,7 @@ class Attempt:
     batch_id: str = ""
     """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
     over_at: datetime | None = None
-    """Of a look-up: when the last call of the intent was certainly over at Intuit."""
+    """Of a look-up: when the last call of the attempt was certainly over at Intuit."""
 
     @classmethod
     def planned(
@@ -119,7 +119,7 @@ class Attempt:
             first_sent_at=stored.first_sent_at,
             claimed_at=started,
             voided=bool(stored.applied and stored.applied.get(VOIDED)),
-            # What is looked up goes by itself.
+            # What is looked up goes alone.
             batch_id="" if looks else stored.batch_id,
             over_at=stored.resend_after,
         )
@@ -207,7 +207,7 @@ class Attempt:
     def elsewhere(self, *, start: int = 1, at_most: int = PAGE_SIZE) -> Call:
         """Give the query for all that the company got while ours was sent: a document may have been moved to another customer since."""
         if self.over_at is None:
-            raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
+            raise ValueError(f"look-up for link {self.link.id}: its call was never sent")
         until = compare("MetaData.CreateTime", "<=", _moment(self.over_at + CLOCK_SKEW))
         # Lists of names hold the active ones alone unless asked for both.
         conditions = (until, one_of("Active", (True, False))) if self.entity == "Customer" else (until,)
@@ -224,13 +224,13 @@ class Attempt:
 
     def _made_since(self, *conditions: str, start: int = 1, at_most: int = PAGE_SIZE) -> Call:
         if self.first_sent_at is None:
-            raise ValueError(f"look-up for link {self.link.id}: its intent was never sent")
+            raise ValueError(f"look-up for link {self.link.id}: its call was never sent")
         return calls.query(
             select(
                 self.entity,
                 *conditions,
                 compare("MetaData.CreateTime", ">=", _moment(self.first_sent_at - CLOCK_SKEW)),
-                # Not told how many, Intuit gives a hundred: in a backfill ours need not be among those.
+                # Without a number, Intuit gives a hundred: in a backfill ours need not be among those.
                 order_by="MetaData.CreateTime",
                 start=start if start > 1 else None,
                 at_most=at_most,

@@ -1,6 +1,6 @@
 """Batches: what of a company that has a backlog goes together in one request, and what its answer says of each.
 
-A batch is an intent like any other, written before it is sent: its members' intents name it (`batch_id`), it goes under that one request
+A batch is an attempt like any other, written before it is sent: its members' rows name it (`batch_id`), it goes under that one request
 id, each member under a bId that its link has for ever, and every answer settles its own link. It is sent again as the batch it was, member
 for member, or not at all: whether Intuit remembers a batch's request id for each item or for the whole is not known, so there is never
 another body under one request id. It says of how many members it is; once one of them has gone its own way, the others are looked up.
@@ -117,7 +117,7 @@ def parcels(works: Iterable[Attempt]) -> list[Parcel]:
 
 
 def complete(outcome: Outcome, work: Attempt) -> Outcome:
-    """See to it that every object in an answer can be told by its Id and written to by its SyncToken: else it is `Unknown`."""
+    """See to it that every object in an answer has its Id and can be written to by its SyncToken: else it is `Unknown`."""
     if not isinstance(outcome, Done):
         return outcome
     if work.phase == "lookup" and work.operation == "create":
@@ -137,7 +137,7 @@ def put_together(works: Iterable[Attempt], *, most: int) -> list[Parcel]:
     """Put what a company wants sent into requests: batches of up to ``most`` (1: none), each of one kind alone.
 
     One kind alone, so that a customer is never in a batch with its job or its invoice: Intuit does the items of a batch in any order.
-    A batch that is recovered goes as it was, whatever ``most`` says now.
+    A batch that is recovered goes as it was, even if ``most`` has another value now.
     """
     fresh: dict[tuple[str, int], list[Attempt]] = {}
     alone, recovered = [], []
@@ -166,14 +166,14 @@ def _batch(works: Sequence[Attempt]) -> Parcel:
 
 
 def is_resent(opened: OpenAttempt, resend_window: float) -> bool:
-    """Whether an intent is sent again as a member of its batch; later each is looked up by itself."""
+    """Whether an attempt is sent again as a member of its batch; later each is looked up alone."""
     intent = opened.intent
     return bool(intent.batch_id) and intent.phase == "send" and opened.age <= resend_window
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The links of a claim with all members of the batches that are to be recovered, and their intents by link."""
+    """The links of a claim with all members of the batches that are to be recovered, and their attempts by link."""
 
     links: list[Link]
     opened: dict[int, OpenAttempt]
@@ -186,7 +186,7 @@ def gather_members(
 ) -> Gathered:
     """Lock the other members of each batch that nobody works on any more: it is taken over whole, or not now.
 
-    What is left of one that cannot be whole again is to be looked up, each by itself.
+    What is left of one that cannot be whole again is to be looked up, each alone.
     """
     orphaned = {
         one.intent.batch_id: one.intent.realm_id

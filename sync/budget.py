@@ -15,13 +15,13 @@ NO_BUDGET: Final = "no-budget"
 """The cause of a link that is held for it."""
 REASON: Final = (
     "it needs a read from QuickBooks, and this month's metered reads are spent;"
-    " it goes by itself with the new month (UTC) or a larger budget"
+    " it is sent with the new month (UTC) or a larger budget"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``calls`` a month, for all companies together; None: reads go on, whatever was spent."""
+    """``calls`` a month, for all companies together; None: reads go on without a limit."""
 
     calls: int | None = None
 
@@ -31,12 +31,12 @@ class Budget:
 
 
 def next_month(now: datetime) -> datetime:
-    """When the next calendar month begins (UTC), in which Intuit grants the calls anew."""
+    """When the next calendar month begins (UTC), in which Intuit allows new calls."""
     now = now.astimezone(UTC)
     year, month = (now.year, now.month + 1) if now.month < 12 else (now.year + 1, 1)
     return datetime(year, month, 1, tzinfo=UTC)
 
 
 def resumes_by_reading(opened: OpenAttempt, *, resend_window: float) -> bool:
-    """Whether an intent that is taken over is looked up, or was a read to begin with."""
+    """Whether an attempt that is taken over is looked up, or was a read to begin with."""
     return opened.intent.phase == "lookup" or opened.intent.operation == "read" or opened.age > resend_window

@@ -89,7 +89,7 @@ def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: 
     return link.id
 
 
-def link_existing(db: Connection, link_id: int, entity: str, document: Mapping[str, Any], *, by: str) -> None:
+def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, Any], *, by: str) -> None:
     """Let a link stand for a customer or document that the company had before us, as it was read just now.
 
     It keeps what it says there until Kompass changes a member; what differs by then is shown.
@@ -102,6 +102,8 @@ def link_existing(db: Connection, link_id: int, entity: str, document: Mapping[s
     if link is None:
         raise CannotLink("The record is gone.")
     qbo_id, name = str(document["Id"]), str(document.get("DisplayName") or document.get("DocNumber") or "")
+    if (entity == "Customer") is (link.kind is Kind.INVOICE):
+        raise CannotLink(f"{link.reference} is a {link.kind.value}, and {name} is a {entity}.")
     if _is_being_sent(db, link):
         raise CannotLink(f"{link.reference} {_BEING_SENT}")
     if link.qbo_id:
@@ -151,6 +153,48 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink(f"It {_BEING_SENT}")
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, name="", adopted=False, **_UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A document, or a sub-customer or project, that QuickBooks has."""
+
+    entity: str
+    id: str
+    name: str
+    """Its number or DisplayName."""
+    currency: str
+
+
+def link_existing(db: Connection, link_id: int, there: Existing, *, by: str) -> None:
+    """Let the link of an invoice or project stand for what was there before. It is read before it is ever written.
+
+    A project may be linked to another sub-customer at any time: bookkeepers merge one into a QuickBooks project.
+
+    Raises
+    ------
+    CannotLink
+    """
+    link = links.lock(db, {link_id}).get(link_id)
+    if link is None or link.kind is Kind.CLIENT:
+        raise CannotLink("Link a Client under Customers.")
+    what = "sub-customer or project" if link.kind is Kind.PROJECT else "document"
+    if (there.entity == "Customer") is not (link.kind is Kind.PROJECT):
+        raise CannotLink(f"{link.reference} can be linked to a {what} alone, and {there.name} is a {there.entity}.")
+    if _is_being_sent(db, link):
+        raise CannotLink(f"{link.reference} {_BEING_SENT}")
+    if link.kind is Kind.INVOICE and link.qbo_id is not None:
+        raise CannotLink(f"{link.reference} is {link.entity} {link.name} (Id {link.qbo_id}) in QuickBooks already.")
+    if link.currency and link.currency != there.currency:
+        raise CannotLink(f"{link.reference} is billed in {link.currency}, and {there.name} is in {there.currency}.")
+    holder = links.holder_of(db, realm_id=link.realm_id, entity=there.entity, qbo_id=there.id, other_than=link.id)
+    if holder is not None:
+        raise CannotLink(f"{there.name} stands for {holder.reference} of Kompass already.")
+    attempts.retire(db, [link.id])
+    known: dict[str, Any] = {"entity": there.entity, "qbo_id": there.id, "name": there.name, "voided": False}
+    write(db, [by_hand(link, LinkState.PENDING, **known, **_UNREAD, adopted=True)])
+    words = f"{by} linked it to the {what} {there.name} ({there.entity} {there.id})"
+    make_due(db, [link.id], Because.LINKED_BY_HAND, words)
 
 
 def kompass_side(db: Connection, link: Link) -> Foreseen | None:

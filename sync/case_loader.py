@@ -90,7 +90,7 @@ def read_cases(
 def standing_of(link: Link) -> Standing:
     """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again.
 
-    Of what was deleted in QuickBooks, and somebody asked to have made anew, QBO has nothing.
+    Of what was deleted in QuickBooks, and a person asked to recreate, QBO has nothing.
     """
     if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
         return Standing(currency=link.currency, name_override=link.name_override or None)
@@ -155,11 +155,11 @@ class Parties:
 
     found: Mapping[int, Link]
     busy: frozenset[int]
-    """Links whose party, or the record it is to be made for, somebody holds at this moment: judge them again in a moment."""
+    """Links whose party, or the record it is to be made for, somebody holds at this moment: decide them again in a moment."""
 
 
 def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, lane: int) -> Parties:
-    """Find, make if need be, and hold still what these links stand on, so that none of it settles unseen."""
+    """Find, make if need be, and lock what these links depend on, so that none of it settles unseen."""
     needed = _needed(cases)
     if not needed:
         return Parties({}, frozenset())
@@ -196,5 +196,5 @@ def _record(link: Link, party: PartyKey) -> RecordKey:
 
 
 def _unfixed(link: Link, party: PartyKey) -> PartyLinkKey:
-    """A customer or job that was never judged has no currency yet: it may turn out to be the one."""
+    """A customer or job that was never decided has no currency yet: it may turn out to be the one."""
     return (link.realm_id, party.kind.value, party.kompass_id, party.party_id, "")

@@ -1,6 +1,6 @@
-"""Claim: in one short transaction, judge due links and write an intent for each call that is to be made.
+"""Claim: in one short transaction, decide about due links and write an attempt for each call to be made.
 
-Outcomes for a link: a new intent, an old one taken over (recover), busy (somebody works on it), or nothing to call for. No HTTP happens
+Outcomes for a link: a new attempt, an old one taken over (recover), busy (somebody works on it), or nothing to call for. No HTTP happens
 here, and the mapping is CPU alone, so the transaction lasts milliseconds.
 """
 
@@ -18,6 +18,7 @@ from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
 from schemas.events import Kind
 from schemas.link_state import LinkState
@@ -41,8 +42,9 @@ from sync.permits import Demand, permit_calls
 from sync.policy import Policy
 from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
+from sync.remarks import Remarks
 
-# A link that stands on one that is busy right now: look again when that one has had time to settle.
+# A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
 # A name that waits for another of its company to be written, which takes 0.1 to 3 s: it is out of the way of what can go meanwhile.
 NAMES_AGAIN_S = 0.2
@@ -67,7 +69,7 @@ class Claimed:
     judged: list[tuple[Kind, str, str, str]] = field(default_factory=list)
     """(kind, outcome, cause, Org) of links that needed no call."""
     woken: bool = False
-    """A link of ours became due by what was judged here."""
+    """A link of ours became due by what was decided here."""
 
 
 class Claim:
@@ -81,7 +83,7 @@ class Claim:
     def __call__(
         self, db: Connection, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
     ) -> Claimed:
-        """Judge these links; at most ``calls_allowed[realm]`` calls come out for a company (no limit where it is absent).
+        """Decide about these links; at most ``calls_allowed[realm]`` calls come out for a company (no limit where it is absent).
 
         ``together``: so many operations of a company may go in one batch.
         """
@@ -121,6 +123,7 @@ class _Transaction:
         self._wake: set[int] = set()
         self._wanted: dict[str, list[Attempt]] = {}
         self._cents = CentCheck()
+        self._remarks = Remarks()
         self._now = datetime.now(UTC)
         self._spent: bool | None = None
 
@@ -199,7 +202,7 @@ class _Transaction:
             first_failed_at=link.first_failed_at or self._now,
         )  # fmt: skip
 
-    # Judge
+    # Decide
 
     def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
         cases = with_rates(self._db, {link.id: link for link, _ in judgeable}, read_cases(self._db, judgeable))
@@ -238,7 +241,7 @@ class _Transaction:
         return {link_id for link_id, one in holders.items() if still.get(one.id) != one}
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
-        """Stand for what was made before the database was restored, and judge again: Kompass may say something else by now."""
+        """Stand for what was made before the database was restored, and decide again: Kompass may say something else by now."""
         self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
         told = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
         self._history.append(history.about(link, "recovered", "recovered", told))
@@ -331,6 +334,10 @@ class _Transaction:
         if decision.billed is not None:
             changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
             self._cents.known(link, decision.billed)
+        if decision.left_out is not None:
+            changes["applied"] = {**(changes.get("applied") or link.applied or {}), LEFT_OUT: decision.left_out}
+        if decision.left_out is not None or decision.adopt is not None:
+            self._remarks.decided(link, (decision.adopt or changes.get("applied") or {}).get(LEFT_OUT))
         stands = None if link.observed is None else Observed(link.observed)
         if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
@@ -408,8 +415,11 @@ class _Transaction:
         # Should this process die, the link is due once its call is certainly over.
         horizon = max(over_after, timedelta(seconds=self._policy.attempts.lease_seconds))
         at = (work.sequence, work.configuration_version) if work.is_new else None
-        # It is created again: whatever becomes of this call, what was deleted is never written to again.
-        recreated = _NOTHING_THERE if work.operation == "create" and work.link.qbo_id is not None else {}
+        # It is created again: in any outcome of this call, what was deleted is never written to again.
+        recreated: dict[str, Any] = {}
+        if work.operation == "create" and work.link.qbo_id is not None:
+            recreated = _NOTHING_THERE
+            self._cents.over(work.link)
         self._changes.append(sent(work.link, epoch=work.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
@@ -431,7 +441,7 @@ class _Transaction:
         version: int | None,
         **changes: Any,
     ) -> None:
-        """Write a judgement that needs no call."""
+        """Write a decision that needs no call."""
         at = None if sequence is None or version is None else (sequence, version)
         self._changes.append(decided(link, state, cause=cause, reason=reason, at=at, **changes))
         self._result.judged.append((link.kind, state, cause, link.org_id))
@@ -446,6 +456,7 @@ class _Transaction:
         attempts.write(self._db, self._rows)
         write(self._db, self._changes)
         self._cents.write(self._db)
+        self._remarks.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
         if wake_dependents(self._db, self._wake):

@@ -81,7 +81,7 @@ class CompanyCache:
     def get(self, db: Connection, versions: Collection[ConfigurationVersion]) -> dict[str, Company]:
         """Give the companies of these Orgs at these versions; reads those whose version is new, all of them together."""
         with self._lock:
-            # The whole of it: a Configuration that was deleted and made anew begins at version 1 again.
+            # The whole of it: a Configuration that was deleted and made again begins at version 1 again.
             found = {
                 version.org_id: known[1]
                 for version in versions
@@ -111,7 +111,7 @@ class CompanyCache:
         return found | read
 
     def forget(self, org_id: str) -> None:
-        """Read this Org's company anew: its facts were fetched and may say the same as before."""
+        """Read this Org's company again: its facts were fetched and may say the same as before."""
         with self._lock:
             self._companies.pop(org_id, None)
 

@@ -172,7 +172,7 @@ class CompanyPreparation:
         outcome = self._transport.send(realm_id, fresh.access_token, call, deadline=self._deadline)
         observe_call(self._metrics, org_id, call, outcome)
         with self._engine.begin() as db:
-            # The refresh token may have changed, whatever the company said.
+            # The refresh token may have changed, with any answer of the company.
             connections.store_refreshed(db, self._keys, realm_id=realm_id, version=version, tokens=_tokens(fresh))
             return isinstance(outcome, Done) and connections.reconnect(db, realm_id=realm_id, version=version + 1)
 
@@ -216,7 +216,7 @@ class CompanyPreparation:
             )
         self._metrics.count("token_refreshes", outcome="refreshed" if stored_now else "lost-race")
         if not stored_now:
-            log.warning("company %s was linked anew while its tokens were refreshed; the newer ones stand", realm_id)
+            log.warning("company %s was linked again while its tokens were refreshed; the newer ones stand", realm_id)
         return True
 
     def _wait_for_quota(self, realm_id: str) -> bool:
@@ -252,7 +252,7 @@ class CompanyPreparation:
         if token is None:
             return SOON_S
         with self._engine.begin() as db:
-            # Last: whoever takes it and cannot read would keep all others from reading for as long as it lasts.
+            # Last: a process that takes it and cannot read would keep all others from reading for as long as it lasts.
             if not companies.take_facts_lease(db, realm_id=realm_id, seconds=self._deadline * 4):
                 return SOON_S
 

@@ -27,7 +27,9 @@ class CentCheck:
         """Compare a document of QuickBooks' with the note of what Kompass billed (`mapping.cents.BILLED`)."""
         difference = compare(note, document, by_hand=by_hand)
         if difference is None:
-            self._agreeing.add(link.id)
+            if link.qbo_id is not None:
+                # Nothing was compared before there was a document.
+                self._agreeing.add(link.id)
             return None
         one = Found(
             link=link,
@@ -52,7 +54,8 @@ class CentCheck:
         self._agreeing.add(link.id)
 
     def write(self, db: Connection) -> None:
-        differences.write(db, agreeing=self._agreeing, found=self.found)
+        if self.found or self._agreeing:
+            differences.write(db, agreeing=self._agreeing, found=self.found)
 
 
 def note_of(applied: Mapping[str, object] | None) -> object:

@@ -18,8 +18,8 @@ POINTS: Final = (
     "ingesting",  # records and links written, not committed
     "ingested",  # durable, offsets not committed
     "offsets-committed",
-    "claiming",  # intents written, not committed
-    "claimed",  # intents durable, nothing sent
+    "claiming",  # attempts written, not committed
+    "claimed",  # attempts durable, nothing sent
     "sending",  # fenced and about to send
     "answered",  # Intuit has answered, nobody knows
     "settling",  # the answer written, not committed

@@ -1,4 +1,4 @@
-"""The currency of a customer or job, fixed at its first judgement: a QBO customer has one for ever."""
+"""The currency of a customer or job, fixed at its first decision: a QBO customer has one for ever."""
 
 from __future__ import annotations
 

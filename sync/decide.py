@@ -143,7 +143,7 @@ class Foreseen:
 
     @property
     def outcome(self) -> Decision:
-        """What becomes of the record in the end, as far as it can be foreseen."""
+        """What becomes of the record in the end, as far as it is known."""
         return self.decision if self.then is None else self.then
 
 
@@ -159,7 +159,7 @@ def foresee(
     ``assume``: where a record waits for nothing but its customer to be sent, the Configuration to be enabled or the company to be
     authorised again, say what comes then. A link that does not exist yet has the id 0. ``said`` as in `read_cases`.
     """
-    # Those that do not exist yet are told apart while they are decided.
+    # Those that do not exist yet are distinguished while they are decided.
     asked = [(replace(link, id=link.id or _NO_ID - place), company) for place, (link, company) in enumerate(wanted)]
     loaded = with_rates(db, {link.id: link for link, _ in asked}, read_cases(db, asked, said=said))
     known: list[tuple[Link, RecordCase]] = []

@@ -45,9 +45,9 @@ def record_disconnection(
             stage="connect",
             cause="subscription-ended" if subscription_ended else "disconnected",
             message=message,
-            remedy="Renew the QuickBooks subscription; everything that waits then goes by itself"
+            remedy="Renew the QuickBooks subscription. Everything that waits is then sent"
             if subscription_ended
-            else "Run Authorize with QuickbooksOnline on the Configuration; everything that waits then goes by itself",
+            else "Run Authorize with QuickbooksOnline on the Configuration. Everything that waits is then sent",
             org_id=org_id,
             realm_id=realm_id,
             intuit_tid=tid,

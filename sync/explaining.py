@@ -1,6 +1,6 @@
 """What an answer leaves unsaid is read once: whose a taken name is, what is inactive, whether our own object is gone or moved.
 
-Each read is metered, so what it said is kept for an hour, whoever asks. Without an answer the refusal is told as it came.
+Each read is metered, so what it said is kept for an hour, for every caller. Without an answer the refusal stays as it came.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from mapping.texts import folded
 from qbo_client import calls
 from qbo_client.faults import FaultCode, colliding_id
 from qbo_client.outcomes import Done, Refused
-from qbo_client.queries import ACTIVE_OR_NOT, equals, select
+from qbo_client.queries import ACTIVE_OR_NOT, compare, equals, select
 from store import json
 from store.references import DEFAULTS, of_payload
 from sync.attempt import Attempt
@@ -29,8 +30,10 @@ _NAMES = ("Customer", "Vendor", "Employee")
 _ENTITIES = {"item": "Item", "class": "Class"}
 _GONE = frozenset({FaultCode.OBJECT_NOT_FOUND})
 _BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID})
-# A payment that applies a credit note, and the documents on it, are told of up to so many.
+# A payment that applies a credit note, and the documents on it, are named up to so many.
 _PAYMENTS = 3
+_NAMESAKES = 20
+"""Names that differ from the one looked for by what is between its words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Explainer:
     def learn(self, work: Attempt, outcome: object) -> Learned | None:
         """Read what the answer to a call leaves unsaid; None when there is nothing to ask, or no answer.
 
-        Raises nothing: the answer itself has to be written back, whatever comes of this.
+        Raises nothing: the answer itself has to be written back, in any case.
         """
         try:
             return self._learn(work, outcome)
@@ -88,7 +91,7 @@ class Explainer:
     def _learn(self, work: Attempt, outcome: object) -> Learned | None:
         if isinstance(outcome, Refused):
             return self._ask_another_way(work) if work.phase == "lookup" else self._of_refusal(work, outcome)
-        if isinstance(outcome, Done) and not_among_its_customers(work, outcome):
+        if isinstance(outcome, Done) and work.phase == "lookup" and not_among_its_customers(work, outcome):
             found = look_elsewhere(work, self._ask)
             return Learned(elsewhere=found) if found is not None else None
         if isinstance(outcome, Done) and work.entity == "CreditMemo" and work.operation == "read":
@@ -109,7 +112,7 @@ class Explainer:
 
     def _of_refusal(self, work: Attempt, refused: Refused) -> Learned | None:
         if FaultCode.STALE_OBJECT in refused.codes and work.link.attempts and work.object_id is not None:
-            # It was read and compared before this write, and is stale again. A closed period is told so, too (python-quickbooks 208).
+            # It was read and compared before this write, and is stale again. A closed period is reported so, too (python-quickbooks 208).
             outcome = self._ask(work, calls.read(work.entity, work.object_id))
             token = str(outcome.entity(work.entity).get("SyncToken")) if isinstance(outcome, Done) else None
             return Learned(unchanged=True) if token == str(json.loads(work.body).get("SyncToken")) else None
@@ -163,11 +166,16 @@ class Explainer:
 
     def _find(self, work: Attempt, entity: str, name: str) -> Known | None:
         def finding() -> tuple[bool, Known | None]:
-            text = select(entity, equals("DisplayName", name), ACTIVE_OR_NOT, at_most=1)
-            outcome = self._ask(work, calls.query(text))
-            if not isinstance(outcome, Done):
-                return False, None
-            return True, next((_known(entity, one) for one in outcome.rows(entity)), None)
+            # QuickBooks compares names without counting inner spaces, and a query counts them.
+            spaced = compare("DisplayName", "LIKE", "%".join(name.split())) if " " in name.strip() else None
+            for condition in filter(None, (equals("DisplayName", name), spaced)):
+                outcome = self._ask(work, calls.query(select(entity, condition, ACTIVE_OR_NOT, at_most=_NAMESAKES)))
+                if not isinstance(outcome, Done):
+                    return False, None
+                rows = [one for one in outcome.rows(entity) if folded(str(one.get("DisplayName", ""))) == folded(name)]
+                if rows:
+                    return True, _known(entity, rows[0])
+            return True, None
 
         return self._once((work.link.realm_id, f"{entity} named", name), finding)
 

@@ -13,11 +13,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from mapping.case import Case
+from mapping.case import Case, billing_client
 from mapping.decisions import Decision, Reject, Write
 from mapping.invoice import marked_id
 from mapping.matching import Match, Sought, keys_for, keys_of, match
-from mapping.parties import billing_client
 from mapping.problems import label
 from mapping.results import Problem
 from qbo_client.calls import query

@@ -127,7 +127,7 @@ def make_due(
     wishes: Collection[Wish] = (),
     free_only: bool = False,
 ) -> int:
-    """Make these links due, whatever state they are in, and notify the processes; gives how many there are.
+    """Make these links due, in any state, and notify the processes; gives how many there are.
 
     ``free_only`` leaves out those that another transaction holds at this moment, because it decides them again.
     """

@@ -150,7 +150,7 @@ def _rivals(db: Connection, work: Attempt) -> bool:
 
 
 def _may_be_ours(db: Connection, work: Attempt, document: Mapping[str, Any]) -> bool:
-    """Made after the intent was sent, and standing for no other link."""
+    """Made after the attempt was sent, and standing for no other link."""
     made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
     if not isinstance(made, str) or work.first_sent_at is None:
         return False

@@ -1,6 +1,6 @@
 """How long a record is tried again that QuickBooks refuses without saying that it always will.
 
-Two things look alike: an outage, whatever status it answers with, and a rule of the company that this record does not meet. A
+Two things look alike: an outage, with any status, and a rule of the company that this record does not meet. A
 bookkeeper wants to know of the second within minutes and must not hear of the first. What tells them apart is whether others go through
 meanwhile.
 """

@@ -1,4 +1,4 @@
-"""Claims in which one link that cannot be judged, for a mistake of ours, holds up no other."""
+"""Claims in which one link that cannot be decided, for a mistake of ours, holds up no other."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def claim_due(
 def claim_around(
     engine: Engine, claim: Claim, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
 ) -> Claimed:
-    """Claim these links; one that cannot be judged for a mistake of ours is rejected, and holds up no other.
+    """Claim these links; one that cannot be decided for a mistake of ours fails, and holds up no other.
 
     Raises the database's errors, after which none of them is claimed, or only the first of them.
     """
@@ -58,7 +58,7 @@ def claim_around(
         raise
     except Exception as error:
         if len(ids) == 1:
-            log.exception("link %d cannot be judged", ids[0])
+            log.exception("link %d cannot be decided", ids[0])
             (poison,), words = ids, f"{type(error).__name__}: {error}"
             return retrying(engine, lambda db: _set_aside(db, poison, words))
     found, left = Claimed(), dict(calls_allowed)

@@ -1,7 +1,7 @@
-"""After a restore: a link that has nothing in QuickBooks takes up what its earlier life made there, instead of making it again.
+"""After a restore: a link that has nothing in QuickBooks is connected again to what it had made there, instead of making a second one.
 
 A document is known by the mark in its note. A customer or job bears none: it is known by its name, a job also by its project's reference
-under the same parent; one that only looks like it is for a person to judge.
+under the same parent; one that only looks like it is for a person to decide.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CLEARED: Final = {
     Project: frozenset({"ShipAddr", "Notes"}),
     Invoice: frozenset({"CustomerMemo"}),
 }
-"""What Kompass may have cleared since; the rest of what it does not say, QuickBooks fills in by itself."""
+"""What Kompass may have cleared since; the rest of what it does not say, QuickBooks fills in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def problem_for(
     words = BY_CODE.get(fault.code) or words_of("fault")
     cause = words.cause
     if cause == "fault" or words.who.name == "NOBODY":
-        # With a code that should have ended by itself, and did not, nothing better can be said than what QuickBooks says.
+        # With a code that should have passed, and did not, nothing better can be said than what QuickBooks says.
         words = words_of("fault")
         cause = f"fault:{fault.code or refused.status}"
     elif cause in _WITH_CODE:
@@ -112,7 +112,7 @@ def _number_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> P
 
 
 def _reference_refused(subject: str, fault: Fault, used: Used, learned: Learned) -> Problem:
-    """Name what is inactive by its name: by the Id where QuickBooks gives one, else whatever it could be."""
+    """Name what is inactive by its name: by the Id where QuickBooks gives one, else all that it could be."""
     words = BY_CODE[fault.code]
     suspects = [_named(one, learned) for one in used()]
     # What was read and found inactive is no suspect any more.

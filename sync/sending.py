@@ -92,7 +92,7 @@ class Sender:
                 return None
             outcome = self._transport.send(realm_id, token, call, deadline=self._policy.attempts.call_deadline_seconds)
         except Exception:
-            # Whoever asks does without.
+            # The caller does without.
             log.exception("read for %s %s", work.link.kind.value, work.link.kompass_id)
             return None
         observe_call(self._metrics, work.link.org_id, call, outcome, about=work.link.kompass_id)
@@ -105,9 +105,9 @@ class Sender:
     def _still_ours(self, parcel: Parcel) -> float | None:
         """Fence: give the moment by which the request has to have left; None when somebody has taken it over.
 
-        Whoever takes it over sends it again when the call is over at Intuit, counted from that moment. So a call that leaves later (we
+        The next owner sends it again when the call is over at Intuit, counted from that moment. So a call that leaves later (we
         may be stopped at any point) could run beside its repetition, and Intuit might do both. Soon after the claim that moment is the
-        claim's; later the database is asked, and told that the call goes out only now.
+        claim's; later the database is asked, and informed that the call goes out only now.
         """
         send_within, now = self._policy.send_within, time.monotonic()
         if now - parcel.first.claimed_at < send_within / 2:

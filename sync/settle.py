@@ -1,6 +1,6 @@
 """Settle: write back what QBO answered, in one short transaction for many answers, each only if its epoch is still ours.
 
-Any definitive answer, a fault too, retires the request id. Only an unknown outcome keeps its intent, which is then sent again as it was
+Any definitive answer, a fault too, retires the request id. Only an unknown outcome keeps its attempt, which is then sent again as it was
 written, or looked up.
 """
 
@@ -40,12 +40,14 @@ from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.patience import Refusals, weigh
 from sync.policy import Policy
 from sync.refusals import keeps_changing, problem_for
+from sync.remarks import Remarks
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
 # A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
 _TAKEN = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
+_BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID, FaultCode.CUSTOMER_INVALID})
 # The SyncToken of an object that nobody wrote to since it was made.
 _AS_MADE = "0"
 
@@ -57,7 +59,7 @@ class Answer:
     work: Attempt
     outcome: Outcome | Late | Split
     company_answers: bool = True
-    """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails by itself."""
+    """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails alone."""
     together: int = 1
     """With how many, itself included, it went in one request."""
     learned: Learned | None = None
@@ -120,6 +122,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._cents = CentCheck()
+        self._remarks = Remarks()
         self._cured: set[int] = set()
 
     def settle(self, answer: Answer, row: Any) -> None:
@@ -177,6 +180,7 @@ class _Transaction:
             companies.mark_facts_stale(self._db, work.link.realm_id)
             self.result.not_taken += [(work, one.cause) for one in missed]
             self._note(work, missed[0].cause, f"QuickBooks has {missed[0].member} {missed[0].answered}", what="judged")
+        self._remarks.sent(work.link, {} if voided else applied, missed)
         self._put(
             work,
             row,
@@ -225,12 +229,12 @@ class _Transaction:
         self.result.events.append((work, "recovered" if recovered else "pushed", ""))
 
     def _read(self, work: Attempt, document: dict[str, Any], row: Any) -> None:
-        """Keep what QBO has now, and judge again: the three sides are compared there."""
+        """Keep what QBO has now, and decide again: the three sides are compared there."""
         token = str(document["SyncToken"])
         changes: dict[str, Any] = {}
         before = None if row.observed is None else Observed(row.observed)
         if row.overwrite and before is not None and before.sync_token != token:
-            # Whoever chose Kompass's side had seen another one: both are shown anew, should they still disagree.
+            # The person who chose Kompass's side had seen another one: both are shown again, should they still disagree.
             changes["overwrite"] = False
             self._note(
                 work, "asked-again", "changed in QuickBooks since a person chose what Kompass says", what="judged"
@@ -275,8 +279,8 @@ class _Transaction:
 
     def _looked_up(self, work: Attempt, done: Done, row: Any, learned: Learned | None) -> None:
         if work.operation != "create":
-            # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, whatever Kompass says by now;
-            # when that cannot be told, the judgement compares the three sides.
+            # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, also if Kompass has changed by now;
+            # when that is unknown, the decision compares the three sides.
             document = done.entity(work.entity)
             if work.operation == "update" and arrived(work, document):
                 self._note(
@@ -298,7 +302,7 @@ class _Transaction:
             self.result.recoveries.append("asked")
             seen_there = [*done.rows(work.entity), *(elsewhere.candidates if elsewhere is not None else ())]
             stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
-            # Both sides are shown to whoever decides.
+            # Both sides are shown to the person who decides.
             seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"observed": kept(stranger)}
             self._reject(work, row, made, tid=done.intuit_tid, **seen)
         elif made is not None:
@@ -336,7 +340,7 @@ class _Transaction:
                 problem = keeps_changing(work.link, work.entity, tries=MAX_REREADS)
                 self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
                 return
-            # Somebody else wrote since: forget the SyncToken, and the judgement asks for a read.
+            # Somebody else wrote since: forget the SyncToken, and the decision asks for a read.
             self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
             return
         if (
@@ -345,7 +349,7 @@ class _Transaction:
             and work.attempt == 1
             and row.attempts == 0
         ):
-            # QuickBooks voids nothing that a payment stands on, and says only that: what is read tells which payment.
+            # QuickBooks voids nothing that a payment is applied to, and says only that: what is read tells which payment.
             self._hold(work, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
             return
         if learned is not None and learned.gone and work.operation == "void":
@@ -364,7 +368,27 @@ class _Transaction:
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
         # A choice of Kompass's side was for this call: what comes after it is compared again.
-        self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+        self._reject(
+            work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
+            depends_on=self._refused_party(work, refused),
+        )  # fmt: skip
+
+    def _refused_party(self, work: Attempt, refused: Refused) -> int | None:
+        """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
+        if not refused.codes & _BY_REFERENCE or not work.body:
+            return None
+        body = json.loads(work.body)
+        party = body.get("CustomerRef") or body.get("ParentRef")
+        if not isinstance(party, Mapping):
+            return None
+        found = links.holder_of(
+            self._db,
+            realm_id=work.link.realm_id,
+            entity="Customer",
+            qbo_id=str(party["value"]),
+            other_than=work.link.id,
+        )
+        return None if found is None else found.id
 
     def _gone(self, work: Attempt, row: Any) -> None:
         """QuickBooks has the object no more: that is an observation like any other, and decided by."""
@@ -478,7 +502,7 @@ class _Transaction:
         self._changes[-1]["due_at"] = row.due_since or self._now
 
     def _look(self, work: Attempt, row: Any, words: str) -> None:
-        """Send an intent never again: look up what became of it."""
+        """Send an attempt never again: look up what became of it."""
         attempts.to_lookup(self._db, work.link.id)
         self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
         self._note(work, "recovered", words)
@@ -492,7 +516,7 @@ class _Transaction:
             realm_id=work.link.realm_id,
             version=work.connection_version,
         ):
-            # The connection has moved on since the call went out: whether it still stands is judged anew.
+            # The connection has moved on since the call went out: whether it still stands is decided again.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
         self._put(work, row, state=LinkState.WAITING, cause="disconnected", reason=message, due_at=None)
@@ -563,7 +587,7 @@ class _Transaction:
     ) -> None:
         due_at = self._now + timedelta(seconds=after)
         if keep_intent:
-            # The claim finds the intent, and waits until the first call is certainly over.
+            # The claim finds the attempt, and waits until the first call is certainly over.
             self._released.add(work.link.id)
         elif _doubtful(work):
             # This call was not done, but the first one may have been: it is still that one's outcome that has to be found.
@@ -670,11 +694,12 @@ class _Transaction:
     def write(self) -> None:
         self._flush()
         self._cents.write(self._db)
+        self._remarks.write(self._db)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        mended = went_through(self._db, self._cured)
+        mended = went_through(self._db, self._cured) if self._cured else 0
         if mended:
             self.result.recoveries.append("mended")
         if wake_dependents(self._db, self._wake) or mended:
@@ -709,7 +734,7 @@ def _left_by_hand(work: Attempt, row: Any, observed: Observed, *, recovered: boo
 
 
 def _doubtful(work: Attempt) -> bool:
-    """Whether an earlier call of the intent may have been done: only its own answer, or a look, can retire the request id."""
+    """Whether an earlier call of the attempt may have been done: only its own answer, or a look, can retire the request id."""
     return work.attempt > 1 or work.phase == "lookup"
 
 
@@ -717,7 +742,13 @@ def _answered(work: Attempt, done: Done) -> dict[str, object]:
     """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
     document = done.entity(work.entity)
     sent = {"members": sorted(json.loads(work.body))} if work.operation == "update" else {}
-    found = {"qbo_id": "Id", "sync_token": "SyncToken", "total": "TotalAmt", "home_total": "HomeTotalAmt"}
+    found = {
+        "qbo_id": "Id",
+        "sync_token": "SyncToken",
+        "date": "TxnDate",
+        "total": "TotalAmt",
+        "home_total": "HomeTotalAmt",
+    }
     return sent | {name: document[member] for name, member in found.items() if member in document}
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from qbo_client.calls import WRITES
 from qbo_client.faults import FaultCode
 from qbo_client.oauth import OAuthApp
-from qbo_client.outcomes import NotSent, Outcome, Refused
+from qbo_client.outcomes import Done, NotSent, Outcome, Refused
 from qbo_client.transport import Transport
 from store.secrets import TokenKeys
 from store.transactions import retrying
@@ -23,7 +23,7 @@ from sync.attempt import Attempt, Late
 from sync.batches import Parcel, Split, refused_for_now
 from sync.claim import Claim, Claimed
 from sync.company import CompanyPreparation
-from sync.explaining import Explainer
+from sync.explaining import Explainer, Learned
 from sync.gates import Gates
 from sync.metrics import Metrics
 from sync.policy import Policy
@@ -111,9 +111,13 @@ class Steps:
         """Give what is to be written back of a request, with what had to be read beside it; empty when nothing was sent."""
         others_go = self.gates.answers_lately(sent.parcel.first.link.realm_id)
         return [
-            Answer(work, one, others_go, together=len(sent.parcel.works), learned=self.explainer.learn(work, one))
+            Answer(work, one, others_go, together=len(sent.parcel.works), learned=self._learn(work, one))
             for work, one in sent.parts
         ]
+
+    def _learn(self, work: Attempt, outcome: Outcome | Late | Split) -> Learned | None:
+        # A write that was done leaves nothing unsaid.
+        return None if isinstance(outcome, Done) and work.asks in WRITES else self.explainer.learn(work, outcome)
 
     def settle(self, answers: Sequence[Answer]) -> Settled:
         """Write answers back; see `sync.settle.Settle`."""

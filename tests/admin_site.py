@@ -31,7 +31,7 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass
 class Site:
-    """A served admin. Every secret in it is known, so that a test can look for them in whatever it produced."""
+    """A served admin. Every secret in it is known, so that a test can look for them in all that it produced."""
 
     url: str
     database_url: str

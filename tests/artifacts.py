@@ -1,6 +1,6 @@
 """Java programs from Maven Central, kept between runs in the user's cache directory.
 
-A `pom.xml` under `deploy/kafka/` says which; Maven brings them through whatever repository it is set up with.
+A `pom.xml` under `deploy/kafka/` says which; Maven brings them through the repository that it is set up with.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def container_answers() -> bool:
 
             with closing(docker.from_env(timeout=5)) as client:
                 return bool(client.ping())
-    except Exception:  # noqa: BLE001 - the client raises whatever its transport meets, and each means no
+    except Exception:  # noqa: BLE001 - the client raises any error of its transport, and each means no
         return False
 
 

@@ -238,7 +238,7 @@ class Pipeline:
         return self.send(Parcel((work,)))
 
     def send(self, parcel: Parcel) -> Outcome:
-        """Make one call as it stands, whoever has its links by now; gives what became of it."""
+        """Make one call as it is, for any owner of its links; gives what became of it."""
         outcome = self.steps.sender.send(parcel)
         assert outcome is not None
         assert not isinstance(outcome, Late)

@@ -15,7 +15,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 from demo.embedded import ports
 
 # Processes killed and brokers restarted: one worker runs them all, one after the other, so that none of them shares the machine with
-# another. They wait more than they compute, and are the longest of all: they begin first, beside whatever the other worker has.
+# another. They wait more than they compute, and are the longest of all: they begin first, beside what the other worker has.
 APART: Final = (
     "tests/chaos/",
     "tests/integration/broker/",

@@ -1,1 +1,1 @@
-"""How the site writes dates, whatever the language says."""
+"""How the site writes dates, in every language."""

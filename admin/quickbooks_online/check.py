@@ -128,7 +128,7 @@ def _items(configuration: Configuration) -> Iterator[Finding]:
         problem = _unusable(items, item_id, "item")
         if problem:
             wrong = True
-            yield Finding(RED, "Items", f"{where}: {problem}.", "Choose another item there, or mend it in QuickBooks.")
+            yield Finding(RED, "Items", f"{where}: {problem}.", "Choose another item there, or fix it in QuickBooks.")
     if not wrong:
         yield Finding(GREEN, "Items", "Every item that is named here is active.")
 

@@ -100,7 +100,7 @@ class Company:
         raise trouble_of(outcome)
 
     def facts(self) -> CompanyFacts:
-        """Fetch the company's facts anew and keep them, for the pipeline too (four metered reads).
+        """Fetch the company's facts again and keep them, for the pipeline too (four metered reads).
 
         Raises
         ------
@@ -263,7 +263,7 @@ def note_disconnected(
         db,
         Failure(
             stage="connect",
-            # As the consumers record it: one trouble is one cause, whoever meets it first.
+            # As the consumers record it: one problem is one cause, for every process that meets it.
             cause="subscription-ended" if cause == "subscription-ended" else "disconnected",
             message=message,
             remedy=REAUTHORIZE,
@@ -282,7 +282,7 @@ def trouble_of(outcome: object) -> CompanyTrouble:
         if outcome.subscription_ended:
             return CompanyTrouble(
                 "The QuickBooks subscription of this company has ended",
-                "Once it is paid, syncing resumes by itself within the hour.",
+                "Once it is paid, syncing resumes within the hour.",
                 disconnected=True,
             )
         return CompanyTrouble("QuickBooks no longer lets Kompass into this company", REAUTHORIZE, disconnected=True)

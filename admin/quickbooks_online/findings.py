@@ -13,7 +13,7 @@ from admin.quickbooks_online.models import Mapping as MappingRow
 Row = TypeVar("Row", bound=MappingRow)
 
 GREEN, AMBER, RED = "green", "amber", "red"
-LEVELS = {GREEN: "Fine", AMBER: "Look at this", RED: "To be mended"}
+LEVELS = {GREEN: "Passed", AMBER: "Warning", RED: "Problem"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -249,7 +249,7 @@ class ConfigurationForm(OpenedForm):
             if not cleaned.get("notification_recipients") and "notification_recipients" not in self.errors:
                 self.add_error(
                     "enabled",
-                    "It cannot be enabled yet: name at least one notification recipient, who is told when something "
+                    "It cannot be enabled yet: name at least one notification recipient, who is notified when something "
                     "cannot be synced.",
                 )
         return cleaned

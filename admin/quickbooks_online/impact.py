@@ -113,7 +113,7 @@ def unsent(configuration: Configuration) -> frozenset[int]:
     """Give the links of the company that are not sent at this moment.
 
     A page that saves asks in the transaction that saves: once it commits, the pipeline sends what waited for it, and what was sent cannot
-    be told from what did not wait.
+    be distinguished from what did not wait.
     """
     found = Link.objects.filter(
         realm_id=configuration.realm_id, org_id=configuration.org_id, state__in=UNSENT
@@ -230,7 +230,7 @@ def _same_number(one: Difference) -> bool:
 
 
 def ask_again(link_ids: Collection[int], *, by: str, wishes: Collection[Wish] = (), why: str = "") -> int:
-    """Have these links decided again, whatever they are now; gives how many there are.
+    """Have these links decided again, in any state; gives how many there are.
 
     The pipeline does the rest: what QuickBooks has already costs no call.
     """

@@ -122,7 +122,7 @@ def take_state(session: SessionBase, state: str, *, user_id: int) -> int:
 
 
 def _digest(text: str) -> str:
-    """What is kept of a state: whoever reads the table cannot finish somebody's authorisation."""
+    """What is kept of a state: a reader of the table cannot finish the authorisation of another person."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -204,14 +204,14 @@ def decline(session: SessionBase, configuration_id: int) -> None:
     try:
         intuit().oauth.revoke(_load(token_keys().decrypt(found["tokens"])).refresh_token)
     except OAuthError:
-        # Nothing was stored: the grant dies by itself.
+        # Nothing was stored: the authorisation ends unused.
         return
 
 
 def disconnect(configuration_id: int) -> bool:
-    """Stop using the company and revoke the grant at Intuit; False when Intuit could not be told.
+    """Stop using the company and revoke the grant at Intuit; False when Intuit could not be reached.
 
-    The local link ends first: from then on no call is made, whatever Intuit says.
+    The local link ends first: from then on no call is made, also when Intuit refuses.
     """
     with engine().begin() as db:
         row = db.execute(

@@ -90,7 +90,7 @@ def listing(realm_id: str | None, what: str, *, refresh: bool = False) -> Compan
 
 
 def _known_or_mine(realm_id: str, what: str, *, refresh: bool) -> tuple[CompanyListing, bool]:
-    """Give what is known, and whether the caller is the one to fetch it anew."""
+    """Give what is known, and whether the caller is the one to fetch it again."""
     key = {"realm": realm_id, "what": what}
     with engine().begin() as db:
         db.execute(
@@ -141,7 +141,7 @@ def _write(realm_id: str, what: str, **values: Any) -> None:
 
 
 def facts_of(realm_id: str | None) -> CompanyFacts | None:
-    """Give the stored snapshot of the company, whoever fetched it; None when there is none yet."""
+    """Give the stored snapshot of the company, from any process; None when there is none yet."""
     if not realm_id:
         return None
     with engine().begin() as db:
@@ -204,12 +204,12 @@ def any_listing(realm_id: str | None, what: str, *, refresh: bool = False) -> Co
 
 
 def refresh_all(realm_id: str) -> list[str]:
-    """Fetch every list anew; gives the problems there were."""
+    """Fetch every list again; gives the problems there were."""
     listings = [any_listing(realm_id, what, refresh=True) for what in ("items", "classes", "tax_codes")]
     return sorted({one.problem for one in listings if one.problem})
 
 
 def forget(realm_id: str) -> None:
-    """Drop what is known: the company was linked anew."""
+    """Drop what is known: the company was linked again."""
     with engine().begin() as db:
         db.execute(text("DELETE FROM qboadmin_company_list WHERE realm_id = :realm"), {"realm": realm_id})

@@ -57,7 +57,7 @@ def preview_of(foreseen: Foreseen) -> Preview:
             )
         case Reject():
             return Preview(
-                headline="It could not be sent: something has to be mended first",
+                headline="Cannot be sent: fix the problem first",
                 tone="bad",
                 problems=decision.problems,
             )

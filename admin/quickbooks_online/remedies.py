@@ -33,7 +33,7 @@ def cause_in_words(failure: Failure) -> str:
 
 
 def remedy_address(failure: Failure, configuration: Configuration | None, user: Any) -> tuple[str, str]:
-    """Give (address, words) of the field that mends it, if the person may change it; else two empty texts."""
+    """Give (address, words) of the field that fixes it, if the person may change it; else two empty texts."""
     if configuration is None:
         return NOWHERE
     head, _, detail = failure.cause.partition(":")

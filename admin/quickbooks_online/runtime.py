@@ -31,7 +31,7 @@ def _engine(parameters: tuple[tuple[str, str], ...]) -> Engine:
 
 
 def engine() -> Engine:
-    """Give the pool for the database on which Django works, whatever site the app is installed in."""
+    """Give the pool for the database on which Django works, in any site that the app is installed in."""
     return _engine(tuple(address_of(connections["default"].settings_dict).parameters.items()))
 
 

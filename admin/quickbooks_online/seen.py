@@ -118,7 +118,7 @@ def unmapped(configuration: Configuration, model: type[models.Model]) -> list[Un
 
 
 def _former(rows: models.QuerySet[models.Model], key: str, name: str) -> dict[int, str]:
-    """What the same thing was called in a company linked before: mappings are proposed anew by name."""
+    """What the same thing was called in a company linked before: mappings are proposed again by name."""
     return {pk: label for pk, label in rows.values_list(key, name) if label}
 
 

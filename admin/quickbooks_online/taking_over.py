@@ -21,7 +21,7 @@ from store.inventory import Inventory
 from store.searching import links_by_id
 from store.transactions import retrying
 from sync import by_hand
-from sync.by_hand import CannotLink, link_existing, send_as_another
+from sync.by_hand import CannotLink, send_as_another
 from sync.companies import read_company
 from sync.decide import foresee
 from sync.inventory import EXISTS, keep, look_through
@@ -162,7 +162,7 @@ def take_over(configuration: Configuration, pairs: Iterable[str], *, by: str) ->
 
 
 def _link(link_id: int, entity: str, document: Mapping[str, Any], *, by: str) -> None:
-    retrying(engine(), lambda db: link_existing(db, link_id, entity, document, by=by))
+    retrying(engine(), lambda db: by_hand.take_over(db, link_id, entity, document, by=by))
 
 
 def _key(one: Suggestion) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from admin.quickbooks_online.models import Org, Record
-from mapping.parties import billing_client
+from mapping.case import billing_client
 from mapping.templates import (
     CLIENT_VARIABLES,
     CURRENCY_VARIABLES,

@@ -1,4 +1,4 @@
-"""Times in the zone of whoever looks: the browser names it in a cookie, set by a line of script on every page."""
+"""Times in the zone of the person who looks: the browser names it in a cookie, set by a line of script on every page."""
 
 from __future__ import annotations
 

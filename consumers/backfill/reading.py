@@ -1,6 +1,6 @@
 """Reads Kafka's topics again for one Org, in a consumer group of its own, beside the running consumers.
 
-What is found goes through the same ingest as live events, so whatever is known already changes nothing. Offsets are committed only after
+What is found goes through the same ingest as live events, so what is known already changes nothing. Offsets are committed only after
 what they stand for is durable: stopped anywhere and started again, it goes on where it was.
 """
 
@@ -42,7 +42,7 @@ class Backfilled:
     read: int = 0
     of_org: int = 0
     newer: int = 0
-    """Records (an event carries several) that were news to the database."""
+    """Records (an event carries several) that were new to the database."""
     known: int = 0
     earlier: int = 0
     """Events from before --since."""
@@ -133,7 +133,7 @@ class Backfill:
                 first = max(low, since.get(committed.partition, low))
                 if 0 <= committed.offset < low:
                     self.done.deleted += low - committed.offset
-                # Beyond the end: the topic was made anew.
+                # Beyond the end: the topic was deleted and created again.
                 start = committed.offset if first <= committed.offset <= high else first
                 self._places[topic, committed.partition] = _Place(start, high)
                 self.done.total += high - start

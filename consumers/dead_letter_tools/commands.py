@@ -37,7 +37,7 @@ class NoSuchFailure(ConsumersError):
 def dead_letters_command() -> None:
     """Look through what could not be pushed, and have it tried again.
 
-    A failure is closed by itself once its record goes through. Nothing here writes into Kompass's own topics.
+    A failure closes once its record goes through. Nothing here writes into Kompass's own topics.
     """
 
 
@@ -243,7 +243,7 @@ def replay_command(
 ) -> int:
     """Have failed records tried again.
 
-    Their links become due and the consumers judge them anew: what still cannot go comes back with its count raised, and what is
+    Their links become due and the consumers decide them again: what still cannot go comes back with its count raised, and what is
     older than QuickBooks has is not applied. Bytes that could not be read are read again. Stopped anywhere and started again, it
     goes on where it was.
     """

@@ -64,7 +64,7 @@ class FromTopic:
 
     read: int = 0
     newer: int = 0
-    """Records that were news to the database."""
+    """Records that were new to the database."""
     known: int = 0
     """Records that were not newer than what is known: they change nothing."""
     unconfigured: int = 0
@@ -167,7 +167,7 @@ class TopicReader:
         ranges = []
         for committed in self._consumer.committed(partitions, timeout=_TIMEOUT_S):
             low, high = self._consumer.get_watermark_offsets(committed, timeout=_TIMEOUT_S)
-            # Beyond the end: the topic was made anew.
+            # Beyond the end: the topic was deleted and created again.
             start = low if committed.offset < low or committed.offset > high else committed.offset
             if start < high:
                 ranges.append((TopicPartition(self._topic, committed.partition, start), high))
@@ -235,7 +235,7 @@ def predict_from_topic(
     most: int | None = None,
     force: bool = False,
 ) -> Counter[Predicted]:
-    """Judge the dead letters that fit, without ingesting them and without moving the group."""
+    """Decide the dead letters that fit, without ingesting them and without moving the group."""
     found: Counter[Predicted] = Counter()
     with engine.connect() as db:
         for message in reader.read():

@@ -195,7 +195,7 @@ class Predicted:
 
 
 def predict(engine: Engine, codec: Codec, selection: Selection, *, most: int | None, force: bool) -> Counter[Predicted]:
-    """Judge what a replay would ask for, without a call: how many of each cause would come to what."""
+    """Decide what a replay would ask for, without a call: how many of each cause would come to what."""
     found: Counter[Predicted] = Counter()
     after, left = 0, most if most is not None else float("inf")
     while left > 0:

@@ -57,7 +57,7 @@ class Lag:
         }
 
     def _ask(self, consumer: Consumer, partitions: Iterable[int]) -> dict[int, int]:
-        # One request to each broker, whatever the number of partitions.
+        # One request to each broker, for any number of partitions.
         asked = [TopicPartition(self._topic, partition, _LATEST) for partition in partitions]
         if not asked:
             return {}

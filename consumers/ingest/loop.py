@@ -25,7 +25,7 @@ from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
 from consumers.ingest.offsets import Offsets
 from consumers.ingest.placing import NoteGap, OnGap, Placing
-from consumers.kafka_errors import end_if_fatal
+from consumers.kafka_errors import ClientDead, end_if_fatal
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
@@ -42,6 +42,7 @@ CLOSE_S: Final = 10.0
 """librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
 
 _RETRY_S: Final = 1.0
+_REASON_POLLS: Final = 10
 
 OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
@@ -57,7 +58,7 @@ class IngestLoop:
         called at every turn, for /livez.
     close_s
         for leaving the group at the end, at most.
-    news
+    wake
         called when something newer is durable: the database tells the other processes, this one need not wait for the way round.
     note_gap
         makes durable that records were deleted before they were read.
@@ -77,7 +78,7 @@ class IngestLoop:
         on_gap: OnGap = OnGap.CONTINUE,
         close_s: float = CLOSE_S,
         note_gap: NoteGap,
-        news: Callable[[], None] = lambda: None,
+        wake: Callable[[], None] = lambda: None,
         dependencies: Dependencies | None = None,
     ) -> None:
         self._ingest = ingest
@@ -85,7 +86,7 @@ class IngestLoop:
         self._kind = kind
         self._metrics = metrics
         self._beat = beat
-        self._news = news
+        self._wake = wake
         self._limit = limit or DecodeLimit()
         self._placing = Placing(self.topic, note=note_gap, on_gap=on_gap)
         self._dependencies = dependencies or Dependencies(metrics)
@@ -124,7 +125,7 @@ class IngestLoop:
         self._stopping = True
 
     def run(self) -> None:
-        """Run until `stop`. What is not durable when it ends is delivered again to whoever comes next."""
+        """Run until `stop`. What is not durable when it ends is delivered again to the next member."""
         self._consumer.subscribe(
             [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
@@ -139,8 +140,23 @@ class IngestLoop:
                 if self._unplaced and time.monotonic() >= self._next_placing:
                     self._place_rest()
                 self._measure()
+        except ClientDead as dead:
+            raise self._why(dead) from None
         finally:
             self._close()
+
+    def _why(self, dead: ClientDead) -> ClientDead:
+        """Give what ended the client, with its reason: it waits to be polled where a commit or a question met the dead client first."""
+        for _ in range(_REASON_POLLS):
+            if dead.says_why:
+                break
+            try:
+                message = self._consumer.poll(0.1)
+                if message is not None and (error := message.error()) is not None:
+                    end_if_fatal(error, self.topic)
+            except ClientDead as found:
+                dead = found
+        return dead
 
     def _close(self) -> None:
         """Leave the group, which commits what is durable, unless the broker is away for longer than anybody should wait."""
@@ -214,7 +230,7 @@ class IngestLoop:
                 wait = min(wait * 2, 10.0)
         self._dependencies.served(Dependency.DATABASE, Dependency.REGISTRY)
         if result.newer:
-            self._news()
+            self._wake()
         reached("ingested")
         if self._holding:
             self._holding = False
@@ -222,7 +238,7 @@ class IngestLoop:
         self._metrics.observe("ingest_batch_seconds", time.monotonic() - started, kind=self._kind.value)
         self._limit.count(result, len(batch))
         self._count(result)
-        # What was taken away meanwhile is read again by whoever has it now, ourselves included.
+        # What was taken away meanwhile is read again by the member that has it now, ourselves included.
         for partition, offset in self._at_hand.items():
             self._offsets.durable(partition, offset)
 
@@ -272,7 +288,7 @@ class IngestLoop:
         self._assigned |= {partition.partition for partition in partitions}
         self._unplaced |= {partition.partition for partition in partitions}
         starts = self._starts(consumer)
-        # Where it is not known yet, librdkafka begins at the committed offset by itself, and asks us when that is no good.
+        # Where it is not known yet, librdkafka begins at the committed offset, and asks us when that is no good.
         consumer.incremental_assign(
             [
                 TopicPartition(self.topic, partition.partition, starts.get(partition.partition, OFFSET_STORED))

@@ -88,8 +88,8 @@ class Placing:
             return low
         if wanted > high:
             self._gap(
-                f"{self._topic}/{partition}: the offset reached, {wanted}, is beyond the topic's end, {high}: the topic was made "
-                "anew, and what the old one held unread is gone; reading the new one from its start"
+                f"{self._topic}/{partition}: the offset reached, {wanted}, is beyond the topic's end, {high}: the topic was "
+                "deleted and created again, and what the old one held unread is gone; reading the new one from its start"
             )
             return low
         return wanted

@@ -11,7 +11,7 @@ V = TypeVar("V")
 class Recent(Generic[K, V]):
     """Keeps at least the newest ``most / 2`` entries and at most ``most``, in two halves: a full one is dropped as a whole.
 
-    A dict from which the oldest entry is taken for each new one keeps the gaps, and is built anew, at twice its size, each time these
+    A dict from which the oldest entry is taken for each new one keeps the gaps, and is rebuilt, at twice its size, each time these
     have used it up: with 200,000 entries after 349,525 insertions, and again 499,000 later, which shows as a step in the memory of the
     process. One thread puts; others may get meanwhile, and at worst miss what was just put.
     """

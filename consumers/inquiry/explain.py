@@ -33,12 +33,12 @@ _FROM_FILE = SourceEvent(topic="", partition=-1, offset=-1)
 @click.command("explain")
 @click.argument("file", type=click.File("rb"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a record.")
-@click.option("--offline", is_flag=True, help="Ask no database: judge with a Configuration of defaults.")
+@click.option("--offline", is_flag=True, help="Ask no database: decide with a Configuration of defaults.")
 @click.option("--own", is_flag=True, help="Leave out the client and project that an event carries.")
 def explain(file: BinaryIO, as_json: bool, offline: bool, own: bool) -> int:
     """Say what would be sent for the events of FILE (JSON lines; - is standard input), and why.
 
-    With the database of DATABASE_URL, each record is judged by its Org's Configuration and by what QuickBooks has of it
+    With the database of DATABASE_URL, each record is decided by its Org's Configuration and by what QuickBooks has of it
     already; records that are not in QuickBooks yet count as sent first. Exit code 1 when a record could not be sent.
     """
     with ExitStack() as stack:
@@ -69,13 +69,13 @@ def _database(stack: ExitStack) -> Connection | None:
     except StoreError:
         if environment.given("DATABASE_URL"):
             raise
-        print("no DATABASE_URL: judging without a database", file=sys.stderr)
+        print("no DATABASE_URL: deciding without a database", file=sys.stderr)
         return None
     return stack.enter_context(engine.connect())
 
 
 def explained(event: Event, db: Connection | None, *, own: bool = False) -> Iterator[tuple[Forecast, int]]:
-    """Judge the records of an event, its own first, with their sequences."""
+    """Decide about the records of an event, its own first, with their sequences."""
     for seen in _in_order(records_in(event, _FROM_FILE), event):
         record = seen.record
         if own and (seen.kind, seen.kompass_id) != (kind_of(event.object), event.object.id):

@@ -18,7 +18,7 @@ Outcome = Literal[
     "create", "update", "void", "read", "nothing", "skip", "wait", "withdraw", "reject", "stale", "unconfigured", "undecodable",
     "unlinked",
 ]  # fmt: skip
-"""What a judgement can come to, and what keeps a record from ever being judged."""
+"""What a decision can be, and what keeps a record from ever being decided."""
 
 _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 

@@ -35,7 +35,7 @@ class NoSuchRecord(ConsumersError):
 class Happened:
     at: dt.datetime
     what: str
-    """event | judged | called | recovered | asked | failed | closed | mailed"""
+    """`event | judged | called | recovered | asked | failed | closed | mailed`"""
     outcome: str
     message: str
     intuit_tid: str = ""

@@ -11,7 +11,7 @@ _ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\\x00-\x1f\x7f]+@[^\s<>@,;:\"()\[\]\\
 
 
 def usable(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Give the plain addresses among these, each once, whatever its case: nothing that could become a header or a second address."""
+    """Give the plain addresses among these, each once, in any case of letters: nothing that could become a header or a second address."""
     found: dict[str, str] = {}
     for one in addresses:
         if any(ord(character) < 32 or ord(character) == 127 for character in one.strip()):
@@ -40,6 +40,11 @@ class AdminPages:
 
     def invoice(self, link_id: int) -> str:
         return f"{self._base}/invoice/{link_id}/change/"
+
+    def record(self, kind: str, link_id: int) -> str:
+        """One client, project or invoice."""
+        page = "customer" if kind == "client" else kind
+        return f"{self._base}/{page}/{link_id}/change/"
 
     def differing(self, org_id: str, cause: str) -> str:
         """Every document that QuickBooks totals otherwise, for one reason."""

@@ -15,7 +15,7 @@ from store import differences, notices
 from store.notices import Sample, Untold, Withdrawn
 
 SECTIONS = 12
-"""Causes told in full; the rest by their number."""
+"""Causes in full; the rest by their number."""
 ITEMS = 6
 """Records of a cause that are shown."""
 _TEXT = 400
@@ -133,7 +133,7 @@ def gather(
     note: str = "",
     sections: int = SECTIONS,
 ) -> Digest:
-    """Put together what an Org has to be told. Reads only."""
+    """Put together what an Org has to be notified of. Reads only."""
     causes = [one.cause for one in untold]
     own = notices.counts(db, org_id, causes)
     behind = notices.held_up(db, org_id, causes)
@@ -145,7 +145,7 @@ def gather(
     weights = {one.cause: _sum(own.get(one.cause, {})) + _sum(behind.get(one.cause, {})) for one in untold}
     # A lost connection holds up everything, however little waits by now.
     ordered = sorted(untold, key=lambda one: (one.stage != "connect", -weights[one.cause], one.cause))
-    told = [
+    shown = [
         _section(
             one, notices.samples(db, org_id, one.cause, limit=ITEMS), own.get(one.cause, {}), behind.get(one.cause, {}), pages
         )
@@ -160,9 +160,9 @@ def gather(
     return Digest(
         org_id=org_id,
         org_name=short(org_name, 80),
-        subject=_subject(told, len(ordered), total, withdrawn, left, differ, org_name),
-        sections=tuple(told),
-        more_causes=len(ordered) - len(told),
+        subject=_subject(shown, len(ordered), total, withdrawn, left, differ, org_name),
+        sections=tuple(shown),
+        more_causes=len(ordered) - len(shown),
         left=left,
         more_left=len(withdrawn) - len(left),
         differing=differ,
@@ -224,17 +224,18 @@ def _section(
 
 def _differing(one: differences.Untold, samples: Sequence[differences.Sample], pages: AdminPages) -> Differing:
     words = words_of(one.cause)
+    noun = "document" if {each.kind for each in samples} == {"invoice"} else "record"
     return Differing(
         cause=one.cause,
         headline=words.headline_for(cause=one.cause),
-        words=f"{plural(one.count, 'document')} {'differs' if one.count == 1 else 'differ'}",
+        words=f"{plural(one.count, noun)} {'differs' if one.count == 1 else 'differ'}",
         remedy=words.remedy,
         who=words.who.value,
         items=tuple(
             Item(
                 short(each.reference, 60),
                 short(each.message.partition(": probably")[0], 250),
-                pages.invoice(each.link_id),
+                pages.record(each.kind, each.link_id),
                 "",
             )
             for each in samples
@@ -256,7 +257,7 @@ def _left(one: Withdrawn, pages: AdminPages) -> Left:
 
 
 def _subject(
-    told: Sequence[Section],
+    shown: Sequence[Section],
     causes: int,
     total: Mapping[str, int],
     withdrawn: Sequence[Withdrawn],
@@ -264,9 +265,9 @@ def _subject(
     differ: Sequence[Differing],
     org_name: str,
 ) -> str:
-    if told:
+    if shown:
         others = f" and {plural(causes - 1, 'other cause')}" if causes > 1 else ""
-        words = f"{waiting_words(total)}: {told[0].headline}{others}"
+        words = f"{waiting_words(total)}: {shown[0].headline}{others}"
     elif not withdrawn:
         others = f" and {plural(len(differ) - 1, 'other reason')}" if len(differ) > 1 else ""
         words = f"{differ[0].words} from QuickBooks: {differ[0].headline}{others}"

@@ -1,6 +1,6 @@
 """The notifier: looks at what is open, writes mails with the notices in them, and hands them to the mail server.
 
-Writing and sending are apart. A mail and the notices in it are written in one transaction, so nothing is told twice or forgotten; a mail
+Writing and sending are apart. A mail and the notices in it are written in one transaction, so nothing is mailed twice or forgotten; a mail
 is then claimed, sent and marked, so that it goes once unless this process dies between the server's answer and the mark.
 """
 
@@ -87,7 +87,7 @@ class Notifier:
 
     def look(self) -> int:
         """Write the mails that are due; gives how many."""
-        # One snapshot for the whole look: what fails meanwhile is neither counted nor marked as told.
+        # One snapshot for the whole look: what fails meanwhile is neither counted nor marked as mailed.
         with self._engine.connect().execution_options(isolation_level="REPEATABLE READ") as db, db.begin():
             if not notices.take_turn(db):
                 return 0
@@ -271,7 +271,7 @@ class Notifier:
         if not found and audience.org_id not in self._unreachable:
             self._unreachable.add(audience.org_id)
             log.warning(
-                "nobody can be told of the failures of %s: no Notification recipients, and OPERATOR_MAIL is not set",
+                "nobody can be notified of the failures of %s: no Notification recipients, and OPERATOR_MAIL is not set",
                 audience.org_name or "no Org",
             )
         elif found:
@@ -363,5 +363,5 @@ def _literal(text: str) -> str:
 
 
 def _undelivered(past: Iterable[PastMail]) -> bool:
-    """While the server has not taken a mail, further news gather for the next one."""
+    """While the server has not taken a mail, further changes gather for the next one."""
     return any(mail.state == "waiting" for mail in past)

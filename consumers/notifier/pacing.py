@@ -12,7 +12,7 @@ from store.mails import PastMail
 @dataclass(frozen=True, slots=True)
 class Pacing:
     gather: timedelta = timedelta(seconds=5)
-    """What fails together is told together: a first failure waits so long for others."""
+    """What fails together is mailed together: a first failure waits so long for others."""
     intervals: tuple[timedelta, ...] = (
         timedelta(minutes=15),
         timedelta(hours=1),
@@ -25,12 +25,12 @@ class Pacing:
     calm: timedelta = timedelta(minutes=1)
     """So long everything has to be well before it is called over."""
     withdrawn_after: timedelta = timedelta(days=1)
-    """So long a document may stand in QuickBooks, taken back in Kompass, before somebody is told."""
+    """So long a document may stand in QuickBooks, taken back in Kompass, before a mail is sent."""
     differs_after: timedelta = timedelta(hours=1)
-    """So long differences to the cent gather before they are told, a cause in one."""
+    """So long differences to the cent gather before they are mailed, a cause in one."""
 
     filed_after: timedelta = timedelta(hours=1)
-    """So long changes in filed months gather before they are told."""
+    """So long changes in filed months gather before they are mailed."""
     filed_every: timedelta = timedelta(days=1)
     """So long after such a mail the next one may follow."""
 

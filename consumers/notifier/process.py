@@ -42,7 +42,7 @@ _STUCK_S = 600.0
 
 
 class WakeUpCall:
-    """A consumer of the dead-letter topic whose records say only: look now. Without a broker the poll goes on by itself."""
+    """A consumer of the dead-letter topic whose records say only: look now. Without a broker the poll goes on alone."""
 
     def __init__(self, kafka: Mapping[str, str], *, group: str = GROUP, topic: str = DEAD_LETTERS) -> None:
         self._consumer = Consumer(
@@ -170,7 +170,7 @@ def _work(settings: Settings, engine: Engine, renderer: Renderer, health: Health
 def notify() -> None:
     """Mail people what waits and why: a digest for each Org, and an all clear when it is over.
 
-    At once when trouble begins, bundled at growing intervals while it lasts; no cause is told twice, and a mail server that is
+    At once when trouble begins, bundled at growing intervals while it lasts; no cause is mailed twice, and a mail server that is
     away is waited for.
     """
     run(settings_from(os.environ))

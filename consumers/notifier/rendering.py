@@ -72,7 +72,7 @@ class Renderer:
                 ) from None
 
     def digest(self, digest: Digest) -> Rendered:
-        """Render a digest; with fewer causes and documents told in full when the mail would become too large."""
+        """Render a digest; with fewer causes and documents in full when the mail would become too large."""
         rendered = self._render("digest", digest=digest)
         while rendered.size > LARGEST and (less := _shorter(digest)) is not None:
             digest = less
@@ -95,7 +95,7 @@ class Renderer:
 
 
 def _shorter(digest: Digest) -> Digest | None:
-    """The same with half as much told in full, and the rest by its number; None when there is no half left."""
+    """The same with half as much in full, and the rest by its number; None when there is no half left."""
     if len(digest.sections) > 1:
         kept = len(digest.sections) // 2
         more = digest.more_causes + len(digest.sections) - kept

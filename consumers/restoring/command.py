@@ -34,7 +34,7 @@ def restored(since: dt.datetime | None, keep_offsets: bool) -> None:
     """Make a restored database safe to run on. Stop every consumer first.
 
     The groups go back to where the backup had read; and in each company, before anything is made there, the customers, invoices and
-    credit memos that it got since the backup are looked through, so that what was made already is taken up instead of made again.
+    credit memos that it got since the backup are looked through, so that what was made already is reattached instead of made again.
     Sends nothing; safe to run again.
     """
     with opened() as engine:

@@ -5,8 +5,8 @@ be given partitions and brokers be stopped. It keeps 5 MiB or 100,000 records a 
 word, has no transactions, ACLs or TLS, and loses all at its end: never more than a demo.
 
 The cluster chooses its port, and it names the members of a group after addresses in memory, which are given again: one that was
-taken for gone may come back to find its name with another, and the two then share what is told to one. librdkafka crashes as the
-leader of a group whose members nobody told it. So where several processes consume, clients speak to a listener of ours, at a port
+taken for gone may come back to find its name with another, and the two then share what one is sent. librdkafka crashes as the
+leader of a group whose members it does not know. So where several processes consume, clients speak to a listener of ours, at a port
 that is known beforehand: it hands their connections through and gives members names that are given once.
 """
 
@@ -68,7 +68,7 @@ class EmbeddedBroker:
         library = _library()
         error = ctypes.create_string_buffer(512)
         configuration = library.rd_kafka_conf_new()
-        # This handle only carries the cluster; that it is connected to nothing is no news.
+        # This handle only carries the cluster; that it is connected to nothing is expected.
         library.rd_kafka_conf_set(configuration, b"log_level", b"0", error, len(error))
         self._handle = library.rd_kafka_new(_PRODUCER, configuration, error, len(error))
         if not self._handle:
@@ -150,7 +150,7 @@ class Requests:
 
 
 def _with_member(request: bytes) -> bytes:
-    """Give a request to join a group the id that a new member lacks; the cluster keeps whichever id it is told.
+    """Give a request to join a group the id that a new member lacks; the cluster keeps any id that it is given.
 
     Apache Kafka's protocol: https://kafka.apache.org/protocol#The_Messages_JoinGroup
     """

@@ -9,7 +9,7 @@ from typing import Final
 HOST: Final = "127.0.0.1"
 
 # Below the ports that systems give to outgoing connections (Linux from 32768, others from 49152): one of those may be taken between
-# the choice and the server's start, or while the server is restarted, and whoever tries it meanwhile may connect to himself.
+# the choice and the server's start, or while the server is restarted, and a client that tries it meanwhile may connect to itself.
 _FIRST: Final = 10_240
 _LAST: Final = 32_000
 

@@ -42,7 +42,7 @@ class EmbeddedPostgres:
     port
         on 127.0.0.1; a free one by default.
     directory
-        where the cluster lives; a temporary directory by default. An existing cluster there is taken up again.
+        where the cluster lives; a temporary directory by default. An existing cluster there is used again.
     durable
         False leaves out fsync: what a crash of the *machine* loses is a demo's or a test's data.
     """

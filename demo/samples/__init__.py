@@ -1,6 +1,6 @@
 """The sample events of the demo: three Orgs, a quarter of their business, and what goes wrong in one.
 
-`demo.jsonl` is what `kompass-qbo publish` takes; ``python -m demo.samples --write`` makes it anew, always the same,
+`demo.jsonl` is what `kompass-qbo publish` takes; ``python -m demo.samples --write`` makes it again, always the same,
 and ``--summary`` counts what is inside.
 """
 

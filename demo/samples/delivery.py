@@ -13,7 +13,7 @@ _REPEAT_AFTER = 25
 def delivered(events: list[Event]) -> list[Event]:
     """`events` with some that come late (after newer ones of the same record), some that come twice, and old ones at the end.
 
-    A late or repeated event is the very same one, so whatever the order, the newest state of every record is the same.
+    A late or repeated event is the very same one, so in any order the newest state of every record is the same.
     """
     slots: list[tuple[float, Event]] = []
     for place, event in enumerate(events):

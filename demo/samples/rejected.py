@@ -17,7 +17,7 @@ class SampleRejection:
     cause: str
     """Why, in a few words."""
     behind: str | None = None
-    """The name of the rejected record that this one waits for; it has no cause of its own."""
+    """The name of the failed record that this one waits for; it has no cause of its own."""
 
 
 _COLON = "Thames Gateway: Phase 2 JV"
@@ -26,8 +26,8 @@ REJECTED: Final[tuple[SampleRejection, ...]] = (
     SampleRejection("org-uk", Kind.INVOICE, "UK-VAT21-01", "no tax code is chosen for VAT rate VAT 21 %"),
     SampleRejection("org-uk", Kind.INVOICE, "UK-FINE-01", "an amount has three decimals"),
     SampleRejection("org-uk", Kind.CLIENT, _COLON, "the name contains a colon"),
-    SampleRejection("org-uk", Kind.PROJECT, "24-0390", "its client is rejected", behind=_COLON),
-    SampleRejection("org-uk", Kind.INVOICE, "24-0390-01", "its client is rejected", behind=_COLON),
+    SampleRejection("org-uk", Kind.PROJECT, "24-0390", "its client fails", behind=_COLON),
+    SampleRejection("org-uk", Kind.INVOICE, "24-0390-01", "its client fails", behind=_COLON),
     SampleRejection("org-uk", Kind.CLIENT, "Tall Crane Hire", "a vendor in QuickBooks has that name"),
     SampleRejection("org-us", Kind.INVOICE, "US-SUM-01", "the lines do not add up to the header"),
     SampleRejection("org-us", Kind.INVOICE, "US-TAX-01", "tax is billed that the company would not book"),
@@ -36,4 +36,4 @@ REJECTED: Final[tuple[SampleRejection, ...]] = (
     SampleRejection("org-ca", Kind.INVOICE, "CA-SIGN-01", "a credit note with a positive amount"),
     SampleRejection("org-ca", Kind.INVOICE, "CA-EMPTY-01", "there are no lines"),
 )
-"""By Org. What stands behind a rejected record waits and needs no mending of its own."""
+"""By Org. What depends on a failed record waits and needs no fix of its own."""

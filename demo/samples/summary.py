@@ -55,7 +55,7 @@ def summary(events: list[Event]) -> str:
     }
     for rejection in REJECTED:
         if rejection.org_id in names:
-            columns[orgs[rejection.org_id]]["rejected, or waiting for what is"] += 1
+            columns[orgs[rejection.org_id]]["failed, or waiting for a record that failed"] += 1
     rows = list(dict.fromkeys(row for row in _ORDER if any(column[row] for column in columns.values())))
     heads = sorted(columns)
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
@@ -89,7 +89,7 @@ _ORDER = (
     "drafts, submitted, rejected in Kompass",
     "deleted drafts",
     "documents in another currency",
-    "rejected, or waiting for what is",
+    "failed, or waiting for a record that failed",
 )
 
 

@@ -157,7 +157,7 @@ class World:
         step: Step = Step.APPROVED,
         **more: Any,
     ) -> Invoice:
-        """A new invoice (or whatever ``type`` says) on today's date, said as created."""
+        """A new invoice (or another ``type``) on today's date, said as created."""
         placed = placed_lines(lines)
         if project is not None:
             project = self.project(project.id)

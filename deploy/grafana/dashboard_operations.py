@@ -169,7 +169,7 @@ OPERATIONS: Final = Dashboard(
                 ),
                 Panel(
                     "Recovered and fenced",
-                    "Calls whose process died and daily probes, by what was done; settlements refused as another process had taken over.",
+                    "Calls whose process died and daily retries, by what was done; settlements refused as another process had taken over.",
                     [
                         (f"sum by (how) (increase({K}recoveries_total[$__rate_interval]))", "{{how}}"),
                         (f"sum(increase({K}fenced_total[$__rate_interval]))", "fenced"),
@@ -253,7 +253,7 @@ OPERATIONS: Final = Dashboard(
             (
                 Panel(
                     "Open, by cause",
-                    "Each closes by itself when its link settles.",
+                    "Each closes when its link settles.",
                     [
                         (
                             f"sum by (stage, cause) (max by (stage, cause, org) ({K}failures_open)) > 0",

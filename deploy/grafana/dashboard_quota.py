@@ -45,7 +45,7 @@ QUOTA: Final = Dashboard(
                 ),
                 Panel(
                     "Left",
-                    "Falls to zero by the month's end at the latest, and begins anew.",
+                    "Falls to zero by the month's end at the latest, and begins again.",
                     [(f"max({K}budget_remaining_calls)", "left")],
                     width=12,
                 ),

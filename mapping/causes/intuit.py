@@ -23,25 +23,29 @@ REFUSALS: Final = (
     Words(
         "number-taken", "the number is taken in QuickBooks",
         "Another document has that number, and the company warns of duplicate numbers.",
-        "Renumber one of the two documents, or void the one in QuickBooks if it was typed in by hand.", _BOOKKEEPER,
+        "If it is the same document, link it by hand: open it under Sync errors and enter the document's Id in QuickBooks. If not, "
+        "give one of the two another number.", _BOOKKEEPER,
         codes=("6140",),
     ),
     Words(
         "inactive-or-deleted", "something it uses is inactive or deleted in QuickBooks",
         "Something it uses, or the object itself, was deleted, merged or made inactive in QuickBooks.",
-        "Make it active again in QuickBooks, or choose another one in the mapping.", _BOOKKEEPER, codes=("610",),
+        "Make it active again in QuickBooks, or choose another one: an item or class in the mapping; a customer or sub-customer by "
+        "hand, under Customers or Projects.", _BOOKKEEPER, codes=("610",),
         refused="something it uses, or the object itself, was deleted or made inactive in QuickBooks",
     ),
     Words(
         "invalid-reference", "it refers to something QuickBooks does not have",
         "It refers to something QuickBooks does not have, that is inactive, or that is a category.",
-        "Check the item, class and tax code mappings, and choose ones that are active.", _ADMIN, codes=("2500",),
+        "Check the item, class and tax code mappings, and choose ones that are active; link a customer or sub-customer by hand to "
+        "another one, under Customers or Projects.", _ADMIN, codes=("2500",),
         refused="it refers to something QuickBooks does not have, or that is inactive, or a category",
     ),
     Words(
         "customer-inactive", "its customer is inactive in QuickBooks",
         "The customer it is billed to is missing or inactive in QuickBooks.",
-        "Make the customer active again in QuickBooks and press Try again.", _BOOKKEEPER, codes=("6250",),
+        "Make the customer active again in QuickBooks and press Try again, or link it by hand to another one, under Customers or "
+        "Projects.", _BOOKKEEPER, codes=("6250",),
         refused="the customer it is billed to is missing or inactive in QuickBooks",
     ),
     Words(

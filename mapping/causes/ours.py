@@ -72,14 +72,6 @@ MAPPING: Final = (
         "Type the text again in Kompass without that character.", _ADMIN,
     ),
     Words(
-        "bad-email", "{value} is not an email address",
-        "QuickBooks takes only what looks like an email address.", "Correct the address in Kompass, or empty it.", _ADMIN,
-    ),
-    Words(
-        "bad-website", "{value} is not a web address",
-        "QuickBooks takes only what looks like a web address.", "Correct the address in Kompass, or empty it.", _ADMIN,
-    ),
-    Words(
         "bad-currency", "{value} is not a currency", "The currency is not an ISO code of three letters.",
         "Give the currency in Kompass as its ISO code, such as EUR.", _ADMIN,
     ),
@@ -276,6 +268,29 @@ DIFFERENCES: Final = (
         "difference:edited-in-qbo", "lines or tax were changed by hand in QuickBooks",
         "A bookkeeper changed the lines or the tax of a document, and neither side overwrote the other.",
         "Make Kompass and QuickBooks say the same, on whichever side is wrong.", _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "difference:left-out", "contact details were left out",
+        "An email address, phone number, web address, postal address or note is not one that QuickBooks takes. The record is in "
+        "QuickBooks without it.",
+        "Correct it in Kompass: the message says which value of which record. It is sent then.", _ADMIN, shared=True,
+    ),
+    Words(
+        "difference:number", "QuickBooks gave another number than Kompass",
+        "The document is in QuickBooks under a number of its own: custom transaction numbers were switched off or on there.",
+        "Turn on Custom transaction numbers in QuickBooks (Account and settings, Sales) if Kompass is to number the documents; "
+        "otherwise nothing.", _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "difference:class", "QuickBooks dropped the class",
+        "The document is in QuickBooks without the class that Kompass sent: class tracking was switched off or moved there.",
+        "Turn on class tracking in QuickBooks (Account and settings, Advanced), or remove the classes in the Configuration.",
+        _BOOKKEEPER, shared=True,
+    ),
+    Words(
+        "difference:not-taken", "QuickBooks saved something else than Kompass asked for",
+        "QuickBooks answered that the record was saved, and the answer says something else; the message names both.",
+        "Check that setting in QuickBooks, then send the record again.", _BOOKKEEPER, shared=True,
     ),
     Words(
         "difference:net", "QuickBooks comes to another net amount",

@@ -1,4 +1,4 @@
-"""librdkafka's settings from ``KAFKA_*``, judged by librdkafka itself before anything is connected to."""
+"""librdkafka's settings from ``KAFKA_*``, checked by librdkafka itself before anything is connected to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_kafka(environment: Environment) -> dict[str, str]:
 
 
 def _let_librdkafka_judge(settings: Mapping[str, str], variables: Mapping[str, str]) -> None:
-    # An address that nobody answers on, so that judging the settings connects to nothing.
+    # An address that nobody answers on, so that checking the settings connects to nothing.
     judged = {"group.id": "kompass-qbo.settings", **settings, "bootstrap.servers": "", "log_level": "0"}
     words = _refusal(judged)
     if words is None:

@@ -1,4 +1,4 @@
-"""The sample events in whatever order end in the same books; a second delivery costs no call; payloads hold to Intuit's schema."""
+"""The sample events in any order end in the same books; a second delivery costs no call; payloads hold to Intuit's schema."""
 
 from __future__ import annotations
 

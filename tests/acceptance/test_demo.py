@@ -95,7 +95,7 @@ def journal(installation: Installation, method: str = "GET") -> list[dict[str, A
 
 
 def writes(requests: list[dict[str, Any]]) -> Iterator[tuple[str, str, dict[str, Any], bool]]:
-    """Give (entity, operation, members, whether it was done) of each object that was written, in a batch or by itself."""
+    """Give (entity, operation, members, whether it was done) of each object that was written, in a batch or on its own."""
     for one in requests:
         if one["operation"] in WRITES:
             yield one["entity"], one["operation"], one["request"], one["committed"]

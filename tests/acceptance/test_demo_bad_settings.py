@@ -1,4 +1,4 @@
-"""Whatever is wrong with the set-up ends every command in one clear line and a documented exit code, never in a traceback."""
+"""Every mistake in the set-up ends every command in one clear line and a documented exit code, never in a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails in a real browser: none is wider than its window, at a reader's width and at a phone's, whatever the names in it."""
+"""Mails in a real browser: none is wider than its window, at a reader's width and at a phone's, with names of any length."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What nobody outside Intuit knows of QuickBooks is a switch of the simulator; the books must be right under each setting.
 
-One story, with trouble in it, is told under every setting of every switch. What it leaves in the books must be what it leaves under
+One story, with trouble in it, runs under every setting of every switch. What it leaves in the books must be what it leaves under
 the defaults. `make switches` runs the other tests under several of them at once.
 """
 

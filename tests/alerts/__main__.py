@@ -58,12 +58,12 @@ class Measured:
     breakage: Breakage
     fired: float
     ended: float
-    told: frozenset[str]
-    """What people were told of at that time."""
+    notified: frozenset[str]
+    """What people were notified of at that time."""
 
 
 class Load(threading.Thread):
-    """Writes newer states of some clients and projects of three Orgs, twice a second, whatever is broken."""
+    """Writes newer states of some clients and projects of three Orgs, twice a second, also while a part is broken."""
 
     def __init__(self, installation: Installation) -> None:
         super().__init__(name="load", daemon=True)
@@ -163,10 +163,10 @@ def normal(around: Surroundings, watchers: Watchers, seconds: float) -> set[str]
 
 
 def measure(watchers: Watchers, broken: Sequence[Breakage]) -> list[Measured]:
-    """Break these parts, wait for the alert of each, mend them, and wait until each alert has ended."""
+    """Break these parts, wait for the alert of each, fix them, and wait until each alert has ended."""
     broke: dict[str, float] = {}
     fired: dict[str, float] = {}
-    told: dict[str, frozenset[str]] = {}
+    notified: dict[str, frozenset[str]] = {}
     for one in broken:
         broke[one.what] = time.monotonic()
         one.breaks()
@@ -184,7 +184,7 @@ def measure(watchers: Watchers, broken: Sequence[Breakage]) -> list[Measured]:
         # Alertmanager hears of an alert with the evaluation in which it fires; its group waits for 30 s more.
         time.sleep(2.0)
         for one in broken:
-            told[one.what] = frozenset(watchers.told())
+            notified[one.what] = frozenset(watchers.notified())
     finally:
         for one in broken:
             broke[one.what] = time.monotonic()
@@ -199,7 +199,7 @@ def measure(watchers: Watchers, broken: Sequence[Breakage]) -> list[Measured]:
         return len(ended) == len(broken) and not firing
 
     until(all_ended, f"the end of the alerts; ended: {ended}", ENDS_S)
-    return [Measured(one, fired[one.what], ended[one.what], told[one.what]) for one in broken]
+    return [Measured(one, fired[one.what], ended[one.what], notified[one.what]) for one in broken]
 
 
 def table(measured: Sequence[Measured], *, normal_s: float) -> str:
@@ -248,7 +248,7 @@ def main() -> int:
     text = table(measured, normal_s=options.normal)
     print(text)
     for one in measured:
-        print(f"{one.breakage.what}: people were told of {', '.join(sorted(one.told))}")
+        print(f"{one.breakage.what}: people were notified of {', '.join(sorted(one.notified))}")
     late = [one.breakage.what for one in measured if one.fired > LIMIT_S]
     if options.write and not unseen and options.only is None:
         page = PAGE.read_text("utf-8")

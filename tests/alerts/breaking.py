@@ -1,4 +1,4 @@
-"""What breaks, how it is broken and mended, and the alert that must say so."""
+"""What breaks, how it is broken and fixed, and the alert that must say so."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Watchers:
         found = _get(f"{self.prometheus}/api/v1/alerts")["data"]["alerts"]
         return {one["labels"]["alertname"] for one in found if one["state"] == "firing"}
 
-    def told(self) -> set[str]:
+    def notified(self) -> set[str]:
         """The alerts of which people hear: those that Alertmanager has, and no other one inhibits."""
         asked = f"{self.alertmanager}/api/v2/alerts?active=true&inhibited=false&silenced=false&unprocessed=false"
         return {one["labels"]["alertname"] for one in _get(asked)}

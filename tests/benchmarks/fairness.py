@@ -152,7 +152,7 @@ def _pushed(ours: Stage) -> int:
 
 
 _CAUSE = (
-    "Cause: claim and settle of a batch are 30 judgements and 30 links in one thread beside the others', and every millisecond of observed "
+    "Cause: claim and settle of a batch are 30 decisions and 30 links in one thread beside the others', and every millisecond of observed "
     "is waited for where the machine's cores are shared."
 )
 

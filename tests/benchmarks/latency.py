@@ -124,7 +124,7 @@ def measure(ours: Stage, producer: Producer, count: int, started: float, token: 
             f"Until the ingest's transaction began {parts[0]:.0f} ms, from there to Intuit {parts[1]:.0f} ms, from Intuit's answer to the "
             f"settled link {parts[2]:.0f} ms. "
             f"One event at a time, {count} of them, real processes. "
-            "The stand-in broker's fetch wait is 5 ms: with the default of 500 ms it holds news back 110 ms more, which Kafka does not.",
+            "The stand-in broker's fetch wait is 5 ms: with the default of 500 ms it holds events back 110 ms more, which Kafka does not.",
             cause="" if p50 <= TARGET_MS else _CAUSE,
         ),
         Figure(

@@ -1,4 +1,4 @@
-"""The memory of a consumer process while it ingests very many events, every one of which is news.
+"""The memory of a consumer process while it ingests very many events, each of which is a change.
 
 ``make memory``, or ``python tests/benchmarks/memory.py [events]``: a million take 10 to 30 minutes and 4 GB of disk. The process is a real
 one; what it ingests belongs to an Org that no company is linked to yet, so that nothing is pushed.
@@ -138,7 +138,7 @@ def chart(samples: Sequence[Sample]) -> str:
 
 _CAUSE = (
     "Cause: not the memory of sequences, which was the cause of steps at 350,000 and 850,000 events: a dict from which the oldest entry is "
-    "taken for each new one is built anew at those."
+    "taken for each new one is rebuilt at those."
 )
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def main(count: int) -> None:
             "arroyo hands out events and we hand out states: what changed again before it was sent is sent once, and what waits goes in "
             "batches, so we need fewer calls; and never has a key two at once, of which the older may be the last to arrive.",
             "Where arroyo wins: in calls a second where the sink has no quota (there is none here; Intuit allows a company 10), and where "
-            "every event counts by itself. It does that with one process and no database, with nothing between the broker and the sink: "
+            "every event counts alone. It does that with one process and no database, with nothing between the broker and the sink: "
             "where every client changes once only, its share of the slots is higher than ours ([benchmarks](benchmarks.md), "
             "latency-bound push).",
         ],

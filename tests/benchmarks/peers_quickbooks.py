@@ -93,7 +93,7 @@ def main(count: int) -> None:
         [
             "In each cell: calls (of them metered reads) · seconds · duplicates · good invoices, or changes, that did not get through.",
             f"{LATENCY_S:g} s a call, {BATCH_S:g} s a batch. Theirs: each call, or batch of thirty, is tried {TRIES} times "
-            f"{PAUSE_S:g} s apart whatever the error, as a loop around `save` or `batch_create` does, without request ids, which is "
+            f"{PAUSE_S:g} s apart for every error, as a loop around `save` or `batch_create` does, without request ids, which is "
             "how both are documented. `save(request_id=…)` would save the one-by-one loop from its duplicate; `batch_create` takes "
             "none. Duplicate numbers are allowed in the company: where QuickBooks warns of them, the second document is refused.",
             "Ours: one process with its threads, default settings, from ingest to the settled link. After a lost answer it waits until "
@@ -249,7 +249,7 @@ def tried(call: Callable[[], object]) -> None:
         try:
             call()
             return
-        except Exception:  # noqa: BLE001 - whatever it is, try again: what is measured is what such a loop does
+        except Exception:  # noqa: BLE001 - any error, try again: what is measured is what such a loop does
             time.sleep(PAUSE_S)
 
 

@@ -107,7 +107,7 @@ def main(companies: int) -> None:
 
 
 def drained(ours: Stage, name: str, per_company: int) -> float:
-    """Links a second, from the news to the last settle."""
+    """Links a second, from the events to the last settle."""
     ours.pipeline.ingest(*(event(client(f"{name}-{n}", org=org)) for n in range(per_company) for org, _ in ours.orgs))
     due, started = per_company * len(ours.orgs), time.perf_counter()
     while ours.unsettled(Kind.CLIENT):

@@ -175,7 +175,7 @@ def _post(ours: Stage, session: requests.Session, customer: str) -> float:
         number = next(_numbers)
         body = {
             "CustomerRef": {"value": customer}, "DocNumber": f"B{number}", "TxnDate": "2026-03-01", "DueDate": "2026-03-31",
-            "GlobalTaxCalculation": "TaxExcluded", "PrivateNote": "Kompass invoice",
+            "GlobalTaxCalculation": "TaxExcluded", "PrivateNote": "Kompass invoice", "CurrencyRef": {"value": "GBP"},
             "Line": [{"Amount": 100, "Description": "Survey work", "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}],
         }  # fmt: skip
         answer = session.post(f"{url}&requestid=bare{number}", json=body, timeout=10)

@@ -23,7 +23,7 @@ _MARK = re.compile(r"Kompass invoice (\S+) \(")
 
 @dataclass(slots=True)
 class Newest:
-    """The newest state of each record, whether it came by itself or inside another."""
+    """The newest state of each record, whether it came alone or inside another."""
 
     clients: dict[str, Client] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)

@@ -31,7 +31,7 @@ _COUNTS = (
 
 
 def in_the_database(engine: Engine) -> list[str]:
-    """Tell of the links that are due or have an intent, and how many there are of what."""
+    """Tell of the links that are due or have an attempt, and how many there are of what."""
     try:
         with engine.begin() as db:
             return [

@@ -58,11 +58,11 @@ TIMINGS = {
 
 GROUP = {
     # The embedded broker, librdkafka's mock cluster, has those who join wait for a second less than a session, or for all of it when
-    # it is not longer than a second; and whoever has been silent for a session, as those are who wait, it strikes out without the
+    # it is not longer than a second; and a member that has been silent for a session, as those that wait are, it strikes out without the
     # answer that they wait for, and reads nothing more from them. So a session of a second is a race between its two timers.
     "KAFKA_SESSION_TIMEOUT_MS": "1300",
     "KAFKA_HEARTBEAT_INTERVAL_MS": "100",
-    # How long librdkafka waits for that answer before it connects and joins anew, less three seconds.
+    # How long librdkafka waits for that answer before it connects and joins again, less three seconds.
     "KAFKA_MAX_POLL_INTERVAL_MS": "15000",
 }
 
@@ -178,7 +178,7 @@ class Surroundings:
         }
 
     def kill(self, process: BaseProcess) -> None:
-        """SIGKILL, whatever it does at this moment. It has not ended before, unless it was just starting and found no database."""
+        """SIGKILL, at any moment of its work. It has not ended before, unless it was just starting and found no database."""
         process.kill()
         process.join()
         self._running.remove(process)
@@ -192,7 +192,7 @@ class Surroundings:
         return process.exitcode
 
     def authorise_again(self) -> None:
-        """Do as an admin does who is told that a company has shut us out: Intuit may take two refreshes at once for a theft."""
+        """Do as an admin does who reads that a company is disconnected: Intuit may take two refreshes at once for a theft."""
         for row in self.pipeline.rows("qbo_connection"):
             if row.state == "disconnected":
                 org = next(org for org in ORGS if REALMS[org.id] == row.realm_id)

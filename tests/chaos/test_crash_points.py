@@ -1,6 +1,6 @@
 """Killed at each named moment between two effects, under each fault: one object each, in its newest state.
 
-Every process meets its end while it also mends what the one before it left behind. Three at a time, one for each topic, since they all
+Every process meets its end while it also fixes what the one before it left behind. Three at a time, one for each topic, since they all
 pass the same moments.
 """
 
@@ -69,7 +69,7 @@ class Armed:
 class Story:
     """One fault's: three processes at a time are killed, each at a point of its own, until every point had its turn.
 
-    Whoever is killed is followed at once by the next one on its topic. It goes in acts of three points.
+    A process that is killed is followed at once by the next one on its topic. It goes in acts of three points.
     """
 
     def __init__(self, surroundings: Surroundings, fault: Fault, chance: random.Random) -> None:

@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
         together=st.sampled_from([1, 2, 30]),
     )
     def push(self, which: random.Random, fault: dict[str, Any] | None, count: int, together: int) -> None:
-        """Claim some of what is due and call; the answers wait for whoever settles them, or are lost with their process."""
+        """Claim some of what is due and call; the answers wait for the process that settles them, or are lost with their process."""
         due = self.pipeline.due()
         claimed = self.pipeline.claim(which.sample(due, min(count, len(due))), together=together)
         for realm, org in claimed.unready.items():

@@ -79,7 +79,7 @@ class Staff:
             self._again(index)
 
     def _again(self, index: int, code: int | None = 0) -> None:
-        # One that had hardly begun has nothing to finish when it is told to end: SIGTERM ends it as it would any program.
+        # One that had hardly begun has nothing to finish when it is asked to end: SIGTERM ends it as it would any program.
         kind, _ = self._running[index]
         told = self._surroundings.trouble_told(kind.removesuffix("s"))
         assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM), (code, told)

@@ -107,7 +107,7 @@ def with_generator(name: str, inputs: int, seed: int) -> int:
         data = generated(target, seed, number, longest=LONGEST)
         try:
             counted(data)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+        except Exception as error:  # noqa: BLE001 - any error, it is a finding
             path = FOUND / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}"
             path.write_bytes(data)
             print(

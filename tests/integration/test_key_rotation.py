@@ -1,4 +1,4 @@
-"""Token keys are rotated without a pause: a new one is put first, everything is encrypted anew, the old one is taken away."""
+"""Token keys are rotated without a pause: a new one is put first, everything is encrypted again, the old one is taken away."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_after_a_rotation_the_old_key_is_needed_for_nothing(pipeline: Pipeline) 
         assert read_tokens(db, only_new, UK) == before
         with pytest.raises(UnreadableToken):
             read_tokens(db, KEYS, UK)
-    # Whoever knows both works on, whatever the order.
+    # A process that knows both works on, in either order.
     pipeline.tokens._keys = both
     pipeline.ingest(event(client()))
     pipeline.drive()

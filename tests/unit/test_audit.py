@@ -40,7 +40,7 @@ def report(*packages: dict[str, Any]) -> str:
 def test_a_known_vulnerability_fails_and_is_named(audit: Any) -> None:
     verdict = audit.judge(report(WELL, ILL, UNKNOWN), "")
     assert verdict.vulnerable
-    assert "jinja2 2.0: PYSEC-2019-217, mended in 2.10.1" in verdict.words
+    assert "jinja2 2.0: PYSEC-2019-217, fixed in 2.10.1" in verdict.words
 
 
 @pytest.mark.parametrize(

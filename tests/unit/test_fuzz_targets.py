@@ -1,4 +1,4 @@
-"""What fuzzing has found stays mended, and a few thousand new inputs in every run: `make fuzz` tries a million of each."""
+"""What fuzzing has found stays fixed, and a few thousand new inputs in every run: `make fuzz` tries a million of each."""
 
 from __future__ import annotations
 

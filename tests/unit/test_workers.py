@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 def test_what_is_to_be_apart_is_there(path: str) -> None:
     """A directory that was renamed would be shared out like the rest, and nobody would notice."""
     assert (ROOT / path).exists()
-    assert (ROOT / path).is_dir() == path.endswith("/"), "a directory is told from a file of the same beginning"
+    assert (ROOT / path).is_dir() == path.endswith("/"), (
+        "a directory is distinguished from a file of the same beginning"
+    )
 
 
 def test_no_port_is_given_by_two(monkeypatch: pytest.MonkeyPatch) -> None:

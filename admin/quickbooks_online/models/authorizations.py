@@ -6,7 +6,7 @@ from django.db import models
 
 
 class PendingAuthorization(models.Model):
-    """One way to Intuit and back. Whoever deletes the row has used it: two callbacks at once cannot both."""
+    """One way to Intuit and back. The request that deletes the row has used it: two callbacks at once cannot both."""
 
     state_digest = models.TextField(primary_key=True)
     browser_digest = models.TextField()

@@ -23,7 +23,7 @@ from schemas.company import (
 class Configuration(models.Model):
     """An Org's QBO Configuration.
 
-    ``version``, ``realm_version`` (the version that last changed the company) and ``modified_at`` are kept by triggers, whoever writes.
+    ``version``, ``realm_version`` (the version that last changed the company) and ``modified_at`` are kept by triggers, for every writer.
     """
 
     org = models.OneToOneField(

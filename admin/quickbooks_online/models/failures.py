@@ -10,7 +10,7 @@ from admin.quickbooks_online.models.links import Link
 
 
 class Failure(models.Model):
-    """A Sync error. It closes by itself when the link settles."""
+    """A Sync error. It closes when the link settles."""
 
     org_id = models.TextField(blank=True, default="", db_default="")
     realm_id = models.TextField(blank=True, default="", db_default="")
@@ -91,7 +91,7 @@ class Outbox(models.Model):
 
 
 class Probe(models.Model):
-    """When one record was last tried for all that wait for the same to be mended in QBO."""
+    """When one record was last tried for all that wait for the same change in QBO."""
 
     realm_id = models.TextField()
     cause = models.TextField()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.functions import TransactionNow
+from django.db import models
 
+from store.documents import pack, unpack
 from store.json import dumps
 
 
@@ -24,3 +26,19 @@ class ExactDecoder(json.JSONDecoder):
 def now() -> TransactionNow:
     """``now()`` of the database: one clock for every process."""
     return TransactionNow()
+
+
+if TYPE_CHECKING:
+    _Binary = models.BinaryField[Any, Any]
+else:
+    _Binary = models.BinaryField
+
+
+class DocumentField(_Binary):
+    """What we sent or QuickBooks answered, as `store.documents` packs it; a mapping in Python. No query looks into it."""
+
+    def from_db_value(self, value: Any, *_: object) -> Any:
+        return unpack(None if value is None else bytes(value))
+
+    def get_prep_value(self, value: Any) -> Any:
+        return super().get_prep_value(pack(value))

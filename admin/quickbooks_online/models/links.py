@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from admin.quickbooks_online.models.fields import ExactDecoder, ExactEncoder, now
+from admin.quickbooks_online.models.fields import DocumentField, ExactDecoder, ExactEncoder, now
 from admin.quickbooks_online.models.kompass import KINDS
 from schemas.link_state import LinkState
 
@@ -27,13 +27,13 @@ class Link(models.Model):
     entity = models.TextField(blank=True, default="", db_default="")
     qbo_id = models.TextField("QBO id", null=True, blank=True)
     sync_token = models.TextField(null=True, blank=True)
-    applied = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    applied = DocumentField(null=True, blank=True)
     line_ids = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     name = models.TextField(blank=True, default="", db_default="")
     qbo_total = models.DecimalField("Total in QBO", max_digits=20, decimal_places=5, null=True, blank=True)
     qbo_tax = models.DecimalField("Tax in QBO", max_digits=20, decimal_places=5, null=True, blank=True)
     voided = models.BooleanField(default=False, db_default=False)
-    observed = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    observed = DocumentField(null=True, blank=True)
     by_hand = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     kept = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     applied_sequence = models.BigIntegerField(null=True, blank=True)
@@ -94,7 +94,6 @@ class Link(models.Model):
         indexes = (
             models.Index(fields=("depends_on",), name="qbo_link_dependants", condition=Q(depends_on__isnull=False)),
             models.Index(fields=("realm_id", "state", "decided_version"), name="qbo_link_state_version"),
-            models.Index(fields=("realm_id", "kind", "name"), name="qbo_link_name"),
             models.Index(fields=("org_id", "kind", "kompass_id"), name="qbo_link_record"),
             models.Index(fields=("realm_id", "qbo_id"), name="qbo_link_object", condition=Q(qbo_id__isnull=False)),
             models.Index(
@@ -177,7 +176,7 @@ class Attempt(models.Model):
     object_id = models.TextField(null=True, blank=True)
     body = models.TextField(blank=True, default="", db_default="")
     request_id = models.TextField()
-    applied = models.JSONField(null=True, blank=True, encoder=ExactEncoder, decoder=ExactDecoder)
+    applied = DocumentField(null=True, blank=True)
     name = models.TextField(blank=True, default="", db_default="")
     sequence = models.BigIntegerField()
     configuration_version = models.BigIntegerField()

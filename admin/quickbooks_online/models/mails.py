@@ -1,4 +1,4 @@
-"""What people were told: mails on their way or sent, and the notices in them. Written by the notifier."""
+"""Mails to people, on their way or sent, and the notices in them. Written by the notifier."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Mail(models.Model):
 
 
 class Notice(models.Model):
-    """One thing that somebody was told in a mail: a cause with all its records, a failure, or a withdrawn document."""
+    """One thing that was in a mail: a cause with all its records, a failure, or a withdrawn document."""
 
     org_id = models.TextField(blank=True, default="", db_default="")
     subject = models.TextField()

@@ -107,7 +107,7 @@ class AuthorizationPages(SectionAdmin):
             messages.warning(
                 request,
                 "This is another company than before, so everything starts clean: choose the Default Item, map services "
-                "and VAT rates anew (their former names are proposed), then tick Enable.",
+                "and VAT rates again (their former names are proposed), then tick Enable.",
             )
         else:
             messages.info(request, "Next: choose a Default Item ID, tick Enable and save.")
@@ -159,7 +159,7 @@ class AuthorizationPages(SectionAdmin):
         else:
             messages.warning(
                 request,
-                f"{configuration} is disconnected here, but Intuit could not be told. To revoke the access there too, "
+                f"{configuration} is disconnected here, but Intuit could not be reached. To revoke the access there too, "
                 "remove Kompass in QuickBooks under Apps.",
             )
         return HttpResponseRedirect(reverse("admin:quickbooks_online_configuration_change", args=[configuration.pk]))

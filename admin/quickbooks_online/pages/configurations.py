@@ -302,7 +302,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         return JsonResponse(json.loads(json.dumps(shown.as_json())))
 
     def refresh_lists_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Fetch items, classes, tax codes and facts anew, then go back to where the link was."""
+        """Fetch items, classes, tax codes and facts again, then go back to where the link was."""
         self.require(
             request, "change_configuration", "change_itemservice", "change_taxcodevatrate", "view_configuration"
         )

@@ -31,7 +31,7 @@ from admin.quickbooks_online.pages.base import SectionAdmin
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.seen import unmapped
-from mapping.sync_rules import SYNCED_STEPS
+from mapping.case import SYNCED_STEPS
 from schemas.events import Invoice
 from store.searching import links_by_id
 from sync.by_hand import CannotLink

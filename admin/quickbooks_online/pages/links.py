@@ -134,8 +134,9 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Compared with Kompass")
     def shown_difference(self, link: Link) -> str:
-        if (found := difference_of(link)) is not None:
-            return found.message
+        found = [one.message for one in (difference_of(link), *link.remarks.order_by("cause")) if one is not None]
+        if found:
+            return "; ".join(found)
         return "–" if link.qbo_total is None else "Agreed to the cent when it was last sent."
 
     # --- one record
@@ -194,7 +195,7 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @again_after_deadlock
     def resend_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Have the record judged again now; with ``names``, apply an edited template too."""
+        """Have the record decided again now; with ``names``, apply an edited template too."""
         self.require(request, self._resend_permission())
         if request.method != "POST":
             return self.only_post(request)
@@ -220,7 +221,7 @@ def _preview(link: Link) -> Preview:
     if company.configuration.realm_id != link.realm_id:
         return Preview("It belongs to a company linked before", "calm", "Nothing is sent there any more.")
     if not foreseen:
-        return Preview("Kompass has not told of it yet", "calm", "No event of this record has been seen.")
+        return Preview("Kompass has not sent an event yet", "calm", "No event of this record has been seen.")
     return preview_of(foreseen[0])
 
 

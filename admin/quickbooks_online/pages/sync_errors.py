@@ -42,7 +42,7 @@ class Group:
     newest: dt.datetime
     sample: Failure
     mend: tuple[str, str]
-    """(address, words) of the field to mend; empty when there is none here."""
+    """(address, words) of the field to fix; empty when there is none here."""
 
 
 class FailureAdmin(ReadOnlyAdmin):
@@ -142,7 +142,7 @@ class FailureAdmin(ReadOnlyAdmin):
 
     @again_after_deadlock
     def try_again_view(self, request: HttpRequest) -> HttpResponse:
-        """Have one failure, or all of a cause, judged again."""
+        """Have one failure, or all of a cause, decided again."""
         self.require(request, "retry_failure")
         if request.method != "POST":
             return self.only_post(request)
@@ -189,10 +189,10 @@ class FailureAdmin(ReadOnlyAdmin):
                 [link.pk],
                 by=str(request.user),
                 wishes=(Wish.OVERWRITE,),
-                why=f"{request.user} asked for it to be made anew",
+                why=f"{request.user} asked to recreate it",
             )
-            self.log_change(request, failure, "Asked for it to be made anew.")
-            messages.success(request, f"{link} will be made anew in QuickBooks in the background.")
+            self.log_change(request, failure, "Asked to recreate it.")
+            messages.success(request, f"{link} is being recreated in QuickBooks.")
         elif request.POST.get("side") == "quickbooks":
             try:
                 retrying(engine(), lambda db: keep_quickbooks(db, link.pk, by=str(request.user)))

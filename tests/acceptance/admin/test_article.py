@@ -104,7 +104,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     assert "will be extracted" not in page.content()
     page.get_by_label("Default Item ID:").select_option(label="Surveying")
     options = page.get_by_label("Default Item ID:").locator("option").all_inner_texts()
-    assert "Studio" not in options, "a category cannot stand on an invoice line"
+    assert "Studio" not in options, "a category cannot be on an invoice line"
     assert not any("deleted" in option for option in options)
     page.get_by_label("Enable").check()
     page.get_by_role("button", name="Save", exact=True).click()
@@ -118,7 +118,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     expect(page.get_by_text("Connection successful: Kompass reached Larch Design Ltd")).to_be_visible()
     expect(page.get_by_text("Without a tax code: Standard 20 %")).to_be_visible()
 
-    # What is not mapped is told, and mapped in one go; what waited goes out by itself.
+    # What is not mapped is shown, and mapped in one go; what waited is sent.
     eventually(lambda: site.sql("SELECT count(*) FROM qbo_failure WHERE kind = 'invoice'")[0][0] == 2)
     page.get_by_role("link", name="Sync errors").first.click()
     expect(page.get_by_text("2 invoices are waiting: Standard 20 % has no QuickBooks tax code")).to_be_visible()

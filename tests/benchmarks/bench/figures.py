@@ -46,15 +46,15 @@ class Figure:
 
 
 def publish(*figures: Figure) -> None:
-    """Print figures, keep them with those of the other programs, and write the page anew."""
+    """Print figures, keep them with those of the other programs, and write the page again."""
     kept = json.loads(STORE.read_text("utf-8")) if STORE.exists() else {}
     for one in figures:
         kept[one.key] = {**asdict(one), "values": list(one.values)}
         target = (
             "" if one.target is None else f"  target {'≥' if one.better == 'higher' else '≤'} {one.target:g} {one.unit}"
         )
-        judged = {True: ": met", False: ": NOT met", None: ""}[one.met]
+        verdict = {True: ": met", False: ": NOT met", None: ""}[one.met]
         spread = f"{min(one.values):.3g} to {max(one.values):.3g}"
-        print(f"{one.title}: {one.median:.3g} {one.unit} ({spread}){target}{judged}\n    {one.note}", flush=True)
+        print(f"{one.title}: {one.median:.3g} {one.unit} ({spread}){target}{verdict}\n    {one.note}", flush=True)
     STORE.write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8")
     write_page([Figure(**value) for _, value in sorted(kept.items())])

@@ -39,7 +39,7 @@ _APART = """
 
 
 def write_page(figures: Sequence[Figure]) -> None:
-    """Write the page and its chart anew."""
+    """Write the page and its chart again."""
     lines = [_INTRODUCTION, _machine(), "\n![Figures against their targets](benchmarks.svg)\n"]
     ordered = sorted(figures, key=lambda one: (one.group, one.key))
     for group, members in groupby(ordered, key=lambda one: one.group):
@@ -47,10 +47,10 @@ def write_page(figures: Sequence[Figure]) -> None:
         lines += [f"\n## {group}\n", "| figure | median | runs | target | | load |", "|---|---|---|---|---|---|"]
         for one in shown:
             target = "-" if one.target is None else f"{_sign(one)} {one.target:g} {one.unit}"
-            judged = {True: "met", False: "**not met**", None: ""}[one.met]
+            verdict = {True: "met", False: "**not met**", None: ""}[one.met]
             runs = f"{_number(min(one.values))} to {_number(max(one.values))} ({len(one.values)})"
             lines.append(
-                f"| {one.title} | {_number(one.median)} {one.unit} | {runs} | {target} | {judged} | {one.load:.1f} |"
+                f"| {one.title} | {_number(one.median)} {one.unit} | {runs} | {target} | {verdict} | {one.load:.1f} |"
             )
         lines.append("")
         for one in shown:

@@ -234,7 +234,7 @@ def test_another_company_starts_clean(moving: tuple[Client, Configuration]) -> N
     assert CompanyConnection.objects.get().realm_id == IRELAND
     assert ItemServiceRow.objects.get().realm_id == UK, "the former company's mapping stays, and does not count"
     (one,) = unmapped(configuration, ItemServiceRow)
-    assert one.proposal, "proposed anew by the name it had"
+    assert one.proposal, "proposed again by the name it had"
     assert CustomField.objects.count() == 0
 
 
@@ -257,7 +257,7 @@ def test_disconnect_works_without_intuit(section: Section, authorize: Back) -> N
     linked(ada, configuration, authorize)
     section.simulator.call(lambda world: world.troubles.add({"kind": "outage"}))
     page = words(ada.post(f"{LIST}{configuration.pk}/disconnect/", follow=True))
-    assert "Intuit could not be told" in page
+    assert "Intuit could not be reached" in page
     assert CompanyConnection.objects.get().state == "disconnected"
 
 

@@ -108,7 +108,7 @@ def test_admin_serves_and_stops_on_sigterm(migrated_database: str) -> None:
             elsewhere.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
         with pytest.raises(urllib.error.HTTPError, match="503"):
             _get(f"http://127.0.0.1:{metrics}/readyz")
-        assert json.loads(_get(f"http://127.0.0.1:{metrics}/livez"))["ok"], "a restart would mend nothing"
+        assert json.loads(_get(f"http://127.0.0.1:{metrics}/livez"))["ok"], "a restart would fix nothing"
     finally:
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)

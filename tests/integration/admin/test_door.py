@@ -62,7 +62,7 @@ def test_failed_logins_lock_the_account_and_the_address_each_for_itself(
         locked.content.decode()
     )
     assert log_in("ada", RIGHT, address="192.0.2.2").status_code == 429, "the account, wherever it comes from"
-    assert log_in("grace", RIGHT, address="192.0.2.1").status_code == 429, "the address, whatever account it tries"
+    assert log_in("grace", RIGHT, address="192.0.2.1").status_code == 429, "the address, with any account"
     assert log_in("grace", RIGHT, address="192.0.2.2").status_code == 302
 
     assert logins("failed") == counted["failed"] + 2

@@ -1,4 +1,4 @@
-"""Names and messages are text on every page, whatever they hold: to a browser, and to SQL."""
+"""Names and messages are text on every page: to a browser, and to SQL."""
 
 from __future__ import annotations
 

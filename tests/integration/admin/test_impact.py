@@ -14,11 +14,14 @@ from django.db import transaction
 from django.db.models import Model
 from django.db.models.signals import post_save
 from django.test import Client
+from sqlalchemy import select
 
 from admin.quickbooks_online.impact import AT_ONCE, PATIENCE_S, SHOWN, impact_of
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import Configuration, Link, Service, TaxCodeVatRate, VatRate
 from simulator import UK
+from store import json
+from store.tables import link
 from tests.builders import event, invoice
 from tests.integration.admin.conftest import Section, words
 from tests.integration.admin.test_pages import form_of
@@ -53,23 +56,27 @@ def company(section: Section) -> None:
 def clone(section: Section, kompass_id: str, number: int, *, older: int = 0) -> None:
     """Invoices like this one in everything but their ids, sent before it."""
     with section.pipeline.engine.begin() as db:
-        for table, column, member in (("qbo_record", "body", "id"), ("qbo_link", "applied", "PrivateNote")):
+        sent = dict(db.execute(select(link.c.applied).where(link.c.kompass_id == kompass_id)).scalar_one())
+        sent["PrivateNote"] = str(sent["PrivateNote"]).replace(kompass_id, f"{kompass_id}-@n@")
+        for table in ("qbo_record", "qbo_link"):
             rows = db.exec_driver_sql(
                 "SELECT column_name FROM information_schema.columns WHERE table_name = %s", (table,)
             )
             values = {row[0]: f't."{row[0]}"' for row in rows}
             values["id"] = f"t.id - n - {older}"
             values["kompass_id"] = f"'{kompass_id}-' || n"
-            values[column] = (
-                f"jsonb_set(t.{column}, '{{{member}}}', to_jsonb(replace(t.{column} ->> '{member}',"
-                f" '{kompass_id}', '{kompass_id}-' || n)))"
-            )
             if table == "qbo_link":
                 values["qbo_id"] = "t.qbo_id || '0' || n"
+                values["applied"] = (
+                    r"'\x00'::bytea || convert_to(replace(convert_from(%(plain)s, 'UTF8'), '@n@', n::text), 'UTF8')"
+                )
+            else:
+                values["body"] = f"jsonb_set(t.body, '{{id}}', to_jsonb('{kompass_id}-' || n))"
             names = ", ".join(f'"{name}"' for name in values)
             db.exec_driver_sql(
                 f"INSERT INTO {table} ({names}) SELECT {', '.join(values.values())} FROM {table} t,"
-                f" generate_series(1, {number}) n WHERE t.kind = 'invoice' AND t.kompass_id = '{kompass_id}'"
+                f" generate_series(1, {number}) n WHERE t.kind = 'invoice' AND t.kompass_id = '{kompass_id}'",
+                {"plain": json.dumps(sent).encode()} if table == "qbo_link" else None,
             )
 
 
@@ -103,7 +110,7 @@ def test_where_patience_runs_out_it_says_at_least(section: Section, company: Non
 
 @contextmanager
 def at_commit_of(model: type[Model], happens: Callable[[], object]) -> Iterator[None]:
-    """Let this happen between the commit that saves a row and whatever the page says about it."""
+    """Let this happen between the commit that saves a row and what the page says about it."""
 
     def saved(sender: object, **_: object) -> None:
         transaction.on_commit(happens)

@@ -1,4 +1,4 @@
-"""One decision: whoever asks what is to be done about a record gets the answer that the claim acts on."""
+"""One decision: everybody who asks what to do about a record gets the answer that the claim acts on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OUTCOMES = {
 }  # fmt: skip
 HEADLINES = {
     "Nothing would be sent": "nothing",
-    "It could not be sent: something has to be mended first": "reject",
+    "Cannot be sent: fix the problem first": "reject",
     "It waits": "wait",
     "It would be read again first": "read",
 }

@@ -107,7 +107,6 @@ def test_consumers_accept_the_migrated_database(module_database: str) -> None:
         ("qbo_link_due_invoices", "(realm_id, due_at) WHERE ((due_at IS NOT NULL) AND ((lanes & 4) <> 0))"),
         ("qbo_link_dependants", "(depends_on) WHERE (depends_on IS NOT NULL)"),
         ("qbo_link_state_version", "(realm_id, state, decided_version)"),
-        ("qbo_link_name", "(realm_id, kind, name)"),
         ("qbo_link_record", "(org_id, kind, kompass_id)"),
         ("qbo_attempt_realm", "(realm_id)"),
         ("qbo_failure_open", "(org_id, cause) WHERE (closed_at IS NULL)"),

@@ -107,7 +107,7 @@ def test_a_dump_of_12000_customers_takes_the_memory_of_two_pages(ada: Person) ->
     two_pages = max(peak_of_a_dump(ada, 2_000) for _ in range(2))
     add_customers(ada.site, 2_000, 12_000)
     twelve_pages = max(peak_of_a_dump(ada, 12_000) for _ in range(2))
-    # Measured: 1 to 12 MB, whatever the number of pages; 3 MB more for each page where the rest is held as well.
+    # Measured: 1 to 12 MB, for any number of pages; 3 MB more for each page where the rest is held as well.
     assert twelve_pages - two_pages < 20_000_000, (two_pages, twelve_pages)
 
 

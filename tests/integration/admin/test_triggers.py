@@ -1,4 +1,4 @@
-"""Every change that a payload may depend on raises the configuration's version, whoever makes it, and is announced."""
+"""Every change that a payload may depend on raises the configuration's version, for every writer, and is announced."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _CODEC: Final = Codec()
 
 
 class StallingIngest(Ingest):
-    """Makes a batch durable and then, when told to, does not come back until `go`: a process that stands still at the worst moment."""
+    """Makes a batch durable and then, when asked to, does not come back until `go`: a process that stands still at the worst moment."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ def value_of(id: str, sequence: int = 1, **more: object) -> bytes:
 
 
 class Publisher:
-    """Writes events of clients, and knows what it was told is written."""
+    """Writes events of clients, and knows what was acknowledged."""
 
     def __init__(self, kafka: Kafka, **settings: object) -> None:
         self._producer = kafka.producer(**settings)
@@ -205,7 +205,7 @@ def kept(database: str) -> dict[str, int]:
 
 
 def twice(database: str) -> list[tuple[str, str]]:
-    """States that were news more than once: none, ever."""
+    """States that counted as new more than once: none, ever."""
     with psycopg.connect(database) as db:
         return db.execute(
             "SELECT kompass_id, message FROM qbo_history WHERE what = 'event'"
@@ -228,7 +228,7 @@ FORGOTTEN = 40
 def forget(kafka: Kafka, publisher: Publisher) -> int:
     """Have the broker delete the oldest records of partition 0, as retention does; gives the offset of the oldest one left.
 
-    Apache Kafka is asked to; the embedded broker forgets by itself what is more than 5 MiB.
+    Apache Kafka is asked to; the embedded broker forgets on its own what is more than 5 MiB.
     """
     if kafka.apache:
         publisher.send_all([f"forgotten{number}" for number in range(FORGOTTEN)], partition=0)

@@ -32,6 +32,12 @@ def answer_with(kafka: Kafka, request: int, *errors: int) -> None:
     )
 
 
+def never_again(kafka: Kafka, request: int) -> None:
+    """Have the embedded broker forget the errors that it has not answered with yet."""
+    assert kafka.embedded is not None
+    _library().rd_kafka_mock_clear_request_errors(ctypes.c_void_p(kafka.embedded._cluster), ctypes.c_int16(request))
+
+
 @pytest.mark.parametrize("empty_kafka", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     ("protocol", "request_kind", "error"),
@@ -67,6 +73,7 @@ def test_every_fatal_error_ends_the_process(
 
     assert isinstance(failure, ClientDead), failure
     assert failure.exit_code == ExitCode.UNREACHABLE
+    assert failure.says_why, failure
     assert time.monotonic() - met < ENDS_S
     assert "\n" not in str(failure)
     assert member.loop.closed

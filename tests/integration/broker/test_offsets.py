@@ -1,4 +1,4 @@
-"""Where reading starts: on topics that are missing, old, shortened by retention, made anew or given more partitions."""
+"""Where reading starts: on topics that are missing, old, shortened by retention, created again or given more partitions."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_a_topic_that_is_made_anew_is_read_from_its_start(
     apache_kafka.commit(GROUP, TOPIC, {0: 20})
     members(apache_kafka)
     eventually(lambda: "anew" in kept(database))
-    assert f"{TOPIC}/0: the offset reached, 20, is beyond the topic's end, 1: the topic was made anew" in caplog.text
+    assert f"{TOPIC}/0: the offset reached, 20, is beyond the topic's end, 1: the topic was deleted" in caplog.text
 
 
 def test_a_missing_topic_is_waited_for(

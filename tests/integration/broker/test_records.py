@@ -80,7 +80,7 @@ def test_what_is_no_event_becomes_a_dead_letter_byte_for_byte(kafka: Kafka, data
 
 @pytest.mark.usefixtures("outbox")
 def test_a_record_at_the_size_limit_and_its_dead_letter(kafka: Kafka, database: str, members: Members) -> None:
-    """Whatever the topic takes is read; with our headers it may be too large for the dead letters, and is kept with its failure."""
+    """All that the topic takes is read; with our headers it may be too large for the dead letters, and is kept with its failure."""
     publisher = Publisher(kafka, **{"message.max.bytes": 4_000_000, "compression.type": "none"})
     # Apache Kafka's default: 1 MiB and 12 bytes for a batch, of which this leaves a few for the batch's own header.
     largest = 1_048_588 - 128

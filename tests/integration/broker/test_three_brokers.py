@@ -1,4 +1,4 @@
-"""Three brokers, of which one is killed and started again while events come: nothing is lost, nothing is news twice.
+"""Three brokers, of which one is killed and started again while events come: nothing is lost, nothing counts as new twice.
 
 BROKER_ROUNDS=20 kills twenty times (``make brokers``).
 """
@@ -21,7 +21,7 @@ PARTITIONS = 6
 
 
 class Load(threading.Thread):
-    """Writes newer and newer states of the same clients until it is told to stop."""
+    """Writes newer and newer states of the same clients until it is asked to stop."""
 
     def __init__(self, publisher: Publisher) -> None:
         super().__init__(name="load", daemon=True)

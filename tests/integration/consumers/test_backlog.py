@@ -46,7 +46,7 @@ def settled_customer(pipeline: Pipeline) -> Pipeline:
     pipeline.ingest(event(project()))
     pipeline.drive()
     pipeline.simulator.call(lambda world: world.journal.clear())
-    # A batch is thirty here: that QuickBooks may take fewer is told in the tests of batches.
+    # A batch is thirty here: that QuickBooks may take fewer is in the tests of batches.
     pipeline.simulator.call(lambda world: world.change_settings({"batch_items": 30, "batch_requestid": "item"}))
     return pipeline
 
@@ -168,7 +168,7 @@ def test_where_so_few_go_in_a_batch_that_single_calls_are_faster_a_backlog_goes_
 
 
 def resent_in(pipeline: Pipeline) -> float:
-    """Seconds until the one open intent may be sent again."""
+    """Seconds until the one open attempt may be sent again."""
     with pipeline.engine.begin() as db:
         return float(db.execute(text("SELECT extract(epoch FROM resend_after - now()) FROM qbo_attempt")).scalar_one())
 

@@ -1,4 +1,4 @@
-"""A company's backlog goes in batches: whatever becomes of a batch, each of its records has one object, and none pays for another."""
+"""A company's backlog goes in batches: in any outcome of a batch, each of its records has one object, and none pays for another."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_culprit_is_alone
     batching.simulator.call(lambda world: world.troubles.remove())
     others = [one for one in records if one is not culprit]
     expect_each_once(batching, others)
-    # What was mended goes again, and in the company of others.
+    # What was fixed goes again, and in the company of others.
     more = invoices(5, first=100)
     batching.ingest(event(invoice(culprit.id, sequence=2)), *map(event, more))
     batching.drive()
@@ -258,7 +258,7 @@ def test_after_the_resend_window_each_is_looked_up_by_itself(
     batching.simulator.call(lambda world: world.requestids.clear())
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0, together=30)
     later.drive()
-    # What is not among its customer's is looked for in the whole company before it is made anew.
+    # What is not among its customer's is looked for in the whole company before it is created again.
     made = ["batch", *["Invoice query"] * 4] if committed else ["batch", *["Invoice query"] * 8, "batch"]
     assert calls(later) == made
     expect_each_once(later, records)

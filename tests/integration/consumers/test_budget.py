@@ -1,4 +1,4 @@
-"""The month's budget of metered reads: once it is spent, what needs one is held and said so; writes go on; it ends by itself."""
+"""The month's budget of metered reads: once it is spent, what needs one is held and said so; writes go on; it ends on its own."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_needs_a_read_is_held_and_what_needs_none_goes_on(spending: Pipelin
     assert held.first_failed_at is not None
     assert {spending.one("client", name).state for name in ("c1", "c2")} == {"synced"}
     assert reads(spending) == before
-    # News of it is judged, needs the same read, and waits on.
+    # A newer state of it is decided, needs the same read, and waits on.
     spending.ingest(event(invoice(sequence=3, lines=(line("400.00"),))))
     turn(spending)
     assert spending.one("invoice", "i1").cause == NO_BUDGET

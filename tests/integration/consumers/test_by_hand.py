@@ -1,4 +1,4 @@
-"""Tax that a bookkeeper put in by hand is part of the three-way comparison, and what was adopted is known by its figures."""
+"""Tax that a bookkeeper put in by hand is part of the three-way comparison, and what was linked by hand is known by its figures."""
 
 from __future__ import annotations
 

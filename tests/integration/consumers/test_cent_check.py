@@ -1,4 +1,4 @@
-"""After each push QuickBooks' total is held against Kompass's: a difference is recorded with its reason, and ends by itself."""
+"""After each push QuickBooks' total is held against Kompass's: a difference is recorded with its reason, and ends on its own."""
 
 from __future__ import annotations
 

@@ -198,7 +198,7 @@ def test_a_process_that_stops_makes_the_calls_it_had_claimed_ahead(
     stopping.join(PATIENCE_S)
     assert stopped == [True]
     settled = len(pipeline.links(state="synced"))
-    # One claim may have been under way when it was told to stop.
+    # One claim may have been under way when it was asked to stop.
     assert settled >= WORKERS + AHEAD
     assert len(pipeline.objects("Customer")) == settled
     assert pipeline.rows("qbo_attempt") == []

@@ -1,4 +1,4 @@
-"""A Configuration that is made anew, and a company that moves from one Org to another."""
+"""A Configuration that is created again, and a company that moves from one Org to another."""
 
 from __future__ import annotations
 

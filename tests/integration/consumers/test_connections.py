@@ -1,4 +1,4 @@
-"""A connection that expires, dies and comes back: one refresh, one failure, and everything that waits goes by itself."""
+"""A connection that expires, dies and comes back: one refresh, one failure, and everything that waits is sent."""
 
 from __future__ import annotations
 

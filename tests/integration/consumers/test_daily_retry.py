@@ -1,4 +1,4 @@
-"""What is mended inside QuickBooks is found out by one record a day, however many wait for it."""
+"""What is fixed inside QuickBooks is found out by one record a day, however many wait for it."""
 
 from __future__ import annotations
 

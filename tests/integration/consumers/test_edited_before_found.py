@@ -80,7 +80,7 @@ def test_a_mark_that_was_taken_out_makes_us_ask(lost: Pipeline, members: dict[st
     # Trying again looks again; it makes nothing.
     look(lost)
     assert len(lost.objects("Invoice")) == 2
-    # News of it does not make a second one either.
+    # A newer state of it does not make a second one either.
     lost.ingest(event(invoice("i1", sequence=2, lines=(line("300.00"),))))
     look(lost)
     assert len(lost.objects("Invoice")) == 2

@@ -119,7 +119,7 @@ def test_amounts_changed_on_both_sides_stop_and_nothing_is_overwritten(
     link = sent.one("invoice", "i1")
     assert (link.state, link.cause.startswith(cause)) == ("failed", True), link.cause
     assert sent.objects("Invoice") == before
-    # A level, not an edge: news that changes nothing about it changes nothing there.
+    # A level, not an edge: an event that changes nothing about it changes nothing there.
     sent.ingest(event(invoice(sequence=3, lines=(line("300.00"),))))
     sent.drive()
     assert sent.objects("Invoice") == before

@@ -1,4 +1,4 @@
-"""The thread that listens for news, when it is to end."""
+"""The thread that listens for changes, when it is to end."""
 
 from __future__ import annotations
 

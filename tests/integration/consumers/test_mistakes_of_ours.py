@@ -85,7 +85,7 @@ def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
-    """Make a record one that cannot be judged."""
+    """Make a record one that cannot be decided."""
 
     def poisoned(case: Case) -> Decision:
         if case.record.id == kompass_id:

@@ -1,4 +1,4 @@
-"""Random histories of names and numbers: in whatever order and batches they come, QuickBooks ends with what Kompass says.
+"""Random histories of names and numbers: in any order and batches they come, QuickBooks ends with what Kompass says.
 
 A handful runs always; ``pytest tests/integration/consumers/test_name_histories.py --histories 1000`` runs as many, of 30 records each.
 """

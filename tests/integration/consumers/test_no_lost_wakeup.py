@@ -1,4 +1,4 @@
-"""Whatever happens between two steps, a link that could go is due again: nobody has to press anything."""
+"""In any sequence between two steps, a link that could go is due again: nobody has to press anything."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_mapping_that_is_mended_while_the_call_it_dooms_is_under_way(pipeline:
 
 
 def test_an_old_refusal_to_let_us_in_does_not_outlive_a_new_authorisation(pipeline: Pipeline) -> None:
-    """The call went out under the old connection; somebody authorised anew before its answer was written back."""
+    """The call went out under the old connection; somebody authorised again before its answer was written back."""
     pipeline.ingest(event(client()))
     (work,) = pipeline.claim().work
     pipeline.link()
@@ -118,7 +118,7 @@ def test_an_old_refusal_to_let_us_in_does_not_outlive_a_new_authorisation(pipeli
 
 
 def test_a_job_that_an_invoice_is_being_judged_upon_hears_of_its_customer(pipeline: Pipeline) -> None:
-    """The judgement of the invoice holds the job still, at the very moment in which the job's customer is settled."""
+    """The decision about the invoice locks the job, at the very moment in which the job's customer is settled."""
     pipeline.ingest(event(project()))
     customer, job = pipeline.one("client", "c1"), pipeline.one("project", "p1")
     (work,) = pipeline.claim([customer.id]).work
@@ -204,7 +204,7 @@ def test_a_configuration_saved_at_any_moment_among_judgements_is_heeded(
     for thread in threads:
         thread.join()
     assert problems == []
-    # What is still under way belongs to nobody now; everything else has to become due by itself.
+    # What is still under way belongs to nobody now; everything else has to become due on its own.
     execute(pipeline, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
     execute(pipeline, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
     outcomes = pipeline.drive()
@@ -215,7 +215,7 @@ def test_a_configuration_saved_at_any_moment_among_judgements_is_heeded(
 
 
 def test_a_customer_wanted_in_another_currency_while_its_news_are_being_written(pipeline: Pipeline) -> None:
-    """The news were told to the links that there were: one made beside them before the news can be seen would miss them."""
+    """The change reached the links that there were: one made beside them before the change can be seen would miss it."""
     pipeline.ingest(event(client()))
     pipeline.drive()
     pipeline.ingest(event(invoice(currency="EUR")))

@@ -1,4 +1,4 @@
-"""An outage is a longer queue: nothing is dead-lettered for it, nothing is made twice, and afterwards everything goes by itself."""
+"""An outage is a longer queue: nothing is dead-lettered for it, nothing is made twice, and afterwards everything is sent."""
 
 from __future__ import annotations
 

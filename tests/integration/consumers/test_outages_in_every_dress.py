@@ -1,4 +1,4 @@
-"""An outage is an outage, whatever it answers with and however long it lasts: no failure, no mail, and everything there once afterwards.
+"""An outage is an outage, with any answer and for any time: no failure, no mail, and everything there once afterwards.
 
 The clocks of the database and of the simulator are moved together. ``OUTAGE_RECORDS=1000`` has the long run.
 """

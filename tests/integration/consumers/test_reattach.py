@@ -1,4 +1,4 @@
-"""After a restore, what a company got in the time that was lost is taken up where it is certain, and asked about where it is not."""
+"""After a restore, what a company got in the time that was lost is reattached where it is certain, and asked about where it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What QuickBooks refuses is told with what one read adds: whose a name is, what is inactive, what is gone; and what is gone is remade."""
+"""A refusal by QuickBooks comes with what one read adds: whose a name is, what is inactive, what is gone; and what is gone is remade."""
 
 from __future__ import annotations
 

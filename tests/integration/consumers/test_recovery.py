@@ -1,4 +1,4 @@
-"""An answer that never came: whatever happens next, and whatever Intuit remembers, the record has one object."""
+"""An answer that never came: in every case, the record has one object."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def state_of(pipeline: Pipeline, link_id: int) -> str:
 
 
 def record_of(pipeline: Pipeline, kind: str) -> Record:
-    """The record whose next call is the one that gets lost; what it stands on is in QuickBooks already."""
+    """The record whose next call is the one that gets lost; what it depends on is in QuickBooks already."""
     if kind == "customer":
         return client()
     pipeline.ingest(event(invoice("i0")))

@@ -1,4 +1,4 @@
-"""A refusal that proves nothing: tried again, looked for before a second create, and told to a person only when others go through."""
+"""A refusal that proves nothing: tried again, looked for before a second create, and shown to a person only when others go through."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def turn(pipeline: Pipeline) -> list[Attempt]:
 
 @pytest.mark.parametrize("kind", ["saved_anyway", "try_again"])
 @pytest.mark.parametrize("numbered", [True, False], ids=["numbered by us", "numbered by QuickBooks"])
-@pytest.mark.parametrize("how", ["by itself", "by Try again"])
+@pytest.mark.parametrize("how", ["on its own", "by Try again"])
 def test_a_create_that_was_refused_is_looked_for_before_the_next(
     patient: Pipeline, kind: str, numbered: bool, how: str
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_create_that_was_refused_is_looked_for_before_the_next(
         patient.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
     patient.ingest(event(invoice()))
     trouble(patient, kind=kind, operation="create", count=3)
-    if how == "by itself":
+    if how == "on its own":
         patient.drive()
     else:
         patient.settle_with(patience=IMPATIENT)

@@ -1,4 +1,4 @@
-"""The parts that the demo and the tests stand on."""
+"""The parts that the demo and the tests run on."""
 
 from __future__ import annotations
 

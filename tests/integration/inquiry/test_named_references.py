@@ -1,4 +1,4 @@
-"""What QuickBooks refuses for an inactive reference is told by the name that people know, not by its Id."""
+"""What QuickBooks refuses for an inactive reference is named as people know it, not by its Id."""
 
 from __future__ import annotations
 

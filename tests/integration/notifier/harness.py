@@ -66,7 +66,7 @@ class Post:
 
     def reject(self, *ids: str, rate: str = "VAT 21 %") -> None:
         """Have invoices refused for want of a tax code."""
-        # 20 % whatever its name says, as the code that it is mapped to later: what is mended must agree to the cent.
+        # 20 %, whichever name it has, as the code that it is mapped to later: what is fixed must agree to the cent.
         vat = VatRate(rate.lower().replace(" ", "-"), rate, Decimal(20))
         self.pipeline.ingest(*(event(invoice(one, lines=(line(vat=vat),))) for one in ids))
         self.pipeline.drive()

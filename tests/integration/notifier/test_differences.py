@@ -1,4 +1,4 @@
-"""Differences to the cent are told in the digest: one mail a reason, however many documents, and no alarm."""
+"""Differences to the cent are in the digest: one mail a reason, however many documents, and no alarm."""
 
 from __future__ import annotations
 

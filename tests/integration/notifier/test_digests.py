@@ -1,4 +1,4 @@
-"""Who is told what, and when: at once, then bundled, never twice, and an all clear when it is over."""
+"""Who is notified of what, and when: at once, then bundled, never twice, and an all clear when it is over."""
 
 from __future__ import annotations
 

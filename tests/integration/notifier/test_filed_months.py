@@ -1,4 +1,4 @@
-"""A document that is written after its month was filed is told to the recipients, once a day."""
+"""A document that is written after its month was filed is mailed to the recipients, once a day."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_changes_of_a_filed_month_are_mailed_once_a_day(post: Post) -> None:
         assert words in html(mail)
     assert "INV-i3" not in said, "its month is not filed"
     assert "https://kompass.example/admin/quickbooks_online/configuration/" in said
-    assert post.later(hours=25) == [], "told once"
+    assert post.later(hours=25) == [], "mailed once"
 
     # What leaves a filed month is of it, too.
     pipeline.ingest(event(invoice("i1", sequence=3, lines=(line("200.00"),), date=april)))
@@ -62,7 +62,7 @@ def test_changes_of_a_filed_month_are_mailed_once_a_day(post: Post) -> None:
     assert post.later(hours=2) == [], "a mail a day"
     (mail,) = post.later(hours=22)
     with pipeline.engine.begin() as db:
-        told = db.execute(
+        mailed = db.execute(
             text("SELECT count(*) FROM qbo_history WHERE what = 'mailed' AND outcome = 'filed'")
         ).scalar_one()
-    assert told == 5
+    assert mailed == 5

@@ -1,4 +1,4 @@
-"""`kompass-qbo notify` as a process: a dead letter wakes it, and it ends when it is told to."""
+"""`kompass-qbo notify` as a process: a dead letter wakes it, and it ends when it is asked to."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The books protect what is paid: from the first payment on, nothing that changes them is written without a person.
 
-Each story is told in three companies of three locales that share one database: a UK company, a Canadian and a US one.
+Each story runs in three companies of three locales that share one database: a UK company, a Canadian and a US one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Story:
         )
 
     def kompass(self, *nets: str, id: str = "i1", description: str = "Survey work", **more: Any) -> Any:
-        """Kompass says it anew, and everything that is due is worked."""
+        """Kompass says it again, and everything that is due is worked."""
         self.sequence += 1
         record = invoice(
             f"{id}-{self.place.payer}", sequence=self.sequence, of=self.owner, org=self.place.org,

@@ -1,4 +1,4 @@
-"""A company without news keeps its connection: a refresh token ends 100 days after it was last used."""
+"""A company without changes keeps its connection: a refresh token ends 100 days after it was last used."""
 
 from __future__ import annotations
 

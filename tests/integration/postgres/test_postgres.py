@@ -14,8 +14,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from demo.embedded.postgres import EmbeddedPostgres
+from store import connections
 from store import engine as engines
 from store.engine import check_database, open_engine
+from store.statements import Statement
 from tests import builders
 from tests.chaos.surroundings import ORGS, REALMS, Surroundings
 from tests.integration.broker.members import eventually
@@ -136,3 +138,29 @@ def test_statements_are_bounded_and_a_pooled_connection_is_left_as_it_was(
                 assert others.execute("SHOW statement_timeout").fetchone() == ("0",)
     finally:
         engine.dispose()
+
+
+def test_statements_are_prepared_on_a_direct_connection_alone(database: str, bouncer: str) -> None:
+    prepared = text("SELECT count(*) FROM pg_prepared_statements")
+    for address, some in ((database, True), (bouncer, False)):
+        engine = open_engine(address)
+        with engine.begin() as db:
+            assert connections.read_connections(db, ["1"]) == {}
+            assert bool(db.execute(prepared).scalar_one()) is some
+        engine.dispose()
+
+
+def test_a_plan_for_a_column_of_another_type_costs_one_connection(database: str) -> None:
+    engine = open_engine(database, pool_size=1)
+    one = Statement("SELECT note FROM prepared_for")
+    with psycopg.connect(database, autocommit=True) as db:
+        db.execute("CREATE TABLE prepared_for (note text)")
+        with engine.begin() as ours:
+            assert one.rows(ours) == []
+        db.execute("ALTER TABLE prepared_for ALTER COLUMN note TYPE bytea USING note::bytea")
+    with pytest.raises(DBAPIError, match="cached plan") as raised, engine.begin() as ours:
+        one.rows(ours)
+    assert raised.value.connection_invalidated
+    with engine.begin() as ours:
+        assert one.rows(ours) == []
+    engine.dispose()

@@ -57,7 +57,7 @@ def test_full_update_of_a_customer(usa: Http) -> None:
 @recorded("minimul/qbo_api create/invoice.yml 2020-09-29")
 def test_create_invoice(usa: Http, birds: dict[str, Any]) -> None:
     made = invoice(usa, birds)
-    # DocNumber is there in a company that numbers by itself, as the recorded one does.
+    # DocNumber is there in a company that numbers on its own, as the recorded one does.
     assert set(made) == INVOICE
     switched = [name for name in made if name.startswith("Allow")]
     assert len(switched) == 4

@@ -157,7 +157,7 @@ def test_a_call_that_was_never_executed_leaves_no_trace_of_its_request_id(usa: H
 
 
 def test_switch_batch_requestid(start: Start, connect: Connect) -> None:
-    """Remembered as a whole, a batch that asks for one of its items again is told of both."""
+    """Remembered as a whole, a batch that asks for one of its items again gets both."""
 
     def item(bid: str) -> dict[str, object]:
         return {"bId": bid, "operation": "create", "Customer": {"DisplayName": bid}}

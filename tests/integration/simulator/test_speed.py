@@ -1,4 +1,4 @@
-"""What the simulator costs as a process, in seconds of one core, whatever else the machine does; the benchmark gives the figures."""
+"""What the simulator costs as a process, in seconds of one core, beside any other load; the benchmark gives the figures."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_switch_name_lock(start: Start, connect: Connect, lock: str) -> None:
     for answer in refused:
         assert fault_codes(answer) == ["6000"]
         assert "You can only add or edit one name at a time. Please try again." in answer.text
-    # It ends by itself, and one call after the other never meets it.
+    # It ends on its own, and one call after the other never meets it.
     assert [usa.post("customer", {"DisplayName": name}).status_code for name in ("A", "B")] == [200, 200]
 
 

@@ -1,4 +1,4 @@
-"""Django and `store` work on one database, whatever its address looks like."""
+"""Django and `store` work on one database, at an address of any form."""
 
 from __future__ import annotations
 

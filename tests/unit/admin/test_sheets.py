@@ -1,4 +1,4 @@
-"""Tables in every form that spreadsheets save, and whatever else somebody may upload."""
+"""Tables in every form that spreadsheets save, and other files that a person may upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a group does between, and within, two polls: no commit passes a record that is not durable, or goes back, and all come.
+"""In all that a group does between, and within, two polls: no commit passes a record that is not durable, or goes back, and all come.
 
 The group is acted out step by step, because a real one brings a rebalance into the middle of a poll only now and then.
 """
@@ -27,7 +27,7 @@ Step = tuple[str, int]
 
 
 class Durable(Ingest):
-    """Keeps what was written, and is away as often as it is told."""
+    """Keeps what was written, and is away as often as it is asked to be."""
 
     def __init__(self) -> None:
         self.kept: dict[int, set[int]] = {partition: set() for partition in END}

@@ -1,4 +1,4 @@
-"""What the sample events promise: enough of everything, and the same end whatever the order of delivery."""
+"""What the sample events promise: enough of everything, and the same end in any order of delivery."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_exactly_the_listed_records_are_rejected(
 def test_every_state_of_a_record_is_judged_alike(
     events: list[Event], invoices: list[list[Invoice]], expected: dict[str, Expectation]
 ) -> None:
-    """Each state by itself, as if it were the newest: rejected if and only if the newest one is."""
+    """Each state on its own, as if it were the newest: rejected if and only if the newest one is."""
     by_reference = {rejection.name for rejection in REJECTED}
     for place in range(max(map(len, invoices))):
         stage = [history[place] for history in invoices if place < len(history) and history[place].step in REACHED]

@@ -1,4 +1,4 @@
-"""Image, compose file and Kubernetes manifests: judged by the tools of their trades, and by what they promise."""
+"""Image, compose file and Kubernetes manifests: checked by the tools of their trades, and by what they promise."""
 
 from __future__ import annotations
 

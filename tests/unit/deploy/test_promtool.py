@@ -1,4 +1,4 @@
-"""Prometheus's and Alertmanager's own tools judge what is in deploy/."""
+"""Prometheus's and Alertmanager's own tools check what is in deploy/."""
 
 from __future__ import annotations
 

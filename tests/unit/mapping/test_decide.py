@@ -517,7 +517,7 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
     assert "Invoice 9" in decision.problems[0].message
 
 
-# Adopted by hand
+# Linked by hand
 
 
 def test_a_customer_linked_by_hand_is_read_and_keeps_what_it_says(make: Make) -> None:

@@ -38,7 +38,7 @@ def bounded() -> Iterator[None]:
 
 
 class Variables(dict[str, object]):
-    """Told shortly when a test fails."""
+    """Shown in short when a test fails."""
 
     def __repr__(self) -> str:
         return "variables"

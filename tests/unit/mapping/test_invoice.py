@@ -216,8 +216,6 @@ def test_every_problem_is_told_at_once(make: Any, refusals: Any) -> None:
         "too-long:CustomerMemo",
         "too-long:PrivateNote",
         "too-long:Description",
-        "too-long:BillEmail",
-        "too-long:BillAddr.Line1",
         "does-not-add-up",
         "no-item:none",
         "no-tax-code:none",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mapping.parties import billing_client, party_key
+from mapping.case import billing_client, party_key
 from mapping.results import PartyKey
 from schemas.events import Kind
 

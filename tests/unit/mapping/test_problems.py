@@ -22,11 +22,11 @@ ITEM = QuoteItem("q", "Survey")
 PINNED: list[tuple[Problem, str, str, str]] = [
     (
         problems.template_error(
-            INVOICE, field="DocNumber Template", line=2, template="{{ x }}", reason="no", remedy="Mend it."
+            INVOICE, field="DocNumber Template", line=2, template="{{ x }}", reason="no", remedy="Fix it."
         ),
         "template-error",
         "Invoice 24-0329-01: the DocNumber Template, line 2, fails: no",
-        "Mend it.",
+        "Fix it.",
     ),
     (
         problems.empty_result(INVOICE, member="DocNumber", field="DocNumber Template", template="{{ x }}"),
@@ -59,13 +59,13 @@ PINNED: list[tuple[Problem, str, str, str]] = [
     ),
     (
         problems.bad_email(INVOICE, member="BillEmail", source="the email of “H”", value="nobody"),
-        "bad-email:BillEmail",
+        "difference:left-out",
         "Invoice 24-0329-01: the email of “H” “nobody” is not an email address",
         "Correct the email of “H” in Kompass, or empty it.",
     ),
     (
         problems.bad_website("Client “H”", source="the website", value="none"),
-        "bad-website",
+        "difference:left-out",
         "Client “H”: the website “none” is not a web address",
         "Correct the website in Kompass (such as www.example.com), or empty it.",
     ),
@@ -100,7 +100,7 @@ PINNED: list[tuple[Problem, str, str, str]] = [
         ),
         "does-not-add-up",
         "Invoice 24-0329-01: the net amounts of its lines come to 99.99, but its net amount says 100.00",
-        "Save the invoice again in Kompass so that its amounts are computed anew; if they still differ, ask Kompass "
+        "Save the invoice again in Kompass so that its amounts are computed again; if they still differ, ask Kompass "
         "support.",
     ),
     (

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mapping.sync_rules import not_synced
+from mapping.case import not_synced
 from schemas.events import InvoiceType, Step
 
 
@@ -27,7 +27,7 @@ def test_what_goes(make: Any, step: Step) -> None:
         ({"step": Step.SUBMITTED}, "step:submitted", "its step is Submitted"),
         ({"step": Step.REJECTED}, "step:rejected", "its step is Rejected"),
         ({"date": dt.date(2025, 2, 28)}, "before-start-date", "dated 2025-02-28, before the start date 2025-03-01"),
-        # The first reason is the one that is told.
+        # The first reason is the one that is shown.
         ({"synchronize": False, "type": InvoiceType.JOURNAL, "step": Step.DRAFT}, "synchronize-off", "Synchronize"),
         ({"type": InvoiceType.JOURNAL, "step": Step.DRAFT}, "journal", "journal"),
         ({"step": Step.DRAFT, "date": dt.date(2020, 1, 1)}, "step:draft", "Draft"),

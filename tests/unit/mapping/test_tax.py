@@ -58,7 +58,7 @@ def test_codes_that_the_company_does_not_have_or_use(make: Any, refusals: Any) -
         configuration = make.configuration(tax_codes={"vat-20": code})
         assert set(refusals(map_invoice, make.invoice(), configuration, make.facts(), customer_id="77")) == {cause}
         mapped = map_invoice(make.invoice(), configuration, make.facts(tax_codes={}), customer_id="77")
-        assert codes(mapped) == [code], "a company whose codes were not fetched is not judged by them"
+        assert codes(mapped) == [code], "a company whose codes were not fetched is not checked by them"
 
 
 @pytest.mark.parametrize("locale", [Locale.EU, Locale.CANADA])

@@ -67,7 +67,7 @@ def test_the_next_free_moment_is_true_and_is_never_early(
 
 
 def greedy(seconds: float, limits: Limits, *, wanted: int = 100, batch: bool = False, late: float = 0.0) -> list[float]:
-    """The times of the calls of a company that always wants more and asks `late` after each moment it is told."""
+    """The times of the calls of a company that always wants more and asks `late` after each moment it is given."""
     window, now = Window(), START
     times: list[float] = []
     while now < START + seconds:

@@ -242,7 +242,7 @@ def test_decimals_keep_their_value(codec: Codec, events: dict[Kind, Event], text
 
 @pytest.mark.parametrize("raw", [(10**19).to_bytes(9, "big"), (-(10**19)).to_bytes(9, "big", signed=True), bytes(10)])
 def test_a_decimal_of_too_many_digits_is_refused_when_read(events: dict[Kind, Event], raw: bytes) -> None:
-    """fastavro by itself would round it to the precision."""
+    """fastavro on its own would round it to the precision."""
     values = event_values(events[Kind.INVOICE])
     values["object"]["lines"][1]["amount_net"] = raw
     with pytest.raises(Garbage, match=r"object\.lines\[1\]\.amount_net: a decimal has"):
@@ -312,7 +312,7 @@ def test_nothing_but_its_own_errors_escapes_from_any_bytes(data: st.DataObject) 
     with contextlib.suppress(UndecodableEvent):
         event = CODEC.decode(kind, value)
         assert event.resource == kind.value
-        # Whatever is read can be kept and written.
+        # All that is read can be kept and written.
         assert record_from_json(kind, orjson.loads(orjson.dumps(record_to_json(event.object)))) == event.object
         assert CODEC.decode(kind, CODEC.encode(event)) == event
 

@@ -1,4 +1,4 @@
-"""What the ``*.avsc`` must hold to, whoever edits them."""
+"""What the ``*.avsc`` must hold to, in every edit."""
 
 from __future__ import annotations
 

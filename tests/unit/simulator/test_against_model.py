@@ -305,7 +305,8 @@ class AgainstStrictModel(AgainstModel):
     }
 
 
+# How many sequences there are, and whether from a fixed seed, the profile says: `make explore` runs many more.
 for machine in (AgainstModel, AgainstStrictModel):
-    machine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None, derandomize=True)
+    machine.TestCase.settings = settings(stateful_step_count=30)
 TestAgainstModel = AgainstModel.TestCase
 TestAgainstStrictModel = AgainstStrictModel.TestCase

@@ -1,4 +1,4 @@
-"""Whatever is sent, the simulator answers with Intuit's own faults, takes no unknown member, and changes nothing it refuses."""
+"""To every request, the simulator answers with Intuit's own faults, takes no unknown member, and changes nothing it refuses."""
 
 from __future__ import annotations
 

@@ -106,14 +106,14 @@ def test_what_the_language_has_not_is_4000(books: Books, text: str) -> None:
 
 def test_a_parser_error_says_what_it_met_and_where(books: Books) -> None:
     refused = books.refuses(lambda: run(books.company, "select * from Invoice and TxnDate"))
-    assert refused.errors[0].detail == 'QueryParserError: Encountered " <IDENTIFIER> "and "" at line 1, column 23.'
+    assert refused.errors[0].detail == 'QueryParserError: Encountered " <AND> "and "" at line 1, column 23.'
 
 
 @pytest.mark.parametrize(
     ("text", "detail"),
     [
         ("select * from Invoice where NoSuchField = '1'", "Property NoSuchField not found for Entity Invoice"),
-        ("select * from Customer where Notes = 'x'", "Property Notes is not queryable"),
+        ("select * from Customer where Notes = 'x'", "property 'Notes' is not queryable"),
         ("select * from Customer startposition 0", "value 0 is too small. Min allowed value is 1"),
         ("select * from Customer where Id > '5'", "Operator > is not supported for property Id"),
         ("select * from Nothing", "invalid context declaration: Nothing"),

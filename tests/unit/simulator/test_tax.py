@@ -289,3 +289,51 @@ TAX = {
     8: Decimal(0),
     9: Decimal(0),
 }
+
+
+def tax_line(amount: float | None, rate: str | None = "1", **detail: Any) -> dict[str, Any]:
+    said = {"Amount": amount} if amount is not None else {}
+    named = {"TaxRateRef": {"value": rate}} if rate is not None else {}
+    return {**said, "DetailType": "TaxLineDetail", "TaxLineDetail": {**named, **detail}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "booked"),
+    [
+        ({"TaxLine": [tax_line(21)]}, [(21, 1), (0.5, None)]),
+        ({"TaxLine": [tax_line(None, OverrideDeltaAmount=-0.5)]}, [(19.5, -0.5), (0.5, None)]),
+        ({"TaxLine": [tax_line(20), tax_line(0.49, "2")], "TotalTax": 99}, [(20, None), (0.49, -0.01)]),
+        ({"TotalTax": 99}, [(20, None), (0.5, None)]),
+        ({"TaxLine": [tax_line(0, "3")]}, [(20, None), (0.5, None)]),
+    ],
+    ids=["an amount", "a difference", "both rates", "a total alone counts in the USA only", "nothing of another rate"],
+)
+def test_an_override_moves_the_rate_it_names(
+    open_books: OpenBooks, sent: dict[str, Any], booked: list[tuple[float, float | None]]
+) -> None:
+    books = open_books(UK)
+    made = books.invoice(books.customer(), line(100, "1"), line(10, "2"), TxnTaxDetail=sent)
+    shown = made["TxnTaxDetail"]["TaxLine"]
+    assert [(one["Amount"], one["TaxLineDetail"].get("OverrideDeltaAmount")) for one in shown] == booked
+    assert [one["TaxLineDetail"]["NetAmountTaxable"] for one in shown] == [100, 10]
+    total = made["TxnTaxDetail"]["TotalTax"]
+    assert (round(sum(amount for amount, _ in booked), 2), made["TotalAmt"]) == (total, 110 + total)
+    # As read, it can be written back: nothing changes.
+    assert books.update("Invoice", made, TxnTaxDetail=made["TxnTaxDetail"]) == made
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (tax_line(5, "3"), "6000"),
+        ({"Amount": 20, "TaxLineDetail": {"TaxRateRef": {"value": "1"}}}, "2020"),
+        (tax_line(20, None), "2020"),
+        ({"Amount": 20, "DetailType": "DiscountLineDetail", "TaxLineDetail": {"TaxRateRef": {"value": "1"}}}, "6000"),
+    ],
+    ids=["a rate of no line", "quickbooks-ruby 529 without its kind", "without a rate", "of another kind"],
+)
+def test_an_override_that_is_refused(open_books: OpenBooks, sent: dict[str, Any], code: str) -> None:
+    books = open_books(UK)
+    customer = books.customer()
+    refused = books.refuses(lambda: books.invoice(customer, line(100, "1"), TxnTaxDetail={"TaxLine": [sent]}))
+    assert refused.codes == (code,)

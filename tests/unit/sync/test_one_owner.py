@@ -52,7 +52,7 @@ def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def written_in_sql(source: str) -> Iterator[tuple[int, str]]:
-    """Line and name of each column of a link's state that a statement in this source writes; ``{}`` for what cannot be told."""
+    """Line and name of each column of a link's state that a statement in this source writes; ``{}`` for what is unknown."""
     for line, statement in texts(ast.parse(source)):
         for found in _WRITE.finditer(statement):
             if found["set"] is not None:

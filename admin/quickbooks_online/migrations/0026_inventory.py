@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0023_failure_places"),
+        ("quickbooks_online", "0025_packed_documents"),
     ]
 
     operations = [

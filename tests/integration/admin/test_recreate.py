@@ -1,4 +1,4 @@
-"""What was deleted in QuickBooks is made anew when a person presses the button, and only then."""
+"""What was deleted in QuickBooks is created again when a person presses the button, and only then."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+"""The remarks of a claim or a settle: what of a record is not in QuickBooks as Kompass says, though the record is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import Connection
+
+from mapping.books import NotTaken
+from mapping.payloads import LEFT_OUT
+from store import remarks
+from store.links import Link
+from store.remarks import Remark
+
+LEFT_OUT_CAUSE: Final = "difference:left-out"
+_NOT_TAKEN: Final = {"not-taken:number": "difference:number", "not-taken:class": "difference:class"}
+_OTHERWISE: Final = "difference:not-taken"
+
+
+@dataclass(slots=True)
+class Remarks:
+    """Collects what one transaction finds, and writes it at its end."""
+
+    _written: set[int] = field(default_factory=set)
+    """Links that were sent: what was said of them before is over."""
+    _decided: set[int] = field(default_factory=set)
+    """Links of which only what is left out is another now."""
+    _found: dict[tuple[int, str], Remark] = field(default_factory=dict)
+
+    def sent(self, link: Link, applied: Mapping[str, object], missed: Sequence[NotTaken]) -> None:
+        """Note what a write left out, and what its answer says otherwise."""
+        self._written.add(link.id)
+        self._left_out(link, applied.get(LEFT_OUT))
+        for one in missed:
+            words = f"QuickBooks has {one.member} {one.answered} instead of {one.asked}, probably because {one.reason}"
+            self._add(Remark(link, _NOT_TAKEN.get(one.cause, _OTHERWISE), words))
+
+    def decided(self, link: Link, left_out: object) -> None:
+        """Note what is left out now of a record of which nothing else changed."""
+        self._decided.add(link.id)
+        self._left_out(link, left_out)
+
+    def _left_out(self, link: Link, note: object) -> None:
+        if isinstance(note, Mapping) and note:
+            self._add(Remark(link, LEFT_OUT_CAUSE, "; ".join(str(why) for why in note.values())))
+
+    def _add(self, one: Remark) -> None:
+        known = self._found.get((one.link.id, one.cause))
+        message = one.message if known is None else f"{known.message}; {one.message}"
+        self._found[one.link.id, one.cause] = Remark(one.link, one.cause, message)
+
+    def write(self, db: Connection) -> None:
+        remarks.write(db, about=self._decided - self._written, only=(LEFT_OUT_CAUSE,), found=[])
+        remarks.write(db, about=self._written, found=list(self._found.values()))
