@@ -97,7 +97,7 @@ def _void(case: Case) -> Decision:
         if observed.is_settled:
             return Reject((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
         if in_closed_period(case.facts, observed.date):
-            return Reject((conflicts.books_closed(case.record, case.facts, voids=True),))
+            return Reject((conflicts.books_closed(case.record, case.facts),))
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
         return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
