@@ -15,9 +15,13 @@ STRENGTH ?= 1
 # Of `make test`: tests wait more than they compute. WORKERS=0 runs them one after the other.
 WORKERS ?= 2
 EVENTS ?= 1000000
+# Of `make explore`: for random histories of a bookkeeper's deeds.
+MINUTES ?= 60
+# The commit that `make differential` compares with: before the core was one.
+OLD ?= 0030317
 ARGS ?=
 
-.PHONY: help demo test lint docs release-check bench path memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check bench path differential memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +50,9 @@ bench: $(READY) ## Measure
 
 path: $(READY) ## Count the files and functions that one new invoice passes
 	@$(BIN)/python -m tests.benchmarks.path $(ARGS)
+
+differential: $(READY) ## Compare what OLD and this commit send to QuickBooks for the same events; half an hour
+	@$(BIN)/python -m tests.differential --old $(OLD) $(ARGS)
 
 memory: $(READY) ## Measure the memory of a process over EVENTS=1000000 events
 	@$(BIN)/python tests/benchmarks/memory.py $(EVENTS)
@@ -79,7 +86,8 @@ fuzz: $(READY) ## Feed decoder, fault parser and templates INPUTS=1000000 inputs
 	  -r requirements/fuzz.lock 2>/dev/null || echo "there is no wheel of atheris for this Python: inputs come from the seeded generator"
 	@for target in decoder faults templates; do $(BIN)/python -m tests.fuzz "$$target" --inputs $(INPUTS) $(ARGS); done
 
-explore: $(READY) ## Run the property tests for much longer
+explore: $(READY) ## Play random histories of a bookkeeper for MINUTES=60, then the property tests for much longer
+	@$(BIN)/python -m pytest tests/chaos/test_bookkeeper_histories.py --minutes $(MINUTES) -n 0 -s --timeout=0
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
 
 audit: $(READY) ## Ask PyPI for known vulnerabilities of what is pinned

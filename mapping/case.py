@@ -158,8 +158,8 @@ def billing_client(invoice: Invoice) -> Client:
 def party_key(record: Record, configuration: Configuration, facts: CompanyFacts, currency: str = "") -> PartyKey | None:
     """The link that ``record``'s link needs first; None for a client, which needs nothing.
 
-    An invoice stands on its project's job (with *Project customers*), else on a customer, in the invoice's currency: a
-    QBO customer has one currency for ever. A job stands on the customer of its billing client, in ``currency`` when its
+    An invoice depends on its project's job (with *Project customers*), else on a customer, in the invoice's currency: a
+    QBO customer has one currency for ever. A job depends on the customer of its billing client, in ``currency`` when its
     link has one, else in the billing client's own currency, else in the company's home currency.
     """
     if isinstance(record, Invoice):

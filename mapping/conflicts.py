@@ -15,6 +15,7 @@ from schemas.observed import Observed
 
 APPLIED_TO = OWN_NOTE + "applied_to"
 """A note in what was read of a credit note: the invoices it is applied to, by name."""
+TYPE_CHANGED = "conflict:type-changed"
 _CHOOSE = "Open it under Sync errors, compare both sides, and choose which one is right"
 
 
@@ -90,11 +91,12 @@ def type_changed(invoice: Invoice, entity: str) -> Problem:
     was = "a credit note" if entity == "CreditMemo" else "an invoice"
     now = invoice.type.value.lower().replace("_", " ")
     return Problem(
-        cause="conflict:type-changed",
+        cause=TYPE_CHANGED,
         message=f"{label(invoice)} is in QuickBooks as {was}; in Kompass it is {'an' if now[0] in 'aeiou' else 'a'} {now} now",
         field="type",
         value=invoice.type.value,
-        remedy="Delete the old document in QuickBooks (a void keeps its number) and press Try again: the new one is created then",
+        remedy="Open it under Sync errors and press Send what Kompass says: the old document is voided and the new one is created; "
+        "or delete the old document in QuickBooks and press Try again",
     )
 
 

@@ -22,9 +22,11 @@ from mapping.difference import (
     touched_by_others,
     with_line_ids,
 )
+from mapping.members import DOC_NUMBER
 from mapping.payloads import LEFT_OUT, TEMPLATE, kept_name, map_record, name_member, notes_of
 from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
+from mapping.texts import folded
 from schemas.company import Standing
 from schemas.events import Invoice, Step
 from schemas.link_state import LinkState
@@ -78,7 +80,34 @@ def _other_type(case: Case) -> Decision:
         return _push(replace(case, standing=Standing(currency=standing.currency)))
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
+    if standing.overwrite and standing.observed is not None:
+        return _give_way(case, entity, standing.observed)
     return Reject((conflicts.type_changed(case.record, entity),))
+
+
+def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
+    """Void the former document of a record whose type changed, as a person chose; its number goes first, since a void keeps it."""
+    standing = case.standing
+    assert isinstance(case.record, Invoice)
+    if observed.is_settled:
+        return Reject((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
+    if in_closed_period(case.facts, observed.date):
+        return Reject((conflicts.books_closed(case.record, case.facts),))
+    applied = {name: value for name, value in (standing.applied or {}).items() if name != BILLED}
+    number = applied.get("DocNumber")
+    mark = f" void {standing.qbo_id}"
+    if isinstance(number, str) and folded(number) == folded(observed.name) and not number.endswith(mark):
+        former = f"{number[: DOC_NUMBER - len(mark)].rstrip()}{mark}"
+        return Write(
+            "update", entity, standing.qbo_id, _sparse(standing, {"DocNumber": former}), {**applied, "DocNumber": former},
+            former, temporary=conflicts.TYPE_CHANGED,
+        )  # fmt: skip
+    void = _void(case)
+    if not isinstance(void, Write):
+        return void
+    # What Kompass bills now is the other document's.
+    left = {name: value for name, value in void.applied.items() if name != BILLED}
+    return replace(void, applied=left, temporary=conflicts.TYPE_CHANGED)
 
 
 def _void(case: Case) -> Decision:

@@ -36,7 +36,9 @@ def quoted(value: str) -> str:
 
 def excerpt(value: str) -> str:
     """The beginning of a value on one line, as a person can read it: a line break is ↵, a tab ⇥, anything else without a picture �."""
-    shown = "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in value[: EXCERPT + 1])
+    shown = value[: EXCERPT + 1]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else _SHOWN.get(c, "\ufffd") for c in shown)
     return shown if len(value) <= EXCERPT else shown[:EXCERPT] + "…"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 
 from mapping.money import CENT, decimals
 from schemas.company import TaxCodeFact
@@ -127,8 +127,12 @@ def accepted(pieces: Sequence[Piece], currency: str) -> Interval:
     up or down; a sum may also lose its fraction (HMRC's notice 700, 17.5.1), and a line's tax may be what its gross has over its
     net, which is off by up to half a unit of the net times the rate besides.
     """
-    if not pieces:
-        return Interval(_ZERO, _ZERO)
+    return _accepted(tuple(pieces), currency) if pieces else Interval(_ZERO, _ZERO)
+
+
+@lru_cache(maxsize=64)
+def _accepted(pieces: tuple[Piece, ...], currency: str) -> Interval:
+    """Asked five times for an invoice, of the same pieces."""
     return _hull(way for unit in units(currency) for way in _ways(pieces, unit))
 
 
@@ -160,7 +164,9 @@ def _rounded_by(pieces: Iterable[Piece], key: _Key, unit: Decimal, modes: Sequen
         sums[key(piece)] = sums.get(key(piece), _ZERO) + piece.tax
     low = high = _ZERO
     for tax in sums.values():
-        ways = [rounded(tax, unit, mode) for mode in modes]
+        nearest = rounded(tax, unit)
+        # Most taxes have no fraction of a unit: then every way comes to the same.
+        ways = [nearest] if nearest == tax else [rounded(tax, unit, mode) for mode in modes]
         low, high = low + min(ways), high + max(ways)
     return Interval(low, high)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With these a cell begins that a spreadsheet runs."""
 BREAKS = "\t\n\r\v\f\x85\u2028\u2029"
+# Unicode's categories Cc and Cs, save for tabs and line feeds.
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def one_line(value: str) -> str:
@@ -28,9 +30,8 @@ def several_lines(value: str) -> str:
 
 def control_character(text: str) -> str | None:
     """The first character that JSON or QBO would not carry; tabs and line breaks are fine in texts of several lines."""
-    if text.isprintable():
-        return None
-    return next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n"), None)
+    found = _CONTROL.search(text)
+    return None if found is None else found.group()
 
 
 def harmless(value: str) -> str:

@@ -7,6 +7,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Final, NoReturn, Self
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from qbo_client.calls import Call, Operation
@@ -31,6 +33,7 @@ USER_AGENT: Final = "kompass-qbo"
 _LONGEST_PAUSE: Final = 3600.0
 _LONGEST_EXPONENT: Final = 100
 _LONGEST_INTEGER: Final = 18
+_LONG: Final = re.compile(rb"[0-9]{19}")
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 _REALM: Final = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
@@ -192,6 +195,10 @@ def decode(text: bytes) -> object:
 
     What no database keeps (NUL, half a surrogate pair) becomes U+FFFD: an answer is worth having all the same.
     """
+    if b"\\u" not in text and _LONG.search(text) is None:
+        # Nearly all answers: in a third of the time. Whatever is wrong with one is found out below.
+        with suppress(ValueError, RecursionError):
+            return _PLAIN_DECODER.decode(text)
     words = text.decode("utf-8-sig", errors="replace")
     try:
         value = json.loads(words, parse_int=_whole, parse_float=_fraction, parse_constant=_no_constant)
@@ -223,6 +230,9 @@ def _fraction(digits: str) -> Decimal:
         # Written out again, 1e999999999 would be a gigabyte of zeros.
         raise ValueError(f"{digits[:40]} is no amount")
     return number
+
+
+_PLAIN_DECODER: Final = msgspec.json.Decoder(float_hook=_fraction)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -129,6 +129,8 @@ def _merge(company: Company, wanted: dict[str, Any]) -> list[Object]:
     stays = _found(company, "Customer", str(wanted["into"]))
     if gone["Id"] == stays["Id"] or gone["CurrencyRef"] != stays["CurrencyRef"]:
         raise BookkeeperError("two customers can be merged when they are two, of one currency")
+    if stays.get("ParentRef", {}).get("value") == gone["Id"]:
+        raise BookkeeperError("a customer cannot be merged into a sub-customer of its own")
     if stays.get("IsProject") and company.children(gone["Id"]):
         raise BookkeeperError("a project cannot contain subcustomers; merge those of the customer first")
     changed: list[Object] = []

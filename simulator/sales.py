@@ -43,6 +43,7 @@ def save(
     customer, members["CustomerRef"] = customer_reference(
         company, value_of(members["CustomerRef"]) or "", kept=value_of((old or {}).get("CustomerRef"))
     )
+    _same_customer(members, old)
     _currency(company, members, customer)
     _dates(company, entity, members, customer, old)
     _exchange_rate(company, members, old)
@@ -119,6 +120,12 @@ def _required(company: Company, entity: str, members: Object) -> None:
         raise ApiFault(*errors)
 
 
+def _same_customer(members: Object, old: Object | None) -> None:
+    """:raises ApiFault: 6000 for another customer on a document with a payment or a credit applied: those are the first one's."""
+    if old is not None and old.get("LinkedTxn") and members["CustomerRef"]["value"] != old["CustomerRef"]["value"]:
+        raise business("The customer of a transaction with payments applied to it cannot be changed.")
+
+
 def _currency(company: Company, members: Object, customer: Object) -> None:
     home = company.profile.home_currency
     owed_in = customer["CurrencyRef"]["value"]
@@ -141,6 +148,8 @@ def _exchange_rate(company: Company, members: Object, old: Object | None) -> Non
         members.pop("ExchangeRate", None)
     elif currency == company.profile.home_currency:
         members["ExchangeRate"] = 1
+    elif dec(members.get("ExchangeRate")) < 0:
+        raise fault("2090", f"Invalid Number : {members['ExchangeRate']}", "ExchangeRate")
     elif not dec(members.get("ExchangeRate")):
         kept = (old or {}).get("ExchangeRate")
         members["ExchangeRate"] = kept or number(omitted_rate(company, currency, members["TxnDate"]))

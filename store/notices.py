@@ -15,13 +15,14 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from schemas.link_state import LinkState
-from store import differences
+from store import differences, outages
 from store.documents import unpack
 
 _UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"
     " AND n.subject IN (f.cause, f.cause || '#' || f.id))"
 )
+_OF_FAILURES = f"n.subject NOT LIKE '{differences.SUBJECT}%' AND n.subject <> '{outages.SUBJECT}'"
 _LOCK = 7_202_611_226
 
 
@@ -228,13 +229,14 @@ def clear_ended(db: Connection, *, now: datetime) -> int:
     ended = db.execute(
         text(
             "UPDATE qbo_notice n SET cleared_at = :now WHERE n.cleared_at IS NULL AND n.link_id IS NULL"
-            f" AND n.subject NOT LIKE '{differences.SUBJECT}%' AND NOT EXISTS ("
+            f" AND {_OF_FAILURES} AND NOT EXISTS ("
             " SELECT 1 FROM qbo_failure f WHERE f.closed_at IS NULL AND f.org_id = n.org_id AND f.cause = n.cause"
             " AND (n.failure_id IS NULL OR f.id = n.failure_id))"
         ),
         {"now": now},
     ).rowcount
     differences.clear_ended(db, now=now)
+    outages.clear_ended(db, now=now)
     # A withdrawn document that is settled again is no reason for an all clear.
     db.execute(
         text(
@@ -261,7 +263,7 @@ def over(db: Connection) -> list[Over]:
     rows = db.execute(
         text(
             "SELECT n.org_id, max(n.cleared_at), array_agg(DISTINCT n.headline) FROM qbo_notice n"
-            f" WHERE n.all_clear_id IS NULL AND n.link_id IS NULL AND n.subject NOT LIKE '{differences.SUBJECT}%'"
+            f" WHERE n.all_clear_id IS NULL AND n.link_id IS NULL AND {_OF_FAILURES}"
             " AND NOT EXISTS (SELECT 1 FROM qbo_failure f WHERE f.org_id = n.org_id AND f.closed_at IS NULL)"
             " GROUP BY n.org_id HAVING bool_and(n.cleared_at IS NOT NULL)"
         )
@@ -283,8 +285,8 @@ def told_before(db: Connection, org_id: str) -> int:
     return int(
         db.execute(
             text(
-                "SELECT count(DISTINCT cause) FROM qbo_notice WHERE org_id = :org AND cleared_at IS NULL AND link_id IS NULL"
-                f" AND subject NOT LIKE '{differences.SUBJECT}%'"
+                "SELECT count(DISTINCT cause) FROM qbo_notice n WHERE org_id = :org AND cleared_at IS NULL AND link_id IS NULL"
+                f" AND {_OF_FAILURES}"
             ),
             {"org": org_id},
         ).scalar_one()

@@ -44,14 +44,12 @@ class Parcel:
     """What goes in one request: the call for one link, or a batch of them."""
 
     works: tuple[Attempt, ...]
+    first: Attempt = field(init=False, repr=False, compare=False)
+    is_batch: bool = field(init=False, compare=False)
 
-    @property
-    def first(self) -> Attempt:
-        return self.works[0]
-
-    @property
-    def is_batch(self) -> bool:
-        return bool(self.first.batch_id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "first", self.works[0])
+        object.__setattr__(self, "is_batch", bool(self.works[0].batch_id))
 
     @property
     def writes_names(self) -> bool:

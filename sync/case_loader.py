@@ -10,16 +10,17 @@ from typing import Final
 from sqlalchemy import Connection
 
 from mapping.case import Case, Party, needed_party, own_currency
+from mapping.rates import RateKey, needed_rate
 from mapping.results import PartyKey
 from schemas.company import Standing
 from schemas.events import Client, Kind, Project, Record
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
-from store import links, records
+from store import exchange_rates, links, records
 from store.links import Link
 from store.records import RecordKey
 from sync.companies import Company
-from sync.link import add_lane, want_party
+from sync.link import add_lane, replace_by_twin, want_party
 
 RECREATED: Final = frozenset({"deleted-in-qbo"})
 """Causes in which a person may ask for the object to be created again: QuickBooks has it no more."""
@@ -31,6 +32,9 @@ PartyLinkKey = tuple[str, str, str, str, str]
 class RecordCase:
     case: Case
     sequence: int
+
+
+Judgeable = tuple[Link, Company, RecordCase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,52 @@ def currency_of(case: RecordCase) -> str:
     return own_currency(case.case)
 
 
+def with_rates(
+    db: Connection, known_links: Mapping[int, Link], cases: Mapping[int, RecordCase]
+) -> dict[int, RecordCase]:
+    """Give the cases with the rates that are known; one that needs another will wait for it (`mapping.rates`)."""
+    wanted: dict[str, set[RateKey]] = {}
+    for link_id, one in cases.items():
+        if (key := needed_rate(one.case)) is not None:
+            wanted.setdefault(known_links[link_id].realm_id, set()).add(key)
+    known = {realm_id: exchange_rates.read_rates(db, realm_id, keys) for realm_id, keys in wanted.items()}
+    return {
+        link_id: replace(one, case=replace(one.case, rates=known.get(known_links[link_id].realm_id, {})))
+        for link_id, one in cases.items()
+    }
+
+
+def fix_currencies(db: Connection, judgeable: Sequence[Judgeable]) -> list[Judgeable]:
+    """Fix the currencies that are not fixed yet; a second link for the same thing goes, and is left out of what comes back."""
+    unfixed = {
+        link.id: (link.realm_id, link.kind.value, link.kompass_id, link.party_id, currency_of(case))
+        for link, _, case in judgeable
+        if link.kind is not Kind.INVOICE and not link.currency
+    }
+    if not unfixed:
+        return list(judgeable)
+    holders = {key: twin.id for key, twin in links.find_party(db, unfixed.values()).items()}
+    fixed: dict[int, str] = {}
+    twins: dict[int, int] = {}
+    for link_id, key in unfixed.items():
+        if holders.setdefault(key, link_id) == link_id:
+            fixed[link_id] = key[-1]
+        else:
+            twins[link_id] = holders[key]
+    links.set_currencies(db, fixed)
+    for link_id, twin_id in twins.items():
+        replace_by_twin(db, link_id, twin_id=twin_id)
+    return [_with_currency(one, fixed.get(one[0].id)) for one in judgeable if one[0].id not in twins]
+
+
+def _with_currency(one: Judgeable, currency: str | None) -> Judgeable:
+    if currency is None:
+        return one
+    link, company, case = one
+    link = replace(link, currency=currency)
+    return link, company, with_currency(case, link)
+
+
 def party_of(party: Link) -> Party:
     """Give what a case needs of the link of its customer or job."""
     return Party(
@@ -165,17 +215,17 @@ def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, la
         return Parties({}, frozenset())
     known = links.find_party(db, _keys(needed))
     missing = {_key(*one): one for one in needed.values() if _chosen(known, one) is None}
-    written = records.being_written(db, [_record(link, party) for link, party in missing.values()])
-    for link, party in missing.values():
-        if _record(link, party) in written:
-            continue
-        want_party(db, party, org_id=link.org_id, realm_id=link.realm_id, lane=lane)
     if missing:
+        written = records.being_written(db, [_record(link, party) for link, party in missing.values()])
+        for link, party in missing.values():
+            if _record(link, party) not in written:
+                want_party(db, party, org_id=link.org_id, realm_id=link.realm_id, lane=lane)
         known |= links.find_party(db, missing)
     chosen = {link_id: _chosen(known, one) for link_id, one in needed.items()}
     unsettled = {one.id for one in chosen.values() if one is not None and one.qbo_id is None}
-    held = links.hold(db, unsettled)
-    add_lane(db, held, lane)
+    held = links.hold(db, unsettled) if unsettled else {}
+    if held:
+        add_lane(db, held, lane)
     found: dict[int, Link] = {}
     busy = set()
     for link_id, one in chosen.items():

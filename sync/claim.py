@@ -28,19 +28,17 @@ from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.links import Link
 from sync.attempt import Attempt, figures
-from sync.batches import Parcel, gather_members, put_together
+from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
-from sync.case_loader import RecordCase, find_parties, read_cases
+from sync.case_loader import Judgeable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
-from sync.currencies import Judgeable, fix_currencies
 from sync.decide import decide, unless_disconnected
 from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
-from sync.permits import Demand, permit_calls
+from sync.permits import permit_calls
 from sync.policy import Policy
-from sync.rates import with_rates
 from sync.reattachment import TakenUp, take_up
 from sync.remarks import Remarks
 
@@ -76,9 +74,9 @@ class Claim:
     """Claims of one process. Not shared between threads: one dispatcher claims at a time."""
 
     def __init__(self, policy: Policy, cache: CompanyCache, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._policy = policy
-        self._cache = cache
-        self._clock = clock
+        self.policy = policy
+        self.cache = cache
+        self.clock = clock
 
     def __call__(
         self, db: Connection, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
@@ -87,34 +85,20 @@ class Claim:
 
         ``together``: so many operations of a company may go in one batch.
         """
-        started = self._clock()
-        transaction = _Transaction(
-            self._policy, self._cache, db, self._clock, started, dict(calls_allowed), together=together
-        )
-        return transaction.run(ids)
+        return _Transaction(self, db, calls_allowed, together).run(ids)
 
 
 class _Transaction:
     """One claim. Reads everything it needs in a handful of queries, decides, and writes in as few."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        cache: CompanyCache,
-        db: Connection,
-        clock: Callable[[], float],
-        started: float,
-        allowed: dict[str, int],
-        *,
-        together: int,
-    ) -> None:
-        self._clock = clock
-        self._together = together
-        self._policy = policy
-        self._cache = cache
+    def __init__(self, claim: Claim, db: Connection, allowed: Mapping[str, int], together: int) -> None:
+        self._policy = claim.policy
+        self._cache = claim.cache
+        self._clock = claim.clock
+        self._started = claim.clock()
         self._db = db
-        self._started = started
         self._allowed = allowed
+        self._together = together
         self._result = Claimed()
         self._changes: list[Change] = []
         self._rows: list[dict[str, Any]] = []
@@ -237,7 +221,7 @@ class _Transaction:
 
     def _moved(self, holders: Mapping[int, Link]) -> set[int]:
         """Hold those still whose names others wait for; gives the others of one that somebody works on at this moment."""
-        still = links.hold(self._db, {one.id for one in holders.values()})
+        still = links.hold(self._db, {one.id for one in holders.values()}) if holders else {}
         return {link_id for link_id, one in holders.items() if still.get(one.id) != one}
 
     def _take_up(self, link: Link, taken: TakenUp) -> None:
@@ -378,10 +362,9 @@ class _Transaction:
     def _permit(self) -> None:
         """Take the calls out of the companies' quotas; what gets none stays due, untouched."""
         policy = self._policy
-        asked = {realm_id: put_together(works, most=self._together) for realm_id, works in self._wanted.items()}
         permitted = permit_calls(
             self._db,
-            {realm_id: _demand(parcels) for realm_id, parcels in asked.items()},
+            {realm_id: put_together(works, most=self._together) for realm_id, works in self._wanted.items()},
             allowed=self._allowed,
             limits=policy.limits,
             lease=policy.attempts.lease_seconds,
@@ -390,19 +373,10 @@ class _Transaction:
         self._result.blocked |= {
             realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
-        for realm_id, parcels in asked.items():
-            names = [one for one in parcels if one.writes_names]
-            may = permitted.names.get(realm_id, 0)
-            # Names first: documents need them.
-            going = names[:may] + [one for one in parcels if not one.writes_names]
-            singles = [one for one in going if not one.is_batch][: permitted.calls.get(realm_id, 0)]
-            batches = [one for one in going if one.is_batch][: permitted.batches.get(realm_id, 0)]
-            for one in names[may:] if realm_id in permitted.names else ():
-                for work in one.works:
-                    self._busy(work.link, for_s=NAMES_AGAIN_S)
-            for one in singles + batches:
-                for work in one.works:
-                    self._start(replace(work, permitted_at=permitted.at))
+        for work in (work for parcel in permitted.names_later for work in parcel.works):
+            self._busy(work.link, for_s=NAMES_AGAIN_S)
+        for work in (work for parcel in permitted.parcels for work in parcel.works):
+            self._start(replace(work, permitted_at=permitted.at))
 
     def _want(self, work: Attempt, connection: CompanyConnection) -> None:
         work = replace(work, connection_version=connection.version)
@@ -420,6 +394,7 @@ class _Transaction:
         if work.operation == "create" and work.link.qbo_id is not None:
             recreated = _NOTHING_THERE
             self._cents.over(work.link)
+            self._remarks.over(work.link)
         self._changes.append(sent(work.link, epoch=work.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
@@ -464,13 +439,6 @@ class _Transaction:
             links.notify(self._db)
         if self._rows:
             reached("claiming")
-
-
-def _demand(parcels: Sequence[Parcel]) -> Demand:
-    others = [one for one in parcels if not one.writes_names]
-    batches = sum(one.is_batch for one in others)
-    names = tuple(one.is_batch for one in parcels if one.writes_names)
-    return Demand(len(others) - batches, batches, names)
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:

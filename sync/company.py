@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
+from qbo_client.exchange_rates import fetch_rate
 from qbo_client.oauth import OAuthApp, TokenSet
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
 from qbo_client.queries import Send
@@ -28,14 +29,12 @@ from store.connections import CompanyConnection, Tokens
 from store.inventory import Page
 from store.restores import Wanted
 from store.secrets import TokenKeys
-from sync.call_log import observe_call
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
 from sync.inventory import keep, look_through
-from sync.metrics import Metrics
+from sync.metrics import Metrics, observe_call
 from sync.permits import permit_again
 from sync.policy import Policy
-from sync.rates import read_wanted
 from sync.stocktaking import take_stock
 
 log = logging.getLogger(__name__)
@@ -149,7 +148,7 @@ class CompanyPreparation:
             return SOON_S if others else 0.0
 
         def rates(realm_id: str, send: Send) -> Keep:
-            found = read_wanted(keys, send)
+            found = {(currency, day): fetch_rate(send, currency, day) for currency, day in keys}
             return lambda db: exchange_rates.keep_rates(db, realm_id, found)
 
         pause = self._look(org_id, realm_id, rates)

@@ -23,11 +23,19 @@ from store.connections import CompanyConnection
 from store.links import Link
 from store.records import RecordKey
 from sync import giving_way
-from sync.case_loader import RecordCase, Said, currency_of, known_parties, party_of, read_cases, with_currency
+from sync.case_loader import (
+    RecordCase,
+    Said,
+    currency_of,
+    known_parties,
+    party_of,
+    read_cases,
+    with_currency,
+    with_rates,
+)
 from sync.companies import Company
 from sync.giving_way import Holding, Wanting, new_name
 from sync.inventory import unless_there
-from sync.rates import with_rates
 
 _NO_ID = -(2**62)
 PLACEHOLDER = "(new)"

@@ -78,13 +78,13 @@ def holders_of(db: Connection, wanted: Mapping[int, tuple[Link, str]]) -> dict[i
         for link_id, (link, name) in wanted.items()
         if link.kind is not Kind.INVOICE and name
     }
-    found = {names[name]: holder for name, holder in links.name_holders(db, names).items()}
+    found = {names[name]: holder for name, holder in links.name_holders(db, names).items()} if names else {}
     numbers = {
         link_id: link.depends_on
         for link_id, (link, name) in wanted.items()
         if link.kind is Kind.INVOICE and name and link.cause in NUMBER_CAUSES and link.depends_on is not None
     }
-    named = links.read(db, set(numbers.values()))
+    named = links.read(db, set(numbers.values())) if numbers else {}
     for link_id, other in numbers.items():
         holder = named.get(other)
         if holder is not None and holder.qbo_id is not None and folded(holder.name) == folded(wanted[link_id][1]):

@@ -1,14 +1,19 @@
-"""What a process measures: the declared metrics in a registry of their own."""
+"""What a process measures: the declared metrics in a registry of their own, and what each call to Intuit leaves in them and in the log."""
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.process_collector import ProcessCollector
 
+from qbo_client.calls import Call
+from qbo_client.outcomes import Outcome, status_of
 from schemas.metric_declarations import DECLARATIONS, PREFIX
+
+log = logging.getLogger(__name__)
 
 _BY_NAME: Final = {declaration.name: declaration for declaration in DECLARATIONS}
 
@@ -104,3 +109,37 @@ class Metrics:
                 value = value.partition(":")[0]
             values.append(value)
         return values
+
+
+def observe_call(metrics: Metrics, org_id: str, call: Call, outcome: Outcome, *, about: str = "") -> None:
+    """Count and time a call, and log it in one line."""
+    codes = sorted(getattr(outcome, "codes", ()))
+    status = status_of(outcome)
+    metrics.count(
+        "qbo_calls",
+        operation=call.operation.value,
+        entity=call.entity,
+        status=status,
+        fault=codes[0] if codes else "",
+        metering="coreplus" if call.metered else "core",
+        org=org_id,
+    )
+    metrics.observe("qbo_call_seconds", outcome.duration, operation=call.operation.value)
+    log.info(
+        "%s %s %s: %s",
+        call.operation.value,
+        call.entity or "query",
+        about,
+        type(outcome).__name__,
+        extra={
+            "org": org_id,
+            "operation": call.operation.value,
+            "entity": call.entity,
+            "record": about,
+            "status": status,
+            "faults": codes,
+            "request_id": call.request_id,
+            "intuit_tid": getattr(outcome, "intuit_tid", None),
+            "seconds": round(outcome.duration, 3),
+        },
+    )

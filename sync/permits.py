@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -10,64 +10,64 @@ from sqlalchemy import Connection
 from qbo_client.quota import Limits, Window, permit
 from store import attempts, quota
 from store.attempts import InFlight
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What a company wants called: single calls, and batches, which Intuit limits besides."""
-
-    calls: int = 0
-    batches: int = 0
-    names: tuple[bool, ...] = ()
-    """Requests that write names, beside those, in the order in which they go; true for a batch."""
+from sync.batches import Parcel
 
 
 @dataclass(slots=True)
-class Granted:
-    """What the quotas gave, by realm."""
+class Permitted:
+    """What the quotas gave."""
 
     at: float
     """The caller's clock, when it was given: a permit grows old (`qbo_client.quota.PERMIT_VALID`)."""
-    calls: dict[str, int] = field(default_factory=dict)
-    batches: dict[str, int] = field(default_factory=dict)
-    names: dict[str, int] = field(default_factory=dict)
-    """How many requests that write names may go now: calls and batches are counted with those. QuickBooks takes one at a time."""
+    parcels: list[Parcel] = field(default_factory=list)
+    """Those that may go now."""
+    names_later: list[Parcel] = field(default_factory=list)
+    """Those that write names, of which QuickBooks takes one at a time in a company, and another goes now."""
     waits: dict[str, float] = field(default_factory=dict)
-    """Seconds until the company's next call may be permitted, where fewer were given than wanted."""
+    """Realm → seconds until the company's next call may be permitted, where fewer were given than wanted."""
 
 
 def permit_calls(
     db: Connection,
-    wanted: Mapping[str, Demand],
+    wanted: Mapping[str, Sequence[Parcel]],
     *,
     allowed: Mapping[str, int],
     limits: Limits,
     lease: float,
     clock: Callable[[], float],
-) -> Granted:
-    """Take so many calls out of each company's quota, or as many as there are; ``allowed`` caps a company (no cap if absent)."""
+) -> Permitted:
+    """Take these calls out of each company's quota, or as many as there are; ``allowed`` caps a company (no cap if absent).
+
+    Intuit limits batches besides.
+    """
     leases = quota.lock_leases(db, wanted)
     flying = attempts.in_flight(db, wanted, lease=lease) if wanted else {}
-    found = Granted(clock())
+    found = Permitted(clock())
     windows: dict[str, Mapping[str, object]] = {}
-    for realm_id, demand in wanted.items():
+    for realm_id, parcels in wanted.items():
         one = leases[realm_id]
         if one.blocked_for > 0:
             found.waits[realm_id] = one.blocked_for
             continue
         window, flies = Window.from_json(one.window), flying.get(realm_id, InFlight())
-        names = demand.names[: max(limits.names_in_flight - flies.names, 0)]
-        found.names[realm_id] = len(names)
-        demand = Demand(demand.calls + names.count(False), demand.batches + names.count(True))
-        cap = allowed.get(realm_id, demand.calls + demand.batches)
-        calls, window, next_call = permit(window, one.now, min(demand.calls, cap), in_flight=flies.calls, limits=limits)
-        batches, window, next_batch = permit(
-            window, one.now, min(demand.batches, cap - calls), in_flight=flies.calls + calls, limits=limits, batch=True
+        names: list[Parcel] = []
+        others: list[Parcel] = []
+        for parcel in parcels:
+            (names if parcel.writes_names else others).append(parcel)
+        may = max(limits.names_in_flight - flies.names, 0)
+        found.names_later += names[may:]
+        # Names first: documents need them.
+        asked = names[:may] + others
+        batches, singles = [each for each in asked if each.is_batch], [each for each in asked if not each.is_batch]
+        cap = allowed.get(realm_id, len(asked))
+        calls, window, next_call = permit(window, one.now, min(len(singles), cap), in_flight=flies.calls, limits=limits)
+        together, window, next_batch = permit(
+            window, one.now, min(len(batches), cap - calls), in_flight=flies.calls + calls, limits=limits, batch=True
         )
-        if calls or batches:
+        if calls or together:
             windows[realm_id] = window.to_json()
-        found.calls[realm_id], found.batches[realm_id] = calls, batches
-        waits = [next_call] * (calls < demand.calls) + [next_batch] * (batches < demand.batches)
+        found.parcels += singles[:calls] + batches[:together]
+        waits = [next_call] * (calls < len(singles)) + [next_batch] * (together < len(batches))
         if waits:
             found.waits[realm_id] = max(min(waits) - one.now, 0.02)
     quota.save_windows(db, windows)

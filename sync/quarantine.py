@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
@@ -16,33 +16,6 @@ from sync.failing import in_mapping, record_failure
 from sync.link import decided, wake_dependents, write
 
 log = logging.getLogger(__name__)
-
-
-def claim_due(
-    engine: Engine,
-    claim: Claim,
-    find: Callable[[Connection], Sequence[int]],
-    *,
-    calls_allowed: Mapping[str, int],
-    together: int = 1,
-) -> Claimed | None:
-    """Claim the links that ``find`` gives, in the same transaction; None when it gives none. Otherwise as `claim_around`."""
-    ids: Sequence[int] = ()
-
-    def found(db: Connection) -> Claimed | None:
-        nonlocal ids
-        ids = ()
-        ids = find(db)
-        return claim(db, ids, calls_allowed=calls_allowed, together=together) if ids else None
-
-    try:
-        return retrying(engine, found)
-    except AWAY:
-        raise
-    except Exception:
-        if not ids:
-            raise
-        return claim_around(engine, claim, ids, calls_allowed=calls_allowed, together=together)
 
 
 def claim_around(

@@ -31,11 +31,17 @@ class Remarks:
 
     def sent(self, link: Link, applied: Mapping[str, object], missed: Sequence[NotTaken]) -> None:
         """Note what a write left out, and what its answer says otherwise."""
-        self._written.add(link.id)
+        if link.qbo_id is not None:
+            # Before there was an object, nothing was said of it.
+            self.over(link)
         self._left_out(link, applied.get(LEFT_OUT))
         for one in missed:
             words = f"QuickBooks has {one.member} {one.answered} instead of {one.asked}, probably because {one.reason}"
             self._add(Remark(link, _NOT_TAKEN.get(one.cause, _OTHERWISE), words))
+
+    def over(self, link: Link) -> None:
+        """Note that nothing that was said before is so any more."""
+        self._written.add(link.id)
 
     def decided(self, link: Link, left_out: object) -> None:
         """Note what is left out now of a record of which nothing else changed."""
@@ -52,5 +58,7 @@ class Remarks:
         self._found[one.link.id, one.cause] = Remark(one.link, one.cause, message)
 
     def write(self, db: Connection) -> None:
-        remarks.write(db, about=self._decided - self._written, only=(LEFT_OUT_CAUSE,), found=[])
-        remarks.write(db, about=self._written, found=list(self._found.values()))
+        if self._decided:
+            remarks.write(db, about=self._decided - self._written, only=(LEFT_OUT_CAUSE,), found=[])
+        if self._written or self._found:
+            remarks.write(db, about=self._written, found=list(self._found.values()))

@@ -18,10 +18,9 @@ from store import attempts
 from store.transactions import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Parcel, complete
-from sync.call_log import observe_call
 from sync.company import AccessTokens
 from sync.crash_points import reached
-from sync.metrics import Metrics
+from sync.metrics import Metrics, observe_call
 from sync.permits import permit_again
 from sync.policy import Policy
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping.books import BOOKS, edited, edited_since_sent, not_taken
-from mapping.conflicts import APPLIED_TO, NAME_IN_USE, NUMBER_IN_USE
+from mapping.conflicts import APPLIED_TO, NAME_IN_USE, NUMBER_IN_USE, TYPE_CHANGED
 from mapping.difference import TAX_BASES, tax_overridden
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
@@ -203,7 +203,7 @@ class _Transaction:
             first_failed_at=None,
             # What the admin asked for while the call was under way is not in it.
             refresh_names=row.refresh_names and row.again,
-            overwrite=row.overwrite and row.again,
+            overwrite=row.overwrite and (row.again or (makes_way == TYPE_CHANGED and not voided)),
             **answered,
         )
         if row.batch_most is not None:
@@ -222,6 +222,8 @@ class _Transaction:
         self._retired.add(work.link.id)
         if makes_way:
             words = f"written as “{observed.name}” for now: it exchanges its name with others, and gets its own next"
+            if makes_way == TYPE_CHANGED:
+                words = "the former document makes way: the new one is created next"
             self._note(work, makes_way, words, what="judged")
         elif not disagrees:
             self._well.add(work.link.id)

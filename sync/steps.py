@@ -18,7 +18,7 @@ from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Done, NotSent, Outcome, Refused
 from qbo_client.transport import Transport
 from store.secrets import TokenKeys
-from store.transactions import retrying
+from store.transactions import AWAY, retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Parcel, Split, refused_for_now
 from sync.claim import Claim, Claimed
@@ -27,7 +27,7 @@ from sync.explaining import Explainer, Learned
 from sync.gates import Gates
 from sync.metrics import Metrics
 from sync.policy import Policy
-from sync.quarantine import claim_around, claim_due
+from sync.quarantine import claim_around
 from sync.sending import Sender
 from sync.settle import Answer, Settle, Settled
 
@@ -80,13 +80,32 @@ class Steps:
 
     def claim(self, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1) -> Claimed:
         """Decide about these links and write an attempt for each call; see `sync.claim.Claim`."""
-        return claim_around(self.engine, self.claims, ids, calls_allowed=calls_allowed, together=together)
+        return self.claim_due(lambda db: ids, calls_allowed=calls_allowed, together=together) or Claimed()
 
     def claim_due(
         self, find: Callable[[Connection], Sequence[int]], *, calls_allowed: Mapping[str, int], together: int = 1
     ) -> Claimed | None:
-        """Claim the links that ``find`` gives, in its transaction; None when it gives none."""
-        return claim_due(self.engine, self.claims, find, calls_allowed=calls_allowed, together=together)
+        """Claim the links that ``find`` gives, in the same transaction; None when it gives none.
+
+        One that cannot be decided for a mistake of ours holds up no other (`sync.quarantine`). Raises the database's errors, after which
+        none of them is claimed, or only the first of them.
+        """
+        ids: Sequence[int] = ()
+
+        def found(db: Connection) -> Claimed | None:
+            nonlocal ids
+            ids = ()
+            ids = find(db)
+            return self.claims(db, ids, calls_allowed=calls_allowed, together=together) if ids else None
+
+        try:
+            return retrying(self.engine, found)
+        except AWAY:
+            raise
+        except Exception:
+            if not ids:
+                raise
+            return claim_around(self.engine, self.claims, ids, calls_allowed=calls_allowed, together=together)
 
     def send(self, parcel: Parcel) -> Sent:
         """Make one call, if it is still ours and in time. Raises nothing: its attempts would stay without an answer."""

@@ -101,6 +101,15 @@ def kinds(renderer: Renderer) -> Iterator[tuple[str, Rendered]]:
         "all-clear",
         renderer.all_clear(org_name="Meridian Geomatics Ltd", headlines=headlines, url=PAGES.sync_errors("org-uk")),
     )
+    yield (
+        "outage",
+        renderer.outage(
+            org_name=LONG[:80],
+            since="2026-03-02 09:30",
+            waiting="37 records are waiting",
+            url=PAGES.sync_errors("org-uk"),
+        ),
+    )
     worst = section(
         "name-taken", LONG, LONG, WIDE, "W" * 200, stage="push", more=9_999, behind="9,999 invoices wait behind them",
         message=f"{LONG} {WIDE} <b>{'&' * 80}</b>",

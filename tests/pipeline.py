@@ -52,6 +52,10 @@ ALL_LANES = 7
 AT_ONCE = RetryPolicy(backoff_first_seconds=0.0, backoff_longest_seconds=0.0)
 IMPATIENT = Patience(tries=1, lone=0.0)
 SEND_WITHIN_S = 30.0
+# Where the simulator draws trouble in the background, a record that it struck is tried again on so many days.
+DAYS_OF_TROUBLE = 6
+# The one that no day ends: QuickBooks says that the period is closed, and a person opens it and presses Try again.
+ENDED_BY_A_PERSON = "fault:5010"
 
 
 @dataclass
@@ -260,9 +264,13 @@ class Pipeline:
     def drive(self, *, rounds: int = 60) -> list[Outcome]:
         """Sweep, claim, call and settle until nothing is due; gives what Intuit answered."""
         outcomes: list[Outcome] = []
+        days = DAYS_OF_TROUBLE if self.simulator.world.settings.background_trouble != "none" else 0
         for _ in range(rounds):
             self.sweep()
             ids = self.due()
+            if not ids and days and self._a_day_later():
+                days -= 1
+                continue
             if not ids:
                 return outcomes
             claimed = self.claim(ids)
@@ -275,6 +283,12 @@ class Pipeline:
             if not claimed.work:
                 self._hasten()
         raise AssertionError(f"still due after {rounds} rounds: {self.links()}")
+
+    def _a_day_later(self) -> int:
+        """Make what failed for the time being due, and what a person ends; gives how many links that are."""
+        with self.engine.begin() as db:
+            due = text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL OR cause = :cause")
+            return int(db.execute(due, {"cause": ENDED_BY_A_PERSON}).rowcount)
 
     def _hasten(self) -> None:
         """Let the moments for which links were put off be now."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, OperationalError
 
-from consumers.ingest.findings import Names, newer_in
+from consumers.ingest.findings import Names, Recent, newer_in
 from consumers.ingest.messages import kompass_id
-from consumers.ingest.recent import Recent
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
@@ -167,7 +166,8 @@ class Ingest:
         sources: Sequence[SourceEvent],
     ) -> tuple[int, Written]:
         records.remember(db, fresh)
-        failures.record_unreadable(db, [_failure(self._kind, bad) for bad in undecodable])
+        if undecodable:
+            failures.record_unreadable(db, [_failure(self._kind, bad) for bad in undecodable])
         orgs = records.configured_orgs(db, {seen.org_id for seen in candidates}) if candidates else {}
         kept = [seen for seen in candidates if seen.org_id in orgs]
         written = records.write_newer(db, kept)

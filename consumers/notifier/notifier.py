@@ -18,17 +18,18 @@ from html import escape
 from sqlalchemy import Connection, Engine
 
 from consumers.notifier.addresses import AdminPages, usable
-from consumers.notifier.digest import Digest, gather, short
+from consumers.notifier.digest import Digest, gather, short, waiting_words
 from consumers.notifier.filed import filed_mail
 from consumers.notifier.pacing import Pacing
 from consumers.notifier.rendering import Rendered, Renderer
 from consumers.notifier.smtp import Handed, Mailer
 from mapping.causes.table import words_of
-from store import differences, filing, history, mails, notices
+from store import differences, filing, history, mails, notices, outages
 from store.filing import ChangedSince
 from store.history import Entry
 from store.mails import Letter, Outgoing, PastMail
 from store.notices import Audience, Over, Untold, Withdrawn
+from store.outages import Outage
 from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Notifier:
                 return 0
             now = self._clock()
             notices.clear_ended(db, now=now)
-            return self._digests(db, now) + self._all_clears(db, now) + self._filed(db, now)
+            return self._digests(db, now) + self._outages(db, now) + self._all_clears(db, now) + self._filed(db, now)
 
     def _digests(self, db: Connection, now: datetime) -> int:
         pacing = self._policy.pacing
@@ -187,6 +188,29 @@ class Notifier:
         notices.tell_failures(db, digest.org_id, single, shared=False, mail_id=mail_id, now=now)
         notices.tell_failures(db, digest.org_id, shared, shared=True, mail_id=mail_id, now=now)
         notices.tell_withdrawn(db, withdrawn, mail_id=mail_id, now=now)
+
+    def _outages(self, db: Connection, now: datetime) -> int:
+        found = outages.lasting(db, before=now - self._policy.pacing.outage_after)
+        audiences = notices.audiences(db, {one.org_id for one in found})
+        return sum(
+            self._outage(db, one, audiences.get(one.org_id) or Audience(one.org_id, "", ()), now) for one in found
+        )
+
+    def _outage(self, db: Connection, outage: Outage, audience: Audience, now: datetime) -> int:
+        """Write the one mail about an outage, which is none of the records' own."""
+        recipients, _ = self._recipients(audience)
+        if not recipients:
+            return 0
+        name = short(audience.org_name, 80)
+        since = outage.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+        subject = f"QuickBooks does not answer since {since} UTC" + (f" ({name})" if name else "")
+        waiting = waiting_words(outage.waiting)
+        rendered = self._renderer.outage(
+            org_name=name, since=since, waiting=waiting, url=self._pages.sync_errors(outage.org_id)
+        )
+        mail_id = self._write(db, "note", outage.org_id, recipients, subject, rendered, thread_id="", now=now)
+        outages.tell(db, outage.org_id, subject, mail_id=mail_id, now=now)
+        return 1
 
     def _all_clears(self, db: Connection, now: datetime) -> int:
         found = [one for one in notices.over(db) if one.cleared_at + self._policy.pacing.calm <= now]

@@ -33,6 +33,8 @@ class Pacing:
     """So long changes in filed months gather before they are mailed."""
     filed_every: timedelta = timedelta(days=1)
     """So long after such a mail the next one may follow."""
+    outage_after: timedelta = timedelta(minutes=30)
+    """So long nothing of a company has to go through before its outage is worth a mail."""
 
     @property
     def memory(self) -> timedelta:

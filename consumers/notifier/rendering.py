@@ -23,7 +23,9 @@ from consumers.notifier.filed import FiledMail
 
 LARGEST = 70_000
 """Bytes of both parts. Some mail readers cut a mail off at 102 kB, and on the way base64 makes 78 of every 57: 96 kB and the headers."""
-TEMPLATES = tuple(f"{name}.{form}.j2" for name in ("digest", "all_clear", "filed") for form in ("html", "txt"))
+TEMPLATES = tuple(
+    f"{name}.{form}.j2" for name in ("digest", "all_clear", "outage", "filed") for form in ("html", "txt")
+)
 
 
 class BadTemplates(ConsumersError):
@@ -86,6 +88,9 @@ class Renderer:
 
     def filed(self, mail: FiledMail) -> Rendered:
         return self._render("filed", mail=mail, org_name=mail.org_name)
+
+    def outage(self, *, org_name: str, since: str, waiting: str, url: str) -> Rendered:
+        return self._render("outage", org_name=org_name, since=since, waiting=waiting, url=url)
 
     def _render(self, name: str, **values: object) -> Rendered:
         return Rendered(

@@ -169,7 +169,8 @@ CONFLICTS: Final = (
     Words(
         "conflict:type-changed", "an invoice that became a credit note, or the other way round",
         "QuickBooks cannot turn one into the other. The sum of the former document stays in the books until a person takes it out.",
-        "Delete the former document in QuickBooks (a void keeps its number) and press Try again: the new one is created then.", _BOOKKEEPER,
+        "Open it under Sync errors and press Send what Kompass says: the former document is voided and the new one is created. Or "
+        "delete the former document in QuickBooks and press Try again.", _BOOKKEEPER,
     ),
     Words(
         "not-taken:number", "QuickBooks gave another document number",

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext
 from consumers.notifier.rendering import Renderer
 from tests.mail_pictures import WIDTHS, kinds, photograph
 
-KINDS = 8
+KINDS = 9
 
 
 def test_every_kind_fits_its_window(browser: BrowserContext, tmp_path: Path) -> None:

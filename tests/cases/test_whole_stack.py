@@ -239,7 +239,7 @@ def _class_tracking_is_switched_off_and_on(one: Story) -> Iterator[None]:
     one.bookkeeper("preferences", group="AccountingInfoPrefs", members={"ClassTrackingPerTxnLine": False})
     one.publish(first)
     yield
-    # Without class tracking there is nothing to send; that the class was dropped is told once.
+    # Without class tracking there is nothing to send; that the class was dropped is said once.
     assert one.stands("invoice", "i1") == SYNCED
     assert "not-taken:class" in one.why("invoice", "i1")
     one.bookkeeper("preferences", group="AccountingInfoPrefs", members={"ClassTrackingPerTxnLine": True})

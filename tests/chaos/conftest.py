@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaos")
     group.addoption("--rounds", type=int, default=0, help="Kills in the long run; by default the bounded suite runs.")
     group.addoption("--first-seed", type=int, default=1, help="The seed of the first world; the others follow.")
+    group.addoption("--minutes", type=float, default=0.0, help="So long for random histories of a bookkeeper's deeds.")
     group.addoption("--seed", type=int, default=None, help="Repeat the round of this seed alone.")
 
 

@@ -51,7 +51,7 @@ def send(pipeline: Pipeline, work: Attempt) -> Outcome | Late:
     """Call, unless the grant has grown old on a slow machine and there is no other: as a worker does."""
     if time.monotonic() - work.permitted_at > PERMIT_VALID:
         with pipeline.engine.begin() as db:
-            if not permit_again(db, work.link.realm_id, pipeline.steps.claims._policy.limits):
+            if not permit_again(db, work.link.realm_id, pipeline.steps.claims.policy.limits):
                 return Late()
     return pipeline.call(work)
 
@@ -90,7 +90,7 @@ def test_re_authorising_sends_all_that_waited(
 
     # Intuit's own limits from here on: refused calls would show as throttled.
     section.simulator.call(lambda world: world.change_settings({"quota_enabled": True}))
-    pipeline.steps.claims._policy = replace(pipeline.steps.policy, limits=INTUIT)
+    pipeline.steps.claims.policy = replace(pipeline.steps.policy, limits=INTUIT)
     called_back = now_at_intuit(pipeline)
     assert "is linked to" in press_authorize(ada, configuration, authorize)
     while any(row.state != "synced" for row in pipeline.links(kind="invoice")):

@@ -5,6 +5,7 @@ Never is a process left that lives and reads nothing. ERRORS_TRIED=all tries eac
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from consumers.kafka_errors import ClientDead
-from tests.integration.broker.members import Member, Members, Publisher, eventually, kept
+from demo.embedded.broker import _library
+from tests.integration.broker.members import Member, Members, Publisher, all_committed, eventually, kept
 from tests.integration.broker.test_dead_clients import (
     ENDS_S,
     GROUP_HEARTBEAT,
@@ -28,17 +30,42 @@ from tests.kafka import Kafka
 FETCH, LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR = 1, 2, 3, 9, 10
 NEWEST = 134
 """The greatest number of an error in Kafka 4's protocol."""
-TRIED = os.environ.get("ERRORS_TRIED", "2")
-CLASSIC = (
-    OFFSET_COMMIT, JOIN_GROUP, HEARTBEAT, SYNC_GROUP, FETCH, LIST_OFFSETS, METADATA, OFFSET_FETCH, FIND_COORDINATOR,
-)  # fmt: skip
-CONSUMER = (GROUP_HEARTBEAT, OFFSET_COMMIT, FETCH, OFFSET_FETCH, METADATA)
+TRIED = os.environ.get("ERRORS_TRIED", "1")
+WORKING = (HEARTBEAT, OFFSET_COMMIT, FETCH, METADATA)
+"""What a process that works asks for again and again."""
+JOINING = (JOIN_GROUP, SYNC_GROUP, FIND_COORDINATOR, OFFSET_FETCH, LIST_OFFSETS)
+"""What one asks for that has just been started."""
+CLASSIC = (*WORKING, *JOINING)
+CONSUMER = (GROUP_HEARTBEAT, OFFSET_COMMIT, FETCH, METADATA, FIND_COORDINATOR, OFFSET_FETCH, LIST_OFFSETS)
 RECOVERS_S = 90.0
 
 
 def _errors(chance: random.Random) -> Iterator[int]:
     every = list(range(1, NEWEST + 1))
     yield from every if TRIED == "all" else chance.sample(every, int(TRIED))
+
+
+class _Requests:
+    """The requests that the embedded broker has had since it last forgot them."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        assert kafka.embedded is not None
+        self._library, self._cluster = _library(), ctypes.c_void_p(kafka.embedded._cluster)
+        self._library.rd_kafka_mock_get_requests.restype = ctypes.POINTER(ctypes.c_void_p)
+        self._library.rd_kafka_mock_request_api_key.restype = ctypes.c_int16
+        self._library.rd_kafka_mock_start_request_tracking(self._cluster)
+
+    def forget(self) -> None:
+        self._library.rd_kafka_mock_clear_requests(self._cluster)
+
+    def had(self, kind: int) -> bool:
+        count = ctypes.c_size_t()
+        found = self._library.rd_kafka_mock_get_requests(self._cluster, ctypes.byref(count))
+        kinds = {
+            self._library.rd_kafka_mock_request_api_key(ctypes.c_void_p(found[place])) for place in range(count.value)
+        }
+        self._library.rd_kafka_mock_request_destroy_array(found, count)
+        return kind in kinds
 
 
 @pytest.mark.timeout(0 if TRIED == "all" else 300)
@@ -48,31 +75,40 @@ def test_no_error_leaves_a_process_that_lives_and_reads_nothing(
     kafka: Kafka, database: str, members: Members, rng: random.Random, protocol: str, requests: tuple[int, ...]
 ) -> None:
     settings = {"group.instance.id": "one"} if protocol == "classic" else {"group.protocol": "consumer"}
-    publisher, ended = Publisher(kafka), []
-
-    def started() -> Member:
-        member = members(kafka, dict(settings))
-        eventually(lambda: member.loop.assigned or not member.running, "a new process gets its partitions", RECOVERS_S)
-        return member
-
-    member, number = started(), 0
+    publisher, asked, ended = Publisher(kafka), _Requests(kafka), []
+    member: Member | None = None
+    number = 0
     for request in requests:
         for error in _errors(rng):
             number += 1
+            what = f"error {error} at request {request} ({protocol})"
+            if request in JOINING and member is not None:
+                member.end()
+                member = None
+            if member is None and request not in JOINING:
+                member = members(kafka, dict(settings))
+                eventually(lambda member=member: member.loop.assigned, "a new process gets its partitions", RECOVERS_S)
+            asked.forget()
             answer_with(kafka, request, error, error)
+            if member is None:
+                member = members(kafka, dict(settings))
             publisher.send(f"c{number}")
             publisher.flush()
 
-            def read(member: Member = member, client: str = f"c{number}") -> bool:
-                return not member.running or client in kept(database)
+            def over(member: Member = member, client: str = f"c{number}", request: int = request) -> bool:
+                if not member.running:
+                    return True
+                if not (asked.had(request) and client in kept(database)):
+                    return False
+                return request != OFFSET_COMMIT or all_committed(kafka)
 
-            eventually(read, f"an event is read after error {error} at request {request} ({protocol})", RECOVERS_S)
+            eventually(over, f"an event is read and committed after {what}", RECOVERS_S)
             never_again(kafka, request)
             if member.running:
                 continue
             failure = member.failure(ENDS_S)
-            assert isinstance(failure, ClientDead), f"error {error} at request {request}: {failure!r}"
+            assert isinstance(failure, ClientDead), f"{what}: {failure!r}"
             assert failure.says_why, failure
             ended.append((request, error))
-            member = started()
+            member = None
     print(f"{protocol}: {number} errors, of which these end the process (request, error): {ended}")

@@ -1,4 +1,4 @@
-"""An outage is an outage, with any answer and for any time: no failure, no mail, and everything there once afterwards.
+"""An outage is an outage, with any answer and for any time: no failure, one mail where it lasts, and everything there once.
 
 The clocks of the database and of the simulator are moved together. ``OUTAGE_RECORDS=1000`` has the long run.
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
+from consumers.notifier.notifier import Notifier, NotifierPolicy
+from consumers.notifier.rendering import Renderer
+from consumers.notifier.smtp import Mailer
 from qbo_client.quota import Limits
 from simulator import Simulator
 from simulator.seeds import UK
@@ -28,6 +32,8 @@ from tests.pipeline import Pipeline, open_pipeline
 from tests.simulated_time import SimulatedTime
 
 RECORDS = int(os.environ.get("OUTAGE_RECORDS", "12"))
+LOOK_EVERY = 120.0
+"""Seconds between two looks of the notifier."""
 LENGTHS = {"three seconds": 3.0, "five minutes": 300.0, "an hour": 3600.0}
 XML = '<IntuitResponse><Fault type="SERVICE"><Error code="6000" element=""><Message>m</Message></Error></Fault></IntuitResponse>'
 DRESSES: dict[str, list[dict[str, Any]]] = {
@@ -58,10 +64,29 @@ class Company:
         self.gates = Gates(clock=lambda: self.time.seconds, uniform=lambda: 0.5)
         self.pipeline.steps.gates = self.gates
 
+    def notifier(self) -> Notifier:
+        policy = NotifierPolicy(
+            owner="notifier", mail_from="sync@kompass.example", operator_mail="operator@kompass.example",
+            public_url="https://kompass.example",
+        )  # fmt: skip
+        return Notifier(
+            self.pipeline.engine, policy, renderer=Renderer(), mailer=Mailer("smtp://localhost", sender=policy.mail_from),
+            metrics=self.pipeline.metrics, clock=self._now,
+        )  # fmt: skip
+
+    def _now(self) -> datetime:
+        with self.pipeline.engine.begin() as db:
+            moment: datetime = db.execute(text("SELECT now()")).scalar_one()
+        return moment
+
     def run(self, seconds: float) -> None:
         """Do what is due until so much time has gone by."""
         until = self.time.seconds + seconds
+        notifier, looked = self.notifier(), self.time.seconds
         while self.time.seconds < until:
+            if self.time.seconds - looked > LOOK_EVERY:
+                notifier.look()
+                looked = self.time.seconds
             wait = self._turn()
             seconds = min(max(wait, 0.5), until - self.time.seconds)
             self.time.advance(seconds)
@@ -133,5 +158,6 @@ def test_an_outage_leaves_nothing_but_a_longer_queue(company: Company, dress: st
         assert len(pipeline.objects("Customer")) == 2 + made * (RECORDS // 3)
         assert len(pipeline.objects("Invoice")) == made * (RECORDS - RECORDS // 3)
         assert pipeline.rows("qbo_outbox") == []
-        assert pipeline.rows("qbo_mail") == []
+        subjects = [row.subject.partition(" since")[0] for row in pipeline.rows("qbo_mail")]
+        assert subjects == (["QuickBooks does not answer"] if seconds >= 3600 else []), length
         assert pipeline.rows("qbo_attempt") == []

@@ -248,16 +248,46 @@ def test_a_known_deed_of_the_bookkeeper_is_not_forgotten_when_kompass_returns_to
     assert story.kompass("100.00").state == "failed"
 
 
-def test_a_document_whose_type_changed_takes_the_place_of_the_former_one_once_that_is_gone(story: Story) -> None:
-    story.kompass("100.00")
-    lines = story.lines("-100.00")
-    tax = sum((one.amount_vat for one in lines), Decimal(0))
-    credit: dict[str, Any] = {
+def credit(story: Story) -> dict[str, Any]:
+    tax = sum((one.amount_vat for one in story.lines("-100.00")), Decimal(0))
+    return {
         "type": InvoiceType.CREDIT_NOTE, "amount_net": Decimal(-100), "amount_vat": tax, "amount_gross": tax - 100
     }  # fmt: skip
-    link = story.kompass("-100.00", **credit)
+
+
+def test_a_document_whose_type_changed_takes_the_place_of_the_former_one_once_that_is_gone(story: Story) -> None:
+    story.kompass("100.00")
+    link = story.kompass("-100.00", **credit(story))
     assert (link.state, link.cause) == ("failed", "conflict:type-changed")
     story.bookkeeper("delete", entity="Invoice", id=link.qbo_id)
     link = story.try_again()
     assert (link.state, link.entity) == ("synced", "CreditMemo")
     assert story.document(entity="CreditMemo")["Line"][0]["Amount"] == Decimal("100.00")
+
+
+def test_a_person_may_have_the_former_document_voided_when_the_type_changed_and_changed_back(story: Story) -> None:
+    story.kompass("100.00")
+    number = story.document()["DocNumber"]
+    assert story.kompass("-100.00", **credit(story)).cause == "conflict:type-changed"
+    link = story.try_again(overwrite=True)
+    assert (link.state, link.entity) == ("synced", "CreditMemo")
+    assert story.document(entity="CreditMemo")["DocNumber"] == number
+    (former,) = story.pipeline.objects("Invoice", story.place.realm)
+    assert (former["TotalAmt"], former["DocNumber"]) == (0, f"{number} void {former['Id']}")
+    # And back again: the credit note is taken to zero, and another invoice is made.
+    assert story.kompass("100.00").cause == "conflict:type-changed"
+    link = story.try_again(overwrite=True)
+    assert (link.state, link.entity) == ("synced", "Invoice"), link.reason
+    assert story.document()["DocNumber"] == number
+    assert [one["TotalAmt"] for one in story.pipeline.objects("CreditMemo", story.place.realm)] == [0]
+    assert [row.cause for row in story.pipeline.rows("qbo_failure") if row.closed_at is None] == []
+
+
+def test_a_paid_document_whose_type_changed_is_not_voided_even_when_asked(story: Story) -> None:
+    story.kompass("100.00")
+    before = paid(story)
+    story.kompass("-100.00", **credit(story))
+    # The payment came after what the person saw, so it is shown first.
+    assert story.try_again(overwrite=True).cause == "conflict:type-changed"
+    assert story.try_again(overwrite=True).cause == "conflict:paid"
+    assert story.document() == before

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 
-from consumers.ingest.recent import Recent
+from consumers.ingest.findings import Recent
 
 
 def test_the_newest_half_is_always_there_and_no_more_than_was_allowed() -> None:

@@ -56,8 +56,12 @@ def test_a_decision_is_a_page_and_says_what_was_weighed(path: object) -> None:
     assert re.search(r"weighed", text, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/how-to/*.md")), ids=lambda path: path.stem)
-def test_a_how_to_names_only_what_exists(page: object) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [*sorted(ROOT.glob("docs/how-to/*.md")), ROOT / "CONTRIBUTING.md", ROOT / "tests" / "README.md"],
+    ids=lambda path: path.stem,
+)
+def test_a_guide_names_only_what_exists(page: object) -> None:
     text = DECISIONS.joinpath(str(page)).read_text("utf-8")
     named = re.findall(
         r"`((?:admin|consumers|demo|deploy|docs|mapping|qbo_client|schemas|store|sync|tests)/[\w./-]+)`", text

@@ -16,19 +16,20 @@ AVOIDED = [
     line for line in (ROOT / "docs" / "words-to-avoid.txt").read_text("utf-8").splitlines() if not line.startswith("#")
 ]
 AVOID = re.compile(rf"\b(?:{'|'.join(AVOIDED)})\b", re.IGNORECASE)
-PAGES = sorted(
-    str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")] if path != GLOSSARY
-)
+_EVERY = [*ROOT.glob("*.md"), ROOT / "tests" / "README.md", *ROOT.glob("docs/**/*.md")]
+PAGES = sorted(str(path.relative_to(ROOT)) for path in _EVERY if path != GLOSSARY)
+_QUOTED = re.compile(r'"[^"\n]*"')
 EASY = ("README.md", "docs/tutorial.md")
 
 
 def avoided_words(page: str) -> list[str]:
-    text = without_code(page)
+    """Where the page has such a word; what is quoted is another's."""
+    text = _QUOTED.sub("", without_code(page))
     return [f"line {text.count(chr(10), 0, found.start()) + 1}: {found[0]}" for found in AVOID.finditer(text)]
 
 
 def test_the_words_are_found_in_any_form_but_not_in_code() -> None:
-    assert avoided_words("It is\nMended anew. `told` newsletter\n") == ["line 2: Mended", "line 2: anew"]
+    assert avoided_words('It is\nMended anew. `told` newsletter "told"\n') == ["line 2: Mended", "line 2: anew"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -67,3 +67,12 @@ def test_tax_in_yen_has_no_decimals(open_books: OpenBooks) -> None:
         assert (made["TxnTaxDetail"]["TotalTax"], made["TotalAmt"]) == (wanted, 203 + wanted)
         gross = books.invoice(customer, *lines, CurrencyRef={"value": "JPY"}, GlobalTaxCalculation="TaxInclusive")
         assert (gross["TotalAmt"], [one["Amount"] for one in gross["Line"][:2]]) == (203, [84, 85])
+
+
+def test_an_exchange_rate_below_zero_is_2090(open_books: OpenBooks) -> None:
+    books = open_books(UK)
+    customer = books.customer(CurrencyRef={"value": "EUR"})
+    refused = books.refuses(
+        lambda: books.invoice(customer, line(100, "3"), CurrencyRef={"value": "EUR"}, ExchangeRate=-1)
+    )
+    assert refused.codes == ("2090",)

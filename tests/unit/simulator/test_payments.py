@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simulator import bookkeeper
 
 from .conftest import Books, OpenBooks, line
@@ -122,3 +124,17 @@ def test_auto_apply_credit_applies_an_open_credit_to_a_new_invoice(books: Books)
     assert books.get("Customer", customer["Id"])["Balance"] == -20
     assert books.invoice(customer, line(60))["Balance"] == 40
     assert books.invoice(customer, line(60))["SyncToken"] == "0"
+
+
+@pytest.mark.parametrize("how", ["refuse", "unlink"])
+def test_the_customer_of_a_paid_document_cannot_be_changed(open_books: OpenBooks, how: str) -> None:
+    books = open_books(paid_document=how)
+    customer, other = books.customer(), books.customer("Birch")
+    invoice = books.invoice(customer)
+    assert books.update("Invoice", invoice, CustomerRef={"value": other["Id"]})["CustomerRef"]["value"] == other["Id"]
+    books.pay(other, 10, ("Invoice", invoice, 10))
+    paid = books.get("Invoice", invoice["Id"])
+    assert books.refuses(lambda: books.update("Invoice", paid, CustomerRef={"value": customer["Id"]})).codes == (
+        "6000",
+    )
+    assert books.update("Invoice", paid, CustomerRef={"value": other["Id"]}, PrivateNote="x")["PrivateNote"] == "x"

@@ -1,0 +1,1 @@
+"""The same worlds pushed by two commits, and the requests that QuickBooks got of each compared: ``make differential``."""
