@@ -21,7 +21,7 @@ MINUTES ?= 60
 OLD ?= 0030317
 ARGS ?=
 
-.PHONY: help demo test lint docs release-check bench path differential memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
+.PHONY: help demo test lint docs release-check screenshots pages bench bench-quick bench-all path differential memory idle chaos outage switches brokers alerts fuzz explore audit lock lock-image lock-fuzz clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,19 @@ docs: $(READY) ## Build the site of the docs into build/docs; a broken link is a
 release-check: $(READY) ## Check version, change log, migrations and made pages before a release (docs/release.md)
 	@$(BIN)/python deploy/release_check.py
 
-bench: $(READY) ## Measure
+screenshots: $(READY) ## Take a picture of every page of the admin, on a desktop and a phone, light and dark, into build/screenshots
+	@$(BIN)/python -m tests.acceptance.admin.screenshots --all
+
+pages: $(READY) ## Measure every page of the admin with 50,000 links
+	@ADMIN_LINKS=50000 $(BIN)/python -m pytest tests/integration/admin/test_size.py -s --timeout=0 $(ARGS)
+
+bench: $(READY) ## Measure, and write docs/benchmarks.md
 	@for benchmark in $$(ls tests/benchmarks/*.py | grep -v -e /memory.py -e /idle_orgs.py -e /path.py); do echo "== $$benchmark"; $(BIN)/python "$$benchmark" $(ARGS); done
+
+bench-quick: $(READY) ## Measure what a change of ingest or push costs, in CPU; writes nothing
+	@for run in "ingest.py 2000" "push.py 50"; do echo "== $$run"; BENCH_QUICK=1 $(BIN)/python tests/benchmarks/$$run; done
+
+bench-all: bench memory idle ## Measure everything and write docs/benchmarks.md, on a quiet machine: an hour
 
 path: $(READY) ## Count the files and functions that one new invoice passes
 	@$(BIN)/python -m tests.benchmarks.path $(ARGS)

@@ -129,7 +129,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     health.add_check("assigned", lambda: None if loop.assigned else "no partition is assigned to this process")
     dependencies.watch(Dependency.DATABASE, database_check(engine, metrics))
     dependencies.watch(Dependency.BROKER, broker_check(settings))
-    dependencies.watch(Dependency.INTUIT, lambda: "its breaker is open" if steps.gates.open_breakers()[1] else None)
+    dependencies.watch(Dependency.INTUIT, steps.gates.intuit_trouble)
     if settings.schema_registry_url is not None:
         dependencies.watch(Dependency.REGISTRY, registry_check(settings.schema_registry_url))
     gauges = GaugeKeeper(

@@ -196,7 +196,7 @@ def decode(text: bytes) -> object:
     What no database keeps (NUL, half a surrogate pair) becomes U+FFFD: an answer is worth having all the same.
     """
     if b"\\u" not in text and _LONG.search(text) is None:
-        # Nearly all answers: in a third of the time. Whatever is wrong with one is found out below.
+        # Nearly all answers, in a third of the time. What is wrong with one is found out below.
         with suppress(ValueError, RecursionError):
             return _PLAIN_DECODER.decode(text)
     words = text.decode("utf-8-sig", errors="replace")

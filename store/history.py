@@ -62,8 +62,29 @@ class Happening:
     detail: Mapping[str, object]
 
 
+# What nearly every entry of a kind says is not written down: it is two rows an invoice.
+_USUAL: Mapping[str, Mapping[str, object]] = {
+    "event": {"deleted": False, "user": ""},
+    "called": {"phase": "send", "attempt": 1},
+}
+
+
 def append(db: Connection, entries: Sequence[Entry]) -> None:
-    insert_rows(db, history, [{name: getattr(entry, name) for name in Entry.__dataclass_fields__} for entry in entries])
+    insert_rows(
+        db,
+        history,
+        [
+            {name: getattr(entry, name) for name in Entry.__dataclass_fields__} | {"detail": _unusual(entry)}
+            for entry in entries
+        ],
+    )
+
+
+def _unusual(entry: Entry) -> Mapping[str, object]:
+    usual = _USUAL.get(entry.what)
+    if usual is None:
+        return entry.detail
+    return {name: value for name, value in entry.detail.items() if name not in usual or value != usual[name]}
 
 
 def read(db: Connection, *, org_id: str, kind: str, kompass_id: str, limit: int = 500) -> list[Happening]:
@@ -76,4 +97,9 @@ def read(db: Connection, *, org_id: str, kind: str, kompass_id: str, limit: int 
         .order_by(history.c.id.desc())
         .limit(limit)
     )
-    return [Happening(*row) for row in reversed(rows.all())]
+    return [
+        Happening(
+            row.at, row.what, row.outcome, row.message, row.intuit_tid, {**_USUAL.get(row.what, {}), **row.detail}
+        )
+        for row in reversed(rows.all())
+    ]

@@ -65,7 +65,8 @@ def read_cases(
         and isinstance(one.record, Project)
         and one.record.billing_client.id != link.party_id
     }
-    clients = {key: record_from_json(Kind.CLIENT, row.body) for key, row in records.read_bodies(db, former).items()}
+    formers = records.read_bodies(db, former) if former else {}
+    clients = {key: record_from_json(Kind.CLIENT, row.body) for key, row in formers.items()}
     cases = {}
     for link, company in judgeable:
         key = (link.org_id, link.kind.value, link.kompass_id)

@@ -34,7 +34,7 @@ from sync.case_loader import Judgeable, RecordCase, find_parties, fix_currencies
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
-from sync.decide import decide, unless_disconnected
+from sync.decide import decide
 from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
 from sync.permits import permit_calls
@@ -216,7 +216,6 @@ class _Transaction:
                     continue
                 decision = taken
             connection = connected.get(link.realm_id)
-            decision = unless_disconnected(decision, connection)
             self._apply(link, company, case, decision, parties.found.get(link.id), connection)
 
     def _moved(self, holders: Mapping[int, Link]) -> set[int]:

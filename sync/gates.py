@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 
 from qbo_client.breaker import Breaker, State
 from qbo_client.outcomes import NotSent, Outcome, Unknown
+from sync.silence import Silence
 
 INTUIT = ""
 """The breaker of Intuit as a whole stands beside those of the companies."""
+
+SILENT_S = 45.0
+"""Longer than Intuit mostly takes over a large batch, and short enough to page within five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Gates:
     """The links that a company refused for now since it last took a write."""
     _intuit: Breaker = field(default_factory=lambda: Breaker())
     _last_success: dict[str, float] = field(default_factory=dict)
+    _silence: Silence = field(default_factory=Silence)
 
     def block(self, realm_id: str, seconds: float) -> None:
         """Leave a company alone for some seconds."""
@@ -82,6 +87,7 @@ class Gates:
             if (breaker := self._breakers.get(realm_id)) is not None:
                 self._breakers[realm_id] = breaker.attempt(now)[1]
             self._intuit = self._intuit.attempt(now)[1]
+            self._silence.called(realm_id, now)
 
     def not_called(self, realm_id: str) -> None:
         """Note that a call that was to go was not sent: it has shown nothing, and another may be the trial call."""
@@ -89,6 +95,7 @@ class Gates:
             if (breaker := self._breakers.get(realm_id)) is not None:
                 self._breakers[realm_id] = breaker.withdrawn()
             self._intuit = self._intuit.withdrawn()
+            self._silence.over(realm_id, self.clock(), answered=None)
 
     def answered(self, realm_id: str, outcome: Outcome, *, refused: Collection[int] = (), wrote: bool = True) -> None:
         """Take an outcome into account. Any answer of Intuit's is a success here, a final refusal too.
@@ -98,6 +105,7 @@ class Gates:
         """
         now = self.clock()
         with self._lock:
+            self._silence.over(realm_id, now, answered=not isinstance(outcome, NotSent | Unknown))
             breaker = self._breakers.get(realm_id, Breaker())
             if refused:
                 known = self._refused.setdefault(realm_id, set())
@@ -126,6 +134,17 @@ class Gates:
         """Whether other calls of the company came through lately."""
         with self._lock:
             return self.clock() - self._last_success.get(realm_id, float("-inf")) < within
+
+    def intuit_trouble(self) -> str | None:
+        """Give why Intuit as a whole counts as away; None while it is there, or while nobody asks it anything."""
+        now = self.clock()
+        with self._lock:
+            if self._intuit.state(now) is not State.CLOSED:
+                return "its breaker is open"
+            # A batch may take two minutes, and the breaker opens after several that fail: people are to know sooner.
+            if self._silence.companies(now, seconds=SILENT_S) > 1:
+                return f"it has answered none of several companies for {SILENT_S:.0f} s"
+        return None
 
     def open_breakers(self) -> tuple[list[str], bool]:
         """Give the companies whose breaker is not closed, and whether Intuit's is."""

@@ -220,11 +220,22 @@ def _edit_by_hand(site: Site) -> None:
     site.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
     (was,) = sent.lines
     more = Decimal("250.00")
+    tax = more * (was.vat_rate.rate if was.vat_rate else Decimal(0)) / 100
     changed = replace(
         sent,
         sequence=sent.sequence + 1,
-        lines=(replace(was, amount_net=was.amount_net + more, quantity=None, unit_price=None, percentage=None),),
+        lines=(
+            replace(
+                was,
+                amount_net=was.amount_net + more,
+                amount_vat=was.amount_vat + tax,
+                quantity=None,
+                unit_price=None,
+                percentage=None,
+            ),
+        ),
         amount_net=sent.amount_net + more,
-        amount_gross=sent.amount_gross + more,
+        amount_vat=sent.amount_vat + tax,
+        amount_gross=sent.amount_gross + more + tax,
     )
     pipeline.ingest(event(changed))

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.runner import Reconciler
@@ -31,6 +31,8 @@ from store.connections import Tokens
 from store.engine import open_engine
 from store.records import SourceEvent
 from store.secrets import TokenKeys
+from store.tables import link as link_table
+from store.tables import metadata
 from store.transactions import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Parcel, Split, parcels
@@ -300,7 +302,7 @@ class Pipeline:
 
     def links(self, **where: Any) -> list[Any]:
         with self.engine.begin() as db:
-            rows = db.execute(text("SELECT * FROM qbo_link ORDER BY id")).all()
+            rows = db.execute(select(link_table).order_by(link_table.c.id)).all()
         return [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
 
     def one(self, kind: str, kompass_id: str, **where: Any) -> Any:
@@ -309,7 +311,7 @@ class Pipeline:
 
     def rows(self, table: str) -> Sequence[Any]:
         with self.engine.begin() as db:
-            return db.execute(text(f"SELECT * FROM {table} ORDER BY 1")).all()
+            return db.execute(select(metadata.tables[table]).order_by(text("1"))).all()
 
     def objects(self, entity: str, realm: str = UK) -> list[dict[str, Any]]:
         """Give a company's objects of one entity, as the simulator holds them."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from admin.quickbooks_online.check_tax import check_tax, check_tax_codes
+from admin.quickbooks_online.entries import CompanyListing
 from admin.quickbooks_online.findings import AMBER, GREEN, RED, Finding, rows_of
-from admin.quickbooks_online.lists import CompanyListing, listing
+from admin.quickbooks_online.lists import listing
 from admin.quickbooks_online.models import Configuration, CustomField, DepartmentClass, ItemService, Record
 from schemas.company import BilledTax, CompanyFacts
 

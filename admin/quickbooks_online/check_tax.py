@@ -124,6 +124,6 @@ def _several_supplies(rows: list[TaxCodeVatRate], facts: CompanyFacts) -> Iterat
             yield Finding(
                 AMBER,
                 "Tax codes",
-                f"{row.vat_rate} always goes to {row.tax_code_name}; QuickBooks tells {', '.join(alike)} apart.",
+                f"{row.vat_rate} always goes to {row.tax_code_name}; QuickBooks distinguishes {', '.join(alike)}.",
                 "If Kompass uses this rate for several kinds of supply, give each a VAT rate of its own in Kompass.",
             )

@@ -29,7 +29,7 @@ TOKEN_MARGIN = timedelta(seconds=90)
 REFRESH_LEASE_S = 90.0
 CALL_DEADLINE_S = 20.0
 PATIENCE_S = 8.0
-"""How long a page waits for the company's quota or for somebody else's token refresh."""
+"""How long a page waits for the company's quota or for a token refresh under way elsewhere."""
 REAUTHORIZE = "Tick the Configuration in the list and run Authorize with QuickbooksOnline again."
 
 
@@ -212,7 +212,7 @@ class Company:
 
 
 def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Take one call out of the company's quota, on which its pushes draw too: else those that follow would be one too many.
+    """Take one call out of the company's quota, on which its pushes draw too: else the calls that follow would be one too many.
 
     Raises
     ------

@@ -29,5 +29,5 @@ class Finding:
 
 
 def rows_of(model: type[Row], configuration: Configuration) -> models.QuerySet[Row]:
-    """The rows that count: those of the company that is linked now."""
+    """Give the rows of the company that is linked now."""
     return model._default_manager.filter(configuration=configuration, realm_id=configuration.realm_id)

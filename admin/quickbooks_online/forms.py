@@ -9,7 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from admin.quickbooks_online.lists import CompanyListing, Entry, any_listing
+from admin.quickbooks_online.list_fields import Offers, quickbooks_field
+from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
@@ -42,7 +43,6 @@ TEMPLATE_VARIABLES = {
 }
 KEPT = ("currency_name_template", "billed_tax", "tax_amounts", "exchange_rates")
 """Fields that keep their value when a form comes without them."""
-AFTER_LINKING = "Available once the company is linked."
 
 
 class DayInput(forms.DateInput):
@@ -84,72 +84,11 @@ def _is_address(text: str) -> bool:
     return True
 
 
-class QuickbooksSelect(forms.Select):
-    """A dropdown of things in QuickBooks; a value that the list lacks stays, and says so."""
-
-    template_name = "admin/quickbooks_online/widgets/quickbooks_select.html"
-
-    def __init__(self, listing: CompanyListing | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self.listing = listing
-
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        context = super().get_context(name, value, attrs)
-        context["listing"] = self.listing
-        return context
-
-
-def quickbooks_choices(
-    listing: CompanyListing, current: str, *, usable: list[Entry], empty: str
-) -> list[tuple[str, str]]:
-    choices = [("", empty), *((entry.id, entry.name) for entry in usable)]
-    if current and all(key != current for key, _ in choices):
-        name = listing.name_of(current)
-        choices.append((current, f"{name} (no longer active)" if name else f"{current} (name not known at the moment)"))
-    return choices
-
-
-def quickbooks_field(
-    realm_id: str | None,
-    what: str,
-    *,
-    current: str,
-    label: str,
-    help_text: str,
-    required: bool,
-    empty: str = "---------",
-    known: dict[tuple[str | None, str], CompanyListing] | None = None,
-) -> forms.ChoiceField:
-    """Make the dropdown of a company's items, classes, tax codes or custom fields.
-
-    ``known`` keeps the lists between the rows of one page.
-    """
-    memo = {} if known is None else known
-    if (realm_id, what) not in memo:
-        memo[realm_id, what] = any_listing(realm_id, what)
-    listing = memo[realm_id, what]
-    usable = [entry for entry in listing.entries if (entry.usable_item if what == "items" else entry.active)]
-    choices = quickbooks_choices(listing, current, usable=usable, empty=empty if realm_id else AFTER_LINKING)
-    field = forms.ChoiceField(
-        choices=choices,
-        required=required,
-        label=label,
-        help_text=help_text,
-        widget=QuickbooksSelect(listing if realm_id else None),
-    )
-    field.error_messages["invalid_choice"] = "Choose one from the list; the one chosen is not in QuickBooks any more."
-    if what == "classes" and realm_id and listing.fetched_at is None and not listing.problem:
-        field.help_text = "This QuickBooks company does not use Classes (Account and settings → Advanced → Categories)."
-        field.required = False
-    if not realm_id:
-        field.disabled = True
-        field.required = False
-    return field
-
-
 class ConfigurationForm(OpenedForm):
     notification_recipients = RecipientsField(
-        required=False, help_text=str(Configuration._meta.get_field("notification_recipients").help_text)
+        label="Notification recipients",
+        required=False,
+        help_text=str(Configuration._meta.get_field("notification_recipients").help_text),
     )
 
     class Meta:
@@ -199,13 +138,11 @@ class ConfigurationForm(OpenedForm):
                 )
         for name, what in (("default_item_id", "items"), ("tax_item_id", "items"), ("default_class_id", "classes")):
             if name in self.fields:
-                field = self.fields[name]
                 self.fields[name] = quickbooks_field(
-                    realm_id,
+                    (realm_id, self.instance.pk or 0),
                     what,
                     current=getattr(self.instance, name),
-                    label=str(field.label),
-                    help_text=str(field.help_text),
+                    like=self.fields[name],
                     required=False,
                 )
 
@@ -249,8 +186,7 @@ class ConfigurationForm(OpenedForm):
             if not cleaned.get("notification_recipients") and "notification_recipients" not in self.errors:
                 self.add_error(
                     "enabled",
-                    "It cannot be enabled yet: name at least one notification recipient, who is notified when something "
-                    "cannot be synced.",
+                    "It cannot be enabled yet: name at least one notification recipient. Sync errors are mailed there.",
                 )
         return cleaned
 
@@ -271,7 +207,7 @@ class MappingForm(OpenedForm):
     kompass_field: str = ""
     quickbooks: tuple[tuple[str, str, bool], ...] = ()
     """(field, list, required)"""
-    known: dict[tuple[str | None, str], CompanyListing] | None = None
+    offers: Offers | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -287,15 +223,13 @@ class MappingForm(OpenedForm):
             field.queryset = field.queryset.filter(org_id=org_id)
         for name, what, required in self.quickbooks:
             if name in self.fields:
-                old = self.fields[name]
                 self.fields[name] = quickbooks_field(
-                    realm_id,
+                    (realm_id, configuration.pk if configuration is not None else 0),
                     what,
                     current=getattr(self.instance, name) or "",
-                    label=str(old.label),
-                    help_text=str(old.help_text),
+                    like=self.fields[name],
                     required=required,
-                    known=self.known,
+                    offers=self.offers,
                 )
         if self.prefix and self.instance.pk:
             # A row of a list: its columns have headings, its fields need names of their own.

@@ -251,7 +251,7 @@ def _former(db: Connection, configuration_id: int) -> tuple[str | None, str]:
         .where(configuration.c.id == configuration_id)
     ).one_or_none()
     if row is None:
-        raise LinkRefused("The Configuration is gone", "Somebody deleted it meanwhile.", status=404)
+        raise LinkRefused("The Configuration is gone", "It was deleted meanwhile.", status=404)
     return row.realm_id, row.company_name or row.realm_id or ""
 
 
@@ -310,7 +310,7 @@ def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Li
                 select(configuration.c.realm_id).where(configuration.c.id == configuration_id).with_for_update()
             ).one_or_none()
             if row is None:
-                raise LinkRefused("The Configuration is gone", "Somebody deleted it meanwhile.", status=404)
+                raise LinkRefused("The Configuration is gone", "It was deleted meanwhile.", status=404)
             _refuse_taken(db, configuration_id, realm_id)
             changed = row.realm_id is not None and row.realm_id != realm_id
             connections.link_company(

@@ -6,13 +6,13 @@ Opening a form costs at most one metered read per list and hour; while QuickBook
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 
 from admin.quickbooks_online.companies import Company, CompanyTrouble, trouble_of
+from admin.quickbooks_online.entries import CompanyListing, Entry
 from admin.quickbooks_online.models import CompanyList
 from admin.quickbooks_online.runtime import engine
 from qbo_client import company_facts as intuit_facts
@@ -28,37 +28,6 @@ RETRY = timedelta(minutes=1)
 SALES_TYPES = ("Service", "NonInventory", "Inventory")
 
 Choices = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    id: str
-    name: str
-    active: bool
-    type: str = ""
-    called: str = ""
-    """Its name in QuickBooks, where ours says more: a tax code's without the rate."""
-
-    @property
-    def plain(self) -> str:
-        return self.called or self.name
-
-    @property
-    def usable_item(self) -> bool:
-        """Whether an invoice line may name it: categories may not, nor what is inactive."""
-        return self.active and self.type in ("Service", "NonInventory")
-
-
-@dataclass(frozen=True, slots=True)
-class CompanyListing:
-    """One list as it is known now."""
-
-    entries: tuple[Entry, ...]
-    fetched_at: datetime | None
-    problem: str = ""
-
-    def name_of(self, identifier: str) -> str | None:
-        return next((entry.name for entry in self.entries if entry.id == identifier), None)
 
 
 _FETCHERS: dict[str, Callable[[Send], tuple[intuit_facts.Choice, ...]]] = {
@@ -161,7 +130,13 @@ def facts_listing(realm_id: str | None, what: str, *, refresh: bool = False) -> 
         entries = tuple(Entry(key, name, True) for key, name in sorted(facts.custom_fields.items()))
     else:
         entries = tuple(
-            Entry(code.id, _with_rate(code.name, code.sales_rate), code.active, called=code.name)
+            Entry(
+                code.id,
+                _with_rate(code.name, code.sales_rate),
+                code.active,
+                called=code.name,
+                rate=code.sales_rate,
+            )
             for code in facts.tax_codes.values()
         )
     return CompanyListing(entries, facts.fetched_at, problem)
@@ -201,6 +176,15 @@ def any_listing(realm_id: str | None, what: str, *, refresh: bool = False) -> Co
     if what in _FETCHERS:
         return listing(realm_id, what, refresh=refresh)
     return facts_listing(realm_id, what, refresh=refresh)
+
+
+def known_name(realm_id: str | None, what: str, identifier: str) -> str:
+    """Give the name of an item or a class from the last known list; the id itself where it is not known. Makes no call."""
+    if not realm_id or not identifier:
+        return identifier
+    bodies = CompanyList.objects.filter(realm_id=realm_id, what=what).values_list("body", flat=True)
+    rows = bodies.first() or ()
+    return next((str(row[1]) for row in rows if str(row[0]) == identifier), identifier)
 
 
 def refresh_all(realm_id: str) -> list[str]:

@@ -9,10 +9,11 @@ from admin.quickbooks_online.models import Configuration, Link, Record
 from admin.quickbooks_online.runtime import engine
 from qbo_client.calls import query
 from qbo_client.queries import compare, equals, select
+from schemas.events import Invoice, InvoiceType
 from store.companies import read_facts
 from store.transactions import retrying
 from sync import by_hand
-from sync.by_hand import CannotLink, Customer, KnownClient, link_customer
+from sync.by_hand import CannotLink, Customer, Existing, KnownClient, link_customer, link_existing
 
 FOUND_AT_MOST = 20
 
@@ -62,6 +63,37 @@ def _customer(row: dict[str, object]) -> QboCustomer:
     currency = row.get("CurrencyRef")
     code = str(currency.get("value") or "") if isinstance(currency, dict) else ""
     return QboCustomer(str(row.get("Id")), str(row.get("DisplayName") or ""), code, bool(row.get("Active", True)))
+
+
+def existing_by_id(configuration: Configuration, link: Link, qbo_id: str) -> Existing | None:
+    """Read what a project or invoice may be in QuickBooks (one metered read); None when there is nothing of that Id.
+
+    Raises
+    ------
+    CompanyTrouble
+    """
+    entity = "Customer" if link.kind == "project" else "Invoice"
+    record = Record.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).first()
+    said = record.typed() if record is not None else None
+    if isinstance(said, Invoice) and said.type is InvoiceType.CREDIT_NOTE:
+        entity = "CreditMemo"
+    conditions = [equals("Id", qbo_id), *([equals("Job", True)] if entity == "Customer" else [])]
+    rows = Company(configuration.realm_id or "").ask(query(select(entity, *conditions, at_most=1))).rows(entity)
+    if not rows:
+        return None
+    found = _customer(rows[0])
+    name = found.name or str(rows[0].get("DocNumber") or qbo_id)
+    return Existing(entity, found.id, name, found.currency or home_currency(configuration))
+
+
+def link_to_existing(link: Link, there: Existing, *, by: str) -> None:
+    """Let the link of a project or invoice stand for what was there before. The pipeline reads it before it ever writes.
+
+    Raises
+    ------
+    CannotLink
+    """
+    retrying(engine(), lambda db: link_existing(db, link.pk, there, by=by))
 
 
 def home_currency(configuration: Configuration) -> str:

@@ -1,4 +1,4 @@
-"""The mapping tables as CSV: export what is there, import rows that name both sides by id or by name."""
+"""The mapping tables as files: export what is there, import rows that name both sides by id or by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db import transaction
 
-from admin.quickbooks_online.lists import CompanyListing, any_listing
+from admin.quickbooks_online.activity import Values, values_of
+from admin.quickbooks_online.entries import CompanyListing
+from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import (
     Configuration,
     CustomField,
@@ -21,7 +23,7 @@ from admin.quickbooks_online.models import (
 )
 from admin.quickbooks_online.models import Mapping as MappingRow
 from admin.quickbooks_online.seen import unmapped
-from admin.quickbooks_online.sheets import BadSheet, Row, read_sheet, rounded_by_a_spreadsheet, write_sheet
+from admin.quickbooks_online.sheets import BadSheet, Row, read_sheet, rounded_by_a_spreadsheet
 from mapping.templates import DOCUMENT_VARIABLES, TemplateProblem, validate
 
 ROWS_AT_MOST = 5_000
@@ -57,9 +59,15 @@ class Imported:
     changed: int
     problems: tuple[str, ...]
     configurations: tuple[int, ...] = ()
+    rows: tuple[tuple[MappingRow, Values | None], ...] = ()
+    """The rows that were added or changed, with what they held before."""
 
 
-def export(model: type[MappingRow], configurations: Iterable[Configuration]) -> bytes:
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""Headings and rows."""
+
+
+def export(model: type[MappingRow], configurations: Iterable[Configuration]) -> Table:
     """Give the rows of these configurations' linked companies, in the form that an import takes."""
     rows = [
         _values(configuration, row)
@@ -68,10 +76,10 @@ def export(model: type[MappingRow], configurations: Iterable[Configuration]) -> 
             "pk"
         )
     ]
-    return write_sheet(COLUMNS[model], rows)
+    return COLUMNS[model], rows
 
 
-def template(model: type[MappingRow], configurations: Iterable[Configuration]) -> bytes:
+def template(model: type[MappingRow], configurations: Iterable[Configuration]) -> Table:
     """Give the form of an import with a row for each thing that is not mapped yet: the side of QuickBooks is to be filled in."""
     rows: list[Sequence[str]] = []
     for configuration in configurations:
@@ -87,7 +95,7 @@ def template(model: type[MappingRow], configurations: Iterable[Configuration]) -
         blank = [""] * (len(COLUMNS[model]) - 3)
         found = _KOMPASS[model]._default_manager.in_bulk([one.pk for one in unmapped(configuration, model)])
         rows += [(configuration.org_id, one.kompass_id, one.name, *blank) for one in found.values()]
-    return write_sheet(COLUMNS[model], rows)
+    return COLUMNS[model], rows
 
 
 def _values(configuration: Configuration, row: MappingRow) -> Sequence[str]:
@@ -124,8 +132,8 @@ def read_file(model: type[MappingRow], content: bytes, configurations: Iterable[
 
 def _import(model: type[MappingRow], rows: Sequence[Row], linked: Sequence[Configuration]) -> Imported:
     problems: list[str] = []
-    created = changed = 0
     touched: set[int] = set()
+    saved: list[tuple[MappingRow, Values | None]] = []
     lines: dict[tuple[object, ...], int] = {}
     with transaction.atomic():
         # Two people who import the same go one after the other.
@@ -137,17 +145,18 @@ def _import(model: type[MappingRow], rows: Sequence[Row], linked: Sequence[Confi
                 before = lines.setdefault((configuration.pk, *key.values()), row.line)
                 if before != row.line:
                     raise BadRow(f"it maps the same as line {before}: keep one of them")
-                was_new, was_changed = _save(model, configuration, key, values)
+                row_before = _save(model, configuration, key, values)
             except BadRow as problem:
                 problems.append(f"Line {row.line}: {problem}.")
                 continue
-            created += was_new
-            changed += was_changed
             touched.add(configuration.pk)
+            if row_before is not None:
+                saved.append(row_before)
         if problems:
             transaction.set_rollback(True)
             return Imported(0, 0, tuple(problems))
-    return Imported(created, changed, (), tuple(sorted(touched)))
+    created = sum(1 for _, before_it in saved if before_it is None)
+    return Imported(created, len(saved) - created, (), tuple(sorted(touched)), tuple(saved))
 
 
 def _org(linked: Sequence[Configuration], given: str) -> Configuration:
@@ -199,18 +208,22 @@ def _sides(model: type[MappingRow], configuration: Configuration, given: Mapping
     return key, values
 
 
-def _save(model: type[MappingRow], configuration: Configuration, key: Side, values: Side) -> tuple[int, int]:
+def _save(
+    model: type[MappingRow], configuration: Configuration, key: Side, values: Side
+) -> tuple[MappingRow, Values | None] | None:
+    """Add or change a row; gives it with what it held before, or None when it holds that already."""
     realm = configuration.realm_id or ""
     existing = model._default_manager.filter(configuration=configuration, realm_id=realm, **key).first()
     if existing is None:
-        model._default_manager.create(configuration=configuration, realm_id=realm, **key, **values)
-        return 1, 0
+        made = model._default_manager.create(configuration=configuration, realm_id=realm, **key, **values)
+        return made, None
     if all(getattr(existing, name) == value for name, value in values.items()):
-        return 0, 0
+        return None
+    held = values_of(existing)
     for name, value in values.items():
         setattr(existing, name, value)
     existing.save()
-    return 0, 1
+    return existing, held
 
 
 def _kompass(

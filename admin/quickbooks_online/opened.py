@@ -1,4 +1,4 @@
-"""Forms that notice when somebody else saved after they were opened.
+"""Forms that notice when another person saved after they were opened.
 
 A form carries what its fields held when it was opened. It is refused when the row holds something else by now: the page says what changed,
 by whom and when, and keeps what was typed. The fields are compared and not the row's version, which the pipeline raises too.
@@ -22,6 +22,7 @@ from django.forms.models import model_to_dict
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from admin.quickbooks_online.list_fields import QuickbooksField
 from admin.quickbooks_online.models import Configuration
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class OpenedForm(AnyModelForm):
         return Opened.parse(str(self.data.get(self.add_prefix(NAME)) or "")) if self.is_bound else None
 
     def _untouched(self) -> bool:
-        """Whether a row of a list comes back as it was opened: what somebody else made of it stays."""
+        """Whether a row of a list comes back as it was opened: another person's change of it stays."""
         if not self.prefix or self._was is None:
             return False
         posted = {name: self._bound(name) for name in self._was.values if name in self.fields}
@@ -113,7 +114,7 @@ class OpenedForm(AnyModelForm):
         rows = type(self.instance)._default_manager.filter(pk=self.instance.pk)
         row = (rows.select_for_update() if self.locks else rows).first()
         if row is None:
-            raise ValidationError("Somebody deleted this row after you opened the page. Nothing was saved.")
+            raise ValidationError("This row was deleted after you opened the page. Nothing was saved.")
         now = self._values(row)
         changes = [
             f"{self.fields[name].label or name}: {self._words(name, before)} → {self._words(name, now[name])}"
@@ -131,7 +132,9 @@ class OpenedForm(AnyModelForm):
         field = self.fields[name]
         if isinstance(value, bool):
             return "on" if value else "off"
-        if isinstance(field, forms.ChoiceField):
+        if isinstance(field, QuickbooksField):
+            value = field.label_of(str(value or ""))
+        elif isinstance(field, forms.ChoiceField):
             value = dict(_flat(field.choices)).get(str(value or ""), value)
         if isinstance(value, list):
             value = ", ".join(str(one) for one in value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from admin.quickbooks_online.naming import NO_NAMES, Names
@@ -37,6 +37,8 @@ class Preview:
     body: str = ""
     """The very body of the call, as JSON."""
     assumed: str = ""
+    agrees: bool = False
+    """QuickBooks has it as Kompass says."""
     details: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -44,14 +46,15 @@ def preview_of(foreseen: Foreseen) -> Preview:
     decision, assumed = foreseen.outcome, _sentences(foreseen.assumed)
     match decision:
         case Write():
+            names = Names(foreseen.link.realm_id)
             verb = {"create": "would be created", "update": "would be updated", "void": "would be voided"}
             return Preview(
                 headline=f"{decision.entity} {decision.name or ''} {verb[decision.operation]} in QuickBooks".replace(
                     "  ", " "
                 ),
                 tone="good",
-                differences=differences(foreseen.link.applied, decision.applied, Names(foreseen.link.realm_id)),
-                choices=decision.choices,
+                differences=differences(foreseen.link.applied, decision.applied, names),
+                choices=tuple(_named(choice, names) for choice in decision.choices),
                 body=pretty(decision.body),
                 assumed=assumed,
             )
@@ -62,7 +65,9 @@ def preview_of(foreseen: Foreseen) -> Preview:
                 problems=decision.problems,
             )
         case Nothing():
-            return Preview(headline="Nothing would be sent", tone="calm", explanation=_sentence(decision.reason))
+            return Preview(
+                headline="Nothing would be sent", tone="calm", explanation=_sentence(decision.reason), agrees=True
+            )
         case Skip() | Withdraw():
             return Preview(headline="It is not to be synced", tone="calm", explanation=_sentence(decision.reason))
         case Wait():
@@ -74,6 +79,11 @@ def preview_of(foreseen: Foreseen) -> Preview:
                 explanation=f"{decision.entity} {decision.object_id} was changed or linked in QuickBooks since Kompass "
                 "last saw it; Kompass reads it before deciding what to send.",
             )
+
+
+def _named(choice: Choice, names: Names) -> Choice:
+    """Give a choice with a name in place of an id: of ``Line[1].ItemRef`` the item's."""
+    return replace(choice, value=names.of(choice.member.rpartition(".")[2], choice.value))
 
 
 def _sentences(words: Sequence[str]) -> str:

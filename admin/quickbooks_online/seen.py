@@ -9,7 +9,8 @@ from datetime import timedelta
 from django.db import connection, models
 from django.utils import timezone
 
-from admin.quickbooks_online.lists import CompanyListing, Entry, any_listing
+from admin.quickbooks_online.entries import CompanyListing, Entry
+from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import (
     Configuration,
     Department,
@@ -19,8 +20,10 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
     VatRate,
 )
+from admin.quickbooks_online.suggestions import Suggestion, Vocabulary, by_name, by_rate, clear_choice
 
 DAYS = 90
+REFUSED = "is refused"
 
 _KEYS = {
     "service": "line -> 'service' ->> 'id'",
@@ -37,13 +40,18 @@ class Unmapped:
     name: str
     lines: int
     consequence: str
-    proposal: str
-    """The QBO id that its name suggests, or empty; never taken without a person's click."""
+    suggestions: tuple[Suggestion, ...] = ()
+    """What it probably is in QuickBooks; never taken without a person's click."""
 
     @property
-    def sentence(self) -> str:
-        count = f"{self.lines:,} line{'' if self.lines == 1 else 's'} in {DAYS} days"
-        return f"{self.name}: {count}, {self.consequence}"
+    def proposal(self) -> str:
+        """The QBO id that is clearly the likely one, or empty."""
+        return clear_choice(self.suggestions)
+
+    @property
+    def refused(self) -> bool:
+        """Whether documents that name it are refused."""
+        return self.consequence.startswith(REFUSED)
 
 
 def count_lines(org_id: str, what: str) -> dict[str, int]:
@@ -62,7 +70,7 @@ def unmapped_services(configuration: Configuration, items: CompanyListing) -> li
     mapped = ItemService.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
     default = configuration.default_item_id
     consequence = (
-        f"goes to the default item {items.name_of(default) or default}" if default else "is refused: no Default Item ID"
+        f"goes to the default item {items.name_of(default) or default}" if default else f"{REFUSED}: no Default Item ID"
     )
     services = Service.objects.filter(org_id=configuration.org_id).exclude(pk__in=mapped.values("service_id"))
     former = _former(ItemService.objects.filter(configuration=configuration), "service_id", "item_name")
@@ -93,7 +101,7 @@ def unmapped_departments(configuration: Configuration, classes: CompanyListing) 
 def unmapped_vat_rates(configuration: Configuration, codes: CompanyListing) -> list[Unmapped]:
     mapped = TaxCodeVatRate.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
     rates = VatRate.objects.filter(org_id=configuration.org_id).exclude(pk__in=mapped.values("vat_rate_id"))
-    consequence = "not used in the USA" if configuration.locale == "USA" else "is refused until it is mapped"
+    consequence = "not used in the USA" if configuration.locale == "USA" else f"{REFUSED} until it is mapped"
     former = _former(TaxCodeVatRate.objects.filter(configuration=configuration), "vat_rate_id", "tax_code_name")
     return _unmapped(
         rates,
@@ -129,19 +137,13 @@ def _unmapped(
     entries: list[Entry],
     former: Mapping[int, str],
 ) -> list[Unmapped]:
-    by_name: dict[str, list[str]] = {}
-    for entry in entries:
-        by_name.setdefault(entry.name.casefold(), []).append(entry.id)
+    vocabulary = Vocabulary(entries)
 
-    def proposal(pk: int, name: str) -> str:
-        for candidate in (former.get(pk, ""), name):
-            found = by_name.get(candidate.casefold(), [])
-            if len(found) == 1:
-                return found[0]
-        return ""
+    def suggestions(row: Service | Department | VatRate) -> tuple[Suggestion, ...]:
+        names = [name for name in (former.get(row.pk, ""), row.name) if name]
+        if isinstance(row, VatRate):
+            return tuple(by_rate(names, row.rate, entries) if row.kompass_id else ())
+        return tuple(by_name(names, vocabulary))
 
-    made = [
-        Unmapped(row.pk, str(row), counts.get(row.kompass_id, 0), consequence, proposal(row.pk, row.name))
-        for row in rows
-    ]
+    made = [Unmapped(row.pk, str(row), counts.get(row.kompass_id, 0), consequence, suggestions(row)) for row in rows]
     return sorted(made, key=lambda one: (-one.lines, one.name.casefold()))

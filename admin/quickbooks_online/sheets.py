@@ -1,4 +1,4 @@
-"""Tables as spreadsheets save them: every encoding, separator and line end that Excel, Numbers and LibreOffice write.
+"""Tables as spreadsheets save them: workbooks, and text in every encoding, separator and line end of Excel, Numbers and LibreOffice.
 
 Pure: bytes in, rows out, or a problem in words. The line of a row is the one that a text editor shows.
 """
@@ -12,11 +12,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from admin.quickbooks_online.workbooks import MARK, BadWorkbook, read_workbook
 from mapping.texts import FORMULA, harmless
 
 SEPARATORS = (",", ";", "\t")
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_NOT_TEXT = "The file is not text. Save it as CSV UTF-8, not as a workbook."
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+_NOT_TEXT = "The file is neither text nor an Excel workbook. Save it as .xlsx or as CSV UTF-8."
 
 
 class BadSheet(Exception):
@@ -43,12 +44,7 @@ def read_sheet(content: bytes, known: Collection[str]) -> Sheet:
     ------
     BadSheet
     """
-    text = _decoded(content).replace("\r\n", "\n").replace("\r", "\n")
-    separator, text, before = _separated(text, known)
-    try:
-        lines = list(_lines(text, separator, before))
-    except csv.Error as error:
-        raise BadSheet(f"The file cannot be read as a table ({error}). Save it as CSV UTF-8.") from None
+    lines = _of_workbook(content) if content.startswith(MARK) else _of_text(content, known)
     if not lines:
         raise BadSheet("The file is empty.")
     headings = [heading(cell) for cell in lines[0][1]]
@@ -67,9 +63,25 @@ def read_sheet(content: bytes, known: Collection[str]) -> Sheet:
     return Sheet(tuple(name for name in headings if name in known), tuple(rows))
 
 
+def _of_workbook(content: bytes) -> list[tuple[int, list[str]]]:
+    try:
+        return [(number, [_unquoted(cell) for cell in cells]) for number, cells in read_workbook(content)]
+    except BadWorkbook as problem:
+        raise BadSheet(str(problem)) from None
+
+
+def _of_text(content: bytes, known: Collection[str]) -> list[tuple[int, list[str]]]:
+    text = _decoded(content).replace("\r\n", "\n").replace("\r", "\n")
+    separator, text, before = _separated(text, known)
+    try:
+        return list(_lines(text, separator, before))
+    except csv.Error as error:
+        raise BadSheet(f"The file cannot be read as a table ({error}). Save it as CSV UTF-8.") from None
+
+
 def _decoded(content: bytes) -> str:
     text = None
-    if content.startswith(_WORKBOOKS):
+    if content.startswith(_OLD_WORKBOOK):
         raise BadSheet(_NOT_TEXT)
     for mark, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),

@@ -23,7 +23,7 @@ REFUSALS: Final = (
     Words(
         "number-taken", "the number is taken in QuickBooks",
         "Another document has that number, and the company warns of duplicate numbers.",
-        "If it is the same document, link it by hand: open it under Sync errors and enter the document's Id in QuickBooks. If not, "
+        "If it is the same document, link it by hand on the invoice's page, by the document's Id in QuickBooks. If not, "
         "give one of the two another number.", _BOOKKEEPER,
         codes=("6140",),
     ),

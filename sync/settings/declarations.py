@@ -116,7 +116,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         demo="127.0.0.1:0",
     ),
     Setting("METRICS_ORG_LABEL", "`off` leaves the label `org` of all metrics empty", demo="on"),
-    Setting("LOG_FORMAT", "`text` or `json`", demo="text", reader=Reader.CONSUMERS),
+    Setting("LOG_FORMAT", "`text` or `json`", demo="text"),
     Setting(
         "INGEST_ON_GAP",
         "`stop` ends a consumer when Kafka deleted records before they were read; `continue` reports them and goes on",

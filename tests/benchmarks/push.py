@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import requests
 from bench.figures import Figure, publish
 from bench.stage import Overlaps, Run, Stage, stage
@@ -22,6 +23,8 @@ from tests.builders import client, event, invoice, project
 
 WORKERS, LATENCY_S, COMPANIES, PER_COMPANY = 64, 0.1, 2_000, 8
 BARE_CALLS = 3_200
+FEW = 100
+"""With so many companies or fewer only CPU is measured, which takes half a minute."""
 CPU_RUNS, CPU_PUSHES = 5, 600
 
 _numbers = itertools.count(1)
@@ -33,7 +36,8 @@ def main(companies: int) -> None:
         ours.link_companies(companies)
         print(f"{companies} companies linked in {time.perf_counter() - started:.0f} s", flush=True)
         cpu_bound(ours)
-        latency_bound(ours)
+        if companies > FEW:
+            latency_bound(ours)
 
 
 def latency_bound(ours: Stage) -> None:
@@ -53,14 +57,14 @@ def latency_bound(ours: Stage) -> None:
         raise SystemExit(f"{seen.overlaps} overlaps, {seen.calls} calls for {run.links} links")
     publish(
         Figure(
-            "push-latency", "Push", "Latency-bound: share of workers ÷ latency", "%", [100 * rate / possible], "higher", 95.0,
+            "push-latency", "Push", "Latency-bound: share of workers ÷ latency", "%", [100 * rate / possible], "higher", 96.0,
             f"{run.links:,} links of {len(ours.orgs):,} companies, {WORKERS} workers, {LATENCY_S * 1000:.0f} ms: {rate:.0f} of "
             f"{possible:.0f} a second, from start to the last settle; {statistics.mean(bare):.0f} by a bare loop: as many threads that "
             f"post customers with requests, before and after; {seen.calls:,} calls, {seen.overlaps} of them while another "
             f"worker had the same link; {run.statements / run.links:.1f} statements a push. "
             f"{run.cpu / run.seconds:.2f} cores of ours, {run.postgres_cpu / run.seconds:.2f} of "
             "Postgres, and the simulator's.",
-            cause=_LATENCY_CAUSE if rate < 0.95 * possible else "",
+            cause=_LATENCY_CAUSE if rate < 0.96 * possible else "",
         ),
     )  # fmt: skip
 
@@ -105,7 +109,12 @@ def cpu_bound(ours: Stage) -> None:
             else:
                 ours.pipeline.ingest(*(_next_invoice(orgs[n % len(orgs)][0]) for n in range(CPU_PUSHES)))
                 runs.append(ours.push(workers=16, kind=Kind.INVOICE))
-    after, invoices = _database_bytes(ours), CPU_RUNS * CPU_PUSHES
+    invoices = CPU_RUNS * CPU_PUSHES
+    unvacuumed = (sum(_database_bytes(ours).values()) - sum(before.values())) / invoices
+    with psycopg.connect(ours.url, autocommit=True) as db:
+        # As autovacuum does, a minute later.
+        db.execute("VACUUM")
+    after = _database_bytes(ours)
     grown = {name: (after[name] - before.get(name, 0)) / invoices for name in after}
     made = [one for one in ours.simulator.ask("GET", "requests?bodies=false")["requests"] if one["realm"]]
     calls = (len(made) - CPU_RUNS * CPU_PUSHES) / (CPU_RUNS * CPU_PUSHES)
@@ -114,19 +123,19 @@ def cpu_bound(ours: Stage) -> None:
     ratios = [mine / observed for mine, observed in zip(each, bare, strict=True)]
     postgres = statistics.median(one.postgres_cpu / one.links for one in runs)
     rate = statistics.median(one.links / one.seconds for one in runs)
-    met = statistics.median(ratios) <= 2.0
+    posts = [one.postgres_cpu / one.links / theirs for one, theirs in zip(runs, bare, strict=True)]
+    met = statistics.median(ratios) <= 1.6
     publish(
         Figure(
-            "push-cpu", "Push", "CPU of ours for a pushed link ÷ a bare POST", "times", ratios, "lower", 2.0,
+            "push-cpu", "Push", "CPU of ours for a pushed link ÷ a bare POST", "times", ratios, "lower", 1.6,
             f"{statistics.median(each) * 1000:.2f} ms against {statistics.median(bare) * 1000:.2f} ms of a keep-alive "
             f"requests.Session.post of an invoice, {CPU_PUSHES} of each a run, in turns; {rate:.0f} pushed a second without latency. "
             "Claim, mapping, call, settle and history are in it.",
             cause="" if met else _CPU_CAUSE,
         ),
         Figure(
-            "push-cpu-postgres", "Push", "CPU of Postgres for a pushed link", "ms",
-            [one.postgres_cpu / one.links * 1000 for one in runs], "lower", None,
-            f"all of its processes, also the autovacuum; {postgres / statistics.median(bare):.1f} times a bare POST.",
+            "push-cpu-postgres", "Push", "CPU of Postgres for a pushed link ÷ a bare POST", "times", posts, "lower", 1.0,
+            f"{postgres * 1000:.2f} ms; all of its processes, also the autovacuum.",
         ),
         Figure(
             "push-transactions", "Push", "Transactions a push", "", [one.commits / one.links for one in runs], "lower", 2.0,
@@ -134,8 +143,9 @@ def cpu_bound(ours: Stage) -> None:
             f"across a call. {statistics.median(one.statements / one.links for one in runs):.1f} statements a push.",
         ),
         Figure(
-            "push-size", "Push", "Database for an invoice that was pushed", "kB", [sum(grown.values()) / 1000], "lower", None,
-            "with indexes, before any vacuum: "
+            "push-size", "Push", "Database for an invoice that was pushed", "kB", [sum(grown.values()) / 1000], "lower", 4.0,
+            f"with indexes, after the vacuum that Postgres makes by itself ({unvacuumed / 1000:.1f} before it: a row of qbo_attempt lives "
+            "as long as its call); "
             + ", ".join(f"{name} {size / 1000:.1f}" for name, size in sorted(grown.items(), key=lambda one: -one[1])[:4]) + ".",
         ),
         Figure(
@@ -190,8 +200,8 @@ _LATENCY_CAUSE = (
     "simulator, Postgres and our process share two cores, and where other work wants these too, workers wait."
 )
 _CPU_CAUSE = (
-    "Cause: claim (mapping and the record's JSON a third of it), settle, the call. Handing the hot statements to psycopg as they are has "
-    "nearly halved it, batching claims and settles (5 ms of waiting for company) more than halved it before."
+    "Cause: claim (the mapping more than half of it), settle, the call. How many links a claim and a settle have between them decides: "
+    "where other work wants the cores fewer become due at once, and each pays more of a transaction."
 )
 
 if __name__ == "__main__":

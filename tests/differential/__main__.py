@@ -130,6 +130,7 @@ def _without_chance(value: Any, realm: str, names: dict[tuple[str, str, str], st
 
 STATES = {"settled": "synced", "rejected": "failed", "held": "retrying", "due": "pending"}
 """The names that states had before, and have now."""
+TAB = "\t"
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -146,18 +147,17 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
                 kinds[kind] += 1
                 examples.setdefault(kind, f"{world}, {record}: {example}")
         ended = [_renamed(one) for one in old[world]["ends"]]
-        for kind, one in [("- end", one) for one in ended if one not in new[world]["ends"]] + [
-            ("+ end", one) for one in new[world]["ends"] if one not in ended
-        ]:
-            *_, state = one.partition(" ")
-            kinds[f"{kind} {' '.join(state.split()[-2:])}"] += 1
-            examples.setdefault(f"{kind} {' '.join(state.split()[-2:])}", f"{world}: {one}")
+        for sign, ends, others in (("-", ended, new[world]["ends"]), ("+", new[world]["ends"], ended)):
+            for end in (one for one in ends if one not in others):
+                kind = f"{sign} end: {' '.join(end.split(TAB)[-2:])}"
+                kinds[kind] += 1
+                examples.setdefault(kind, f"{world}: {end}")
     lines = [f"{alike} records got the same requests, {differing} others"]
     return lines + [f"{count:5}  {kind}\n         {examples[kind]}" for kind, count in kinds.most_common()]
 
 
 def _renamed(end: str) -> str:
-    return " ".join(STATES.get(word, word) for word in end.split(" "))
+    return TAB.join(STATES.get(word, word) for word in end.split(TAB))
 
 
 def _differences(before: list[Request], after: list[Request]) -> Iterator[tuple[str, str]]:

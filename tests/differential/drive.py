@@ -88,7 +88,7 @@ def push(url: str, simulator: Remote, events: list[Any], client: tuple[str, str]
         ends = db.execute(
             text("SELECT kind, kompass_id, party_id, currency, state, cause FROM qbo_link ORDER BY 1, 2, 3, 4")
         )
-        trouble += [" ".join(map(str, row)) for row in ends]
+        trouble += ["\t".join(map(str, row)) for row in ends]
     pipeline.close()
     engine.dispose()
     return trouble

@@ -1,5 +1,6 @@
 """The tables. `store.tables` describes the same ones for the consumers; a test holds the two together."""
 
+from admin.quickbooks_online.models.activity import Activity
 from admin.quickbooks_online.models.authorizations import PendingAuthorization
 from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, ExchangeRate, FiledMonth, QuotaLease
 from admin.quickbooks_online.models.configuration import (
@@ -24,6 +25,7 @@ from admin.quickbooks_online.models.restores import Reached, Restore, Stock, Sto
 from admin.quickbooks_online.models.stretches import Stretch
 
 __all__ = [
+    "Activity",
     "Attempt",
     "CompanyConnection",
     "CompanyFacts",

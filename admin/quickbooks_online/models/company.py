@@ -82,7 +82,7 @@ class ExchangeRate(models.Model):
 
 
 class FiledMonth(models.Model):
-    """The agreement sheet of a month as somebody filed it. Written once."""
+    """The agreement sheet of a month as a person filed it. Written once."""
 
     org_id = models.TextField()
     realm_id = models.TextField()

@@ -1,4 +1,4 @@
-"""Records of a partition that somebody has to know of. For the consumers."""
+"""Records of a partition that a person has to know of. For the consumers."""
 
 from __future__ import annotations
 

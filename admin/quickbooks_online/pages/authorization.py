@@ -152,9 +152,9 @@ class AuthorizationPages(SectionAdmin):
         configuration = self.existing(request, object_id)
         if request.method != "POST":
             return self.page(request, "disconnect.html", "Disconnect from QuickBooks", configuration=configuration)
-        told = linking.disconnect(configuration.pk)
+        revoked = linking.disconnect(configuration.pk)
         self.log_change(request, configuration, "Disconnected from QuickBooks.")
-        if told:
+        if revoked:
             messages.success(request, f"{configuration} is disconnected, and the access is revoked at Intuit.")
         else:
             messages.warning(

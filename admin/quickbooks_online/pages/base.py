@@ -15,9 +15,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
-from admin.quickbooks_online import opened
+from admin.quickbooks_online import activity, opened
 from admin.quickbooks_online.forms import DayInput
-from admin.quickbooks_online.models import Configuration
+from admin.quickbooks_online.models import Configuration, Mapping
 
 if TYPE_CHECKING:
     BaseAdmin = admin.ModelAdmin[Any]
@@ -77,12 +77,33 @@ class SectionAdmin(BaseAdmin):
         return super().changelist_view(request, *arguments, **named)
 
     @again_after_deadlock
-    def delete_view(self, *arguments: Any, **named: Any) -> Any:
-        return super().delete_view(*arguments, **named)
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        row = self.get_object(request, unquote(object_id))
+        context = {"meaning": self.meaning_of_deletion(row) if row is not None else "", **(extra_context or {})}
+        return super().delete_view(request, object_id, context)
+
+    def meaning_of_deletion(self, row: Any) -> str:
+        """Say what deleting a row means for what is in QuickBooks and on its way, with numbers."""
+        return ""
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         # The template puts it at the top of the form.
         return [name for name in super().get_fields(request, obj) if name != opened.NAME]
+
+    # What people do is noted for the Org too. Mappings are noted with what they were before, where they are saved.
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._note(request, obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._note(request, obj, message)
+        return super().log_change(request, obj, message)
+
+    def _note(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        org_id = activity.org_of(obj)
+        if org_id is not None and not isinstance(obj, Mapping):
+            activity.note(request, org_id, activity.sentence_of(message), str(obj))
 
     def may(self, request: HttpRequest, codename: str) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")
@@ -106,6 +127,11 @@ class SectionAdmin(BaseAdmin):
             },
         )
 
+    def address_in(self, request: HttpRequest, name: str) -> str | None:
+        """Give the address on this site that a form names as the way back."""
+        back = request.POST.get(name, "")
+        return back if back.startswith("/") and not back.startswith("//") and "\\" not in back else None
+
     def only_post(self, request: HttpRequest) -> HttpResponse:
         """Answer a visit to the address of a button in words, with the way back."""
         response = self.page(request, "only_post.html", "Nothing was done")
@@ -124,6 +150,18 @@ class SectionAdmin(BaseAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+
+class SearchedLists:
+    """What Django's autocomplete needs on a page."""
+
+    css: ClassVar[Any] = {"all": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css")}
+    js: ClassVar[Any] = (
+        "admin/js/vendor/jquery/jquery.min.js",
+        "admin/js/vendor/select2/select2.full.min.js",
+        "admin/js/jquery.init.js",
+        "admin/js/autocomplete.js",
+    )
 
 
 class ReadOnlyAdmin(SectionAdmin):

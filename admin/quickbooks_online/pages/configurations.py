@@ -9,26 +9,30 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from admin.quickbooks_online import dumps, lists, opened
+from admin.quickbooks_online import dumps, lists, meaning, opened
 from admin.quickbooks_online.check import check_company, count_by_level
 from admin.quickbooks_online.companies import Company, CompanyTrouble
 from admin.quickbooks_online.forms import ConfigurationForm
 from admin.quickbooks_online.impact import impact_of, unsent
 from admin.quickbooks_online.linking import start
-from admin.quickbooks_online.models import CompanyConnection, Configuration
+from admin.quickbooks_online.list_fields import Offer
+from admin.quickbooks_online.models import CompanyConnection, Configuration, Org
+from admin.quickbooks_online.overview import Counts, connection_of
+from admin.quickbooks_online.pages.activity import ActivityPages
 from admin.quickbooks_online.pages.agreement import AgreementPages
 from admin.quickbooks_online.pages.authorization import AuthorizationPages
-from admin.quickbooks_online.pages.base import exactly_one
+from admin.quickbooks_online.pages.base import SearchedLists, exactly_one
 from admin.quickbooks_online.pages.going_live import GoingLivePages
 from admin.quickbooks_online.pages.impact import ImpactPages
 from admin.quickbooks_online.pages.org_filters import choose
+from admin.quickbooks_online.pages.overview import ConfigurationChangeList, OverviewPages
 from admin.quickbooks_online.template_preview import preview_template, variables_of
 
 PLACEHOLDER = "<will be extracted during authorization>"
@@ -46,11 +50,26 @@ IMPACTFUL = {
 }
 
 
-class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, AgreementPages):
+LISTS = ("items", "classes", "tax_codes", "custom_fields")
+SEARCHERS = tuple(
+    f"{verb}_{model}"
+    for model in ("configuration", "itemservice", "departmentclass", "taxcodevatrate", "customfield")
+    for verb in ("add", "change")
+)
+
+
+class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, GoingLivePages, ImpactPages, AgreementPages):
     form = ConfigurationForm
     change_form_template = "admin/quickbooks_online/configuration_form.html"
     change_list_template = "admin/quickbooks_online/configuration_list.html"
-    list_display = ("org", "shown_enabled", "shown_company", "shown_connection", "open_errors")
+    list_display = (
+        "org",
+        "shown_overview",
+        "shown_enabled",
+        "shown_company",
+        "shown_connection",
+        "shown_counts",
+    )
     list_filter = ("enabled", "locale", ("connection__state", admin.AllValuesFieldListFilter))
     search_fields = ("org__name", "org__id", "realm_id", "connection__company_name")
     list_select_related = ("org", "connection")
@@ -67,6 +86,9 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         ("Defaults", {"fields": ("default_item_id", "default_class_id")}),
     )
 
+    class Media(SearchedLists):
+        """Long lists are searched on the server."""
+
     # --- the list
 
     @admin.display(description="Enable", boolean=True, ordering="enabled")
@@ -75,28 +97,52 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
 
     @admin.display(description="QuickBooks company", ordering="connection__company_name")
     def shown_company(self, configuration: Configuration) -> str:
-        link = _connection(configuration)
+        link = connection_of(configuration)
         if link is None:
             return "Not linked yet"
         return format_html('{}<br><span class="qbo-quiet">{}</span>', link.company_name, link.realm_id)
 
     @admin.display(description="Connection", ordering="connection__state")
     def shown_connection(self, configuration: Configuration) -> str:
-        link = _connection(configuration)
+        link = connection_of(configuration)
         if link is None:
             return format_html('<span class="qbo-badge">{}</span>', "none")
         tone = "synced" if link.state == "connected" else "failed"
         return format_html('<span class="qbo-badge qbo-{}">{}</span>', tone, link.state)
 
-    @admin.display(description="Sync errors")
-    def open_errors(self, configuration: Configuration) -> str:
-        from admin.quickbooks_online.models import Failure
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ConfigurationChangeList]:
+        return ConfigurationChangeList
 
-        count = Failure.objects.filter(org_id=configuration.org_id, closed_at=None).count()
-        if not count:
-            return "none"
+    @admin.display(description="Records")
+    def shown_counts(self, configuration: Configuration) -> str:
+        counts: Counts = getattr(configuration, "counts", Counts({}))
+        if not counts.total:
+            return "none yet"
+        parts = [
+            f"{number:,} {words}"
+            for number, words in (
+                (counts.in_quickbooks, "in QuickBooks"),
+                (counts.queued, "queued"),
+                (counts.retrying, "retrying"),
+                (counts.waiting, "waiting"),
+            )
+            if number or words == "in QuickBooks"
+        ]
+        if not counts.failed:
+            return ", ".join(parts)
         address = reverse("admin:quickbooks_online_failure_changelist")
-        return format_html('<a href="{}?org={}">{}</a>', address, configuration.org_id, count)
+        return format_html(
+            '{}, <a href="{}?org={}">{} need attention</a>',
+            ", ".join(parts),
+            address,
+            configuration.org_id,
+            f"{counts.failed:,}",
+        )
+
+    @admin.display(description="Overview")
+    def shown_overview(self, configuration: Configuration) -> str:
+        address = reverse("admin:quickbooks_online_configuration_overview", args=[configuration.pk])
+        return format_html('<a href="{}" aria-label="Overview of {}">Overview</a>', address, str(configuration))
 
     # --- the form
 
@@ -107,12 +153,12 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
     def company_id(self, configuration: Configuration) -> str:
         if configuration.pk is None or not configuration.realm_id:
             return PLACEHOLDER
-        link = _connection(configuration)
+        link = connection_of(configuration)
         return f"{configuration.realm_id} ({link.company_name})" if link is not None else configuration.realm_id
 
     @admin.display(description="Refresh token")
     def refresh_token(self, configuration: Configuration) -> str:
-        link = _connection(configuration) if configuration.pk else None
+        link = connection_of(configuration) if configuration.pk else None
         if link is None:
             return PLACEHOLDER
         if link.state != "connected":
@@ -121,9 +167,20 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         until = f", good until {_moment(link.refresh_expires_at)} unless renewed" if link.refresh_expires_at else ""
         return f"stored, renewed {renewed}{until}"
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Fill in what is known: the only Org without a Configuration, and the address of the person who adds it."""
+        initial = super().get_changeform_initial_data(request)
+        orgs = list(Org.objects.filter(configuration=None).values_list("pk", flat=True)[:2])
+        if "org" not in initial and len(orgs) == 1:
+            initial["org"] = orgs[0]
+        address = getattr(request.user, "email", "")
+        if "notification_recipients" not in initial and address:
+            initial["notification_recipients"] = [address]
+        return initial
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(obj, Configuration):
-            link = _connection(obj)
+            link = connection_of(obj)
             if link is not None and link.state == "connected":
                 return False
         return super().has_delete_permission(request, obj)
@@ -132,7 +189,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
         configuration = self.get_object(request, object_id) if object_id else None
-        link = _connection(configuration) if configuration is not None else None
+        link = connection_of(configuration) if configuration is not None else None
         if configuration is not None and link is not None:
             choose(request, configuration.pk)
         context = {
@@ -141,6 +198,9 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
             "may_agree": self.may(request, "agree_configuration"),
             "may_authorize": self.may(request, "authorize_configuration"),
             "variables": {name: variables_of(name) for name in TEMPLATES},
+            "overview_url": reverse("admin:quickbooks_online_configuration_overview", args=[configuration.pk])
+            if configuration is not None
+            else "",
             "preview_url": reverse("admin:quickbooks_online_configuration_template_preview"),
             **(extra_context or {}),
         }
@@ -192,6 +252,9 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
                 "?names=1" if names else "",
             )
             messages.info(request, text)
+
+    def meaning_of_deletion(self, row: Any) -> str:
+        return meaning.of_configuration(row)
 
     # --- the actions
 
@@ -284,6 +347,7 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
 
         own = [
             at("template-preview/", self.template_preview_view, "template_preview"),
+            at("<path:object_id>/lists/<slug:what>/", self.search_list_view, "search_list"),
             at("<path:object_id>/refresh-lists/", self.refresh_lists_view, "refresh_lists"),
         ]
         return own + super().get_urls()
@@ -315,20 +379,21 @@ class ConfigurationAdmin(AuthorizationPages, GoingLivePages, ImpactPages, Agreem
                 messages.error(request, f"The lists of QuickBooks could not be refreshed: {problem}")
             if not problems:
                 messages.success(request, "Items, classes and tax codes are as in QuickBooks now.")
-        back = request.POST.get("next", "")
-        if not back.startswith("/") or back.startswith("//") or "\\" in back:
-            back = reverse("admin:quickbooks_online_configuration_change", args=[configuration.pk])
-        return HttpResponseRedirect(back)
+        own = reverse("admin:quickbooks_online_configuration_change", args=[configuration.pk])
+        return HttpResponseRedirect(self.address_in(request, "next") or own)
 
-
-def _connection(configuration: Configuration | None) -> CompanyConnection | None:
-    if configuration is None:
-        return None
-    try:
-        found = configuration.connection
-    except CompanyConnection.DoesNotExist:
-        return None
-    return found if found.realm_id == configuration.realm_id else None
+    def search_list_view(self, request: HttpRequest, object_id: str, what: str) -> HttpResponse:
+        """Search a list of the company, for the dropdowns of long lists."""
+        self.require(request, *SEARCHERS)
+        configuration = self.existing(request, object_id)
+        if what not in LISTS or not configuration.realm_id:
+            raise Http404
+        page = request.GET.get("page", "")
+        found, more = Offer.of(configuration.realm_id, what).found(
+            request.GET.get("term", "")[:100], int(page) if page.isdecimal() and len(page) < 6 else 1
+        )
+        results = [{"id": entry.id, "text": entry.name} for entry in found]
+        return JsonResponse({"results": results, "pagination": {"more": more}})
 
 
 def _moment(value: Any) -> str:

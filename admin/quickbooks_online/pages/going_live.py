@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -21,13 +20,11 @@ from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
-    DepartmentClass,
-    ItemService,
     Link,
     Record,
-    TaxCodeVatRate,
 )
 from admin.quickbooks_online.pages.base import SectionAdmin
+from admin.quickbooks_online.pages.seen_rows import MODELS, Seen
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.seen import unmapped
@@ -104,9 +101,11 @@ class GoingLivePages(SectionAdmin):
             messages.success(
                 request,
                 f"{configuration} is enabled: documents dated from {date_format(form.cleaned_data['start_date'])} go to QuickBooks now. "
-                "Use Test connection in the list to see that everything fits.",
+                "Use Test connection to see that everything fits.",
             )
-            return HttpResponseRedirect(reverse("admin:quickbooks_online_configuration_changelist"))
+            return HttpResponseRedirect(
+                reverse("admin:quickbooks_online_configuration_overview", args=[configuration.pk])
+            )
         return self.page(
             request,
             "going_live.html",
@@ -115,13 +114,21 @@ class GoingLivePages(SectionAdmin):
             obstacle=obstacle,
             form=form,
             waiting=_waiting(configuration, start),
-            unmapped=_unmapped(configuration),
+            unmapped=self._unmapped(request, configuration),
             months=_months(configuration, start),
             first=_first_invoices(configuration, start),
             inventory=taking_over.inventory_of(configuration),
             start=start,
             may_match=self.may(request, "add_customer"),
         )
+
+    def _unmapped(self, request: HttpRequest, configuration: Configuration) -> list[tuple[Seen, bool]]:
+        found = []
+        for model in MODELS:
+            if rows := unmapped(configuration, model):
+                seen = Seen.read(configuration, model, rows)
+                found.append((seen, self.may(request, f"add_{seen.model}")))
+        return sorted(found, key=lambda one: not one[0].urgent)
 
     def match_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what the company had before us; with POST, look through it, link what is ticked, or send it as another one."""
@@ -219,17 +226,6 @@ def _months(configuration: Configuration, start: dt.date) -> list[Month]:
         Month(dt.date.fromisoformat(f"{month}-01"), counts[month, False], counts[month, True])
         for month in sorted({month for month, _ in counts}, reverse=True)[:MONTHS]
     ]
-
-
-def _unmapped(configuration: Configuration) -> list[tuple[str, str, list[Any]]]:
-    found = []
-    for model in (ItemService, TaxCodeVatRate, DepartmentClass):
-        rows = unmapped(configuration, model)
-        if rows:
-            address = reverse(f"admin:quickbooks_online_{model._meta.model_name}_changelist")
-            label = str(model._meta.verbose_name_plural)
-            found.append((label, f"{address}?configuration__id__exact={configuration.pk}", rows))
-    return found
 
 
 def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstInvoice]:

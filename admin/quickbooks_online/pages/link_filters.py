@@ -101,7 +101,7 @@ class MonthFilter(ManyChoices):
 
 
 class SumsFilter(admin.SimpleListFilter):
-    """Documents that QuickBooks totals otherwise than Kompass: all of them, or those of one reason."""
+    """Documents that QuickBooks totals otherwise than Kompass: all of them, or the ones of one reason."""
 
     title = "sums"
     parameter_name = "sums"

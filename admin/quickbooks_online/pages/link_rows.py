@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -45,38 +46,42 @@ class LinkChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows = list(self.result_list)
-        orgs = dict(Org.objects.filter(pk__in={row.org_id for row in rows}).values_list("pk", "name"))
-        targets = {row.depends_on_id for row in rows if row.depends_on_id}
-        waited = {one.pk: one for one in Link.objects.filter(pk__in=targets).defer("applied", "observed")}
-        records: dict[tuple[str, str, str], dict[str, Any]] = {
-            (found["org_id"], found["kind"], found["kompass_id"]): dict(found)
-            for found in Record.objects.filter(
-                org_id__in=set(orgs),
-                kind__in={row.kind for row in rows},
-                kompass_id__in=[row.kompass_id for row in rows],
-            )
-            .annotate(
-                client=KT("body__client__name"),
-                payer=KT("body__billing_client__name"),
-                date=KT("body__date"),
-                currency=KT("body__currency"),
-                total=KT("body__amount_gross"),
-            )
-            .values("org_id", "kind", "kompass_id", "client", "payer", "date", "currency", "total")
-        }
-        for row in rows:
-            found = records.get((row.org_id, row.kind, row.kompass_id), {})
-            target = waited.get(row.depends_on_id)
-            row.said = Said(
-                org=orgs.get(row.org_id) or row.org_id,
-                client=found.get("client") or found.get("payer") or "",
-                date=dt.date.fromisoformat(found["date"]) if found.get("date") else None,
-                currency=found.get("currency") or row.currency,
-                total=Decimal(found["total"]) if found.get("total") else None,
-                waits_for=str(target) if target is not None else "",
-            )
-        self.result_list = rows
+        self.result_list = list(self.result_list)
+        read_said(self.result_list)
+
+
+def read_said(rows: Sequence[Link]) -> None:
+    """Read what Kompass says of these rows, all at once, as ``row.said``."""
+    orgs = dict(Org.objects.filter(pk__in={row.org_id for row in rows}).values_list("pk", "name"))
+    targets = {row.depends_on_id for row in rows if row.depends_on_id}
+    waited = {one.pk: one for one in Link.objects.filter(pk__in=targets).defer("applied", "observed")}
+    records: dict[tuple[str, str, str], dict[str, Any]] = {
+        (found["org_id"], found["kind"], found["kompass_id"]): dict(found)
+        for found in Record.objects.filter(
+            org_id__in=set(orgs),
+            kind__in={row.kind for row in rows},
+            kompass_id__in=[row.kompass_id for row in rows],
+        )
+        .annotate(
+            client=KT("body__client__name"),
+            payer=KT("body__billing_client__name"),
+            date=KT("body__date"),
+            currency=KT("body__currency"),
+            total=KT("body__amount_gross"),
+        )
+        .values("org_id", "kind", "kompass_id", "client", "payer", "date", "currency", "total")
+    }
+    for row in rows:
+        found = records.get((row.org_id, row.kind, row.kompass_id), {})
+        target = waited.get(row.depends_on_id or 0)
+        row.said = Said(  # type: ignore[attr-defined]
+            org=orgs.get(row.org_id) or row.org_id,
+            client=found.get("client") or found.get("payer") or "",
+            date=dt.date.fromisoformat(found["date"]) if found.get("date") else None,
+            currency=found.get("currency") or row.currency,
+            total=Decimal(found["total"]) if found.get("total") else None,
+            waits_for=str(target) if target is not None else "",
+        )
 
 
 def state_in_words(link: Link, waits_for: str = "") -> str:
@@ -110,7 +115,7 @@ def found_by(queryset: QuerySet[Any], words: str) -> QuerySet[Any]:
 
 
 def amount_of(words: str) -> Decimal | None:
-    """Give the amount that somebody typed, with separators of either kind: ``1,234.50``, ``1.234,50``, ``1234.5``."""
+    """Give the amount that a person typed, with separators of either kind: ``1,234.50``, ``1.234,50``, ``1234.5``."""
     text = re.sub(r"[\s'\xa0]", "", words)
     if not re.fullmatch(r"-?\d[\d.,]{0,14}", text):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -13,11 +13,14 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
+from admin.quickbooks_online import activity
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
+from admin.quickbooks_online.pages.downloads import downloaded
+from admin.quickbooks_online.pages.existing import link_by_id
 from admin.quickbooks_online.pages.link_filters import CauseFilter, CompanyFilter, MonthFilter, StateFilter, SumsFilter
-from admin.quickbooks_online.pages.link_rows import LinkChangeList, Said, found_by, state_in_words
+from admin.quickbooks_online.pages.link_rows import LinkChangeList, Said, found_by, read_said, state_in_words
 from admin.quickbooks_online.pages.org_filters import OrgFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
@@ -27,6 +30,22 @@ from sync.decide import foresee
 from sync.link import Wish
 
 HISTORY_SHOWN = 200
+EXPORTED = (
+    "org", "record", "client", "date", "currency", "total_in_kompass", "total_in_qbo", "state", "reason",
+    "name_in_qbo", "qbo_id", "synced_at",
+)  # fmt: skip
+EXPORTED_AT_MOST = 100_000
+EXPORTED_AT_ONCE = 1_000
+HAPPENINGS = {
+    "event": "Event from Kompass",
+    "judged": "Decided",
+    "called": "Call to QuickBooks",
+    "failed": "Failed",
+    "recovered": "Recovered",
+    "asked": "Asked for",
+    "mailed": "Mailed",
+    "due": "Queued",
+}
 _PAGES = {
     "Invoice": "/app/invoice?txnId=",
     "CreditMemo": "/app/creditmemo?txnId=",
@@ -41,7 +60,7 @@ class LinkAdmin(ReadOnlyAdmin):
     search_fields = ("reference",)
     search_help_text = "Search by name, number, client, project, amount, Kompass id or QBO id"
     ordering = ("-id",)
-    actions = ()
+    actions: Any = ("try_again",)
     list_display: Any = ("shown_record", "shown_org", "shown_state", "shown_reason", "shown_name", "shown_qbo")
     readonly_fields: ClassVar[Any] = (
         "shown_record",
@@ -139,6 +158,37 @@ class LinkAdmin(ReadOnlyAdmin):
             return "; ".join(found)
         return "–" if link.qbo_total is None else "Agreed to the cent when it was last sent."
 
+    # --- many records
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, self._resend_permission())
+
+    @admin.action(description="Try again", permissions=["resend"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Have the ticked records decided again now."""
+        by_org: dict[str, list[int]] = {}
+        for org_id, pk in queryset.order_by().values_list("org_id", "pk"):
+            by_org.setdefault(org_id, []).append(pk)
+        count = 0
+        for org_id, ids in sorted(by_org.items()):
+            count += ask_again(ids, by=str(request.user))
+            activity.note(
+                request, org_id, f"Asked to try {len(ids):,} records again.", str(self.opts.verbose_name_plural)
+            )
+        messages.success(request, f"{count:,} will be tried again in the background.")
+
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        """Give the list as it is filtered, as CSV."""
+        self.require(request, f"view_{self.opts.model_name}", f"change_{self.opts.model_name}")
+        found = self.get_changelist_instance(request).get_queryset(request)[:EXPORTED_AT_MOST]
+        rows: list[Sequence[str]] = []
+        links = list(found)
+        for first in range(0, len(links), EXPORTED_AT_ONCE):
+            part = links[first : first + EXPORTED_AT_ONCE]
+            read_said(part)
+            rows += [exported(link) for link in part]
+        return downloaded((EXPORTED, rows), str(self.opts.verbose_name_plural).lower())
+
     # --- one record
 
     def changeform_view(
@@ -173,8 +223,10 @@ class LinkAdmin(ReadOnlyAdmin):
             return path(route, wrapped, name=f"quickbooks_online_{self.opts.model_name}_{name}")
 
         own = [
+            at("export/", self.export_view, "export"),
             at("<path:object_id>/preview/", self.preview_view, "preview"),
             at("<path:object_id>/resend/", self.resend_view, "resend"),
+            at("<path:object_id>/link-existing/", self.link_existing_view, "link_existing"),
         ]
         return own + super().get_urls()
 
@@ -202,9 +254,39 @@ class LinkAdmin(ReadOnlyAdmin):
         link = self.existing(request, object_id)
         names = "names" in request.POST
         ask_again([link.pk], by=str(request.user), wishes=(Wish.REFRESH_NAMES,) if names else ())
-        self.log_change(request, link, "Asked for it to be looked at again.")
-        messages.success(request, f"{link} will be looked at again in the background.")
+        self.log_change(request, link, "Asked to try again.")
+        messages.success(request, f"{link} will be tried again in the background.")
         return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[link.pk]))
+
+    @again_after_deadlock
+    def link_existing_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Let the record stand for what QuickBooks has under this Id."""
+        self.require(request, self._resend_permission())
+        if request.method != "POST":
+            return self.only_post(request)
+        link = self.existing(request, object_id)
+        if name := link_by_id(request, link, request.POST.get("qbo_id", "").strip()):
+            self.log_change(request, link, f"Linked to {name} in QuickBooks.")
+        return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[link.pk]))
+
+
+def exported(link: Link) -> Sequence[str]:
+    """Give a row of an exported list."""
+    said = _said(link)
+    return (
+        said.org,
+        link.reference or link.kompass_id,
+        said.client,
+        said.date.isoformat() if said.date else "",
+        said.currency,
+        "" if said.total is None else f"{said.total:.2f}",
+        "" if link.qbo_total is None else f"{link.qbo_total:.2f}",
+        state_in_words(link, said.waits_for),
+        link.reason,
+        link.name,
+        link.qbo_id or "",
+        link.synced_at.isoformat(timespec="seconds") if link.synced_at else "",
+    )
 
 
 def _preview(link: Link) -> Preview:
@@ -232,11 +314,14 @@ def _said(link: Link) -> Said:
 
 def history_of(link: Link) -> list[History]:
     """Give the newest happenings of the record, newest first: what `kompass-qbo why` tells."""
-    return list(
+    found = list(
         History.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).order_by("-pk")[
             :HISTORY_SHOWN
         ]
     )
+    for one in found:
+        one.words = HAPPENINGS.get(one.what, one.what)  # type: ignore[attr-defined]
+    return found
 
 
 def difference_of(link: Link) -> Difference | None:

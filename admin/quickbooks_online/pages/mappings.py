@@ -1,4 +1,4 @@
-"""The mapping tables of the article's step 4: what is seen but not mapped, editable lists, CSV, and the impact of a change."""
+"""The mapping tables of the article's step 4: what is seen but not mapped, editable lists, files, and the impact of a change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from admin.quickbooks_online import forms, mapping_files
+from admin.quickbooks_online import activity, forms, mapping_files, meaning
 from admin.quickbooks_online.impact import impact_of, part_of, unsent
-from admin.quickbooks_online.lists import any_listing
+from admin.quickbooks_online.list_fields import Offer, Offers
 from admin.quickbooks_online.models import (
     Configuration,
     CustomField,
@@ -28,13 +28,15 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
 )
 from admin.quickbooks_online.opened import who_changed
-from admin.quickbooks_online.pages.base import SectionAdmin, again_after_deadlock
+from admin.quickbooks_online.pages.base import SearchedLists, SectionAdmin, again_after_deadlock
+from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.pages.org_filters import PARAMETER, MappingOrgFilter, chosen
+from admin.quickbooks_online.pages.seen_rows import Seen
 from admin.quickbooks_online.seen import unmapped
 from admin.quickbooks_online.template_preview import variables_of
 
 LARGEST_FILE = 2_000_000
-"""Bytes of an imported CSV."""
+"""Bytes of an imported file."""
 
 
 class MappingAdmin(SectionAdmin):
@@ -48,14 +50,17 @@ class MappingAdmin(SectionAdmin):
     kompass = ""
     intro = ""
 
+    class Media(SearchedLists):
+        """Long lists are searched on the server."""
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # Rows of a company that was linked before stay, but do not count.
         return super().get_queryset(request).filter(realm_id=F("configuration__realm_id"))
 
     def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
         base = cast(type[forms.MappingForm], self.form)
-        known: dict[Any, Any] = {}
-        return type(base.__name__, (base,), {"known": known, "Meta": base.Meta})  # type: ignore[attr-defined]
+        offers: Offers = {}
+        return type(base.__name__, (base,), {"offers": offers, "Meta": base.Meta})  # type: ignore[attr-defined]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **options)
@@ -104,20 +109,15 @@ class MappingAdmin(SectionAdmin):
         configuration = chosen(request)
         linked = Configuration.objects.exclude(realm_id=None)
         rows = unmapped(configuration, self.model) if configuration is not None else []
-        seen_listing = (
-            any_listing(configuration.realm_id, self.what) if configuration is not None and self.what else None
-        )
-        entries = [
-            entry
-            for entry in (seen_listing.entries if seen_listing else ())
-            if (entry.usable_item if self.what == "items" else entry.active)
-        ]
+        offer = Offer.of(configuration.realm_id, self.what) if configuration is not None and self.what else None
         context = {
             "chosen": configuration,
             "linked_count": linked.count(),
-            "unmapped": rows,
-            "entries": entries,
-            "listing": seen_listing,
+            "seen": Seen.of(configuration, self.model, rows, offer) if configuration is not None and offer else None,
+            "listing": offer.listing if offer else None,
+            "last_change": activity.last_change(configuration.org_id)
+            if configuration is not None and self.has_change_permission(request)
+            else None,
             "intro": self.intro,
             "may_map": self.has_add_permission(request),
             "may_import": self.has_add_permission(request) and self.has_change_permission(request),
@@ -129,13 +129,19 @@ class MappingAdmin(SectionAdmin):
     # --- saving, and what it means
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        before = activity.stored(obj)
         super().save_model(request, obj, form, change)
         if not change or form.changed_data:
+            activity.note_mapping(request, obj, before, activity.values_of(obj))
             self.tell_later(request, obj.configuration, obj)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        activity.note_mapping(request, obj, activity.values_of(obj), None)
         super().delete_model(request, obj)
         self.tell_later(request, obj.configuration, obj)
+
+    def meaning_of_deletion(self, row: Any) -> str:
+        return meaning.of_mapping(row)
 
     def tell_later(self, request: HttpRequest, configuration: Configuration, row: Mapping | None = None) -> None:
         """After the transaction, say once what the changed rows mean for documents; without a row, what all do.
@@ -184,13 +190,15 @@ class MappingAdmin(SectionAdmin):
         return own + super().get_urls()
 
     def _list(self, request: HttpRequest) -> HttpResponseRedirect:
+        if (back := self.address_in(request, "next")) is not None:
+            return HttpResponseRedirect(back)
         address = reverse(f"admin:quickbooks_online_{self.opts.model_name}_changelist")
         asked = request.POST.get("configuration", "")
         return HttpResponseRedirect(f"{address}?{PARAMETER}={asked}" if asked.isdecimal() else address)
 
     @again_after_deadlock
     def map_seen_view(self, request: HttpRequest) -> HttpResponse:
-        """Make rows for those unmapped things for which something was chosen, in one go."""
+        """Make rows for the unmapped things for which something was chosen, in one go."""
         self.require(request, f"add_{self.opts.model_name}")
         if request.method != "POST":
             return self.only_post(request)
@@ -228,6 +236,7 @@ class MappingAdmin(SectionAdmin):
                     continue
                 row = form.save()
                 self.log_addition(request, row, [{"added": {}}])
+                activity.note_mapping(request, row, None, activity.values_of(row))
                 self.tell_later(request, configuration, row)
                 made += 1
         if made:
@@ -240,7 +249,7 @@ class MappingAdmin(SectionAdmin):
     def _say_what_is_mapped_by_now(
         self, request: HttpRequest, configuration: Configuration, gone: Collection[int]
     ) -> None:
-        """Name the rows that somebody else added after the page was opened."""
+        """Name the rows that another person added after the page was opened."""
         rows = self.get_queryset(request).filter(configuration=configuration, **{f"{self.kompass}__in": gone})
         day = timezone.now() - timedelta(days=1)
         for row in rows:
@@ -251,27 +260,25 @@ class MappingAdmin(SectionAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         """Give what is mapped, in the form that an import takes."""
         self.require(request, f"view_{self.opts.model_name}", f"change_{self.opts.model_name}")
-        return self._file(mapping_files.export(self.model, self._asked(request)), "")
+        return self._file(request, mapping_files.export(self.model, self._asked(request)), "")
 
     def template_view(self, request: HttpRequest) -> HttpResponse:
         """Give a file for an import with what is not mapped yet."""
         self.require(request, f"add_{self.opts.model_name}")
-        return self._file(mapping_files.template(self.model, self._asked(request)), "-template")
+        return self._file(request, mapping_files.template(self.model, self._asked(request)), "-template")
 
     def _asked(self, request: HttpRequest) -> QuerySet[Configuration]:
         configurations = Configuration.objects.exclude(realm_id=None).select_related("org")
         asked = request.GET.get(PARAMETER, "")
         return configurations.filter(pk=asked) if asked.isdecimal() else configurations
 
-    def _file(self, content: bytes, suffix: str) -> HttpResponse:
-        response = HttpResponse(content, content_type="text/csv; charset=utf-8")
+    def _file(self, request: HttpRequest, table: mapping_files.Table, suffix: str) -> HttpResponse:
         name = str(self.opts.verbose_name_plural).lower().replace(" ", "-")
-        response["Content-Disposition"] = f'attachment; filename="{name}{suffix}.csv"'
-        return response
+        return downloaded(table, f"{name}{suffix}", workbook=request.GET.get("as") == "xlsx")
 
     @again_after_deadlock
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Import a CSV: every row, or none and the reasons."""
+        """Import a file: every row, or none and the reasons."""
         self.require(request, f"change_{self.opts.model_name}")
         self.require(request, f"add_{self.opts.model_name}")
         problems: tuple[str, ...] = ()
@@ -286,6 +293,8 @@ class MappingAdmin(SectionAdmin):
                 linked = Configuration.objects.exclude(realm_id=None).select_related("org")
                 with transaction.atomic():
                     outcome = mapping_files.read_file(self.model, upload.read(), linked)
+                    for row, before in outcome.rows:
+                        activity.note_mapping(request, row, before, activity.values_of(row))
                     for pk in outcome.configurations:
                         configuration = Configuration.objects.get(pk=pk)
                         self._log_import(request, configuration, outcome)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.db import connection
-from django.db.models import Count, Max, Min
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
+from admin.quickbooks_online.failure_groups import groups_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Link, Org
 from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
+from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.preview import Difference, shown
-from admin.quickbooks_online.remedies import remedy_address, title_of
+from admin.quickbooks_online.remedies import cause_in_words, remedy_address
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
 from store.searching import links_by_id
@@ -27,22 +26,11 @@ from store.transactions import retrying
 from sync.by_hand import CannotLink, keep_quickbooks, kompass_side
 from sync.link import Wish
 
-GROUPS_SHOWN = 100
 SHOWN_IN_GROUP = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    org_id: str
-    org: str
-    cause: str
-    title: str
-    count: int
-    oldest: dt.datetime
-    newest: dt.datetime
-    sample: Failure
-    mend: tuple[str, str]
-    """(address, words) of the field to fix; empty when there is none here."""
+EXPORTED_AT_MOST = 50_000
+EXPORTED = (
+    "org", "kind", "record", "cause", "message", "what_to_do", "first_failed_at", "last_failed_at", "attempts", "intuit_tid",
+)  # fmt: skip
 
 
 class FailureAdmin(ReadOnlyAdmin):
@@ -56,13 +44,14 @@ class FailureAdmin(ReadOnlyAdmin):
             return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_failure_{name}")
 
         own = [
+            at("export/", self.export_view, "export"),
             at("try-again/", self.try_again_view, "try_again"),
             at("<path:object_id>/choose/", self.choose_view, "choose"),
         ]
         return own + super().get_urls()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """All open failures by cause; with ``cause`` and ``org``, those of one group."""
+        """All open failures by cause; with ``cause`` and ``org``, the ones of one group."""
         self.require(request, "view_failure")
         org_id, cause = request.GET.get("org"), request.GET.get("cause")
         open_ones = Failure.objects.filter(closed_at=None)
@@ -76,7 +65,7 @@ class FailureAdmin(ReadOnlyAdmin):
             request,
             "sync_errors.html",
             "Sync errors",
-            groups=self._groups(request, open_ones),
+            groups=groups_of(open_ones, request.user),
             failures=failures,
             cause=cause,
             org_id=org_id,
@@ -85,35 +74,32 @@ class FailureAdmin(ReadOnlyAdmin):
             **(extra_context or {}),
         )
 
-    def _groups(self, request: HttpRequest, open_ones: Any) -> list[Group]:
-        rows = list(
-            open_ones.values("org_id", "cause")
-            .annotate(count=Count("pk"), oldest=Min("first_failed_at"), newest=Max("last_failed_at"), sample=Max("pk"))
-            .order_by("-count", "oldest")[:GROUPS_SHOWN]
-        )
-        names = dict(Org.objects.filter(pk__in=[row["org_id"] for row in rows]).values_list("pk", "name"))
-        samples = Failure.objects.defer("event_key", "event_value").in_bulk([row["sample"] for row in rows])
-        configurations = {
-            one.org_id: one for one in Configuration.objects.filter(org_id__in=[row["org_id"] for row in rows])
-        }
-        groups = []
-        for row in rows:
-            sample = samples[row["sample"]]
-            configuration = configurations.get(row["org_id"])
-            groups.append(
-                Group(
-                    org_id=row["org_id"],
-                    org=names.get(row["org_id"], row["org_id"]) or "No Org: for the operator",
-                    cause=row["cause"],
-                    title=title_of(sample, row["count"]),
-                    count=row["count"],
-                    oldest=row["oldest"],
-                    newest=row["newest"],
-                    sample=sample,
-                    mend=remedy_address(sample, configuration, request.user),
-                )
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        """Give the open sync errors as CSV: all of them, those of an Org, or those of one cause."""
+        self.require(request, "view_failure")
+        open_ones = Failure.objects.filter(closed_at=None)
+        asked = {name: request.GET[name] for name in ("org", "cause") if name in request.GET}
+        if "org" in asked:
+            open_ones = open_ones.filter(org_id=asked["org"])
+        if "cause" in asked:
+            open_ones = open_ones.filter(cause=asked["cause"])
+        names = dict(Org.objects.values_list("pk", "name"))
+        rows = [
+            (
+                names.get(one.org_id, one.org_id),
+                one.kind,
+                one.reference or one.kompass_id,
+                cause_in_words(one),
+                one.message,
+                one.remedy,
+                one.first_failed_at.isoformat(timespec="seconds"),
+                one.last_failed_at.isoformat(timespec="seconds"),
+                str(one.attempts),
+                one.intuit_tid,
             )
-        return groups
+            for one in open_ones.defer("event_key", "event_value").order_by("org_id", "cause", "pk")[:EXPORTED_AT_MOST]
+        ]
+        return downloaded((EXPORTED, rows), "sync-errors")
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -132,7 +118,7 @@ class FailureAdmin(ReadOnlyAdmin):
             original=failure,
             link=link,
             link_address=_link_address(link) if link is not None else "",
-            mend=remedy_address(failure, configuration, request.user),
+            fix=remedy_address(failure, configuration, request.user),
             sides=_sides(link) if conflict and link is not None else (),
             conflict=conflict,
             gone=failure.cause == "deleted-in-qbo" and failure.closed_at is None,
@@ -147,12 +133,14 @@ class FailureAdmin(ReadOnlyAdmin):
         if request.method != "POST":
             return self.only_post(request)
         open_ones = Failure.objects.filter(closed_at=None)
-        one = request.POST.get("failure", "")
-        if one:
-            open_ones = open_ones.filter(pk=one) if one.isdecimal() else open_ones.none()
+        ticked = [one for one in request.POST.getlist("failure") if one.isdecimal()]
+        if "failure" in request.POST or "ticked" in request.POST:
+            open_ones = open_ones.filter(pk__in=ticked)
+            if not ticked:
+                messages.error(request, "Tick at least one record first.")
         else:
             open_ones = open_ones.filter(org_id=request.POST.get("org", ""), cause=request.POST.get("cause", ""))
-        failures = list(open_ones.only("pk", "link_id", "stage"))
+        failures = list(open_ones.only("pk", "org_id", "link_id", "stage", "message", "cause"))
         links = [failure.link_id for failure in failures if failure.link_id]
         # One that never became a record (its bytes could not be read) is ingested again by the consumers.
         Failure.objects.filter(pk__in=[failure.pk for failure in failures]).update(replay_asked_at=timezone.now())
@@ -162,14 +150,17 @@ class FailureAdmin(ReadOnlyAdmin):
                 cursor.execute("NOTIFY kompass_qbo, 'failures'")
         for failure in failures[:1]:
             self.log_change(request, failure, f"Asked for {len(failures)} failed records to be tried again.")
-        messages.success(
-            request, f"{len(failures)} will be tried again in the background; what goes through disappears from here."
-        )
-        return HttpResponseRedirect(reverse("admin:quickbooks_online_failure_changelist"))
+        if failures:
+            messages.success(
+                request,
+                f"{len(failures)} will be tried again in the background. Records that succeed disappear from here.",
+            )
+        own = reverse("admin:quickbooks_online_failure_changelist")
+        return HttpResponseRedirect(self.address_in(request, "next") or own)
 
     @again_after_deadlock
     def choose_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Settle a conflict with a bookkeeper's edit, as a person decided."""
+        """Settle a conflict with a bookkeeper's edit as a person decided."""
         failure = self.existing(request, object_id)
         link = Link.objects.filter(pk=failure.link_id).first() if failure.link_id else None
         if link is None:
@@ -184,7 +175,7 @@ class FailureAdmin(ReadOnlyAdmin):
             )
             self.log_change(request, failure, "Chose what Kompass says.")
             messages.success(request, f"Kompass's version of {link} will be sent in the background.")
-        elif request.POST.get("side") == "anew" and failure.cause == "deleted-in-qbo":
+        elif request.POST.get("side") == "recreate" and failure.cause == "deleted-in-qbo":
             ask_again(
                 [link.pk],
                 by=str(request.user),

@@ -1,11 +1,17 @@
-"""Makes docs/screenshots: ``python -m tests.acceptance.admin.screenshots``. Also every page's look, for the accessibility test."""
+"""Makes docs/screenshots: ``python -m tests.acceptance.admin.screenshots``. Also every page's look, for the accessibility test.
+
+``--all`` (`make screenshots`) takes every page on a desktop and a phone, light and dark, into build/screenshots.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page, expect
 
@@ -15,7 +21,9 @@ from tests.admin_story import tell_demo
 from tests.browser import HEIGHT, WIDTH, open_browser, run_action, sign_in
 from tests.database import cloned_database, embedded_server, migrate
 
-DIRECTORY = Path(__file__).resolve().parents[3] / "docs" / "screenshots"
+ROOT = Path(__file__).resolve().parents[3]
+DIRECTORY = ROOT / "docs" / "screenshots"
+ALL = ROOT / "build" / "screenshots"
 # Pixels; a long list looks the same further down.
 TALLEST = 1_700
 Shot = Callable[[str], None]
@@ -41,8 +49,12 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     sign_in(page, site)
     ((own,),) = site.sql("SELECT id FROM qbo_configuration WHERE realm_id = %s", UK)
     shot("section")
+    page.goto(f"{site.url}/admin/quickbooks_online/")
+    shot("orgs")
     go(page, site, "configuration/")
     shot("configurations")
+    go(page, site, f"configuration/{own}/overview/")
+    shot("overview")
     go(page, site, "configuration/add/")
     expect(page.locator(".qbo-preview").first).not_to_be_empty()
     shot("configuration-add")
@@ -69,6 +81,8 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     shot("agreement")
     go(page, site, f"configuration/{own}/going-live/?start_date=2026-01-01")
     shot("going-live")
+    page.get_by_role("button", name="Find customers").click()
+    shot("match-customers")
     for model, name in (
         ("itemservice", "item-services"),
         ("departmentclass", "classes"),
@@ -109,8 +123,14 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     shot("preview-refused")
     go(page, site, "failure/")
     shot("sync-errors")
+    page.get_by_role("link", name=re.compile("^Show (it|all)")).first.click()
+    shot("sync-errors-of-a-cause")
+    go(page, site, "failure/try-again/")
+    shot("only-a-button")
+    go(page, site, f"configuration/{own}/activity/")
+    shot("activity")
     ((conflict,),) = site.sql(
-        "SELECT id FROM qbo_failure WHERE cause = 'conflict:edited-in-qbo' AND closed_at IS NULL LIMIT 1"
+        "SELECT id FROM qbo_failure WHERE cause LIKE 'conflict:%%' AND closed_at IS NULL ORDER BY id LIMIT 1"
     )
     go(page, site, f"failure/{conflict}/change/")
     shot("conflict")
@@ -122,8 +142,46 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     shot("impact")
 
 
-def main(directory: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How a person looks at the pages."""
+
+    name: str
+    width: int
+    height: int
+    scheme: Literal["light", "dark"]
+
+    def use(self, page: Page) -> None:
+        page.set_viewport_size({"width": self.width, "height": self.height})
+        page.emulate_media(color_scheme=self.scheme)
+
+
+MODES = (
+    Mode("desktop", WIDTH, HEIGHT, "light"),
+    Mode("desktop-dark", WIDTH, HEIGHT, "dark"),
+    Mode("phone", 390, 844, "light"),
+    Mode("phone-dark", 390, 844, "dark"),
+)
+
+
+def shots(page: Page, site: Site, directory: Path, mode: Mode) -> None:
+    """Take the picture of every page in this mode."""
     directory.mkdir(parents=True, exist_ok=True)
+    page.context.clear_cookies()
+    mode.use(page)
+
+    def shot(name: str) -> None:
+        tall = TALLEST if mode.width == WIDTH else 2 * TALLEST
+        height = min(page.evaluate("document.documentElement.scrollHeight"), tall)
+        page.set_viewport_size({"width": mode.width, "height": max(height, mode.height)})
+        page.screenshot(path=directory / f"{name}.png")
+        page.set_viewport_size({"width": mode.width, "height": mode.height})
+
+    tour(page, site, shot)
+    print(f"screenshots in {directory}", flush=True)
+
+
+def main(directory: Path, modes: Sequence[Mode]) -> None:
     with tempfile.TemporaryDirectory(prefix="kqshots", ignore_cleanup_errors=True) as temporary:
         place = Path(temporary)
         place.chmod(0o755)
@@ -138,16 +196,13 @@ def main(directory: Path) -> None:
                 make_user(site, "ada", group="Quickbooks Online admins")
                 tell_demo(site)
                 page = browser.new_page()
-
-                def shot(name: str) -> None:
-                    height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
-                    page.set_viewport_size({"width": WIDTH, "height": max(height, HEIGHT)})
-                    page.screenshot(path=directory / f"{name}.png")
-                    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
-
-                tour(page, site, shot)
-                print(f"screenshots in {directory}")
+                for mode in modes:
+                    shots(page, site, directory / mode.name if len(modes) > 1 else directory, mode)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY)
+    # Every page in every mode for a person to look at, or the pictures of the docs.
+    if "--all" in sys.argv:
+        main(ALL, MODES)
+    else:
+        main(DIRECTORY, MODES[:1])

@@ -133,16 +133,14 @@ class Stage:
             db.execute(text("ANALYZE"))
 
     def unsettled(self, kind: Kind) -> int:
-        """Count what is due in the lane of one process kind. By that lane's index: it is asked while Postgres's CPU is measured."""
+        """Count what is due in the lane of one process kind."""
         with self.watching.begin() as db:
-            return int(
-                db.execute(
-                    text(
-                        "SELECT count(*) FROM qbo_link"
-                        f" WHERE due_at IS NOT NULL AND (lanes & {LANES[kind]:d}) <> 0 AND state <> 'synced'"
-                    )
-                ).scalar_one()
-            )
+            return int(db.execute(text(f"SELECT count(*) {_due(kind)}")).scalar_one())
+
+    def any_unsettled(self, kind: Kind) -> bool:
+        """By that lane's index, and no more than needed: it is asked while Postgres's CPU is measured."""
+        with self.watching.begin() as db:
+            return bool(db.execute(text(f"SELECT EXISTS (SELECT 1 {_due(kind)})")).scalar_one())
 
     def reconciler(
         self, *, workers: int, lane: int, limits: Limits = UNLIMITED, seen: Overlaps | None = None, together: int = 1
@@ -183,7 +181,7 @@ class Stage:
         started, used = time.perf_counter(), time.process_time()
         one.start()
         limit = max(LIMIT_S, due / 10)
-        while (left := self.unsettled(kind)) and time.perf_counter() - started < limit:
+        while (left := self.any_unsettled(kind)) and time.perf_counter() - started < limit:
             time.sleep(0.1)
         seconds, used = time.perf_counter() - started, time.process_time() - used
         event.remove(self.pipeline.engine, "commit", count)
@@ -191,8 +189,13 @@ class Stage:
         database = cpu(self.postgres) - database
         one.stop()
         if left:
+            left = self.unsettled(kind)
             raise SystemExit(f"{left} of {due} links were not pushed within {limit:.0f} s")
         return Run(due, seconds, used, database, committed, statements)
+
+
+def _due(kind: Kind) -> str:
+    return f"FROM qbo_link WHERE due_at IS NOT NULL AND (lanes & {LANES[kind]:d}) <> 0 AND state <> 'synced'"
 
 
 _LIKE_THE_FIRST = (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
 
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.mapping_files import COLUMNS
@@ -47,6 +50,31 @@ def test_orgs_and_both_sides_by_name(ada: Client, three: None) -> None:
     page = imported(ada, "itemservice", text.encode("utf-16"))
     assert "Imported: 3 added, 0 changed." in page, page[:2000]
     assert {row.realm_id for row in ItemService.objects.all()} == {UK, CANADA, USA}
+
+
+def test_a_workbook_is_imported_as_a_csv_is(ada: Client, three: None) -> None:
+    template = ada.get(f"{ROOT}itemservice/template/?as=xlsx")
+    assert template["Content-Disposition"] == 'attachment; filename="item-services-template.xlsx"'
+    book = load_workbook(BytesIO(template.content))
+    sheet = book.active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[1]] == list(COLUMNS[ItemService])
+    assert [sheet.cell(row, 1).value for row in (2, 3, 4)] == ["org-uk", "org-ca", "org-us"]
+    for row, item in ((2, "Design"), (3, "Services"), (4, "Nothing of the kind")):
+        sheet.cell(row, COLUMNS[ItemService].index("item") + 1).value = item
+    refused = imported(ada, "itemservice", saved(book))
+    assert "Line 4: QuickBooks has no item 'Nothing of the kind'" in refused
+    assert not ItemService.objects.exists()
+    sheet.cell(4, COLUMNS[ItemService].index("item") + 1).value = "Services"
+    assert "Imported: 3 added, 0 changed." in imported(ada, "itemservice", saved(book))
+    again = ada.get(f"{ROOT}itemservice/export/?as=xlsx").content
+    assert "Imported: 0 added, 0 changed." in imported(ada, "itemservice", again)
+
+
+def saved(book: Workbook) -> bytes:
+    out = BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 def test_the_name_decides_where_excel_rounded_the_id(ada: Client, three: None) -> None:

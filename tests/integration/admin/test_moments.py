@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from admin.quickbooks_online.models import Configuration, Link
+from admin.quickbooks_online.models import Configuration, ItemService, Link, TaxCodeVatRate
 from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.preview import shown
 from simulator import UK
@@ -105,3 +105,21 @@ def test_previews_name_what_is_referred_to(ada: Client, ids: dict[str, int]) -> 
     assert customer.name
     assert shown({"value": customer.qbo_id}, Names(UK), "CustomerRef") == customer.name
     assert shown({"value": "no-such"}, Names(UK), "CustomerRef") == "no-such"
+
+
+def test_deleting_says_what_it_means_with_numbers(section: Section, ada: Client, ids: dict[str, int]) -> None:
+    def page(model: str, pk: int) -> str:
+        return words(ada.get(f"{ROOT}{model}/{pk}/delete/"))
+
+    rate = TaxCodeVatRate.objects.get(vat_rate__kompass_id="vat-20")
+    assert "1 document in QuickBooks may use it. Nothing changes there." in page("taxcodevatrate", rate.pk)
+    assert "0 unsent documents and all later ones are refused until it is mapped again." in page(
+        "taxcodevatrate", rate.pk
+    )
+    service = ItemService.objects.get()
+    assert "all later ones go to the default item." in page("itemservice", service.pk)
+    with section.pipeline.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_connection SET state = 'disconnected'")
+    said = page("configuration", 1)
+    assert "4 mappings of Meridian Geomatics Ltd are deleted. 3 records stay in QuickBooks as they are." in said
+    assert "events of the Org are no longer kept" in said

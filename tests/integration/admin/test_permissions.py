@@ -57,6 +57,9 @@ PAGES = (
     Page("failure/1/change/", ("view_failure",)),
     Page("failure/try-again/", ("retry_failure",), "POST", (("failure", "1"),)),
     Page("failure/1/choose/", ("resend_invoice",), "POST", (("side", "kompass"),)),
+    Page("configuration/1/overview/", ("view_configuration", "change_configuration")),
+    Page("configuration/1/activity/", ("view_configuration", "change_configuration")),
+    Page("configuration/1/activity/?as=csv", ("view_configuration", "change_configuration")),
     Page("configuration/1/going-live/", ("change_configuration",)),
     Page("configuration/1/going-live/", ("change_configuration",), "POST", (("start_date", "2026-01-01"),)),
     Page("configuration/1/match-customers/", ("add_customer",)),
@@ -83,6 +86,7 @@ PAGES = (
         Page(f"{model}/1/preview/", (f"view_{model}", f"change_{model}"))
         for model in ("customer", "project", "invoice")
     ),
+    *(Page(f"{model}/1/link-existing/", (f"resend_{model}",), "POST") for model in ("customer", "project", "invoice")),
     *(Page(f"{model}/1/resend/", (f"resend_{model}",), "POST") for model in ("customer", "project", "invoice")),
     Page("customer/search-quickbooks/?configuration=1&q=Ha", ("add_customer",)),
     Page("customer/1/remove-link/", ("add_customer",), "POST"),
@@ -94,6 +98,12 @@ PAGES = (
         Page(f"{model}/export/", (f"view_{model}", f"change_{model}"))
         for model in ("itemservice", "departmentclass", "taxcodevatrate", "customfield")
     ),
+    *(Page(f"{model}/export/", (f"view_{model}", f"change_{model}")) for model in ("customer", "project", "invoice")),
+    *(
+        Page(f"{model}/", (f"resend_{model}",), "POST", (("action", "try_again"), ("_selected_action", "1")))
+        for model in ("customer", "project", "invoice")
+    ),
+    Page("failure/export/", ("view_failure",)),
     action("authorize", "authorize_configuration"),
     action("test_connection", "test_configuration"),
     action("get_customers", "dump_customers"),

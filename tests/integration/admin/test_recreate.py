@@ -8,7 +8,7 @@ from tests.builders import event, invoice, line
 from tests.integration.admin.conftest import Section
 
 
-def test_a_deleted_invoice_is_made_anew_at_the_press_of_a_button(section: Section) -> None:
+def test_a_deleted_invoice_is_recreated_at_the_press_of_a_button(section: Section) -> None:
     pipeline = section.pipeline
     pipeline.link()
     pipeline.map_vat_rate("vat-20", "20.0% S")
@@ -21,13 +21,13 @@ def test_a_deleted_invoice_is_made_anew_at_the_press_of_a_button(section: Sectio
     failure = Failure.objects.get(closed_at=None)
     address = f"/admin/quickbooks_online/failure/{failure.pk}/"
     ada = section.person(group=True)
-    assert b'value="anew"' in ada.get(f"{address}change/").content
+    assert b'value="recreate"' in ada.get(f"{address}change/").content
     pipeline.drive()
     assert pipeline.objects("Invoice") == []
-    ada.post(f"{address}choose/", {"side": "anew"})
+    ada.post(f"{address}choose/", {"side": "recreate"})
     pipeline.drive()
     assert len(pipeline.objects("Invoice")) == 1
     assert Link.objects.get(kompass_id="i1", kind="invoice").state == "synced"
     failure.refresh_from_db()
     assert failure.closed_at is not None
-    assert b'value="anew"' not in ada.get(f"{address}change/").content
+    assert b'value="recreate"' not in ada.get(f"{address}change/").content

@@ -111,4 +111,5 @@ def test_no_error_leaves_a_process_that_lives_and_reads_nothing(
             assert failure.says_why, failure
             ended.append((request, error))
             member = None
-    print(f"{protocol}: {number} errors, of which these end the process (request, error): {ended}")
+        fatal = [error for kind, error in ended if kind == request]
+        print(f"{protocol}, request {request}: of the errors tried these end the process: {fatal}", flush=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from tests.benchmarks.path import walk, words
 from tests.pipeline import Pipeline
 
-FILES, CHANGES = 65, 299
-FILES_OF_A_STEP = 47
+FILES, CHANGES = 66, 305
+FILES_OF_A_STEP = 48
 
 
 def test_path_of_a_new_invoice_stays_within_its_budget(pipeline: Pipeline) -> None:
+    # A call that QuickBooks refuses for a while has other files to pass.
+    pipeline.simulator.call(lambda world: world.change_settings({"background_trouble": "none"}))
     steps = walk(pipeline)
 
     said = "\n".join(words(steps, where=True))

@@ -73,8 +73,8 @@ def test_the_line_is_the_one_that_an_editor_shows() -> None:
     ("content", "problem"),
     [
         (b"", "empty"),
-        (b"\xff\xfe\x00", "not text"),
-        (b"PK\x03\x04\x14\x00\x06\x00", "not text"),
+        (b"\xff\xfe\x00", "neither text nor"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "The workbook cannot be read"),
         (b"org,org,item\n", "column org more than once"),
         (b"org,item\na,b,c\n", "Line 2 has more cells"),
         (b'org,item\na,"' + b"x" * 200_000, "cannot be read as a table"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from qbo_client.outcomes import Done, Outcome, Refused
-from sync.gates import Gates
+from qbo_client.outcomes import Done, Outcome, Refused, Unknown
+from sync.gates import SILENT_S, Gates
 
 REFUSED = Refused(400, ())
 DONE: Outcome = Done({})
+UNKNOWN = Unknown("no answer")
 
 
 class Clock:
@@ -79,3 +80,34 @@ def test_the_moment_that_is_named_for_the_next_call_is_one_at_which_it_may_go() 
         one.called("uk")
         clock.now = one._breakers["uk"].retry_at(clock.now)
         assert one._breakers["uk"].attempt(clock.now)[0]
+
+
+def test_intuit_is_away_when_several_companies_wait_and_nobody_has_an_answer() -> None:
+    clock = Clock()
+    one = gates(clock)
+    for realm in ("uk", "ie"):
+        one.called(realm)
+    clock.now += SILENT_S - 1
+    assert one.intuit_trouble() is None
+    clock.now += 1
+    assert one.intuit_trouble() is not None
+    # One answer shows that it is there, and those that wait on have to wait as long again.
+    one.called("ca")
+    one.answered("ca", DONE)
+    assert one.intuit_trouble() is None
+    clock.now += SILENT_S
+    assert one.intuit_trouble() is not None
+    # A call that is given up is no answer; one that was never sent is none to wait for.
+    one.answered("uk", UNKNOWN)
+    assert one.intuit_trouble() is not None
+    one.not_called("ie")
+    assert one.intuit_trouble() is None
+
+
+def test_one_company_that_does_not_answer_is_its_own_trouble() -> None:
+    clock = Clock()
+    one = gates(clock)
+    for _ in range(3):
+        one.called("uk")
+    clock.now += SILENT_S * 2
+    assert one.intuit_trouble() is None

@@ -114,7 +114,54 @@
     words.addEventListener("keydown", function (event) { if (event.key === "Enter") { event.preventDefault(); search(); } });
   }
 
+  // On a phone each cell stands under the heading of its column.
+  function labelCells(root) {
+    for (const table of root.querySelectorAll("#result_list, .qbo-table")) {
+      const heads = table.tHead && table.tHead.rows.length === 1 ? Array.from(table.tHead.rows[0].cells) : [];
+      table.classList.add("qbo-cardlist");
+      for (const row of table.tBodies.length ? table.querySelectorAll(":scope > tbody > tr") : []) {
+        if (row.cells.length !== heads.length) { continue; }
+        Array.from(row.cells).forEach(function (cell, position) {
+          const head = heads[position];
+          const words = head.querySelector(".text") || head;
+          const label = words.textContent.trim();
+          if (/^[–-]?$/.test(cell.textContent.trim()) && !cell.querySelector("select, input, textarea, img")) { cell.classList.add("qbo-none"); }
+          if (cell.textContent.length > 40) { cell.classList.add("qbo-wide"); }
+          if (label && cell.tagName === "TD" && !cell.hasAttribute("data-label") && !cell.classList.contains("action-checkbox")) { cell.setAttribute("data-label", label); }
+        });
+      }
+    }
+  }
+
+  // While something runs, the page of an Org asks for itself again and again.
+  function keepLive() {
+    const live = document.getElementById("qbo-live");
+    const seconds = live ? Number(live.dataset.qboLive || 0) : 0;
+    if (!seconds) { return; }
+    setTimeout(function () {
+      const busy = live.contains(document.activeElement) || live.querySelector("details[open]");
+      if (document.hidden || busy) { keepLive(); return; }
+      fetch(location.href, { credentials: "same-origin" })
+        .then(function (answer) { return answer.ok && !answer.redirected ? answer.text() : Promise.reject(new Error(String(answer.status))); })
+        .then(function (text) {
+          const shown = new DOMParser().parseFromString(text, "text/html").getElementById("qbo-live");
+          if (shown) { labelCells(shown); live.replaceWith(document.adoptNode(shown)); }
+          keepLive();
+        })
+        .catch(function () { keepLive(); });
+    }, seconds * 1000);
+  }
+
+  // On a phone the filters stand above the list, closed.
+  function closeFilters() {
+    if (!matchMedia("(max-width: 767px)").matches) { return; }
+    document.querySelectorAll("#changelist-filter details").forEach(function (filter) { filter.open = false; });
+  }
+
   document.addEventListener("DOMContentLoaded", function () {
+    labelCells(document);
+    closeFilters();
+    keepLive();
     const settings = document.getElementById("qbo-preview-settings");
     if (settings) {
       document.querySelectorAll("textarea[data-template]").forEach(function (field) { watchTemplate(field, settings); });

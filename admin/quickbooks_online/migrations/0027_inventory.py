@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0025_packed_documents"),
+        ("quickbooks_online", "0026_activity"),
     ]
 
     operations = [

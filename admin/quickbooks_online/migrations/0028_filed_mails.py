@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0026_inventory"),
+        ("quickbooks_online", "0027_inventory"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("quickbooks_online", "0027_filed_mails"),
+        ("quickbooks_online", "0028_filed_mails"),
     ]
 
     operations = [

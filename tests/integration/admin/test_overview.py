@@ -1,0 +1,119 @@
+"""The page of an Org: what is next, what is where, what fails; for Orgs of three locales, one of them with nothing yet."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from admin.quickbooks_online import overview
+from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Link
+from schemas.events import OrgRef
+from simulator import CANADA, USA
+from tests.builders import event, invoice
+from tests.integration.admin.conftest import Section, words
+
+ROOT = "/admin/quickbooks_online/"
+
+
+@pytest.fixture
+def ada(section: Section) -> Client:
+    return section.person(group=True, email="ada@example.com")
+
+
+@pytest.fixture
+def three(section: Section) -> dict[str, Configuration]:
+    """The UK one has an invoice in QuickBooks and one that is refused; Canada's is not enabled; that of the USA has nothing."""
+    pipeline = section.pipeline
+    pipeline.link()
+    pipeline.map_vat_rate("vat-20", "20.0% S")
+    pipeline.link("org-ca", "Northern Survey Inc", realm=CANADA, enabled=False)
+    pipeline.link("org-us", "Prairie Design LLC", realm=USA)
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.ingest(event(invoice("i2", org=OrgRef("org-ca", "Northern Survey Inc"))))
+    pipeline.drive()
+    with pipeline.engine.begin() as db:
+        db.exec_driver_sql("DELETE FROM qbo_tax_code_vat_rate")
+    pipeline.ingest(event(invoice("i3")))
+    pipeline.drive()
+    return {one.org_id: one for one in Configuration.objects.select_related("org")}
+
+
+def page_of(ada: Client, configuration: Configuration) -> str:
+    return words(ada.get(f"{ROOT}configuration/{configuration.pk}/overview/"))
+
+
+def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[str, Configuration]) -> None:
+    page = page_of(ada, three["org-uk"])
+    synced, failed = (Link.objects.filter(org_id="org-uk", state=state).count() for state in ("synced", "failed"))
+    assert (synced, failed) == (3, 1)
+    assert "3 in QuickBooks" in page
+    assert "1 need attention" in page
+    assert "1 invoice is waiting: Standard 20 % has no QuickBooks tax code" in page
+    assert "Last record sent to QuickBooks:" in page
+    assert "Connected" in page
+    assert Failure.objects.filter(closed_at=None).count() == 1
+
+
+def test_it_says_what_is_next(section: Section, ada: Client, three: dict[str, Configuration]) -> None:
+    Configuration.objects.update(notification_recipients=["ada@example.com"])
+    Configuration.objects.filter(org_id="org-us").update(default_item_id="")
+    unmapped = "Next: Map taxes and items 1 VAT rate without a tax code"
+    assert unmapped in page_of(ada, three["org-uk"])
+    assert unmapped in page_of(ada, three["org-ca"])
+    assert "Next: Choose defaults Choose a Default Item ID" in page_of(ada, three["org-us"])
+
+    # The section opens with the Orgs, and the list says the essence of each in a line.
+    page = words(ada.get(ROOT))
+    for said in ("Meridian Geomatics Ltd", "Northern Survey Inc", "Prairie Design LLC", "1 sync error", "Next: Choose"):
+        assert said in page, said
+    assert "Prairie" not in words(section.person("eve", "view_invoice").get(ROOT))
+    assert "3 in QuickBooks, 1 need attention" in words(ada.get(f"{ROOT}configuration/"))
+
+    CompanyConnection.objects.update(state="disconnected", disconnect_message="The access was revoked.")
+    page = page_of(ada, three["org-uk"])
+    assert "Next: Link to QuickBooks" in page
+    assert "The access was revoked." in page
+
+
+def test_what_was_never_linked_leads_to_intuit(section: Section, ada: Client) -> None:
+    section.pipeline.ingest(event(invoice("i1")))
+    configuration = Configuration.objects.create(org_id="org-uk")
+    where = f"{ROOT}configuration/{configuration.pk}/overview/"
+    assert "Next: Link to QuickBooks" in words(ada.get(where))
+    assert "No record has been sent to QuickBooks yet." in words(ada.get(where))
+    answer = ada.post(f"{ROOT}configuration/", {"action": "authorize", "_selected_action": str(configuration.pk)})
+    assert "/connect/oauth2" in answer["Location"]
+
+
+def test_it_asks_for_itself_again_while_something_runs(
+    section: Section, ada: Client, three: dict[str, Configuration]
+) -> None:
+    where = f"{ROOT}configuration/{three['org-uk'].pk}/overview/"
+    assert "data-qbo-live" not in ada.get(where).content.decode()
+    Link.objects.filter(org_id="org-uk", state="synced").update(state="pending")
+    page = ada.get(where).content.decode()
+    assert re.search(r'data-qbo-live="5"', page)
+    assert re.search(r'<progress id="qbo-backlog" max="\d+" value="\d+">', page)
+    assert "3 to go, under a minute" in words(ada.get(where))
+    Configuration.objects.update(enabled=False)
+    assert "data-qbo-live" not in ada.get(where).content.decode(), "nothing is sent, so nothing runs"
+
+
+def test_the_queue_is_estimated_at_intuits_limit() -> None:
+    assert overview.Counts({"pending": 400}).estimate == "under a minute"
+    assert overview.Counts({"pending": 30_000, "retrying": 500}).estimate == "about 61 minutes"
+    assert overview.Counts({"pending": 100_000}).estimate == "about 3 hours"
+    assert overview.Counts({}).estimate == ""
+
+
+def test_a_new_configuration_is_filled_in_with_what_is_known(section: Section, ada: Client) -> None:
+    section.pipeline.ingest(event(invoice("i1")))
+    page = ada.get(f"{ROOT}configuration/add/").content.decode()
+    assert '<option value="org-uk" selected>' in page
+    assert "ada@example.com</textarea>" in page
+    section.pipeline.ingest(event(invoice("i2", org=OrgRef("org-ca", "Northern Survey Inc"))))
+    assert "selected>Meridian" not in ada.get(f"{ROOT}configuration/add/").content.decode(), (
+        "there are two to choose from"
+    )
