@@ -11,18 +11,26 @@ import click
 from sqlalchemy import Engine
 
 from store.engine import check_database, open_engine
-from store.tidying import BATCH, STATEMENTS, delete_batch
+from store.tidying import BATCH, STATEMENTS, TRAIL, delete_batch
 from store.transactions import retrying
 from sync.settings import settings_from
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 
-def tidy_up(engine: Engine, *, before: datetime, batch: int = BATCH) -> Mapping[str, int]:
-    """Delete all that was done before that moment, a batch to a transaction; gives how many rows of what."""
+
+def tidy_up(
+    engine: Engine, *, before: datetime, trail_before: datetime = NEVER, batch: int = BATCH
+) -> Mapping[str, int]:
+    """Delete all that was done before that moment, a batch to a transaction; gives how many rows of what.
+
+    :param trail_before: for the trail, which is kept for longer.
+    """
     deleted = dict.fromkeys(STATEMENTS, 0)
     for what in STATEMENTS:
         more = True
         while more:
-            done = retrying(engine, partial(delete_batch, what=what, before=before, batch=batch))
+            until = min(before, trail_before) if what == TRAIL else before
+            done = retrying(engine, partial(delete_batch, what=what, before=until, batch=batch))
             deleted[what] += done.rows
             more = done.more
     return deleted
@@ -37,14 +45,17 @@ def tidy_up(engine: Engine, *, before: datetime, batch: int = BATCH) -> Mapping[
 def tidy(days: int | None) -> None:
     """Delete old history, closed failures and records that nothing needs any more.
 
-    What stands in QuickBooks keeps its link and its record for ever: they are what keeps it from being made twice.
+    What stands in QuickBooks keeps its link and its record for ever: they are what keeps it from being made twice. The trail (who changed
+    what in Kompass, each call and its answer) is kept for KOMPASS_QBO_TRAIL_DAYS, seven years by default.
     """
     settings = settings_from(os.environ)
     kept = days or settings.retention.retention_days
     engine = open_engine(settings.database_url, pool_size=1, application_name="kompass-qbo-tidy")
     try:
         check_database(engine)
-        deleted = tidy_up(engine, before=datetime.now(UTC) - timedelta(days=kept))
+        now = datetime.now(UTC)
+        trail_before = now - timedelta(days=settings.retention.trail_days)
+        deleted = tidy_up(engine, before=now - timedelta(days=kept), trail_before=trail_before)
     finally:
         engine.dispose()
     click.echo(f"older than {kept} days: " + ", ".join(f"{count} {what}" for what, count in deleted.items()))

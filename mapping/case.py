@@ -46,6 +46,8 @@ class Case:
     """A job's: the client it is (or was) billed to."""
     rates: Mapping[tuple[str, dt.date], Decimal | None] | None = None
     """The exchange rates that are known (`mapping.rates`); None where nobody asked for them: then nothing waits for one."""
+    inventoried: bool = False
+    """Whether its company was looked through for what it had before us (`mapping.matching`)."""
     suffix: str = ""
     """What tells a new object's name apart from one of ours that already holds it."""
 

@@ -69,18 +69,20 @@ def _named(invoice: Invoice, members: Sequence[str]) -> str:
     return f"{' and '.join(dict.fromkeys(_MEMBER_NAMES.get(one, one) for one in members))} changed"
 
 
-def books_closed(invoice: Invoice, facts: CompanyFacts, *, members: Sequence[str] = (), voids: bool = False) -> Problem:
+CLOSED = "Correct it with a credit note dated in the open period{moved}, or reopen the period in QuickBooks and press Try again"
+"""The remedy for a change or a void of what lies in a closed period. A new document can also be dated later in Kompass."""
+
+
+def books_closed(invoice: Invoice, facts: CompanyFacts, *, members: Sequence[str] = ()) -> Problem:
     """The document lies in a closed period, and Kompass changes what the books say."""
-    remedy = "Correct it with a credit note dated in the open period"
-    if "TxnDate" in members:
-        remedy += "; QuickBooks does not move a document out of a closed period"
+    moved = "; QuickBooks does not move a document out of a closed period" if "TxnDate" in members else ""
     return Problem(
         cause="books-closed",
         message=f"{label(invoice)} lies in a period that is closed in QuickBooks (to {facts.book_close_date}); "
         f"its {_named(invoice, members or ('Line',))} in Kompass",
         field=", ".join(members) or "TxnDate",
         value=str(facts.book_close_date),
-        remedy=f"{remedy}, or reopen the period in QuickBooks and press Try again",
+        remedy=CLOSED.format(moved=moved),
     )
 
 

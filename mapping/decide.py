@@ -92,7 +92,7 @@ def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
     if observed.is_settled:
         return Reject((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
     if in_closed_period(case.facts, observed.date):
-        return Reject((conflicts.books_closed(case.record, case.facts, voids=True),))
+        return Reject((conflicts.books_closed(case.record, case.facts),))
     applied = {name: value for name, value in (standing.applied or {}).items() if name != BILLED}
     number = applied.get("DocNumber")
     mark = f" void {standing.qbo_id}"
@@ -126,7 +126,7 @@ def _void(case: Case) -> Decision:
         if observed.is_settled:
             return Reject((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
         if in_closed_period(case.facts, observed.date):
-            return Reject((conflicts.books_closed(case.record, case.facts, voids=True),))
+            return Reject((conflicts.books_closed(case.record, case.facts),))
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
         return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)

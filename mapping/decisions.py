@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from mapping.matching import Match
 from mapping.results import Choice, PartyKey, Problem
 
 
@@ -52,6 +53,8 @@ class Reject:
     problems: tuple[Problem, ...]
     holder: int | None = None
     """The id of the link of ours that has the name or number: when that gives way, it is decided again."""
+    matches: tuple[Match, ...] = ()
+    """What the company had before us and the record may be, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)

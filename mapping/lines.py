@@ -113,7 +113,12 @@ def _put_classes(
     elif not facts.class_per_transaction:
         draft.choose("ClassRef", "", "Left out: the company does not track classes")
     elif len(distinct) > 1:
-        draft.choose("ClassRef", "", "Left out: the company tracks one class per transaction, and the lines differ")
+        differ = "the company tracks one class per transaction, and the lines differ"
+        if configuration.default_class_id:
+            draft.put("ClassRef", ref(configuration.default_class_id))
+            draft.choose("ClassRef", configuration.default_class_id, f"Default Class ID: {differ}")
+        else:
+            draft.choose("ClassRef", "", f"Left out: {differ}, and there is no Default Class ID")
     else:
         class_id, reason = classes[0]
         draft.put("ClassRef", ref(class_id or ""))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from mapping.problems import money
+from mapping.texts import harmless
 
 _ZERO = Decimal(0)
 
@@ -282,7 +283,7 @@ class _Lines:
 
 def _guarded(value: object) -> object:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+        return harmless(value)
     return "" if value is None else f"{value:f}"
 
 

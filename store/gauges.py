@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select, text
 
 from store import differences, quota, stretches
 from store.tables import configuration, failure, history, outbox
+from store.tidying import DETAIL
 
 _AT_REST = "'synced', 'skipped', 'withdrawn'"
 
@@ -78,7 +79,7 @@ class Gauges:
     outbox_age: float
     """Seconds for which the oldest dead letter has waited to be produced; 0 when none waits."""
     history_age: float
-    """Seconds since the oldest entry of the history; 0 without any."""
+    """Seconds since the oldest decision in the history; 0 without any."""
     metered: int
     """Successful metered calls of this calendar month (UTC), over all companies and processes."""
 
@@ -205,5 +206,6 @@ def _outbox_age(db: Connection) -> float:
 
 
 def _history_age(db: Connection) -> float:
-    seconds = db.execute(select(func.extract("epoch", func.now() - func.min(history.c.at)))).scalar()
+    oldest = select(func.extract("epoch", func.now() - func.min(history.c.at))).where(text(DETAIL))
+    seconds = db.execute(oldest).scalar()
     return 0.0 if seconds is None else max(float(seconds), 0.0)

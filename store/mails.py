@@ -10,6 +10,9 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from store.tables import mail, notice
 
+FILED = "filed"
+"""The kind of a mail about filed months: it has nothing to do with what waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -18,7 +21,7 @@ class Letter:
     org_id: str
     """Empty: to the operator."""
     kind: str
-    """digest | all-clear | forwarded"""
+    """digest | note | all-clear | forwarded | filed"""
     recipients: tuple[str, ...]
     subject: str
     text: str = field(repr=False)
@@ -136,13 +139,18 @@ class PastMail:
 
 
 def of_org(db: Connection, org_id: str, *, since: datetime) -> list[PastMail]:
-    """Give what an Org (empty: the operator) was mailed lately, oldest first; forwarded mails left out."""
+    """Give what an Org (empty: the operator) was mailed lately about what waits, oldest first."""
     rows = db.execute(
         select(mail.c.id, mail.c.kind, mail.c.state, mail.c.created_at, mail.c.message_id, mail.c.thread_id)
-        .where(mail.c.org_id == org_id, mail.c.created_at >= since, mail.c.kind != "forwarded")
+        .where(mail.c.org_id == org_id, mail.c.created_at >= since, mail.c.kind.not_in(("forwarded", FILED)))
         .order_by(mail.c.id)
     )
     return [PastMail(*row) for row in rows]
+
+
+def last_about_filed(db: Connection, org_id: str) -> datetime | None:
+    """Give when an Org was last mailed about its filed months."""
+    return db.execute(select(func.max(mail.c.created_at)).where(mail.c.org_id == org_id, mail.c.kind == FILED)).scalar()
 
 
 def read_states(db: Connection, ids: Collection[int]) -> dict[int, str]:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from store.bulk import insert_rows
+from store.inventory import INVENTORIED, UNKNOWN
 from store.tables import attempt, history, reached, restore, stock, stocktaking
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -128,12 +129,14 @@ def keep_stock(db: Connection, realm_id: str, wanted: Wanted, found: Sequence[Fo
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a restore means for a company now."""
+    """What a restore, or a first link-up, means for a company now."""
 
     unknown: bool
     """It has still to be looked through."""
     stocked: bool
     """Something was found there that no link stands for."""
+    inventoried: bool
+    """It was looked through when it was linked (`store.inventory`)."""
 
 
 def standings(db: Connection, realm_ids: Collection[str]) -> dict[str, Standing]:
@@ -141,13 +144,14 @@ def standings(db: Connection, realm_ids: Collection[str]) -> dict[str, Standing]
     rows = db.execute(
         text(
             "SELECT n.realm_id,"
-            " ((SELECT max(id) FROM qbo_restore) > coalesce(s.restore_id, 0)) IS TRUE AS unknown,"
-            " EXISTS (SELECT 1 FROM qbo_stock o WHERE o.realm_id = n.realm_id) AS stocked"
+            f" ((SELECT max(id) FROM qbo_restore) > coalesce(s.restore_id, 0)) IS TRUE OR {UNKNOWN} AS unknown,"
+            " EXISTS (SELECT 1 FROM qbo_stock o WHERE o.realm_id = n.realm_id) AS stocked,"
+            f" {INVENTORIED} AS inventoried"
             " FROM unnest(CAST(:realms AS text[])) AS n(realm_id) LEFT JOIN qbo_stocktaking s ON s.realm_id = n.realm_id"
         ),
         {"realms": sorted(realm_ids)},
     )
-    return {row.realm_id: Standing(row.unknown, row.stocked) for row in rows}
+    return {row.realm_id: Standing(row.unknown, row.stocked, row.inventoried) for row in rows}
 
 
 def find_document(db: Connection, realm_id: str, kompass_id: str) -> list[Found]:

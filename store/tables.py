@@ -510,6 +510,40 @@ stock = Table(
     UniqueConstraint("realm_id", "entity", "qbo_id"),
 )
 
+# --- First link-up ---
+
+# A newly linked company is looked through before anything is made there: how far that got.
+inventory = Table(
+    "qbo_inventory",
+    metadata,
+    Column("realm_id", Text, primary_key=True),
+    _moment("asked_at"),  # a person asked for it before the Configuration was enabled
+    Column("entity", Text, nullable=False, server_default=text("'Customer'")),  # the next page is of these
+    _number("start", 1),  # and begins here, counted from 1
+    _number("reads"),
+    _number("unreadable"),  # objects that QuickBooks does not answer with
+    _moment("taken_at"),
+)
+
+# What it had: no more of each than a match of names, numbers and totals needs.
+existing = Table(
+    "qbo_existing",
+    metadata,
+    _id(),
+    Column("realm_id", Text, nullable=False),
+    Column("entity", Text, nullable=False),  # Customer | Invoice | CreditMemo
+    Column("qbo_id", Text, nullable=False),
+    _text("name"),  # DisplayName or DocNumber
+    _text("parent_id"),
+    _text("customer_id"),
+    Column("date", Date, nullable=True),
+    Column("total", Numeric(20, 5), nullable=True),
+    _text("currency"),
+    _text("kompass_id"),  # the invoice that its private note names
+    Column("keys", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),  # `mapping.matching.keys_of`
+    UniqueConstraint("realm_id", "entity", "qbo_id"),
+)
+
 # --- Failures ---
 
 failure = Table(
@@ -582,7 +616,7 @@ mail = Table(
     metadata,
     _id(),
     _text("org_id"),  # empty: to the operator
-    Column("kind", Text, nullable=False),  # digest | note (nothing waits) | all-clear | forwarded
+    Column("kind", Text, nullable=False),  # digest | note (nothing waits) | all-clear | forwarded | filed
     Column("recipients", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("delivered", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("subject", Text, nullable=False),

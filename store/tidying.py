@@ -26,7 +26,16 @@ class Tidied:
     """Whether another batch may find more."""
 
 
-_HISTORY = (
+DETAIL: Final = "what IN ('judged', 'due', 'failed', 'recovered')"
+"""SQL: entries of the history that explain a record's way. All others are the trail: who changed what in Kompass, each call and its
+answer, what people asked for and were mailed. As the index `qbo_history_detail` has it."""
+
+_DETAIL = (
+    f"DELETE FROM qbo_history WHERE id IN (SELECT id FROM qbo_history WHERE {DETAIL} AND at < :before ORDER BY at LIMIT :batch"
+    " FOR UPDATE SKIP LOCKED)"
+)
+
+_TRAIL = (
     "DELETE FROM qbo_history WHERE id IN (SELECT id FROM qbo_history WHERE at < :before ORDER BY at LIMIT :batch"
     " FOR UPDATE SKIP LOCKED)"
 )
@@ -65,8 +74,11 @@ _DELETED_UNSENT = (
     ") DELETE FROM qbo_record WHERE id IN (SELECT id FROM gone)"
 )
 
+TRAIL: Final = "entries of the trail"
+
 STATEMENTS: Final[Mapping[str, str]] = {
-    "history": _HISTORY,
+    "history": _DETAIL,
+    TRAIL: _TRAIL,
     "closed failures": _FAILURES,
     "records of Orgs without a Configuration": _RECORDS_OF_NOBODY,
     "records deleted in Kompass and never sent": _DELETED_UNSENT,

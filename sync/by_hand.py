@@ -5,7 +5,7 @@ Each raises the link's epoch: a call that is under way settles nothing any more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from mapping.decisions import Write
 from mapping.results import PartyKey
 from schemas.events import Kind
 from schemas.link_state import Because, LinkState
-from schemas.observed import Observed
+from schemas.observed import Observed, kept
 from store import attempts, failures, history, links
 from store.links import Link
 from sync.companies import read_company
@@ -89,6 +89,44 @@ def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: 
     return link.id
 
 
+def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, Any], *, by: str) -> None:
+    """Let a link stand for a customer or document that the company had before us, as it was read just now.
+
+    It keeps what it says there until Kompass changes a member; what differs by then is shown.
+
+    Raises
+    ------
+    CannotLink
+    """
+    link = links.lock(db, {link_id}).get(link_id)
+    if link is None:
+        raise CannotLink("The record is gone.")
+    qbo_id, name = str(document["Id"]), str(document.get("DisplayName") or document.get("DocNumber") or "")
+    if (entity == "Customer") is (link.kind is Kind.INVOICE):
+        raise CannotLink(f"{link.reference} is a {link.kind.value}, and {name} is a {entity}.")
+    if _is_being_sent(db, link):
+        raise CannotLink(f"{link.reference} {_BEING_SENT}")
+    if link.qbo_id:
+        raise CannotLink(f"{link.reference} is linked to {link.entity} {link.name or link.qbo_id} already.")
+    holder = links.holder_of(db, realm_id=link.realm_id, entity=entity, qbo_id=qbo_id, other_than=link_id)
+    if holder is not None:
+        raise CannotLink(f"{entity} {name} is linked to {holder.kind.value} {holder.reference} already.")
+    there: dict[str, Any] = {"entity": entity, "qbo_id": qbo_id, "name": name, "adopted": True, "overwrite": False}
+    currency = document.get("CurrencyRef")
+    if entity == "Customer" and isinstance(currency, Mapping) and currency.get("value"):
+        there["currency"] = str(currency["value"])
+    read: dict[str, Any] = {"observed": kept(document), "sync_token": str(document["SyncToken"]), "applied": None}
+    write(db, [by_hand(link, LinkState.PENDING, **there, **read)])
+    make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} linked it to the {entity} {name} ({qbo_id}) of QuickBooks")
+
+
+def send_as_another(db: Connection, link_ids: Collection[int], *, by: str) -> int:
+    """Have records sent although something in QuickBooks looks like them: a person has said that it is another one."""
+    return make_due(
+        db, link_ids, Because.RESEND, f"{by} said that what QuickBooks has is another one", wishes=(Wish.OVERWRITE,)
+    )
+
+
 _UNREAD: Mapping[str, Any] = {"sync_token": None, "applied": None, "observed": None}
 """Nothing is known of what QuickBooks says: it is read before it is written."""
 
@@ -101,8 +139,8 @@ def _client_link(db: Connection, realm_id: str, party: PartyKey) -> Link | None:
     return by_currency.get(party.currency) or by_currency.get("")
 
 
-def unlink_customer(db: Connection, link_id: int, *, by: str) -> None:
-    """Take a manual link back: Kompass makes a customer of its own, as if none had been there.
+def unlink(db: Connection, link_id: int, *, by: str) -> None:
+    """Take a manual link back: Kompass makes an object of its own, as if none had been there.
 
     Raises
     ------
@@ -114,7 +152,7 @@ def unlink_customer(db: Connection, link_id: int, *, by: str) -> None:
     if _is_being_sent(db, link):
         raise CannotLink(f"It {_BEING_SENT}")
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, name="", adopted=False, **_UNREAD)])
-    make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to the QuickBooks customer {link.name}")
+    make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ def read_cases(
                 standing=standing_of(link),
                 deleted=bodies[key].deleted,
                 billing_client=billing_client,
+                inventoried=company.inventoried,
             ),
             sequence=bodies[key].sequence,
         )

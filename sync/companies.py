@@ -46,9 +46,11 @@ class Company:
     refetch_at: datetime | None = None
     """From when on its facts are to be fetched again, although they are not old."""
     unknown: bool = False
-    """The database was restored, and what the company got since the backup has not been looked through yet."""
+    """It has still to be looked through: it was newly linked, or the database was restored."""
     stocked: bool = False
-    """It has been, and something is there that no link stands for."""
+    """After a restore something was found there that no link stands for."""
+    inventoried: bool = False
+    """It was looked through when it was linked: what it had before us is known."""
 
     def has_facts(self, now: datetime, *, newer_than: timedelta) -> bool:
         """Whether there are facts to decide by that are not older than this, and that nobody wants again."""
@@ -63,7 +65,10 @@ def read_company(db: Connection, org_id: str) -> Company | None:
     if configuration is None:
         return None
     realm_id = configuration.realm_id
-    return Company(configuration, companies.read_facts(db, [realm_id]).get(realm_id) if realm_id else None)
+    if not realm_id:
+        return Company(configuration, None)
+    inventoried = restores.standings(db, [realm_id])[realm_id].inventoried
+    return Company(configuration, companies.read_facts(db, [realm_id]).get(realm_id), inventoried=inventoried)
 
 
 class CompanyCache:
@@ -96,6 +101,7 @@ class CompanyCache:
                 missing[org_id].refetch_at,
                 unknown=after[one.realm_id].unknown,
                 stocked=after[one.realm_id].stocked,
+                inventoried=after[one.realm_id].inventoried,
             )
             for org_id, one in configurations.items()
             if one.realm_id is not None

@@ -24,12 +24,14 @@ from qbo_client.queries import Send
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
 from schemas.company import CompanyFacts, SalesRate, TaxCodeFact
-from store import companies, connections, exchange_rates, restores
+from store import companies, connections, exchange_rates, inventory, restores
 from store.connections import CompanyConnection, Tokens
+from store.inventory import Page
 from store.restores import Wanted
 from store.secrets import TokenKeys
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import record_disconnection, shut_out
+from sync.inventory import keep, look_through
 from sync.metrics import Metrics, observe_call
 from sync.permits import permit_again
 from sync.policy import Policy
@@ -123,14 +125,20 @@ class CompanyPreparation:
         with self._engine.begin() as db:
             stale = companies.facts_are_stale(db, realm_id, older_than=facts_age)
             wanted = restores.wanted_stocktaking(db, realm_id)
-        if not stale and wanted is None:
+            page = inventory.next_page(db, realm_id)
+        if not stale and wanted is None and page is None:
             self.cache.forget(org_id)
             return self._read_rates(org_id, realm_id)
         if self.budget_is_spent():
             # The old facts serve; a company without any has its links held by the claim, and one that is unknown waits.
             self.cache.forget(org_id)
-            return 0.0 if wanted is None else LATER_S
-        return self._look(org_id, realm_id, _facts if stale or wanted is None else partial(_stock, wanted))
+            return 0.0 if wanted is None and page is None else LATER_S
+        if stale:
+            return self._look(org_id, realm_id, _facts)
+        if wanted is not None:
+            return self._look(org_id, realm_id, partial(_stock, wanted))
+        assert page is not None
+        return self._look(org_id, realm_id, partial(_inventory, page))
 
     def _read_rates(self, org_id: str, realm_id: str) -> float:
         """Read the exchange rates that documents wait for: one metered read a currency and day, by one process."""
@@ -290,6 +298,18 @@ def _stock(wanted: Wanted, realm_id: str, send: Send) -> Keep:
     found = take_stock(send, wanted)
     log.info("company %s got %d objects since the backup", realm_id, len(found))
     return lambda db: restores.keep_stock(db, realm_id, wanted, found)
+
+
+def _inventory(page: Page, realm_id: str, send: Send) -> Keep:
+    looked = look_through(send, page)
+
+    def keep_looked(db: Connection) -> None:
+        # Facts before the configuration, whose version the last page raises.
+        companies.release_facts_lease(db, realm_id=realm_id)
+        keep(db, realm_id, looked)
+
+    log.info("company %s: %d objects from %s %d on", realm_id, len(looked.found), page.entity, page.start)
+    return keep_looked
 
 
 def _tokens(fresh: TokenSet) -> Tokens:

@@ -35,6 +35,7 @@ from sync.case_loader import (
 )
 from sync.companies import Company
 from sync.giving_way import Holding, Wanting, new_name
+from sync.inventory import unless_there
 
 _NO_ID = -(2**62)
 PLACEHOLDER = "(new)"
@@ -83,6 +84,7 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> Decided:
         known = {link_id: Wanting(of[link_id], case) for link_id, case in full.items()}
         for link_id, holding in giving_way.look(db, known, holders, known).items():
             decided[link_id] = _beside(of[link_id], full[link_id].record, decided[link_id], holding)
+    decided |= unless_there(db, of, full, decided)
     return Decided(decided, holders)
 
 

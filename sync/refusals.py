@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mapping.causes.table import BY_CODE, words_of
+from mapping.conflicts import CLOSED
 from mapping.problems import quoted
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id
@@ -38,7 +39,11 @@ def problem_for(
     special = _SPECIAL.get(fault.code)
     if special is not None:
         return special(subject, fault, used, learned or Learned())
-    words = BY_CODE.get(fault.code) or words_of("fault")
+    code = fault.code
+    if code == FaultCode.STALE_OBJECT and link.qbo_id is None and entity != "Customer":
+        # A new document cannot be stale: some companies answer so where the books of its period are closed.
+        code = FaultCode.BOOKS_CLOSED
+    words = BY_CODE.get(code) or words_of("fault")
     cause = words.cause
     if cause == "fault" or words.who.name == "NOBODY":
         # With a code that should have passed, and did not, nothing better can be said than what QuickBooks says.
@@ -47,8 +52,10 @@ def problem_for(
     elif cause in _WITH_CODE:
         cause = f"{cause}:{fault.code}"
     said = _said(refused) or f" with HTTP status {refused.status}"
+    # What is in QuickBooks cannot be dated out of a closed period.
+    remedy = CLOSED.format(moved="") if cause == "books-closed" and link.qbo_id is not None else words.remedy
     return Problem(
-        cause, f"{subject}: {words.refused or words.what.rstrip('.')}{said}", fault.element or "", "", words.remedy
+        cause, f"{subject}: {words.refused or words.what.rstrip('.')}{said}", fault.element or "", "", remedy
     )
 
 

@@ -656,6 +656,8 @@ class _Transaction:
             "sequence": work.sequence,
             "seconds": round(outcome.duration, 3),
         }
+        if isinstance(outcome, Done) and work.phase == "send" and work.operation != "read":
+            detail |= _answered(work, outcome)
         codes = sorted(getattr(outcome, "codes", ()))
         if codes:
             detail["codes"] = codes
@@ -736,6 +738,20 @@ def _left_by_hand(work: Attempt, row: Any, observed: Observed, *, recovered: boo
 def _doubtful(work: Attempt) -> bool:
     """Whether an earlier call of the attempt may have been done: only its own answer, or a look, can retire the request id."""
     return work.attempt > 1 or work.phase == "lookup"
+
+
+def _answered(work: Attempt, done: Done) -> dict[str, object]:
+    """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
+    document = done.entity(work.entity)
+    sent = {"members": sorted(json.loads(work.body))} if work.operation == "update" else {}
+    found = {
+        "qbo_id": "Id",
+        "sync_token": "SyncToken",
+        "date": "TxnDate",
+        "total": "TotalAmt",
+        "home_total": "HomeTotalAmt",
+    }
+    return sent | {name: document[member] for name, member in found.items() if member in document}
 
 
 def _refers(work: Attempt) -> bool:

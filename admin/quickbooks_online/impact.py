@@ -56,6 +56,8 @@ class Impact:
     """Sent documents that would now differ."""
     closed: int = 0
     """Sent documents that would differ but lie in a closed period: never resent from here."""
+    settled: int = 0
+    """Sent documents that would differ but are paid or applied: a person corrects those."""
     compared: int = 0
     whole: bool = True
     """All were compared; else the numbers are what was found until patience ran out, the newest first."""
@@ -75,6 +77,9 @@ class Impact:
         if self.closed:
             stay = "stays as it is" if self.closed == 1 else "stay as they are"
             parts.append(f"{self._count(self.closed, 'document')} of a closed period {stay}")
+        if self.settled:
+            stay = "stays as it is" if self.settled == 1 else "stay as they are"
+            parts.append(f"{self._count(self.settled, 'paid document')} {stay}")
         if parts:
             return "; ".join(parts)
         return (
@@ -147,7 +152,7 @@ def impact_of(
         org_id=configuration.org_id,
     )
     records = Record.objects.filter(part or Q(), org_id=configuration.org_id, kind__in=kinds)
-    going_out = closed = compared = 0
+    going_out = closed = settled = compared = 0
     shown: list[Changed] = []
     ids: list[int] = []
     whole = True
@@ -161,8 +166,10 @@ def impact_of(
             elif one.link.id in waited:
                 # It waited when the change was saved, and went out since.
                 going_out += 1
-            elif _is_closed(one):
+            elif _is_rejected(one, "books-closed"):
                 closed += 1
+            elif _is_rejected(one, "conflict:paid", "conflict:credit-applied"):
+                settled += 1
             elif not _differs(one):
                 continue
             else:
@@ -172,7 +179,7 @@ def impact_of(
         if clock() > until:
             whole = False
             break
-    return Impact(going_out, len(ids), closed, compared, whole, tuple(shown), tuple(ids))
+    return Impact(going_out, len(ids), closed, settled, compared, whole, tuple(shown), tuple(ids))
 
 
 def _foreseen(
@@ -201,10 +208,10 @@ def _foreseen(
             yield foresee(db, wanted)
 
 
-def _is_closed(foreseen: Foreseen) -> bool:
-    """Whether it would differ, but lies in a closed period."""
+def _is_rejected(foreseen: Foreseen, *causes: str) -> bool:
+    """Whether it would differ, but the books do not let it be written."""
     decision = foreseen.outcome
-    return isinstance(decision, Reject) and decision.problems[0].cause == "books-closed"
+    return isinstance(decision, Reject) and decision.problems[0].cause in causes
 
 
 def _differs(foreseen: Foreseen) -> bool:

@@ -30,7 +30,7 @@ from qbo_client.calls import read
 from qbo_client.errors import CallInvalid, ClientRefused, GrantRefused, OAuthError, OAuthUnavailable
 from qbo_client.oauth import TokenSet
 from qbo_client.outcomes import Done, Forbidden, Unauthorized
-from store import connections
+from store import connections, inventory
 from store.connections import Tokens
 from store.failures import close_connect
 from store.tables import configuration, connection, org
@@ -326,6 +326,8 @@ def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Li
                 # Ids of the former company mean nothing in this one; sending starts when somebody has looked.
                 values |= {"default_item_id": "", "default_class_id": "", "tax_item_id": "", "enabled": False}
             db.execute(update(configuration).where(configuration.c.id == configuration_id).values(**values))
+            # Before anything is made there, what it has is read.
+            inventory.want(db, realm_id)
             close_connect(db, realm_id, "linked again")
             if changed:
                 close_connect(db, row.realm_id, "linked to another company")

@@ -1,22 +1,19 @@
-"""Links Kompass Clients to customers that QuickBooks had before: one at a time, or in bulk by exact name."""
+"""Linking one Kompass Client to a customer that was in QuickBooks before. Many at once: `taking_over`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from admin.quickbooks_online.companies import Company, trouble_of
-from admin.quickbooks_online.models import Configuration, Link, Org, Record
+from admin.quickbooks_online.companies import Company
+from admin.quickbooks_online.models import Configuration, Link, Record
 from admin.quickbooks_online.runtime import engine
-from admin.quickbooks_online.template_preview import KINDS, values_for
-from mapping.templates import TemplateProblem, render
 from qbo_client.calls import query
-from qbo_client.errors import ReadFailed
-from qbo_client.queries import compare, equals, iterate, select
-from schemas.events import Client, Invoice, InvoiceType, OrgRef
+from qbo_client.queries import compare, equals, select
+from schemas.events import Invoice, InvoiceType
 from store.companies import read_facts
 from store.transactions import retrying
-from sync.by_hand import CannotLink, Customer, Existing, KnownClient, link_customer, link_existing, unlink_customer
+from sync import by_hand
+from sync.by_hand import CannotLink, Customer, Existing, KnownClient, link_customer, link_existing
 
 FOUND_AT_MOST = 20
 
@@ -31,17 +28,6 @@ class QboCustomer:
     @property
     def label(self) -> str:
         return f"{self.name} ({self.currency})" if self.currency else self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A Kompass Client and the QBO customer of exactly its name and currency."""
-
-    kompass_id: str
-    client: str
-    customer: QboCustomer
-    taken_by: str = ""
-    """Another client that is linked to this customer already."""
 
 
 def search(configuration: Configuration, words: str) -> list[QboCustomer]:
@@ -144,7 +130,7 @@ def unlink(link: Link, *, by: str) -> None:
     ------
     CannotLink
     """
-    retrying(engine(), lambda db: unlink_customer(db, link.pk, by=by))
+    retrying(engine(), lambda db: by_hand.unlink(db, link.pk, by=by))
 
 
 def unlinked_clients(configuration: Configuration) -> list[Record]:
@@ -155,69 +141,3 @@ def unlinked_clients(configuration: Configuration) -> list[Record]:
         .exclude(kompass_id__in=linked.values("kompass_id"))
         .order_by("reference")
     )
-
-
-def matches(configuration: Configuration) -> list[Match]:
-    """Match clients without a link with all customers of the company, by exact name and currency (a metered read per 1,000).
-
-    A name that stands twice on either side is left to a person.
-
-    Raises
-    ------
-    CompanyTrouble
-    """
-    company = Company(configuration.realm_id or "")
-    home = home_currency(configuration) or company.facts().home_currency
-    by_name: dict[tuple[str, str], list[QboCustomer]] = {}
-    try:
-        for row in iterate(company.send, "Customer", equals("Job", False)):
-            customer = _customer(row)
-            by_name.setdefault((customer.name, customer.currency or home), []).append(customer)
-    except ReadFailed as error:
-        raise trouble_of(error.outcome) from error
-    org = Org.objects.get(pk=configuration.org_id)
-    taken = {
-        link.qbo_id: link.reference or link.name
-        for link in Link.objects.filter(realm_id=configuration.realm_id, entity="Customer", qbo_id__isnull=False)
-    }
-    wanted: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for record in unlinked_clients(configuration):
-        client = record.typed()
-        assert isinstance(client, Client)
-        currency = client.currency or home
-        for name in {client.name, _template_name(configuration, client, org)}:
-            wanted.setdefault((name, currency), []).append((record.kompass_id, client.name))
-    found = []
-    seen: set[str] = set()
-    for key, clients in sorted(wanted.items()):
-        customers = by_name.get(key, [])
-        if len(customers) == 1 and len(clients) == 1 and clients[0][0] not in seen:
-            seen.add(clients[0][0])
-            customer = customers[0]
-            found.append(Match(clients[0][0], clients[0][1], customer, taken.get(customer.id, "")))
-    return [match for match in found if not match.taken_by]
-
-
-def _template_name(configuration: Configuration, client: Client, org: Org) -> str:
-    try:
-        return render(
-            configuration.client_name_template,
-            values_for(client, OrgRef(org.id, org.name)),
-            field=KINDS["client_name_template"].label,
-        )
-    except TemplateProblem:
-        return client.name
-
-
-def link_all(configuration: Configuration, chosen: Iterable[Match], *, by: str) -> tuple[int, list[str]]:
-    """Link the confirmed matches; gives how many, and what could not be done."""
-    count = 0
-    problems = []
-    for match in chosen:
-        try:
-            link_by_hand(configuration, kompass_id=match.kompass_id, customer=match.customer, by=by)
-        except CannotLink as problem:
-            problems.append(str(problem))
-        else:
-            count += 1
-    return count, problems

@@ -103,6 +103,11 @@ def _to_name(failure: Failure, configuration: Configuration, detail: str) -> _Wa
     return "change_customer", f"{address}#id_name_override", "Give it a DisplayName of its own"
 
 
+def _to_matches(failure: Failure, configuration: Configuration, detail: str) -> _Way:
+    address = reverse("admin:quickbooks_online_configuration_match", args=[configuration.pk])
+    return "add_customer", address, "Open Already in QuickBooks"
+
+
 def _to_template(failure: Failure, configuration: Configuration, detail: str) -> _Way:
     field = _template_field(failure)
     return "change_configuration", _configured(configuration, field) if field else "", "Open the template"
@@ -121,6 +126,8 @@ _WAYS: dict[str, Callable[[Failure, Configuration, str], _Way]] = {
     "name-held-by-another": _to_name,
     "name-in-doubt": _to_name,
     "name-characters": _to_name,
+    "customer-exists": _to_matches,
+    "document-exists": _to_matches,
 }
 
 

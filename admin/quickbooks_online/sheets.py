@@ -13,11 +13,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from admin.quickbooks_online.workbooks import MARK, BadWorkbook, read_workbook
+from mapping.texts import FORMULA, harmless
 
 SEPARATORS = (",", ";", "\t")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _NOT_TEXT = "The file is neither text nor an Excel workbook. Save it as .xlsx or as CSV UTF-8."
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BadSheet(Exception):
@@ -139,14 +139,9 @@ def heading(cell: str) -> str:
     return re.sub(r"[\s_-]+", "_", cell.strip().strip('"').strip().casefold())
 
 
-def harmless(value: str) -> str:
-    """Give a cell that no spreadsheet runs as a formula: a leading apostrophe makes it text."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
-
-
 def _unquoted(value: str) -> str:
     """Take away the apostrophe of `harmless`, and no other."""
-    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA) else value
+    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULA) else value
 
 
 def rounded_by_a_spreadsheet(identifier: str) -> bool:

@@ -52,3 +52,7 @@ class AdminPages:
 
     def configurations(self) -> str:
         return f"{self._base}/configuration/"
+
+    def agreement(self, configuration_id: int) -> str:
+        """The agreement sheet."""
+        return f"{self._base}/configuration/{configuration_id}/agreement/"

@@ -19,11 +19,14 @@ from sqlalchemy import Connection, Engine
 
 from consumers.notifier.addresses import AdminPages, usable
 from consumers.notifier.digest import Digest, gather, short, waiting_words
+from consumers.notifier.filed import filed_mail
 from consumers.notifier.pacing import Pacing
 from consumers.notifier.rendering import Rendered, Renderer
 from consumers.notifier.smtp import Handed, Mailer
 from mapping.causes.table import words_of
-from store import differences, mails, notices, outages
+from store import differences, filing, history, mails, notices, outages
+from store.filing import ChangedSince
+from store.history import Entry
 from store.mails import Letter, Outgoing, PastMail
 from store.notices import Audience, Over, Untold, Withdrawn
 from store.outages import Outage
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=10)
 """For one mail: longer than any server takes over it that answers each of our commands within `smtp.TIMEOUT_S`."""
 MAILS_A_TURN = 20
+FILED_LOOK = timedelta(minutes=10)
+"""Between two looks at filed months, which read what was written since each was filed."""
 _FIRST_RETRY = timedelta(minutes=1)
 _LONGEST_RETRY = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=5)
@@ -70,6 +75,7 @@ class Notifier:
         self._clock = clock
         self._pages = AdminPages(policy.public_url)
         self._unreachable: set[str] = set()
+        self._next_filed = datetime.min.replace(tzinfo=UTC)
 
     def turn(self) -> int:
         """Look once, and send what is due; gives how many mails the server took."""
@@ -88,7 +94,7 @@ class Notifier:
                 return 0
             now = self._clock()
             notices.clear_ended(db, now=now)
-            return self._digests(db, now) + self._outages(db, now) + self._all_clears(db, now)
+            return self._digests(db, now) + self._outages(db, now) + self._all_clears(db, now) + self._filed(db, now)
 
     def _digests(self, db: Connection, now: datetime) -> int:
         pacing = self._policy.pacing
@@ -231,6 +237,47 @@ class Notifier:
         )  # fmt: skip
         notices.tell_over(db, over.org_id, mail_id=mail_id)
         return 1
+
+    def _filed(self, db: Connection, now: datetime) -> int:
+        """Write of documents that were written since their month was filed: gathered for an hour, once a day."""
+        if now < self._next_filed:
+            return 0
+        self._next_filed = now + FILED_LOOK
+        by_org: dict[str, list[ChangedSince]] = {}
+        for one in filing.changed_since_filed(db):
+            by_org.setdefault(one.org_id, []).append(one)
+        audiences = notices.audiences(db, by_org.keys())
+        written = 0
+        for org_id, changed in by_org.items():
+            last = mails.last_about_filed(db, org_id)
+            early = min(one.first_at for one in changed) + self._policy.pacing.filed_after > now
+            if early or (last is not None and last + self._policy.pacing.filed_every > now):
+                continue
+            audience = audiences.get(org_id) or Audience(org_id, "", ())
+            recipients, _ = self._recipients(audience)
+            if not recipients:
+                continue
+            mail = filed_mail(changed, audience.org_name, self._pages)
+            mail_id = self._write(
+                db, mails.FILED, org_id, recipients, mail.subject, self._renderer.filed(mail), thread_id="", now=now
+            )
+            detail = {"mail": mail_id}
+            entries = {
+                one.link_id: Entry(
+                    org_id,
+                    "invoice",
+                    one.kompass_id,
+                    "mailed",
+                    "filed",
+                    mail.subject,
+                    link_id=one.link_id,
+                    detail=detail,
+                )
+                for one in changed
+            }
+            history.append(db, list(entries.values()))
+            written += 1
+        return written
 
     def _recipients(self, audience: Audience) -> tuple[tuple[str, ...], str]:
         """Give whom to write to, and a note when it is not whom it should be."""

@@ -29,6 +29,10 @@ class Pacing:
     differs_after: timedelta = timedelta(hours=1)
     """So long differences to the cent gather before they are mailed, a cause in one."""
 
+    filed_after: timedelta = timedelta(hours=1)
+    """So long changes in filed months gather before they are mailed."""
+    filed_every: timedelta = timedelta(days=1)
+    """So long after such a mail the next one may follow."""
     outage_after: timedelta = timedelta(minutes=30)
     """So long nothing of a company has to go through before its outage is worth a mail."""
 

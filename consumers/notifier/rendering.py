@@ -19,12 +19,13 @@ from jinja2 import ChoiceLoader as Choices
 
 from consumers.errors import ConsumersError, ExitCode
 from consumers.notifier.digest import Digest
+from consumers.notifier.filed import FiledMail
 
 LARGEST = 70_000
 """Bytes of both parts. Some mail readers cut a mail off at 102 kB, and on the way base64 makes 78 of every 57: 96 kB and the headers."""
-TEMPLATES = (
-    "digest.html.j2", "digest.txt.j2", "all_clear.html.j2", "all_clear.txt.j2", "outage.html.j2", "outage.txt.j2",
-)  # fmt: skip
+TEMPLATES = tuple(
+    f"{name}.{form}.j2" for name in ("digest", "all_clear", "outage", "filed") for form in ("html", "txt")
+)
 
 
 class BadTemplates(ConsumersError):
@@ -84,6 +85,9 @@ class Renderer:
         return self._render(
             "all_clear", org_name=org_name, headlines=headlines[:20], more=max(0, len(headlines) - 20), url=url
         )
+
+    def filed(self, mail: FiledMail) -> Rendered:
+        return self._render("filed", mail=mail, org_name=mail.org_name)
 
     def outage(self, *, org_name: str, since: str, waiting: str, url: str) -> Rendered:
         return self._render("outage", org_name=org_name, since=since, waiting=waiting, url=url)

@@ -125,6 +125,17 @@ MAPPING: Final = (
 # `mapping.conflicts` and `sync`: what QuickBooks has, and what Kompass says.
 CONFLICTS: Final = (
     Words(
+        "customer-exists", "may be a customer that QuickBooks has already",
+        "The company had a customer or sub-customer of that name before it was linked. Nothing was made.",
+        "Open Already in QuickBooks from Going live: link it, or send it as another one.", _ADMIN,
+    ),
+    Words(
+        "document-exists", "may be in QuickBooks already",
+        "The company had a document of that number, or of that customer, date and total, before it was linked. Nothing was made, so "
+        "that nothing is booked twice.",
+        "Open Already in QuickBooks from Going live: link it, or send it as another one.", _ADMIN,
+    ),
+    Words(
         "party-not-synced", "billed to a client that is not synced",
         "The document is billed to a client or project that was deleted in Kompass, or is not synced for another reason.",
         "Bill it to another client in Kompass, or bring that one back there.", _ADMIN,

@@ -103,7 +103,10 @@ class RetentionPolicy:
     """What `kompass-qbo tidy` deletes."""
 
     retention_days: int = _number(
-        400, "History, closed failures and unused records are kept for this long after they are done."
+        400, "Decisions in the history, closed failures and unused records are kept for this long after they are done."
+    )
+    trail_days: int = _number(
+        2557, "The trail is kept for this long: who changed what in Kompass, and each call. Seven years by default."
     )
 
 

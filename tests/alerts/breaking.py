@@ -135,10 +135,11 @@ def _control(installation: Installation, method: str, body: bytes | None) -> Non
 
 
 def overdue(database: str, *, days: int) -> None:
-    """Have the oldest entry of the history be that old."""
+    """Have the oldest decision of the history be that old."""
     with psycopg.connect(database, autocommit=True) as db:
         db.execute(
-            "UPDATE qbo_history SET at = now() - make_interval(days => %s) WHERE id = (SELECT min(id) FROM qbo_history)",
+            "UPDATE qbo_history SET at = now() - make_interval(days => %s)"
+            " WHERE id = (SELECT min(id) FROM qbo_history WHERE what = 'judged')",
             (days,),
         )
 

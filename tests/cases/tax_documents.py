@@ -1,4 +1,4 @@
-"""Documents whose tax was computed by hand, for six companies outside the USA; the arithmetic is beside each.
+"""Documents whose tax was computed by hand, for eight companies; the arithmetic is beside each.
 
 ``lines`` are "net row tax" as Kompass billed them, ``3× net row tax`` is three such lines. ``by_line`` and ``by_sum`` are the
 tax of each rate as QuickBooks books it under either way of rounding. A document with ``refused`` is never sent.
@@ -42,6 +42,8 @@ class Document:
     currency: str = ""
     refused: str = ""
     """The VAT rate that is named in the refusal."""
+    home: str = ""
+    """Of a document in a foreign currency: its gross in the home currency, at the rate of `RATES`."""
 
     def line_items(self) -> Iterator[tuple[Decimal, str, Decimal]]:
         for part in self.lines.split(";"):
@@ -145,9 +147,11 @@ DOCUMENTS = (
     D("uk-14", UK, "1,000.00 s 175.00", "20% S 200.00", "", "billed at 17.5 % under a rate of 20 %: 200.00 for 175.00", refused="s"),
     D("uk-15", UK, "5,000.00 rc 0.00", "20% RC 0.00", "", "reverse charge: the client accounts for it"),
     D("uk-16", UK, "100.00 s 20.00; -100.00 s -20.00", "20% S 0.00", "", "comes to nothing"),
-    D("uk-17", UK, "5,000.00 z 0.00", "0% Z 0.00", "", "zero-rated, abroad", currency="USD"),
-    D("uk-18", UK, "1,000,000 z 0", "0% Z 0", "", "zero-rated, a currency without cents", currency="JPY"),
-    D("uk-19", UK, "1,015 s 203", "20% S 203", "", "1,015 × 20 % = 203 exactly, a currency without cents", currency="JPY"),
+    D("uk-17", UK, "5,000.00 z 0.00", "0% Z 0.00", "", "zero-rated, abroad; 5,000.00 × 0.7931 = 3,965.50", currency="USD", home="3965.50"),
+    D("uk-18", UK, "1,000,000 z 0", "0% Z 0", "", "zero-rated, a currency without cents; 1,000,000 × 0.0049 = 4,900.00",
+      currency="JPY", home="4900.00"),
+    D("uk-19", UK, "1,015 s 203", "20% S 203", "", "1,015 × 20 % = 203 exactly, without cents; 1,218 × 0.0049 = 5.9682 → 5.97",
+      currency="JPY", home="5.97"),
     D("uk-20", UK, "2× 0.33 s 0.07; 2× 0.10 r 0.01", "20% S 0.14; 5% R 0.02", "20% S 0.13; 5% R 0.01",
       "lines 0.066 → 0.07 × 2, 0.005 → 0.01 × 2: 0.16; sums 0.66 × 20 % = 0.132 → 0.13, 0.20 × 5 % = 0.01: 0.14"),
     D("uk-21", UK, "0.39 s 0.07", "20% S 0.08", "", "0.078 with its fraction dropped, as HMRC allows, is 0.07: rounding"),
@@ -186,7 +190,8 @@ DOCUMENTS = (
     D("on-06", ONTARIO, "1,000.00 ns15 150.00", "HST NS 140.00", "", "14 % from 2025-04-01: 140.00 for 150.00",
       date=dt.date(2025, 4, 1), refused="ns15"),
     D("on-07", ONTARIO, "-19.99 hst -2.60", "HST ON 2.60", "", "a credit note: 19.99 × 13 % = 2.5987 → 2.60"),
-    D("on-08", ONTARIO, "1,200.00 z 0.00", "Zero-rated 0.00", "", "zero-rated, abroad", currency="USD"),
+    D("on-08", ONTARIO, "1,200.00 z 0.00", "Zero-rated 0.00", "", "zero-rated, abroad; 1,200.00 × 1.3652 = 1,638.24",
+      currency="USD", home="1638.24"),
     # Quebec
     D("qc-01", QUEBEC, "10.10 qc 1.52", "GST 0.51; QST 1.01", "", "GST 0.505 → 0.51, QST 1.007475 → 1.01: 1.52"),
     D("qc-02", QUEBEC, "10.10 qc 1.51", "GST 0.51; QST 1.01", "", "in one step 10.10 × 14.975 % = 1.512475 → 1.51: rounding of 1.52"),
@@ -212,4 +217,49 @@ DOCUMENTS = (
     D("bc-07", BRITISH_COLUMBIA, "1,000.00 slip 50.00", "GST 50.00; PST BC 70.00", "", "the row goes to GST with PST: 120.00 for 50.00",
       refused="slip"),
     D("bc-08", BRITISH_COLUMBIA, "-33.35 gp -4.00", "GST 1.67; PST BC 2.33", "", "a credit note of bc-05"),
+)  # fmt: skip
+
+RATES = {("uk", "USD"): "0.7931", ("uk", "JPY"): "0.0049", ("on", "USD"): "1.3652"}
+"""(company, currency) → home units for one on the day of the documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class American:
+    """A document of a company in the USA, where no tax codes are sent."""
+
+    id: str
+    company: str
+    """``manual`` or ``automated`` sales tax; the latter ships to California, 8.25 %."""
+    answer: str
+    """What the Configuration does with billed tax."""
+    lines: str
+    """"net tax" as billed."""
+    total: str
+    """Empty: refused."""
+    why: str
+    differs: bool = False
+
+    def line_items(self) -> Iterator[tuple[Decimal, Decimal]]:
+        for part in self.lines.split(";"):
+            count, _, rest = part.strip().rpartition("× ")
+            net, tax = rest.split()
+            for _ in range(int(count or 1)):
+                yield Decimal(net.replace(",", "")), Decimal(tax.replace(",", ""))
+
+
+A = American
+AMERICAN = (
+    A("us-01", "manual", "item-line", "1,000.00 82.50", "1082.50", "1,000.00 and a line of 82.50"),
+    A("us-02", "manual", "item-line", "333.33 27.50; 666.67 55.00", "1082.50",
+      "333.33 + 666.67 = 1,000.00 and a line of 27.50 + 55.00 = 82.50"),
+    A("us-03", "manual", "item-line", "500.00 0.00", "500.00", "nothing is taxed: no line"),
+    A("us-04", "manual", "item-line", "-200.00 -16.50", "216.50", "a credit note, above zero there: 200.00 and a line of 16.50"),
+    A("us-05", "manual", "item-line", "3× 0.10 0.01", "0.33", "0.30 and a line of 3 × 0.01"),
+    A("us-06", "manual", "refuse", "1,000.00 82.50", "", "82.50 would not be booked"),
+    A("us-07", "manual", "refuse", "450.00 0.00", "450.00", "nothing is taxed"),
+    A("ua-01", "automated", "automated", "1,000.00 82.50", "1082.50", "1,000.00 × 8.25 % = 82.50, as billed"),
+    A("ua-02", "automated", "automated", "1,000.00 60.00", "1082.50", "QuickBooks computes 82.50, billed were 60.00", differs=True),
+    A("ua-03", "automated", "automated", "99.99 8.25", "108.24", "99.99 × 8.25 % = 8.249175 → 8.25"),
+    A("ua-04", "automated", "automated", "3× 0.50 0.04", "1.62", "line 0.04125 → 0.04, × 3 = 0.12; sum 1.50 × 8.25 % = 0.12375 → 0.12"),
+    A("ua-05", "automated", "automated", "-100.00 -8.25", "108.25", "a credit note: 100.00 × 8.25 % = 8.25"),
 )  # fmt: skip

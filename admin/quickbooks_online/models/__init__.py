@@ -15,6 +15,7 @@ from admin.quickbooks_online.models.configuration import (
 from admin.quickbooks_online.models.differences import Difference
 from admin.quickbooks_online.models.failures import Failure, Outbox, Probe
 from admin.quickbooks_online.models.gauges import GaugeKeeper
+from admin.quickbooks_online.models.inventory import Existing, Inventory
 from admin.quickbooks_online.models.kompass import Department, Org, Record, Service, VatRate
 from admin.quickbooks_online.models.links import Attempt, Customer, History, Invoice, Link, Project
 from admin.quickbooks_online.models.lists import CompanyList
@@ -36,10 +37,12 @@ __all__ = [
     "DepartmentClass",
     "Difference",
     "ExchangeRate",
+    "Existing",
     "Failure",
     "FiledMonth",
     "GaugeKeeper",
     "History",
+    "Inventory",
     "Invoice",
     "ItemService",
     "Link",

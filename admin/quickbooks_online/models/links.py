@@ -233,6 +233,12 @@ class History(models.Model):
         indexes = (
             models.Index(fields=("org_id", "kind", "kompass_id", "id"), name="qbo_history_record"),
             models.Index(fields=("at",), name="qbo_history_at"),
+            # `store.tidying.DETAIL`
+            models.Index(
+                fields=("at",),
+                condition=Q(what__in=("judged", "due", "failed", "recovered")),
+                name="qbo_history_detail",
+            ),
         )
 
     def __str__(self) -> str:

@@ -35,7 +35,7 @@ class Mail(models.Model):
         default_permissions = ()
         constraints = (
             models.CheckConstraint(
-                condition=Q(kind__in=("digest", "note", "all-clear", "forwarded")), name="qbo_mail_kind"
+                condition=Q(kind__in=("digest", "note", "all-clear", "forwarded", "filed")), name="qbo_mail_kind"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=("waiting", "sent", "refused", "failed")), name="qbo_mail_state"

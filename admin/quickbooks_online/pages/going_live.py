@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 
-from admin.quickbooks_online import manual_link
+from admin.quickbooks_online import taking_over
 from admin.quickbooks_online.companies import CompanyTrouble
 from admin.quickbooks_online.forms import DayInput
-from admin.quickbooks_online.manual_link import Match, QboCustomer
 from admin.quickbooks_online.models import (
     CompanyConnection,
     Configuration,
@@ -33,11 +31,12 @@ from admin.quickbooks_online.seen import unmapped
 from mapping.case import SYNCED_STEPS
 from schemas.events import Invoice
 from store.searching import links_by_id
+from sync.by_hand import CannotLink
 from sync.companies import read_company
 from sync.decide import foresee, link_to_be
 
 FIRST = 10
-_SALT = "quickbooks_online.match"
+MONTHS = 24
 
 
 class StartDateForm(forms.Form):
@@ -56,6 +55,14 @@ class FirstInvoice:
     total: Decimal
     currency: str
     preview: Preview
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    first: dt.date
+    before: int
+    """Documents dated before the start date."""
+    sent: int
 
 
 class GoingLivePages(SectionAdmin):
@@ -108,7 +115,9 @@ class GoingLivePages(SectionAdmin):
             form=form,
             waiting=_waiting(configuration, start),
             unmapped=self._unmapped(request, configuration),
+            months=_months(configuration, start),
             first=_first_invoices(configuration, start),
+            inventory=taking_over.inventory_of(configuration),
             start=start,
             may_match=self.may(request, "add_customer"),
         )
@@ -122,46 +131,56 @@ class GoingLivePages(SectionAdmin):
         return sorted(found, key=lambda one: not one[0].urgent)
 
     def match_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Match clients with customers of QuickBooks by name; nothing is linked without the second POST."""
+        """Show what the company had before us; with POST, look through it, link what is ticked, or send it as another one."""
         self.require(request, "add_customer")
         configuration = self.existing(request, object_id)
-        back = reverse("admin:quickbooks_online_configuration_going_live", args=[configuration.pk])
-        if request.method != "POST" or not configuration.realm_id:
-            return HttpResponseRedirect(back)
-        if "confirm" in request.POST:
-            chosen = [_unsign(value) for value in request.POST.getlist("match")]
-            count, problems = manual_link.link_all(
-                configuration, [one for one in chosen if one is not None], by=str(request.user)
-            )
-            if count:
-                self.log_change(request, configuration, f"Linked {count} clients to existing QuickBooks customers.")
-            messages.success(request, f"{count} clients are linked to the customers that QuickBooks has already.")
-            for problem in problems:
-                messages.warning(request, problem)
-            return HttpResponseRedirect(back)
-        try:
-            found = manual_link.matches(configuration)
-        except CompanyTrouble as trouble:
-            messages.error(request, f"The customers of QuickBooks could not be read: {trouble.sentence}")
-            return HttpResponseRedirect(back)
-        signed = [(match, signing.dumps(asdict(match), salt=_SALT)) for match in found]
+        here = reverse("admin:quickbooks_online_configuration_match", args=[configuration.pk])
+        if not configuration.realm_id:
+            messages.error(request, _obstacle(configuration))
+            return HttpResponseRedirect(reverse("admin:quickbooks_online_configuration_going_live", args=[object_id]))
+        if request.method == "POST":
+            try:
+                self._match(request, configuration)
+            except CompanyTrouble as trouble:
+                messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
+            except CannotLink as problem:
+                messages.error(request, str(problem))
+            return HttpResponseRedirect(here)
+        inventory = taking_over.inventory_of(configuration)
         return self.page(
             request,
             "match_customers.html",
-            "Customers that QuickBooks has already",
+            f"Already in QuickBooks: {configuration}",
             configuration=configuration,
-            matches=signed,
-            without=len(manual_link.unlinked_clients(configuration)) - len(found),
-            back=back,
+            inventory=inventory,
+            objects=sum(inventory.objects.values()) if inventory is not None else 0,
+            suggestions=taking_over.suggestions(configuration) if inventory is not None and inventory.taken else [],
+            linked=taking_over.taken_over(configuration),
+            back=reverse("admin:quickbooks_online_configuration_going_live", args=[configuration.pk]),
         )
 
-
-def _unsign(value: str) -> Match | None:
-    try:
-        found: dict[str, Any] = signing.loads(value, salt=_SALT, max_age=3600)
-    except signing.BadSignature:
-        return None
-    return Match(**{**found, "customer": QboCustomer(**found["customer"])})
+    def _match(self, request: HttpRequest, configuration: Configuration) -> None:
+        """Do what was asked. Raises `CompanyTrouble` and `CannotLink`."""
+        by, pairs = str(request.user), request.POST.getlist("pair")
+        if "link" in request.POST:
+            count, problems = taking_over.take_over(configuration, pairs, by=by)
+            if count:
+                self.log_change(request, configuration, f"Linked {count} records to what QuickBooks had already.")
+            messages.success(request, f"{count} records are linked to what QuickBooks has already.")
+            for problem in problems:
+                messages.warning(request, problem)
+        elif "another" in request.POST:
+            count = taking_over.send_as_others(configuration, pairs, by=by)
+            self.log_change(request, configuration, f"Said of {count} records that QuickBooks does not have them yet.")
+            messages.success(request, f"{count} records are sent as new ones.")
+        elif request.POST.get("remove", "").isdecimal():
+            taking_over.remove(configuration, int(request.POST["remove"]), by=by)
+            self.log_change(request, configuration, "Removed a link to what QuickBooks had already.")
+            messages.success(request, "The link is removed. The record waits here until you decide again.")
+        else:
+            found = taking_over.start_looking(configuration)
+            if not found.taken:
+                messages.info(request, "QuickBooks is large: the rest is read in the background. Reload this page.")
 
 
 def _obstacle(configuration: Configuration) -> str:
@@ -195,6 +214,18 @@ def _waiting(configuration: Configuration, start: dt.date) -> dict[str, int]:
         "invoices": invoices.filter(body__date__gte=start.isoformat()).count(),
         "earlier": invoices.filter(body__date__lt=start.isoformat()).count(),
     }
+
+
+def _months(configuration: Configuration, start: dt.date) -> list[Month]:
+    """Count the documents of each month, on both sides of the start date."""
+    dates = Record.objects.filter(
+        org_id=configuration.org_id, deleted=False, kind="invoice", body__step__in=[step.value for step in SYNCED_STEPS]
+    ).values_list("body__date", flat=True)
+    counts = Counter((date[:7], date >= start.isoformat()) for date in dates)
+    return [
+        Month(dt.date.fromisoformat(f"{month}-01"), counts[month, False], counts[month, True])
+        for month in sorted({month for month, _ in counts}, reverse=True)[:MONTHS]
+    ]
 
 
 def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstInvoice]:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -26,7 +27,7 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
 )
 from schemas.events import VatRate
-from simulator import UK
+from simulator import UK, bookkeeper
 from tests.admin_story_light import full_house
 from tests.builders import client as kompass_client
 from tests.builders import event, invoice, line, project
@@ -253,6 +254,42 @@ def test_sent_documents_that_would_differ_are_resent_on_request(
     assert document["Line"][0]["SalesItemLineDetail"]["ItemRef"]["value"] == "3"
 
 
+def test_a_corrected_tax_code_is_offered_to_the_documents_that_used_it(section: Section, ada: Client) -> None:
+    """Nothing was taxed under a zero rate, so a row that names the wrong code of nought is booked before anybody sees it."""
+    pipeline = section.pipeline
+    pipeline.link()
+    pipeline.map_vat_rate("vat-20", "20.0% S")
+    pipeline.map_vat_rate("vat-0", "0.0% Z")
+    reverse_charge = VatRate("vat-0", "Reverse charge", Decimal(0))
+    untaxed = (line("100.00", vat=reverse_charge),)
+    pipeline.ingest(event(invoice("other")), *(event(invoice(one, lines=untaxed)) for one in ("a", "b", "paid")))
+    pipeline.drive()
+    (paid,) = [one for one in pipeline.objects("Invoice") if one["DocNumber"] == "INV-paid"]
+
+    def pay(world: Any) -> None:
+        bookkeeper.edit(world.companies[UK], {"action": "pay", "entity": "Invoice", "id": paid["Id"]})
+
+    section.simulator.call(pay)
+    # A text goes there all the same, and its answer names the payment.
+    pipeline.ingest(event(invoice("paid", lines=untaxed, sequence=2, details="Thank you")))
+    pipeline.drive()
+
+    row = TaxCodeVatRate.objects.get(vat_rate__kompass_id="vat-0")
+    right = pipeline.object_id(UK, "TaxCode", "20.0% RC SG")
+    TaxCodeVatRate.objects.filter(pk=row.pk).update(tax_code_id=right)
+    impact = f"{ROOT}configuration/1/impact/?row=taxcodevatrate:{row.pk}"
+    assert "2 sent ones would now differ; 1 paid document stays as it is" in words(ada.get(impact))
+    ada.post(impact, {"all": "1"})
+    pipeline.drive()
+    codes = {
+        one["DocNumber"]: one["Line"][0]["SalesItemLineDetail"]["TaxCodeRef"]["value"]
+        for one in pipeline.objects("Invoice")
+    }
+    wrong = pipeline.object_id(UK, "TaxCode", "0.0% Z")
+    standard = pipeline.object_id(UK, "TaxCode", "20.0% S")
+    assert codes == {"INV-other": standard, "INV-a": right, "INV-b": right, "INV-paid": wrong}
+
+
 def test_documents_of_a_closed_period_are_left_out(section: Section, ada: Client, ids: dict[str, int]) -> None:
     section.simulator.call(
         lambda world: (
@@ -422,23 +459,24 @@ def test_linking_one_customer_twice_is_warned_of(section: Section, ada: Client, 
     assert Customer.objects.get(kompass_id="c9", adopted=True).qbo_id == taken
 
 
-def test_customers_of_the_same_name_are_matched_in_bulk_and_only_after_a_yes(
+def test_what_was_there_before_is_linked_in_bulk_and_only_after_a_yes(
     section: Section, ada: Client, ids: dict[str, int]
 ) -> None:
     known = qbo_customer(section, "Harbour Nine")
     qbo_customer(section, "Harbour Ten", "EUR")
+    matches = f"{ROOT}configuration/1/match-customers/"
+    assert "QuickBooks was not read yet" in words(ada.get(matches))
+    ada.post(matches)
     section.pipeline.ingest(event(kompass_client("c9", name="Harbour Nine")))
     section.pipeline.ingest(event(kompass_client("c10", name="Harbour Ten")))
-    answer = ada.post(f"{ROOT}configuration/1/match-customers/")
-    page = answer.content.decode()
-    assert "Harbour Nine" in page
-    assert "Harbour Ten" not in page, "another currency"
+    page = ada.get(matches).content.decode()
+    assert "it is in EUR there, not GBP" in page
     assert not Link.objects.filter(adopted=True).exists()
-    signed = page.partition('name="match" value="')[2].partition('"')[0]
-    done = words(ada.post(f"{ROOT}configuration/1/match-customers/", {"confirm": "1", "match": [signed]}, follow=True))
-    assert "1 clients are linked" in done
+    (ticked,) = re.findall(r'name="pair" value="([^"]+)" id="[^"]+" checked', page)
+    done = words(ada.post(matches, {"link": "1", "pair": [ticked]}, follow=True))
+    assert "1 records are linked" in done
     assert Link.objects.get(adopted=True).qbo_id == known
-    ada.post(f"{ROOT}configuration/1/match-customers/", {"confirm": "1", "match": ["forged"]})
+    ada.post(matches, {"link": "1", "pair": ["1:Customer:forged", "forged"]})
     assert Link.objects.filter(adopted=True).count() == 1
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from schemas.events import Invoice, OrgRef, VatRate
+from mapping.sheet import PREVENTING, Sheet
+from qbo_client.calls import Call
+from qbo_client.outcomes import Outcome
+from schemas.events import Address, Invoice, OrgRef, VatRate
 from simulator.company import Company as Books
-from simulator.seeds import CANADA, IRELAND, UK
+from simulator.seeds import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX
+from store import companies
+from sync.agreement import read_sheet
 from tests.builders import client, event, invoice, line, project
-from tests.cases.tax_documents import COMPANIES, DOCUMENTS, Company, Document
+from tests.cases.tax_documents import AMERICAN, COMPANIES, DOCUMENTS, RATES, Company, Document
 from tests.pipeline import LOCALES, Pipeline
 
 NETHERLANDS = "9130347000000000021"
@@ -90,11 +97,35 @@ def linked(pipeline: Pipeline, company: Company) -> str:
     return realm
 
 
-@pytest.mark.parametrize("company", COMPANIES, ids=lambda company: company.key)
-@pytest.mark.parametrize("rounding", ["per_line", "per_rate"])
-def test_every_document_is_booked_to_the_cent_or_refused(unlinked: Pipeline, company: Company, rounding: str) -> None:
-    unlinked.simulator.call(lambda world: world.change_settings({"tax_rounding": rounding}))
+FOREIGN = {company for company, _ in RATES}
+"""Companies with documents in a foreign currency: only there it matters what QuickBooks books without a rate."""
+SWITCHES = [
+    (company, rounding, omitted)
+    for company in COMPANIES
+    for rounding, omitted in itertools.product(("per_line", "per_rate"), ("one", "day"))
+    if company.key in FOREIGN or (rounding, omitted) in (("per_line", "one"), ("per_rate", "day"))
+]
+
+
+def know_rates(pipeline: Pipeline, company: Company, realm: str) -> None:
+    """Give the books the rates of the day of the documents."""
+
+    def change(world: Any) -> None:
+        for (key, currency), rate in RATES.items():
+            if key == company.key:
+                world.companies[realm].profile.dated_rates.setdefault(currency, {})["2026-03-01"] = rate
+
+    pipeline.simulator.call(change)
+
+
+@pytest.mark.parametrize(("company", "rounding", "omitted"), SWITCHES, ids=lambda one: getattr(one, "key", one))
+def test_every_document_is_booked_to_the_cent_or_refused(
+    unlinked: Pipeline, company: Company, rounding: str, omitted: str
+) -> None:
+    settings = {"tax_rounding": rounding, "omitted_exchange_rate": omitted}
+    unlinked.simulator.call(lambda world: world.change_settings(settings))
     realm = linked(unlinked, company)
+    know_rates(unlinked, company, realm)
     names = rates_of(unlinked, realm)
     wanted = [one for one in DOCUMENTS if one.company is company]
     unlinked.ingest(*(event(record(one)) for one in wanted))
@@ -118,6 +149,8 @@ def test_every_document_is_booked_to_the_cent_or_refused(unlinked: Pipeline, com
         assert taxes == expected, (one.id, one.why)
         net = abs(sum(net for net, _, _ in one.line_items()))
         assert Decimal(str(found["TotalAmt"])) == net + sum(expected.values()), (one.id, one.why)
+        home = Decimal(one.home) if one.home else Decimal(str(found["TotalAmt"]))
+        assert Decimal(str(found.get("HomeTotalAmt", found["TotalAmt"]))) == home, (one.id, one.why)
         billed = abs(sum(tax for _, _, tax in one.line_items()))
         assert (link.id in differing) == (sum(expected.values()) != billed), (one.id, one.why)
 
@@ -167,3 +200,71 @@ def test_an_override_goes_again_with_the_lines_and_ends_with_the_reason_for_it(u
     assert push(2, *(replace(one, description="Anew") for one in thirds)) == Decimal("0.21")
     assert push(3, line("1.00", vat=rate)) == Decimal("0.2")
     assert unlinked.rows("qbo_difference") == []
+
+
+CALIFORNIA = Address(line1="1 Pier", town="Oakland", county="CA", postcode="94601", country="United States")
+
+
+@pytest.mark.parametrize(
+    ("company", "answer", "rounding"),
+    [
+        ("manual", "item-line", "per_line"),
+        ("manual", "refuse", "per_rate"),
+        ("automated", "automated", "per_line"),
+        ("automated", "automated", "per_rate"),
+    ],
+)
+def test_documents_of_the_usa_are_booked_as_the_admin_chose(
+    unlinked: Pipeline, company: str, answer: str, rounding: str
+) -> None:
+    realm = USA if company == "manual" else USA_AUTOMATED_TAX
+
+    def prepare(world: Any) -> None:
+        world.change_settings({"tax_rounding": rounding})
+        for item in world.companies[USA_AUTOMATED_TAX].tables["Item"].values():
+            item["Taxable"] = True
+
+    unlinked.simulator.call(prepare)
+    org = OrgRef("org-us", "Northstar")
+    unlinked.link(org.id, org.name, realm=realm)
+    with unlinked.engine.begin() as db:
+        db.exec_driver_sql(
+            "UPDATE qbo_configuration SET billed_tax = %s, tax_item_id = %s",
+            (answer, unlinked.object_id(realm, "Item", "Services")),
+        )
+    wanted = [one for one in AMERICAN if (one.company, one.answer) == (company, answer)]
+    of = project("p1", of=client("c1", org=org, currency="USD", address=CALIFORNIA), org=org, address=CALIFORNIA)
+    for one in wanted:
+        lines = tuple(
+            line(str(net), vat=None, position=number, amount_vat=tax)
+            for number, (net, tax) in enumerate(one.line_items(), start=1)
+        )
+        unlinked.ingest(event(invoice(one.id, of=of, lines=lines, org=org, reference=one.id, currency="USD")))
+    unlinked.drive()
+    booked = {
+        found["DocNumber"]: Decimal(str(found["TotalAmt"]))
+        for entity in ("Invoice", "CreditMemo")
+        for found in unlinked.objects(entity, realm)
+    }
+    assert booked == {one.id: Decimal(one.total) for one in wanted if one.total}, [one.why for one in wanted]
+    differing = {row.link_id: row.cause for row in unlinked.rows("qbo_difference")}
+    for one in wanted:
+        link = unlinked.one("invoice", one.id)
+        assert link.cause == ("" if one.total else "tax-not-booked"), one.why
+        assert differing.get(link.id) == ("difference:automated-tax" if one.differs else None), one.why
+    prevents = {line.reference for line in sheet_of(unlinked, org.id, realm).lines if line.standing in PREVENTING}
+    assert prevents == {one.id for one in wanted if one.differs or not one.total}, "of what differs the month disagrees"
+
+
+def sheet_of(pipeline: Pipeline, org_id: str, realm: str) -> Sheet:
+    """The agreement sheet of March 2026."""
+    with pipeline.engine.begin() as db:
+        configuration = companies.read_configuration(db, org_id)
+        facts = companies.read_facts(db, [realm])[realm]
+    assert configuration is not None
+    token = pipeline.simulator.authorize(realm)["access_token"]
+
+    def send(call: Call) -> Outcome:
+        return pipeline.transport.send(realm, token, call, deadline=10.0)
+
+    return read_sheet(pipeline.engine, send, configuration, facts, dt.date(2026, 3, 1))

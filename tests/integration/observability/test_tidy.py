@@ -24,15 +24,22 @@ def age(pipeline: Pipeline, table: str, *columns: str, where: str = "true") -> N
         db.execute(text(f"UPDATE {table} SET {changes} WHERE {where}"))
 
 
-def test_old_history_goes_and_new_history_stays(pipeline: Pipeline) -> None:
-    pipeline.ingest(event(client()), event(client("c2")))
+def test_old_decisions_go_and_the_trail_stays_for_longer(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(client()), event(client("c2", name="")), event(invoice()))
     pipeline.drive()
-    before = len(pipeline.rows("qbo_history"))
-    assert before > 2
-    age(pipeline, "qbo_history", "at", where="id % 2 = 0")
-    old = sum(1 for row in pipeline.rows("qbo_history") if row.at < YEAR_AGO)
-    assert tidy_up(pipeline.engine, before=YEAR_AGO, batch=1)["history"] == old
-    assert len(pipeline.rows("qbo_history")) == before - old
+    age(pipeline, "qbo_history", "at", where="id % 2 = 0 OR what IN ('event', 'called')")
+    before = pipeline.rows("qbo_history")
+    old = {row.id for row in before if row.at < YEAR_AGO}
+    trail = {row.id for row in before if row.what in ("event", "called")}
+    assert old - trail
+    assert trail
+    tidied = tidy_up(pipeline.engine, before=YEAR_AGO, batch=1)
+    assert (tidied["history"], tidied["entries of the trail"]) == (len(old - trail), 0)
+    assert {row.id for row in pipeline.rows("qbo_history")} == {row.id for row in before} - (old - trail)
+
+    after_seven_years = tidy_up(pipeline.engine, before=YEAR_AGO, trail_before=YEAR_AGO)
+    assert after_seven_years["entries of the trail"] == len(old & trail)
+    assert {row.id for row in pipeline.rows("qbo_history")} == {row.id for row in before} - old
 
 
 def test_closed_failures_go_and_open_ones_stay(pipeline: Pipeline) -> None:
@@ -111,7 +118,7 @@ def test_the_command_says_what_it_deleted(pipeline: Pipeline) -> None:
     url = pipeline.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     done = subprocess.run(
         [sys.executable, "-c", "from consumers.tidy import tidy; tidy()"],
-        env={**os.environ, "DATABASE_URL": url, "KOMPASS_QBO_RETENTION_DAYS": "300"},
+        env={**os.environ, "DATABASE_URL": url, "KOMPASS_QBO_RETENTION_DAYS": "300", "KOMPASS_QBO_TRAIL_DAYS": "300"},
         capture_output=True,
         text=True,
         timeout=60,

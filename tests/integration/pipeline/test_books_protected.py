@@ -190,6 +190,23 @@ def test_a_closed_period_is_not_written_to_and_a_reopened_one_is(story: Story) -
     assert story.document()["Line"] == before
 
 
+def test_the_remedy_for_closed_books_fits_what_was_to_be_done(story: Story) -> None:
+    story.kompass("100.00")
+    # The facts are from before: QuickBooks itself refuses.
+    story.bookkeeper("close_books", date="2026-03-31")
+
+    def remedy() -> str:
+        (open_one,) = [row for row in story.pipeline.rows("qbo_failure") if row.closed_at is None]
+        assert open_one.cause == "books-closed"
+        return str(open_one.remedy)
+
+    story.kompass("250.00")
+    assert remedy().startswith("Correct it with a credit note dated in the open period")
+    story.kompass("100.00")
+    story.kompass("100.00", id="i2")
+    assert "date the document after the closing date" in remedy()
+
+
 def test_a_start_date_moved_forward_does_not_keep_a_void_from_what_was_sent(story: Story) -> None:
     story.kompass("100.00")
     with story.pipeline.engine.begin() as db:

@@ -88,8 +88,12 @@ def test_one_class_for_a_transaction_when_all_lines_agree(make: Any) -> None:
     assert all("ClassRef" not in line["SalesItemLineDetail"] for line in mapped.payload["Line"])
     differing = make.configuration(default_class_id="9", department_classes={"dep-1": "8"})
     mapped = lines_of(make, *lines, configuration=differing, facts=facts)
-    assert "ClassRef" not in mapped.payload
+    assert mapped.payload["ClassRef"] == {"value": "9"}
     assert reasons(mapped, "ClassRef")[0][1].endswith("the lines differ")
+    without = make.configuration(department_classes={"dep-1": "8"})
+    mapped = lines_of(make, *lines, configuration=without, facts=facts)
+    assert "ClassRef" not in mapped.payload
+    assert reasons(mapped, "ClassRef")[0][1].endswith("there is no Default Class ID")
 
 
 def test_a_company_without_classes_gets_none(make: Any) -> None:

@@ -1,0 +1,108 @@
+"""What counts as the same in a company that had a history before us."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from mapping.matching import Sought, keys_for, keys_of, loose_name, loose_number, match
+from schemas.existing import Existing
+
+REALM = "1"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Smith & Sons Ltd.", "SMITH AND SONS LIMITED"),
+        ("Müller GmbH", "muller"),
+        ("B.V. Waterbouw", "Waterbouw BV"),
+        ("Île-de-France Topo S.A.R.L.", "Ile de France Topo"),
+        ("The Harbour Company", "Harbour  Co."),
+    ],
+)
+def test_names_are_the_same_without_case_accents_punctuation_and_legal_form(one: str, other: str) -> None:
+    assert loose_name(one) == loose_name(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("Smith", "Smithson"), ("Ltd", "Limited"), ("Nord 1", "Nord 2")])
+def test_other_names_stay_others(one: str, other: str) -> None:
+    assert loose_name(one) != loose_name(other)
+
+
+def test_numbers_fold_like_quickbooks_numbers() -> None:
+    assert loose_number("INV  12") == loose_number("inv12") != loose_number("INV-12")
+
+
+CUSTOMER = Existing("Customer", "7", "Harbour & Sons Ltd", currency="GBP")
+CLIENT = Sought("Customer", ("Harbour and Sons",), "GBP")
+
+
+@pytest.mark.parametrize(
+    ("existing", "score"),
+    [
+        (replace(CUSTOMER, name="Harbour and  SONS"), 100),
+        (CUSTOMER, 80),
+        (replace(CUSTOMER, currency="EUR"), 50),
+        (replace(CUSTOMER, name="Harbour"), None),
+        (replace(CUSTOMER, parent_id="3"), None),
+    ],
+)
+def test_a_customer_is_scored_by_name_and_currency(existing: Existing, score: int | None) -> None:
+    found = match(CLIENT, existing)
+    assert (None if found is None else found.score) == score
+    if found is not None:
+        assert set(keys_of(REALM, existing)) & keys_for(REALM, CLIENT), "what matches is found"
+
+
+def test_a_project_is_known_by_its_reference_under_its_customer() -> None:
+    project = Sought("Customer", ("24-17 Quay survey",), "GBP", parent_id="7", reference="24-17")
+    job = Existing("Customer", "8", "Survey of the quay 24-17", parent_id="7", currency="GBP")
+    found = match(project, job)
+    assert found is not None
+    assert (found.score, found.sure) == (80, False)
+    assert set(keys_of(REALM, job)) & keys_for(REALM, project)
+    assert match(project, replace(job, parent_id="9")) is None
+    assert match(project, replace(job, name="Survey of the quay 24-170")) is None
+
+
+INVOICE = Existing(
+    "Invoice", "5", "INV-1", customer_id="7", date=dt.date(2026, 3, 1), total=Decimal("120.00000"), currency="GBP"
+)
+DOCUMENT = Sought(
+    "Invoice",
+    ("INV-1",),
+    "GBP",
+    kompass_id="i1",
+    date=dt.date(2026, 3, 1),
+    total=Decimal(120),
+    customer_ids=frozenset({"7"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("existing", "score"),
+    [
+        (INVOICE, 100),
+        (replace(INVOICE, total=Decimal("120.01")), 75),
+        (replace(INVOICE, date=dt.date(2026, 3, 2)), 85),
+        (replace(INVOICE, customer_id="9"), 80),
+        (replace(INVOICE, name=""), 60),
+        (replace(INVOICE, name="1001"), 60),
+        (replace(INVOICE, currency="EUR"), 75),
+        (replace(INVOICE, name="1001", kompass_id="i1", customer_id="9"), 40),
+        (replace(INVOICE, name="1001", total=Decimal(121)), None),
+        (replace(INVOICE, name="1001", customer_id="9"), None),
+        (replace(INVOICE, entity="CreditMemo"), None),
+        (replace(INVOICE, kompass_id="another"), None),
+    ],
+)
+def test_a_document_is_scored_by_number_total_date_and_customer(existing: Existing, score: int | None) -> None:
+    found = match(DOCUMENT, existing)
+    assert (None if found is None else found.score) == score
+    if found is not None:
+        assert found.sure == (not found.differs)
+        assert set(keys_of(REALM, existing)) & keys_for(REALM, DOCUMENT), "what matches is found"
