@@ -29,7 +29,7 @@ help: ## Say what there is
 demo: $(READY) ## Run everything on this machine with sample events, and show what lands in QuickBooks
 	@$(BIN)/kompass-qbo demo $(ARGS)
 
-test: $(READY) ## Run every test that this machine can run; says what it could not
+test: $(READY) docs ## Run every test that this machine can run; says what it could not
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 lint: $(READY) ## Style, types and docs

@@ -158,9 +158,9 @@ def _zeroed(line: Mapping[str, object]) -> dict[str, object]:
 
 
 def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, object]:
-    """Make the body of a sparse update. Lines of a credit note go with its customer, without which QuickBooks may refuse them (2020)."""
+    """Make the body of a sparse update. Lines go with their document's customer, without which QuickBooks may refuse them (2020)."""
     changed = dict(members)
-    if "Line" in changed and standing.entity == "CreditMemo" and "CustomerRef" not in changed:
+    if "Line" in changed and "CustomerRef" not in changed:
         there = standing.observed.document if standing.observed is not None else {}
         customer = there.get("CustomerRef") or (standing.applied or {}).get("CustomerRef")
         if isinstance(customer, Mapping):
