@@ -46,7 +46,6 @@ LATER_S = 15.0
 JUST_REFRESHED = timedelta(minutes=1)
 _QUOTA_PAUSE_S = 0.1
 
-
 Keep = Callable[[Connection], None]
 """Writes down what was read."""
 
