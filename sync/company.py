@@ -1,4 +1,4 @@
-"""What a company needs before anything can be pushed there: a fresh access token, and its facts.
+"""A fresh access token and the facts of a company, before anything is pushed there; a refused refresh token disconnects it.
 
 Both are single-flight across all processes, by leases in the database; no transaction is open while Intuit is asked.
 """
