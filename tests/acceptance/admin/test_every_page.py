@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from tests.acceptance.admin.screenshots import MODES, Mode, tour
 from tests.acceptance.admin.secrecy import leaks
 from tests.admin_site import Site
-from tests.admin_story import tell
+from tests.admin_story import tell, typed_before
 
 # Without preload: it would fetch the style sheets once more, their imports from wrong addresses.
 RULES = {"preload": False, "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
@@ -56,6 +56,7 @@ MEASURE = """
 @pytest.mark.timeout(900)
 def test_every_page_is_sound_readable_and_keeps_its_secrets(site: Site, page: Page) -> None:
     tell(site)
+    typed_before(site)
     axe = Axe()
     seen: dict[str, str] = {}
     problems: list[str] = []
