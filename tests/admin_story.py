@@ -167,6 +167,18 @@ def _bookkeeper_and_kompass(site: Site, job: Project, lidar: Service) -> None:
     )
 
 
+def typed_before(site: Site) -> None:
+    """A bookkeeper typed two customers before the company was linked. Kompass has them too; one is spelled in another way."""
+    ((org_id, name),) = site.sql(
+        "SELECT o.id, o.name FROM qbo_org o JOIN qbo_configuration c ON c.org_id = o.id WHERE c.realm_id = %s", UK
+    )
+    both = (("c-quarry", "Quarry & Sons Ltd", "Quarry & Sons Ltd"), ("c-ferry", "Ferry Lane Ltd", "FERRY LANE LIMITED"))
+    for kompass_id, ours, theirs in both:
+        wanted = {"action": "create", "entity": "Customer", "members": {"DisplayName": theirs}}
+        site.simulator.call(lambda world, wanted=wanted: bookkeeper.edit(world.companies[UK], wanted))
+        site.pipeline().ingest(event(client(kompass_id, name=ours, org=OrgRef(org_id, name))))
+
+
 def tell_demo(site: Site) -> None:
     """The demo's Orgs and events, all of them pushed, and one conflict with a bookkeeper."""
     pipeline = site.pipeline()
@@ -197,6 +209,7 @@ def tell_demo(site: Site) -> None:
     pipeline.drive(rounds=300)
     _edit_by_hand(site)
     pipeline.drive(rounds=300)
+    typed_before(site)
 
 
 def _edit_by_hand(site: Site) -> None:

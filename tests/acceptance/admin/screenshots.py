@@ -81,8 +81,18 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     shot("agreement")
     go(page, site, f"configuration/{own}/going-live/?start_date=2026-01-01")
     shot("going-live")
-    page.get_by_role("button", name="Find customers").click()
-    shot("match-customers")
+    # As if the company was linked just now: nothing of it was read.
+    site.sql("DELETE FROM qbo_inventory WHERE realm_id = %s", UK)
+    go(page, site, f"configuration/{own}/match-customers/")
+    shot("already-in-quickbooks-unread")
+    page.get_by_role("button", name="Read what QuickBooks has").click()
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(1)
+    shot("already-in-quickbooks")
+    page.get_by_role("button", name="Link the ticked ones").click()
+    expect(page.get_by_role("heading", name="Linked by hand")).to_be_visible()
+    shot("linked-by-hand")
+    page.get_by_role("button", name="Remove the link of client").click()
+    expect(page.get_by_text("The link is removed.")).to_be_visible()
     for model, name in (
         ("itemservice", "item-services"),
         ("departmentclass", "classes"),
