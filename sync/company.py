@@ -1,4 +1,4 @@
-"""What a company needs before anything can be pushed there: a fresh access token, and its facts.
+"""A fresh access token and the facts of a company, before anything is pushed there; a refused refresh token disconnects it.
 
 Both are single-flight across all processes, by leases in the database; no transaction is open while Intuit is asked.
 """
@@ -45,7 +45,6 @@ LATER_S = 15.0
 # A token that is refused although it is this new would be refused again.
 JUST_REFRESHED = timedelta(minutes=1)
 _QUOTA_PAUSE_S = 0.1
-
 
 Keep = Callable[[Connection], None]
 """Writes down what was read."""

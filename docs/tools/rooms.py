@@ -46,6 +46,52 @@ ROOMS: dict[str, tuple[str, str]] = {
 }
 """Room → what belongs there, and what does not."""
 
+TASKS: tuple[tuple[str, str], ...] = (
+    ("a field of an event", "[add a field](how-to/add-a-field.md): `schemas/`"),
+    ("which Item, Class or tax code a line gets", "`mapping/lines.py`, `mapping/tax.py`"),
+    (
+        "which members are sent, and their limits",
+        "`mapping/client.py`, `project.py`, `invoice.py`, `members.py`; [fields](fields.md)",
+    ),
+    (
+        "what becomes of a record, and in which order it is asked",
+        "`mapping/decide.py`; `sync/decide.py` for names and numbers",
+    ),
+    ("the words of a problem or a refusal", "[add a cause](how-to/add-a-cause.md): `mapping/causes/`"),
+    ("whether a refusal is final", "`qbo_client/verdicts.py`; how long a passing one is tried: `sync/patience.py`"),
+    (
+        "how often a call without an answer is tried (503, timeout)",
+        "`sync/settle.py`, numbers in `sync/settings/policies.py`",
+    ),
+    ("what makes a link due", "`sync/sweep.py`, `store/due.py`"),
+    (
+        "the state of a link",
+        "`sync/link.py` alone, with its statements in `store/due.py`: [add a state](how-to/add-a-state.md)",
+    ),
+    ("what is claimed, and by which process", "`sync/claim.py`, `store/links.py`"),
+    ("what an answer means for a link", "`sync/settle.py`"),
+    ("how a lost call is looked up", "`sync/looking_up.py`"),
+    (
+        "tokens; a company that is disconnected",
+        "`sync/company.py` refreshes and notices, `sync/disconnection.py` writes it down",
+    ),
+    (
+        "Intuit's limits",
+        "`qbo_client/quota.py` the rule, `store/quota.py` the shared row, `sync/permits.py` the permits",
+    ),
+    ("records of Kafka that cannot be read", "`consumers/ingest/batch.py`; [replay](how-to/replay.md)"),
+    ("a mail", "`consumers/notifier/templates/`; when it goes: `consumers/notifier/pacing.py`"),
+    ("a page or a list of the admin", "`admin/quickbooks_online/pages/`, one file for each kind of record"),
+    ("a column of the database", "[add a column](how-to/add-a-column.md)"),
+    ("a setting", "[add a setting](how-to/add-a-setting.md)"),
+    ("a metric or an alert", "[add a metric](how-to/add-a-metric.md)"),
+    ("a command", "[add a command](how-to/add-a-command.md)"),
+    ("what the simulator answers", "[teach the simulator](how-to/teach-the-simulator.md)"),
+    ("which room may import which, and what mapping may not do", "`tests/unit/test_rooms.py`"),
+    ("what a kill at any moment may cost", "`tests/chaos/`; how long it ran: [reliability](reliability.md)"),
+)
+"""What somebody wants to change, and where it is."""
+
 _LEFT_OUT = ("/migrations/", "/formats/", "/build/")
 
 
@@ -75,6 +121,12 @@ def documentation() -> str:
         "",
         "This page is made from the first line of each module: `python docs/tools/rooms.py`. Change the module, not the page.",
         "The arrows between the rooms are in [architecture.md](architecture.md); Django's migrations are left out here.",
+        "",
+        "## To change something",
+        "",
+        "| to change | look in |",
+        "|---|---|",
+        *(f"| {what} | {where} |" for what, where in TASKS),
         "",
     ]
     for room, (belongs, does_not) in ROOMS.items():

@@ -33,6 +33,7 @@ IMPURE = {
     "django",
     "confluent_kafka",
     "random",
+    "time",
 }
 
 
@@ -106,6 +107,18 @@ def test_the_mapping_is_pure() -> None:
         if room_of(module) == "mapping"
         for line, name in imports(path.read_text("utf-8"), module.rpartition(".")[0])
         if name.partition(".")[0] in IMPURE
+    ]
+
+    assert found == []
+
+
+def test_the_mapping_does_not_know_what_time_it_is() -> None:
+    found = [
+        f"{module}:{node.lineno} asks for {node.attr}"
+        for module, path in modules()
+        if room_of(module) == "mapping"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("now", "utcnow", "today", "monotonic", "perf_counter")
     ]
 
     assert found == []

@@ -261,7 +261,7 @@ def a_customer_that_failed(world: World) -> None:
     world.sync(project("p9", of=client("c2", name="Alba")))
 
 
-@situation("wait dependency")
+@situation("wait dependency:name-held-by-another")
 def a_job_whose_customer_failed(world: World) -> None:
     world.sync(ALBA)
     world.sync(invoice("i9", of=project("p9", of=client("c2", name="Alba"))))
