@@ -34,7 +34,7 @@ def test_linking_goes_wrong_in_every_way_and_then_right(site: Site, page: Page) 
 
     # Enabled too early.
     page.get_by_role("link", name="Configurations").first.click()
-    page.get_by_role("link", name="Meridian Geomatics Ltd").click()
+    page.get_by_role("link", name="Meridian Geomatics Ltd", exact=True).click()
     page.get_by_label("Enable").check()
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("the QuickBooks company is not linked")).to_be_visible()
@@ -140,7 +140,7 @@ def test_errors_are_mended_from_where_they_are_shown(site: Site, page: Page) -> 
 
     # A template that breaks says so while it is typed.
     page.get_by_role("link", name="Configurations").first.click()
-    page.get_by_role("link", name="Meridian Geomatics Ltd").click()
+    page.get_by_role("link", name="Meridian Geomatics Ltd", exact=True).click()
     page.get_by_label("DocNumber Template:").fill("{{ invoice.number }}")
     expect(page.get_by_text("invoice has no field 'number'")).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
