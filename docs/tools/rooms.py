@@ -49,15 +49,21 @@ ROOMS: dict[str, tuple[str, str]] = {
 TASKS: tuple[tuple[str, str], ...] = (
     ("a field of an event", "[add a field](how-to/add-a-field.md): `schemas/`"),
     ("which Item, Class or tax code a line gets", "`mapping/lines.py`, `mapping/tax.py`"),
+    ("which members are sent", "`mapping/client.py`, `project.py`, `invoice.py`; [fields](fields.md)"),
+    ("how long a text may be, which email or address goes", "`mapping/members.py`"),
     (
-        "which members are sent, and their limits",
-        "`mapping/client.py`, `project.py`, `invoice.py`, `members.py`; [fields](fields.md)",
+        "what payments, closed books or a bookkeeper's hand forbid",
+        "`_conflict` in `mapping/decide.py`; which members: `mapping/books.py`; words: `mapping/conflicts.py`",
     ),
     (
         "what becomes of a record, and in which order it is asked",
         "`mapping/decide.py`; `sync/decide.py` for names and numbers",
     ),
-    ("the words of a problem or a refusal", "[add a cause](how-to/add-a-cause.md): `mapping/causes/`"),
+    ("the headline and general remedy of a cause", "[add a cause](how-to/add-a-cause.md): `mapping/causes/`"),
+    (
+        "the sentence about one record",
+        "`mapping/problems.py`, `mapping/conflicts.py`; of a refusal: `sync/refusals.py`, with what `sync/explaining.py` read",
+    ),
     ("whether a refusal is final", "`qbo_client/verdicts.py`; how long a passing one is tried: `sync/patience.py`"),
     (
         "how often a call without an answer is tried (503, timeout)",
@@ -73,7 +79,8 @@ TASKS: tuple[tuple[str, str], ...] = (
     ("how a lost call is looked up", "`sync/looking_up.py`"),
     (
         "tokens; a company that is disconnected",
-        "`sync/company.py` refreshes and notices, `sync/disconnection.py` writes it down",
+        "`sync/company.py` refreshes, notices a refusal and disconnects (`store/connections.py`); `sync/disconnection.py` writes the "
+        "one failure",
     ),
     (
         "Intuit's limits",
@@ -81,7 +88,15 @@ TASKS: tuple[tuple[str, str], ...] = (
     ),
     ("records of Kafka that cannot be read", "`consumers/ingest/batch.py`; [replay](how-to/replay.md)"),
     ("a mail", "`consumers/notifier/templates/`; when it goes: `consumers/notifier/pacing.py`"),
-    ("a page or a list of the admin", "`admin/quickbooks_online/pages/`, one file for each kind of record"),
+    (
+        "a page, a list or a column of the admin",
+        "`admin/quickbooks_online/pages/`: customers, projects and invoices share `links.py` and `link_rows.py`",
+    ),
+    (
+        "a filter of those lists",
+        "its class in `admin/quickbooks_online/pages/link_filters.py`, entered in `list_filter` of `pages/links.py`",
+    ),
+    ("the words of a state on a page", "`STATE_WORDS` in `admin/quickbooks_online/pages/link_rows.py`"),
     ("a column of the database", "[add a column](how-to/add-a-column.md)"),
     ("a setting", "[add a setting](how-to/add-a-setting.md)"),
     ("a metric or an alert", "[add a metric](how-to/add-a-metric.md)"),
