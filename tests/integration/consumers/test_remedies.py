@@ -30,6 +30,7 @@ from tests.pipeline import Pipeline, open_pipeline
 
 CASES = "tests/cases/test_whole_stack.py"
 BOOKS = "tests/integration/pipeline/test_books_protected.py"
+LINK_UP = "tests/integration/admin/test_first_link_up.py"
 ELSEWHERE = {
     "no-multicurrency": f"{CASES}::_multicurrency_is_switched_on",
     "conflict:paid": f"{BOOKS}::test_a_person_who_undoes_the_payment_or_chooses_kompass_lets_it_go",
@@ -39,6 +40,8 @@ ELSEWHERE = {
     "not-taken:number": "tests/integration/consumers/test_remarks.py::test_a_number_that_quickbooks_gave_is_told",
     "invalid-reference": f"{CASES}::_the_default_item_is_a_category",
     "conflict:in-doubt": "tests/integration/admin/test_in_doubt.py",
+    "customer-exists": f"{LINK_UP}::test_a_company_with_a_history_is_linked_and_nothing_is_there_twice",
+    "document-exists": f"{LINK_UP}::test_a_company_with_a_history_is_linked_and_nothing_is_there_twice",
 }
 NOT_YET = {
     "company-reset": "the simulator answers codes from 10000 on with status 500, which is no answer",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from schemas.shipped import current, shipped
 
-# Two released versions of the events of a client, a project and an invoice. A new version adds a line for each kind it changes; none is ever taken away.
+# Two released versions of the events of a client, a project and an invoice.
+# A new version adds a line for each kind it changes; none is ever taken away.
 RELEASED = {
     "05d09b12e7e2c28a",
     "c5e30dda67dd3179",
