@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from store.history import SENT
 from store.tables import filed_month
 
 
@@ -86,7 +87,8 @@ _CHANGED = (
     " min(h.at) AS first_at"
     " FROM qbo_filed_month f JOIN qbo_configuration c ON c.org_id = f.org_id AND c.realm_id = f.realm_id"
     " JOIN qbo_history h ON h.org_id = f.org_id AND h.kind = 'invoice' AND h.what = 'called' AND h.outcome = 'done'"
-    " AND h.at > f.filed_at AND h.detail ->> 'operation' IN ('create', 'update', 'void') AND h.detail ->> 'phase' = 'send'"
+    " AND h.at > f.filed_at AND h.detail ->> 'operation' IN ('create', 'update', 'void')"
+    f" AND {SENT.format(entry='h')}"
     " JOIN qbo_link l ON l.id = h.link_id AND l.realm_id = f.realm_id"
     " JOIN qbo_record r ON r.org_id = l.org_id AND r.kind = l.kind AND r.kompass_id = l.kompass_id"
     " WHERE (left(r.body ->> 'date', 7) = f.month OR left(h.detail ->> 'date', 7) = f.month"

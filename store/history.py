@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, select
 
@@ -67,6 +68,9 @@ _USUAL: Mapping[str, Mapping[str, object]] = {
     "event": {"deleted": False, "user": ""},
     "called": {"phase": "send", "attempt": 1},
 }
+
+SENT: Final = "coalesce({entry}.detail ->> 'phase', 'send') = 'send'"
+"""In SQL: an entry of a call that was sent, and not of a look-up. What is usual is not in the detail, so ask for it only this way."""
 
 
 def append(db: Connection, entries: Sequence[Entry]) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import pluralize
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 
@@ -166,7 +167,7 @@ class GoingLivePages(SectionAdmin):
             count, problems = taking_over.take_over(configuration, pairs, by=by)
             if count:
                 self.log_change(request, configuration, f"Linked {count} records to what QuickBooks had already.")
-            messages.success(request, f"{count} records are linked to what QuickBooks has already.")
+            messages.success(request, f"{count:,} record{pluralize(count)} linked to what QuickBooks has already.")
             for problem in problems:
                 messages.warning(request, problem)
         elif "another" in request.POST:
