@@ -280,6 +280,7 @@ def test_one_process_counts_for_all_and_another_takes_over(pipeline: Pipeline) -
 
 def test_history_beyond_its_time_is_how_late_tidy_is(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client()))
+    pipeline.drive()
     metrics = Metrics()
     gauges = keeper(pipeline, metrics, retention=timedelta(days=400))
     gauges.fill()
