@@ -175,6 +175,9 @@ def run(settings: Settings, kind: Kind) -> None:
             return
         parts = build(settings, kind, _codec(settings), health=health)
         stops.append(parts.loop.stop)
+        if stopping.is_set():
+            # The signal came while the parts were built, before the loop could hear of it.
+            parts.loop.stop()
         ended, failure = _work(parts, settings, stopping)
     if not ended:
         # Calls that Intuit still holds would keep the interpreter waiting for their threads; they are recovered as attempts. And a
