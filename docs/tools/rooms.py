@@ -49,6 +49,9 @@ ROOMS: dict[str, tuple[str, str]] = {
 TASKS: tuple[tuple[str, str], ...] = (
     ("a field of an event", "[add a field](how-to/add-a-field.md): `schemas/`"),
     ("which Item, Class or tax code a line gets", "`mapping/lines.py`, `mapping/tax.py`"),
+    ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
+    ("the exchange rate of a document", "`mapping/rates.py`; reading it: `_read_rates` in `sync/company.py`"),
+    ("the agreement sheet and its verdict", "`mapping/agreement.py`, `mapping/sheet.py`; read by `sync/agreement.py`"),
     ("which members are sent", "`mapping/client.py`, `project.py`, `invoice.py`; [fields](fields.md)"),
     ("how long a text may be, which email or address goes", "`mapping/members.py`"),
     (
@@ -69,6 +72,10 @@ TASKS: tuple[tuple[str, str], ...] = (
         "how often a call without an answer is tried (503, timeout)",
         "`sync/settle.py`, numbers in `sync/settings/policies.py`",
     ),
+    (
+        "how many links a claim takes, live or backlog",
+        "`_free` and `_candidates` in `consumers/runner.py`, with `sync/pace.py`",
+    ),
     ("what makes a link due", "`sync/sweep.py`, `store/due.py`"),
     (
         "the state of a link",
@@ -87,7 +94,9 @@ TASKS: tuple[tuple[str, str], ...] = (
         "`qbo_client/quota.py` the rule, `store/quota.py` the shared row, `sync/permits.py` the permits",
     ),
     ("records of Kafka that cannot be read", "`consumers/ingest/batch.py`; [replay](how-to/replay.md)"),
-    ("a mail", "`consumers/notifier/templates/`; when it goes: `consumers/notifier/pacing.py`"),
+    ("the text of a mail", "`consumers/notifier/templates/`; when it goes: `consumers/notifier/pacing.py`"),
+    ("who gets a mail", "`_recipients` in `consumers/notifier/notifier.py`"),
+    ("the dead-letter topic and its outbox", "`consumers/dead_letters.py`, `store/failures.py`"),
     (
         "a page, a list or a column of the admin",
         "`admin/quickbooks_online/pages/`: customers, projects and invoices share `links.py` and `link_rows.py`",
@@ -97,6 +106,11 @@ TASKS: tuple[tuple[str, str], ...] = (
         "its class in `admin/quickbooks_online/pages/link_filters.py`, entered in `list_filter` of `pages/links.py`",
     ),
     ("the words of a state on a page", "`STATE_WORDS` in `admin/quickbooks_online/pages/link_rows.py`"),
+    (
+        "a page of an Org",
+        "a mixin as in `admin/quickbooks_online/pages/overview.py`, among the bases of `ConfigurationAdmin` in `pages/configurations.py`",
+    ),
+    ("how tokens are encrypted", "`store/secrets.py`; [rotate the keys](how-to/rotate-keys.md)"),
     ("a column of the database", "[add a column](how-to/add-a-column.md)"),
     ("a setting", "[add a setting](how-to/add-a-setting.md)"),
     ("a metric or an alert", "[add a metric](how-to/add-a-metric.md)"),

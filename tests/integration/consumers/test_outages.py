@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -97,6 +98,7 @@ def test_half_an_hour_without_intuit_over_many_events(pipeline: Pipeline) -> Non
         hasten(pipeline, 120)
         turn(pipeline)
         if number in (4, rounds - 1):
+            gc.collect()
             sizes.append(tracemalloc.get_traced_memory()[0])
         # The simulator keeps what it was asked; that is not what is measured.
         pipeline.simulator.call(lambda world: world.journal.clear())
