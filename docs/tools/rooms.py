@@ -48,11 +48,21 @@ ROOMS: dict[str, tuple[str, str]] = {
 
 TASKS: tuple[tuple[str, str], ...] = (
     ("a field of an event", "[add a field](how-to/add-a-field.md): `schemas/`"),
-    ("which Item, Class or tax code a line gets", "`mapping/lines.py`, `mapping/tax.py`"),
+    ("which Item, Class or tax code a line gets, and its description", "`mapping/lines.py`, `mapping/tax.py`"),
     ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
     ("the exchange rate of a document", "`mapping/rates.py`; reading it: `_read_rates` in `sync/company.py`"),
     ("the agreement sheet and its verdict", "`mapping/agreement.py`, `mapping/sheet.py`; read by `sync/agreement.py`"),
     ("which members are sent", "`mapping/client.py`, `project.py`, `invoice.py`; [fields](fields.md)"),
+    ("whether a record is to be synced at all", "`why_not_synced` in `mapping/case.py`"),
+    (
+        "which currency fits",
+        "`Draft.currency` in `mapping/members.py`; changed or linked by hand: `_same_currency`, `_adopt` in `mapping/decide.py`; which "
+        "customer: `party_key` in `mapping/case.py`",
+    ),
+    (
+        "what templates may do",
+        "`mapping/sandbox.py`; lengths and bounds: `MAX_` in `mapping/templates.py`, `mapping/template_functions.py`",
+    ),
     ("how long a text may be, which email or address goes", "`mapping/members.py`"),
     (
         "what payments, closed books or a bookkeeper's hand forbid",
@@ -83,7 +93,10 @@ TASKS: tuple[tuple[str, str], ...] = (
     ),
     ("what is claimed, and by which process", "`sync/claim.py`, `store/links.py`"),
     ("what an answer means for a link", "`sync/settle.py`"),
-    ("how a lost call is looked up", "`sync/looking_up.py`"),
+    (
+        "whether a lost call is repeated or looked up",
+        "`Attempt.taken_over` in `sync/attempt.py`; the look-up: `sync/looking_up.py`",
+    ),
     (
         "tokens; a company that is disconnected",
         "`sync/company.py` refreshes, notices a refusal and disconnects (`store/connections.py`); `sync/disconnection.py` writes the "
@@ -98,9 +111,11 @@ TASKS: tuple[tuple[str, str], ...] = (
     ("who gets a mail", "`_recipients` in `consumers/notifier/notifier.py`"),
     ("the dead-letter topic and its outbox", "`consumers/dead_letters.py`, `store/failures.py`"),
     (
-        "a page, a list or a column of the admin",
-        "`admin/quickbooks_online/pages/`: customers, projects and invoices share `links.py` and `link_rows.py`",
+        "a column of a list of records",
+        "`list_display` in `admin/quickbooks_online/pages/customers.py` (Customers) or `pages/links.py` (Projects, Invoices); its method "
+        "in `pages/links.py`",
     ),
+    ("a page of the admin", "`admin/quickbooks_online/pages/`"),
     (
         "a filter of those lists",
         "its class in `admin/quickbooks_online/pages/link_filters.py`, entered in `list_filter` of `pages/links.py`",
