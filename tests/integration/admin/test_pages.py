@@ -474,7 +474,7 @@ def test_what_was_there_before_is_linked_in_bulk_and_only_after_a_yes(
     assert not Link.objects.filter(adopted=True).exists()
     (ticked,) = re.findall(r'name="pair" value="([^"]+)" id="[^"]+" checked', page)
     done = words(ada.post(matches, {"link": "1", "pair": [ticked]}, follow=True))
-    assert "1 records are linked" in done
+    assert "1 record linked to what QuickBooks has already." in done
     assert Link.objects.get(adopted=True).qbo_id == known
     ada.post(matches, {"link": "1", "pair": ["1:Customer:forged", "forged"]})
     assert Link.objects.filter(adopted=True).count() == 1
