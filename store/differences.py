@@ -85,10 +85,10 @@ def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:
             )
         )
     )
-    told: dict[int, list[str]] = {}
+    texts: dict[int, list[str]] = {}
     for row in sorted(rows, key=lambda one: one.cause):
-        told.setdefault(row.link_id, []).append(row.message)
-    return {link_id: "; ".join(messages) for link_id, messages in told.items()}
+        texts.setdefault(row.link_id, []).append(row.message)
+    return {link_id: "; ".join(messages) for link_id, messages in texts.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,8 +206,8 @@ def remember_mailed(db: Connection, org_id: str, causes: Collection[str], *, mai
     )
 
 
-def tell_withdrawn(db: Connection, told: Sequence[Withdrawn], *, mail_id: int, now: datetime) -> None:
-    if not told:
+def tell_withdrawn(db: Connection, listed: Sequence[Withdrawn], *, mail_id: int, now: datetime) -> None:
+    if not listed:
         return
     db.execute(
         text(
@@ -219,7 +219,7 @@ def tell_withdrawn(db: Connection, told: Sequence[Withdrawn], *, mail_id: int, n
                 "org": one.org_id, "subject": one.subject, "cause": f"withdrawn:{one.cause}", "headline": one.reference,
                 "link": one.link_id, "mail": mail_id, "now": now,
             }
-            for one in told
+            for one in listed
         ],
     )  # fmt: skip
 

@@ -109,8 +109,8 @@ def link_times(db: Connection, ids: Collection[int]) -> dict[int, LinkTimes]:
             link.c.id, link.c.synced_at, link.c.due_at, link.c.qbo_total, link.c.qbo_tax, link.c.applied_sequence
         ).where(link.c.id.in_(sorted(ids)))
     )
-    told = differences.messages(db, ids)
-    return {row.id: LinkTimes(*(*row[1:], told.get(row.id, ""))) for row in rows}
+    texts = differences.messages(db, ids)
+    return {row.id: LinkTimes(*(*row[1:], texts.get(row.id, ""))) for row in rows}
 
 
 def failures_of_record(db: Connection, *, org_id: str, kind: Kind, kompass_id: str) -> list[Any]:

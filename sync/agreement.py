@@ -81,8 +81,8 @@ def read_sheet(
     )
     if filed is None:
         return sheet
-    told = f"Filed by {filed.filed_by} on {filed.filed_at:%Y-%m-%d %H:%M} UTC, SHA-256 {filed.digest}."
-    return replace(sheet, filed=told, changes=changes(filed.rows, sheet))
+    note = f"Filed by {filed.filed_by} on {filed.filed_at:%Y-%m-%d %H:%M} UTC, SHA-256 {filed.digest}."
+    return replace(sheet, filed=note, changes=changes(filed.rows, sheet))
 
 
 def file_sheet(engine: Engine, sheet: Sheet, configuration: Configuration, *, by: str) -> bool:

@@ -226,8 +226,8 @@ class _Transaction:
     def _take_up(self, link: Link, taken: TakenUp) -> None:
         """Stand for what was made before the database was restored, and decide again: Kompass may say something else by now."""
         self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
-        told = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
-        self._history.append(history.about(link, "recovered", "recovered", told))
+        attached = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
+        self._history.append(history.about(link, "recovered", "recovered", attached))
         self._well.add(link.id)
         self._wake.add(link.id)
         self._result.woken = True

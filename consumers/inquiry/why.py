@@ -96,13 +96,13 @@ def why(kind: str, ref: str, org: str | None, as_json: bool) -> int:
     try:
         check_database(engine)
         with engine.connect() as db:
-            told = story(db, find_one(db, Kind(kind), ref, org))
+            the_story = story(db, find_one(db, Kind(kind), ref, org))
     finally:
         engine.dispose()
     if as_json:
-        click.echo(pretty(told.to_json()))
+        click.echo(pretty(the_story.to_json()))
     else:
-        show(told)
+        show(the_story)
     return ExitCode.OK
 
 
@@ -191,31 +191,31 @@ def _moment(at: dt.datetime) -> str:
     return at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def show(told: Story) -> None:
+def show(the_story: Story) -> None:
     """Print a story for people."""
-    record = told.record
+    record = the_story.record
     gone = ", deleted in Kompass" if record.deleted else ""
     say(f"{record.kind.value} {record.reference} (id {record.kompass_id}) of {record.org_name}")
     say(f"Newest state: sequence {record.sequence}{gone}, read {_moment(record.received_at)} UTC")
     say()
     say("What happened (UTC)")
-    for one in told.happened:
+    for one in the_story.happened:
         tid = f" [intuit_tid {one.intuit_tid}]" if one.intuit_tid else ""
         how = " ".join(str(one.detail[name]) for name in ("operation", "entity") if one.detail.get(name))
         took = f" in {one.detail['seconds']} s" if "seconds" in one.detail else ""
         words = ": ".join(part for part in (f"{one.outcome}{took}", one.message) if part)
         say(f"{_moment(one.at)}  {_SHOWN.get(one.what, one.what)} {how + ', ' if how else ''}{words}{tid}", indent=2)
-    if not told.happened:
+    if not the_story.happened:
         say("nothing is on record", indent=2)
     say()
     say("Where it stands")
-    for link, times in told.links:
+    for link, times in the_story.links:
         say(_standing(link, times), indent=2)
-    if not told.links:
+    if not the_story.links:
         say("it has no link to any QuickBooks company", indent=2)
     say()
     say("What would be done now")
-    for judged in told.now:
+    for judged in the_story.now:
         for line in forecast_lines(judged):
             click.echo("  " + line.replace("\n", "\n  "))
 

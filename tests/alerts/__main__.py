@@ -188,7 +188,7 @@ def measure(watchers: Watchers, broken: Sequence[Breakage]) -> list[Measured]:
     finally:
         for one in broken:
             broke[one.what] = time.monotonic()
-            one.mends()
+            one.repair()
     ended: dict[str, float] = {}
 
     def all_ended() -> bool:

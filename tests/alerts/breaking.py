@@ -33,7 +33,7 @@ class Breakage:
     alert: str
     runbook: str
     breaks: Callable[[], object]
-    mends: Callable[[], object]
+    repair: Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)

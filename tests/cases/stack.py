@@ -70,7 +70,7 @@ class Story:
     realm: str
     busy: bool = False
     """Intuit is away: it does not come to rest."""
-    told: list[tuple[str, str]] = field(default_factory=list)
+    ingested: list[tuple[str, str]] = field(default_factory=list)
     """(kind, id) of every record that was published."""
     awaited: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -89,7 +89,7 @@ class Story:
         self.stack.queued += lines
         for _, event in read_json_lines(line.encode() for line in lines):
             key = (event.resource, event.object.id)
-            self.told.append(key)
+            self.ingested.append(key)
             self.awaited[key] = max(event.object.sequence, self.awaited.get(key, 0))
 
     def link(self, kind: str, kompass_id: str, **where: Any) -> Any:
@@ -265,7 +265,7 @@ class Stack:
     def _end(self, story: Story) -> BaseException | None:
         """`why` tells of every record, and says of each where it stands."""
         try:
-            for kind, kompass_id in dict.fromkeys(story.told):
+            for kind, kompass_id in dict.fromkeys(story.ingested):
                 answer = story.why(kind, kompass_id)
                 for link in story.stack.pipeline.links(org_id=story.org, kind=kind, kompass_id=kompass_id):
                     assert f"company {link.realm_id}: {link.state}" in answer, answer

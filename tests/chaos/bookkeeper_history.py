@@ -57,7 +57,7 @@ class History:
     pipeline: Pipeline
     seed: int
     steps: int = 30
-    told: list[str] = field(default_factory=list)
+    journal: list[str] = field(default_factory=list)
     """What happened, for the reader of a find."""
     chosen: set[str] = field(default_factory=set)
     """Kompass ids of documents for which a person chose Kompass's side."""
@@ -153,7 +153,7 @@ class History:
         self.sequence += 1
         said: Event = event(replace(record, sequence=self.sequence))
         step = f" {record.step.value} {record.amount_net} {record.date}" if isinstance(record, Invoice) else ""
-        self.told.append(f"Kompass: {type(record).__name__} {record.id} #{self.sequence}{step}")
+        self.journal.append(f"Kompass: {type(record).__name__} {record.id} #{self.sequence}{step}")
         self.pipeline.ingest(said)
 
     def books(self) -> None:
@@ -202,7 +202,7 @@ class History:
         if wanted["action"] in ("rename", "merge"):
             # Names and parents are not read again until Kompass changes them; a merge moves the sub-customers too.
             self.by_hand |= {wanted["id"], *(one["Id"] for one in changed if "DisplayName" in one)}
-        self.told.append(f"bookkeeper: { {name: value for name, value in wanted.items() if name != 'members'} }")
+        self.journal.append(f"bookkeeper: { {name: value for name, value in wanted.items() if name != 'members'} }")
 
     def push(self) -> None:
         """Claim some of what is due and call, under passing trouble at times; the bookkeeper may come between."""
@@ -217,12 +217,14 @@ class History:
             self.books()
         if self.rng.random() < 0.3:
             trouble = {**self.rng.choice(TROUBLES), "count": 1, "realm": self.realm}
-            self.told.append(f"trouble: {trouble['kind']}")
+            self.journal.append(f"trouble: {trouble['kind']}")
             self.simulator.call(lambda world: world.troubles.add(trouble))
         before = self.protected()
         answers = self.pipeline.answers(claimed.work)
         self.simulator.call(lambda world: world.troubles.remove())
-        self.told += [f"push: {one.work.operation} {one.work.link.kompass_id}: {_said(one.outcome)}" for one in answers]
+        self.journal += [
+            f"push: {one.work.operation} {one.work.link.kompass_id}: {_said(one.outcome)}" for one in answers
+        ]
         self._watch(before)
         if answers and self.rng.random() < 0.95:
             self.pipeline.settle(*answers)
@@ -236,7 +238,7 @@ class History:
         overwrite = self.rng.random() < 0.3
         if overwrite:
             self.chosen.add(row.kompass_id)
-        self.told.append(
+        self.journal.append(
             f"admin: {'Kompass is right about' if overwrite else 'try again'} {row.kompass_id} ({row.cause})"
         )
         self._execute(
@@ -274,7 +276,7 @@ class History:
                 self.pipeline.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
             before = self.protected()
             answers = self.pipeline.answers(claimed.work)
-            self.told += [
+            self.journal += [
                 f"rest: {one.work.operation} {one.work.link.kompass_id}: {_said(one.outcome)}" for one in answers
             ]
             self._watch(before)

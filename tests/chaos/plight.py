@@ -65,14 +65,14 @@ def _group(bootstrap_servers: str, kind: Kind) -> Iterable[str]:
 
 def in_the_processes(processes: Sequence[tuple[str, BaseProcess, Path]], *, lines: int = 25) -> list[str]:
     """Tell, for each process that ever was, how it ended and what it said of its group; of the living, the log's end too."""
-    told = []
+    report = []
     for name, process, path in processes:
         log = path.read_text(errors="replace").splitlines() if path.exists() else []
-        told.append(f"--- {name} (pid {process.pid}): {_ended(process)}; {len(log)} lines")
-        told += [line for line in log if any(words in line for words in _OF_THE_GROUP)][-8:]
+        report.append(f"--- {name} (pid {process.pid}): {_ended(process)}; {len(log)} lines")
+        report += [line for line in log if any(words in line for words in _OF_THE_GROUP)][-8:]
         if process.is_alive():
-            told += ["...", *log[-lines:]]
-    return told
+            report += ["...", *log[-lines:]]
+    return report
 
 
 def _ended(process: BaseProcess) -> str:

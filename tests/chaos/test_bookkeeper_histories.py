@@ -44,7 +44,7 @@ def play(pipeline: Pipeline, seed: int) -> str:
     try:
         history.play()
     except AssertionError as wrong:
-        return "\n".join([f"seed {seed}: {wrong}", *history.told])
+        return "\n".join([f"seed {seed}: {wrong}", *history.journal])
     return ""
 
 

@@ -132,8 +132,8 @@ class Story:
         if self._fault.of_database and code == ExitCode.UNREACHABLE:
             self._arm(kind, armed.point, 1)
             return
-        told = self.surroundings.trouble_told(kind)
-        assert code == -signal.SIGKILL, (armed.point, kind, code, told)
+        said = self.surroundings.trouble_told(kind)
+        assert code == -signal.SIGKILL, (armed.point, kind, code, said)
         self.killed.append(armed.point)
 
     def _news(self) -> list[Event]:

@@ -81,8 +81,8 @@ class Staff:
     def _again(self, index: int, code: int | None = 0) -> None:
         # One that had hardly begun has nothing to finish when it is asked to end: SIGTERM ends it as it would any program.
         kind, _ = self._running[index]
-        told = self._surroundings.trouble_told(kind.removesuffix("s"))
-        assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM), (code, told)
+        said = self._surroundings.trouble_told(kind.removesuffix("s"))
+        assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM), (code, said)
         self._running[index] = (kind, self._start(kind))
 
     def start_what_found_no_database(self) -> None:

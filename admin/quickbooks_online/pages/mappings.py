@@ -148,13 +148,13 @@ class MappingAdmin(SectionAdmin):
 
         To be called in the transaction that saves.
         """
-        told: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_told", {})
-        if configuration.pk in told:
-            told[configuration.pk].append(row)
+        saved_rows: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_told", {})
+        if configuration.pk in saved_rows:
+            saved_rows[configuration.pk].append(row)
             return
-        told[configuration.pk] = [row]
+        saved_rows[configuration.pk] = [row]
         waited = unsent(configuration)
-        transaction.on_commit(lambda: self._tell(request, configuration, told.pop(configuration.pk), waited))
+        transaction.on_commit(lambda: self._tell(request, configuration, saved_rows.pop(configuration.pk), waited))
 
     def _tell(
         self, request: HttpRequest, configuration: Configuration, rows: Sequence[Mapping | None], waited: frozenset[int]

@@ -28,7 +28,7 @@ def test_the_article_from_add_configuration_to_invoices_in_quickbooks(site: Site
     page.on("load", lambda shown: seen.update({f"page {len(seen)} {urlsplit(shown.url).path}": shown.content()}))
     with running_sync(site, tmp_path) as sync:
         walk(site, page, sync, tmp_path)
-        eventually(lambda: told(sync, "operator@example.com", "unreadable bytes"))
+        eventually(lambda: mailed_to(sync, "operator@example.com", "unreadable bytes"))
         letters = sync.dead_letters(3)
         answers = sync.commands(
             ("why", "invoice", "INV-i1"),
@@ -55,7 +55,7 @@ def mailed(sync: Sync) -> dict[str, str]:
     return {f"mail {number}": whole(one) for number, one in enumerate(sync.mail.messages)}
 
 
-def told(sync: Sync, recipient: str, words: str) -> bool:
+def mailed_to(sync: Sync, recipient: str, words: str) -> bool:
     return any(recipient in mail and words in mail for mail in mailed(sync).values())
 
 
@@ -124,7 +124,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     page.get_by_role("link", name="Sync errors").first.click()
     expect(page.get_by_text("2 invoices are waiting: Standard 20 % has no QuickBooks tax code")).to_be_visible()
 
-    eventually(lambda: told(sync, "ada@example.com", "Standard 20 % has no QuickBooks tax code"))
+    eventually(lambda: mailed_to(sync, "ada@example.com", "Standard 20 % has no QuickBooks tax code"))
 
     # Step 4 — Post-link mappings
     page.get_by_role("link", name="Item Services").first.click()

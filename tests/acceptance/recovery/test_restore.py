@@ -162,7 +162,7 @@ def test_after_a_restore_nothing_is_made_twice(
     assert "kompass-qbo restored" in surroundings.log("invoice")
     assert requests(surroundings) == made
 
-    told = subprocess.run(
+    catching_up = subprocess.run(
         [sys.executable, "-c", "from consumers.cli import main; main()", "restored"],
         env={**os.environ, **surroundings._environment()},
         capture_output=True,
@@ -170,8 +170,8 @@ def test_after_a_restore_nothing_is_made_twice(
         timeout=60,
         check=False,
     )
-    assert told.returncode == 0, told.stderr
-    assert "1 calls were under way then" in told.stdout
+    assert catching_up.returncode == 0, catching_up.stderr
+    assert "1 calls were under way then" in catching_up.stdout
     assert requests(surroundings) == made
     start_all(surroundings)
     surroundings.wait_until_at_rest(timeout=90)

@@ -84,8 +84,8 @@ def test_re_authorising_sends_all_that_waited(
     assert len(waiting) == WAITING
 
     post = Post(pipeline, mail, operator=None)
-    told = [message for _ in range(4) for message in post.later(minutes=45)]
-    assert [message["To"] for message in told] == ["books@meridian.example"]
+    mails = [message for _ in range(4) for message in post.later(minutes=45)]
+    assert [message["To"] for message in mails] == ["books@meridian.example"]
     before = section.requests()
 
     # Intuit's own limits from here on: refused calls would show as throttled.

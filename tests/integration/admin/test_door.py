@@ -68,9 +68,9 @@ def test_failed_logins_lock_the_account_and_the_address_each_for_itself(
     assert logins("failed") == counted["failed"] + 2
     assert logins("locked-out") == counted["locked-out"] + 4
     assert logins("ok") == counted["ok"] + 1
-    told = [record for record in caplog.records if record.name == "admin.door"]
-    assert [record.getMessage() for record in told].count("login failed") == 2
-    assert {getattr(record, "account", "") for record in told} == {"ada", "grace"}
+    entries = [record for record in caplog.records if record.name == "admin.door"]
+    assert [record.getMessage() for record in entries].count("login failed") == 2
+    assert {getattr(record, "account", "") for record in entries} == {"ada", "grace"}
     assert "horse" not in caplog.text
 
     AccessAttempt.objects.update(attempt_time=timezone.now() - settings.AXES_COOLOFF_TIME - dt.timedelta(seconds=1))

@@ -46,7 +46,7 @@ def outbox(database: str, any_time: Kafka) -> Iterator[None]:
 
 @pytest.mark.usefixtures("outbox")
 @pytest.mark.parametrize(
-    ("timestamp", "raw", "told"),
+    ("timestamp", "raw", "unreadable_members"),
     [
         (MICROSECONDS, (), f"timestamp {MICROSECONDS} ms"),
         (2**63 - 1, (), f"timestamp {2**63 - 1} ms"),
@@ -55,7 +55,7 @@ def outbox(database: str, any_time: Kafka) -> Iterator[None]:
     ],
 )
 def test_the_value_decides_and_the_dead_letter_names_what_cannot_be_read(
-    any_time: Kafka, database: str, members: Members, timestamp: int, raw: RawHeaders, told: str
+    any_time: Kafka, database: str, members: Members, timestamp: int, raw: RawHeaders, unreadable_members: str
 ) -> None:
     with RawProducer(any_time.settings) as producer:
         for key, value in ((b"client/c1", value_of("c1")), (b"client/\xff\x00", GARBAGE)):
@@ -65,8 +65,8 @@ def test_the_value_decides_and_the_dead_letter_names_what_cannot_be_read(
     (letter,) = dead_letters(any_time, 1)
     assert (letter.key(), letter.value()) == (b"client/\xff\x00", GARBAGE)
     found = headers(letter)
-    assert found.get("dlq.unreadable", b"").decode() == told
-    if not told:
+    assert found.get("dlq.unreadable", b"").decode() == unreadable_members
+    if not unreadable_members:
         assert (found["good"], found[""]) == (b"\x00\xff", b"")
     eventually(lambda: all_committed(any_time))
 

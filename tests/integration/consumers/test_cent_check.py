@@ -64,8 +64,8 @@ def test_tax_rounded_by_line_and_on_the_sum_is_told_with_both_figures(pipeline: 
         "QuickBooks has 1.19 (tax 0.20), Kompass 1.20 (tax 0.21): probably tax is rounded by the line on one side, on the sum"
         " on the other"
     )
-    told = [one for one in pipeline.rows("qbo_history") if one.outcome == "difference:tax-rounding"]
-    assert [one.message for one in told] == [row.message]
+    entries = [one for one in pipeline.rows("qbo_history") if one.outcome == "difference:tax-rounding"]
+    assert [one.message for one in entries] == [row.message]
     assert pipeline.rows("qbo_failure") == []
 
 
@@ -175,8 +175,8 @@ def test_the_sync_goes_on_meanwhile(pipeline: Pipeline) -> None:
 def test_it_is_told_by_why_and_counted(pipeline: Pipeline) -> None:
     push(pipeline, *three_of_a_third())
     with pipeline.engine.begin() as db:
-        told = story(db, find_one(db, Kind.INVOICE, "i1", None))
-    (standing,) = [times for _, times in told.links]
+        story_of = story(db, find_one(db, Kind.INVOICE, "i1", None))
+    (standing,) = [times for _, times in story_of.links]
     assert standing.difference.startswith("QuickBooks has 1.19 (tax 0.20), Kompass 1.20 (tax 0.21)")
     metrics = Metrics()
     GaugeKeeper(pipeline.engine, metrics, budget=100, period=15.0).fill()

@@ -80,10 +80,10 @@ def test_when_the_probe_goes_through_the_others_follow(days: Days) -> None:
     assert (taken, calls) == (1, WAITING)
     assert states(days.pipeline) == {"synced"}
     assert len(days.pipeline.objects("Invoice")) == WAITING
-    told = [
+    happened = [
         (one.what, one.outcome) for one in days.pipeline.rows("qbo_history") if one.outcome in ("daily-retry", "mended")
     ]
-    assert told == [("due", "daily-retry"), ("due", "daily-retry"), ("recovered", "mended")]
+    assert happened == [("due", "daily-retry"), ("due", "daily-retry"), ("recovered", "mended")]
     (mended,) = [one.message for one in days.pipeline.rows("qbo_history") if one.outcome == "mended"]
     assert mended == f"QuickBooks takes it again (books-closed): the {WAITING - 1} others are due"
     assert days.pipeline.rows("qbo_probe") == []

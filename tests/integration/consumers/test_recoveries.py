@@ -140,9 +140,9 @@ def test_a_paid_invoice_is_left_alone_and_named_with_its_payment(sent: Pipeline,
     sent.ingest(event(invoice(sequence=2, **change)))
     sent.drive()
     assert sent.objects("Invoice") == before
-    told = failure(sent)
-    assert told.cause == "conflict:paid"
-    assert f"by Payment {payment['Id']}" in told.message
+    refused = failure(sent)
+    assert refused.cause == "conflict:paid"
+    assert f"by Payment {payment['Id']}" in refused.message
     # A refusal and a read; it never goes round.
     assert len(sent.requests()) <= calls + 2
     assert sent.drive() == []
@@ -163,9 +163,9 @@ def test_a_refused_void_of_a_paid_invoice_is_told_with_its_payment_and_does_not_
     calls = len(paid.requests())
     paid.ingest(event(invoice(sequence=2, step=Step.VOIDED)))
     paid.drive()
-    told = failure(paid)
-    assert told.cause == "conflict:paid"
-    assert "by Payment " in told.message
+    refused = failure(paid)
+    assert refused.cause == "conflict:paid"
+    assert "by Payment " in refused.message
     assert [one.operation for one in paid.requests()[calls:]] == ["void", "read"]
     assert paid.drive() == []
 

@@ -142,8 +142,8 @@ def test_a_dry_run_tells_causes_and_predicted_outcomes_and_does_nothing(pipeline
     reject(pipeline, "i4", rate=ZERO)
     pipeline.map_vat_rate("vat-5", "5.0% R")
     calls, before = len(pipeline.requests()), failures(pipeline)
-    told = json.loads(run("replay", "--dry-run", "--json").stdout)
-    assert told["outcomes"] == [
+    answer = json.loads(run("replay", "--dry-run", "--json").stdout)
+    assert answer["outcomes"] == [
         {"org": "org-uk", "cause": "no-tax-code:vat-5", "outcome": "create", "cause_then": "", "count": 3},
         {
             "org": "org-uk", "cause": "no-tax-code:vat-0", "outcome": "reject", "cause_then": "no-tax-code:vat-0", "count": 1,
@@ -249,8 +249,8 @@ def test_from_the_topic_alone_everything_comes_back(pipeline: Pipeline, run: Any
     reject(pipeline, "i3", rate=ZERO)
     publish(pipeline, broker)
     forget(pipeline)
-    told = json.loads(run("replay", "--from-topic", "--dry-run", "--json").stdout)
-    assert {(one["cause"], one["outcome"]): one["count"] for one in told["outcomes"]} == {
+    answer = json.loads(run("replay", "--from-topic", "--dry-run", "--json").stdout)
+    assert {(one["cause"], one["outcome"]): one["count"] for one in answer["outcomes"]} == {
         ("no-tax-code:vat-5", "reject"): 2,
         ("no-tax-code:vat-0", "reject"): 1,
     }
