@@ -52,7 +52,7 @@ def stop_between_transactions(surroundings: Surroundings, process_id: int) -> No
 
 @pytest.mark.xfail(
     Settings.from_environment().background_trouble != "none",
-    reason="waits for: settled means there. A create that is answered 5010 once fails until a person asks again",
+    reason="waits for: settled means there. A create that is answered 5010 once fails until the daily retry",
     strict=True,
 )
 @pytest.mark.timeout(280)

@@ -45,7 +45,7 @@ def again_after_deadlock(view: View) -> View:
                 if last or not isinstance(error.__cause__, DeadlockDetected | SerializationFailure):
                     raise
                 # What the lost transaction would have said once it was committed.
-                request.__dict__.pop("_qbo_told", None)
+                request.__dict__.pop("_qbo_saved_rows", None)
         raise AssertionError("the last try gives an answer or raises")
 
     return cast(View, tried)

@@ -148,7 +148,7 @@ class MappingAdmin(SectionAdmin):
 
         To be called in the transaction that saves.
         """
-        saved_rows: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_told", {})
+        saved_rows: dict[int, list[Mapping | None]] = request.__dict__.setdefault("_qbo_saved_rows", {})
         if configuration.pk in saved_rows:
             saved_rows[configuration.pk].append(row)
             return
