@@ -70,7 +70,7 @@ def resident() -> int:
 
 @pytest.mark.xfail(
     Settings.from_environment().background_trouble != "none",
-    reason="waits for: settled means there. A transient 5010 ends as a failure until the daily retry, and a client as conflict:keeps-changing",
+    reason="waits for: settled means there. A transient 5010 fails until the daily retry, a client as conflict:keeps-changing",
     strict=True,
 )
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
