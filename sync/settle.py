@@ -511,13 +511,7 @@ class _Transaction:
 
     def _disconnected(self, work: Attempt, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
-        if not shut_out(
-            self._db,
-            outcome,
-            org_id=work.link.org_id,
-            realm_id=work.link.realm_id,
-            version=work.connection_version,
-        ):
+        if not shut_out(self._db, outcome, realm_id=work.link.realm_id, version=work.connection_version):
             # The connection has moved on since the call went out: whether it still stands is decided again.
             self._hold(work, row, "disconnected", message, after=0.0, counts=False)
             return
