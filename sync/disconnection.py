@@ -8,7 +8,7 @@ from qbo_client.outcomes import Forbidden
 from store import connections, failures
 from store.failures import Failure
 
-PROBE_AFTER_S = 3600.0
+TRY_AFTER_S = 3600.0
 """A company whose subscription has ended is asked again so much later."""
 
 
@@ -21,7 +21,7 @@ def shut_out(db: Connection, outcome: Forbidden, *, org_id: str, realm_id: str, 
         version=version,
         cause="subscription-ended" if outcome.subscription_ended else "disconnected",
         message=message,
-        probe_after=PROBE_AFTER_S if outcome.subscription_ended else None,
+        try_after=TRY_AFTER_S if outcome.subscription_ended else None,
     )
     if first:
         record_disconnection(

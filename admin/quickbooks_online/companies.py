@@ -23,7 +23,7 @@ from store import connections, quota
 from store.connections import Tokens
 from store.failures import Failure, record_failure
 from sync.company import facts_of
-from sync.disconnection import PROBE_AFTER_S
+from sync.disconnection import TRY_AFTER_S
 
 TOKEN_MARGIN = timedelta(seconds=90)
 REFRESH_LEASE_S = 90.0
@@ -207,7 +207,7 @@ class Company:
                 if ended
                 else "QuickBooks no longer lets Kompass into this company",
                 intuit_tid=outcome.intuit_tid or "",
-                probe_after=PROBE_AFTER_S if ended else None,
+                try_after=TRY_AFTER_S if ended else None,
             )
 
 
@@ -246,11 +246,11 @@ def note_disconnected(
     cause: str,
     message: str,
     intuit_tid: str = "",
-    probe_after: float | None = None,
+    try_after: float | None = None,
 ) -> None:
     """Note that a company is lost, once: one state, one dead letter, one mail."""
     first = connections.disconnect(
-        db, realm_id=realm_id, version=version, cause=cause, message=message, probe_after=probe_after
+        db, realm_id=realm_id, version=version, cause=cause, message=message, try_after=try_after
     )
     if not first:
         return

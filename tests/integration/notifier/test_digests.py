@@ -138,7 +138,7 @@ def test_a_lost_connection_is_one_mail_however_many_records_it_holds_up(post: Po
     with pipeline.engine.begin() as db:
         version = connections.read_connections(db, ["9130347000000000002"])["9130347000000000002"].version
         connections.disconnect(
-            db, realm_id="9130347000000000002", version=version, cause="invalid-grant", message="gone", probe_after=None
+            db, realm_id="9130347000000000002", version=version, cause="invalid-grant", message="gone", try_after=None
         )
         record_disconnection(
             db, org_id="org-uk", realm_id="9130347000000000002", message="gone", subscription_ended=False, tid="1-abc"
