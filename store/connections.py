@@ -72,6 +72,16 @@ _ALL = Statement(f"SELECT {', '.join(CompanyConnection.__dataclass_fields__)} FR
 _OF_REALMS = Statement(f"{_ALL.text} WHERE realm_id = ANY(%(realms)s::text[])")
 
 
+def org_of(db: Connection, realm_id: str) -> str:
+    """Give the Org whose connection opens this company; empty when none does."""
+    found = db.execute(
+        select(configuration.c.org_id)
+        .join(table, table.c.configuration_id == configuration.c.id)
+        .where(table.c.realm_id == realm_id)
+    ).scalar()
+    return str(found or "")
+
+
 def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, Tokens] | None:
     """Give the version and the decrypted tokens of a connected company; None when there is none.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from qbo_client.quota import Limits, Window, permit
+from qbo_client.quota import INTUIT, Limits, Window, permit
 from store import attempts, quota
 from store.attempts import InFlight
 from sync.batches import Batch
@@ -77,12 +78,30 @@ def permit_calls(
     return found
 
 
-def permit_again(db: Connection, realm_id: str, limits: Limits, *, batch: bool = False) -> bool:
-    """Take one call out of a company's quota, for a call whose first permit grew old before it could be sent."""
+def permit_in(db: Connection, realm_id: str, limits: Limits, *, batch: bool = False) -> float | None:
+    """Take one call out of a company's quota; None when it was given, else the seconds until it may be asked for again."""
     lease = quota.lock_leases(db, [realm_id])[realm_id]
     if lease.blocked_for > 0:
-        return False
-    permitted, window, _ = permit(Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits, batch=batch)
-    if permitted:
-        quota.save_windows(db, {realm_id: window.to_json()})
-    return bool(permitted)
+        return lease.blocked_for
+    given, window, free_at = permit(
+        Window.from_json(lease.window), lease.now, 1, in_flight=0, limits=limits, batch=batch
+    )
+    if not given:
+        return free_at - lease.now
+    quota.save_windows(db, {realm_id: window.to_json()})
+    return None
+
+
+def wait_for_permit(
+    engine: Engine, realm_id: str, *, patience: float, sleep: Callable[[float], None] = time.sleep
+) -> bool:
+    """Take one call out of a company's quota, which its pushes draw on too; False when there is none within ``patience`` seconds."""
+    until = time.monotonic() + patience
+    while True:
+        with engine.begin() as db:
+            wait = permit_in(db, realm_id, INTUIT)
+        if wait is None:
+            return True
+        if time.monotonic() + wait > until:
+            return False
+        sleep(max(wait, 0.02))

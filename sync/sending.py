@@ -18,11 +18,11 @@ from store import attempts
 from store.transactions import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Batch, complete
-from sync.company import AccessTokens
 from sync.crash_points import reached
 from sync.metrics import Metrics, observe_call
-from sync.permits import permit_again
+from sync.permits import permit_in
 from sync.policy import Policy
+from sync.tokens import AccessTokens
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Sender:
         try:
             token = None if self._budget_is_spent() else self._tokens.get(realm_id, attempt.connection_version)
             with self._engine.begin() as db:
-                permitted = token is not None and permit_again(db, realm_id, self._policy.limits)
+                permitted = token is not None and permit_in(db, realm_id, self._policy.limits) is None
             if token is None or not permitted:
                 return None
             outcome = self._transport.send(realm_id, token, call, deadline=self._policy.attempts.call_deadline_seconds)
@@ -99,7 +99,8 @@ class Sender:
 
     def _permit_again(self, batch: Batch) -> bool:
         with self._engine.begin() as db:
-            return permit_again(db, batch.first.link.realm_id, self._policy.limits, batch=batch.is_combined)
+            realm_id = batch.first.link.realm_id
+            return permit_in(db, realm_id, self._policy.limits, batch=batch.is_combined) is None
 
     def _still_ours(self, batch: Batch) -> float | None:
         """Fence: give the moment by which the request has to have left; None when somebody has taken it over.

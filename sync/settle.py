@@ -532,13 +532,7 @@ class _Transaction:
 
     def _disconnected(self, attempt: Attempt, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
-        if not shut_out(
-            self._db,
-            outcome,
-            org_id=attempt.link.org_id,
-            realm_id=attempt.link.realm_id,
-            version=attempt.connection_version,
-        ):
+        if not shut_out(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
             # The connection has moved on since the call went out: whether it still stands is decided again.
             self._retry(attempt, row, "disconnected", message, after=0.0, counts=False)
             return

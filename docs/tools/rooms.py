@@ -99,7 +99,7 @@ TASKS: tuple[tuple[str, str], ...] = (
     ),
     (
         "tokens; a company that is disconnected",
-        "`sync/company.py` refreshes, notices a refusal and disconnects (`store/connections.py`); `sync/disconnection.py` writes the "
+        "`sync/tokens.py` refreshes, notices a refusal and disconnects (`store/connections.py`); `sync/disconnection.py` writes the "
         "one failure",
     ),
     (

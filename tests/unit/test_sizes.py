@@ -34,7 +34,6 @@ LARGER_FILES = {
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 
 MORE_PARAMETERS = {
-    "admin/quickbooks_online/companies.py note_disconnected",
     "consumers/backfill/reading.py Backfill.__init__",
     "consumers/dead_letter_tools/commands.py replay_command",
     "consumers/dead_letter_tools/from_topic.py replay_from_topic",
