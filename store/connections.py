@@ -231,11 +231,11 @@ def expire_access(db: Connection, *, realm_id: str, version: int) -> None:
 
 
 def disconnect(
-    db: Connection, *, realm_id: str, version: int, cause: str, message: str, probe_after: float | None = None
+    db: Connection, *, realm_id: str, version: int, cause: str, message: str, try_after: float | None = None
 ) -> bool:
     """Note that Intuit no longer takes our grant; True for the one caller that noted it first.
 
-    ``probe_after`` seconds later one call is tried again: some causes end without our doing (a bill paid to Intuit).
+    ``try_after`` seconds later one call is tried again: some causes end without our doing (a bill paid to Intuit).
     """
     return (
         db.execute(
@@ -247,7 +247,7 @@ def disconnect(
                 disconnected_at=func.now(),
                 disconnect_cause=cause,
                 disconnect_message=message,
-                probe_at=None if probe_after is None else func.now() + timedelta(seconds=probe_after),
+                probe_at=None if try_after is None else func.now() + timedelta(seconds=try_after),
                 refresh_owner="",
                 refresh_lease_until=None,
             )

@@ -8,7 +8,7 @@ from qbo_client.outcomes import Forbidden
 from store import connections, failures
 from store.failures import Failure
 
-PROBE_AFTER_S = 3600.0
+TRY_AFTER_S = 3600.0
 """A company whose subscription has ended is asked again so much later."""
 
 GRANT_REFUSED = "Intuit no longer takes the refresh token of this company"
@@ -25,7 +25,7 @@ def shut_out(db: Connection, outcome: Forbidden, *, realm_id: str, version: int)
         version=version,
         cause=cause,
         message=message,
-        probe_after=PROBE_AFTER_S if ended else None,
+        try_after=TRY_AFTER_S if ended else None,
     )
     if first:
         _record(db, realm_id, cause, message, tid)

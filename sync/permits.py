@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from qbo_client.quota import INTUIT, Limits, Window, permit
 from store import attempts, quota
 from store.attempts import InFlight
-from sync.batches import Parcel
+from sync.batches import Batch
 
 
 @dataclass(slots=True)
@@ -20,9 +20,9 @@ class Permitted:
 
     at: float
     """The caller's clock, when it was given: a permit grows old (`qbo_client.quota.PERMIT_VALID`)."""
-    parcels: list[Parcel] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
     """Those that may go now."""
-    names_later: list[Parcel] = field(default_factory=list)
+    names_later: list[Batch] = field(default_factory=list)
     """Those that write names, of which QuickBooks takes one at a time in a company, and another goes now."""
     waits: dict[str, float] = field(default_factory=dict)
     """Realm → seconds until the company's next call may be permitted, where fewer were given than wanted."""
@@ -30,7 +30,7 @@ class Permitted:
 
 def permit_calls(
     db: Connection,
-    wanted: Mapping[str, Sequence[Parcel]],
+    wanted: Mapping[str, Sequence[Batch]],
     *,
     allowed: Mapping[str, int],
     limits: Limits,
@@ -45,30 +45,33 @@ def permit_calls(
     flying = attempts.in_flight(db, wanted, lease=lease) if wanted else {}
     found = Permitted(clock())
     windows: dict[str, Mapping[str, object]] = {}
-    for realm_id, parcels in wanted.items():
+    for realm_id, batches in wanted.items():
         one = leases[realm_id]
         if one.blocked_for > 0:
             found.waits[realm_id] = one.blocked_for
             continue
         window, flies = Window.from_json(one.window), flying.get(realm_id, InFlight())
-        names: list[Parcel] = []
-        others: list[Parcel] = []
-        for parcel in parcels:
-            (names if parcel.writes_names else others).append(parcel)
+        names: list[Batch] = []
+        others: list[Batch] = []
+        for batch in batches:
+            (names if batch.writes_names else others).append(batch)
         may = max(limits.names_in_flight - flies.names, 0)
         found.names_later += names[may:]
         # Names first: documents need them.
         asked = names[:may] + others
-        batches, singles = [each for each in asked if each.is_batch], [each for each in asked if not each.is_batch]
+        combined, singles = (
+            [each for each in asked if each.is_combined],
+            [each for each in asked if not each.is_combined],
+        )
         cap = allowed.get(realm_id, len(asked))
         calls, window, next_call = permit(window, one.now, min(len(singles), cap), in_flight=flies.calls, limits=limits)
         together, window, next_batch = permit(
-            window, one.now, min(len(batches), cap - calls), in_flight=flies.calls + calls, limits=limits, batch=True
+            window, one.now, min(len(combined), cap - calls), in_flight=flies.calls + calls, limits=limits, batch=True
         )
         if calls or together:
             windows[realm_id] = window.to_json()
-        found.parcels += singles[:calls] + batches[:together]
-        waits = [next_call] * (calls < len(singles)) + [next_batch] * (together < len(batches))
+        found.batches += singles[:calls] + combined[:together]
+        waits = [next_call] * (calls < len(singles)) + [next_batch] * (together < len(combined))
         if waits:
             found.waits[realm_id] = max(min(waits) - one.now, 0.02)
     quota.save_windows(db, windows)

@@ -29,7 +29,7 @@ LARGER_FILES = {
     "store/links.py": 400,
     "store/tables.py": 660,
     "sync/claim.py": 460,
-    "sync/settle.py": 760,
+    "sync/settle.py": 790,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 
@@ -53,7 +53,7 @@ MORE_PARAMETERS = {
     "simulator/seeds.py _company",
     "store/mails.py mark",
     "sync/patience.py weigh",
-    "sync/settle.py _Transaction._hold",
+    "sync/settle.py _Transaction._retry",
 }
 
 MORE_ATTRIBUTES = {
