@@ -29,6 +29,7 @@ from store.references import of_payload
 from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, figures
 from sync.batches import Split
 from sync.comparing import CentCheck, note_of
+from sync.contact_details import without_details
 from sync.crash_points import reached
 from sync.daily_retry import went_through
 from sync.disconnection import connection_words, shut_out
@@ -36,7 +37,7 @@ from sync.explaining import Learned
 from sync.failing import in_call, record_failure
 from sync.giving_way import in_the_way
 from sync.link import answered, wake_dependents, write
-from sync.looking_up import arrived, not_among_its_customers, what_was_made
+from sync.looking_up import IN_DOUBT, arrived, not_among_its_customers, what_was_made
 from sync.patience import Refusals, weigh
 from sync.policy import Policy
 from sync.refusals import keeps_changing, problem_for
@@ -305,8 +306,9 @@ class _Transaction:
             seen_there = [*done.rows(work.entity), *(elsewhere.candidates if elsewhere is not None else ())]
             stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
             # Both sides are shown to the person who decides.
-            seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"observed": kept(stranger)}
-            self._reject(work, row, made, tid=done.intuit_tid, **seen)
+            seen: dict[str, Any] = {"observed": kept(stranger)} if stranger and made.cause == IN_DOUBT else {}
+            # What came meanwhile is decided once a person has said whose it is. Due again, it would be looked up for ever.
+            self._reject(work, row, made, tid=done.intuit_tid, again=False, **seen)
         elif made is not None:
             self._note(
                 work, "recovered", f"{work.entity} {made.get('Id')} was made by an earlier call without an answer"
@@ -359,6 +361,11 @@ class _Transaction:
             return
         if verdict(refused, work.asks) is Verdict.PASSING:
             self._refused_for_now(answer, refused, row)
+            return
+        if (applied := without_details(work, refused)) is not None:
+            self._hold(
+                work, row, "left-out", "QuickBooks refuses an address: sent without it", after=0.0, applied=applied
+            )
             return
         gone = learned.gone if learned is not None else not _refers(work)
         if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
