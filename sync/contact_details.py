@@ -22,11 +22,11 @@ def stands_in_quickbooks(refused: Refused) -> bool:
     return bool(refused.codes) and refused.codes <= _MEMBERS.keys()
 
 
-def without_details(work: Attempt, refused: Refused) -> dict[str, Any] | None:
+def without_details(attempt: Attempt, refused: Refused) -> dict[str, Any] | None:
     """Give what the link notes as sent, with the addresses that were refused; None when the refusal is about something else too."""
-    if not stands_in_quickbooks(refused) or work.operation not in ("create", "update"):
+    if not stands_in_quickbooks(refused) or attempt.operation not in ("create", "update"):
         return None
-    body, before = json.loads(work.body), work.link.applied or {}
+    body, before = json.loads(attempt.body), attempt.link.applied or {}
     found = {member: body[member] for code in refused.codes for member in _MEMBERS[code] if member in body}
     noted = before.get(REFUSED)
     return {**before, REFUSED: {**(noted if isinstance(noted, Mapping) else {}), **found}} if found else None

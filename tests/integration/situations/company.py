@@ -132,8 +132,8 @@ class Company:
         while True:
             self.pipeline.sweep()
             claimed = self.pipeline.claim(self.world.due([self.realm]), together=together)
-            if claimed.work or not claimed.unready:
-                return list(claimed.work)
+            if claimed.attempts or not claimed.unready:
+                return list(claimed.attempts)
             for realm, org in claimed.unready.items():
                 self.pipeline.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
 

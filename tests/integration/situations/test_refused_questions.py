@@ -139,7 +139,7 @@ def test_a_month_without_reads_makes_no_second_document(world: World) -> None:
     spent = pipeline.another(budget=Budget(calls=0))
     for _ in range(3):
         claimed = spent.claim(world.due([one.realm]), calls_allowed={})
-        assert claimed.work == []
+        assert claimed.attempts == []
         assert one.link().cause == "no-budget", one.why()
         one.press_try_again()
     assert len(one.marked()) == 1

@@ -55,7 +55,7 @@ class World:
             claimed = pipeline.claim(ids, together=together)
             for realm, org in claimed.unready.items():
                 pipeline.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
-            answers = pipeline.answers(claimed.work)
+            answers = pipeline.answers(claimed.attempts)
             if answers:
                 pipeline.settle(*answers)
             else:
