@@ -111,6 +111,23 @@ def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, To
     )
 
 
+def read_access_token(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, str] | None:
+    """Give the version and the access token of a connected company; the refresh token stays encrypted.
+
+    Raises
+    ------
+    UnreadableToken
+        no key in TOKEN_KEYS fits.
+    """
+    rows = _ACCESS_TOKEN.rows(db, realm=realm_id)
+    return (rows[0].version, keys.decrypt(rows[0].access_token)) if rows else None
+
+
+_ACCESS_TOKEN = Statement(
+    f"SELECT version, access_token FROM qbo_connection WHERE realm_id = %(realm)s AND state = '{CONNECTED}'"
+)
+
+
 def _token_values(keys: TokenKeys, tokens: Tokens) -> dict[str, object]:
     return {
         "access_token": keys.encrypt(tokens.access_token),

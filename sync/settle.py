@@ -768,7 +768,11 @@ def _answered(attempt: Attempt, done: Done) -> dict[str, object]:
         "total": "TotalAmt",
         "home_total": "HomeTotalAmt",
     }
-    return sent | {name: document[member] for name, member in found.items() if member in document}
+    said = {name: document[member] for name, member in found.items() if member in document}
+    if said.get("home_total") == said.get("total"):
+        # As in nearly every company: where it is not written down, it is the total.
+        said.pop("home_total", None)
+    return sent | said
 
 
 def _refers(attempt: Attempt) -> bool:

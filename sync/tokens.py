@@ -118,12 +118,12 @@ class AccessTokens:
         if known is not None and known[0] == version:
             return known[1]
         with self._engine.begin() as db:
-            stored = connections.read_tokens(db, self._keys, realm_id)
+            stored = connections.read_access_token(db, self._keys, realm_id)
         if stored is None:
             return None
         with self._lock:
-            self._tokens[realm_id] = (stored[0], stored[1].access_token)
-        return stored[1].access_token
+            self._tokens[realm_id] = stored
+        return stored[1]
 
 
 def tokens_of(granted: TokenSet) -> Tokens:
