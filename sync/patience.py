@@ -39,7 +39,7 @@ class Refusals:
     """One record's refusals so far, this one included."""
 
     tries: int
-    """While others of its kind went through: what an outage costs in tries is not held against the record."""
+    """While others of its kind went through: what an outage costs in tries does not count against the record."""
     since: float
     """Seconds since the first."""
     fails: bool

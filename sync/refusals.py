@@ -167,7 +167,7 @@ _SPECIAL: Mapping[str, Callable[[str, Fault, Used, Learned], Problem]] = {
 def keeps_changing(link: Link, entity: str, *, tries: int) -> Problem:
     return Problem(
         cause="conflict:keeps-changing",
-        message=f"{entity} {link.reference}: somebody in QuickBooks changed it at each of {tries} tries",
+        message=f"{entity} {link.reference}: a person in QuickBooks changed it at each of {tries} tries",
         field="",
         value="",
         remedy="See who works on it in QuickBooks, then press Try again",

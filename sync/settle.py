@@ -32,7 +32,7 @@ from sync.comparing import CentCheck, note_of
 from sync.contact_details import without_details
 from sync.crash_points import reached
 from sync.daily_retry import went_through
-from sync.disconnection import connection_words, shut_out
+from sync.disconnection import connection_words, disconnect
 from sync.explaining import Learned
 from sync.failing import in_call, record_failure
 from sync.giving_way import in_the_way
@@ -74,7 +74,7 @@ class Settled:
     fenced: int = 0
     woken: bool = False
     events: list[tuple[Attempt, str, str]] = field(default_factory=list)
-    """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
+    """(attempt, result, cause): pushed | read | recovered | failed | retrying | waiting"""
     disconnected: set[str] = field(default_factory=set)
     recoveries: list[str] = field(default_factory=list)
     """What was recovered from beyond what ``events`` say, in the words of the metric."""
@@ -357,7 +357,7 @@ class _Transaction:
                 self._fail(attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
                 return
             # Somebody else wrote since: forget the SyncToken, and the decision asks for a read.
-            self._retry(attempt, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
+            self._retry(attempt, row, "stale", "a person changed it in QuickBooks", after=0.0, sync_token=None)
             return
         if (
             FaultCode.BUSINESS_VALIDATION in refused.codes
@@ -537,7 +537,7 @@ class _Transaction:
 
     def _disconnected(self, attempt: Attempt, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
-        if not shut_out(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
+        if not disconnect(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
             # The connection has moved on since the call went out: whether it still stands is decided again.
             self._retry(attempt, row, "disconnected", message, after=0.0, counts=False)
             return
@@ -564,7 +564,7 @@ class _Transaction:
         )
         attempts = row.attempts + 1
         if not alone:
-            # What the outage of a company cost in tries is not held against the record once the others go again.
+            # What the outage of a company cost in tries does not count against the record once the others go again.
             attempts = min(attempts, max(self._policy.retries.reject_after_attempts // 2, 1))
         if keep_attempt and alone and answer.together > 1 and attempts >= BATCH_TRIES:
             # One of its members may be what Intuit cannot answer, and no member is to blame for another.
