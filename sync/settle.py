@@ -392,9 +392,8 @@ class _Transaction:
             used=lambda: of_payload(self._db, attempt.link, attempt.body),
             learned=learned,
         )
-        # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._fail(
-            attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
+            attempt, row, problem, tid=refused.intuit_tid, overwrite=_still_chosen(row),
             depends_on=self._refused_party(attempt, refused),
         )  # fmt: skip
 
@@ -472,7 +471,7 @@ class _Transaction:
             again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
             self._fail(
                 attempt, row, problem, tid=refused.intuit_tid, retire=not looks_first, due_at=again,
-                overwrite=row.overwrite and row.again,
+                overwrite=_still_chosen(row),
             )  # fmt: skip
             return
         self._retry_refused(attempt, row, so_far, problem.message, keep=looks_first)
@@ -730,6 +729,11 @@ class _Transaction:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")
+
+
+def _still_chosen(row: Any) -> bool:
+    """Whether a choice outlives a refusal: Kompass's side was chosen for this call, "another one" until it is made."""
+    return bool(row.overwrite) and (bool(row.again) or row.qbo_id is None)
 
 
 def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]:
