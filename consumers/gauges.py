@@ -44,7 +44,7 @@ _UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()),
 Labels = tuple[tuple[str, str], ...]
 OpenBreakers = Callable[[], tuple[list[str], bool]]
 
-_RECOVERIES = ("resent", "looked-up", "adopted", "abandoned", "asked", "probed", "mended", "explained", "remade")
+_RECOVERIES = ("resent", "looked-up", "found", "abandoned", "asked", "tried", "resolved", "explained", "recreated")
 # What a process may count, so that a first increment is seen as one: Prometheus sees no increase in a series that was not there.
 _FROM_ZERO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "recoveries": tuple({"how": how} for how in _RECOVERIES),

@@ -146,7 +146,7 @@ def currency_changed(record: Record, before: object) -> Problem:
     )
 
 
-def adopted_currency(record: Record, observed: str, ours: str) -> Problem:
+def currency_linked_by_hand(record: Record, observed: str, ours: str) -> Problem:
     return Problem(
         cause="conflict:currency",
         message=f"{label(record)} was linked by hand to a QuickBooks customer in {observed}; Kompass bills in {ours}",

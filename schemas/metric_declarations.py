@@ -91,9 +91,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     ),
     Declaration(
         "counter",
-        "judgements",
+        "decisions",
         "What was decided of a claimed link.",
-        (_KIND, ("decision", "create, update, void, nothing, skip, wait, hold, reject, withdraw"), _CAUSE, _ORG),
+        (_KIND, ("decision", "create, update, void, nothing, skip, wait, retry, fail, withdraw"), _CAUSE, _ORG),
     ),
     Declaration(
         "histogram",
@@ -109,9 +109,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         (
             (
                 "how",
-                "an attempt: `resent`, `looked-up`, `adopted` (found in QuickBooks), `abandoned` (it had made nothing), "
-                "`asked` (a person decides); a cause: `probed` (tried once a day), `mended` (the try went through), "
-                "`explained` (read once to say whose or what it is), `remade` (deleted in QuickBooks)",
+                "an attempt: `resent`, `looked-up`, `found` (QuickBooks had it), `abandoned` (it had made nothing), "
+                "`asked` (a person decides); a cause: `tried` (the daily retry of one record), `resolved` (the retry went through), "
+                "`explained` (read once to say whose or what it is), `recreated` (it was deleted in QuickBooks)",
             ),
         ),
     ),

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from schemas.link_state import LinkState
-from store import differences, outages
+from store import differences, history, outages
 from store.documents import unpack
 
 _UNTOLD = (
@@ -154,7 +154,8 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
             "  WHERE n.cleared_at IS NULL AND n.org_id = l.org_id AND n.subject = 'withdrawn:' || l.cause || '#' || l.id)"
             # Since when: its last decision; where the history was pruned, long enough.
             " AND coalesce((SELECT max(h.at) FROM qbo_history h WHERE h.org_id = l.org_id AND h.kind = l.kind"
-            f"  AND h.kompass_id = l.kompass_id AND h.what = 'judged' AND h.outcome = '{LinkState.WITHDRAWN}'), l.created_at) <= :before"
+            f"  AND h.kompass_id = l.kompass_id AND h.what = '{history.DECIDED}' AND h.outcome = '{LinkState.WITHDRAWN}'),"
+            " l.created_at) <= :before"
             " ORDER BY l.org_id, l.id"
         ),
         {"before": before},

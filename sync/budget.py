@@ -39,4 +39,4 @@ def next_month(now: datetime) -> datetime:
 
 def resumes_by_reading(opened: OpenAttempt, *, resend_window: float) -> bool:
     """Whether an attempt that is taken over is looked up, or was a read to begin with."""
-    return opened.intent.phase == "lookup" or opened.intent.operation == "read" or opened.age > resend_window
+    return opened.stored.phase == "lookup" or opened.stored.operation == "read" or opened.age > resend_window

@@ -23,7 +23,7 @@ from store import attempts, failures, history, links
 from store.links import Link
 from sync.companies import read_company
 from sync.comparing import CentCheck
-from sync.decide import Foreseen, foresee
+from sync.decide import Prediction, predict
 from sync.link import Wish, by_hand, make_due, want_party, write
 
 _BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
@@ -197,13 +197,13 @@ def link_existing(db: Connection, link_id: int, there: Existing, *, by: str) -> 
     make_due(db, [link.id], Because.LINKED_BY_HAND, words)
 
 
-def kompass_side(db: Connection, link: Link) -> Foreseen | None:
+def kompass_side(db: Connection, link: Link) -> Prediction | None:
     """Decide about a link in conflict as if a person had chosen Kompass's side of what was read last."""
     company = read_company(db, link.org_id)
     if company is None or company.configuration.realm_id != link.realm_id:
         return None
     read = replace(link, state=LinkState.PENDING, cause=links.READ, overwrite=True)
-    return next(iter(foresee(db, [(read, company)])), None)
+    return next(iter(predict(db, [(read, company)])), None)
 
 
 def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
@@ -223,13 +223,13 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
         return
     if _is_being_sent(db, link):
         raise CannotLink(f"It {_BEING_SENT}")
-    foreseen = kompass_side(db, link)
-    if foreseen is None:
+    predicted = kompass_side(db, link)
+    if predicted is None:
         raise CannotLink("The QuickBooks company is not linked any more.")
     facts: dict[str, Any] = {"overwrite": False}
     applied = link.applied or {}
-    if isinstance(foreseen.outcome, Write):
-        facts["applied"] = applied = foreseen.outcome.applied
+    if isinstance(predicted.outcome, Write):
+        facts["applied"] = applied = predicted.outcome.applied
         check = CentCheck()
         check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
         check.write(db)

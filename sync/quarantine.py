@@ -37,14 +37,14 @@ def claim_around(
     found, left = Claimed(), dict(calls_allowed)
     for link_id in ids:
         one = claim_around(engine, claim, [link_id], calls_allowed=left)
-        for work in one.work:
-            if work.link.realm_id in left:
-                left[work.link.realm_id] -= 1
-        found.work += one.work
+        for attempt in one.attempts:
+            if attempt.link.realm_id in left:
+                left[attempt.link.realm_id] -= 1
+        found.attempts += one.attempts
         found.unready |= one.unready
         found.refused_by_facts |= one.refused_by_facts
         found.blocked |= one.blocked
-        found.judged += one.judged
+        found.decided += one.decided
         found.woken = found.woken or one.woken
     return found
 
@@ -62,6 +62,6 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
         )
         write(db, [decided(link, LinkState.FAILED, cause=problem.cause, reason=problem.message)])
         record_failure(db, link, in_mapping((problem,)))
-        found.judged.append((link.kind, LinkState.FAILED, "unforeseen", link.org_id))
+        found.decided.append((link.kind, LinkState.FAILED, "unforeseen", link.org_id))
         found.woken = bool(wake_dependents(db, [link.id]))
     return found

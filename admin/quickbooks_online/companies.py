@@ -6,27 +6,23 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import Connection
 
 from admin.quickbooks_online.metrics import observe_call, observe_refresh
 from admin.quickbooks_online.runtime import engine, intuit, token_keys
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call
-from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthUnavailable, ReadFailed
+from qbo_client.errors import FactMissing, ReadFailed
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from qbo_client.quota import Window, permit
 from schemas.company import CompanyFacts
 from store import companies as stored_companies
 from store import connections, quota
-from store.connections import Tokens
-from store.failures import Failure, record_failure
+from sync.companies import token_ready
 from sync.company import facts_of
-from sync.disconnection import PROBE_AFTER_S
+from sync.disconnection import shut_out
+from sync.permits import wait_for_permit
+from sync.settings import AttemptPolicy, CompanyPolicy
+from sync.tokens import Renewal, TokenRenewal
 
-TOKEN_MARGIN = timedelta(seconds=90)
-REFRESH_LEASE_S = 90.0
 CALL_DEADLINE_S = 20.0
 PATIENCE_S = 8.0
 """How long a page waits for the company's quota or for a token refresh under way elsewhere."""
@@ -81,7 +77,8 @@ class Company:
                 continue
             break
         if isinstance(outcome, Forbidden):
-            self._lost(access.version, outcome)
+            with engine().begin() as db:
+                shut_out(db, outcome, realm_id=self.realm_id, version=access.version)
         elif isinstance(outcome, Throttled):
             with engine().begin() as db:
                 quota.block(db, self.realm_id, outcome.retry_after)
@@ -133,82 +130,41 @@ class Company:
             if found is None:
                 raise CompanyTrouble("The company is not connected", REAUTHORIZE, disconnected=True)
             version, tokens = found
-            if tokens.access_expires_at - datetime.now(UTC) > TOKEN_MARGIN:
+            if token_ready(tokens):
                 self._access = _Access(version, tokens.access_token)
                 return self._access
-            with engine().begin() as db:
-                mine = connections.take_refresh_lease(
-                    db, realm_id=self.realm_id, version=version, owner=self._owner, seconds=REFRESH_LEASE_S
-                )
-            if mine:
-                self._refresh(version, tokens)
-            elif time.monotonic() > until:
+            if self._refresh(version):
+                continue
+            if time.monotonic() > until:
                 raise CompanyTrouble("The connection is just being renewed", "Try again in a minute.")
-            else:
-                self._sleep(0.2)
+            self._sleep(0.2)
 
-    def _refresh(self, version: int, tokens: Tokens) -> None:
-        try:
-            new = intuit().oauth.refresh(tokens.refresh_token)
-        except GrantRefused as error:
-            observe_refresh("refused")
-            with engine().begin() as db:
-                note_disconnected(
-                    db,
-                    realm_id=self.realm_id,
-                    version=version,
-                    cause="invalid-grant",
-                    message="Intuit no longer accepts Kompass's access to this company",
-                    intuit_tid=error.intuit_tid or "",
+    def _refresh(self, version: int) -> bool:
+        """Refresh the tokens; False when somebody else does just now."""
+        renewal = TokenRenewal(
+            engine(),
+            intuit().oauth,
+            token_keys(),
+            owner=self._owner,
+            lease_seconds=CompanyPolicy().refresh_lease_seconds,
+            unanswered_seconds=AttemptPolicy().server_timeout_seconds,
+        )
+        renewed = renewal.renew(self.realm_id, version)
+        if renewed.metric is not None:
+            observe_refresh(renewed.metric)
+        match renewed.outcome:
+            case Renewal.GRANT_REFUSED:
+                raise CompanyTrouble(
+                    "Intuit no longer accepts Kompass's access to this company", REAUTHORIZE, disconnected=True
                 )
-            raise CompanyTrouble(
-                "Intuit no longer accepts Kompass's access to this company", REAUTHORIZE, disconnected=True
-            ) from None
-        except ClientRefused as error:
-            observe_refresh("refused")
-            self._release(30.0)
-            raise CompanyTrouble(
-                f"Intuit refuses Kompass itself ({error})", "Ask Kompass support: the app's keys at Intuit are wrong."
-            ) from None
-        except OAuthUnavailable as error:
-            observe_refresh("unavailable")
-            # It may have been done: nobody repeats it while the first may still be under way.
-            self._release(30.0 if error.sent else 0.0)
-            raise CompanyTrouble("QuickBooks is out of reach", "Try again in a few minutes.") from None
-        with engine().begin() as db:
-            stored = connections.store_refreshed(
-                db,
-                token_keys(),
-                realm_id=self.realm_id,
-                version=version,
-                tokens=Tokens(
-                    access_token=new.access_token,
-                    refresh_token=new.refresh_token,
-                    access_expires_at=new.access_expires_at,
-                    refresh_expires_at=new.refresh_expires_at,
-                    refresh_hard_expires_at=new.refresh_hard_expires_at,
-                ),
-            )
-        observe_refresh("refreshed" if stored else "lost-race")
-
-    def _release(self, retry_in: float) -> None:
-        with engine().begin() as db:
-            connections.release_refresh_lease(db, realm_id=self.realm_id, owner=self._owner, retry_in=retry_in)
-
-    def _lost(self, version: int, outcome: Forbidden) -> None:
-        ended = outcome.subscription_ended
-        with engine().begin() as db:
-            note_disconnected(
-                db,
-                realm_id=self.realm_id,
-                version=version,
-                cause="subscription-ended" if ended else "disconnected",
-                message="The QuickBooks subscription of this company has ended"
-                if ended
-                else "QuickBooks no longer lets Kompass into this company",
-                intuit_tid=outcome.intuit_tid or "",
-                probe_after=PROBE_AFTER_S if ended else None,
-            )
+            case Renewal.KEYS_REFUSED:
+                raise CompanyTrouble(
+                    f"Intuit refuses Kompass itself ({renewed.said})",
+                    "Ask Kompass support: the app's keys at Intuit are wrong.",
+                )
+            case Renewal.UNAVAILABLE:
+                raise CompanyTrouble("QuickBooks is out of reach", "Try again in a few minutes.")
+        return renewed.outcome is not Renewal.ELSEWHERE
 
 
 def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -219,59 +175,10 @@ def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep
     CompanyTrouble
         there is none in time.
     """
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        with engine().begin() as db:
-            lease = quota.lock_leases(db, [realm_id])[realm_id]
-            if lease.blocked_for > 0:
-                wait = lease.blocked_for
-            else:
-                granted, window, free_at = permit(Window.from_json(lease.window), lease.now, 1, in_flight=0)
-                if granted:
-                    quota.save_windows(db, {realm_id: window.to_json()})
-                    return
-                wait = free_at - lease.now
-        if time.monotonic() + wait > until:
-            raise CompanyTrouble(
-                "Intuit's limit of calls for this company is used up at the moment", "Try again in a minute."
-            )
-        sleep(max(wait, 0.02))
-
-
-def note_disconnected(
-    db: Connection,
-    *,
-    realm_id: str,
-    version: int,
-    cause: str,
-    message: str,
-    intuit_tid: str = "",
-    probe_after: float | None = None,
-) -> None:
-    """Note that a company is lost, once: one state, one dead letter, one mail."""
-    first = connections.disconnect(
-        db, realm_id=realm_id, version=version, cause=cause, message=message, probe_after=probe_after
-    )
-    if not first:
-        return
-    org_id = db.exec_driver_sql(
-        "SELECT c.org_id FROM qbo_configuration c JOIN qbo_connection n ON n.configuration_id = c.id"
-        " WHERE n.realm_id = %s",
-        (realm_id,),
-    ).scalar()
-    record_failure(
-        db,
-        Failure(
-            stage="connect",
-            # As the consumers record it: one problem is one cause, for every process that meets it.
-            cause="subscription-ended" if cause == "subscription-ended" else "disconnected",
-            message=message,
-            remedy=REAUTHORIZE,
-            org_id=org_id or "",
-            realm_id=realm_id,
-            intuit_tid=intuit_tid,
-        ),
-    )
+    if not wait_for_permit(engine(), realm_id, patience=PATIENCE_S, sleep=sleep):
+        raise CompanyTrouble(
+            "Intuit's limit of calls for this company is used up at the moment", "Try again in a minute."
+        )
 
 
 def trouble_of(outcome: object) -> CompanyTrouble:

@@ -23,7 +23,7 @@ from store.links import Link
 from store.records import read_records
 from store.searching import LinkTimes, Match, failures_of_record, find_orgs, find_records, link_times, links_of_record
 from sync.companies import read_company
-from sync.decide import foresee, link_to_be
+from sync.decide import link_to_be, predict
 from sync.settings import Environment, read_database
 
 
@@ -184,7 +184,7 @@ def _now(db: Connection, record: Match, found: Sequence[Link]) -> Iterator[Forec
     linked = [one for one in found if one.realm_id == realm_id] or [
         link_to_be(body, org_id=record.org_id, realm_id=realm_id)
     ]
-    yield from map(forecast_of, foresee(db, [(link, company) for link in linked], assume=False))
+    yield from map(forecast_of, predict(db, [(link, company) for link in linked], assume=False))
 
 
 def _moment(at: dt.datetime) -> str:
@@ -215,8 +215,8 @@ def show(the_story: Story) -> None:
         say("it has no link to any QuickBooks company", indent=2)
     say()
     say("What would be done now")
-    for judged in the_story.now:
-        for line in forecast_lines(judged):
+    for forecast in the_story.now:
+        for line in forecast_lines(forecast):
             click.echo("  " + line.replace("\n", "\n  "))
 
 

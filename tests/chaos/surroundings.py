@@ -78,7 +78,7 @@ def consume(environment: dict[str, str], kind: str, log: str) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     os.environ.update(environment)
-    from consumers.cli import judge
+    from consumers.cli import known_error
     from consumers.logs import configure_logs
     from consumers.process import run
     from schemas.events import Kind
@@ -95,7 +95,7 @@ def consume(environment: dict[str, str], kind: str, log: str) -> None:
     try:
         run(settings_from(os.environ), Kind(kind))
     except Exception as error:
-        if (known := judge(error)) is None:
+        if (known := known_error(error)) is None:
             raise
         print(known[0])
         sys.exit(known[1])

@@ -37,7 +37,7 @@ from schemas.events import Invoice
 from store.searching import links_by_id
 from sync.by_hand import CannotLink
 from sync.companies import read_company
-from sync.decide import foresee, link_to_be
+from sync.decide import link_to_be, predict
 
 FIRST = 10
 MONTHS = 24
@@ -272,11 +272,11 @@ def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstI
             or link_to_be(row.typed(), org_id=row.org_id, realm_id=configuration.realm_id or "")
             for row in rows
         ]
-        foreseen = {one.link.kompass_id: one for one in foresee(db, [(link, company) for link in links])}
+        predicted = {one.link.kompass_id: one for one in predict(db, [(link, company) for link in links])}
     first = []
     for row in rows:
         invoice = row.typed()
-        if isinstance(invoice, Invoice) and row.kompass_id in foreseen:
+        if isinstance(invoice, Invoice) and row.kompass_id in predicted:
             first.append(
                 FirstInvoice(
                     invoice.reference,
@@ -284,7 +284,7 @@ def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstI
                     invoice.date,
                     invoice.amount_gross,
                     invoice.currency,
-                    preview_of(foreseen[row.kompass_id]),
+                    preview_of(predicted[row.kompass_id]),
                 )
             )
     return first

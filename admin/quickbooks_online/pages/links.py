@@ -26,7 +26,7 @@ from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
 from store.searching import links_by_id
 from sync.companies import read_company
-from sync.decide import foresee
+from sync.decide import predict
 from sync.link import Wish
 
 HISTORY_SHOWN = 200
@@ -302,7 +302,7 @@ def _preview(link: Link) -> Preview:
     with engine().begin() as db:
         company = read_company(db, link.org_id)
         found = links_by_id(db, [link.pk])
-        foreseen = foresee(db, [(one, company) for one in found.values()]) if company is not None else []
+        predicted = predict(db, [(one, company) for one in found.values()]) if company is not None else []
     if company is None or company.configuration.realm_id is None or company.facts is None:
         return Preview(
             "Nothing can be said yet",
@@ -311,9 +311,9 @@ def _preview(link: Link) -> Preview:
         )
     if company.configuration.realm_id != link.realm_id:
         return Preview("It belongs to a company linked before", "calm", "Nothing is sent there any more.")
-    if not foreseen:
+    if not predicted:
         return Preview("Kompass has not sent an event yet", "calm", "No event of this record has been seen.")
-    return preview_of(foreseen[0])
+    return preview_of(predicted[0])
 
 
 def _said(link: Link) -> Said:

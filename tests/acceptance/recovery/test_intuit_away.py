@@ -49,9 +49,9 @@ def turn(pipeline: Pipeline) -> int:
     claimed = pipeline.claim(pipeline.due()[:AT_ONCE])
     for realm_id, org_id in claimed.unready.items():
         pipeline.jobs.prepare(org_id, realm_id)
-    if claimed.work:
-        pipeline.settle(*pipeline.answers(claimed.work))
-    return len(claimed.work) + len(claimed.judged)
+    if claimed.attempts:
+        pipeline.settle(*pipeline.answers(claimed.attempts))
+    return len(claimed.attempts) + len(claimed.decided)
 
 
 def catch_up(pipeline: Pipeline) -> None:

@@ -46,9 +46,9 @@ def over(pipeline: Pipeline) -> None:
 
 
 def turn(pipeline: Pipeline) -> list[Attempt]:
-    works = pipeline.claim().work
-    pipeline.settle(*pipeline.answers(works))
-    return works
+    attempts = pipeline.claim().attempts
+    pipeline.settle(*pipeline.answers(attempts))
+    return attempts
 
 
 @pytest.mark.parametrize("kind", ["saved_anyway", "try_again"])
@@ -81,8 +81,8 @@ def test_a_request_id_that_is_refused_when_it_is_used_again_is_looked_up(
     patient: Pipeline, opened: Callable[..., Pipeline]
 ) -> None:
     patient.ingest(event(client("c1")), event(client("c2")))
-    first = patient.claim(together=30).work
-    assert len({work.batch_id for work in first}) == 1
+    first = patient.claim(together=30).attempts
+    assert len({attempt.batch_id for attempt in first}) == 1
     patient.answers(first)
     trouble(patient, kind="requestid_used")
     with patient.engine.begin() as db:
@@ -113,7 +113,7 @@ def test_a_rule_that_one_record_breaks_is_told_within_minutes_while_others_of_it
     # A day later it is tried all the same, looked for first, and goes when it may.
     over(patient)
     later(patient, 24 * 3600)
-    assert [work.phase for work in turn(patient)] == ["lookup"]
+    assert [attempt.phase for attempt in turn(patient)] == ["lookup"]
     patient.drive()
     assert patient.one("client", "bad").state == "synced"
     assert [row.closed_because for row in patient.rows("qbo_failure")] == ["synced"]
@@ -149,8 +149,8 @@ def test_what_no_rule_can_be_is_never_told_of_many_while_none_goes(patient: Pipe
 
 def looking(pipeline: Pipeline) -> Attempt:
     """Lose the answer to a create that QuickBooks did, and claim its look-up."""
-    (work,) = pipeline.claim().work
-    assert isinstance(pipeline.call(work), Done)
+    (attempt,) = pipeline.claim().attempts
+    assert isinstance(pipeline.call(attempt), Done)
     with pipeline.engine.begin() as db:
         db.execute(
             text(
@@ -159,7 +159,7 @@ def looking(pipeline: Pipeline) -> Attempt:
             )
         )
         db.execute(text("UPDATE qbo_link SET due_at = now() WHERE id IN (SELECT link_id FROM qbo_attempt)"))
-    (look,) = pipeline.claim().work
+    (look,) = pipeline.claim().attempts
     assert look.phase == "lookup"
     return look
 
@@ -174,9 +174,9 @@ def test_a_look_up_that_is_refused_is_asked_in_another_way(patient: Pipeline, ki
     refused = Refused(400 if code else 404, (Fault(code, "", "", None),) if code else ())
     asked: list[str] = []
 
-    def ask(work: Attempt, call: Call) -> Outcome | None:
+    def ask(attempt: Attempt, call: Call) -> Outcome | None:
         asked.append(str(call.query))
-        return patient.steps.sender.ask(work, call)
+        return patient.steps.sender.ask(attempt, call)
 
     learned = Explainer(patient.engine, ask).learn(look, refused)
     patient.settle(Answer(look, refused, learned=learned))
@@ -207,7 +207,7 @@ def test_a_document_that_breaks_every_query_is_worked_around(patient: Pipeline, 
     patient.ingest(event(invoice("lost")))
     look = looking(patient)
     patient.ingest(*[event(invoice(f"j{number}")) for number in range(3)])
-    patient.settle(*patient.answers(patient.claim([one for one in patient.due() if one != look.link.id]).work))
+    patient.settle(*patient.answers(patient.claim([one for one in patient.due() if one != look.link.id]).attempts))
     ours = next(one["Id"] for one in patient.objects("Invoice") if "(INV-lost)" in one["PrivateNote"])
     other = next(one["Id"] for one in patient.objects("Invoice") if "(INV-i7)" in one["PrivateNote"])
     if broken != "none":
