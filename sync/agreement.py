@@ -24,7 +24,7 @@ from store.agreement import documents_dated, documents_of, documents_under
 from store.filing import Filed, file_month, read_filed
 from store.searching import links_by_id
 from sync.companies import read_company
-from sync.decide import foresee
+from sync.decide import predict
 
 Send = Callable[[Call], Outcome]
 
@@ -101,7 +101,7 @@ def _with_newest_customers(db: Connection, org_id: str, ours: Sequence[SentDocum
     if company is None:
         return list(ours)
     wanted = [(link, company) for link in links_by_id(db, older).values()]
-    cases = {one.link.id: one.case for one in foresee(db, wanted, assume=False)}
+    cases = {one.link.id: one.case for one in predict(db, wanted, assume=False)}
     made = []
     for one in ours:
         case = cases.get(one.link_id)
