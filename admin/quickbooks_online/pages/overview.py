@@ -53,6 +53,7 @@ class OverviewPages(SectionAdmin):
             steps=steps,
             next_step=overview.next_step(steps),
             counts=counts,
+            retry=overview.next_retry(configuration) if counts.retrying else None,
             last_success=overview.last_success(configuration),
             bars=_bars(overview.last_days(configuration)),
             days=overview.DAYS,
