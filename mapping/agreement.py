@@ -105,10 +105,8 @@ def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
     here, there = invoice.date in month, found is not None and found.date in month
     if not (here or there):
         return None
-    unsynced = not_synced(invoice, deleted=one.deleted, configuration=month.configuration)
-    if unsynced is not None and unsynced[0] == "before-start-date" and one.qbo_id:
-        # A start date decides only about what was never sent.
-        unsynced = None
+    sent = bool(one.qbo_id or one.entity)
+    unsynced = not_synced(invoice, deleted=one.deleted, configuration=month.configuration, sent=sent)
     never = invoice.step is Step.VOIDED and not one.qbo_id
     if unsynced is not None or never:
         reason = "voided in Kompass before it was sent" if unsynced is None else unsynced[1]
