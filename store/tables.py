@@ -525,6 +525,23 @@ inventory = Table(
     _moment("taken_at"),
 )
 
+# Kompass's topics are read again for a new Configuration: by which consumer, and how far.
+backfill = Table(
+    "qbo_backfill",
+    metadata,
+    Column("configuration_id", BigInteger, ForeignKey("qbo_configuration.id", ondelete="CASCADE"), primary_key=True),
+    _moment("asked_at", now=True),
+    _text("owner"),
+    _moment("beat_at"),
+    _number("total"),
+    _number("read"),
+    _number("of_org"),
+    _moment("oldest_at"),  # of all that the topics still have
+    _moment("oldest_of_org_at"),
+    _moment("finished_at"),
+    _text("problem"),
+)
+
 # What it had: no more of each than a match of names, numbers and totals needs.
 existing = Table(
     "qbo_existing",

@@ -98,7 +98,8 @@ def standing_of(link: Link) -> Standing:
     Of what was deleted in QuickBooks, and a person asked to recreate, QBO has nothing.
     """
     if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
-        return Standing(currency=link.currency, name_override=link.name_override or None)
+        entity = link.entity or None
+        return Standing(entity=entity, currency=link.currency, name_override=link.name_override or None)
     if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
         return replace(link.standing, sync_token=None)
     return link.standing

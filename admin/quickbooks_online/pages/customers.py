@@ -21,13 +21,11 @@ from sync.by_hand import CannotLink, override_name
 
 class CustomerAdmin(LinkAdmin):
     form = CustomerForm
-    list_display = ("shown_record", "shown_org", "currency", "shown_state", "shown_reason", "shown_name", "shown_qbo")
+    list_display = ("shown_record", "shown_org", "currency", "shown_where", "shown_name", "shown_qbo")
     readonly_fields = (
         "shown_record",
         "org_name",
         "currency",
-        "shown_state",
-        "shown_reason",
         "shown_qbo",
         "shown_name",
         "synced_at",
