@@ -82,7 +82,8 @@ TABLE: Final = (
     ),
     Rule(
         (FaultCode.STALE_OBJECT,),
-        Verdict.FINAL, "Intuit, Basic field definitions; recorded: the SyncToken of the request is not the object's. The object is read",
+        Verdict.FINAL, "Intuit, Basic field definitions; recorded: the SyncToken of the request is not the object's. The object is read."
+        " A create has no SyncToken, so it proves nothing there; python-quickbooks 208 has it for a closed period",
     ),
     Rule(
         (FaultCode.BUSINESS_VALIDATION,),
@@ -119,5 +120,9 @@ def verdict(refused: Refused, operation: Operation) -> Verdict:
     """
     if operation is Operation.QUERY:
         return Verdict.PASSING
-    rules = [BY_CODE[code] for code in refused.codes if code in BY_CODE]
+    codes = set(refused.codes)
+    if operation is Operation.CREATE:
+        # What is new has no SyncToken that could be stale.
+        codes.discard(FaultCode.STALE_OBJECT)
+    rules = [BY_CODE[code] for code in codes if code in BY_CODE]
     return Verdict.FINAL if any(rule.verdict is Verdict.FINAL for rule in rules) else Verdict.PASSING

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import BOOKS, edited, edited_since_sent, not_taken
-from mapping.conflicts import APPLIED_TO, NAME_IN_USE, NUMBER_IN_USE, TYPE_CHANGED
-from mapping.difference import TAX_BASES, tax_overridden
+from mapping.books import BOOKS, edited_since_sent, left_alone, made_by_hand, not_taken
+from mapping.conflicts import APPLIED_TO, NAME_HELD, NAME_IN_USE, NUMBER_IN_USE, RENAME_ONE, TYPE_CHANGED
+from mapping.difference import TAX_BASES
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
@@ -26,8 +26,9 @@ from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
 from store import attempts, companies, connections, failures, history, json, links, quota
 from store.references import of_payload
-from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, figures
+from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, booked, figures
 from sync.batches import Split
+from sync.companies import CONTRADICTS_FACTS
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.daily_retry import went_through
@@ -173,7 +174,7 @@ class _Transaction:
         observed = Observed(answered["observed"])
         by_hand, kept = _left_by_hand(work, row, observed, recovered=recovered)
         voided = work.voided or work.operation == "void"
-        missed = () if voided else not_taken(applied, observed, apart_from=(*by_hand, *kept))
+        missed = () if voided else not_taken(applied, observed, apart_from=left_alone(by_hand, kept))
         disagrees = bool(missed) or bool(BOOKS.intersection(by_hand) - {*kept, "TxnTaxDetail"})
         if missed:
             # QuickBooks says "done" and something else than it was asked for: a setting of the company is another by now.
@@ -241,8 +242,10 @@ class _Transaction:
             self._note(
                 work, "asked-again", "changed in QuickBooks since a person chose what Kompass says", what="judged"
             )
-        now = Observed(kept(document))
-        changes["by_hand"] = _made_by_hand(row, before, now)
+        now, applied = Observed(kept(document)), row.applied or {}
+        changes["by_hand"] = made_by_hand(applied, before, now, known=row.by_hand, tax=row.qbo_tax)
+        self._cents.agrees(work.link, note_of(applied), document)
+        self._remarks.seen(work.link, applied, now)
         self._put(
             work,
             row,
@@ -336,7 +339,9 @@ class _Transaction:
                 closed = replace(
                     refused, faults=tuple(replace(one, code=FaultCode.BOOKS_CLOSED) for one in refused.faults)
                 )
-                self._reject(work, row, problem_for(work.link, work.entity, closed), tid=refused.intuit_tid)
+                problem = problem_for(work.link, work.entity, closed)
+                if not self._facts_first(work, row, problem):
+                    self._reject(work, row, problem, tid=refused.intuit_tid)
                 return
             if row.attempts + 1 >= MAX_REREADS:
                 problem = keeps_changing(work.link, work.entity, tries=MAX_REREADS)
@@ -358,6 +363,9 @@ class _Transaction:
             self._nothing_to_void(work, row)
             return
         if verdict(refused, work.asks) is Verdict.PASSING:
+            if FaultCode.STALE_OBJECT in refused.codes:
+                # A new document cannot be stale. Some companies answer so where its period is closed, which the facts say.
+                companies.mark_facts_stale(self._db, work.link.realm_id)
             self._refused_for_now(answer, refused, row)
             return
         gone = learned.gone if learned is not None else not _refers(work)
@@ -369,11 +377,24 @@ class _Transaction:
         problem = problem_for(
             work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
         )
+        if self._facts_first(work, row, problem):
+            return
         # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._reject(
             work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
             depends_on=self._refused_party(work, refused),
         )  # fmt: skip
+
+    def _facts_first(self, work: Attempt, row: Any, problem: Problem) -> bool:
+        """Have the settings of the company read that a refusal contradicts, and decide by them; False where that was just done."""
+        asks = problem.cause in CONTRADICTS_FACTS and row.attempts + 1 < MAX_REREADS
+        if not asks or not companies.mark_facts_stale(self._db, work.link.realm_id):
+            return False
+        self._put(work, row, state=LinkState.PENDING, cause="", reason="", due_at=self._now, attempts=row.attempts + 1)
+        self._retired.add(work.link.id)
+        self._note(work, problem.cause, "the settings of the company are read again: they say otherwise", what="judged")
+        self.result.events.append((work, "read", ""))
+        return True
 
     def _refused_party(self, work: Attempt, refused: Refused) -> int | None:
         """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
@@ -430,7 +451,11 @@ class _Transaction:
         problem = problem_for(work.link, work.entity, refused, learned=learned)
         held = f": {holder.kind.value} “{holder.reference}” of Kompass"
         problem = replace(problem, message=problem.message + held)
-        self._reject(work, row, problem, tid=refused.intuit_tid, depends_on=rests_on)
+        changes: dict[str, Any] = {}
+        if cause == NAME_IN_USE and row.refresh_names:
+            # Asked since a person wanted it: the matter is what it was.
+            problem, changes = replace(problem, cause=NAME_HELD, remedy=RENAME_ONE), {"refresh_names": row.again}
+        self._reject(work, row, problem, tid=refused.intuit_tid, depends_on=rests_on, **changes)
         return True
 
     def _refused_for_now(self, answer: Answer, refused: Refused, row: Any) -> None:
@@ -657,7 +682,7 @@ class _Transaction:
             "seconds": round(outcome.duration, 3),
         }
         if isinstance(outcome, Done) and work.phase == "send" and work.operation != "read":
-            detail |= _answered(work, outcome)
+            detail |= booked(work, outcome)
         codes = sorted(getattr(outcome, "codes", ()))
         if codes:
             detail["codes"] = codes
@@ -710,17 +735,6 @@ class _Transaction:
         reached("settling")
 
 
-def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]:
-    """Give the members that are somebody else's by now: changed since an earlier answer, and not back at what we sent."""
-    applied = row.applied or {}
-    differing = set(edited_since_sent(applied, now))
-    if before is not None and not before.deleted:
-        differing &= {*row.by_hand, *edited(before, now)}
-    if tax_overridden(now.document, applied, row.qbo_tax):
-        differing.add("TxnTaxDetail")
-    return sorted(differing)
-
-
 def _left_by_hand(work: Attempt, row: Any, observed: Observed, *, recovered: bool) -> tuple[list[str], list[str]]:
     """Give the members that others changed and those that a person chose to keep, which still stand after a write of ours."""
     if work.operation == "create":
@@ -738,20 +752,6 @@ def _left_by_hand(work: Attempt, row: Any, observed: Observed, *, recovered: boo
 def _doubtful(work: Attempt) -> bool:
     """Whether an earlier call of the attempt may have been done: only its own answer, or a look, can retire the request id."""
     return work.attempt > 1 or work.phase == "lookup"
-
-
-def _answered(work: Attempt, done: Done) -> dict[str, object]:
-    """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
-    document = done.entity(work.entity)
-    sent = {"members": sorted(json.loads(work.body))} if work.operation == "update" else {}
-    found = {
-        "qbo_id": "Id",
-        "sync_token": "SyncToken",
-        "date": "TxnDate",
-        "total": "TotalAmt",
-        "home_total": "HomeTotalAmt",
-    }
-    return sent | {name: document[member] for name, member in found.items() if member in document}
 
 
 def _refers(work: Attempt) -> bool:

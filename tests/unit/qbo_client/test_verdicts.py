@@ -35,9 +35,15 @@ def test_a_refusal_that_may_end_is_no_proof(outage: Refused, operation: Operatio
     assert verdict(outage, operation) is Verdict.PASSING
 
 
-@pytest.mark.parametrize("code", ["6240", "6140", "610", "2500", "6210", "2050", "6100", "5020", "5010", "6070"])
+@pytest.mark.parametrize("code", ["6240", "6140", "610", "2500", "6210", "2050", "6100", "5020", "6070"])
 def test_what_a_person_has_to_change_is_final(code: str) -> None:
     assert {verdict(refused(code), one) for one in WRITES} == {Verdict.FINAL}
+
+
+def test_a_stale_token_is_final_but_for_what_is_new() -> None:
+    """A create has no SyncToken that could be stale."""
+    found = {one: verdict(refused("5010"), one) for one in WRITES}
+    assert found == {**dict.fromkeys(WRITES, Verdict.FINAL), Operation.CREATE: Verdict.PASSING}
 
 
 def test_one_final_code_is_enough_whatever_comes_with_it() -> None:
