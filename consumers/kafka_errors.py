@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+from confluent_kafka import Consumer, KafkaError, Message
 
 from consumers.errors import ConsumersError, ExitCode
+
+P = ParamSpec("P")
 
 
 class ClientDead(ConsumersError):
@@ -35,3 +41,36 @@ def words_for(error: KafkaError, topic: str) -> str:
         f"the Kafka client of {topic} stopped for good ({' '.join(error.str().split())}); the process ends and is to be started "
         "again; if this repeats, see docs/kafka.md, Errors that end a process"
     )
+
+
+class Callbacks:
+    """Keeps what a consumer's callbacks raise until its poll is over.
+
+    The client library polls in slices of 200 ms. It drops the message of a later slice when a callback raised in an earlier one,
+    and that message may say why the client is dead.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self._failed: Exception | None = None
+
+    def keeping(self, callback: Callable[P, None]) -> Callable[P, None]:
+        """Give the callback in a form that never raises."""
+
+        @wraps(callback)
+        def kept(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                callback(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - `poll` raises it
+                self._failed = self._failed or error
+
+        return kept
+
+    def poll(self, consumer: Consumer, seconds: float) -> Message | None:
+        """Poll once. Raises what a callback raised, or the reason why the client is dead, where the message has it."""
+        message = consumer.poll(seconds)
+        if self._failed is None:
+            return message
+        if message is not None and (error := message.error()) is not None:
+            end_if_fatal(error, self._topic)
+        raise self._failed

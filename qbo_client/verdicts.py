@@ -83,7 +83,7 @@ TABLE: Final = (
     Rule(
         (FaultCode.STALE_OBJECT,),
         Verdict.FINAL, "Intuit, Basic field definitions; recorded: the SyncToken of the request is not the object's. The object is read."
-        " A create has no SyncToken, so it proves nothing there; python-quickbooks 208 has it for a closed period",
+        " Of a create it is passing: there is no SyncToken that could be old (python-quickbooks 208, for closed periods)",
     ),
     Rule(
         (FaultCode.BUSINESS_VALIDATION,),
@@ -120,9 +120,6 @@ def verdict(refused: Refused, operation: Operation) -> Verdict:
     """
     if operation is Operation.QUERY:
         return Verdict.PASSING
-    codes = set(refused.codes)
-    if operation is Operation.CREATE:
-        # What is new has no SyncToken that could be stale.
-        codes.discard(FaultCode.STALE_OBJECT)
+    codes = refused.codes - {FaultCode.STALE_OBJECT} if operation is Operation.CREATE else refused.codes
     rules = [BY_CODE[code] for code in codes if code in BY_CODE]
     return Verdict.FINAL if any(rule.verdict is Verdict.FINAL for rule in rules) else Verdict.PASSING

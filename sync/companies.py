@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from mapping.decisions import DEPENDENCY, Decision, Nothing, Reject, Wait
+from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Wait
 from schemas.company import CompanyFacts, Configuration
 from store import companies, restores
 from store.companies import ConfigurationVersion
-from store.connections import CompanyConnection
+from store.connections import CompanyConnection, Tokens
 
 # The causes of a refusal that rest on what the company said of itself: by then it may say something else.
 REST_ON_FACTS = frozenset(
@@ -71,7 +71,7 @@ def asks_company_first(company: Company, decision: Decision, *, now: datetime, f
     match decision:
         case Nothing():
             return company.refetch_at is not None and company.refetch_at <= now
-        case Reject(problems):
+        case Fail(problems):
             causes = [one.cause for one in problems]
         case Wait(cause):
             causes = [cause.removeprefix(DEPENDENCY)]
@@ -138,6 +138,7 @@ class CompanyCache:
             self._companies.pop(org_id, None)
 
 
-def token_ready(connection: CompanyConnection) -> bool:
-    expires = connection.access_expires_at
+def token_ready(tokens: CompanyConnection | Tokens) -> bool:
+    """Whether the access token outlasts a call."""
+    expires = tokens.access_expires_at
     return expires is not None and expires - datetime.now(UTC) > TOKEN_MARGIN

@@ -25,7 +25,7 @@ from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
 from consumers.ingest.offsets import Offsets
 from consumers.ingest.placing import NoteGap, OnGap, Placing
-from consumers.kafka_errors import ClientDead, end_if_fatal
+from consumers.kafka_errors import Callbacks, ClientDead, end_if_fatal
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store.records import SourceEvent
@@ -93,7 +93,8 @@ class IngestLoop:
         self._assigned: set[int] = set()
         self._offsets = Offsets(self.topic, all_committed=self._all_committed)
         self._lag = Lag(self.topic, offsets=self._offsets, metrics=metrics)
-        self._consumer = make_consumer(self._offsets.answered)
+        self._callbacks = Callbacks(self.topic)
+        self._consumer = make_consumer(self._callbacks.keeping(self._offsets.answered))
         # Assigned, but where to start could not be found out yet.
         self._unplaced: set[int] = set()
         # How far the batch at hand goes in each partition that has not been taken away since, even if it was given back.
@@ -126,8 +127,12 @@ class IngestLoop:
 
     def run(self) -> None:
         """Run until `stop`. What is not durable when it ends is delivered again to the next member."""
+        keeping = self._callbacks.keeping
         self._consumer.subscribe(
-            [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            [self.topic],
+            on_assign=keeping(self._on_assign),
+            on_revoke=keeping(self._on_revoke),
+            on_lost=keeping(self._on_lost),
         )
         try:
             while not self._stopping:
@@ -184,7 +189,7 @@ class IngestLoop:
         wait = 0.25
         # One by one, because any poll may bring a rebalance: a record belongs to the assignment in which it is handed out.
         for _ in range(BATCH):
-            message = self._consumer.poll(wait)
+            message = self._callbacks.poll(self._consumer, wait)
             if message is None:
                 break
             if (found := self._source(message)) is not None:
@@ -251,7 +256,7 @@ class IngestLoop:
         while (left := until - time.monotonic()) > 0 and not self._stopping:
             self._beat()
             self._measure()
-            message = self._consumer.poll(min(left, 0.25))
+            message = self._callbacks.poll(self._consumer, min(left, 0.25))
             if message is not None and (source := self._source(message)) is not None:
                 self._early.append(source)
 

@@ -80,6 +80,26 @@ def test_every_fatal_error_ends_the_process(
 
 
 @pytest.mark.parametrize("empty_kafka", ["embedded"], indirect=True)
+def test_a_client_that_dies_while_a_batch_is_written_says_why(kafka: Kafka, members: Members) -> None:
+    """Then the answer to a commit is handed out before the reason, and a poll in which a callback raises loses the latter."""
+    member, publisher = members(kafka, {"group.instance.id": "one"}), Publisher(kafka)
+    eventually(lambda: member.loop.assigned)
+    member.ingest.stall = True
+    publisher.send_all(["c1"])
+    assert member.ingest.stalled.wait(ENDS_S)
+    # The answer comes while nobody polls.
+    answer_with(kafka, HEARTBEAT, FENCED_INSTANCE)
+    died = time.monotonic() + 1.0
+    eventually(lambda: time.monotonic() > died)
+    member.ingest.go.set()
+
+    failure = member.failure(ENDS_S)
+
+    assert isinstance(failure, ClientDead), failure
+    assert "group.instance.id" in str(failure)
+
+
+@pytest.mark.parametrize("empty_kafka", ["embedded"], indirect=True)
 def test_an_error_that_passes_ends_nothing(kafka: Kafka, database: str, members: Members) -> None:
     member = members(kafka)
     eventually(lambda: member.loop.assigned)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -77,7 +78,7 @@ def test_no_error_leaves_a_process_that_lives_and_reads_nothing(
     settings = {"group.instance.id": "one"} if protocol == "classic" else {"group.protocol": "consumer"}
     publisher, asked, ended = Publisher(kafka), _Requests(kafka), []
     member: Member | None = None
-    number = 0
+    number, slowest = 0, 0.0
     for request in requests:
         for error in _errors(rng):
             number += 1
@@ -89,6 +90,7 @@ def test_no_error_leaves_a_process_that_lives_and_reads_nothing(
                 member = members(kafka, dict(settings))
                 eventually(lambda member=member: member.loop.assigned, "a new process gets its partitions", RECOVERS_S)
             asked.forget()
+            met = time.monotonic()
             answer_with(kafka, request, error, error)
             if member is None:
                 member = members(kafka, dict(settings))
@@ -106,10 +108,16 @@ def test_no_error_leaves_a_process_that_lives_and_reads_nothing(
             never_again(kafka, request)
             if member.running:
                 continue
-            failure = member.failure(ENDS_S)
+            slowest = max(slowest, time.monotonic() - met)
+            assert slowest < ENDS_S, what
+            failure = member.failure()
             assert isinstance(failure, ClientDead), f"{what}: {failure!r}"
             assert failure.says_why, failure
             ended.append((request, error))
             member = None
         fatal = [error for kind, error in ended if kind == request]
         print(f"{protocol}, request {request}: of the errors tried these end the process: {fatal}", flush=True)
+    print(
+        f"{protocol}: {number} errors tried, {len(ended)} ended a process, the slowest after {slowest:.1f} s",
+        flush=True,
+    )

@@ -40,10 +40,9 @@ def test_what_a_person_has_to_change_is_final(code: str) -> None:
     assert {verdict(refused(code), one) for one in WRITES} == {Verdict.FINAL}
 
 
-def test_a_stale_token_is_final_but_for_what_is_new() -> None:
-    """A create has no SyncToken that could be stale."""
-    found = {one: verdict(refused("5010"), one) for one in WRITES}
-    assert found == {**dict.fromkeys(WRITES, Verdict.FINAL), Operation.CREATE: Verdict.PASSING}
+def test_what_is_new_is_never_stale() -> None:
+    assert verdict(refused("5010"), Operation.CREATE) is Verdict.PASSING
+    assert {verdict(refused("5010"), one) for one in (Operation.UPDATE, Operation.VOID)} == {Verdict.FINAL}
 
 
 def test_one_final_code_is_enough_whatever_comes_with_it() -> None:
