@@ -156,7 +156,7 @@ class World:
         claimed = pipeline.claim(ids)
         for realm, org in claimed.unready.items():
             pipeline.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
-        answers = pipeline.answers(claimed.work)
+        answers = pipeline.answers(claimed.attempts)
         if answers:
             pipeline.settle(*answers)
         return True

@@ -268,7 +268,7 @@ def _the_client_pays_between_the_claim_and_the_write(one: Scene) -> Iterator[flo
     one.say(one.again(**one.sums("60.00")))
     pipeline = one.world.pipeline
     claimed = pipeline.claim([one.link().id])
-    pipeline.settle(*pipeline.answers(claimed.work))
+    pipeline.settle(*pipeline.answers(claimed.attempts))
     assert one.link().state == "retrying"
     one.pay(amount="100.00")
     before = one.document()

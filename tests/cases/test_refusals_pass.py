@@ -169,7 +169,7 @@ def _an_update_is_refused_while_the_client_pays(one: Scene) -> Iterator[float | 
     one.trouble(kind="not_found_page", operation="update", count=1)
     one.say(one.again("i1", **one.sums("40.00")))
     pipeline = one.world.pipeline
-    pipeline.settle(*pipeline.answers(pipeline.claim([one.link("i1").id]).work))
+    pipeline.settle(*pipeline.answers(pipeline.claim([one.link("i1").id]).attempts))
     assert one.link("i1").state == "retrying"
     one.pay("i1", amount="90.00")
     before = one.document("i1")
