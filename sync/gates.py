@@ -120,7 +120,7 @@ class Gates:
             elif isinstance(outcome, NotSent | Unknown):
                 self._breakers[realm_id] = breaker.failed(now, self.uniform)
                 failing = sum(1 for one in self._breakers.values() if one.failures)
-                # One company that does not answer is its own trouble; Intuit is down when several do not and none does.
+                # One company that does not answer is down alone; Intuit is down when several do not and none does.
                 if failing > 1 or isinstance(outcome, NotSent):
                     self._intuit = self._intuit.failed(now, self.uniform)
             elif not wrote and realm_id in self._refused:

@@ -24,12 +24,16 @@ from store import companies, json
 from store.links import Link
 from store.references import Reference
 from sync.attempt import Attempt
+from sync.contact_details import stands_in_quickbooks
 from sync.explaining import Learned
 
 Used = Callable[[], Sequence[Reference]]
 """Gives what the refused body refers to, by name; asked only where the fault is about that."""
 
 _ELEMENT_ID = re.compile(r"element id\D{0,3}([0-9]+)", re.ASCII | re.IGNORECASE)
+_ADDRESS_IN_QUICKBOOKS = (
+    "Correct the address of the record in QuickBooks, where it was typed wrongly, then press Try again"
+)
 # Causes in which the code says what to look for.
 _WITH_CODE = frozenset({"request-refused"})
 
@@ -59,6 +63,8 @@ def problem_for(
     said = _said(refused) or f" with HTTP status {refused.status}"
     # What is in QuickBooks cannot be dated out of a closed period.
     remedy = CLOSED.format(moved="") if cause == "books-closed" and link.qbo_id is not None else words.remedy
+    if link.qbo_id is not None and stands_in_quickbooks(refused):
+        remedy = _ADDRESS_IN_QUICKBOOKS
     return Problem(
         cause, f"{subject}: {words.refused or words.what.rstrip('.')}{said}", fault.element or "", "", remedy
     )
@@ -166,7 +172,7 @@ _SPECIAL: Mapping[str, Callable[[str, Fault, Used, Learned], Problem]] = {
 def keeps_changing(link: Link, entity: str, *, tries: int) -> Problem:
     return Problem(
         cause="conflict:keeps-changing",
-        message=f"{entity} {link.reference}: somebody in QuickBooks changed it at each of {tries} tries",
+        message=f"{entity} {link.reference}: a person in QuickBooks changed it at each of {tries} tries",
         field="",
         value="",
         remedy="See who works on it in QuickBooks, then press Try again",

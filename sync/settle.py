@@ -29,14 +29,15 @@ from store.references import of_payload
 from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, figures
 from sync.batches import Split
 from sync.comparing import CentCheck, note_of
+from sync.contact_details import without_details
 from sync.crash_points import reached
 from sync.daily_retry import FIXED_IN_QUICKBOOKS, went_through
-from sync.disconnection import connection_words, shut_out
+from sync.disconnection import connection_words, disconnect
 from sync.explaining import Learned
 from sync.failing import in_call, record_failure
 from sync.giving_way import in_the_way
 from sync.link import answered, wake_dependents, write
-from sync.looking_up import arrived, not_among_its_customers, what_was_made
+from sync.looking_up import IN_DOUBT, arrived, not_among_its_customers, what_was_made
 from sync.patience import Refusals, backoff, tries_for, weigh
 from sync.policy import Policy
 from sync.refusals import books_are_closed, keeps_changing, problem_for, says_closed
@@ -74,7 +75,7 @@ class Settled:
     fenced: int = 0
     woken: bool = False
     events: list[tuple[Attempt, str, str]] = field(default_factory=list)
-    """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
+    """(attempt, result, cause): pushed | read | recovered | failed | retrying | waiting"""
     disconnected: set[str] = field(default_factory=set)
     recoveries: list[str] = field(default_factory=list)
     """What was recovered from beyond what ``events`` say, in the words of the metric."""
@@ -318,10 +319,9 @@ class _Transaction:
             seen_there = [*done.rows(attempt.entity), *(elsewhere.candidates if elsewhere is not None else ())]
             stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
             # Both sides are shown to the person who decides.
-            seen: dict[str, Any] = (
-                {} if attempt.entity == "Customer" or stranger is None else {"observed": kept(stranger)}
-            )
-            self._fail(attempt, row, made, tid=done.intuit_tid, **seen)
+            seen: dict[str, Any] = {"observed": kept(stranger)} if stranger and made.cause == IN_DOUBT else {}
+            # What came meanwhile is decided once a person has said whose it is. Due again, it would be looked up for ever.
+            self._fail(attempt, row, made, tid=done.intuit_tid, again=False, **seen)
         elif made is not None:
             self._note(
                 attempt, "recovered", f"{attempt.entity} {made.get('Id')} was made by an earlier call without an answer"
@@ -362,7 +362,7 @@ class _Transaction:
                 self._fail(attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
                 return
             # Somebody else wrote since: forget the SyncToken, and the decision asks for a read.
-            words = "somebody else changed it in QuickBooks"
+            words = "a person changed it in QuickBooks"
             self._retry(attempt, row, "stale", words, after=0.0, sync_token=None, attempts=tries)
             return
         if (
@@ -380,6 +380,11 @@ class _Transaction:
         if verdict(refused, attempt.asks) is Verdict.PASSING:
             self._refused_for_now(answer, refused, row)
             return
+        if (applied := without_details(attempt, refused)) is not None:
+            self._retry(
+                attempt, row, "left-out", "QuickBooks refuses an address: sent without it", after=0.0, applied=applied
+            )
+            return
         gone = learned.gone if learned is not None else not _refers(attempt)
         if FaultCode.OBJECT_NOT_FOUND in refused.codes and attempt.operation != "create" and gone:
             self._gone(attempt, row)
@@ -393,9 +398,8 @@ class _Transaction:
             used=lambda: of_payload(self._db, attempt.link, attempt.body),
             learned=learned,
         )
-        # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._fail(
-            attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
+            attempt, row, problem, tid=refused.intuit_tid, overwrite=_still_chosen(row),
             depends_on=self._refused_party(attempt, refused),
         )  # fmt: skip
 
@@ -476,7 +480,7 @@ class _Transaction:
                 attempt, row, problem, tid=refused.intuit_tid, retire=not looks_first,
                 # One is tried daily for all that wait for the same.
                 due_at=None if problem.cause in FIXED_IN_QUICKBOOKS else again,
-                overwrite=row.overwrite and row.again,
+                overwrite=_still_chosen(row),
             )  # fmt: skip
             return
         self._retry_refused(attempt, row, so_far, problem.message, keep=looks_first)
@@ -541,7 +545,7 @@ class _Transaction:
 
     def _disconnected(self, attempt: Attempt, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
-        if not shut_out(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
+        if not disconnect(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
             # The connection has moved on since the call went out: whether it still stands is decided again.
             self._retry(attempt, row, "disconnected", message, after=0.0, counts=False)
             return
@@ -730,6 +734,11 @@ class _Transaction:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")
+
+
+def _still_chosen(row: Any) -> bool:
+    """Whether a choice outlives a refusal: Kompass's side was chosen for this call, "another one" until it is made."""
+    return bool(row.overwrite) and (bool(row.again) or row.qbo_id is None)
 
 
 def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]:

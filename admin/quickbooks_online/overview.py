@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from admin.quickbooks_online.models import (
+    Backfill,
     CompanyConnection,
     Configuration,
     CustomField,
@@ -121,6 +122,11 @@ def connection_of(configuration: Configuration | None) -> CompanyConnection | No
     except CompanyConnection.DoesNotExist:
         return None
     return found if found.realm_id == configuration.realm_id else None
+
+
+def backfill_of(configuration: Configuration) -> Backfill | None:
+    """Give how far Kompass's earlier events are read again; None when the Configuration was not added in the admin."""
+    return Backfill.objects.filter(configuration=configuration).first()
 
 
 def counts_by_company(realm_ids: Collection[str]) -> dict[str, Counts]:
