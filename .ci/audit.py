@@ -23,7 +23,7 @@ class Verdict:
     vulnerable: bool = False
 
 
-def judge(report: str, error: str) -> Verdict:
+def read_verdict(report: str, error: str) -> Verdict:
     """What pip-audit's JSON says, or, when there is none, what it said instead."""
     try:
         packages = json.loads(report)["dependencies"]
@@ -64,7 +64,7 @@ def audit(lock: str) -> Verdict:
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603 - our own words
     except subprocess.TimeoutExpired:
         return Verdict(f"not run, because PyPI did not answer within {TIMEOUT_S} s")
-    return judge(ended.stdout, ended.stderr)
+    return read_verdict(ended.stdout, ended.stderr)
 
 
 def main(locks: list[str]) -> int:

@@ -39,10 +39,10 @@ def take_address(host: str, port: int) -> MetricsAddress:
     ------
     OSError
     """
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-        return MetricsAddress(host, probe.getsockname()[1])
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        return MetricsAddress(host, listener.getsockname()[1])
 
 
 class _Site(BaseApplication):  # type: ignore[misc]

@@ -153,7 +153,7 @@ def run(args: list[str]) -> int:
 
 def say_error(error: Exception, *, debug: bool = False) -> ExitCode:
     """Say an error in one line; one that is a mistake of ours goes to the log with its traceback. Gives the exit code."""
-    known = judge(error)
+    known = known_error(error)
     if known is None:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
@@ -164,7 +164,7 @@ def say_error(error: Exception, *, debug: bool = False) -> ExitCode:
     return _say(*known)
 
 
-def judge(error: Exception) -> tuple[str, ExitCode] | None:
+def known_error(error: Exception) -> tuple[str, ExitCode] | None:
     """One line and the exit code for an error that a person can fix; None for one that is a mistake of ours."""
     if isinstance(error, ConsumersError):
         return str(error), error.exit_code

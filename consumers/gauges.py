@@ -36,7 +36,7 @@ _OPEN = 2.0
 # Without a word for so many of them a process has stopped, or is stuck.
 _PERIODS = 3
 
-# Rejected links are as old as their failures.
+# Failed links are as old as their failures.
 _AGED_STATES = (LinkState.WAITING, LinkState.RETRYING)
 
 _UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()), UNSTORABLE)
@@ -44,7 +44,7 @@ _UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()),
 Labels = tuple[tuple[str, str], ...]
 OpenBreakers = Callable[[], tuple[list[str], bool]]
 
-_RECOVERIES = ("resent", "looked-up", "adopted", "abandoned", "asked", "probed", "mended", "explained", "remade")
+_RECOVERIES = ("resent", "looked-up", "found", "abandoned", "asked", "tried", "resolved", "explained", "recreated")
 # What a process may count, so that a first increment is seen as one: Prometheus sees no increase in a series that was not there.
 _FROM_ZERO: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "recoveries": tuple({"how": how} for how in _RECOVERIES),

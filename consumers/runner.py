@@ -1,6 +1,6 @@
 """The reconciler of one process: a dispatcher that claims, workers that call, a settler that writes back.
 
-A worker is never held by a company that waits: waiting is a moment in the database, not a thread. No transaction is open while Intuit is
+No worker waits for a company that waits: waiting is a moment in the database, not a thread. No transaction is open while Intuit is
 asked, and before anything is sent the worker sees to it that the claim is still its own.
 """
 
@@ -27,7 +27,7 @@ from store.errors import UnreadableToken
 from store.transactions import AWAY, retrying
 from sync import link
 from sync.attempt import Attempt
-from sync.batches import Backlogs, Parcel, parcels
+from sync.batches import Backlogs, Batch, as_batches
 from sync.budget import NO_BUDGET
 from sync.claim import Claimed
 from sync.crash_points import reached
@@ -52,8 +52,8 @@ _CONTENDED_S = 0.01
 
 # What a link became → what was decided of it, in the words of the metrics.
 _DECISIONS: dict[str, str] = {
-    LinkState.SYNCED: "nothing", LinkState.SKIPPED: "skip", LinkState.WAITING: "wait", LinkState.RETRYING: "hold",
-    LinkState.FAILED: "reject", LinkState.WITHDRAWN: "withdraw",
+    LinkState.SYNCED: "nothing", LinkState.SKIPPED: "skip", LinkState.WAITING: "wait", LinkState.RETRYING: "retry",
+    LinkState.FAILED: "fail", LinkState.WITHDRAWN: "withdraw",
 }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ class Reconciler:
         self._stopping = threading.Event()
         self._answers: queue.SimpleQueue[list[Answer] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._in_work: dict[int, str] = {}
+        self._in_flight: dict[int, str] = {}
         """Link → request id."""
         self._calling = 0
         self._batches_calling = 0
@@ -144,7 +144,7 @@ class Reconciler:
 
     def _busy(self) -> int:
         with self._lock:
-            return len(self._in_work)
+            return len(self._in_flight)
 
     # Dispatch
 
@@ -234,25 +234,25 @@ class Reconciler:
         """The companies whose backlog goes in batches."""
         return self._backlogs.realms if self._together > 1 else frozenset()
 
-    def _heard_how_many(self, parcel: Parcel) -> None:
+    def _heard_how_many(self, batch: Batch) -> None:
         """Intuit takes fewer in a batch than this: ask for half, or for none where the batches of a minute carry less than single calls."""
-        half, limits = len(parcel.works) // 2, self._steps.policy.limits
+        half, limits = len(batch.attempts) // 2, self._steps.policy.limits
         if half < self._together:
             self._together = half if half * limits.batches_per_minute > limits.per_minute else 1
             log.warning(
-                "Intuit takes fewer than %d in a batch: from now on up to %d", len(parcel.works), self._together
+                "Intuit takes fewer than %d in a batch: from now on up to %d", len(batch.attempts), self._together
             )
 
     def _take_or_wait(self, claimed: Claimed) -> None:
         self._take(claimed)
-        if not (claimed.work or claimed.judged or claimed.unready or claimed.blocked):
+        if not (claimed.attempts or claimed.decided or claimed.unready or claimed.blocked):
             # Another process holds these very links at this moment; there may be others behind them.
             self._stopping.wait(_CONTENDED_S)
 
     def _free(self) -> int:
         """Give how many calls can be claimed now."""
         with self._lock:
-            unsettled = len(set(self._in_work.values()))
+            unsettled = len(set(self._in_flight.values()))
             return min(self._pace.claimable(self._calling), UNSETTLED_PER_WORKER * self._process.workers - unsettled)
 
     def _gather(self) -> None:
@@ -279,9 +279,9 @@ class Reconciler:
         return found[: max(free, 1)]
 
     def _take(self, claimed: Claimed) -> None:
-        for kind, state, cause, org_id in claimed.judged:
+        for kind, state, cause, org_id in claimed.decided:
             decision = _DECISIONS.get(state, state)
-            self._metrics.count("judgements", kind=kind.value, decision=decision, cause=cause, org=org_id)
+            self._metrics.count("decisions", kind=kind.value, decision=decision, cause=cause, org=org_id)
             if cause == NO_BUDGET:
                 self._metrics.count("quota_waits", limit="budget", org=org_id)
         for realm_id, (org_id, seconds) in claimed.blocked.items():
@@ -291,23 +291,23 @@ class Reconciler:
             self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
             self._prepare(realm_id, org_id, refused_by_facts=realm_id in claimed.refused_by_facts)
-        if claimed.work:
+        if claimed.attempts:
             reached("claimed")
-        for parcel in parcels(claimed.work):
-            first = parcel.first
+        for batch in as_batches(claimed.attempts):
+            first = batch.first
             # Decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
             with suppress(UnreadableToken):
                 self._steps.tokens.get(first.link.realm_id, first.connection_version)
             with self._lock:
-                self._in_work |= {work.link.id: first.request_id for work in parcel.works}
+                self._in_flight |= {attempt.link.id: first.request_id for attempt in batch.attempts}
                 self._calling += 1
-                self._batches_calling += parcel.is_batch
+                self._batches_calling += batch.is_combined
             self._gates.called(first.link.realm_id)
-            for work in parcel.works:
-                self._metrics.count("judgements", kind=work.link.kind.value, decision=work.operation)
-                if work.attempt > 1:
-                    self._metrics.count("recoveries", how="resent" if work.phase == "send" else "looked-up")
-            self._workers.submit(self._work, parcel)
+            for attempt in batch.attempts:
+                self._metrics.count("decisions", kind=attempt.link.kind.value, decision=attempt.operation)
+                if attempt.tries > 1:
+                    self._metrics.count("recoveries", how="resent" if attempt.phase == "send" else "looked-up")
+            self._workers.submit(self._work, batch)
         self._metrics.set("workers_busy", self._busy())
 
     def _prepare(self, realm_id: str, org_id: str, *, refused_by_facts: bool = False) -> None:
@@ -352,25 +352,25 @@ class Reconciler:
 
     # Call
 
-    def _work(self, parcel: Parcel) -> None:
-        sent = self._steps.send(parcel)
+    def _work(self, batch: Batch) -> None:
+        sent = self._steps.send(batch)
         with self._lock:
             self._calling -= 1
-            self._batches_calling -= parcel.is_batch
+            self._batches_calling -= batch.is_combined
             self._pace.ended()
         self.wake()
         if sent.is_too_large:
-            self._heard_how_many(parcel)
+            self._heard_how_many(batch)
         if answers := self._steps.answers(sent):
             # Written back together: a batch of which some have their answer can never be sent again as it was.
             self._answers.put(answers)
         else:
-            self._done(parcel.works)
+            self._done(batch.attempts)
 
-    def _done(self, works: Iterable[Attempt]) -> None:
+    def _done(self, attempts: Iterable[Attempt]) -> None:
         with self._lock:
-            for work in works:
-                self._in_work.pop(work.link.id, None)
+            for attempt in attempts:
+                self._in_flight.pop(attempt.link.id, None)
         self.wake()
 
     # Settle
@@ -412,28 +412,28 @@ class Reconciler:
                     return
         reached("settled")
         self._observe(settled)
-        self._done(answer.work for answer in answers)
+        self._done(answer.attempt for answer in answers)
 
     def _observe(self, settled: Settled) -> None:
         if settled.fenced:
             self._metrics.count("fenced", settled.fenced)
         for how in settled.recoveries:
             self._metrics.count("recoveries", how=how)
-        for work, cause in settled.differences:
-            self._metrics.count("differences_found", reason=cause.partition(":")[2], org=work.link.org_id)
+        for attempt, cause in settled.differences:
+            self._metrics.count("differences_found", reason=cause.partition(":")[2], org=attempt.link.org_id)
         now = time.time()
-        for work, result, cause in settled.events:
+        for attempt, result, cause in settled.events:
             if (decision := _DECISIONS.get(result)) is not None:
-                kind, org = work.link.kind.value, work.link.org_id
-                self._metrics.count("judgements", kind=kind, decision=decision, cause=cause, org=org)
+                kind, org = attempt.link.kind.value, attempt.link.org_id
+                self._metrics.count("decisions", kind=kind, decision=decision, cause=cause, org=org)
             if cause == "throttled":
-                self._metrics.count("quota_waits", limit="throttled", org=work.link.org_id)
+                self._metrics.count("quota_waits", limit="throttled", org=attempt.link.org_id)
             if result == "recovered":
-                self._metrics.count("recoveries", how="adopted")
-            created = work.link.event_created_at
+                self._metrics.count("recoveries", how="found")
+            created = attempt.link.event_created_at
             if result in ("pushed", "recovered") and created is not None:
                 self._metrics.observe(
-                    "push_latency_seconds", max(now - created.timestamp(), 0.0), kind=work.link.kind.value
+                    "push_latency_seconds", max(now - created.timestamp(), 0.0), kind=attempt.link.kind.value
                 )
 
     # Beside
@@ -441,7 +441,7 @@ class Reconciler:
     def _heartbeats(self) -> None:
         while not self._stopping.wait(self._attempts.heartbeat_seconds) or self._busy():
             with self._lock:
-                ids = list(self._in_work)
+                ids = list(self._in_flight)
             if self._stopping.is_set():
                 time.sleep(min(self._attempts.heartbeat_seconds, 0.2))
             if not ids:

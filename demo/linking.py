@@ -20,7 +20,7 @@ from qbo_client.outcomes import Outcome, Throttled
 from qbo_client.queries import Send
 from qbo_client.transport import Transport
 from schemas.events import Client, Event, Invoice
-from store.connections import Tokens, link_company
+from store.connections import link_company
 from store.secrets import TokenKeys
 from store.tables import (
     configuration,
@@ -33,6 +33,7 @@ from store.tables import (
     tax_code_vat_rate,
     vat_rate,
 )
+from sync.tokens import tokens_of
 
 _DEADLINE_S = 30.0
 _TRIES = 10
@@ -135,19 +136,9 @@ def set_up(
             configuration_id=configuration_id,
             realm_id=rules.realm_id,
             company_name=rules.company,
-            tokens=_stored(tokens),
+            tokens=tokens_of(tokens),
         )
         _map(db, configuration_id, rules, names, items=items, classes=classes, codes=codes)
-
-
-def _stored(tokens: TokenSet) -> Tokens:
-    return Tokens(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        access_expires_at=tokens.access_expires_at,
-        refresh_expires_at=tokens.refresh_expires_at,
-        refresh_hard_expires_at=tokens.refresh_hard_expires_at,
-    )
 
 
 def _map(

@@ -62,7 +62,8 @@ def own_currency(case: Case) -> str:
 
 def why_not_synced(case: Case) -> tuple[str, str] | None:
     """Give the cause and the reason why the record is not to be in QuickBooks; None when it is."""
-    sent = case.standing.qbo_id is not None
+    # What was there once, and is to be made again, has no Id any more.
+    sent = case.standing.qbo_id is not None or bool(case.standing.entity)
     return not_synced(case.record, deleted=case.deleted, configuration=case.configuration, sent=sent)
 
 
@@ -116,7 +117,7 @@ def not_synced(
     Causes: ``deleted``, ``project-customers-off``, ``synchronize-off``, ``journal``, ``type:unknown``,
     ``step:<step in lower case>``, ``before-start-date``.
 
-    :param sent: whether QuickBooks has it: the start date decides only about what was never sent.
+    :param sent: whether QuickBooks has it, or had it: the start date decides only about what was never sent.
     """
     if deleted:
         return "deleted", "deleted in Kompass"
@@ -171,3 +172,17 @@ def party_key(record: Record, configuration: Configuration, facts: CompanyFacts,
         payer = record.billing_client
         return PartyKey(Kind.CLIENT, payer.id, "", currency or payer.currency or facts.home_currency)
     return None
+
+
+def name_of_party(case: Case, key: PartyKey) -> str:
+    """Give what people call the customer or job that a record waits for; its Kompass id where the record does not carry it."""
+    record = case.record
+    if key.kind is Kind.PROJECT:
+        project = record.project if isinstance(record, Invoice) else None
+        return (
+            project.reference or project.name
+            if project is not None and project.id == key.kompass_id
+            else key.kompass_id
+        )
+    clients = [case.billing_client, *(getattr(record, member, None) for member in ("client", "billing_client"))]
+    return next((one.name for one in clients if one is not None and one.id == key.kompass_id), key.kompass_id)

@@ -11,9 +11,9 @@ from decimal import Decimal
 
 from mapping import conflicts
 from mapping.books import BOOKS, changed_in_books, in_closed_period, not_taken
-from mapping.case import Case, needed_party, own_currency, why_not_synced
+from mapping.case import Case, name_of_party, needed_party, own_currency, why_not_synced
 from mapping.cents import BILLED, billed
-from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.difference import (
     TAX_BASES,
     changed_members,
@@ -58,7 +58,7 @@ def decide_case(case: Case) -> Decision:
         if standing.entity not in (None, entity):
             return _other_type(case)
         if standing.voided and not standing.overwrite:
-            return Reject((conflicts.voided_before(case.record),))
+            return Fail((conflicts.voided_before(case.record),))
     return _push(case)
 
 
@@ -82,7 +82,7 @@ def _other_type(case: Case) -> Decision:
         return Read(entity, standing.qbo_id)
     if standing.overwrite and standing.observed is not None:
         return _give_way(case, entity, standing.observed)
-    return Reject((conflicts.type_changed(case.record, entity),))
+    return Fail((conflicts.type_changed(case.record, entity),))
 
 
 def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
@@ -90,9 +90,9 @@ def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
     standing = case.standing
     assert isinstance(case.record, Invoice)
     if observed.is_settled:
-        return Reject((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
+        return Fail((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
     if in_closed_period(case.facts, observed.date):
-        return Reject((conflicts.books_closed(case.record, case.facts),))
+        return Fail((conflicts.books_closed(case.record, case.facts),))
     applied = {name: value for name, value in (standing.applied or {}).items() if name != BILLED}
     number = applied.get("DocNumber")
     mark = f" void {standing.qbo_id}"
@@ -124,9 +124,9 @@ def _void(case: Case) -> Decision:
         return Read(entity, standing.qbo_id)
     if observed is not None and not standing.overwrite:
         if observed.is_settled:
-            return Reject((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
+            return Fail((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
         if in_closed_period(case.facts, observed.date):
-            return Reject((conflicts.books_closed(case.record, case.facts),))
+            return Fail((conflicts.books_closed(case.record, case.facts),))
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
         return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
@@ -176,7 +176,7 @@ def _push(case: Case) -> Decision:
         mapped = map_record(case, case.configuration, needed)
         held_name = kept_name(case, needed, mapped)
     except Unmappable as unmappable:
-        return Reject(unmappable.problems)
+        return Fail(unmappable.problems)
     standing = case.standing
     notes = notes_of(case, needed, mapped)
     before = standing.applied or {}
@@ -195,7 +195,7 @@ def _push(case: Case) -> Decision:
         return _adopt(case, payload, applied, currency, mapped.entity)
     changed = changed_members(standing.applied, payload, line_ids=standing.line_ids)
     if not _same_currency(case, standing.applied, payload):
-        return Reject((conflicts.currency_changed(case.record, standing.applied.get("CurrencyRef")),))
+        return Fail((conflicts.currency_changed(case.record, standing.applied.get("CurrencyRef")),))
     if standing.overwrite and standing.observed is not None:
         changed |= _overwritten(standing, standing.observed, payload)
     is_document = isinstance(case.record, Invoice)
@@ -208,7 +208,9 @@ def _push(case: Case) -> Decision:
             return Nothing("QuickBooks has it", adopt=applied, currency=currency)
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
-            return Reject((conflict,))
+            # What a credit note is applied to is known only from a read, which names the invoices.
+            unnamed = conflict.cause == conflicts.CREDIT_APPLIED and not standing.fresh
+            return Read(mapped.entity, standing.qbo_id) if unnamed else Fail((conflict,))
     if not changed and "DocNumber" in before and "DocNumber" not in payload:
         # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
         return Nothing("QuickBooks has it, under a number of its own", adopt=applied, currency=currency)
@@ -232,7 +234,7 @@ def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:
     """What the record rests on and that is not there: its customer or job, or the exchange rate of its day."""
     if needed is not None and (case.party is None or case.party.qbo_id is None):
         if case.party is not None and case.party.state == LinkState.SKIPPED:
-            return Reject((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
+            return Fail((conflicts.party_not_synced(case.record, needed.kind.value, case.party.reason),))
         return _wait_for(case, needed)
     if rate_is_unread(case):
         return Wait(WAITING, "waits for QuickBooks' exchange rate of its date")
@@ -250,7 +252,7 @@ def _adopt(
     theirs_currency = standing.observed.document.get("CurrencyRef")
     wanted = case.record.currency if isinstance(case.record, Invoice) else currency
     if isinstance(theirs_currency, Mapping) and theirs_currency.get("value") not in (None, wanted):
-        return Reject((conflicts.adopted_currency(case.record, str(theirs_currency.get("value")), wanted),))
+        return Fail((conflicts.currency_linked_by_hand(case.record, str(theirs_currency.get("value")), wanted),))
     return Nothing("linked by hand; changes in Kompass go there from now on", adopt=applied, currency=currency)
 
 
@@ -324,14 +326,12 @@ def _says_already(observed: Observed, payload: Mapping[str, object], members: It
 
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
-    party = case.party
+    party, named = case.party, f"{needed.kind.value} {name_of_party(case, needed)}"
     if party is not None and party.state == LinkState.FAILED:
-        return Wait(
-            f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
-        )
+        return Wait(f"dependency:{party.cause}", f"waits for {named}: {party.reason}", needed)
     if party is not None and party.state == LinkState.WAITING and party.cause.startswith("dependency:"):
-        return Wait(party.cause, f"waits for {needed.kind.value} {needed.kompass_id}, which {party.reason}", needed)
-    return Wait("dependency", f"waits for {needed.kind.value} {needed.kompass_id} to be in QuickBooks", needed)
+        return Wait(party.cause, f"waits for {named}, which {party.reason}", needed)
+    return Wait("dependency", f"waits for {named} to be in QuickBooks", needed)
 
 
 def _left_out_otherwise(applied: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:

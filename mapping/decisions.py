@@ -47,7 +47,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Reject:
+class Fail:
     """Cannot be sent as it is; a person must fix something."""
 
     problems: tuple[Problem, ...]
@@ -91,4 +91,4 @@ class Write:
     """Set when ``name`` is not the one that Kompass wants, but makes way for others: the cause under which it is due again at once."""
 
 
-Decision = Nothing | Skip | Wait | Reject | Withdraw | Read | Write
+Decision = Nothing | Skip | Wait | Fail | Withdraw | Read | Write

@@ -86,19 +86,19 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "gauge",
         "link_oldest_age_seconds",
-        "Age of the longest-standing link in that state: since it is due, since it first failed, else since its event.",
+        "Age of the oldest link in that state: since it is due, since it first failed, else since its event.",
         (_KIND, ("state", "due, waiting, retrying or failed"), _CAUSE, _ORG),
     ),
     Declaration(
         "counter",
-        "judgements",
+        "decisions",
         "What was decided of a claimed link.",
-        (_KIND, ("decision", "create, update, void, nothing, skip, wait, hold, reject, withdraw"), _CAUSE, _ORG),
+        (_KIND, ("decision", "create, update, void, nothing, skip, wait, retry, fail, withdraw"), _CAUSE, _ORG),
     ),
     Declaration(
         "histogram",
         "push_latency_seconds",
-        "From the event's creation in Kompass until its state stood in QuickBooks.",
+        "From the event's creation in Kompass until QuickBooks had its state.",
         (_KIND,),
         _LATENCY_S,
     ),
@@ -109,9 +109,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         (
             (
                 "how",
-                "an attempt: `resent`, `looked-up`, `adopted` (found in QuickBooks), `abandoned` (it had made nothing), "
-                "`asked` (a person decides); a cause: `probed` (tried once a day), `mended` (the try went through), "
-                "`explained` (read once to say whose or what it is), `remade` (deleted in QuickBooks)",
+                "an attempt: `resent`, `looked-up`, `found` (QuickBooks had it), `abandoned` (it had made nothing), "
+                "`asked` (a person decides); a cause: `tried` (the daily retry of one record), `resolved` (the retry went through), "
+                "`explained` (read once to say whose or what it is), `recreated` (it was deleted in QuickBooks)",
             ),
         ),
     ),
@@ -145,7 +145,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "Metered (CorePlus) calls left this month, over all companies.",
         measured=True,
     ),
-    Declaration("gauge", "budget_limit_calls", "Metered (CorePlus) calls granted a month.", measured=True),
+    Declaration(
+        "gauge", "budget_limit_calls", "Metered (CorePlus) calls that Intuit allows in a month.", measured=True
+    ),
     Declaration(
         "counter",
         "quota_waits",
@@ -185,7 +187,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "gauge",
         "failures_open",
-        "Failures that wait for somebody.",
+        "Failures that wait for a person.",
         (("stage", "decode, map, push or connect"), _CAUSE, _ORG),
     ),
     Declaration(

@@ -52,7 +52,7 @@ _REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
 class OpenAttempt:
     """An attempt found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
 
-    intent: StoredAttempt
+    stored: StoredAttempt
     alive: bool
     """Its owner still sends heartbeats, or its call may still be under way."""
     busy_for: float

@@ -41,6 +41,7 @@ def _type(table: Table, name: str) -> str:
     return table.c[name].type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
 
 
+@cache
 def _is_binary(table: Table, name: str) -> bool:
     return isinstance(table.c[name].type, LargeBinary | Document)
 
@@ -50,7 +51,7 @@ def _values(table: Table, name: str, rows: Sequence[Mapping[str, Any]]) -> list[
     kind = table.c[name].type
     if isinstance(kind, Document):
         return [pack(row[name], small=kind.small) for row in rows]
-    return [row[name] if _is_binary(table, name) else row[name].decode() for row in rows]
+    return [row[name] for row in rows] if _is_binary(table, name) else [row[name].decode() for row in rows]
 
 
 def insert_rows(

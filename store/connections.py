@@ -72,6 +72,16 @@ _ALL = Statement(f"SELECT {', '.join(CompanyConnection.__dataclass_fields__)} FR
 _OF_REALMS = Statement(f"{_ALL.text} WHERE realm_id = ANY(%(realms)s::text[])")
 
 
+def org_of(db: Connection, realm_id: str) -> str:
+    """Give the Org whose connection opens this company; empty when none does."""
+    found = db.execute(
+        select(configuration.c.org_id)
+        .join(table, table.c.configuration_id == configuration.c.id)
+        .where(table.c.realm_id == realm_id)
+    ).scalar()
+    return str(found or "")
+
+
 def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, Tokens] | None:
     """Give the version and the decrypted tokens of a connected company; None when there is none.
 
@@ -99,6 +109,23 @@ def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, To
         refresh_expires_at=row.refresh_expires_at,
         refresh_hard_expires_at=row.refresh_hard_expires_at,
     )
+
+
+def read_access_token(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, str] | None:
+    """Give the version and the access token of a connected company; the refresh token stays encrypted.
+
+    Raises
+    ------
+    UnreadableToken
+        no key in TOKEN_KEYS fits.
+    """
+    rows = _ACCESS_TOKEN.rows(db, realm=realm_id)
+    return (rows[0].version, keys.decrypt(rows[0].access_token)) if rows else None
+
+
+_ACCESS_TOKEN = Statement(
+    f"SELECT version, access_token FROM qbo_connection WHERE realm_id = %(realm)s AND state = '{CONNECTED}'"
+)
 
 
 def _token_values(keys: TokenKeys, tokens: Tokens) -> dict[str, object]:
@@ -204,11 +231,11 @@ def expire_access(db: Connection, *, realm_id: str, version: int) -> None:
 
 
 def disconnect(
-    db: Connection, *, realm_id: str, version: int, cause: str, message: str, probe_after: float | None = None
+    db: Connection, *, realm_id: str, version: int, cause: str, message: str, try_after: float | None = None
 ) -> bool:
     """Note that Intuit no longer takes our grant; True for the one caller that noted it first.
 
-    ``probe_after`` seconds later one call is tried again: some causes end without our doing (a bill paid to Intuit).
+    ``try_after`` seconds later one call is tried again: some causes end without our doing (a bill paid to Intuit).
     """
     return (
         db.execute(
@@ -220,7 +247,7 @@ def disconnect(
                 disconnected_at=func.now(),
                 disconnect_cause=cause,
                 disconnect_message=message,
-                probe_at=None if probe_after is None else func.now() + timedelta(seconds=probe_after),
+                probe_at=None if try_after is None else func.now() + timedelta(seconds=try_after),
                 refresh_owner="",
                 refresh_lease_until=None,
             )

@@ -13,6 +13,9 @@ from store.bulk import insert_rows
 from store.links import Link
 from store.tables import history
 
+DECIDED: Final = "judged"
+"""What the database calls an entry about a decision; people read "decided"."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

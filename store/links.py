@@ -132,7 +132,7 @@ def due_candidates(
 ) -> list[tuple[str, int]]:
     """Give (realm, link id) of due links, going round the companies from ``after_realm`` on: at most ``per_company`` of each.
 
-    The recursive part hops over the index from company to company, so that it costs one probe a company, however many links are
+    The recursive part hops over the index from company to company, so that it costs one index lookup a company, however many links are
     due. The lane is written into the statement: only so does the partial index of that lane match.
     """
     rows = _due_candidates(lane).rows(
@@ -160,7 +160,7 @@ def _due_candidates(lane: int) -> Statement:
 def next_due_in(db: Connection, *, lane: int) -> float | None:
     """Give the seconds until the next link of this lane becomes due; None when none is scheduled.
 
-    Those that are due already are not meant: who finds none to claim is waiting for a gate to open. One probe a company, as for
+    Those that are due already are not meant: who finds none to claim is waiting for a gate to open. One index lookup a company, as for
     the candidates, however many links are due.
     """
     (row,) = _next_due_in(lane).rows(db)
@@ -248,7 +248,7 @@ def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out.
 
     The weakest lock there is: it keeps out a settle and a decision of the link itself, who lock it FOR UPDATE, but not those
-    who only wake it (`sync.link.wake_dependents`). A job held here for an invoice must hear of its customer all the same.
+    who only wake it (`sync.link.wake_dependents`). A job locked here for an invoice must hear of its customer all the same.
     """
     if not ids:
         return {}

@@ -51,7 +51,8 @@ class Attempt:
     name: str
     sequence: int
     configuration_version: int
-    attempt: int
+    tries: int
+    """How often it was sent or looked up, this time included; 1 for one just planned."""
     first_sent_at: datetime | None
     claimed_at: float
     """Monotonic seconds, taken before the claim's transaction began."""
@@ -91,7 +92,7 @@ class Attempt:
             name=(write.name or "") if write is not None else "",
             sequence=at[0],
             configuration_version=at[1],
-            attempt=1,
+            tries=1,
             first_sent_at=now,
             claimed_at=started,
             voided=write is not None and write.voided,
@@ -100,7 +101,7 @@ class Attempt:
     @classmethod
     def taken_over(cls, link: Link, opened: OpenAttempt, *, resend_window: float, started: float) -> Attempt:
         """Send one without an answer again as it was written, while Intuit is trusted to remember its request id; look up afterwards."""
-        stored = opened.intent
+        stored = opened.stored
         looks = stored.phase == "lookup" or opened.age > resend_window
         return cls(
             link=replace(link, epoch=link.epoch + 1),
@@ -115,7 +116,7 @@ class Attempt:
             name=stored.name,
             sequence=stored.sequence,
             configuration_version=stored.configuration_version,
-            attempt=stored.attempt + 1,
+            tries=stored.attempt + 1,
             first_sent_at=stored.first_sent_at,
             claimed_at=started,
             voided=bool(stored.applied and stored.applied.get(VOIDED)),
@@ -127,7 +128,7 @@ class Attempt:
     @property
     def is_new(self) -> bool:
         """Whether nothing of it was ever sent."""
-        return self.attempt == 1
+        return self.tries == 1
 
     @property
     def writes_names(self) -> bool:
@@ -150,7 +151,7 @@ class Attempt:
             "name": self.name,
             "sequence": self.sequence,
             "configuration_version": self.configuration_version,
-            "attempt": self.attempt,
+            "attempt": self.tries,
             "owner": owner,
             "heartbeat_at": now,
             "first_sent_at": self.first_sent_at,
@@ -184,25 +185,25 @@ class Attempt:
         if self.operation != "create":
             # What became of an update shows in the object itself.
             return calls.read(self.entity, self.object_id)
+        if self.looks_everywhere:
+            return self.elsewhere()
         body = json.loads(self.body)
         if self.entity == "Customer":
             # Everything we might have made under that name, also if somebody made it inactive since.
             return calls.query(
                 select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
             )
-        if self.looks_everywhere:
-            return self.elsewhere()
         # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
         return self._made_since(equals("CustomerRef", str(body["CustomerRef"]["value"])))
 
     @property
     def looks_everywhere(self) -> bool:
-        """Whether a look-up for a document asks for those of all customers at once, as it does once it was tried before.
+        """Whether a look-up asks for documents of all customers, or for all names, at once, as it does once it was tried before.
 
         Where very much is looked for, the first look-ups use the company's quota up, and the second reads, for what is not among its
-        customer's, go without: asked for again in the same way, it would never end.
+        customer's or has another name by now, go without: asked for again in the same way, it would never end.
         """
-        return self.phase == "lookup" and self.attempt > 2 and self.operation == "create" and self.entity != "Customer"
+        return self.phase == "lookup" and self.tries > 2 and self.operation == "create"
 
     def elsewhere(self, *, start: int = 1, at_most: int = PAGE_SIZE) -> Call:
         """Give the query for all that the company got while ours was sent: a document may have been moved to another customer since."""

@@ -40,16 +40,16 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Batch:
     """What goes in one request: the call for one link, or a batch of them."""
 
-    works: tuple[Attempt, ...]
+    attempts: tuple[Attempt, ...]
     first: Attempt = field(init=False, repr=False, compare=False)
-    is_batch: bool = field(init=False, compare=False)
+    is_combined: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "first", self.works[0])
-        object.__setattr__(self, "is_batch", bool(self.works[0].batch_id))
+        object.__setattr__(self, "first", self.attempts[0])
+        object.__setattr__(self, "is_combined", bool(self.attempts[0].batch_id))
 
     @property
     def writes_names(self) -> bool:
@@ -59,34 +59,34 @@ class Parcel:
     @property
     def about(self) -> str:
         kind = self.first.link.kind.value
-        return f"{len(self.works)} {kind}s" if self.is_batch else f"{kind}/{self.first.link.kompass_id}"
+        return f"{len(self.attempts)} {kind}s" if self.is_combined else f"{kind}/{self.first.link.kompass_id}"
 
     def call(self) -> Call:
-        if not self.is_batch:
+        if not self.is_combined:
             return self.first.call()
-        return calls.batch({bid(work): work.call() for work in self.works}, request_id=self.first.batch_id)
+        return calls.batch({bid(attempt): attempt.call() for attempt in self.attempts}, request_id=self.first.batch_id)
 
     def outcomes(
         self, outcome: Outcome | Late, *, unsendable: bool = False
     ) -> list[tuple[Attempt, Outcome | Late | Split]]:
         """Give what became of each member. ``unsendable``: the request could not even be put together."""
-        if not self.is_batch:
+        if not self.is_combined:
             return [(self.first, outcome)]
         if isinstance(outcome, Done):
-            each = batch_outcomes(outcome, [bid(work) for work in self.works])
-            return [(work, complete(each[bid(work)], work)) for work in self.works]
+            each = batch_outcomes(outcome, [bid(attempt) for attempt in self.attempts])
+            return [(attempt, complete(each[bid(attempt)], attempt)) for attempt in self.attempts]
         to_blame = isinstance(outcome, Refused) and verdict(outcome, Operation.BATCH) is Verdict.FINAL
-        if len(self.works) > 1 and isinstance(outcome, Refused | NotSent) and (to_blame or unsendable):
-            return [(work, Split(outcome)) for work in self.works]
-        return [(work, outcome) for work in self.works]
+        if len(self.attempts) > 1 and isinstance(outcome, Refused | NotSent) and (to_blame or unsendable):
+            return [(attempt, Split(outcome)) for attempt in self.attempts]
+        return [(attempt, outcome) for attempt in self.attempts]
 
 
 def refused_for_now(parts: Sequence[tuple[Attempt, Outcome | Late | Split]]) -> frozenset[int]:
     """Give the links of a request all of whose members were refused without proof; empty when one was not."""
     refused = {
-        work.link.id
-        for work, one in parts
-        if isinstance(one, Refused) and verdict(one, work.asks) is Verdict.PASSING
+        attempt.link.id
+        for attempt, one in parts
+        if isinstance(one, Refused) and verdict(one, attempt.asks) is Verdict.PASSING
     }  # fmt: skip
     return frozenset(refused) if len(refused) == len(parts) else frozenset()
 
@@ -101,27 +101,27 @@ def members_by(batch_id: str) -> int:
     return int(batch_id.partition("-")[2] or 0)
 
 
-def bid(work: Attempt) -> str:
+def bid(attempt: Attempt) -> str:
     """Give the id of a link's item in any batch: 10 hexadecimal digits are enough for 10^12 links."""
-    return f"{work.link.id:x}"
+    return f"{attempt.link.id:x}"
 
 
-def parcels(works: Iterable[Attempt]) -> list[Parcel]:
+def as_batches(attempts: Iterable[Attempt]) -> list[Batch]:
     """Put claimed calls together again into the requests they go in."""
     found: dict[str, list[Attempt]] = {}
-    for work in works:
-        found.setdefault(work.batch_id or f"link {work.link.id}", []).append(work)
-    return [Parcel(tuple(members)) for members in found.values()]
+    for attempt in attempts:
+        found.setdefault(attempt.batch_id or f"link {attempt.link.id}", []).append(attempt)
+    return [Batch(tuple(members)) for members in found.values()]
 
 
-def complete(outcome: Outcome, work: Attempt) -> Outcome:
+def complete(outcome: Outcome, attempt: Attempt) -> Outcome:
     """See to it that every object in an answer has its Id and can be written to by its SyncToken: else it is `Unknown`."""
     if not isinstance(outcome, Done):
         return outcome
-    if work.phase == "lookup" and work.operation == "create":
-        documents = outcome.rows(work.entity)
+    if attempt.phase == "lookup" and attempt.operation == "create":
+        documents = outcome.rows(attempt.entity)
     else:
-        found = outcome.body.get(work.entity)
+        found = outcome.body.get(attempt.entity)
         documents = [found] if isinstance(found, dict) else [{}]
     if all(bool(one.get("Id")) and one.get("SyncToken") is not None for one in documents):
         return outcome
@@ -131,7 +131,7 @@ def complete(outcome: Outcome, work: Attempt) -> Outcome:
 # --- At the claim
 
 
-def put_together(works: Iterable[Attempt], *, most: int) -> list[Parcel]:
+def put_together(attempts: Iterable[Attempt], *, most: int) -> list[Batch]:
     """Put what a company wants sent into requests: batches of up to ``most`` (1: none), each of one kind alone.
 
     One kind alone, so that a customer is never in a batch with its job or its invoice: Intuit does the items of a batch in any order.
@@ -139,34 +139,38 @@ def put_together(works: Iterable[Attempt], *, most: int) -> list[Parcel]:
     """
     fresh: dict[tuple[str, int], list[Attempt]] = {}
     alone, recovered = [], []
-    for work in sorted(works, key=lambda one: one.link.id):
-        if work.batch_id:
-            recovered.append(work)
-        elif (room := _room(work, most)) > 1:
-            fresh.setdefault((work.link.kind.value, room), []).append(work)
+    for attempt in sorted(attempts, key=lambda one: one.link.id):
+        if attempt.batch_id:
+            recovered.append(attempt)
+        elif (room := _room(attempt, most)) > 1:
+            fresh.setdefault((attempt.link.kind.value, room), []).append(attempt)
         else:
-            alone.append(Parcel((work,)))
-    found = [*alone, *parcels(recovered)]
+            alone.append(Batch((attempt,)))
+    found = [*alone, *as_batches(recovered)]
     for (_, room), members in fresh.items():
         for start in range(0, len(members), room):
             together = members[start : start + room]
-            found.append(_batch(together) if len(together) > 1 else Parcel(tuple(together)))
+            found.append(_combined(together) if len(together) > 1 else Batch(tuple(together)))
     return found
 
 
-def _room(work: Attempt, most: int) -> int:
-    return min(most, work.link.batch_most or MAX_BATCH_ITEMS) if work.is_new and work.operation in _TOGETHER else 1
+def _room(attempt: Attempt, most: int) -> int:
+    return (
+        min(most, attempt.link.batch_most or MAX_BATCH_ITEMS)
+        if attempt.is_new and attempt.operation in _TOGETHER
+        else 1
+    )
 
 
-def _batch(works: Sequence[Attempt]) -> Parcel:
-    batch_id = request_id_for(len(works))
-    return Parcel(tuple(replace(work, request_id=batch_id, batch_id=batch_id) for work in works))
+def _combined(attempts: Sequence[Attempt]) -> Batch:
+    batch_id = request_id_for(len(attempts))
+    return Batch(tuple(replace(attempt, request_id=batch_id, batch_id=batch_id) for attempt in attempts))
 
 
 def is_resent(opened: OpenAttempt, resend_window: float) -> bool:
     """Whether an attempt is sent again as a member of its batch; later each is looked up alone."""
-    intent = opened.intent
-    return bool(intent.batch_id) and intent.phase == "send" and opened.age <= resend_window
+    stored = opened.stored
+    return bool(stored.batch_id) and stored.phase == "send" and opened.age <= resend_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,7 @@ def gather_members(
     What is left of one that cannot be whole again is to be looked up, each alone.
     """
     orphaned = {
-        one.intent.batch_id: one.intent.realm_id
+        one.stored.batch_id: one.stored.realm_id
         for one in opened.values()
         if not one.alive and is_resent(one, resend_window)
     }
@@ -199,20 +203,20 @@ def gather_members(
     torn = {members[link_id] for link_id in missing - {link.id for link in locked}}
     # One whose answer came before it was locked is no member any more.
     found = attempts.read_open(db, [link.id for link in locked], lease=lease)
-    still = {link_id: one for link_id, one in found.items() if one.intent.batch_id in orphaned}
+    still = {link_id: one for link_id, one in found.items() if one.stored.batch_id in orphaned}
     opened = {**opened, **still}
-    left = Counter(one.intent.batch_id for one in opened.values())
+    left = Counter(one.stored.batch_id for one in opened.values())
     broken = {batch_id for batch_id in orphaned.keys() - torn if left[batch_id] < members_by(batch_id)}
     return Gathered(
         due + [link for link in locked if link.id in still],
-        {link_id: _alone(one) if one.intent.batch_id in broken else one for link_id, one in opened.items()},
-        frozenset(link_id for link_id, one in opened.items() if one.intent.batch_id in torn),
+        {link_id: _alone(one) if one.stored.batch_id in broken else one for link_id, one in opened.items()},
+        frozenset(link_id for link_id, one in opened.items() if one.stored.batch_id in torn),
     )
 
 
 def _alone(opened: OpenAttempt) -> OpenAttempt:
     """A member that has lost another: its request id stands for a body that cannot be sent again."""
-    return replace(opened, intent=replace(opened.intent, phase="lookup", batch_id=""))
+    return replace(opened, stored=replace(opened.stored, phase="lookup", batch_id=""))
 
 
 # --- At the dispatcher

@@ -1,4 +1,4 @@
-"""The month's budget of metered reads: once it is spent, and if so wished, what needs one is held; writes are free and go on."""
+"""The month's budget of metered reads: once it is spent, and if so wished, what needs one waits; writes are free and go on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store import quota
 from store.attempts import OpenAttempt
 
 NO_BUDGET: Final = "no-budget"
-"""The cause of a link that is held for it."""
+"""The cause of a link that waits for it."""
 REASON: Final = (
     "it needs a read from QuickBooks, and this month's metered reads are spent;"
     " it is sent with the new month (UTC) or a larger budget"
@@ -39,4 +39,4 @@ def next_month(now: datetime) -> datetime:
 
 def resumes_by_reading(opened: OpenAttempt, *, resend_window: float) -> bool:
     """Whether an attempt that is taken over is looked up, or was a read to begin with."""
-    return opened.intent.phase == "lookup" or opened.intent.operation == "read" or opened.age > resend_window
+    return opened.stored.phase == "lookup" or opened.stored.operation == "read" or opened.age > resend_window

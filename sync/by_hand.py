@@ -23,8 +23,9 @@ from store import attempts, failures, history, links
 from store.links import Link
 from sync.companies import read_company
 from sync.comparing import CentCheck
-from sync.decide import Foreseen, foresee
+from sync.decide import Prediction, predict
 from sync.link import Wish, by_hand, make_due, want_party, write
+from sync.looking_up import IN_DOUBT
 
 _BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
 _ALL_LANES = 7
@@ -53,8 +54,12 @@ class KnownClient:
     event_created_at: datetime | None
 
 
-def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: Customer, *, by: str) -> int:
+def link_customer(
+    db: Connection, client: KnownClient, realm_id: str, customer: Customer, *, by: str, gone: str | None = None
+) -> int:
     """Let a Client's link stand for a customer that was there before; gives its id. It is read before it is ever written.
+
+    ``gone``: the Id of the customer it stands for, which was merged or made inactive in QuickBooks: the link may stand for another one.
 
     Raises
     ------
@@ -67,10 +72,10 @@ def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: 
         link = _client_link(db, realm_id, party)
     if link is None or _is_being_sent(db, link):
         raise CannotLink(f"{client.reference} {_BEING_SENT}")
-    if link.qbo_id:
+    if link.qbo_id and link.qbo_id != gone:
         raise CannotLink(
-            f"{client.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already. Open it "
-            "under Customers to see or remove that link."
+            f"{client.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already, which is active "
+            "there. Open it under Customers to see or remove that link."
         )
     there: dict[str, Any] = {
         "entity": "Customer",
@@ -83,6 +88,7 @@ def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: 
         "event_created_at": client.event_created_at,
         "lanes": _ALL_LANES,
     }
+    attempts.retire(db, [link.id])
     write(db, [by_hand(link, LinkState.PENDING, **there, **known, **_UNREAD, adopted=True)])
     words = f"{by} linked it to the QuickBooks customer {customer.name} ({customer.id})"
     make_due(db, [link.id], Because.LINKED_BY_HAND, words)
@@ -151,7 +157,7 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink("Only a link that was made by hand can be removed.")
     if _is_being_sent(db, link):
         raise CannotLink(f"It {_BEING_SENT}")
-    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, name="", adopted=False, **_UNREAD)])
+    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **_UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
 
 
@@ -197,13 +203,13 @@ def link_existing(db: Connection, link_id: int, there: Existing, *, by: str) -> 
     make_due(db, [link.id], Because.LINKED_BY_HAND, words)
 
 
-def kompass_side(db: Connection, link: Link) -> Foreseen | None:
+def kompass_side(db: Connection, link: Link) -> Prediction | None:
     """Decide about a link in conflict as if a person had chosen Kompass's side of what was read last."""
     company = read_company(db, link.org_id)
     if company is None or company.configuration.realm_id != link.realm_id:
         return None
     read = replace(link, state=LinkState.PENDING, cause=links.READ, overwrite=True)
-    return next(iter(foresee(db, [(read, company)])), None)
+    return next(iter(predict(db, [(read, company)])), None)
 
 
 def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
@@ -218,18 +224,18 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
     link = links.lock(db, {link_id}).get(link_id)
     if link is None:
         raise CannotLink("This error belongs to no record any more.")
-    if link.cause == "conflict:in-doubt" and link.state == LinkState.FAILED and link.observed:
+    if link.cause == IN_DOUBT and link.state == LinkState.FAILED and link.observed:
         _take_for_ours(db, link, link.observed, by=by)
         return
     if _is_being_sent(db, link):
         raise CannotLink(f"It {_BEING_SENT}")
-    foreseen = kompass_side(db, link)
-    if foreseen is None:
+    predicted = kompass_side(db, link)
+    if predicted is None:
         raise CannotLink("The QuickBooks company is not linked any more.")
     facts: dict[str, Any] = {"overwrite": False}
     applied = link.applied or {}
-    if isinstance(foreseen.outcome, Write):
-        facts["applied"] = applied = foreseen.outcome.applied
+    if isinstance(predicted.outcome, Write):
+        facts["applied"] = applied = predicted.outcome.applied
         check = CentCheck()
         check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
         check.write(db)
@@ -243,10 +249,13 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
 
 
 def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, by: str) -> None:
-    """Link a record to the document that a call of ours without an answer may have made."""
+    """Link a record to the customer or document that a call of ours without an answer may have made."""
     attempts.retire(db, [link.id])
-    entity = "CreditMemo" if "RemainingCredit" in observed else "Invoice"
-    there = {"entity": entity, "qbo_id": str(observed["Id"]), "name": str(observed.get("DocNumber", ""))}
+    entity = (
+        "Customer" if link.kind is not Kind.INVOICE else "CreditMemo" if "RemainingCredit" in observed else "Invoice"
+    )
+    name = str(observed.get("DisplayName") or observed.get("DocNumber") or "")
+    there = {"entity": entity, "qbo_id": str(observed["Id"]), "name": name}
     write(db, [by_hand(link, LinkState.PENDING, **there, **_UNREAD)])
     make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")
 

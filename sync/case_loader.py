@@ -34,7 +34,7 @@ class RecordCase:
     sequence: int
 
 
-Judgeable = tuple[Link, Company, RecordCase]
+Decidable = tuple[Link, Company, RecordCase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,20 @@ class Said:
 
 
 def read_cases(
-    db: Connection, judgeable: Sequence[tuple[Link, Company]], *, said: Mapping[RecordKey, Said] = MappingProxyType({})
+    db: Connection, decidable: Sequence[tuple[Link, Company]], *, said: Mapping[RecordKey, Said] = MappingProxyType({})
 ) -> dict[int, RecordCase]:
     """Read the newest record of each link, and for a job of a former billing client that client too.
 
     What is ``said`` stands before the stored record: an event that nobody has ingested yet.
     """
-    wanted = {(link.org_id, link.kind.value, link.kompass_id) for link, _ in judgeable}
+    wanted = {(link.org_id, link.kind.value, link.kompass_id) for link, _ in decidable}
     rows = records.read_bodies(db, wanted - said.keys())
     bodies = {
         key: Said(record_from_json(Kind(key[1]), row.body), row.sequence, row.deleted) for key, row in rows.items()
     } | {key: said[key] for key in wanted & said.keys()}
     former = {
         (link.org_id, Kind.CLIENT.value, link.party_id)
-        for link, _ in judgeable
+        for link, _ in decidable
         if (one := bodies.get((link.org_id, link.kind.value, link.kompass_id))) is not None
         and isinstance(one.record, Project)
         and one.record.billing_client.id != link.party_id
@@ -68,7 +68,7 @@ def read_cases(
     formers = records.read_bodies(db, former) if former else {}
     clients = {key: record_from_json(Kind.CLIENT, row.body) for key, row in formers.items()}
     cases = {}
-    for link, company in judgeable:
+    for link, company in decidable:
         key = (link.org_id, link.kind.value, link.kompass_id)
         if key not in bodies or company.facts is None:
             continue
@@ -93,12 +93,13 @@ def read_cases(
 
 
 def standing_of(link: Link) -> Standing:
-    """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again.
+    """What QBO has of a link. After a conflict that made it fail, what was read then is no longer what is there: read again.
 
     Of what was deleted in QuickBooks, and a person asked to recreate, QBO has nothing.
     """
     if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
-        return Standing(currency=link.currency, name_override=link.name_override or None)
+        entity = link.entity or None
+        return Standing(entity=entity, currency=link.currency, name_override=link.name_override or None)
     if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
         return replace(link.standing, sync_token=None)
     return link.standing
@@ -133,15 +134,15 @@ def with_rates(
     }
 
 
-def fix_currencies(db: Connection, judgeable: Sequence[Judgeable]) -> list[Judgeable]:
+def fix_currencies(db: Connection, decidable: Sequence[Decidable]) -> list[Decidable]:
     """Fix the currencies that are not fixed yet; a second link for the same thing goes, and is left out of what comes back."""
     unfixed = {
         link.id: (link.realm_id, link.kind.value, link.kompass_id, link.party_id, currency_of(case))
-        for link, _, case in judgeable
+        for link, _, case in decidable
         if link.kind is not Kind.INVOICE and not link.currency
     }
     if not unfixed:
-        return list(judgeable)
+        return list(decidable)
     holders = {key: twin.id for key, twin in links.find_party(db, unfixed.values()).items()}
     fixed: dict[int, str] = {}
     twins: dict[int, int] = {}
@@ -153,10 +154,10 @@ def fix_currencies(db: Connection, judgeable: Sequence[Judgeable]) -> list[Judge
     links.set_currencies(db, fixed)
     for link_id, twin_id in twins.items():
         replace_by_twin(db, link_id, twin_id=twin_id)
-    return [_with_currency(one, fixed.get(one[0].id)) for one in judgeable if one[0].id not in twins]
+    return [_with_currency(one, fixed.get(one[0].id)) for one in decidable if one[0].id not in twins]
 
 
-def _with_currency(one: Judgeable, currency: str | None) -> Judgeable:
+def _with_currency(one: Decidable, currency: str | None) -> Decidable:
     if currency is None:
         return one
     link, company, case = one
@@ -206,7 +207,7 @@ class Parties:
 
     found: Mapping[int, Link]
     busy: frozenset[int]
-    """Links whose party, or the record it is to be made for, somebody holds at this moment: decide them again in a moment."""
+    """Links whose customer or job, or the record it is to be made for, another transaction has locked: decide them again soon."""
 
 
 def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, lane: int) -> Parties:

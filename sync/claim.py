@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
-from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
 from schemas.events import Kind
@@ -30,7 +30,7 @@ from store.links import Link
 from sync.attempt import Attempt, figures
 from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
-from sync.case_loader import Judgeable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
+from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
@@ -39,7 +39,7 @@ from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
 from sync.permits import permit_calls
 from sync.policy import Policy
-from sync.reattachment import TakenUp, take_up
+from sync.reattachment import Reattached, reattach
 from sync.remarks import Remarks
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
@@ -57,14 +57,14 @@ _NOTHING_THERE: dict[str, Any] = {
 class Claimed:
     """What a claim found."""
 
-    work: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
     refused_by_facts: set[str] = field(default_factory=set)
     """Those of them where a refusal rests on facts that are not quite fresh."""
     blocked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Realm → its Org, and the seconds until its quota allows the next call."""
-    judged: list[tuple[Kind, str, str, str]] = field(default_factory=list)
+    decided: list[tuple[Kind, str, str, str]] = field(default_factory=list)
     """(kind, outcome, cause, Org) of links that needed no call."""
     woken: bool = False
     """A link of ours became due by what was decided here."""
@@ -128,7 +128,7 @@ class _Transaction:
         versions = companies.hold_versions(self._db, {link.org_id for link in due})
         connected = connections.read_connections(self._db, {link.realm_id for link in due})
         known = self._cache.get(self._db, versions.values())
-        judgeable: list[tuple[Link, Company]] = []
+        decidable: list[tuple[Link, Company]] = []
         for link in due:
             company = known.get(link.org_id)
             if company is None or company.configuration.realm_id != link.realm_id:
@@ -136,8 +136,8 @@ class _Transaction:
                 self._changes.append(dropped(link))
             elif link.id in gathered.torn:
                 self._busy(link)
-            elif (open_intent := opened.get(link.id)) is not None:
-                self._resume(link, open_intent, connected.get(link.realm_id))
+            elif (stored := opened.get(link.id)) is not None:
+                self._resume(link, stored, connected.get(link.realm_id))
             elif company.facts is None or (company.unknown and link.qbo_id is None):
                 connection = connected.get(link.realm_id)
                 if connection is None or not connection.connected:
@@ -147,8 +147,8 @@ class _Transaction:
                 else:
                     self._unready(link)
             else:
-                judgeable.append((link, company))
-        self._judge(judgeable, connected)
+                decidable.append((link, company))
+        self._decide(decidable, connected)
         self._permit()
         self._write()
         return self._result
@@ -169,8 +169,8 @@ class _Transaction:
             self._unready(link)
         else:
             window = self._policy.attempts.resend_window_seconds
-            work = Attempt.taken_over(link, opened, resend_window=window, started=self._started)
-            self._want(work, connection)
+            attempt = Attempt.taken_over(link, opened, resend_window=window, started=self._started)
+            self._want(attempt, connection)
 
     # The month's budget
 
@@ -188,10 +188,10 @@ class _Transaction:
 
     # Decide
 
-    def _judge(self, judgeable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
-        cases = with_rates(self._db, {link.id: link for link, _ in judgeable}, read_cases(self._db, judgeable))
-        known: list[Judgeable] = []
-        for link, company in judgeable:
+    def _decide(self, decidable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
+        cases = with_rates(self._db, {link.id: link for link, _ in decidable}, read_cases(self._db, decidable))
+        known: list[Decidable] = []
+        for link, company in decidable:
             if (case := cases.get(link.id)) is None:
                 self._changes.append(dropped(link, "Kompass never said what it is"))
             else:
@@ -210,9 +210,9 @@ class _Transaction:
                 self._busy(link)
                 continue
             if company.stocked and link.qbo_id is None:
-                taken = take_up(self._db, link, case, decision)
-                if isinstance(taken, TakenUp):
-                    self._take_up(link, taken)
+                taken = reattach(self._db, link, case, decision)
+                if isinstance(taken, Reattached):
+                    self._reattach(link, taken)
                     continue
                 decision = taken
             connection = connected.get(link.realm_id)
@@ -223,7 +223,7 @@ class _Transaction:
         still = links.hold(self._db, {one.id for one in holders.values()}) if holders else {}
         return {link_id for link_id, one in holders.items() if still.get(one.id) != one}
 
-    def _take_up(self, link: Link, taken: TakenUp) -> None:
+    def _reattach(self, link: Link, taken: Reattached) -> None:
         """Stand for what was made before the database was restored, and decide again: Kompass may say something else by now."""
         self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
         attached = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
@@ -259,7 +259,7 @@ class _Transaction:
                     link, LinkState.WAITING, cause, reason, sequence=sequence, version=version,
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
-            case Reject(problems, holder):
+            case Fail(problems, holder):
                 asks = self._refused_by_old_facts(company, problems) and connection is not None and connection.connected
                 if asks and not self._budget_is_spent():
                     self._unready(link)
@@ -267,7 +267,7 @@ class _Transaction:
                     return
                 if holder is None and party is not None and party.qbo_id is None:
                     holder = party.id
-                self._reject(link, problems, holder, sequence=sequence, version=version)
+                self._fail(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():
                 if connection is None or not connection.connected:
                     self._disconnected(link, connection, sequence=sequence, version=version)
@@ -277,8 +277,8 @@ class _Transaction:
                     self._unready(link)
                 else:
                     at = (sequence, version)
-                    work = Attempt.planned(link, decision, at, now=self._now, started=self._started)
-                    self._want(work, connection)
+                    attempt = Attempt.planned(link, decision, at, now=self._now, started=self._started)
+                    self._want(attempt, connection)
 
     def _want_rate(self, link: Link, case: RecordCase) -> None:
         """Have the rate of its day read, like facts that are not known yet."""
@@ -347,7 +347,7 @@ class _Transaction:
         )  # fmt: skip
         self._well.add(link.id)
 
-    def _reject(
+    def _fail(
         self, link: Link, problems: Sequence[Problem], rests_on: int | None, *, sequence: int, version: int
     ) -> None:
         first = problems[0]
@@ -363,7 +363,7 @@ class _Transaction:
         policy = self._policy
         permitted = permit_calls(
             self._db,
-            {realm_id: put_together(works, most=self._together) for realm_id, works in self._wanted.items()},
+            {realm_id: put_together(attempts, most=self._together) for realm_id, attempts in self._wanted.items()},
             allowed=self._allowed,
             limits=policy.limits,
             lease=policy.attempts.lease_seconds,
@@ -372,29 +372,29 @@ class _Transaction:
         self._result.blocked |= {
             realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
-        for work in (work for parcel in permitted.names_later for work in parcel.works):
-            self._busy(work.link, for_s=NAMES_AGAIN_S)
-        for work in (work for parcel in permitted.parcels for work in parcel.works):
-            self._start(replace(work, permitted_at=permitted.at))
+        for attempt in (attempt for batch in permitted.names_later for attempt in batch.attempts):
+            self._busy(attempt.link, for_s=NAMES_AGAIN_S)
+        for attempt in (attempt for batch in permitted.batches for attempt in batch.attempts):
+            self._start(replace(attempt, permitted_at=permitted.at))
 
-    def _want(self, work: Attempt, connection: CompanyConnection) -> None:
-        work = replace(work, connection_version=connection.version)
-        self._wanted.setdefault(work.link.realm_id, []).append(work)
+    def _want(self, attempt: Attempt, connection: CompanyConnection) -> None:
+        attempt = replace(attempt, connection_version=connection.version)
+        self._wanted.setdefault(attempt.link.realm_id, []).append(attempt)
 
-    def _start(self, work: Attempt) -> None:
+    def _start(self, attempt: Attempt) -> None:
         over_after = timedelta(seconds=self._policy.over_after)
-        self._result.work.append(work)
-        self._rows.append(work.row(owner=self._policy.owner, now=self._now, over_after=over_after))
+        self._result.attempts.append(attempt)
+        self._rows.append(attempt.row(owner=self._policy.owner, now=self._now, over_after=over_after))
         # Should this process die, the link is due once its call is certainly over.
         horizon = max(over_after, timedelta(seconds=self._policy.attempts.lease_seconds))
-        at = (work.sequence, work.configuration_version) if work.is_new else None
+        at = (attempt.sequence, attempt.configuration_version) if attempt.is_new else None
         # It is created again: in any outcome of this call, what was deleted is never written to again.
         recreated: dict[str, Any] = {}
-        if work.operation == "create" and work.link.qbo_id is not None:
+        if attempt.operation == "create" and attempt.link.qbo_id is not None:
             recreated = _NOTHING_THERE
-            self._cents.over(work.link)
-            self._remarks.over(work.link)
-        self._changes.append(sent(work.link, epoch=work.epoch, over_at=self._now + horizon, at=at, **recreated))
+            self._cents.over(attempt.link)
+            self._remarks.over(attempt.link)
+        self._changes.append(sent(attempt.link, epoch=attempt.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
 
@@ -418,13 +418,13 @@ class _Transaction:
         """Write a decision that needs no call."""
         at = None if sequence is None or version is None else (sequence, version)
         self._changes.append(decided(link, state, cause=cause, reason=reason, at=at, **changes))
-        self._result.judged.append((link.kind, state, cause, link.org_id))
+        self._result.decided.append((link.kind, state, cause, link.org_id))
         if link.depends_on is None or (state, cause, reason) != (link.state, link.cause, link.reason):
             # What rests on it may rest on something else by now. Links that rest on each other in a circle do not wake each other for ever.
             self._wake.add(link.id)
         if (state, cause) != (link.state, link.cause):
             detail = {"cause": cause, "sequence": sequence}
-            self._history.append(history.about(link, "judged", state, reason, detail=detail))
+            self._history.append(history.about(link, history.DECIDED, state, reason, detail=detail))
 
     def _write(self) -> None:
         attempts.write(self._db, self._rows)
@@ -441,7 +441,7 @@ class _Transaction:
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:
-    """Give what of an object that counts as sent from now on is still what somebody in QuickBooks made of it."""
+    """Give what of an object that counts as sent from now on is still what a person in QuickBooks made of it."""
     if link.observed is None:
         return {"by_hand": [], "kept": []}
     observed = Observed(link.observed)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from schemas.company import CompanyFacts, Configuration
 from store import companies, restores
 from store.companies import ConfigurationVersion
-from store.connections import CompanyConnection
+from store.connections import CompanyConnection, Tokens
 
 # The causes of a refusal that rest on what the company said of itself: by then it may say something else.
 REST_ON_FACTS = frozenset(
@@ -116,6 +116,7 @@ class CompanyCache:
             self._companies.pop(org_id, None)
 
 
-def token_ready(connection: CompanyConnection) -> bool:
-    expires = connection.access_expires_at
+def token_ready(tokens: CompanyConnection | Tokens) -> bool:
+    """Whether the access token outlasts a call."""
+    expires = tokens.access_expires_at
     return expires is not None and expires - datetime.now(UTC) > TOKEN_MARGIN

@@ -6,8 +6,6 @@ Both are single-flight across all processes, by leases in the database; no trans
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,26 +14,26 @@ from sqlalchemy import Connection, Engine
 
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
-from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthError, ReadFailed
+from qbo_client.errors import FactMissing, OAuthError, ReadFailed
 from qbo_client.exchange_rates import fetch_rate
-from qbo_client.oauth import OAuthApp, TokenSet
+from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Unauthorized
 from qbo_client.queries import Send
-from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
 from schemas.company import CompanyFacts, SalesRate, TaxCodeFact
 from store import companies, connections, exchange_rates, inventory, restores
-from store.connections import CompanyConnection, Tokens
+from store.connections import CompanyConnection
 from store.inventory import Page
 from store.restores import Wanted
 from store.secrets import TokenKeys
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
-from sync.disconnection import record_disconnection, shut_out
+from sync.disconnection import disconnect
 from sync.inventory import keep, look_through
 from sync.metrics import Metrics, observe_call
-from sync.permits import permit_again
+from sync.permits import wait_for_permit
 from sync.policy import Policy
 from sync.stocktaking import take_stock
+from sync.tokens import AccessTokens, Renewal, TokenRenewal, tokens_of
 
 log = logging.getLogger(__name__)
 
@@ -44,34 +42,9 @@ SOON_S = 0.2
 LATER_S = 15.0
 # A token that is refused although it is this new would be refused again.
 JUST_REFRESHED = timedelta(minutes=1)
-_QUOTA_PAUSE_S = 0.1
 
 Keep = Callable[[Connection], None]
 """Writes down what was read."""
-
-
-class AccessTokens:
-    """Decrypted access tokens of this process, by realm and connection version. Never leaves memory."""
-
-    def __init__(self, engine: Engine, keys: TokenKeys) -> None:
-        self._engine = engine
-        self._keys = keys
-        self._lock = threading.Lock()
-        self._tokens: dict[str, tuple[int, str]] = {}
-
-    def get(self, realm_id: str, version: int) -> str | None:
-        """Give the access token of a connected company; None when it was disconnected meanwhile."""
-        with self._lock:
-            known = self._tokens.get(realm_id)
-        if known is not None and known[0] == version:
-            return known[1]
-        with self._engine.begin() as db:
-            stored = connections.read_tokens(db, self._keys, realm_id)
-        if stored is None:
-            return None
-        with self._lock:
-            self._tokens[realm_id] = (stored[0], stored[1].access_token)
-        return stored[1].access_token
 
 
 class CompanyPreparation:
@@ -92,9 +65,17 @@ class CompanyPreparation:
         self._policy = policy
         self._deadline = policy.attempts.call_deadline_seconds
         self._metrics = metrics
+        self._renewal = TokenRenewal(
+            engine,
+            oauth,
+            keys,
+            owner=policy.owner,
+            lease_seconds=policy.companies.refresh_lease_seconds,
+            unanswered_seconds=policy.attempts.server_timeout_seconds,
+        )
         self.tokens = AccessTokens(engine, keys)
         self.cache = CompanyCache()
-        # True at the start: what an earlier process held for want of budget is woken if there is some now.
+        # True at the start: what waits for the budget since an earlier process is woken if there is some now.
         self._was_spent = policy.budget.calls is not None
 
     def budget_is_back(self) -> bool:
@@ -119,7 +100,7 @@ class CompanyPreparation:
             connection = connections.read_connections(db, [realm_id]).get(realm_id)
         if connection is None or not connection.connected:
             return 0.0
-        if not token_ready(connection) and not self._refresh(org_id, realm_id, connection.version):
+        if not token_ready(connection) and not self._refresh(realm_id, connection.version):
             return SOON_S
         with self._engine.begin() as db:
             stale = companies.facts_are_stale(db, realm_id, older_than=facts_age)
@@ -129,7 +110,7 @@ class CompanyPreparation:
             self.cache.forget(org_id)
             return self._read_rates(org_id, realm_id)
         if self.budget_is_spent():
-            # The old facts serve; a company without any has its links held by the claim, and one that is unknown waits.
+            # The old facts serve; a company without any has its links put to `retrying` by the claim, and one that is unknown waits.
             self.cache.forget(org_id)
             return 0.0 if wanted is None and page is None else LATER_S
         if stale:
@@ -171,74 +152,26 @@ class CompanyPreparation:
         observe_call(self._metrics, org_id, call, outcome)
         with self._engine.begin() as db:
             # The refresh token may have changed, with any answer of the company.
-            connections.store_refreshed(db, self._keys, realm_id=realm_id, version=version, tokens=_tokens(fresh))
+            connections.store_refreshed(db, self._keys, realm_id=realm_id, version=version, tokens=tokens_of(fresh))
             return isinstance(outcome, Done) and connections.reconnect(db, realm_id=realm_id, version=version + 1)
 
-    def _refresh(self, org_id: str, realm_id: str, version: int) -> bool:
-        with self._engine.begin() as db:
-            if not connections.take_refresh_lease(
-                db,
-                realm_id=realm_id,
-                version=version,
-                owner=self._policy.owner,
-                seconds=self._policy.companies.refresh_lease_seconds,
-            ):
-                return False
-            stored = connections.read_tokens(db, self._keys, realm_id)
-        if stored is None or stored[0] != version:
-            return False
-        try:
-            fresh = self._oauth.refresh(stored[1].refresh_token)
-        except GrantRefused as error:
-            self._metrics.count("token_refreshes", outcome="refused")
-            self._disconnect(org_id, realm_id, version, str(error), error.intuit_tid or "")
-            return True
-        except ClientRefused as error:
-            self._metrics.count("token_refreshes", outcome="refused")
-            # Our own keys are wrong: every company would fail alike, and none of them is to blame.
-            log.error("Intuit refuses INTUIT_CLIENT_ID and INTUIT_CLIENT_SECRET: %s", error)
-            self._release(realm_id)
-            return False
-        except OAuthError as error:
-            self._metrics.count("token_refreshes", outcome="unavailable")
-            log.warning("tokens of company %s not refreshed: %s", realm_id, error)
-            self._release(realm_id)
-            return False
-        with self._engine.begin() as db:
-            stored_now = connections.store_refreshed(
-                db,
-                self._keys,
-                realm_id=realm_id,
-                version=version,
-                tokens=_tokens(fresh),
-            )
-        self._metrics.count("token_refreshes", outcome="refreshed" if stored_now else "lost-race")
-        if not stored_now:
-            log.warning("company %s was linked again while its tokens were refreshed; the newer ones stand", realm_id)
-        return True
-
-    def _wait_for_quota(self, realm_id: str) -> bool:
-        """Take a call out of the company's quota, which its pushes draw on too; False when there is none in time."""
-        until = time.monotonic() + self._deadline
-        while time.monotonic() < until:
-            with self._engine.begin() as db:
-                if permit_again(db, realm_id, INTUIT):
-                    return True
-            time.sleep(_QUOTA_PAUSE_S)
-        return False
-
-    def _release(self, realm_id: str) -> None:
-        with self._engine.begin() as db:
-            connections.release_refresh_lease(db, realm_id=realm_id, owner=self._policy.owner, retry_in=LATER_S)
-
-    def _disconnect(self, org_id: str, realm_id: str, version: int, message: str, tid: str) -> None:
-        words = "Intuit no longer takes the refresh token of this company"
-        with self._engine.begin() as db:
-            if connections.disconnect(db, realm_id=realm_id, version=version, cause="invalid-grant", message=words):
-                record_disconnection(
-                    db, org_id=org_id, realm_id=realm_id, message=words, subscription_ended=False, tid=tid
+    def _refresh(self, realm_id: str, version: int) -> bool:
+        """Whether the connection may be used as it is now."""
+        renewed = self._renewal.renew(realm_id, version)
+        if renewed.metric is not None:
+            self._metrics.count("token_refreshes", outcome=renewed.metric)
+        match renewed.outcome:
+            case Renewal.GRANT_REFUSED:
+                log.error("company %s is disconnected: %s", realm_id, renewed.said)
+            case Renewal.KEYS_REFUSED:
+                log.error("Intuit refuses INTUIT_CLIENT_ID and INTUIT_CLIENT_SECRET: %s", renewed.said)
+            case Renewal.UNAVAILABLE:
+                log.warning("tokens of company %s not refreshed: %s", realm_id, renewed.said)
+            case Renewal.SUPERSEDED:
+                log.warning(
+                    "company %s was linked again while its tokens were refreshed; the newer ones stay", realm_id
                 )
-        log.error("company %s is disconnected: %s", realm_id, message)
+        return renewed.outcome in (Renewal.REFRESHED, Renewal.SUPERSEDED, Renewal.GRANT_REFUSED)
 
     def _look(self, org_id: str, realm_id: str, read: Callable[[str, Send], Keep]) -> float:
         """Read something of a company and keep it, one process at a time."""
@@ -255,7 +188,7 @@ class CompanyPreparation:
                 return SOON_S
 
         def send(call: Call) -> Outcome:
-            if not self._wait_for_quota(realm_id):
+            if not wait_for_permit(self._engine, realm_id, patience=self._deadline):
                 return NotSent("the company's share of Intuit's limits is used up")
             outcome = self._transport.send(realm_id, token, call, deadline=self._deadline)
             observe_call(self._metrics, org_id, call, outcome)
@@ -265,21 +198,21 @@ class CompanyPreparation:
             keep = read(realm_id, send)
         except (ReadFailed, FactMissing) as error:
             log.warning("company %s cannot be read: %s", realm_id, error)
-            return self._not_fetched(org_id, connection, error)
+            return self._not_fetched(connection, error)
         with self._engine.begin() as db:
             keep(db)
             companies.release_facts_lease(db, realm_id=realm_id)
         self.cache.forget(org_id)
         return 0.0
 
-    def _not_fetched(self, org_id: str, connection: CompanyConnection, error: ReadFailed | FactMissing) -> float:
+    def _not_fetched(self, connection: CompanyConnection, error: ReadFailed | FactMissing) -> float:
         """What a failed read of the facts says of the connection, it says as well as a failed push."""
         realm_id, version = connection.realm_id, connection.version
         outcome = error.outcome if isinstance(error, ReadFailed) else None
         with self._engine.begin() as db:
             companies.release_facts_lease(db, realm_id=realm_id)
             if isinstance(outcome, Forbidden):
-                shut_out(db, outcome, org_id=org_id, realm_id=realm_id, version=version)
+                disconnect(db, outcome, realm_id=realm_id, version=version)
                 return 0.0
             if not isinstance(outcome, Unauthorized):
                 return LATER_S
@@ -309,16 +242,6 @@ def _inventory(page: Page, realm_id: str, send: Send) -> Keep:
 
     log.info("company %s: %d objects from %s %d on", realm_id, len(looked.found), page.entity, page.start)
     return keep_looked
-
-
-def _tokens(fresh: TokenSet) -> Tokens:
-    return Tokens(
-        access_token=fresh.access_token,
-        refresh_token=fresh.refresh_token,
-        access_expires_at=fresh.access_expires_at,
-        refresh_expires_at=fresh.refresh_expires_at,
-        refresh_hard_expires_at=fresh.refresh_hard_expires_at,
-    )
 
 
 def facts_of(realm_id: str, found: intuit_facts.CompanyFacts) -> CompanyFacts:

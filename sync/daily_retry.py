@@ -18,7 +18,7 @@ from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-MENDED_IN_QUICKBOOKS = frozenset({"books-closed", "inactive-or-deleted", "invalid-reference", "customer-inactive"})
+FIXED_IN_QUICKBOOKS = frozenset({"books-closed", "inactive-or-deleted", "invalid-reference", "customer-inactive"})
 """A period that is reopened, an item, class or customer that is made active again: causes of `mapping.causes`."""
 PERIOD = timedelta(days=1)
 MOST_A_PERIOD = 20
@@ -47,12 +47,12 @@ class DailyRetries:
         taken = retrying(self._engine, partial(_take, now=now))
         for one in taken:
             log.info("trying %s for the %d that wait for the same", one.cause, one.waiting, extra={"org": one.org_id})
-            self._metrics.count("recoveries", how="probed")
+            self._metrics.count("recoveries", how="tried")
         return len(taken)
 
 
 def _take(db: Connection, *, now: datetime) -> list[DailyRetry]:
-    taken = daily_retry.take(db, causes=MENDED_IN_QUICKBOOKS, now=now, period=PERIOD, most=MOST_A_PERIOD)
+    taken = daily_retry.take(db, causes=FIXED_IN_QUICKBOOKS, now=now, period=PERIOD, most=MOST_A_PERIOD)
     for one in taken:
         words = f"tried again for the {one.waiting:,} that wait for the same ({one.cause})"
         link.make_due(db, [one.link_id], Because.DAILY_RETRY, words)
@@ -83,7 +83,7 @@ def _recovered(retry: DailyRetry, words: str) -> history.Entry:
         kompass_id=retry.kompass_id,
         link_id=retry.link_id,
         what="recovered",
-        outcome="mended",
+        outcome="resolved",
         message=words,
         detail={"cause": retry.cause, "waiting": retry.waiting},
     )

@@ -1,6 +1,6 @@
 """Decides about links with the database at hand, around `mapping.decide`: for the claim, and for everybody who only asks.
 
-`decide` takes cases that `sync.case_loader` loaded. `foresee` loads them without a lock, a write or a call, and decides as a claim would:
+`decide` takes cases that `sync.case_loader` loaded. `predict` loads them without a lock, a write or a call, and decides as a claim would:
 the preview, the impact of a change, going live, Sync errors, replays, `explain` and `why` all ask it.
 """
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from mapping import conflicts, rates
 from mapping.case import Case, Party, own_currency
 from mapping.decide import decide_case
-from mapping.decisions import Decision, Read, Reject, Wait, Write
+from mapping.decisions import Decision, Fail, Read, Wait, Write
 from schemas.events import Client, Kind, Project, Record, kind_of
 from schemas.link_state import LinkState
 from store import connections
@@ -100,14 +100,12 @@ def _beside(link: Link, record: Record, decision: Decision, holding: Holding) ->
     if link.kind is Kind.INVOICE:
         # A bookkeeper may have changed the holder's number since, and a company may allow it twice: QuickBooks says.
         return decision
-    return Reject((conflicts.name_held(record, name, holding.shown),), holder=holding.holder.id)
+    return Fail((conflicts.name_held(record, name, holding.shown),), holder=holding.holder.id)
 
 
-def _holders(db: Connection, judged: Mapping[int, Link], decided: Mapping[int, Decision]) -> dict[int, Link]:
+def _holders(db: Connection, of: Mapping[int, Link], decided: Mapping[int, Decision]) -> dict[int, Link]:
     """Give the links that stand under the names that others are to have, by the id of the one that is to have it."""
-    wanted = {
-        link_id: (judged[link_id], name) for link_id, one in decided.items() if (name := new_name(judged[link_id], one))
-    }
+    wanted = {link_id: (of[link_id], name) for link_id, one in decided.items() if (name := new_name(of[link_id], one))}
     return giving_way.holders_of(db, wanted)
 
 
@@ -138,7 +136,7 @@ def unless_disconnected(decision: Decision, connection: CompanyConnection | None
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class Prediction:
     """What a claim would decide about a link now."""
 
     link: Link
@@ -155,13 +153,13 @@ class Foreseen:
         return self.decision if self.then is None else self.then
 
 
-def foresee(
+def predict(
     db: Connection,
     wanted: Sequence[tuple[Link, Company]],
     *,
     assume: bool = True,
     said: Mapping[RecordKey, Said] = MappingProxyType({}),
-) -> list[Foreseen]:
+) -> list[Prediction]:
     """Decide about these links as a claim would now; those of which Kompass or the company has said nothing are left out.
 
     ``assume``: where a record waits for nothing but its customer to be sent, the Configuration to be enabled or the company to be
@@ -179,7 +177,7 @@ def foresee(
     cases = [(link, _with_party(one.case, parties.get(link.id))) for link, one in known]
     decided = _decide(db, cases).decisions
     connected = connections.read_connections(db, {link.realm_id for link, _ in known})
-    foreseen = []
+    predicted = []
     then = _assuming(cases, decided, parties, lambda changed: _decide(db, changed).decisions) if assume else {}
     for link, case in cases:
         later, words = then.get(link.id, (decided[link.id], ()))
@@ -187,18 +185,18 @@ def foresee(
         if assume and isinstance(unless_disconnected(later, connected.get(link.realm_id)), Wait) and _calls(later):
             words = (*words, "the company has to be authorised again first")
         existing = link if link.id > _NO_ID else replace(link, id=0)
-        foreseen.append(Foreseen(existing, case, decision, words, later if words else None))
-    return foreseen
+        predicted.append(Prediction(existing, case, decision, words, later if words else None))
+    return predicted
 
 
-def foresee_alone(case: Case) -> Foreseen:
+def predict_alone(case: Case) -> Prediction:
     """Decide about a case that no database knows of."""
     link = link_to_be(case.record, org_id=case.configuration.org_id, realm_id=case.configuration.realm_id or "")
     decided = {link.id: decide_case(case)}
     later, words = _assuming(
         [(link, case)], decided, {}, lambda changed: {one.id: decide_case(case) for one, case in changed}
     ).get(link.id, (None, ()))
-    return Foreseen(link, case, decided[link.id], words, later)
+    return Prediction(link, case, decided[link.id], words, later)
 
 
 _Then = dict[int, tuple[Decision, tuple[str, ...]]]

@@ -8,47 +8,53 @@ from qbo_client.outcomes import Forbidden
 from store import connections, failures
 from store.failures import Failure
 
-PROBE_AFTER_S = 3600.0
+TRY_AFTER_S = 3600.0
 """A company whose subscription has ended is asked again so much later."""
 
+GRANT_REFUSED = "Intuit no longer takes the refresh token of this company"
 
-def shut_out(db: Connection, outcome: Forbidden, *, org_id: str, realm_id: str, version: int) -> bool:
+
+def disconnect(db: Connection, outcome: Forbidden, *, realm_id: str, version: int) -> bool:
     """Note that a company does not let us in any more; False when its connection has moved on since ``version``."""
-    message = connection_words(outcome)
+    ended = outcome.subscription_ended
+    message, tid = connection_words(outcome), outcome.intuit_tid or ""
+    cause = "subscription-ended" if ended else "disconnected"
     first = connections.disconnect(
         db,
         realm_id=realm_id,
         version=version,
-        cause="subscription-ended" if outcome.subscription_ended else "disconnected",
+        cause=cause,
         message=message,
-        probe_after=PROBE_AFTER_S if outcome.subscription_ended else None,
+        try_after=TRY_AFTER_S if ended else None,
     )
     if first:
-        record_disconnection(
-            db,
-            org_id=org_id,
-            realm_id=realm_id,
-            message=message,
-            subscription_ended=outcome.subscription_ended,
-            tid=outcome.intuit_tid or "",
-        )
+        _record(db, realm_id, cause, message, tid)
     return first
 
 
-def record_disconnection(
-    db: Connection, *, org_id: str, realm_id: str, message: str, subscription_ended: bool, tid: str = ""
-) -> None:
+def refuse_grant(db: Connection, *, realm_id: str, version: int, tid: str) -> bool:
+    """Note that Intuit takes a company's refresh token no longer; False when its connection has moved on since ``version``."""
+    first = connections.disconnect(db, realm_id=realm_id, version=version, cause="invalid-grant", message=GRANT_REFUSED)
+    if first:
+        _record(db, realm_id, "disconnected", GRANT_REFUSED, tid)
+    return first
+
+
+def _record(db: Connection, realm_id: str, cause: str, message: str, tid: str) -> None:
     """Open the one failure that a lost connection is, however many records wait for it."""
+    remedy = (
+        "Renew the QuickBooks subscription. Everything that waits is then sent"
+        if cause == "subscription-ended"
+        else "Run Authorize with QuickbooksOnline on the Configuration. Everything that waits is then sent"
+    )
     failures.record_failure(
         db,
         Failure(
             stage="connect",
-            cause="subscription-ended" if subscription_ended else "disconnected",
+            cause=cause,
             message=message,
-            remedy="Renew the QuickBooks subscription. Everything that waits is then sent"
-            if subscription_ended
-            else "Run Authorize with QuickbooksOnline on the Configuration. Everything that waits is then sent",
-            org_id=org_id,
+            remedy=remedy,
+            org_id=connections.org_of(db, realm_id),
             realm_id=realm_id,
             intuit_tid=tid,
         ),

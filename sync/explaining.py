@@ -76,100 +76,100 @@ class Explainer:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str, str], tuple[float, Known | None]] = {}
 
-    def learn(self, work: Attempt, outcome: object) -> Learned | None:
+    def learn(self, attempt: Attempt, outcome: object) -> Learned | None:
         """Read what the answer to a call leaves unsaid; None when there is nothing to ask, or no answer.
 
         Raises nothing: the answer itself has to be written back, in any case.
         """
         try:
-            return self._learn(work, outcome)
+            return self._learn(attempt, outcome)
         except Exception:
             # Only the words of a refusal are the poorer, and a look-up is made again.
-            log.exception("reading beside %s %s", work.link.kind.value, work.link.kompass_id)
+            log.exception("reading beside %s %s", attempt.link.kind.value, attempt.link.kompass_id)
             return None
 
-    def _learn(self, work: Attempt, outcome: object) -> Learned | None:
+    def _learn(self, attempt: Attempt, outcome: object) -> Learned | None:
         if isinstance(outcome, Refused):
-            return self._ask_another_way(work) if work.phase == "lookup" else self._of_refusal(work, outcome)
-        if isinstance(outcome, Done) and work.phase == "lookup" and not_among_its_customers(work, outcome):
-            found = look_elsewhere(work, self._ask)
+            return self._ask_another_way(attempt) if attempt.phase == "lookup" else self._of_refusal(attempt, outcome)
+        if isinstance(outcome, Done) and attempt.phase == "lookup" and not_among_its_customers(attempt, outcome):
+            found = look_elsewhere(attempt, self._ask)
             return Learned(elsewhere=found) if found is not None else None
-        if isinstance(outcome, Done) and work.entity == "CreditMemo" and work.operation == "read":
-            applied = tuple(self._applied_to(work, outcome.entity("CreditMemo")))
+        if isinstance(outcome, Done) and attempt.entity == "CreditMemo" and attempt.operation == "read":
+            applied = tuple(self._applied_to(attempt, outcome.entity("CreditMemo")))
             return Learned(applied_to=applied) if applied else None
         return None
 
-    def _ask_another_way(self, work: Attempt) -> Learned | None:
+    def _ask_another_way(self, attempt: Attempt) -> Learned | None:
         """Look up a lost call by another question than the one that was refused, which is no answer."""
-        if work.operation == "create":
-            elsewhere = look_elsewhere(work, self._ask)
+        if attempt.operation == "create":
+            elsewhere = look_elsewhere(attempt, self._ask)
             return None if elsewhere is None else Learned(elsewhere=elsewhere)
-        outcome = self._ask(work, work.itself())
+        outcome = self._ask(attempt, attempt.itself())
         if not isinstance(outcome, Done):
             return None
-        found = next(iter(outcome.rows(work.entity)), None)
+        found = next(iter(outcome.rows(attempt.entity)), None)
         return Learned(gone=True) if found is None else Learned(itself=found)
 
-    def _of_refusal(self, work: Attempt, refused: Refused) -> Learned | None:
-        if FaultCode.STALE_OBJECT in refused.codes and work.link.attempts and work.object_id is not None:
+    def _of_refusal(self, attempt: Attempt, refused: Refused) -> Learned | None:
+        if FaultCode.STALE_OBJECT in refused.codes and attempt.link.attempts and attempt.object_id is not None:
             # It was read and compared before this write, and is stale again. A closed period is reported so, too (python-quickbooks 208).
-            outcome = self._ask(work, calls.read(work.entity, work.object_id))
-            token = str(outcome.entity(work.entity).get("SyncToken")) if isinstance(outcome, Done) else None
-            return Learned(unchanged=True) if token == str(json.loads(work.body).get("SyncToken")) else None
+            outcome = self._ask(attempt, calls.read(attempt.entity, attempt.object_id))
+            token = str(outcome.entity(attempt.entity).get("SyncToken")) if isinstance(outcome, Done) else None
+            return Learned(unchanged=True) if token == str(json.loads(attempt.body).get("SyncToken")) else None
         name = refused.fault(FaultCode.DUPLICATE_NAME)
         if name is not None:
-            holder = self._holder(work, colliding_id(name))
+            holder = self._holder(attempt, colliding_id(name))
             return Learned(holder=holder) if holder is not None else None
         if not refused.codes & _BY_REFERENCE:
             return None
-        if refused.codes & _GONE and work.operation in ("update", "void") and work.object_id is not None:
-            outcome = self._ask(work, calls.read(work.entity, work.object_id))
+        if refused.codes & _GONE and attempt.operation in ("update", "void") and attempt.object_id is not None:
+            outcome = self._ask(attempt, calls.read(attempt.entity, attempt.object_id))
             if isinstance(outcome, Refused) and outcome.codes & _GONE:
                 return Learned(gone=True)
-            if isinstance(outcome, Done) and outcome.entity(work.entity).get("Active") is False:
+            if isinstance(outcome, Done) and outcome.entity(attempt.entity).get("Active") is False:
                 return Learned(gone=True)
         with self._engine.begin() as db:
-            used = of_payload(db, work.link, work.body)
+            used = of_payload(db, attempt.link, attempt.body)
         unnamed = [one for one in used if one.what in _ENTITIES and one.name in (*DEFAULTS, one.id)][:2]
         names = {
-            one.id: known for one in unnamed if (known := self._read(work, _ENTITIES[one.what], one.id)) is not None
+            one.id: known for one in unnamed if (known := self._read(attempt, _ENTITIES[one.what], one.id)) is not None
         }
         return Learned(names=names) if names else None
 
-    def _holder(self, work: Attempt, other: str | None) -> Known | None:
+    def _holder(self, attempt: Attempt, other: str | None) -> Known | None:
         """Whose a taken name is: QuickBooks gives an Id, though not of what, or nothing."""
-        wanted = str(json.loads(work.body).get("DisplayName", "")) if other is None else other
+        wanted = str(json.loads(attempt.body).get("DisplayName", "")) if other is None else other
         look = self._find if other is None else self._read
-        return next((found for entity in _NAMES if (found := look(work, entity, wanted)) is not None), None)
+        return next((found for entity in _NAMES if (found := look(attempt, entity, wanted)) is not None), None)
 
-    def _applied_to(self, work: Attempt, credit_note: Mapping[str, object]) -> Iterator[str]:
+    def _applied_to(self, attempt: Attempt, credit_note: Mapping[str, object]) -> Iterator[str]:
         links = credit_note.get("LinkedTxn")
         payments = [one for one in links if isinstance(one, Mapping)] if isinstance(links, list) else []
         for one in payments[:_PAYMENTS]:
             if one.get("TxnType") != "Payment":
                 continue
-            outcome = self._ask(work, calls.read("Payment", str(one.get("TxnId"))))
+            outcome = self._ask(attempt, calls.read("Payment", str(one.get("TxnId"))))
             lines = outcome.entity("Payment").get("Line") if isinstance(outcome, Done) else None
             for line in lines if isinstance(lines, list) else ():
                 for other in line.get("LinkedTxn", ()):
                     if other.get("TxnType") == "Invoice":
                         yield str(other.get("TxnId"))
 
-    def _read(self, work: Attempt, entity: str, object_id: str) -> Known | None:
+    def _read(self, attempt: Attempt, entity: str, object_id: str) -> Known | None:
         def reading() -> tuple[bool, Known | None]:
-            outcome = self._ask(work, calls.read(entity, object_id))
+            outcome = self._ask(attempt, calls.read(entity, object_id))
             if isinstance(outcome, Done):
                 return True, _known(entity, outcome.entity(entity))
             return isinstance(outcome, Refused) and bool(outcome.codes & _GONE), None
 
-        return self._once((work.link.realm_id, entity, object_id), reading)
+        return self._once((attempt.link.realm_id, entity, object_id), reading)
 
-    def _find(self, work: Attempt, entity: str, name: str) -> Known | None:
+    def _find(self, attempt: Attempt, entity: str, name: str) -> Known | None:
         def finding() -> tuple[bool, Known | None]:
             # QuickBooks compares names without counting inner spaces, and a query counts them.
             spaced = compare("DisplayName", "LIKE", "%".join(name.split())) if " " in name.strip() else None
             for condition in filter(None, (equals("DisplayName", name), spaced)):
-                outcome = self._ask(work, calls.query(select(entity, condition, ACTIVE_OR_NOT, at_most=_NAMESAKES)))
+                outcome = self._ask(attempt, calls.query(select(entity, condition, ACTIVE_OR_NOT, at_most=_NAMESAKES)))
                 if not isinstance(outcome, Done):
                     return False, None
                 rows = [one for one in outcome.rows(entity) if folded(str(one.get("DisplayName", ""))) == folded(name)]
@@ -177,7 +177,7 @@ class Explainer:
                     return True, _known(entity, rows[0])
             return True, None
 
-        return self._once((work.link.realm_id, f"{entity} named", name), finding)
+        return self._once((attempt.link.realm_id, f"{entity} named", name), finding)
 
     def _once(self, key: tuple[str, str, str], ask: Callable[[], tuple[bool, Known | None]]) -> Known | None:
         """Ask, unless it was asked lately; ``ask`` says whether there was an answer, and what."""

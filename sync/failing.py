@@ -28,7 +28,7 @@ class Setback:
 
 
 def in_mapping(problems: Sequence[Problem], *, sequence: int | None = None) -> Setback:
-    """A decision that rejects: no call was made."""
+    """A decision that fails the record: no call was made."""
     said = [
         {"cause": one.cause, "message": one.message, "field": one.field, "value": one.value, "remedy": one.remedy}
         for one in problems
@@ -36,10 +36,10 @@ def in_mapping(problems: Sequence[Problem], *, sequence: int | None = None) -> S
     return Setback("map", problems, sequence, detail={"problems": said})
 
 
-def in_call(work: Attempt, problem: Problem, *, stage: str, tid: str | None, attempts: int) -> Setback:
+def in_call(attempt: Attempt, problem: Problem, *, stage: str, tid: str | None, attempts: int) -> Setback:
     """A call that QuickBooks refused, or that could not be brought to an end."""
-    detail = {"operation": work.operation, "entity": work.entity, "body": work.body}
-    return Setback(stage, (problem,), work.sequence, tid or "", attempts, detail)
+    detail = {"operation": attempt.operation, "entity": attempt.entity, "body": attempt.body}
+    return Setback(stage, (problem,), attempt.sequence, tid or "", attempts, detail)
 
 
 def record_failure(db: Connection, link: Link, setback: Setback) -> int:

@@ -215,32 +215,34 @@ class InTheWay:
     at_once: bool = True
 
 
-def in_the_way(db: Connection, work: Attempt, refused: Refused, *, stranger: str | None) -> InTheWay | None:
+def in_the_way(db: Connection, attempt: Attempt, refused: Refused, *, stranger: str | None) -> InTheWay | None:
     """Find what of ours has the name or number that QuickBooks refuses; None when it is none of ours.
 
     :param stranger: the entity, where somebody read whose the name is and it is no customer's.
     """
     number = refused.fault(FaultCode.DUPLICATE_DOCUMENT_NUMBER)
     name = refused.fault(FaultCode.DUPLICATE_NAME)
-    link = work.link
+    link = attempt.link
     holder = None
     if number is not None and (other := colliding_document(number)) is not None:
         holder = links.holder_of(
-            db, realm_id=link.realm_id, entity=other.txn_type or work.entity, qbo_id=other.txn_id, other_than=link.id
+            db, realm_id=link.realm_id, entity=other.txn_type or attempt.entity, qbo_id=other.txn_id, other_than=link.id
         )
     elif name is not None and stranger is None:
         if (qbo_id := colliding_id(name)) is not None:
             holder = links.holder_of(db, realm_id=link.realm_id, entity="Customer", qbo_id=qbo_id, other_than=link.id)
         if holder is None:
-            holder = next(iter(links.name_holders(db, [WantedName(link.realm_id, work.name, link.id)]).values()), None)
+            holder = next(
+                iter(links.name_holders(db, [WantedName(link.realm_id, attempt.name, link.id)]).values()), None
+            )
     else:
         return None
     writing = attempts.others_writing(
-        db, realm_id=link.realm_id, entity=work.entity, name=work.name, other_than=link.id
+        db, realm_id=link.realm_id, entity=attempt.entity, name=attempt.name, other_than=link.id
     )
     if holder is None:
         return InTheWay(None, passes=True, at_once=False) if writing else None
-    if folded(holder.name) == folded(work.name):
+    if folded(holder.name) == folded(attempt.name):
         return InTheWay(holder, passes=True)
     if links.synced_since_sent(db, link.id, other=holder.id):
         return InTheWay(holder, passes=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from mapping.case import Case, billing_client
-from mapping.decisions import Decision, Reject, Write
+from mapping.decisions import Decision, Fail, Write
 from mapping.invoice import marked_id
 from mapping.matching import Match, Sought, keys_for, keys_of, match
 from mapping.problems import label
@@ -42,7 +42,7 @@ EXISTS: Final = frozenset({"customer-exists", "document-exists"})
 
 @dataclass(slots=True)
 class Looked:
-    """What some pages held."""
+    """What was on some pages."""
 
     found: list[Existing] = field(default_factory=list)
     following: Page | None = None
@@ -115,7 +115,7 @@ def _reference(row: Mapping[str, Any], member: str) -> str:
 
 def unless_there(
     db: Connection, of: Mapping[int, Link], cases: Mapping[int, Case], decided: Mapping[int, Decision]
-) -> dict[int, Reject]:
+) -> dict[int, Fail]:
     """Give the records that would be made although something in their company may be them already, by link."""
     making = {
         link_id: (cases[link_id], decision)
@@ -148,7 +148,7 @@ def unless_there(
         matches = [one for existing in candidates.values() if (one := match(sought, existing)) is not None]
         if matches:
             best = tuple(sorted(matches, key=lambda one: -one.score)[:SHOWN])
-            refused[link_id] = Reject((_problem(cases[link_id].record, best[0], len(matches)),), matches=best)
+            refused[link_id] = Fail((_problem(cases[link_id].record, best[0], len(matches)),), matches=best)
     return refused
 
 

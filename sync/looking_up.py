@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from mapping.difference import OWN_NOTE, comparable, holds, touched_by_others
 from mapping.payloads import MARK
 from mapping.results import Problem
+from mapping.texts import folded
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
@@ -21,6 +22,11 @@ from store import attempts, json, links
 from sync.attempt import CLOCK_SKEW, Attempt
 from sync.searching import search
 
+IN_DOUBT = "conflict:in-doubt"
+# The SyncToken of an object that nobody wrote to since it was made.
+_AS_MADE = "0"
+# Members of a customer that tell it from others.
+_TELLING = ("CompanyName", "PrimaryEmailAddr", "PrimaryPhone", "WebAddr", "BillAddr", "ShipAddr", "Notes", "ParentRef")
 # As `mapping.invoice.mark` writes it.
 _MARKED = re.compile(r"Kompass invoice (\S+) \(")
 
@@ -32,30 +38,35 @@ Ask = Callable[[Attempt, Call], Outcome | None]
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Documents of the whole company that a lost one may be: those with our mark, or with our number and nobody's mark."""
+    """What a lost object may be in the whole company: documents with our mark, or our number and nobody's mark; customers edited since."""
 
     candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
-def not_among_its_customers(work: Attempt, done: Done) -> bool:
-    """Whether the look-up for a document has not found it, so that the rest of the company is to be asked."""
-    if work.phase != "lookup" or work.operation != "create" or work.entity == "Customer":
+def not_among_its_customers(attempt: Attempt, done: Done) -> bool:
+    """Whether the look-up has not found it among its customer's, or under its name, so that the rest of the company is to be asked."""
+    if attempt.phase != "lookup" or attempt.operation != "create":
         return False
-    rows = done.rows(work.entity)
-    if work.looks_everywhere and len(rows) < PAGE_SIZE:
+    rows = done.rows(attempt.entity)
+    if attempt.looks_everywhere and len(rows) < PAGE_SIZE:
         return False
-    return not any(_is_ours(work, one) for one in rows)
+    if attempt.entity == "Customer" and not attempt.looks_everywhere:
+        return not rows
+    return not any(_is_ours(attempt, one) for one in rows)
 
 
-def _found(work: Attempt, done: Done) -> tuple[Rows, Rows]:
+def _found(attempt: Attempt, done: Done) -> tuple[Rows, Rows]:
     """What a look-up found: of the customer (or of the name) that was asked for, and of others what the lost one may be."""
-    rows = done.rows(work.entity)
-    if not work.looks_everywhere:
+    rows = done.rows(attempt.entity)
+    if not attempt.looks_everywhere:
         return rows, ()
-    body = json.loads(work.body)
+    body = json.loads(attempt.body)
+    if attempt.entity == "Customer":
+        own = [one for one in rows if _has_its_name(body, one)]
+        return own, [one for one in rows if one not in own and _is_renamed(attempt, one)]
     number, customer = str(body.get("DocNumber") or ""), body["CustomerRef"]["value"]
     own = [one for one in rows if _customer_of(one) == customer]
-    return own, [one for one in rows if _customer_of(one) != customer and _may_be_it(work, one, number)]
+    return own, [one for one in rows if _customer_of(one) != customer and _may_be_it(attempt, one, number)]
 
 
 def _customer_of(document: Mapping[str, Any]) -> object:
@@ -63,114 +74,138 @@ def _customer_of(document: Mapping[str, Any]) -> object:
     return reference.get("value") if isinstance(reference, Mapping) else None
 
 
-def look_elsewhere(work: Attempt, ask: Ask) -> Elsewhere | None:
+def look_elsewhere(attempt: Attempt, ask: Ask) -> Elsewhere | None:
     """Look for a lost object among all that the company got meanwhile: a bookkeeper may have moved it, or the first question was refused.
 
     None when that cannot be asked now. One read, unless the company got more than a page while ours was sent: then one by its number, or
     all pages if it has none.
     """
-    body = json.loads(work.body)
+    body = json.loads(attempt.body)
     number = str(body.get("DocNumber") or "")
 
     def page(start: int, at_most: int) -> Call:
-        return work.by_number(number) if number and start > PAGE_SIZE else work.elsewhere(start=start, at_most=at_most)
+        return (
+            attempt.by_number(number)
+            if number and start > PAGE_SIZE
+            else attempt.elsewhere(start=start, at_most=at_most)
+        )
 
-    rows = search(partial(ask, work), work.entity, page)
+    rows = search(partial(ask, attempt), attempt.entity, page)
     if rows is None:
         return None
-    if work.entity == "Customer":
-        name = str(body["DisplayName"]).casefold()
-        return Elsewhere(tuple(one for one in rows if str(one.get("DisplayName", "")).casefold() == name))
-    return Elsewhere(tuple(one for one in rows if _may_be_it(work, one, number)))
+    if attempt.entity == "Customer":
+        return Elsewhere(tuple(one for one in rows if _has_its_name(body, one) or _is_renamed(attempt, one)))
+    return Elsewhere(tuple(one for one in rows if _may_be_it(attempt, one, number)))
 
 
-def _may_be_it(work: Attempt, document: Mapping[str, Any], number: str) -> bool:
-    return _is_ours(work, document) or (
-        bool(number) and document.get("DocNumber") == number and not _is_anothers(work, document)
+def _has_its_name(body: Mapping[str, Any], customer: Mapping[str, Any]) -> bool:
+    return folded(str(customer.get("DisplayName", ""))) == folded(str(body["DisplayName"]))
+
+
+def _is_renamed(attempt: Attempt, customer: Mapping[str, Any]) -> bool:
+    """Whether it may be what we sent, under a name that a bookkeeper gave it since: it was edited, and still says a part of ours."""
+    applied = attempt.applied or {}
+    return str(customer.get("SyncToken")) != _AS_MADE and any(
+        member in applied and holds(customer.get(member), comparable(member, applied[member])) for member in _TELLING
+    )
+
+
+def _may_be_it(attempt: Attempt, document: Mapping[str, Any], number: str) -> bool:
+    return _is_ours(attempt, document) or (
+        bool(number) and document.get("DocNumber") == number and not _is_anothers(attempt, document)
     )
 
 
 def what_was_made(
-    db: Connection, work: Attempt, done: Done, *, elsewhere: Elsewhere | None = None, decided: bool = False
+    db: Connection, attempt: Attempt, done: Done, *, elsewhere: Elsewhere | None = None, decided: bool = False
 ) -> Mapping[str, Any] | Problem | None:
     """Give the object that a create without an answer has made; None when it made nothing, a problem when that is in doubt.
 
     :param elsewhere: of a document that is not among its customer's.
     :param decided: whether a person has looked and said that what was found is not ours.
     """
-    own, others = _found(work, done)
+    own, others = _found(attempt, done)
     there = elsewhere.candidates if elsewhere is not None else others
     candidates = [*own, *(one for one in there if one not in own)]
-    found = [one for one in candidates if _may_be_ours(db, work, one)]
-    ours = [one for one in found if _is_ours(work, one)]
-    if ours and not _rivals(db, work):
+    found = [one for one in candidates if _may_be_ours(db, attempt, one)]
+    ours = [one for one in found if _is_ours(attempt, one)]
+    if ours and not _rivals(db, attempt):
         return ours[0]
-    if found and work.entity == "Customer":
+    named = [one for one in found if attempt.entity == "Customer" and _has_its_name(json.loads(attempt.body), one)]
+    if named:
         return Problem(
             cause="name-in-doubt",
-            message=f"Customer {work.link.reference}: QuickBooks got a customer of that name (Id {found[0].get('Id')}) "
+            message=f"Customer {attempt.link.reference}: QuickBooks got a customer of that name (Id {named[0].get('Id')}) "
             "while a call of ours went without an answer, but it does not say what we sent",
             field="DisplayName",
-            value=str(found[0].get("Id", "")),
+            value=str(named[0].get("Id", "")),
             remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two",
         )
-    strangers = [one for one in found if not _is_anothers(work, one)]
-    if strangers and work.entity != "Customer" and not decided:
-        return _in_doubt(work, strangers[0], whose="its customer" if strangers[0] in own else "another customer")
-    return None
-
-
-def _in_doubt(work: Attempt, stranger: Mapping[str, Any], *, whose: str) -> Problem:
-    number = stranger.get("DocNumber") or "without a number"
-    return Problem(
-        cause="conflict:in-doubt",
-        message=f"{work.entity} {work.link.reference}: while a call of ours went without an answer, {whose} got {work.entity} "
-        f"{number} (Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
-        field="PrivateNote",
-        value=str(stranger.get("Id", "")),
-        remedy="Open it under Sync errors: keep what QuickBooks says if it is this document; send what Kompass says if it is another",
+    strangers = [one for one in found if not _is_anothers(attempt, one)]
+    if not strangers or decided:
+        return None
+    if attempt.entity == "Customer":
+        return _in_doubt(attempt, strangers[0], f"QuickBooks got the customer {strangers[0].get('DisplayName')}")
+    whose = "its customer" if strangers[0] in own else "another customer"
+    return _in_doubt(
+        attempt, strangers[0], f"{whose} got {attempt.entity} {strangers[0].get('DocNumber') or 'without a number'}"
     )
 
 
-def arrived(work: Attempt, document: dict[str, Any]) -> bool:
+def _in_doubt(attempt: Attempt, stranger: Mapping[str, Any], got: str) -> Problem:
+    return Problem(
+        cause=IN_DOUBT,
+        message=f"{attempt.entity} {attempt.link.reference}: while a call of ours went without an answer, {got} "
+        f"(Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
+        field="DisplayName" if attempt.entity == "Customer" else "PrivateNote",
+        value=str(stranger.get("Id", "")),
+        remedy="Open it under Sync errors: keep what QuickBooks says if it is this one; send what Kompass says if it is another",
+    )
+
+
+def arrived(attempt: Attempt, document: dict[str, Any]) -> bool:
     """Tell whether an object says in every member what an update without an answer was to make it say."""
-    applied = work.applied or {}
-    members = [name for name in json.loads(work.body) if name not in ("Id", "SyncToken", "sparse")]
+    applied = attempt.applied or {}
+    members = [name for name in json.loads(attempt.body) if name not in ("Id", "SyncToken", "sparse")]
     cleared = [name for name in members if name not in applied]
     return not any(document.get(name) for name in cleared) and not touched_by_others(
         document, applied, dict.fromkeys(members)
     )
 
 
-def _rivals(db: Connection, work: Attempt) -> bool:
+def _rivals(db: Connection, attempt: Attempt) -> bool:
     """Whether another link's call without an answer may have made the same: nothing in a customer says whose it is."""
-    return work.entity == "Customer" and attempts.others_creating(
-        db, realm_id=work.link.realm_id, entity=work.entity, name=work.name, other_than=work.link.id
+    return attempt.entity == "Customer" and attempts.others_creating(
+        db, realm_id=attempt.link.realm_id, entity=attempt.entity, name=attempt.name, other_than=attempt.link.id
     )
 
 
-def _may_be_ours(db: Connection, work: Attempt, document: Mapping[str, Any]) -> bool:
-    """Made after the attempt was sent, and standing for no other link."""
+def _may_be_ours(db: Connection, attempt: Attempt, document: Mapping[str, Any]) -> bool:
+    """Made after the attempt was sent, and no other link has it."""
     made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
-    if not isinstance(made, str) or work.first_sent_at is None:
+    if not isinstance(made, str) or attempt.first_sent_at is None:
         return False
-    if datetime.fromisoformat(made) < work.first_sent_at - CLOCK_SKEW:
+    if datetime.fromisoformat(made) < attempt.first_sent_at - CLOCK_SKEW:
         return False
     holder = links.holder_of(
-        db, realm_id=work.link.realm_id, entity=work.entity, qbo_id=str(document.get("Id")), other_than=work.link.id
+        db,
+        realm_id=attempt.link.realm_id,
+        entity=attempt.entity,
+        qbo_id=str(document.get("Id")),
+        other_than=attempt.link.id,
     )
     return holder is None
 
 
-def _is_ours(work: Attempt, document: Mapping[str, Any]) -> bool:
+def _is_ours(attempt: Attempt, document: Mapping[str, Any]) -> bool:
     """Carries our mark: the note that names the Kompass record; for a name, every member that we sent."""
-    applied = {name: value for name, value in (work.applied or {}).items() if not name.startswith(OWN_NOTE)}
-    if work.entity == "Customer":
+    applied = {name: value for name, value in (attempt.applied or {}).items() if not name.startswith(OWN_NOTE)}
+    if attempt.entity == "Customer":
         return all(holds(document.get(name), comparable(name, value)) for name, value in applied.items())
-    return str((work.applied or {})[MARK]) in str(document.get("PrivateNote", ""))
+    return str((attempt.applied or {})[MARK]) in str(document.get("PrivateNote", ""))
 
 
-def _is_anothers(work: Attempt, document: Mapping[str, Any]) -> bool:
+def _is_anothers(attempt: Attempt, document: Mapping[str, Any]) -> bool:
     """Whether it carries the mark of another Kompass record."""
     marked = _MARKED.search(str(document.get("PrivateNote", "")))
-    return marked is not None and marked[1] != work.link.kompass_id
+    return marked is not None and marked[1] != attempt.link.kompass_id

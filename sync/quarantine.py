@@ -33,23 +33,23 @@ def claim_around(
         if len(ids) == 1:
             log.exception("link %d cannot be decided", ids[0])
             (poison,), words = ids, f"{type(error).__name__}: {error}"
-            return retrying(engine, lambda db: _set_aside(db, poison, words))
+            return retrying(engine, lambda db: _quarantine(db, poison, words))
     found, left = Claimed(), dict(calls_allowed)
     for link_id in ids:
         one = claim_around(engine, claim, [link_id], calls_allowed=left)
-        for work in one.work:
-            if work.link.realm_id in left:
-                left[work.link.realm_id] -= 1
-        found.work += one.work
+        for attempt in one.attempts:
+            if attempt.link.realm_id in left:
+                left[attempt.link.realm_id] -= 1
+        found.attempts += one.attempts
         found.unready |= one.unready
         found.refused_by_facts |= one.refused_by_facts
         found.blocked |= one.blocked
-        found.judged += one.judged
+        found.decided += one.decided
         found.woken = found.woken or one.woken
     return found
 
 
-def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
+def _quarantine(db: Connection, link_id: int, words: str) -> Claimed:
     found = Claimed()
     due = links.lock_due(db, [link_id])
     for link in () if due is None else due.links:
@@ -62,6 +62,6 @@ def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
         )
         write(db, [decided(link, LinkState.FAILED, cause=problem.cause, reason=problem.message)])
         record_failure(db, link, in_mapping((problem,)))
-        found.judged.append((link.kind, LinkState.FAILED, "unforeseen", link.org_id))
+        found.decided.append((link.kind, LinkState.FAILED, "unforeseen", link.org_id))
         found.woken = bool(wake_dependents(db, [link.id]))
     return found

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from mapping.decisions import Decision, Reject, Write
+from mapping.decisions import Decision, Fail, Write
 from mapping.difference import OWN_NOTE, own_lines, touched_by_others
 from mapping.results import Problem
 from schemas.events import Client, Invoice, Project
@@ -41,14 +41,14 @@ _CLEARED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class TakenUp:
+class Reattached:
     entity: str
     qbo_id: str
     changes: Mapping[str, Any] = field(repr=False)
     """Of the link."""
 
 
-def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) -> TakenUp | Decision:
+def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -> Reattached | Decision:
     """Give what the link stands for from now on; else the decision, or in its place the question for a person."""
     record = case.case.record
     if isinstance(record, Invoice):
@@ -59,7 +59,7 @@ def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) ->
         if found is None and (alike := next((one for one in candidates if _alike(one, decision)), None)) is not None:
             # Asked once: who presses Try again has looked.
             restores.take(db, link.realm_id, alike)
-            return Reject((_in_doubt(link, alike),))
+            return Fail((_in_doubt(link, alike),))
     else:
         found = None
     if found is None:
@@ -69,7 +69,7 @@ def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) ->
     observed = found.body
     untouched = str(observed.get("SyncToken")) == "0"
     applied = _sent(record, observed, write, untouched=untouched)
-    return TakenUp(
+    return Reattached(
         found.entity,
         found.qbo_id,
         {

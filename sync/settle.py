@@ -29,23 +29,25 @@ from store.references import of_payload
 from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, figures
 from sync.batches import Split
 from sync.comparing import CentCheck, note_of
+from sync.contact_details import without_details
 from sync.crash_points import reached
-from sync.daily_retry import went_through
-from sync.disconnection import connection_words, shut_out
+from sync.daily_retry import FIXED_IN_QUICKBOOKS, went_through
+from sync.disconnection import connection_words, disconnect
 from sync.explaining import Learned
 from sync.failing import in_call, record_failure
 from sync.giving_way import in_the_way
 from sync.link import answered, wake_dependents, write
-from sync.looking_up import arrived, not_among_its_customers, what_was_made
-from sync.patience import Refusals, weigh
+from sync.looking_up import IN_DOUBT, arrived, not_among_its_customers, what_was_made
+from sync.patience import Refusals, backoff, tries_for, weigh
 from sync.policy import Policy
-from sync.refusals import keeps_changing, problem_for
+from sync.refusals import books_are_closed, keeps_changing, problem_for, says_closed
 from sync.remarks import Remarks
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
 # A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
+REFUSED_FOR_NOW = "refused-for-now"
 _TAKEN = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
 _BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID, FaultCode.CUSTOMER_INVALID})
 # The SyncToken of an object that nobody wrote to since it was made.
@@ -56,7 +58,7 @@ _AS_MADE = "0"
 class Answer:
     """What became of a claimed call."""
 
-    work: Attempt
+    attempt: Attempt
     outcome: Outcome | Late | Split
     company_answers: bool = True
     """Whether other calls of the company succeed meanwhile: then a record that keeps failing fails alone."""
@@ -73,7 +75,7 @@ class Settled:
     fenced: int = 0
     woken: bool = False
     events: list[tuple[Attempt, str, str]] = field(default_factory=list)
-    """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
+    """(attempt, result, cause): pushed | read | recovered | failed | retrying | waiting"""
     disconnected: set[str] = field(default_factory=set)
     recoveries: list[str] = field(default_factory=list)
     """What was recovered from beyond what ``events`` say, in the words of the metric."""
@@ -90,15 +92,15 @@ class Settle:
 
     def __call__(self, db: Connection, answers: Sequence[Answer]) -> Settled:
         """Write these answers back. Those of a call that somebody else has taken over since change nothing."""
-        works = [answer.work for answer in answers]
-        read = {work.link.id for work in works if work.phase == "lookup" or work.operation == "read"}
-        mine = links.still_mine(db, [(work.link.id, work.epoch) for work in works], whole=read)
+        attempts = [answer.attempt for answer in answers]
+        read = {attempt.link.id for attempt in attempts if attempt.phase == "lookup" or attempt.operation == "read"}
+        mine = links.still_mine(db, [(attempt.link.id, attempt.epoch) for attempt in attempts], whole=read)
         if mine.now is None:
             return Settled(fenced=len(answers))
         transaction = _Transaction(self._policy, self._uniform, db, mine.now)
         # What was refused may have been in the way of what was done in the same moment.
         for answer in sorted(answers, key=lambda one: isinstance(one.outcome, Refused)):
-            row = mine.rows.get(answer.work.link.id)
+            row = mine.rows.get(answer.attempt.link.id)
             if row is None:
                 transaction.result.fenced += 1
             else:
@@ -123,81 +125,88 @@ class _Transaction:
         self._wake: set[int] = set()
         self._cents = CentCheck()
         self._remarks = Remarks()
-        self._cured: set[int] = set()
+        self._resolved: set[int] = set()
 
     def settle(self, answer: Answer, row: Any) -> None:
-        work, outcome = answer.work, answer.outcome
+        attempt, outcome = answer.attempt, answer.outcome
         if isinstance(outcome, Late):
-            self._hold(work, row, "late", "waits for Intuit's limit of calls a second", after=0.0, counts=False)
+            self._retry(attempt, row, "late", "waits for Intuit's limit of calls a second", after=0.0, counts=False)
             return
         if isinstance(outcome, Split):
-            self._called(work, outcome.whole)
+            self._called(attempt, outcome.whole)
             self._split(answer, outcome, row)
             return
-        self._called(work, outcome)
-        if answer.learned is not None and work.phase != "lookup":
+        self._called(attempt, outcome)
+        if answer.learned is not None and attempt.phase != "lookup":
             self.result.recoveries.append("explained")
         match outcome:
-            case Done() if work.phase == "lookup":
-                self._looked_up(work, outcome, row, answer.learned)
-            case Done() if work.operation == "read":
-                document = outcome.entity(work.entity)
+            case Done() if attempt.phase == "lookup":
+                self._looked_up(attempt, outcome, row, answer.learned)
+            case Done() if attempt.operation == "read":
+                document = outcome.entity(attempt.entity)
                 if answer.learned is not None and answer.learned.applied_to:
-                    document = document | {APPLIED_TO: self._named_invoices(work, answer.learned.applied_to)}
-                self._read(work, document, row)
+                    document = document | {APPLIED_TO: self._named_invoices(attempt, answer.learned.applied_to)}
+                self._read(attempt, document, row)
             case Done():
-                self._pushed(work, outcome.entity(work.entity), row)
+                self._pushed(attempt, outcome.entity(attempt.entity), row)
             case Refused():
                 self._refused(answer, outcome, row)
             case Throttled():
-                quota.block(self._db, work.link.realm_id, outcome.retry_after)
-                self._hold(work, row, "throttled", "Intuit asked us to wait", after=outcome.retry_after, counts=False)
+                quota.block(self._db, attempt.link.realm_id, outcome.retry_after)
+                self._retry(
+                    attempt, row, "throttled", "Intuit asked us to wait", after=outcome.retry_after, counts=False
+                )
             case Unauthorized():
-                connections.expire_access(self._db, realm_id=work.link.realm_id, version=work.connection_version)
+                connections.expire_access(self._db, realm_id=attempt.link.realm_id, version=attempt.connection_version)
                 # At once, but for a token that is refused however often it is refreshed.
                 after = self._backoff(row) if row.attempts else 0.0
-                self._hold(work, row, "token-expired", "the access token is refreshed", after=after)
+                self._retry(attempt, row, "token-expired", "the access token is refreshed", after=after)
             case Forbidden():
-                self._disconnected(work, outcome, row)
+                self._disconnected(attempt, outcome, row)
             case NotSent():
-                self._failed(answer, row, "unreachable", outcome.reason, keep_intent=False)
+                self._failed(answer, row, "unreachable", outcome.reason, keep_attempt=False)
             case Unknown():
                 self._unknown(answer, outcome, row)
 
     # Done
 
-    def _pushed(self, work: Attempt, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
-        applied = {name: value for name, value in (work.applied or {}).items() if name not in (VOIDED, TEMPORARY)}
-        makes_way = str((work.applied or {}).get(TEMPORARY, ""))
+    def _pushed(self, attempt: Attempt, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
+        applied = {name: value for name, value in (attempt.applied or {}).items() if name not in (VOIDED, TEMPORARY)}
+        makes_way = str((attempt.applied or {}).get(TEMPORARY, ""))
         answered = figures(document)
         observed = Observed(answered["observed"])
-        by_hand, kept = _left_by_hand(work, row, observed, recovered=recovered)
-        voided = work.voided or work.operation == "void"
+        by_hand, kept = _left_by_hand(attempt, row, observed, recovered=recovered)
+        voided = attempt.voided or attempt.operation == "void"
         missed = () if voided else not_taken(applied, observed, apart_from=(*by_hand, *kept))
         disagrees = bool(missed) or bool(BOOKS.intersection(by_hand) - {*kept, "TxnTaxDetail"})
         if missed:
             # QuickBooks says "done" and something else than it was asked for: a setting of the company is another by now.
-            companies.mark_facts_stale(self._db, work.link.realm_id)
-            self.result.not_taken += [(work, one.cause) for one in missed]
-            self._note(work, missed[0].cause, f"QuickBooks has {missed[0].member} {missed[0].answered}", what="judged")
-        self._remarks.sent(work.link, {} if voided else applied, missed)
+            companies.mark_facts_stale(self._db, attempt.link.realm_id)
+            self.result.not_taken += [(attempt, one.cause) for one in missed]
+            self._note(
+                attempt,
+                missed[0].cause,
+                f"QuickBooks has {missed[0].member} {missed[0].answered}",
+                what=history.DECIDED,
+            )
+        self._remarks.sent(attempt.link, {} if voided else applied, missed)
         self._put(
-            work,
+            attempt,
             row,
             # What the answer contradicts is decided again at once.
             state=LinkState.PENDING if disagrees or makes_way else LinkState.SYNCED,
             due_at=self._now if disagrees or makes_way else None,
             cause=makes_way,
-            depends_on=work.link.depends_on if makes_way else None,
+            depends_on=attempt.link.depends_on if makes_way else None,
             reason="",
-            entity=work.entity,
+            entity=attempt.entity,
             qbo_id=observed.id,
             applied=applied,
-            name=observed.name or work.name,
+            name=observed.name or attempt.name,
             voided=voided,
             by_hand=by_hand,
             kept=kept,
-            applied_sequence=work.sequence,
+            applied_sequence=attempt.sequence,
             synced_at=self._now,
             attempts=0,
             first_failed_at=None,
@@ -210,27 +219,27 @@ class _Transaction:
             self._changes[-1]["batch_most"] = None
         if (note := note_of(applied)) is not None:
             differs = self._cents.document(
-                work.link, note, document, by_hand=bool({"Line", "TxnTaxDetail"} & set(by_hand))
+                attempt.link, note, document, by_hand=bool({"Line", "TxnTaxDetail"} & set(by_hand))
             )
             if differs is not None:
-                self.result.differences.append((work, differs.cause))
-                self._note(work, differs.cause, differs.message, what="judged")
-        if work.operation == "create" and work.link.qbo_id is not None:
-            self.result.recoveries.append("remade")
+                self.result.differences.append((attempt, differs.cause))
+                self._note(attempt, differs.cause, differs.message, what=history.DECIDED)
+        if attempt.operation == "create" and attempt.link.qbo_id is not None:
+            self.result.recoveries.append("recreated")
         if row.last_failed_at is not None:
-            self._cured.add(work.link.id)
-        self._retired.add(work.link.id)
+            self._resolved.add(attempt.link.id)
+        self._retired.add(attempt.link.id)
         if makes_way:
             words = f"written as “{observed.name}” for now: it exchanges its name with others, and gets its own next"
             if makes_way == TYPE_CHANGED:
                 words = "the former document makes way: the new one is created next"
-            self._note(work, makes_way, words, what="judged")
+            self._note(attempt, makes_way, words, what=history.DECIDED)
         elif not disagrees:
-            self._well.add(work.link.id)
-        self._wake.add(work.link.id)
-        self.result.events.append((work, "recovered" if recovered else "pushed", ""))
+            self._well.add(attempt.link.id)
+        self._wake.add(attempt.link.id)
+        self.result.events.append((attempt, "recovered" if recovered else "pushed", ""))
 
-    def _read(self, work: Attempt, document: dict[str, Any], row: Any) -> None:
+    def _read(self, attempt: Attempt, document: dict[str, Any], row: Any) -> None:
         """Keep what QBO has now, and decide again: the three sides are compared there."""
         token = str(document["SyncToken"])
         changes: dict[str, Any] = {}
@@ -239,12 +248,15 @@ class _Transaction:
             # The person who chose Kompass's side had seen another one: both are shown again, should they still disagree.
             changes["overwrite"] = False
             self._note(
-                work, "asked-again", "changed in QuickBooks since a person chose what Kompass says", what="judged"
+                attempt,
+                "asked-again",
+                "changed in QuickBooks since a person chose what Kompass says",
+                what=history.DECIDED,
             )
         now = Observed(kept(document))
         changes["by_hand"] = _made_by_hand(row, before, now)
         self._put(
-            work,
+            attempt,
             row,
             state=LinkState.PENDING,
             cause=links.READ,
@@ -253,351 +265,363 @@ class _Transaction:
             sync_token=token,
             **changes,
         )
-        self._retired.add(work.link.id)
-        self.result.events.append((work, "read", ""))
+        self._retired.add(attempt.link.id)
+        self.result.events.append((attempt, "read", ""))
 
-    def _named_invoices(self, work: Attempt, ids: Sequence[str]) -> list[str]:
+    def _named_invoices(self, attempt: Attempt, ids: Sequence[str]) -> list[str]:
         """Name invoices of QuickBooks by the Kompass references they stand for, or else by their Ids."""
         held = {
-            one: links.holder_of(self._db, realm_id=work.link.realm_id, entity="Invoice", qbo_id=one, other_than=0)
+            one: links.holder_of(self._db, realm_id=attempt.link.realm_id, entity="Invoice", qbo_id=one, other_than=0)
             for one in ids
         }
         return [f"invoice {link.reference}" if link is not None else f"Invoice Id {one}" for one, link in held.items()]
 
-    def _nothing_to_void(self, work: Attempt, row: Any) -> None:
+    def _nothing_to_void(self, attempt: Attempt, row: Any) -> None:
         """What Kompass voided is deleted in QuickBooks: both have nothing of it."""
-        reason = f"voided in Kompass; {work.entity} {work.object_id} was deleted in QuickBooks"
+        reason = f"voided in Kompass; {attempt.entity} {attempt.object_id} was deleted in QuickBooks"
         self._put(
-            work, row, state=LinkState.SYNCED, cause="", reason=reason, voided=True, applied_sequence=work.sequence,
-            observed=Observed(row.observed or {"Id": work.object_id}).as_deleted().document,
+            attempt, row, state=LinkState.SYNCED, cause="", reason=reason, voided=True, applied_sequence=attempt.sequence,
+            observed=Observed(row.observed or {"Id": attempt.object_id}).as_deleted().document,
             synced_at=self._now, attempts=0, first_failed_at=None,
         )  # fmt: skip
-        self._cents.over(work.link)
-        self._note(work, "deleted", reason, what="judged")
-        self._retired.add(work.link.id)
-        self._well.add(work.link.id)
-        self._wake.add(work.link.id)
-        self.result.events.append((work, "pushed", ""))
+        self._cents.over(attempt.link)
+        self._note(attempt, "deleted", reason, what=history.DECIDED)
+        self._retired.add(attempt.link.id)
+        self._well.add(attempt.link.id)
+        self._wake.add(attempt.link.id)
+        self.result.events.append((attempt, "pushed", ""))
 
-    def _looked_up(self, work: Attempt, done: Done, row: Any, learned: Learned | None) -> None:
-        if work.operation != "create":
+    def _looked_up(self, attempt: Attempt, done: Done, row: Any, learned: Learned | None) -> None:
+        if attempt.operation != "create":
             # Whether the update arrived shows in the object. When it did, it is ours and nobody's edit, also if Kompass has changed by now;
             # when that is unknown, the decision compares the three sides.
-            document = done.entity(work.entity)
-            if work.operation == "update" and arrived(work, document):
+            document = done.entity(attempt.entity)
+            if attempt.operation == "update" and arrived(attempt, document):
                 self._note(
-                    work, "recovered", f"{work.entity} {work.object_id} has it from an earlier call without an answer"
+                    attempt,
+                    "recovered",
+                    f"{attempt.entity} {attempt.object_id} has it from an earlier call without an answer",
                 )
-                self._pushed(work, document, row, recovered=True)
+                self._pushed(attempt, document, row, recovered=True)
             else:
-                self._read(work, document, row)
+                self._read(attempt, document, row)
             return
         elsewhere = learned.elsewhere if learned is not None else None
-        if elsewhere is None and not_among_its_customers(work, done):
+        if elsewhere is None and not_among_its_customers(attempt, done):
             reason = (
                 "an earlier call without an answer is looked for, and the rest of the company could not be asked yet"
             )
-            self._hold(work, row, "no-answer", reason, after=self._backoff(row))
+            self._retry(attempt, row, "no-answer", reason, after=self._backoff(row))
             return
-        made = what_was_made(self._db, work, done, elsewhere=elsewhere, decided=row.overwrite)
+        made = what_was_made(self._db, attempt, done, elsewhere=elsewhere, decided=row.overwrite)
         if isinstance(made, Problem):
             self.result.recoveries.append("asked")
-            seen_there = [*done.rows(work.entity), *(elsewhere.candidates if elsewhere is not None else ())]
+            seen_there = [*done.rows(attempt.entity), *(elsewhere.candidates if elsewhere is not None else ())]
             stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
             # Both sides are shown to the person who decides.
-            seen: dict[str, Any] = {} if work.entity == "Customer" or stranger is None else {"observed": kept(stranger)}
-            self._reject(work, row, made, tid=done.intuit_tid, **seen)
+            seen: dict[str, Any] = {"observed": kept(stranger)} if stranger and made.cause == IN_DOUBT else {}
+            # What came meanwhile is decided once a person has said whose it is. Due again, it would be looked up for ever.
+            self._fail(attempt, row, made, tid=done.intuit_tid, again=False, **seen)
         elif made is not None:
             self._note(
-                work, "recovered", f"{work.entity} {made.get('Id')} was made by an earlier call without an answer"
+                attempt, "recovered", f"{attempt.entity} {made.get('Id')} was made by an earlier call without an answer"
             )
-            self._pushed(work, made, row, recovered=True)
+            self._pushed(attempt, made, row, recovered=True)
         else:
             self.result.recoveries.append("abandoned")
-            self._note(work, "recovered", "the earlier call made nothing; another goes out")
+            self._note(attempt, "recovered", "the earlier call made nothing; another goes out")
             # Before those that were not looked for yet: else an outage that ends would be all questions first.
-            self._put(work, row, due_at=row.first_failed_at or self._now)
-            self._retired.add(work.link.id)
+            self._put(attempt, row, due_at=row.first_failed_at or self._now)
+            self._retired.add(attempt.link.id)
 
     # Refused
 
     def _refused(self, answer: Answer, refused: Refused, row: Any) -> None:
-        work, learned = answer.work, answer.learned
-        if work.phase == "lookup":
+        attempt, learned = answer.attempt, answer.learned
+        if attempt.phase == "lookup":
             self._question_refused(answer, refused, row)
             return
-        if work.attempt > 1:
+        if attempt.tries > 1:
             # The first call may have done it and Intuit forgotten its request id: a refusal of the second is no proof. Look.
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
-            self._look(work, row, f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
+            self._look(attempt, row, f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
             return
-        if FaultCode.STALE_OBJECT in refused.codes and work.operation in ("update", "void"):
-            if learned is not None and learned.unchanged:
-                closed = replace(
-                    refused, faults=tuple(replace(one, code=FaultCode.BOOKS_CLOSED) for one in refused.faults)
-                )
-                self._reject(work, row, problem_for(work.link, work.entity, closed), tid=refused.intuit_tid)
-                return
-            if row.attempts + 1 >= MAX_REREADS:
-                problem = keeps_changing(work.link, work.entity, tries=MAX_REREADS)
-                self._reject(work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+        if FaultCode.STALE_OBJECT in refused.codes and says_closed(attempt, learned):
+            if books_are_closed(self._db, attempt, row):
+                problem = problem_for(attempt.link, attempt.entity, refused)
+                self._fail(attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+            else:
+                # What the company says of its closing date decides, as soon as it is read.
+                companies.mark_facts_stale(self._db, attempt.link.realm_id)
+                self._refused_for_now(answer, refused, row)
+            return
+        if FaultCode.STALE_OBJECT in refused.codes and attempt.operation in ("update", "void"):
+            tries = tries_for(row, links.READ) + 1
+            if tries >= MAX_REREADS:
+                problem = keeps_changing(attempt.link, attempt.entity, tries=MAX_REREADS)
+                self._fail(attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
                 return
             # Somebody else wrote since: forget the SyncToken, and the decision asks for a read.
-            self._hold(work, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
+            words = "a person changed it in QuickBooks"
+            self._retry(attempt, row, "stale", words, after=0.0, sync_token=None, attempts=tries)
             return
         if (
             FaultCode.BUSINESS_VALIDATION in refused.codes
-            and work.operation == "void"
-            and work.attempt == 1
-            and row.attempts == 0
+            and attempt.operation == "void"
+            and attempt.tries == 1
+            and row.cause not in (links.READ, REFUSED_FOR_NOW)
         ):
             # QuickBooks voids nothing that a payment is applied to, and says only that: what is read tells which payment.
-            self._hold(work, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
+            self._retry(attempt, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
             return
-        if learned is not None and learned.gone and work.operation == "void":
-            self._nothing_to_void(work, row)
+        if learned is not None and learned.gone and attempt.operation == "void":
+            self._nothing_to_void(attempt, row)
             return
-        if verdict(refused, work.asks) is Verdict.PASSING:
+        if verdict(refused, attempt.asks) is Verdict.PASSING:
             self._refused_for_now(answer, refused, row)
             return
-        gone = learned.gone if learned is not None else not _refers(work)
-        if FaultCode.OBJECT_NOT_FOUND in refused.codes and work.operation != "create" and gone:
-            self._gone(work, row)
+        if (applied := without_details(attempt, refused)) is not None:
+            self._retry(
+                attempt, row, "left-out", "QuickBooks refuses an address: sent without it", after=0.0, applied=applied
+            )
+            return
+        gone = learned.gone if learned is not None else not _refers(attempt)
+        if FaultCode.OBJECT_NOT_FOUND in refused.codes and attempt.operation != "create" and gone:
+            self._gone(attempt, row)
             return
         if refused.codes & _TAKEN and self._beside_ours(answer, refused, row):
             return
         problem = problem_for(
-            work.link, work.entity, refused, used=lambda: of_payload(self._db, work.link, work.body), learned=learned
+            attempt.link,
+            attempt.entity,
+            refused,
+            used=lambda: of_payload(self._db, attempt.link, attempt.body),
+            learned=learned,
         )
-        # A choice of Kompass's side was for this call: what comes after it is compared again.
-        self._reject(
-            work, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
-            depends_on=self._refused_party(work, refused),
+        self._fail(
+            attempt, row, problem, tid=refused.intuit_tid, overwrite=_still_chosen(row),
+            depends_on=self._refused_party(attempt, refused),
         )  # fmt: skip
 
-    def _refused_party(self, work: Attempt, refused: Refused) -> int | None:
+    def _refused_party(self, attempt: Attempt, refused: Refused) -> int | None:
         """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
-        if not refused.codes & _BY_REFERENCE or not work.body:
+        if not refused.codes & _BY_REFERENCE or not attempt.body:
             return None
-        body = json.loads(work.body)
+        body = json.loads(attempt.body)
         party = body.get("CustomerRef") or body.get("ParentRef")
         if not isinstance(party, Mapping):
             return None
         found = links.holder_of(
             self._db,
-            realm_id=work.link.realm_id,
+            realm_id=attempt.link.realm_id,
             entity="Customer",
             qbo_id=str(party["value"]),
-            other_than=work.link.id,
+            other_than=attempt.link.id,
         )
         return None if found is None else found.id
 
-    def _gone(self, work: Attempt, row: Any) -> None:
+    def _gone(self, attempt: Attempt, row: Any) -> None:
         """QuickBooks has the object no more: that is an observation like any other, and decided by."""
-        gone = Observed(row.observed or {"Id": work.object_id, "SyncToken": "0"}).as_deleted()
+        gone = Observed(row.observed or {"Id": attempt.object_id, "SyncToken": "0"}).as_deleted()
         self._put(
-            work, row, state=LinkState.PENDING, cause=links.READ, due_at=self._now, observed=gone.document,
+            attempt, row, state=LinkState.PENDING, cause=links.READ, due_at=self._now, observed=gone.document,
             sync_token=gone.sync_token or "0", overwrite=row.overwrite and row.again,
         )  # fmt: skip
         self._note(
-            work, "deleted", f"{work.entity} {work.object_id} was deleted or made inactive in QuickBooks", what="judged"
+            attempt,
+            "deleted",
+            f"{attempt.entity} {attempt.object_id} was deleted or made inactive in QuickBooks",
+            what=history.DECIDED,
         )
-        self._retired.add(work.link.id)
-        self.result.events.append((work, "read", ""))
+        self._retired.add(attempt.link.id)
+        self.result.events.append((attempt, "read", ""))
 
     def _beside_ours(self, answer: Answer, refused: Refused, row: Any) -> bool:
         """Decide again, or fail until it gives way, where another record of ours has the name or number; False where none has."""
-        work, learned = answer.work, answer.learned
+        attempt, learned = answer.attempt, answer.learned
         # Others of this transaction may have got or given up the name.
         self._flush()
         read = learned.holder if learned is not None else None
         found = in_the_way(
-            self._db, work, refused, stranger=read.entity if read is not None and read.entity != "Customer" else None
+            self._db, attempt, refused, stranger=read.entity if read is not None and read.entity != "Customer" else None
         )
         if found is None:
             return False
         holder = found.holder
-        cause = NUMBER_IN_USE if work.link.kind is Kind.INVOICE else NAME_IN_USE
+        cause = NUMBER_IN_USE if attempt.link.kind is Kind.INVOICE else NAME_IN_USE
         rests_on = None if holder is None else holder.id
-        if found.passes and row.attempts < MAX_REREADS:
+        tries = tries_for(row, cause)
+        if found.passes and tries < MAX_REREADS:
             who = f"{holder.kind.value} {holder.reference}" if holder is not None else "another call of ours"
             after = 0.0 if found.at_once else self._backoff(row)
-            reason = f"waits for {who} to settle, which has or had “{work.name}” in QuickBooks"
-            self._hold(work, row, cause, reason, after=after, depends_on=rests_on)
+            reason = f"waits for {who} to settle, which has or had “{attempt.name}” in QuickBooks"
+            self._retry(attempt, row, cause, reason, after=after, depends_on=rests_on, attempts=tries + 1)
             return True
         if holder is None:
             return False
-        problem = problem_for(work.link, work.entity, refused, learned=learned)
+        problem = problem_for(attempt.link, attempt.entity, refused, learned=learned)
         held = f": {holder.kind.value} “{holder.reference}” of Kompass"
         problem = replace(problem, message=problem.message + held)
-        self._reject(work, row, problem, tid=refused.intuit_tid, depends_on=rests_on)
+        self._fail(attempt, row, problem, tid=refused.intuit_tid, depends_on=rests_on)
         return True
 
     def _refused_for_now(self, answer: Answer, refused: Refused, row: Any) -> None:
         """Try again what QuickBooks may take later; of a create it may even have done it, so that is looked for before the next."""
-        work, so_far = answer.work, self._so_far(answer, refused, row)
-        problem = problem_for(work.link, work.entity, refused)
-        looks_first = work.operation == "create"
+        attempt, so_far = answer.attempt, self._so_far(answer, refused, row)
+        problem = problem_for(attempt.link, attempt.entity, refused)
+        looks_first = attempt.operation == "create"
         if looks_first:
-            attempts.to_lookup(self._db, work.link.id)
+            attempts.to_lookup(self._db, attempt.link.id)
         # An item has its answer in one that says 200.
         with_its_batch = answer.together > 1 and refused.status != 200
         if so_far.fails and not with_its_batch:
             again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
-            self._reject(
-                work, row, problem, tid=refused.intuit_tid, retire=not looks_first, due_at=again,
-                overwrite=row.overwrite and row.again,
+            self._fail(
+                attempt, row, problem, tid=refused.intuit_tid, retire=not looks_first,
+                # One is tried daily for all that wait for the same.
+                due_at=None if problem.cause in FIXED_IN_QUICKBOOKS else again,
+                overwrite=_still_chosen(row),
             )  # fmt: skip
             return
-        self._hold_refused(work, row, so_far, problem.message, keep=looks_first)
+        self._retry_refused(attempt, row, so_far, problem.message, keep=looks_first)
         if with_its_batch and (so_far.tries >= BATCH_TRIES or so_far.since >= self._policy.patience.lone):
             # One of its members may be what QuickBooks stumbles over, and no member is to blame for another.
             self._changes[-1]["batch_most"] = -(-answer.together // 2)
 
     def _question_refused(self, answer: Answer, refused: Refused, row: Any) -> None:
         """Take what another question said. A refused one is no answer: what became of the earlier call is looked up again."""
-        work, learned = answer.work, answer.learned
+        attempt, learned = answer.attempt, answer.learned
         if learned is not None and learned.elsewhere is not None:
-            self._looked_up(work, Done({"QueryResponse": {}}, refused.intuit_tid), row, learned)
+            self._looked_up(attempt, Done({"QueryResponse": {}}, refused.intuit_tid), row, learned)
         elif learned is not None and learned.itself is not None:
-            self._looked_up(work, Done({work.entity: learned.itself}, refused.intuit_tid), row, learned)
-        elif learned is not None and learned.gone and work.operation == "void":
-            self._nothing_to_void(work, row)
+            self._looked_up(attempt, Done({attempt.entity: learned.itself}, refused.intuit_tid), row, learned)
+        elif learned is not None and learned.gone and attempt.operation == "void":
+            self._nothing_to_void(attempt, row)
         elif learned is not None and learned.gone:
-            self._gone(work, row)
+            self._gone(attempt, row)
         else:
             said = ", ".join(sorted(refused.codes)) or f"HTTP status {refused.status}"
             reason = f"QuickBooks does not say what became of an earlier call ({said})"
             so_far = self._so_far(answer, refused, row)
             if so_far.fails:
                 again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
-                problem = problem_for(work.link, work.entity, refused)
-                self._reject(work, row, problem, tid=refused.intuit_tid, retire=False, due_at=again)
+                problem = problem_for(attempt.link, attempt.entity, refused)
+                self._fail(attempt, row, problem, tid=refused.intuit_tid, retire=False, due_at=again)
             else:
-                self._hold_refused(work, row, so_far, reason, keep=True)
+                self._retry_refused(attempt, row, so_far, reason, keep=True)
 
     def _so_far(self, answer: Answer, refused: Refused, row: Any) -> Refusals:
         return weigh(
-            self._db, self._policy.patience, answer.work.link, row, refused,
+            self._db, self._policy.patience, answer.attempt.link, row, refused,
             now=self._now, company_answers=answer.company_answers,
         )  # fmt: skip
 
-    def _hold_refused(self, work: Attempt, row: Any, so_far: Refusals, reason: str, *, keep: bool) -> None:
+    def _retry_refused(self, attempt: Attempt, row: Any, so_far: Refusals, reason: str, *, keep: bool) -> None:
         wait = so_far.wait(
             first=self._policy.retries.backoff_first_seconds, longest=self._policy.retries.backoff_longest_seconds
         )
-        self._hold(work, row, "refused-for-now", reason, after=self._uniform(wait / 2, wait), attempts=so_far.tries)
+        self._retry(attempt, row, REFUSED_FOR_NOW, reason, after=self._uniform(wait / 2, wait), attempts=so_far.tries)
         if keep:
-            self._retired.discard(work.link.id)
-            self._over.add(work.link.id)
+            self._retired.discard(attempt.link.id)
+            self._over.add(attempt.link.id)
 
     def _split(self, answer: Answer, split: Split, row: Any) -> None:
         """None of a batch was done: its members go in halves, and the one to blame will in the end be refused alone."""
-        work, half = answer.work, -(-answer.together // 2)
-        if _doubtful(work):
-            self._look(work, row, "refused with its whole batch, perhaps after an earlier call of ours: looking")
+        attempt, half = answer.attempt, -(-answer.together // 2)
+        if _doubtful(attempt):
+            self._look(attempt, row, "refused with its whole batch, perhaps after an earlier call of ours: looking")
             self._changes[-1]["batch_most"] = half
             return
         reason = f"Intuit refused a batch of {answer.together} as a whole; it goes in one of at most {half}"
-        self._hold(work, row, "batch-refused", reason, after=0.0, counts=False, batch_most=half)
+        self._retry(attempt, row, "batch-refused", reason, after=0.0, counts=False, batch_most=half)
         # In its old place in the queue, not behind all that came later.
         self._changes[-1]["due_at"] = row.due_since or self._now
 
-    def _look(self, work: Attempt, row: Any, words: str) -> None:
+    def _look(self, attempt: Attempt, row: Any, words: str) -> None:
         """Send an attempt never again: look up what became of it."""
-        attempts.to_lookup(self._db, work.link.id)
-        self._put(work, row, due_at=self._now, attempts=row.attempts + 1)
-        self._note(work, "recovered", words)
+        attempts.to_lookup(self._db, attempt.link.id)
+        self._put(attempt, row, due_at=self._now, attempts=row.attempts + 1)
+        self._note(attempt, "recovered", words)
 
-    def _disconnected(self, work: Attempt, outcome: Forbidden, row: Any) -> None:
+    def _disconnected(self, attempt: Attempt, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
-        if not shut_out(
-            self._db,
-            outcome,
-            org_id=work.link.org_id,
-            realm_id=work.link.realm_id,
-            version=work.connection_version,
-        ):
+        if not disconnect(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
             # The connection has moved on since the call went out: whether it still stands is decided again.
-            self._hold(work, row, "disconnected", message, after=0.0, counts=False)
+            self._retry(attempt, row, "disconnected", message, after=0.0, counts=False)
             return
-        self._put(work, row, state=LinkState.WAITING, cause="disconnected", reason=message, due_at=None)
-        (self._over if _doubtful(work) else self._retired).add(work.link.id)
-        self.result.disconnected.add(work.link.realm_id)
-        self.result.events.append((work, LinkState.WAITING, "disconnected"))
+        self._put(attempt, row, state=LinkState.WAITING, cause="disconnected", reason=message, due_at=None)
+        (self._over if _doubtful(attempt) else self._retired).add(attempt.link.id)
+        self.result.disconnected.add(attempt.link.realm_id)
+        self.result.events.append((attempt, LinkState.WAITING, "disconnected"))
 
     # No answer, or not now
 
     def _unknown(self, answer: Answer, outcome: Unknown, row: Any) -> None:
-        work = answer.work
-        if FaultCode.DUPLICATE_REQUEST_ID in outcome.codes and work.phase == "send" and work.attempt > 1:
+        attempt = answer.attempt
+        if FaultCode.DUPLICATE_REQUEST_ID in outcome.codes and attempt.phase == "send" and attempt.tries > 1:
             # The first call is over, or it would not have been sent again: nothing more will be said under its request id.
-            self._look(work, row, "refused as a duplicate of an earlier call of ours: looking")
+            self._look(attempt, row, "refused as a duplicate of an earlier call of ours: looking")
         else:
-            self._failed(answer, row, "no-answer", outcome.reason, keep_intent=True)
+            self._failed(answer, row, "no-answer", outcome.reason, keep_attempt=True)
 
-    def _failed(self, answer: Answer, row: Any, cause: str, reason: str, *, keep_intent: bool) -> None:
-        work = answer.work
+    def _failed(self, answer: Answer, row: Any, cause: str, reason: str, *, keep_attempt: bool) -> None:
+        attempt = answer.attempt
         # Whether others went through between its last failure and this one: in an outage none does, however recent the last success.
         alone = answer.company_answers and links.others_settled_since(
-            self._db, realm_id=work.link.realm_id, other_than=work.link.id, moment=row.last_failed_at
+            self._db, realm_id=attempt.link.realm_id, other_than=attempt.link.id, moment=row.last_failed_at
         )
-        attempts = row.attempts + 1
-        if not alone:
-            # What the outage of a company cost in tries is not held against the record once the others go again.
-            attempts = min(attempts, max(self._policy.retries.reject_after_attempts // 2, 1))
-        if keep_intent and alone and answer.together > 1 and attempts >= BATCH_TRIES:
+        # What the outage of a company costs in tries does not count against the record once the others go again.
+        attempts = row.attempts + 1 if alone else max(row.attempts, 1)
+        if keep_attempt and alone and answer.together > 1 and attempts >= BATCH_TRIES:
             # One of its members may be what Intuit cannot answer, and no member is to blame for another.
-            self._look(work, row, f"no usable answer to its batch after {attempts} tries: looking")
+            self._look(attempt, row, f"no usable answer to its batch after {attempts} tries: looking")
             self._changes[-1]["batch_most"] = -(-answer.together // 2)
             return
         if attempts >= self._policy.retries.reject_after_attempts and alone and answer.together == 1:
             problem = Problem(
                 cause="keeps-failing",
-                message=f"{work.entity} {work.link.reference}: no usable answer from Intuit after {attempts} tries, "
+                message=f"{attempt.entity} {attempt.link.reference}: no usable answer from Intuit after {attempts} tries, "
                 f"while other records of the company went through ({reason})",
                 field="",
                 value="",
                 remedy="Look it up in QuickBooks; if it is missing there, press Try again",
             )
-            self._reject(work, row, problem, tid=None, stage="push", retire=not (keep_intent or _doubtful(work)))
-            if keep_intent:
+            self._fail(attempt, row, problem, tid=None, stage="push", retire=not (keep_attempt or _doubtful(attempt)))
+            if keep_attempt:
                 # It may still be under way at Intuit: not before that is over may anybody look for it.
-                self._over.discard(work.link.id)
-                self._released.add(work.link.id)
+                self._over.discard(attempt.link.id)
+                self._released.add(attempt.link.id)
             return
-        self._hold(work, row, cause, reason, after=self._backoff(row), keep_intent=keep_intent, attempts=attempts)
+        after = self._backoff(row, alone=alone)
+        self._retry(attempt, row, cause, reason, after=after, keep_attempt=keep_attempt, attempts=attempts)
 
-    def _backoff(self, row: Any) -> float:
-        wait = min(
-            self._policy.retries.backoff_first_seconds * 2.0 ** min(row.attempts, 30),
-            self._policy.retries.backoff_longest_seconds,
-        )
+    def _backoff(self, row: Any, *, alone: bool = True) -> float:
+        wait = backoff(self._policy.retries, row, now=self._now, alone=alone)
         return self._uniform(wait / 2, wait)
 
-    def _hold(
+    def _retry(
         self,
-        work: Attempt,
+        attempt: Attempt,
         row: Any,
         cause: str,
         reason: str,
         *,
         after: float,
         counts: bool = True,
-        keep_intent: bool = False,
+        keep_attempt: bool = False,
         **changes: Any,
     ) -> None:
         due_at = self._now + timedelta(seconds=after)
-        if keep_intent:
+        if keep_attempt:
             # The claim finds the attempt, and waits until the first call is certainly over.
-            self._released.add(work.link.id)
-        elif _doubtful(work):
+            self._released.add(attempt.link.id)
+        elif _doubtful(attempt):
             # This call was not done, but the first one may have been: it is still that one's outcome that has to be found.
-            self._over.add(work.link.id)
+            self._over.add(attempt.link.id)
         else:
-            self._retired.add(work.link.id)
+            self._retired.add(attempt.link.id)
         self._put(
-            work,
+            attempt,
             row,
             state=LinkState.RETRYING,
             cause=cause,
@@ -607,11 +631,11 @@ class _Transaction:
             last_failed_at=self._now,
             **{"attempts": row.attempts + (1 if counts else 0), **changes},
         )
-        self.result.events.append((work, LinkState.RETRYING, cause))
+        self.result.events.append((attempt, LinkState.RETRYING, cause))
 
-    def _reject(
+    def _fail(
         self,
-        work: Attempt,
+        attempt: Attempt,
         row: Any,
         problem: Problem,
         *,
@@ -621,7 +645,7 @@ class _Transaction:
         **changes: Any,
     ) -> None:
         self._put(
-            work,
+            attempt,
             row,
             state=LinkState.FAILED,
             cause=problem.cause,
@@ -629,35 +653,37 @@ class _Transaction:
             last_failed_at=self._now,
             **changes,
         )
-        if not retire or (work.phase == "lookup" and work.operation == "create" and problem.cause != "name-in-doubt"):
+        if not retire or (
+            attempt.phase == "lookup" and attempt.operation == "create" and problem.cause != "name-in-doubt"
+        ):
             # What became of the first call is still not known: trying again begins with looking it up.
-            self._over.add(work.link.id)
+            self._over.add(attempt.link.id)
         else:
-            self._retired.add(work.link.id)
-        link = work.link
-        setback = in_call(work, problem, stage=stage, tid=tid, attempts=row.attempts + 1)
+            self._retired.add(attempt.link.id)
+        link = attempt.link
+        setback = in_call(attempt, problem, stage=stage, tid=tid, attempts=row.attempts + 1)
         record_failure(self._db, link, setback)
         self._wake.add(link.id)
-        self.result.events.append((work, LinkState.FAILED, problem.cause))
+        self.result.events.append((attempt, LinkState.FAILED, problem.cause))
 
     # Write
 
-    def _put(self, work: Attempt, row: Any, **changes: Any) -> None:
+    def _put(self, attempt: Attempt, row: Any, **changes: Any) -> None:
         """Change the link; it stays due when something newer came while the call was under way."""
-        self._changes.append({"link_id": work.link.id, "again": row.again, **changes})
+        self._changes.append({"link_id": attempt.link.id, "again": row.again, **changes})
 
-    def _called(self, work: Attempt, outcome: Outcome) -> None:
+    def _called(self, attempt: Attempt, outcome: Outcome) -> None:
         detail: dict[str, object] = {
-            "operation": work.operation,
-            "phase": work.phase,
-            "entity": work.entity,
-            "request_id": work.request_id,
-            "attempt": work.attempt,
-            "sequence": work.sequence,
+            "operation": attempt.operation,
+            "phase": attempt.phase,
+            "entity": attempt.entity,
+            "request_id": attempt.request_id,
+            "attempt": attempt.tries,
+            "sequence": attempt.sequence,
             "seconds": round(outcome.duration, 3),
         }
-        if isinstance(outcome, Done) and work.phase == "send" and work.operation != "read":
-            detail |= _answered(work, outcome)
+        if isinstance(outcome, Done) and attempt.phase == "send" and attempt.operation != "read":
+            detail |= _answered(attempt, outcome)
         codes = sorted(getattr(outcome, "codes", ()))
         if codes:
             detail["codes"] = codes
@@ -665,7 +691,7 @@ class _Transaction:
             fault.detail or fault.message for fault in getattr(outcome, "faults", ())
         )
         self._note(
-            work,
+            attempt,
             type(outcome).__name__.lower(),
             message,
             what="called",
@@ -675,7 +701,7 @@ class _Transaction:
 
     def _note(
         self,
-        work: Attempt,
+        attempt: Attempt,
         outcome: str,
         message: str,
         *,
@@ -683,7 +709,7 @@ class _Transaction:
         tid: str | None = None,
         detail: dict[str, object] | None = None,
     ) -> None:
-        entry = history.about(work.link, what, outcome, message, intuit_tid=tid or "", detail=detail)
+        entry = history.about(attempt.link, what, outcome, message, intuit_tid=tid or "", detail=detail)
         self._history.append(entry)
 
     def _flush(self) -> None:
@@ -701,13 +727,18 @@ class _Transaction:
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
-        mended = went_through(self._db, self._cured) if self._cured else 0
-        if mended:
-            self.result.recoveries.append("mended")
-        if wake_dependents(self._db, self._wake) or mended:
+        resolved = went_through(self._db, self._resolved) if self._resolved else 0
+        if resolved:
+            self.result.recoveries.append("resolved")
+        if wake_dependents(self._db, self._wake) or resolved:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")
+
+
+def _still_chosen(row: Any) -> bool:
+    """Whether a choice outlives a refusal: Kompass's side was chosen for this call, "another one" until it is made."""
+    return bool(row.overwrite) and (bool(row.again) or row.qbo_id is None)
 
 
 def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]:
@@ -721,29 +752,29 @@ def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]
     return sorted(differing)
 
 
-def _left_by_hand(work: Attempt, row: Any, observed: Observed, *, recovered: bool) -> tuple[list[str], list[str]]:
+def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: bool) -> tuple[list[str], list[str]]:
     """Give the members that others changed and those that a person chose to keep, which still stand after a write of ours."""
-    if work.operation == "create":
+    if attempt.operation == "create":
         # Somebody may have written to an object that was found later.
         touched = recovered and observed.sync_token != _AS_MADE
-        return (sorted(edited_since_sent(work.applied or {}, observed)) if touched else []), []
-    if work.operation == "void":
+        return (sorted(edited_since_sent(attempt.applied or {}, observed)) if touched else []), []
+    if attempt.operation == "void":
         return [], []
-    written = json.loads(work.body).keys()
+    written = json.loads(attempt.body).keys()
     if TAX_BASES & written:
         written |= {"TxnTaxDetail"}
     return [one for one in row.by_hand if one not in written], [one for one in row.kept if one not in written]
 
 
-def _doubtful(work: Attempt) -> bool:
+def _doubtful(attempt: Attempt) -> bool:
     """Whether an earlier call of the attempt may have been done: only its own answer, or a look, can retire the request id."""
-    return work.attempt > 1 or work.phase == "lookup"
+    return attempt.tries > 1 or attempt.phase == "lookup"
 
 
-def _answered(work: Attempt, done: Done) -> dict[str, object]:
+def _answered(attempt: Attempt, done: Done) -> dict[str, object]:
     """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
-    document = done.entity(work.entity)
-    sent = {"members": sorted(json.loads(work.body))} if work.operation == "update" else {}
+    document = done.entity(attempt.entity)
+    sent = {"members": sorted(json.loads(attempt.body))} if attempt.operation == "update" else {}
     found = {
         "qbo_id": "Id",
         "sync_token": "SyncToken",
@@ -751,9 +782,13 @@ def _answered(work: Attempt, done: Done) -> dict[str, object]:
         "total": "TotalAmt",
         "home_total": "HomeTotalAmt",
     }
-    return sent | {name: document[member] for name, member in found.items() if member in document}
+    said = {name: document[member] for name, member in found.items() if member in document}
+    if said.get("home_total") == said.get("total"):
+        # As in nearly every company: where it is not written down, it is the total.
+        said.pop("home_total", None)
+    return sent | said
 
 
-def _refers(work: Attempt) -> bool:
+def _refers(attempt: Attempt) -> bool:
     """Whether the body names other objects, one of which may be what is inactive, rather than the object itself."""
-    return 'Ref":' in work.body
+    return 'Ref":' in attempt.body

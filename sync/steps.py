@@ -20,7 +20,7 @@ from qbo_client.transport import Transport
 from store.secrets import TokenKeys
 from store.transactions import AWAY, retrying
 from sync.attempt import Attempt, Late
-from sync.batches import Parcel, Split, refused_for_now
+from sync.batches import Batch, Split, refused_for_now
 from sync.claim import Claim, Claimed
 from sync.company import CompanyPreparation
 from sync.explaining import Explainer, Learned
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 class Sent:
     """What became of one request."""
 
-    parcel: Parcel
+    batch: Batch
     parts: Sequence[tuple[Attempt, Outcome | Late | Split]] = ()
     """Each attempt's part of it; none when the request was not ours any more, and nothing was sent."""
     is_too_large: bool = False
@@ -107,36 +107,36 @@ class Steps:
                 raise
             return claim_around(self.engine, self.claims, ids, calls_allowed=calls_allowed, together=together)
 
-    def send(self, parcel: Parcel) -> Sent:
+    def send(self, batch: Batch) -> Sent:
         """Make one call, if it is still ours and in time. Raises nothing: its attempts would stay without an answer."""
         outcome: Outcome | Late | None
-        realm_id, unsendable = parcel.first.link.realm_id, False
+        realm_id, unsendable = batch.first.link.realm_id, False
         try:
-            outcome = self.sender.send(parcel)
+            outcome = self.sender.send(batch)
         except Exception as error:
             # A mistake of ours in putting the call together: nothing was sent, and the record says so. No word of Intuit's.
-            log.exception("call for %s", parcel.about)
+            log.exception("call for %s", batch.about)
             outcome, unsendable = NotSent(f"{type(error).__name__}: {error}"), True
-        parts = [] if outcome is None else parcel.outcomes(outcome, unsendable=unsendable)
+        parts = [] if outcome is None else batch.outcomes(outcome, unsendable=unsendable)
         if outcome is None or unsendable or isinstance(outcome, Late):
             self.gates.not_called(realm_id)
         else:
-            wrote = parcel.first.asks in WRITES
+            wrote = batch.first.asks in WRITES
             self.gates.answered(realm_id, outcome, refused=refused_for_now(parts), wrote=wrote)
         too_large = isinstance(outcome, Refused) and FaultCode.BATCH_TOO_LARGE in outcome.codes
-        return Sent(parcel, parts, too_large)
+        return Sent(batch, parts, too_large)
 
     def answers(self, sent: Sent) -> list[Answer]:
         """Give what is to be written back of a request, with what had to be read beside it; empty when nothing was sent."""
-        others_go = self.gates.answers_lately(sent.parcel.first.link.realm_id)
+        others_go = self.gates.answers_lately(sent.batch.first.link.realm_id)
         return [
-            Answer(work, one, others_go, together=len(sent.parcel.works), learned=self._learn(work, one))
-            for work, one in sent.parts
+            Answer(attempt, one, others_go, together=len(sent.batch.attempts), learned=self._learn(attempt, one))
+            for attempt, one in sent.parts
         ]
 
-    def _learn(self, work: Attempt, outcome: Outcome | Late | Split) -> Learned | None:
+    def _learn(self, attempt: Attempt, outcome: Outcome | Late | Split) -> Learned | None:
         # A write that was done leaves nothing unsaid.
-        return None if isinstance(outcome, Done) and work.asks in WRITES else self.explainer.learn(work, outcome)
+        return None if isinstance(outcome, Done) and attempt.asks in WRITES else self.explainer.learn(attempt, outcome)
 
     def settle(self, answers: Sequence[Answer]) -> Settled:
         """Write answers back; see `sync.settle.Settle`."""

@@ -35,7 +35,7 @@ from store.tables import link as link_table
 from store.tables import metadata
 from store.transactions import retrying
 from sync.attempt import Attempt, Late
-from sync.batches import Parcel, Split, parcels
+from sync.batches import Batch, Split, as_batches
 from sync.budget import Budget
 from sync.claim import Claimed
 from sync.metrics import Metrics
@@ -56,8 +56,8 @@ IMPATIENT = Patience(tries=1, lone=0.0)
 SEND_WITHIN_S = 30.0
 # Where the simulator draws trouble in the background, a record that it struck is tried again on so many days.
 DAYS_OF_TROUBLE = 6
-# The one that no day ends: QuickBooks says that the period is closed, and a person opens it and presses Try again.
-ENDED_BY_A_PERSON = "fault:5010"
+# One of those that wait for the same is tried daily by the process, and no moment of theirs says when.
+TRIED_FOR_ALL = "books-closed"
 
 
 @dataclass
@@ -239,20 +239,20 @@ class Pipeline:
         wanted = sorted(set(self.due() if ids is None else ids))
         return self.steps.claim(wanted, calls_allowed={}, together=self.together if together is None else together)
 
-    def call(self, work: Attempt) -> Outcome:
+    def call(self, attempt: Attempt) -> Outcome:
         """Make the call of one claimed link; gives what became of it."""
-        return self.send(Parcel((work,)))
+        return self.send(Batch((attempt,)))
 
-    def send(self, parcel: Parcel) -> Outcome:
+    def send(self, batch: Batch) -> Outcome:
         """Make one call as it is, for any owner of its links; gives what became of it."""
-        outcome = self.steps.sender.send(parcel)
+        outcome = self.steps.sender.send(batch)
         assert outcome is not None
         assert not isinstance(outcome, Late)
         return outcome
 
-    def answers(self, works: Iterable[Attempt]) -> list[Answer]:
+    def answers(self, attempts: Iterable[Attempt]) -> list[Answer]:
         """Make the calls of claimed links, those of a batch together; gives the answer of each."""
-        return [one for parcel in parcels(works) for one in self.steps.answers(self.steps.send(parcel))]
+        return [one for batch in as_batches(attempts) for one in self.steps.answers(self.steps.send(batch))]
 
     def settle(self, *answers: Answer) -> Settled:
         return self.steps.settle(answers)
@@ -278,19 +278,19 @@ class Pipeline:
             claimed = self.claim(ids)
             for realm, org in claimed.unready.items():
                 self.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
-            answers = self.answers(claimed.work)
+            answers = self.answers(claimed.attempts)
             outcomes += [answer.outcome for answer in answers if not isinstance(answer.outcome, Late | Split)]
             if answers:
                 self.recovered += self.settle(*answers).recoveries
-            if not claimed.work:
+            if not claimed.attempts:
                 self._hasten()
         raise AssertionError(f"still due after {rounds} rounds: {self.links()}")
 
     def _a_day_later(self) -> int:
-        """Make what failed for the time being due, and what a person ends; gives how many links that are."""
+        """Make what is tried daily due; gives how many links that are."""
         with self.engine.begin() as db:
             due = text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL OR cause = :cause")
-            return int(db.execute(due, {"cause": ENDED_BY_A_PERSON}).rowcount)
+            return int(db.execute(due, {"cause": TRIED_FOR_ALL}).rowcount)
 
     def _hasten(self) -> None:
         """Let the moments for which links were put off be now."""
@@ -328,9 +328,9 @@ class Pipeline:
         return self.simulator.call(lambda world: list(world.journal))
 
 
-def answers_of(parcel: Parcel, outcome: Outcome) -> list[Answer]:
+def answers_of(batch: Batch, outcome: Outcome) -> list[Answer]:
     """Give each member's part of what became of a call."""
-    return [Answer(work, one, together=len(parcel.works)) for work, one in parcel.outcomes(outcome)]
+    return [Answer(attempt, one, together=len(batch.attempts)) for attempt, one in batch.outcomes(outcome)]
 
 
 def open_pipeline(url: str, simulator: Simulator, **more: Any) -> Pipeline:

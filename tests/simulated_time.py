@@ -25,7 +25,7 @@ from simulator.seeds import UK
 from simulator.settings import Settings
 from store.batches import due_of
 from store.links import LANES
-from sync.batches import Parcel, parcels
+from sync.batches import Batch, as_batches
 from tests.builders import event, invoice, project
 from tests.database import cloned_database
 from tests.pipeline import Pipeline, answers_of, open_pipeline
@@ -60,7 +60,7 @@ class SimulatedTime:
     pipeline: Pipeline
     seconds: float = 0.0
     throttled: int = 0
-    _flying: list[tuple[float, int, Parcel, Outcome]] = field(default_factory=list)
+    _flying: list[tuple[float, int, Batch, Outcome]] = field(default_factory=list)
     _numbers: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
 
     def __post_init__(self) -> None:
@@ -93,11 +93,11 @@ class SimulatedTime:
             if not ids:
                 return None
             claimed = pipeline.claim(ids)
-            for parcel in parcels(claimed.work):
-                outcome = pipeline.send(parcel)
+            for batch in as_batches(claimed.attempts):
+                outcome = pipeline.send(batch)
                 self.throttled += isinstance(outcome, Throttled)
-                done = self.seconds + latency(len(parcel.works))
-                heapq.heappush(self._flying, (done, self._numbers(), parcel, outcome))
+                done = self.seconds + latency(len(batch.attempts))
+                heapq.heappush(self._flying, (done, self._numbers(), batch, outcome))
             if UK in claimed.blocked:
                 return claimed.blocked[UK][1]
         return None
@@ -112,8 +112,8 @@ class SimulatedTime:
     def _settle(self) -> None:
         answers = []
         while self._flying and self._flying[0][0] <= self.seconds:
-            _, _, parcel, outcome = heapq.heappop(self._flying)
-            answers += answers_of(parcel, outcome)
+            _, _, batch, outcome = heapq.heappop(self._flying)
+            answers += answers_of(batch, outcome)
         if answers:
             self.pipeline.settle(*answers)
 

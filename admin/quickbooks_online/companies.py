@@ -1,4 +1,4 @@
-"""Calls of the admin to a linked QBO company: fresh tokens, the shared quota, and every trouble in words with a remedy."""
+"""Calls of the admin to a linked QBO company: fresh tokens, the shared quota, and every failure in words with a remedy."""
 
 from __future__ import annotations
 
@@ -6,34 +6,30 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import Connection
 
 from admin.quickbooks_online.metrics import observe_call, observe_refresh
 from admin.quickbooks_online.runtime import engine, intuit, token_keys
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call
-from qbo_client.errors import ClientRefused, FactMissing, GrantRefused, OAuthUnavailable, ReadFailed
+from qbo_client.errors import FactMissing, ReadFailed
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
-from qbo_client.quota import Window, permit
 from schemas.company import CompanyFacts
 from store import companies as stored_companies
 from store import connections, quota
-from store.connections import Tokens
-from store.failures import Failure, record_failure
+from sync.companies import token_ready
 from sync.company import facts_of
-from sync.disconnection import PROBE_AFTER_S
+from sync.disconnection import disconnect
+from sync.permits import wait_for_permit
+from sync.settings import AttemptPolicy, CompanyPolicy
+from sync.tokens import Renewal, TokenRenewal
 
-TOKEN_MARGIN = timedelta(seconds=90)
-REFRESH_LEASE_S = 90.0
 CALL_DEADLINE_S = 20.0
 PATIENCE_S = 8.0
 """How long a page waits for the company's quota or for a token refresh under way elsewhere."""
 REAUTHORIZE = "Tick the Configuration in the list and run Authorize with QuickbooksOnline again."
 
 
-class CompanyTrouble(Exception):
+class CompanyError(Exception):
     """A company cannot be asked now. ``str()`` says why, ``remedy`` what to do; neither holds a secret."""
 
     def __init__(self, message: str, remedy: str, *, disconnected: bool = False) -> None:
@@ -66,7 +62,7 @@ class Company:
 
         Raises
         ------
-        CompanyTrouble
+        CompanyError
             the company is not linked, or cannot be reached before the call is even made.
         """
         wait_for_quota(self.realm_id, sleep=self._sleep)
@@ -81,7 +77,8 @@ class Company:
                 continue
             break
         if isinstance(outcome, Forbidden):
-            self._lost(access.version, outcome)
+            with engine().begin() as db:
+                disconnect(db, outcome, realm_id=self.realm_id, version=access.version)
         elif isinstance(outcome, Throttled):
             with engine().begin() as db:
                 quota.block(db, self.realm_id, outcome.retry_after)
@@ -92,26 +89,26 @@ class Company:
 
         Raises
         ------
-        CompanyTrouble
+        CompanyError
         """
         outcome = self.send(call)
         if isinstance(outcome, Done):
             return outcome
-        raise trouble_of(outcome)
+        raise error_of(outcome)
 
     def facts(self) -> CompanyFacts:
         """Fetch the company's facts again and keep them, for the pipeline too (four metered reads).
 
         Raises
         ------
-        CompanyTrouble
+        CompanyError
         """
         try:
             fetched = intuit_facts.fetch_company_facts(self.send)
         except ReadFailed as error:
-            raise trouble_of(error.outcome) from error
+            raise error_of(error.outcome) from error
         except FactMissing as error:
-            raise CompanyTrouble(str(error), "Ask Kompass support.") from error
+            raise CompanyError(str(error), "Ask Kompass support.") from error
         facts = facts_of(self.realm_id, fetched)
         with engine().begin() as db:
             stored_companies.store_facts(db, facts)
@@ -131,84 +128,43 @@ class Company:
             with engine().begin() as db:
                 found = connections.read_tokens(db, token_keys(), self.realm_id)
             if found is None:
-                raise CompanyTrouble("The company is not connected", REAUTHORIZE, disconnected=True)
+                raise CompanyError("The company is not connected", REAUTHORIZE, disconnected=True)
             version, tokens = found
-            if tokens.access_expires_at - datetime.now(UTC) > TOKEN_MARGIN:
+            if token_ready(tokens):
                 self._access = _Access(version, tokens.access_token)
                 return self._access
-            with engine().begin() as db:
-                mine = connections.take_refresh_lease(
-                    db, realm_id=self.realm_id, version=version, owner=self._owner, seconds=REFRESH_LEASE_S
+            if self._refresh(version):
+                continue
+            if time.monotonic() > until:
+                raise CompanyError("The connection is just being renewed", "Try again in a minute.")
+            self._sleep(0.2)
+
+    def _refresh(self, version: int) -> bool:
+        """Refresh the tokens; False when somebody else does just now."""
+        renewal = TokenRenewal(
+            engine(),
+            intuit().oauth,
+            token_keys(),
+            owner=self._owner,
+            lease_seconds=CompanyPolicy().refresh_lease_seconds,
+            unanswered_seconds=AttemptPolicy().server_timeout_seconds,
+        )
+        renewed = renewal.renew(self.realm_id, version)
+        if renewed.metric is not None:
+            observe_refresh(renewed.metric)
+        match renewed.outcome:
+            case Renewal.GRANT_REFUSED:
+                raise CompanyError(
+                    "Intuit no longer accepts Kompass's access to this company", REAUTHORIZE, disconnected=True
                 )
-            if mine:
-                self._refresh(version, tokens)
-            elif time.monotonic() > until:
-                raise CompanyTrouble("The connection is just being renewed", "Try again in a minute.")
-            else:
-                self._sleep(0.2)
-
-    def _refresh(self, version: int, tokens: Tokens) -> None:
-        try:
-            new = intuit().oauth.refresh(tokens.refresh_token)
-        except GrantRefused as error:
-            observe_refresh("refused")
-            with engine().begin() as db:
-                note_disconnected(
-                    db,
-                    realm_id=self.realm_id,
-                    version=version,
-                    cause="invalid-grant",
-                    message="Intuit no longer accepts Kompass's access to this company",
-                    intuit_tid=error.intuit_tid or "",
+            case Renewal.KEYS_REFUSED:
+                raise CompanyError(
+                    f"Intuit refuses Kompass itself ({renewed.said})",
+                    "Ask Kompass support: the app's keys at Intuit are wrong.",
                 )
-            raise CompanyTrouble(
-                "Intuit no longer accepts Kompass's access to this company", REAUTHORIZE, disconnected=True
-            ) from None
-        except ClientRefused as error:
-            observe_refresh("refused")
-            self._release(30.0)
-            raise CompanyTrouble(
-                f"Intuit refuses Kompass itself ({error})", "Ask Kompass support: the app's keys at Intuit are wrong."
-            ) from None
-        except OAuthUnavailable as error:
-            observe_refresh("unavailable")
-            # It may have been done: nobody repeats it while the first may still be under way.
-            self._release(30.0 if error.sent else 0.0)
-            raise CompanyTrouble("QuickBooks is out of reach", "Try again in a few minutes.") from None
-        with engine().begin() as db:
-            stored = connections.store_refreshed(
-                db,
-                token_keys(),
-                realm_id=self.realm_id,
-                version=version,
-                tokens=Tokens(
-                    access_token=new.access_token,
-                    refresh_token=new.refresh_token,
-                    access_expires_at=new.access_expires_at,
-                    refresh_expires_at=new.refresh_expires_at,
-                    refresh_hard_expires_at=new.refresh_hard_expires_at,
-                ),
-            )
-        observe_refresh("refreshed" if stored else "lost-race")
-
-    def _release(self, retry_in: float) -> None:
-        with engine().begin() as db:
-            connections.release_refresh_lease(db, realm_id=self.realm_id, owner=self._owner, retry_in=retry_in)
-
-    def _lost(self, version: int, outcome: Forbidden) -> None:
-        ended = outcome.subscription_ended
-        with engine().begin() as db:
-            note_disconnected(
-                db,
-                realm_id=self.realm_id,
-                version=version,
-                cause="subscription-ended" if ended else "disconnected",
-                message="The QuickBooks subscription of this company has ended"
-                if ended
-                else "QuickBooks no longer lets Kompass into this company",
-                intuit_tid=outcome.intuit_tid or "",
-                probe_after=PROBE_AFTER_S if ended else None,
-            )
+            case Renewal.UNAVAILABLE:
+                raise CompanyError("QuickBooks is out of reach", "Try again in a few minutes.")
+        return renewed.outcome is not Renewal.ELSEWHERE
 
 
 def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -216,83 +172,34 @@ def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
         there is none in time.
     """
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        with engine().begin() as db:
-            lease = quota.lock_leases(db, [realm_id])[realm_id]
-            if lease.blocked_for > 0:
-                wait = lease.blocked_for
-            else:
-                granted, window, free_at = permit(Window.from_json(lease.window), lease.now, 1, in_flight=0)
-                if granted:
-                    quota.save_windows(db, {realm_id: window.to_json()})
-                    return
-                wait = free_at - lease.now
-        if time.monotonic() + wait > until:
-            raise CompanyTrouble(
-                "Intuit's limit of calls for this company is used up at the moment", "Try again in a minute."
-            )
-        sleep(max(wait, 0.02))
+    if not wait_for_permit(engine(), realm_id, patience=PATIENCE_S, sleep=sleep):
+        raise CompanyError(
+            "Intuit's limit of calls for this company is used up at the moment", "Try again in a minute."
+        )
 
 
-def note_disconnected(
-    db: Connection,
-    *,
-    realm_id: str,
-    version: int,
-    cause: str,
-    message: str,
-    intuit_tid: str = "",
-    probe_after: float | None = None,
-) -> None:
-    """Note that a company is lost, once: one state, one dead letter, one mail."""
-    first = connections.disconnect(
-        db, realm_id=realm_id, version=version, cause=cause, message=message, probe_after=probe_after
-    )
-    if not first:
-        return
-    org_id = db.exec_driver_sql(
-        "SELECT c.org_id FROM qbo_configuration c JOIN qbo_connection n ON n.configuration_id = c.id"
-        " WHERE n.realm_id = %s",
-        (realm_id,),
-    ).scalar()
-    record_failure(
-        db,
-        Failure(
-            stage="connect",
-            # As the consumers record it: one problem is one cause, for every process that meets it.
-            cause="subscription-ended" if cause == "subscription-ended" else "disconnected",
-            message=message,
-            remedy=REAUTHORIZE,
-            org_id=org_id or "",
-            realm_id=realm_id,
-            intuit_tid=intuit_tid,
-        ),
-    )
-
-
-def trouble_of(outcome: object) -> CompanyTrouble:
+def error_of(outcome: object) -> CompanyError:
     """Say in words what became of a call that was not answered."""
     if isinstance(outcome, Unauthorized):
-        return CompanyTrouble("QuickBooks refuses Kompass's access token", REAUTHORIZE)
+        return CompanyError("QuickBooks refuses Kompass's access token", REAUTHORIZE)
     if isinstance(outcome, Forbidden):
         if outcome.subscription_ended:
-            return CompanyTrouble(
+            return CompanyError(
                 "The QuickBooks subscription of this company has ended",
                 "Once it is paid, syncing resumes within the hour.",
                 disconnected=True,
             )
-        return CompanyTrouble("QuickBooks no longer lets Kompass into this company", REAUTHORIZE, disconnected=True)
+        return CompanyError("QuickBooks no longer lets Kompass into this company", REAUTHORIZE, disconnected=True)
     if isinstance(outcome, Throttled):
-        return CompanyTrouble("Intuit asks Kompass to wait", "Try again in a minute.")
+        return CompanyError("Intuit asks Kompass to wait", "Try again in a minute.")
     if isinstance(outcome, NotSent):
-        return CompanyTrouble("QuickBooks is out of reach", "Try again in a few minutes.")
+        return CompanyError("QuickBooks is out of reach", "Try again in a few minutes.")
     if isinstance(outcome, Unknown):
-        return CompanyTrouble("QuickBooks did not answer", "Try again in a few minutes.")
+        return CompanyError("QuickBooks did not answer", "Try again in a few minutes.")
     if isinstance(outcome, Refused):
         said = "; ".join(fault.detail or fault.message for fault in outcome.faults) or f"status {outcome.status}"
-        return CompanyTrouble(f"QuickBooks refused: {said}", "Try again; if it stays, ask Kompass support.")
-    return CompanyTrouble("QuickBooks gave an answer that Kompass does not understand", "Ask Kompass support.")
+        return CompanyError(f"QuickBooks refused: {said}", "Try again; if it stays, ask Kompass support.")
+    return CompanyError("QuickBooks gave an answer that Kompass does not understand", "Ask Kompass support.")

@@ -22,12 +22,12 @@ from admin.quickbooks_online.models import (
 from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
-from mapping.decisions import Reject, Write
+from mapping.decisions import Fail, Write
 from schemas.link_state import Because, LinkState
 from store.searching import links_by_id
 from store.transactions import retrying
 from sync.companies import Company, read_company, refetch_facts_for
-from sync.decide import Foreseen, foresee
+from sync.decide import Prediction, predict
 from sync.link import Wish, make_due
 
 SHOWN = 200
@@ -158,7 +158,7 @@ def impact_of(
     whole = True
     names = Names(configuration.realm_id)
     until = clock() + PATIENCE_S
-    for chunk in _foreseen(records, links, company, refresh_names=refresh_names):
+    for chunk in _predicted(records, links, company, refresh_names=refresh_names):
         for one in chunk:
             compared += 1
             if one.link.state != LinkState.SYNCED:
@@ -182,9 +182,9 @@ def impact_of(
     return Impact(going_out, len(ids), closed, settled, compared, whole, tuple(shown), tuple(ids))
 
 
-def _foreseen(
+def _predicted(
     records: QuerySet[Record], links: QuerySet[Link], company: Company, *, refresh_names: bool
-) -> Iterator[list[Foreseen]]:
+) -> Iterator[list[Prediction]]:
     below: int | None = None
     while True:
         older = records if below is None else records.filter(pk__lt=below)
@@ -205,28 +205,28 @@ def _foreseen(
             wanted = [
                 (replace(known[one], refresh_names=refresh_names or known[one].refresh_names), company) for one in ids
             ]
-            yield foresee(db, wanted)
+            yield predict(db, wanted)
 
 
-def _is_rejected(foreseen: Foreseen, *causes: str) -> bool:
+def _is_rejected(predicted: Prediction, *causes: str) -> bool:
     """Whether it would differ, but the books do not let it be written."""
-    decision = foreseen.outcome
-    return isinstance(decision, Reject) and decision.problems[0].cause in causes
+    decision = predicted.outcome
+    return isinstance(decision, Fail) and decision.problems[0].cause in causes
 
 
-def _differs(foreseen: Foreseen) -> bool:
-    decision = foreseen.outcome
+def _differs(predicted: Prediction) -> bool:
+    decision = predicted.outcome
     return isinstance(decision, Write) and decision.operation == "update"
 
 
-def _changed(foreseen: Foreseen, names: Names) -> Changed:
-    assert isinstance(foreseen.outcome, Write)
+def _changed(predicted: Prediction, names: Names) -> Changed:
+    assert isinstance(predicted.outcome, Write)
     changed = tuple(
         one
-        for one in differences(foreseen.link.applied, foreseen.outcome.applied, names)
+        for one in differences(predicted.link.applied, predicted.outcome.applied, names)
         if one.changed and not _same_number(one)
     )
-    return Changed(foreseen.link.id, foreseen.link.reference, foreseen.link.name, changed)
+    return Changed(predicted.link.id, predicted.link.reference, predicted.link.name, changed)
 
 
 def _same_number(one: Difference) -> bool:

@@ -21,7 +21,7 @@ from django.utils import timezone
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from admin.quickbooks_online.companies import CompanyTrouble, trouble_of, wait_for_quota
+from admin.quickbooks_online.companies import CompanyError, error_of, wait_for_quota
 from admin.quickbooks_online.lists import forget
 from admin.quickbooks_online.metrics import observe_call
 from admin.quickbooks_online.models import PendingAuthorization
@@ -34,6 +34,7 @@ from store import connections, inventory
 from store.connections import Tokens
 from store.failures import close_connect
 from store.tables import configuration, connection, org
+from sync.tokens import tokens_of
 
 STATE_LIFE_S = 15 * 60
 _BROWSER = "qbo_browser"
@@ -154,7 +155,7 @@ def finish(session: SessionBase, *, configuration_id: int, code: str, realm_id: 
     except OAuthUnavailable:
         raise LinkRefused("Intuit is out of reach", "It did not answer.", status=502) from None
     name = _company_name(realm_id, granted)
-    tokens = _tokens(granted)
+    tokens = tokens_of(granted)
     if former_realm is not None and former_realm != realm_id:
         session[_PENDING] = {
             "configuration": configuration_id,
@@ -282,7 +283,7 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
         outcome = intuit().transport.send(realm_id, granted.access_token, call, deadline=20.0)
     except CallInvalid:
         raise LinkRefused("Intuit's answer is incomplete", "It names no company.") from None
-    except CompanyTrouble as trouble:
+    except CompanyError as trouble:
         raise LinkRefused("QuickBooks did not answer", trouble.sentence, status=502) from trouble
     observe_call(realm_id, call, outcome)
     if isinstance(outcome, Done):
@@ -295,7 +296,7 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
             "Start the action again and sign in as an admin of the QuickBooks company.",
             status=403,
         )
-    raise LinkRefused("QuickBooks did not answer", f"{trouble_of(outcome)}.", status=502)
+    raise LinkRefused("QuickBooks did not answer", f"{error_of(outcome)}.", status=502)
 
 
 def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Linked:
@@ -339,16 +340,6 @@ def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Li
         ) from None
     forget(realm_id)
     return Linked(configuration_id, realm_id, name, changed)
-
-
-def _tokens(granted: TokenSet) -> Tokens:
-    return Tokens(
-        access_token=granted.access_token,
-        refresh_token=granted.refresh_token,
-        access_expires_at=granted.access_expires_at,
-        refresh_expires_at=granted.refresh_expires_at,
-        refresh_hard_expires_at=granted.refresh_hard_expires_at,
-    )
 
 
 _MOMENTS = ("access_expires_at", "refresh_expires_at", "refresh_hard_expires_at")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from admin.quickbooks_online.naming import NO_NAMES, Names
-from mapping.decisions import Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from store.json import dumps
-from sync.decide import Foreseen
+from sync.decide import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,23 @@ class Preview:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
-def preview_of(foreseen: Foreseen) -> Preview:
-    decision, assumed = foreseen.outcome, _sentences(foreseen.assumed)
+def preview_of(predicted: Prediction) -> Preview:
+    decision, assumed = predicted.outcome, _sentences(predicted.assumed)
     match decision:
         case Write():
-            names = Names(foreseen.link.realm_id)
+            names = Names(predicted.link.realm_id)
             verb = {"create": "would be created", "update": "would be updated", "void": "would be voided"}
             return Preview(
                 headline=f"{decision.entity} {decision.name or ''} {verb[decision.operation]} in QuickBooks".replace(
                     "  ", " "
                 ),
                 tone="good",
-                differences=differences(foreseen.link.applied, decision.applied, names),
+                differences=differences(predicted.link.applied, decision.applied, names),
                 choices=tuple(_named(choice, names) for choice in decision.choices),
                 body=pretty(decision.body),
                 assumed=assumed,
             )
-        case Reject():
+        case Fail():
             return Preview(
                 headline="Cannot be sent: fix the problem first",
                 tone="bad",

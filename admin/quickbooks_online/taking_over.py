@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from admin.quickbooks_online.companies import Company, trouble_of
+from admin.quickbooks_online.companies import Company, error_of
 from admin.quickbooks_online.models import Configuration, Link
 from admin.quickbooks_online.runtime import engine
-from mapping.decisions import Reject
+from mapping.decisions import Fail
 from mapping.matching import Match
 from qbo_client.errors import ReadFailed
 from qbo_client.queries import iterate, one_of
@@ -23,7 +23,7 @@ from store.transactions import retrying
 from sync import by_hand
 from sync.by_hand import CannotLink, send_as_another
 from sync.companies import read_company
-from sync.decide import foresee
+from sync.decide import predict
 from sync.inventory import EXISTS, keep, look_through
 
 SHOWN: Final = 500
@@ -66,7 +66,7 @@ def start_looking(configuration: Configuration) -> Inventory:
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     realm_id = configuration.realm_id or ""
     with engine().begin() as db:
@@ -81,7 +81,7 @@ def start_looking(configuration: Configuration) -> Inventory:
                 stored_companies.release_facts_lease(db, realm_id=realm_id)
                 keep(db, realm_id, looked)
     except ReadFailed as error:
-        raise trouble_of(error.outcome) from error
+        raise error_of(error.outcome) from error
     finally:
         if mine:
             with engine().begin() as db:
@@ -109,9 +109,9 @@ def suggestions(configuration: Configuration, only: Collection[int] | None = Non
     for start in range(0, len(ids), AT_ONCE):
         with engine().begin() as db:
             known = links_by_id(db, ids[start : start + AT_ONCE])
-            for one in foresee(db, [(link, company) for link in known.values()]):
+            for one in predict(db, [(link, company) for link in known.values()]):
                 decision = one.outcome
-                if isinstance(decision, Reject) and decision.matches and decision.problems[0].cause in EXISTS:
+                if isinstance(decision, Fail) and decision.matches and decision.problems[0].cause in EXISTS:
                     link = one.link
                     found.append((link.id, link.kind.value, link.reference, decision.matches))
         if len(found) >= SHOWN:
@@ -135,7 +135,7 @@ def take_over(configuration: Configuration, pairs: Iterable[str], *, by: str) ->
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     chosen = set(pairs)
     wanted = {one.pair: one for one in suggestions(configuration, _link_ids(chosen)) if one.pair in chosen}
@@ -180,7 +180,7 @@ def _read(
                 for row in iterate(company.send, entity, one_of("Id", ids[start : start + IDS_AT_ONCE])):
                     yield (entity, str(row["Id"])), row
             except ReadFailed as error:
-                raise trouble_of(error.outcome) from error
+                raise error_of(error.outcome) from error
 
 
 def send_as_others(configuration: Configuration, pairs: Iterable[str], *, by: str) -> int:

@@ -12,7 +12,7 @@ import click
 from consumers.dead_letter_tools import from_topic as topic_tools
 from consumers.dead_letter_tools.accepting import accept_command, who
 from consumers.dead_letter_tools.options import filters, open_codec, opened, selection
-from consumers.dead_letter_tools.replay import Pace, Predicted, kind_of_topic, predict, replay
+from consumers.dead_letter_tools.replay import Pace, Predicted, kind_of_topic, predict_replay, replay
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty, say
 from mapping.causes.table import words_of
@@ -256,8 +256,8 @@ def replay_command(
             reader = topic_tools.TopicReader(read_kafka(Environment(os.environ)), group=group)
             try:
                 if dry_run:
-                    foreseen = topic_tools.predict_from_topic(engine, codec, reader, wanted, most=most, force=force)
-                    return _told(foreseen, as_json=as_json)
+                    predicted = topic_tools.predict_from_topic(engine, codec, reader, wanted, most=most, force=force)
+                    return _report(predicted, as_json=as_json)
                 got = topic_tools.replay_from_topic(
                     engine, codec, reader, wanted, most=most, force=force, pace=Pace(rate)
                 )
@@ -270,7 +270,7 @@ def replay_command(
                 as_json=as_json,
             )
         if dry_run:
-            return _told(predict(engine, codec, wanted, most=most, force=force), as_json=as_json)
+            return _report(predict_replay(engine, codec, wanted, most=most, force=force), as_json=as_json)
         done = replay(
             engine, codec, wanted, by=f"dead-letters replay by {who()}", most=most, force=force, pace=Pace(rate)
         )
@@ -301,7 +301,7 @@ _REASONS = {
 }
 
 
-def _told(found: Counter[Predicted], *, as_json: bool) -> int:
+def _report(found: Counter[Predicted], *, as_json: bool) -> int:
     rows = [
         {"org": one.org_id, "cause": one.cause, "outcome": one.outcome, "cause_then": one.cause_now, "count": count}
         for one, count in sorted(

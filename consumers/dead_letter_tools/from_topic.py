@@ -248,8 +248,8 @@ def predict_from_topic(
             outcome, cause_now = decodes(codec, letter.kind, letter.source)
             if outcome == "decodes":
                 event = codec.decode(letter.kind, letter.source.value or b"")
-                judged = [explained_one for explained_one, _ in explained(event, db, own=True)]
-                explained_one = next((one for one in judged if one.org_id == letter.org_id), judged[0])
+                explained_all = [explained_one for explained_one, _ in explained(event, db, own=True)]
+                explained_one = next((one for one in explained_all if one.org_id == letter.org_id), explained_all[0])
                 outcome, cause_now = explained_one.outcome, explained_one.cause
             found[Predicted(letter.org_id, letter.cause, outcome, cause_now)] += 1
     return found

@@ -24,7 +24,7 @@ from store.searching import links_by_id
 from store.transactions import retrying
 from sync import link
 from sync.companies import read_company, refetch_facts_for
-from sync.decide import foresee
+from sync.decide import predict
 
 BATCH = 100
 
@@ -190,11 +190,13 @@ class Predicted:
     org_id: str
     cause: str
     outcome: str
-    """create | update | void | read | nothing | skip | wait | withdraw | reject | decodes | undecodable | …"""
+    """create | update | void | read | nothing | skip | wait | withdraw | fail | decodes | undecodable | …"""
     cause_now: str
 
 
-def predict(engine: Engine, codec: Codec, selection: Selection, *, most: int | None, force: bool) -> Counter[Predicted]:
+def predict_replay(
+    engine: Engine, codec: Codec, selection: Selection, *, most: int | None, force: bool
+) -> Counter[Predicted]:
     """Decide what a replay would ask for, without a call: how many of each cause would come to what."""
     found: Counter[Predicted] = Counter()
     after, left = 0, most if most is not None else float("inf")
@@ -217,11 +219,11 @@ def _predict(db: Connection, codec: Codec, rows: Sequence[Any]) -> Iterator[Pred
         for link in links.values()
         if (company := companies[link.org_id]) is not None and company.configuration.realm_id == link.realm_id
     ]
-    foreseen = {one.link.id: forecast_of(one) for one in foresee(db, wanted, assume=False)}
+    predicted = {one.link.id: forecast_of(one) for one in predict(db, wanted, assume=False)}
     for row in rows:
         if row.link_id is None:
             yield _predict_bytes(db, codec, row)
-        elif (one := foreseen.get(row.link_id)) is None:
+        elif (one := predicted.get(row.link_id)) is None:
             yield Predicted(row.org_id, row.cause, "gone", "company no longer linked")
         else:
             yield Predicted(row.org_id, row.cause, one.outcome, one.cause)

@@ -69,9 +69,9 @@ class Placing:
         place = TopicPartition(self._topic, partition)
         (found,) = consumer.committed([place], timeout=_TIMEOUT_S)
         low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-        return self._judge(partition, found.offset if reached is None else max(found.offset, reached), low, high)
+        return self._choose(partition, found.offset if reached is None else max(found.offset, reached), low, high)
 
-    def _judge(self, partition: int, wanted: int, low: int, high: int) -> int:
+    def _choose(self, partition: int, wanted: int, low: int, high: int) -> int:
         if wanted < 0:
             log.log(
                 logging.WARNING if low > 0 else logging.INFO,
@@ -89,7 +89,7 @@ class Placing:
         if wanted > high:
             self._gap(
                 f"{self._topic}/{partition}: the offset reached, {wanted}, is beyond the topic's end, {high}: the topic was "
-                "deleted and created again, and what the old one held unread is gone; reading the new one from its start"
+                "deleted and created again, and what was unread in the old one is gone; reading the new one from its start"
             )
             return low
         return wanted

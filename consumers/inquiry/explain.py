@@ -24,7 +24,7 @@ from store.records import SeenRecord, SourceEvent, known_sequences
 from store.searching import links_of_record
 from sync.case_loader import Said
 from sync.companies import read_company
-from sync.decide import foresee, link_to_be
+from sync.decide import link_to_be, predict
 from sync.settings import Environment, read_database
 
 _FROM_FILE = SourceEvent(topic="", partition=-1, offset=-1)
@@ -51,7 +51,7 @@ def explain(file: BinaryIO, as_json: bool, offline: bool, own: bool) -> int:
                 if key in seen:
                     continue
                 seen.add(key)
-                refused = refused or one.outcome == "reject"
+                refused = refused or one.outcome == "fail"
                 if as_json:
                     click.echo(one_line_json({"line": number, **one.to_json()}))
                 else:
@@ -123,7 +123,7 @@ def explain_record(db: Connection, seen: SeenRecord) -> Iterator[Forecast]:
     links = links_of_record(db, org_id=seen.org_id, kind=seen.kind, kompass_id=seen.kompass_id, realm_id=realm_id)
     wanted = [(link, company) for link in links or [link_to_be(seen.record, org_id=seen.org_id, realm_id=realm_id)]]
     said = {seen.key: Said(seen.record, seen.sequence, seen.deleted)}
-    for one in map(forecast_of, foresee(db, wanted, said=said)):
+    for one in map(forecast_of, predict(db, wanted, said=said)):
         yield replace(one, assumed=(*assumed, *one.assumed))
 
 

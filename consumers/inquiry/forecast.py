@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from mapping.case import Case
-from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from schemas.company import CompanyFacts, Configuration, TaxCodeFact
 from schemas.events import Client, Invoice, Kind, Project, Record, VatRate, kind_of
-from sync.decide import Foreseen, foresee_alone
+from sync.decide import Prediction, predict_alone
 
 Outcome = Literal[
-    "create", "update", "void", "read", "nothing", "skip", "wait", "withdraw", "reject", "stale", "unconfigured", "undecodable",
+    "create", "update", "void", "read", "nothing", "skip", "wait", "withdraw", "fail", "stale", "unconfigured", "undecodable",
     "unlinked",
 ]  # fmt: skip
 """What a decision can be, and what keeps a record from ever being decided."""
@@ -81,13 +81,13 @@ def label_of(record: Record) -> str:
     return record.name if isinstance(record, Client) else record.reference
 
 
-def forecast_of(foreseen: Foreseen) -> Forecast:
+def forecast_of(predicted: Prediction) -> Forecast:
     """Say what would become of a link, with what was taken for granted."""
-    found = _said(foreseen, foreseen.outcome)
-    if foreseen.then is None:
+    found = _said(predicted, predicted.outcome)
+    if predicted.then is None:
         return found
-    now = _said(foreseen, foreseen.decision)
-    return replace(found, assumed=foreseen.assumed, now=Now(now.outcome, now.cause, now.reason))
+    now = _said(predicted, predicted.decision)
+    return replace(found, assumed=predicted.assumed, now=Now(now.outcome, now.cause, now.reason))
 
 
 def forecast_alone(record: Record, *, org_id: str, deleted: bool) -> Forecast:
@@ -100,7 +100,7 @@ def forecast_alone(record: Record, *, org_id: str, deleted: bool) -> Forecast:
         deleted=deleted,
         billing_client=record.billing_client if isinstance(record, Project) else None,
     )
-    found = forecast_of(foresee_alone(case))
+    found = forecast_of(predict_alone(case))
     return replace(found, assumed=(*assumed, *found.assumed))
 
 
@@ -148,8 +148,8 @@ def _client_of(record: Record) -> Client:
     return record if isinstance(record, Client) else record.client
 
 
-def _said(foreseen: Foreseen, decision: Decision) -> Forecast:
-    link, record = foreseen.link, foreseen.case.record
+def _said(predicted: Prediction, decision: Decision) -> Forecast:
+    link, record = predicted.link, predicted.case.record
     found = Forecast(link.org_id, kind_of(record), record.id, label_of(record), outcome="nothing")
     match decision:
         case Write():
@@ -160,11 +160,11 @@ def _said(foreseen: Foreseen, decision: Decision) -> Forecast:
         case Read(entity, object_id):
             return replace(
                 found, outcome="read", entity=entity, object_id=object_id,
-                reason="somebody else changed it in QuickBooks: it is read before anything is written",
+                reason="a person changed it in QuickBooks: it is read before anything is written",
             )  # fmt: skip
-        case Reject(problems):
+        case Fail(problems):
             return replace(
-                found, outcome="reject", cause=problems[0].cause, reason=problems[0].message, problems=problems
+                found, outcome="fail", cause=problems[0].cause, reason=problems[0].message, problems=problems
             )
         case Nothing(reason):
             return replace(found, reason=reason)

@@ -25,7 +25,7 @@ HEADLINES = {
     "skip": "is not to be synced",
     "wait": "waits",
     "withdraw": "stays in QuickBooks although Kompass took it back",
-    "reject": "cannot be sent",
+    "fail": "cannot be sent",
     "stale": "changes nothing",
     "unconfigured": "is not kept",
     "undecodable": "cannot be read",
@@ -79,7 +79,7 @@ def forecast_lines(one: Forecast) -> Iterator[str]:
     if one.entity and one.outcome in ("create", "update", "void", "read"):
         title += f" as {one.entity}" if one.outcome == "create" else f", {one.entity} {one.object_id}"
     yield plain(title)
-    if one.reason and one.outcome != "reject":
+    if one.reason and one.outcome != "fail":
         yield plain(f"  {one.reason[:1].upper()}{one.reason[1:]}" + (f" ({one.cause})" if one.cause else ""))
     for problem in one.problems:
         yield plain(f"  ✗ {problem.message} ({problem.cause})")

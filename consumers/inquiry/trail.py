@@ -74,8 +74,9 @@ def rows_of(steps: Iterable[Step]) -> Iterator[Mapping[str, str]]:
             "message": harmless(one.message),
             **{
                 name: _text(detail.get(name))
-                for name in ("sequence", "operation", "entity", "qbo_id", "sync_token", "total", "home_total")
+                for name in ("sequence", "operation", "entity", "qbo_id", "sync_token", "total")
             },
+            "home_total": _text(detail.get("home_total", detail.get("total"))),
         }
 
 

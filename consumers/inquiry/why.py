@@ -17,13 +17,14 @@ from consumers.inquiry.showing import forecast_lines, plain, pretty, say
 from mapping.problems import money
 from schemas.events import Kind
 from schemas.jsonlines import record_from_json
+from schemas.link_state import LinkState
 from store import history, mails
 from store.engine import check_database, open_engine
 from store.links import Link
 from store.records import read_records
 from store.searching import LinkTimes, Match, failures_of_record, find_orgs, find_records, link_times, links_of_record
 from sync.companies import read_company
-from sync.decide import foresee, link_to_be
+from sync.decide import link_to_be, predict
 from sync.settings import Environment, read_database
 
 
@@ -184,7 +185,7 @@ def _now(db: Connection, record: Match, found: Sequence[Link]) -> Iterator[Forec
     linked = [one for one in found if one.realm_id == realm_id] or [
         link_to_be(body, org_id=record.org_id, realm_id=realm_id)
     ]
-    yield from map(forecast_of, foresee(db, [(link, company) for link in linked], assume=False))
+    yield from map(forecast_of, predict(db, [(link, company) for link in linked], assume=False))
 
 
 def _moment(at: dt.datetime) -> str:
@@ -215,8 +216,8 @@ def show(the_story: Story) -> None:
         say("it has no link to any QuickBooks company", indent=2)
     say()
     say("What would be done now")
-    for judged in the_story.now:
-        for line in forecast_lines(judged):
+    for forecast in the_story.now:
+        for line in forecast_lines(forecast):
             click.echo("  " + line.replace("\n", "\n  "))
 
 
@@ -233,5 +234,6 @@ def _standing(link: Link, times: LinkTimes) -> str:
         if times.difference:
             words += f"; differs: {times.difference}"
     if times.due_at is not None:
-        words += f"; due {_moment(times.due_at)}"
+        tried = link.state in (LinkState.RETRYING, LinkState.FAILED)
+        words += f"; {'next try' if tried else 'due'} {_moment(times.due_at)} UTC"
     return plain(words)

@@ -35,11 +35,11 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    with socket.socket() as probe:
+    with socket.socket() as listener:
         # As servers do it: connections that linger after a server has gone do not make its port taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            listener.bind((HOST, port))
         except OSError:
             return False
         return True

@@ -121,19 +121,19 @@ OPERATIONS: Final = Dashboard(
                     stacked=True,
                 ),
                 Panel(
-                    "Not settled, by cause",
-                    "Held ones go by themselves, waiting ones when what they wait for ends, rejected ones when somebody acts.",
+                    "Not in QuickBooks, by cause",
+                    "Retrying ones are sent again later, waiting ones when what they wait for ends, failed ones when a person acts.",
                     [
                         (
                             "sum by (state, cause) (max by (kind, state, cause, org)"
-                            f' ({K}links{{state=~"held|waiting|rejected|withdrawn"}}))',
+                            f' ({K}links{{state=~"retrying|waiting|failed|withdrawn"}}))',
                             "{{state}}: {{cause}}",
                         )
                     ],
                 ),
                 Panel(
                     "Oldest, by state",
-                    "Due ones since they are due, rejected and held ones since they first failed, waiting ones since their event.",
+                    "Due ones since they are due, failed and retrying ones since they first failed, waiting ones since their event.",
                     [(f"max by (kind, state) ({K}link_oldest_age_seconds)", "{{kind}} {{state}}")],
                     "s",
                 ),
@@ -151,7 +151,7 @@ OPERATIONS: Final = Dashboard(
                 Panel(
                     "Decisions",
                     "What was decided of the links that were claimed.",
-                    [(f"sum by (decision) (rate({K}judgements_total[$__rate_interval]))", "{{decision}}")],
+                    [(f"sum by (decision) (rate({K}decisions_total[$__rate_interval]))", "{{decision}}")],
                     "cps",
                 ),
                 Panel(

@@ -45,14 +45,14 @@ def read_kafka(environment: Environment) -> dict[str, str]:
             # Of an address with an @ a part may be a password.
             shown = "a user or a password" if "@" in settings["bootstrap.servers"] else repr(server.strip())
             raise BadSetting(_SERVERS, f"holds {shown}", "it should read host:9092,host:9092")
-    _let_librdkafka_judge(settings, variables)
+    _let_librdkafka_check(settings, variables)
     return settings
 
 
-def _let_librdkafka_judge(settings: Mapping[str, str], variables: Mapping[str, str]) -> None:
+def _let_librdkafka_check(settings: Mapping[str, str], variables: Mapping[str, str]) -> None:
     # An address that nobody answers on, so that checking the settings connects to nothing.
-    judged = {"group.id": "kompass-qbo.settings", **settings, "bootstrap.servers": "", "log_level": "0"}
-    words = _refusal(judged)
+    checked = {"group.id": "kompass-qbo.settings", **settings, "bootstrap.servers": "", "log_level": "0"}
+    words = _refusal(checked)
     if words is None:
         return
     culprit = next((name for name in sorted(settings, key=len, reverse=True) if f'"{name}"' in words), None)

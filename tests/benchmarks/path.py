@@ -70,7 +70,7 @@ def walk(pipeline: Pipeline) -> list[Step]:
         pipeline.ingests[Kind.INVOICE].write([source])
 
     def claim() -> None:
-        found["work"] = pipeline.claim(due).work
+        found["work"] = pipeline.claim(due).attempts
 
     def call() -> None:
         found["answers"] = pipeline.answers(found["work"])

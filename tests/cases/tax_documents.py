@@ -168,6 +168,8 @@ DOCUMENTS = (
       date=dt.date(2020, 12, 15), refused="s"),
     D("ie-07", IRELAND, "-250.55 s -57.63", "23% S 57.63", "", "a credit note: 250.55 × 23 % = 57.6265 → 57.63"),
     D("ie-08", IRELAND, "4,800.00 ec 0.00", "0% EC 0.00", "", "reverse charge within the EU"),
+    D("ie-09", IRELAND, "750.00 ec 0.00", "0% EC 0.00", "", "abroad; 750.00 × 1.1587 = 869.025, a tie: 869.03",
+      currency="GBP", home="869.03"),
     # Netherlands
     D("nl-01", NETHERLANDS, "1,234.56 s 259.26", "21% hoog 259.26", "", "1,234.56 × 21 % = 259.2576 → 259.26"),
     D("nl-02", NETHERLANDS, "99.95 r 9.00", "9% laag 9.00", "", "99.95 × 9 % = 8.9955 → 9.00"),
@@ -180,6 +182,8 @@ DOCUMENTS = (
     D("nl-07", NETHERLANDS, "8,000.00 s 1,680.00; -400.00 s -84.00; 120.00 r 10.80", "21% hoog 1596.00; 9% laag 10.80", "",
       "(8,000 - 400) × 21 % = 1,596.00; 120.00 × 9 % = 10.80"),
     D("nl-08", NETHERLANDS, "2,500.00 z 0.00", "0% export 0.00", "", "an export"),
+    D("nl-09", NETHERLANDS, "3× 33.33 s 7.00", "21% hoog 21.00", "", "as nl-03; 120.99 × 0.9213 = 111.468087 → 111.47",
+      currency="USD", home="111.47"),
     # Ontario
     D("on-01", ONTARIO, "1,000.00 hst 130.00", "HST ON 130.00", "", "1,000.00 × 13 % = 130.00"),
     D("on-02", ONTARIO, "3× 0.35 hst 0.05", "HST ON 0.15", "HST ON 0.14",
@@ -203,6 +207,8 @@ DOCUMENTS = (
     D("qc-07", QUEBEC, "-10.10 qc -1.52", "GST 0.51; QST 1.01", "", "a credit note of qc-01"),
     D("qc-08", QUEBEC, "100.00 old 14.98", "GST 5.00; QST 9.5 9.98", "", "before 2013 on net and GST: 105.00 × 9.5 % = 9.975 → 9.98",
       date=dt.date(2012, 6, 1)),
+    D("qc-09", QUEBEC, "800.00 qc 119.80", "GST 40.00; QST 79.80", "", "40.00 + 79.80 = 119.80; 919.80 × 1.3652 = 1,255.71096 → 1,255.71",
+      currency="USD", home="1255.71"),
     # British Columbia
     D("bc-01", BRITISH_COLUMBIA, "100.00 gp 12.00", "GST 5.00; PST BC 7.00", "", "5.00 + 7.00 = 12.00"),
     D("bc-02", BRITISH_COLUMBIA, "0.10 gp 0.01", "GST 0.01; PST BC 0.01", "",
@@ -217,9 +223,14 @@ DOCUMENTS = (
     D("bc-07", BRITISH_COLUMBIA, "1,000.00 slip 50.00", "GST 50.00; PST BC 70.00", "", "the row goes to GST with PST: 120.00 for 50.00",
       refused="slip"),
     D("bc-08", BRITISH_COLUMBIA, "-33.35 gp -4.00", "GST 1.67; PST BC 2.33", "", "a credit note of bc-05"),
+    D("bc-09", BRITISH_COLUMBIA, "-333.33 gp -40.00", "GST 16.67; PST BC 23.33", "",
+      "a credit note: 16.6665 → 16.67, 23.3331 → 23.33; 373.33 × 1.3652 = 509.670116 → 509.67", currency="USD", home="509.67"),
 )  # fmt: skip
 
-RATES = {("uk", "USD"): "0.7931", ("uk", "JPY"): "0.0049", ("on", "USD"): "1.3652"}
+RATES = {
+    ("uk", "USD"): "0.7931", ("uk", "JPY"): "0.0049", ("ie", "GBP"): "1.1587", ("nl", "USD"): "0.9213",
+    **{(province, "USD"): "1.3652" for province in ("on", "qc", "bc")}, ("us", "CAD"): "0.7319", ("ua", "EUR"): "1.0901",
+}  # fmt: skip
 """(company, currency) → home units for one on the day of the documents."""
 
 
@@ -238,6 +249,9 @@ class American:
     """Empty: refused."""
     why: str
     differs: bool = False
+    currency: str = "USD"
+    home: str = ""
+    """Of a document in a foreign currency: its gross in USD."""
 
     def line_items(self) -> Iterator[tuple[Decimal, Decimal]]:
         for part in self.lines.split(";"):
@@ -257,9 +271,13 @@ AMERICAN = (
     A("us-05", "manual", "item-line", "3× 0.10 0.01", "0.33", "0.30 and a line of 3 × 0.01"),
     A("us-06", "manual", "refuse", "1,000.00 82.50", "", "82.50 would not be booked"),
     A("us-07", "manual", "refuse", "450.00 0.00", "450.00", "nothing is taxed"),
+    A("us-08", "manual", "item-line", "1,000.00 50.00", "1050.00",
+      "1,000.00 and a line of 50.00; 1,050.00 × 0.7319 = 768.495, a tie: 768.50", currency="CAD", home="768.50"),
     A("ua-01", "automated", "automated", "1,000.00 82.50", "1082.50", "1,000.00 × 8.25 % = 82.50, as billed"),
     A("ua-02", "automated", "automated", "1,000.00 60.00", "1082.50", "QuickBooks computes 82.50, billed were 60.00", differs=True),
     A("ua-03", "automated", "automated", "99.99 8.25", "108.24", "99.99 × 8.25 % = 8.249175 → 8.25"),
     A("ua-04", "automated", "automated", "3× 0.50 0.04", "1.62", "line 0.04125 → 0.04, × 3 = 0.12; sum 1.50 × 8.25 % = 0.12375 → 0.12"),
     A("ua-05", "automated", "automated", "-100.00 -8.25", "108.25", "a credit note: 100.00 × 8.25 % = 8.25"),
+    A("ua-06", "automated", "automated", "200.00 16.50", "216.50", "200.00 × 8.25 % = 16.50; 216.50 × 1.0901 = 236.00665 → 236.01",
+      currency="EUR", home="236.01"),
 )  # fmt: skip

@@ -26,7 +26,7 @@ from simulator.bookkeeper import BookkeeperError
 from simulator.seeds import UK
 from store.searching import links_by_id
 from sync.companies import read_company
-from sync.decide import foresee
+from sync.decide import predict
 from tests import pipeline as pipelines
 from tests.builders import client, event, invoice, line, project
 from tests.pipeline import Pipeline
@@ -220,10 +220,10 @@ class History:
             self.journal.append(f"trouble: {trouble['kind']}")
             self.simulator.call(lambda world: world.troubles.add(trouble))
         before = self.protected()
-        answers = self.pipeline.answers(claimed.work)
+        answers = self.pipeline.answers(claimed.attempts)
         self.simulator.call(lambda world: world.troubles.remove())
         self.journal += [
-            f"push: {one.work.operation} {one.work.link.kompass_id}: {_said(one.outcome)}" for one in answers
+            f"push: {one.attempt.operation} {one.attempt.link.kompass_id}: {_said(one.outcome)}" for one in answers
         ]
         self._watch(before)
         if answers and self.rng.random() < 0.95:
@@ -275,9 +275,9 @@ class History:
             for realm, org in claimed.unready.items():
                 self.pipeline.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
             before = self.protected()
-            answers = self.pipeline.answers(claimed.work)
+            answers = self.pipeline.answers(claimed.attempts)
             self.journal += [
-                f"rest: {one.work.operation} {one.work.link.kompass_id}: {_said(one.outcome)}" for one in answers
+                f"rest: {one.attempt.operation} {one.attempt.link.kompass_id}: {_said(one.outcome)}" for one in answers
             ]
             self._watch(before)
             if answers:
@@ -314,7 +314,7 @@ class History:
             company = read_company(db, self.org.id)
             assert company is not None
             known = links_by_id(db, [row.id for row in rows])
-            cases = {one.link.id: one.case for one in foresee(db, [(link, company) for link in known.values()])}
+            cases = {one.link.id: one.case for one in predict(db, [(link, company) for link in known.values()])}
         for row in rows:
             there = next((one for one in self._objects(row.entity) if one["Id"] == row.qbo_id), None)
             if row.kind != "invoice":

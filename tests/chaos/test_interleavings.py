@@ -117,11 +117,11 @@ class Machine(RuleBasedStateMachine):
             self.pipeline.jobs.prepare(org, realm)
         if fault is not None:
             self.simulator.call(lambda world: world.troubles.add({**fault, "count": 1}))
-        self.unsettled += self.pipeline.answers(work for work in claimed.work if self._has_token(work))
+        self.unsettled += self.pipeline.answers(attempt for attempt in claimed.attempts if self._has_token(attempt))
         self.simulator.call(lambda world: world.troubles.remove())
 
-    def _has_token(self, work: Any) -> bool:
-        return self.pipeline.tokens.get(work.link.realm_id, work.connection_version) is not None
+    def _has_token(self, attempt: Any) -> bool:
+        return self.pipeline.tokens.get(attempt.link.realm_id, attempt.connection_version) is not None
 
     @rule(which=st.randoms(use_true_random=False), lost=st.booleans())
     def settle(self, which: random.Random, lost: bool) -> None:

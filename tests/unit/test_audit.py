@@ -38,7 +38,7 @@ def report(*packages: dict[str, Any]) -> str:
 
 
 def test_a_known_vulnerability_fails_and_is_named(audit: Any) -> None:
-    verdict = audit.judge(report(WELL, ILL, UNKNOWN), "")
+    verdict = audit.read_verdict(report(WELL, ILL, UNKNOWN), "")
     assert verdict.vulnerable
     assert "jinja2 2.0: PYSEC-2019-217, fixed in 2.10.1" in verdict.words
 
@@ -54,7 +54,7 @@ def test_a_known_vulnerability_fails_and_is_named(audit: Any) -> None:
     ],
 )
 def test_what_was_not_made_says_so_and_keeps_nothing_out(audit: Any, printed: str, error: str, words: str) -> None:
-    verdict = audit.judge(printed, error)
+    verdict = audit.read_verdict(printed, error)
     assert not verdict.vulnerable
     assert words in verdict.words
 

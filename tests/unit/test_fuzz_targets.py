@@ -14,7 +14,7 @@ INPUTS = 1_500
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)
-def test_what_was_found_is_mended(path: Path) -> None:
+def test_what_was_found_is_fixed(path: Path) -> None:
     TARGETS[path.name.partition("-")[0]].run(path.read_bytes())
 
 

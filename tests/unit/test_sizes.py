@@ -27,14 +27,13 @@ LARGER_FILES = {
     "simulator/seeds.py": 400,
     "store/companies.py": 380,
     "store/links.py": 400,
-    "store/tables.py": 660,
+    "store/tables.py": 680,
     "sync/claim.py": 460,
-    "sync/settle.py": 760,
+    "sync/settle.py": 800,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 
 MORE_PARAMETERS = {
-    "admin/quickbooks_online/companies.py note_disconnected",
     "consumers/backfill/reading.py Backfill.__init__",
     "consumers/dead_letter_tools/commands.py replay_command",
     "consumers/dead_letter_tools/from_topic.py replay_from_topic",
@@ -54,7 +53,7 @@ MORE_PARAMETERS = {
     "simulator/seeds.py _company",
     "store/mails.py mark",
     "sync/patience.py weigh",
-    "sync/settle.py _Transaction._hold",
+    "sync/settle.py _Transaction._retry",
 }
 
 MORE_ATTRIBUTES = {

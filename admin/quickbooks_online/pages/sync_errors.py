@@ -201,11 +201,11 @@ def _sides(link: Link) -> tuple[Difference, ...]:
     """Member by member: what QuickBooks says (read last) and what Kompass would say."""
     with engine().begin() as db:
         found = links_by_id(db, [link.pk]).get(link.pk)
-        foreseen = kompass_side(db, found) if found is not None else None
+        predicted = kompass_side(db, found) if found is not None else None
     observed = link.observed or {}
     ours: dict[str, object] = {}
-    if foreseen is not None and isinstance(foreseen.outcome, Write):
-        ours = {name: value for name, value in foreseen.outcome.applied.items() if not name.startswith("#")}
+    if predicted is not None and isinstance(predicted.outcome, Write):
+        ours = {name: value for name, value in predicted.outcome.applied.items() if not name.startswith("#")}
     members = [name for name in ours if name in observed or link.applied is None or name in (link.applied or {})]
     names = Names(link.realm_id)
     rows = [

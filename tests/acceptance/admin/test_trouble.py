@@ -100,7 +100,7 @@ def test_somebody_without_permission_sees_no_section(site: Site, page: Page) -> 
     assert "Quickbooks" not in page.content()
 
 
-def test_errors_are_mended_from_where_they_are_shown(site: Site, page: Page) -> None:
+def test_errors_are_fixed_from_where_they_are_shown(site: Site, page: Page) -> None:
     tell(site)
     sign_in(page, site)
     pipeline = site.pipeline()

@@ -18,7 +18,7 @@ from qbo_client.quota import INTUIT, PERMIT_VALID
 from simulator import UK
 from simulator.world import World
 from sync.attempt import Attempt, Late
-from sync.permits import permit_again
+from sync.permits import permit_in
 from sync.settle import Answer
 from tests.acceptance.recovery.clock import let_pass, now_at_intuit
 from tests.builders import event, invoice, project
@@ -43,17 +43,17 @@ def turn(pipeline: Pipeline) -> None:
     claimed = pipeline.claim(pipeline.due()[:WORKERS])
     for realm, org in claimed.unready.items():
         pipeline.jobs.prepare(org, realm)
-    if claimed.work:
-        pipeline.settle(*[Answer(work, send(pipeline, work)) for work in claimed.work])
+    if claimed.attempts:
+        pipeline.settle(*[Answer(attempt, send(pipeline, attempt)) for attempt in claimed.attempts])
 
 
-def send(pipeline: Pipeline, work: Attempt) -> Outcome | Late:
+def send(pipeline: Pipeline, attempt: Attempt) -> Outcome | Late:
     """Call, unless the grant has grown old on a slow machine and there is no other: as a worker does."""
-    if time.monotonic() - work.permitted_at > PERMIT_VALID:
+    if time.monotonic() - attempt.permitted_at > PERMIT_VALID:
         with pipeline.engine.begin() as db:
-            if not permit_again(db, work.link.realm_id, pipeline.steps.claims.policy.limits):
+            if permit_in(db, attempt.link.realm_id, pipeline.steps.claims.policy.limits) is not None:
                 return Late()
-    return pipeline.call(work)
+    return pipeline.call(attempt)
 
 
 @pytest.mark.timeout(600)

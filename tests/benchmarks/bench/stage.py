@@ -33,7 +33,7 @@ from store.connections import Tokens
 from store.engine import open_engine
 from store.links import LANES
 from store.tables import company_facts
-from sync.batches import Parcel
+from sync.batches import Batch
 from sync.settings import ProcessPolicy
 from tests.database import embedded_server, migrate
 from tests.pipeline import KEYS, UNLIMITED, Pipeline
@@ -233,14 +233,14 @@ class Overlaps:
 
 def _watched(seen: Overlaps) -> type[Reconciler]:
     class Watched(Reconciler):
-        def _work(self, parcel: Parcel) -> None:
-            worked = {work.link.id for work in parcel.works}
+        def _work(self, batch: Batch) -> None:
+            worked = {attempt.link.id for attempt in batch.attempts}
             with seen.lock:
                 seen.calls += 1
                 seen.overlaps += len(worked & seen.at_work)
                 seen.at_work |= worked
             try:
-                super()._work(parcel)
+                super()._work(batch)
             finally:
                 with seen.lock:
                     seen.at_work -= worked

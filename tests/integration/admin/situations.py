@@ -57,7 +57,7 @@ class World:
     def step(self, rounds: int = 1) -> None:
         """Claim, call and settle what is due now, and leave what comes of it."""
         for _ in range(rounds):
-            answers = self.pipeline.answers(self.pipeline.claim().work)
+            answers = self.pipeline.answers(self.pipeline.claim().attempts)
             if answers:
                 self.pipeline.settle(*answers)
 
@@ -127,13 +127,13 @@ def a_client_with_another_address(world: World) -> None:
     world.say(client(sequence=2, phone="+44 117 1"))
 
 
-@situation("reject name-held-by-another")
+@situation("fail name-held-by-another")
 def a_name_that_another_client_has(world: World) -> None:
     world.sync(ALBA)
     world.say(client("c2", name="Alba"))
 
 
-@situation("reject name-held-by-another")
+@situation("fail name-held-by-another")
 def a_name_that_another_client_had_when_it_was_first_decided(world: World) -> None:
     world.sync(ALBA, client("c2", name="Alba"))
     world.say(client("c2", name="Alba", sequence=2))
@@ -198,7 +198,7 @@ def voided_already(world: World) -> None:
     world.say(invoice(sequence=3, step=Step.VOIDED, details="again"))
 
 
-@situation("reject conflict:voided-before")
+@situation("fail conflict:voided-before")
 def approved_again_after_a_void(world: World) -> None:
     world.sync(invoice())
     world.sync(invoice(sequence=2, step=Step.VOIDED))
@@ -230,20 +230,20 @@ def project_customers_were_switched_off_later(world: World) -> None:
     world.say(invoice(sequence=2))
 
 
-@situation("reject no-tax-code:vat-5")
+@situation("fail no-tax-code:vat-5")
 def no_tax_code(world: World) -> None:
     world.sync(project())
     world.say(invoice(lines=(line(vat=VatRate("vat-5", "Reduced 5 %", Decimal(5))),)))
 
 
-@situation("reject no-item:svc-lidar")
+@situation("fail no-item:svc-lidar")
 def no_item(world: World) -> None:
     world.sync(project())
     world.configure("default_item_id = ''")
     world.say(invoice())
 
 
-@situation("reject template-error")
+@situation("fail template-error")
 def a_template_that_fails(world: World) -> None:
     world.sync(project())
     world.configure("doc_number_template = '{{ invoice.reference[40] }}{{ 1 / 0 }}'")
@@ -267,7 +267,7 @@ def a_job_whose_customer_failed(world: World) -> None:
     world.sync(invoice("i9", of=project("p9", of=client("c2", name="Alba"))))
 
 
-@situation("reject party-not-synced")
+@situation("fail party-not-synced")
 def a_customer_that_is_not_to_be_synced(world: World) -> None:
     world.say(client("c3"), deleted=True)
     world.pipeline.drive()
@@ -295,7 +295,7 @@ def a_second_currency(world: World) -> None:
     world.say(invoice(currency="EUR"))
 
 
-@situation("reject currency-changed")
+@situation("fail currency-changed")
 def another_currency_of_what_was_sent(world: World) -> None:
     world.configure("project_customers = false")
     world.sync(invoice(), invoice("i2", currency="EUR"))
@@ -334,7 +334,7 @@ def a_pending_read(world: World) -> None:
     assert world.link().state == "retrying"
 
 
-@situation("reject conflict:edited-in-qbo")
+@situation("fail conflict:edited-in-qbo")
 def a_conflict_that_was_read_just_now(world: World) -> None:
     a_pending_read(world)
     world.step()
@@ -355,7 +355,7 @@ def a_conflict_that_a_person_decided(world: World) -> None:
     world.step()
 
 
-@situation("reject conflict:paid")
+@situation("fail conflict:paid")
 def paid_in_quickbooks(world: World) -> None:
     world.sync(invoice())
     world.edit("pay")
@@ -386,7 +386,7 @@ def linked_by_hand_and_not_read(world: World) -> None:
     world.run(f"UPDATE qbo_link SET {linked} WHERE kompass_id = 'c1'")
 
 
-@situation("reject conflict:type-changed")
+@situation("fail conflict:type-changed")
 def an_invoice_that_became_a_credit_note(world: World) -> None:
     world.sync(invoice())
     world.say(invoice(sequence=2, lines=(line("-100.00"),)))
@@ -400,7 +400,7 @@ def an_invoice_of_canada(world: World) -> None:
     world.say(invoice(currency="CAD", lines=(line(vat=VatRate("vat-5", "GST", Decimal(5))),)))
 
 
-@situation("reject tax-not-booked")
+@situation("fail tax-not-booked")
 def tax_that_the_usa_would_not_book(world: World) -> None:
     abroad(world, USA)
     world.sync(project())

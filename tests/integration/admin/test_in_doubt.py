@@ -20,8 +20,8 @@ def failure(section: Section) -> Failure:
     pipeline.ingest(event(invoice("i0")))
     pipeline.drive()
     pipeline.ingest(event(invoice("i1")))
-    (work,) = pipeline.claim().work
-    pipeline.call(work)
+    (attempt,) = pipeline.claim().attempts
+    pipeline.call(attempt)
     wanted = {"action": "update", "entity": "Invoice", "id": pipeline.objects("Invoice")[-1]["Id"]}
     edit = {**wanted, "members": {"PrivateNote": "called them", "DocNumber": "2026-001"}}
     pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))

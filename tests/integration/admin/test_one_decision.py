@@ -27,11 +27,11 @@ from tests.integration.admin.conftest import Section
 from tests.integration.admin.situations import SITUATIONS, World
 
 OUTCOMES = {
-    "pending": "read", "synced": "nothing", "skipped": "skip", "waiting": "wait", "failed": "reject", "withdrawn": "withdraw",
+    "pending": "read", "synced": "nothing", "skipped": "skip", "waiting": "wait", "failed": "fail", "withdrawn": "withdraw",
 }  # fmt: skip
 HEADLINES = {
     "Nothing would be sent": "nothing",
-    "Cannot be sent: fix the problem first": "reject",
+    "Cannot be sent: fix the problem first": "fail",
     "It waits": "wait",
     "It would be read again first": "read",
 }
@@ -55,10 +55,10 @@ def by_claim(world: World) -> tuple[Answer, str]:
     with world.pipeline.engine.begin() as db:
         db.exec_driver_sql(f"UPDATE qbo_link SET due_at = now() WHERE id = {link.id}")
     claimed = world.pipeline.claim([link.id])
-    if claimed.work:
-        (work,) = claimed.work
-        return Answer(work.operation, "", plain(work.body)), ""
-    assert claimed.judged, claimed
+    if claimed.attempts:
+        (attempt,) = claimed.attempts
+        return Answer(attempt.operation, "", plain(attempt.body)), ""
+    assert claimed.decided, claimed
     link = world.link()
     return Answer(OUTCOMES[link.state], _sentence(link.reason)), link.cause
 
@@ -144,24 +144,24 @@ def _going_live(section: Section, record: Any) -> Preview | None:
 
 
 @pytest.mark.parametrize("name", ["a_customer_that_is_not_there", "a_second_currency"])
-def test_what_is_foreseen_beyond_a_customer_is_what_is_sent_then(section: Section, world: World, name: str) -> None:
+def test_what_is_predicted_beyond_a_customer_is_what_is_sent_then(section: Section, world: World, name: str) -> None:
     SITUATIONS[name][0](world)
     with world.pipeline.engine.begin() as db:
         assert world.asked is not None
         (explaining,) = [one for one, _ in explained(event(world.asked), db, own=True)]
-    foreseen = by_forecast(explaining, now=False)
-    assert (foreseen.outcome, explaining.now is not None) == ("create", True)
+    predicted = by_forecast(explaining, now=False)
+    assert (predicted.outcome, explaining.now is not None) == ("create", True)
     world.step()
     sent = None
     while sent is None:
         claimed = world.pipeline.claim()
         for realm_id, org_id in claimed.unready.items():
             world.pipeline.jobs.prepare(org_id, realm_id)
-        for work in claimed.work:
-            if work.link.kompass_id == world.asked.id and work.link.kind is kind_of(world.asked):
-                sent = plain(work.body)
+        for attempt in claimed.attempts:
+            if attempt.link.kompass_id == world.asked.id and attempt.link.kind is kind_of(world.asked):
+                sent = plain(attempt.body)
             else:
-                world.pipeline.settle(*world.pipeline.answers([work]))
+                world.pipeline.settle(*world.pipeline.answers([attempt]))
     # The rate of the day is read when the document goes, and nothing is read for a forecast.
     sent.pop("ExchangeRate", None)
     text = orjson.dumps(sent).decode()
@@ -170,4 +170,4 @@ def test_what_is_foreseen_beyond_a_customer_is_what_is_sent_then(section: Sectio
             text = text.replace(
                 f'"{member}":{{"value":"{sent[member]["value"]}"', f'"{member}":{{"value":"{PLACEHOLDER}"'
             )
-    assert orjson.loads(text) == foreseen.body
+    assert orjson.loads(text) == predicted.body

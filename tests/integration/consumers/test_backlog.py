@@ -16,7 +16,7 @@ from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
 from sync import sending
 from sync.attempt import Late
-from sync.batches import Parcel, Split, parcels
+from sync.batches import Batch, Split, as_batches
 from sync.settings import AttemptPolicy
 from tests.builders import event, invoice, project
 from tests.pipeline import SEND_WITHIN_S, Pipeline
@@ -113,15 +113,17 @@ def test_a_batch_of_which_one_member_was_taken_over_does_not_go(settled_customer
     """We were stopped for longer than the lease; the others go in another batch."""
     pipeline = settled_customer
     pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(4)))
-    stalled = [replace(work, claimed_at=work.claimed_at - 100) for work in pipeline.claim(together=30).work]
-    (parcel,) = parcels(stalled)
+    stalled = [
+        replace(attempt, claimed_at=attempt.claimed_at - 100) for attempt in pipeline.claim(together=30).attempts
+    ]
+    (batch,) = as_batches(stalled)
     with pipeline.engine.begin() as db:
         db.execute(
             text("UPDATE qbo_link SET epoch = epoch + 1, due_at = now() WHERE id = :id"), {"id": stalled[0].link.id}
         )
         db.execute(text("DELETE FROM qbo_attempt WHERE link_id = :id"), {"id": stalled[0].link.id})
     one = process()
-    one._work(parcel)
+    one._work(batch)
     answers = one._answers.get(timeout=60) or []
     assert pipeline.requests() == []
     assert [type(answer.outcome) for answer in answers] == [Late] * 4
@@ -136,10 +138,10 @@ def test_a_member_that_cannot_be_written_down_is_found_by_halves(settled_custome
     """A mistake of ours in one record: nothing is sent, and the others are not held up by it for long."""
     pipeline = settled_customer
     pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(6)))
-    works = pipeline.claim(together=30).work
-    (parcel,) = parcels([replace(works[0], body='{"no": "end"'), *works[1:]])
+    attempts = pipeline.claim(together=30).attempts
+    (batch,) = as_batches([replace(attempts[0], body='{"no": "end"'), *attempts[1:]])
     one = process()
-    one._work(parcel)
+    one._work(batch)
     answers = one._answers.get(timeout=60) or []
     assert pipeline.requests() == []
     assert [type(answer.outcome) for answer in answers] == [Split] * 6
@@ -179,7 +181,7 @@ def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothi
     """Its successor may be sending the same at this moment, and nobody knows whether Intuit would do both."""
     pipeline = settled_customer
     pipeline.ingest(event(invoice()))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     stopped = 0.0
 
     def stop(point: str) -> None:
@@ -190,7 +192,7 @@ def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothi
     with Transport(pipeline.transport.environment, clock=lambda: time.monotonic() + stopped) as transport:
         one = process(transport=transport)
         monkeypatch.setattr(sending, "reached", stop)
-        one._work(Parcel((work,)))
+        one._work(Batch((attempt,)))
     (answer,) = one._answers.get(timeout=60) or []
     assert isinstance(answer.outcome, NotSent)
     assert pipeline.requests() == []
@@ -201,11 +203,11 @@ def test_what_goes_out_late_may_be_sent_again_only_so_much_later(
 ) -> None:
     pipeline = settled_customer
     pipeline.ingest(event(invoice()))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     assert resent_in(pipeline) <= 0
     found: list[float] = []
     monkeypatch.setattr(sending, "reached", lambda point: found.append(resent_in(pipeline)))
     one = process(attempts=AttemptPolicy())
-    one._work(Parcel((replace(work, claimed_at=work.claimed_at - 100),)))
+    one._work(Batch((replace(attempt, claimed_at=attempt.claimed_at - 100),)))
     assert len(pipeline.objects("Invoice")) == 1
     assert found[0] > 125.0

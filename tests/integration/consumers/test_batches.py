@@ -16,7 +16,7 @@ from schemas.events import Invoice, Service, Step
 from simulator import bookkeeper
 from simulator.seeds import UK
 from store import attempts
-from sync.batches import parcels
+from sync.batches import as_batches
 from sync.settle import Answer
 from tests.builders import SCANNING, client, event, invoice, line, project
 from tests.pipeline import Pipeline, answers_of
@@ -200,7 +200,7 @@ def test_a_batch_that_cannot_be_answered_is_given_up_for_the_sake_of_the_others(
         # Others of the company go through meanwhile.
         batching.ingest(event(invoice(f"i{number}")))
         execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
-        batching.settle(*batching.answers(batching.claim().work))
+        batching.settle(*batching.answers(batching.claim().attempts))
         if batching.one("invoice", "i3").state == "failed":
             break
     assert batching.one("invoice", "i3").cause == "keeps-failing"
@@ -221,20 +221,20 @@ def test_a_lost_answer_to_a_batch_and_what_follows_it_make_one_object_each(
     with_customer(batching)
     records = invoices(12)
     batching.ingest(*map(event, records))
-    works = batching.claim().work
-    (parcel,) = parcels(works)
+    attempts = batching.claim().attempts
+    (batch,) = as_batches(attempts)
     trouble(batching, kind="reset_after", count=1)
-    outcome = batching.send(parcel)
+    outcome = batching.send(batch)
     assert isinstance(outcome, Unknown)
-    batching.settle(*answers_of(parcel, outcome))
+    batching.settle(*answers_of(batch, outcome))
     if not remembers:
         batching.simulator.call(lambda world: world.requestids.clear())
         batching.simulator.call(lambda world: setattr(world.companies[UK].profile, "warn_duplicate_numbers", True))
     if (then := WHOLE[second]) is not None:
         # One of them alone is due: it brings the others with it.
-        (again,) = parcels(batching.claim([works[5].link.id]).work)
-        assert again.call() == parcel.call()
-        assert {work.attempt for work in again.works} == {2}
+        (again,) = as_batches(batching.claim([attempts[5].link.id]).attempts)
+        assert again.call() == batch.call()
+        assert {attempt.tries for attempt in again.attempts} == {2}
         batching.settle(*answers_of(again, then))
         if second == "forbidden":
             batching.drive()
@@ -252,9 +252,9 @@ def test_after_the_resend_window_each_is_looked_up_by_itself(
     with_customer(batching)
     records = invoices(4)
     batching.ingest(*map(event, records))
-    works = batching.claim().work
+    attempts = batching.claim().attempts
     trouble(batching, kind="reset_after" if committed else "reset_before", count=1)
-    batching.settle(*batching.answers(works))
+    batching.settle(*batching.answers(attempts))
     batching.simulator.call(lambda world: world.requestids.clear())
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0, together=30)
     later.drive()
@@ -272,9 +272,9 @@ def test_what_is_left_of_a_batch_is_looked_up_and_never_sent_under_its_request_i
     with_customer(batching)
     records = invoices(5)
     batching.ingest(*map(event, records))
-    (parcel,) = parcels(batching.claim().work)
-    answers = answers_of(parcel, batching.send(parcel))
-    lost = [Answer(one.work, Unknown("not mentioned"), together=5) for one in answers[:2]]
+    (batch,) = as_batches(batching.claim().attempts)
+    answers = answers_of(batch, batching.send(batch))
+    lost = [Answer(one.attempt, Unknown("not mentioned"), together=5) for one in answers[:2]]
     batching.settle(*lost, *answers[2:])
     assert len(batching.rows("qbo_attempt")) == 2
     if not committed:
@@ -297,9 +297,9 @@ def test_a_batch_that_lost_a_member_to_a_person_is_not_sent_again(batching: Pipe
     batching.simulator.call(lambda world: world.change_settings(switch))
     records = invoices(4)
     batching.ingest(*map(event, records))
-    works = batching.claim().work
+    attempts = batching.claim().attempts
     trouble(batching, kind="reset_after", count=1)
-    batching.settle(*batching.answers(works))
+    batching.settle(*batching.answers(attempts))
     (mine,) = [one for one in batching.objects("Invoice") if " i2 " in one["PrivateNote"]]
     taken = batching.one("invoice", "i2").id
     execute(batching, "DELETE FROM qbo_attempt WHERE link_id = :id", id=taken)
@@ -320,7 +320,7 @@ def test_code_600_to_a_batch_that_is_sent_again_is_looked_into_and_not_waited_ou
     records = invoices(4)
     batching.ingest(*map(event, records))
     trouble(batching, kind="reset_after", count=1)
-    batching.settle(*batching.answers(batching.claim().work))
+    batching.settle(*batching.answers(batching.claim().attempts))
     trouble(batching, kind="fault", code="600", count=1)
     batching.drive()
     assert calls(batching) == ["batch", "batch", *["Invoice query"] * 4]
@@ -332,17 +332,17 @@ def test_no_member_is_to_blame_for_a_batch_that_cannot_be_sent(batching: Pipelin
     batching.settle_with(retries=replace(batching.retries, reject_after_attempts=2))
     with_customer(batching)
     batching.ingest(*map(event, invoices(2)))
-    works = batching.claim().work
+    attempts = batching.claim().attempts
     # Others of the company go through meanwhile.
     execute(
         batching, "UPDATE qbo_link SET attempts = 5, last_failed_at = now() - interval '1 hour' WHERE kind = 'invoice'"
     )
-    batching.settle(*[Answer(work, NotSent("connection refused"), together=2) for work in works])
+    batching.settle(*[Answer(attempt, NotSent("connection refused"), together=2) for attempt in attempts])
     assert [one.state for one in batching.links(kind="invoice")] == ["retrying", "retrying"]
     # Alone, it is.
-    (work,) = batching.claim([works[0].link.id], together=1).work
+    (attempt,) = batching.claim([attempts[0].link.id], together=1).attempts
     execute(batching, "UPDATE qbo_link SET last_failed_at = now() - interval '1 hour' WHERE kind = 'invoice'")
-    batching.settle(Answer(work, NotSent("connection refused")))
+    batching.settle(Answer(attempt, NotSent("connection refused")))
     assert [one.cause for one in batching.links(kind="invoice")] == ["keeps-failing", "unreachable"]
 
 
@@ -350,8 +350,8 @@ def test_only_half_of_a_batch_was_written_back(batching: Pipeline) -> None:
     with_customer(batching)
     records = invoices(6)
     batching.ingest(*map(event, records))
-    (parcel,) = parcels(batching.claim().work)
-    answers = answers_of(parcel, batching.send(parcel))
+    (batch,) = as_batches(batching.claim().attempts)
+    answers = answers_of(batch, batching.send(batch))
     batching.settle(*answers[:3])
     batching.drive()
     expect_each_once(batching, records)
@@ -361,11 +361,11 @@ def test_a_stalled_process_changes_nothing_when_it_wakes(opened: Callable[..., P
     with_customer(batching)
     records = invoices(6)
     batching.ingest(*map(event, records))
-    (slow,) = parcels(batching.claim().work)
+    (slow,) = as_batches(batching.claim().attempts)
     other = opened(lease=0.0, server_timeout=0.0, together=30)
-    (quick,) = parcels(other.claim([slow.works[2].link.id]).work)
+    (quick,) = as_batches(other.claim([slow.attempts[2].link.id]).attempts)
     assert quick.call() == slow.call()
-    assert [work.epoch for work in quick.works] == [work.epoch + 1 for work in slow.works]
+    assert [attempt.epoch for attempt in quick.attempts] == [attempt.epoch + 1 for attempt in slow.attempts]
     other.settle(*answers_of(quick, other.send(quick)))
     before = other.rows("qbo_link")
     late = batching.settle(*answers_of(slow, batching.send(slow)))
@@ -379,13 +379,13 @@ def test_a_batch_is_taken_over_whole_or_not_now(opened: Callable[..., Pipeline],
     with_customer(batching)
     records = invoices(4)
     batching.ingest(*map(event, records))
-    works = batching.claim().work
+    attempts = batching.claim().attempts
     other = opened(lease=0.0, server_timeout=0.0, together=30)
     execute(batching, "UPDATE qbo_link SET due_at = now() WHERE kind = 'invoice'")
     with batching.engine.begin() as db:
-        db.execute(text("SELECT 1 FROM qbo_link WHERE id = :id FOR UPDATE"), {"id": works[3].link.id})
-        assert other.claim([works[0].link.id]).work == []
-    assert [one.batch_id for one in other.rows("qbo_attempt")] == [works[0].batch_id] * 4
+        db.execute(text("SELECT 1 FROM qbo_link WHERE id = :id FOR UPDATE"), {"id": attempts[3].link.id})
+        assert other.claim([attempts[0].link.id]).attempts == []
+    assert [one.batch_id for one in other.rows("qbo_attempt")] == [attempts[0].batch_id] * 4
     other.drive()
     expect_each_once(other, records)
 
@@ -396,7 +396,7 @@ def test_news_of_a_member_while_its_batch_hangs_follows_the_batch(batching: Pipe
     records = invoices(4)
     batching.ingest(*map(event, records))
     trouble(batching, kind="reset_after", count=1)
-    batching.settle(*batching.answers(batching.claim().work))
+    batching.settle(*batching.answers(batching.claim().attempts))
     batching.ingest(event(invoice("i2", sequence=2, lines=(line("300.00"),))))
     batching.drive()
     first, again, update = batching.requests()
@@ -414,10 +414,10 @@ def test_a_company_that_asked_us_to_wait_gets_the_batch_later(
     records = invoices(12)
     batching.ingest(*map(event, records))
     trouble(batching, kind="throttle", count=1)
-    (parcel,) = parcels(batching.claim().work)
-    outcome = batching.send(parcel)
+    (batch,) = as_batches(batching.claim().attempts)
+    outcome = batching.send(batch)
     assert isinstance(outcome, Throttled)
-    batching.settle(*answers_of(parcel, outcome))
+    batching.settle(*answers_of(batch, outcome))
     assert batching.rows("qbo_attempt") == []
     execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
     assert at_least < batching.claim().blocked[UK][1] <= at_most
@@ -458,7 +458,7 @@ def test_whatever_intuit_does_where_nobody_knows(batching: Pipeline, switch: dic
         trouble(batching, **rule, count=1)
         execute(batching, "UPDATE qbo_quota_lease SET blocked_until = NULL")
         execute(batching, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
-        batching.settle(*batching.answers(batching.claim().work))
+        batching.settle(*batching.answers(batching.claim().attempts))
     execute(batching, "UPDATE qbo_quota_lease SET blocked_until = NULL")
     batching.drive()
     assert batching.one("invoice", "bad").state == "failed"
@@ -468,7 +468,7 @@ def test_whatever_intuit_does_where_nobody_knows(batching: Pipeline, switch: dic
 def test_a_heartbeat_never_waits_for_a_settle_which_may_wait_for_it(batching: Pipeline) -> None:
     with_customer(batching)
     batching.ingest(*map(event, invoices(3)))
-    first, second, third = sorted(work.link.id for work in batching.claim().work)
+    first, second, third = sorted(attempt.link.id for attempt in batching.claim().attempts)
     execute(batching, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour'")
     with batching.engine.begin() as settle, batching.engine.begin() as beat:
         attempts.to_lookup(settle, second)

@@ -51,7 +51,7 @@ def turn(pipeline: Pipeline) -> None:
         claimed = pipeline.claim(ids)
         for realm, org in claimed.unready.items():
             pipeline.jobs.prepare(org, realm)
-        pipeline.settle(*[Answer(work, pipeline.call(work)) for work in claimed.work])
+        pipeline.settle(*[Answer(attempt, pipeline.call(attempt)) for attempt in claimed.attempts])
 
 
 def reads(pipeline: Pipeline) -> int:
@@ -89,21 +89,21 @@ def test_without_being_told_to_hold_it_reads_on(spending: Pipeline, opened: Call
     assert spending.one("invoice", "i1").state == "synced"
 
 
-def test_a_lost_answer_that_has_to_be_looked_up_keeps_its_intent(
+def test_a_lost_answer_that_has_to_be_looked_up_keeps_its_attempt(
     spending: Pipeline, opened: Callable[..., Pipeline]
 ) -> None:
     forgetful = opened(budget=Budget(BUDGET), lease=0.0, resend_window=0.0)
     spend(spending)
     spending.ingest(event(invoice("i2")))
-    (work,) = spending.claim().work
-    spending.call(work)
-    spending.settle(Answer(work, Unknown("timed out")))
+    (attempt,) = spending.claim().attempts
+    spending.call(attempt)
+    spending.settle(Answer(attempt, Unknown("timed out")))
     with spending.engine.begin() as db:
         db.execute(text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"))
     turn(forgetful)
     assert spending.one("invoice", "i2").cause == NO_BUDGET
-    (intent,) = spending.rows("qbo_attempt")
-    assert intent.request_id == work.request_id
+    (stored,) = spending.rows("qbo_attempt")
+    assert stored.request_id == attempt.request_id
     # With the new month it is looked up, and found.
     forgetful = opened(budget=Budget(BUDGET + 1), lease=0.0, resend_window=0.0)
     forgetful._hasten()

@@ -109,14 +109,14 @@ def test_tax_that_quickbooks_finds_by_itself_is_told(unlinked: Pipeline) -> None
     unlinked.link(realm=USA_AUTOMATED_TAX)
     unlinked.ingest(event(invoice(lines=(line("100.00", vat=None),), currency="USD")))
     for _ in range(2):
-        for work in unlinked.claim().work:
-            unlinked.settle(Answer(work, unlinked.call(work)))
-    (work,) = unlinked.claim().work
-    outcome = unlinked.call(work)
+        for attempt in unlinked.claim().attempts:
+            unlinked.settle(Answer(attempt, unlinked.call(attempt)))
+    (attempt,) = unlinked.claim().attempts
+    outcome = unlinked.call(attempt)
     assert isinstance(outcome, Done)
     # The simulator's engine taxes only lines that are marked; Intuit's may decide for itself what is taxable.
     taxed = {**outcome.entity("Invoice"), "TotalAmt": Decimal("108.25"), "TxnTaxDetail": {"TotalTax": Decimal("8.25")}}
-    unlinked.settle(Answer(work, replace(outcome, body={"Invoice": taxed})))
+    unlinked.settle(Answer(attempt, replace(outcome, body={"Invoice": taxed})))
     assert differences(unlinked) == [("difference:automated-tax", Decimal("100"), Decimal("108.25"))]
 
 

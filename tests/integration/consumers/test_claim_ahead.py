@@ -77,7 +77,7 @@ class Busy:
     def close(self) -> None:
         self.transport.let_go()
         self.process._stopping.set()
-        self.process._in_work = {}
+        self.process._in_flight = {}
         self.process._workers.shutdown()
         self.process._housekeepers.shutdown()
         self.transport.close()
@@ -157,7 +157,7 @@ def test_what_waits_for_a_worker_is_beaten_for_and_nobody_takes_it(
             return int(db.execute(text(late)).scalar_one()) == 0
 
     wait_for(beaten)
-    assert opened().claim().work == []
+    assert opened().claim().attempts == []
     busy.transport.let_go()
     busy.process._write_back(busy.answers(WORKERS + AHEAD))
     busy.process._stopping.set()
@@ -208,9 +208,9 @@ def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..
     count = SETTLE_BATCH + 6
     pipeline.ingest(*(event(client(f"c{number}")) for number in range(count)))
     pipeline.sweep()
-    answers = pipeline.answers(pipeline.claim().work)
+    answers = pipeline.answers(pipeline.claim().attempts)
     process = held().process
-    process._in_work = {answer.work.link.id: answer.work.request_id for answer in answers}
+    process._in_flight = {answer.attempt.link.id: answer.attempt.request_id for answer in answers}
     for answer in answers:
         process._answers.put([answer])
     process._answers.put(None)
@@ -218,7 +218,7 @@ def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..
     listen(pipeline.engine, "commit", committed.append)
     process._settle_answers()
     assert len(committed) == 2
-    assert process._in_work == {}
+    assert process._in_flight == {}
     assert len(pipeline.links(state="synced")) == count
 
 
@@ -228,7 +228,7 @@ def test_an_answer_is_kept_until_the_database_takes_it(
     monkeypatch.setattr(runner, "_DATABASE_AWAY_S", 0.01)
     pipeline.ingest(event(client()))
     pipeline.sweep()
-    (answer,) = pipeline.answers(pipeline.claim().work)
+    (answer,) = pipeline.answers(pipeline.claim().attempts)
     with pipeline.engine.begin() as db:
         db.execute(text("ALTER TABLE qbo_attempt RENAME TO qbo_intent_away"))
     writing = threading.Thread(target=held().process._write_back, args=([answer],), daemon=True)

@@ -39,8 +39,8 @@ def test_a_configuration_made_anew_is_not_taken_for_the_former_one(pipeline: Pip
             pipeline, "UPDATE qbo_configuration SET notification_recipients = notification_recipients || '{a@b.ie}'"
         )
     execute(pipeline, "UPDATE qbo_link SET due_at = now() WHERE kompass_id = 'c2'")
-    (work,) = [one for one in pipeline.claim().work if one.link.kompass_id == "c2"]
-    assert work.name == "Second"
+    (attempt,) = [one for one in pipeline.claim().attempts if one.link.kompass_id == "c2"]
+    assert attempt.name == "Second"
 
 
 @pytest.mark.parametrize("sent", [True, False])

@@ -47,11 +47,11 @@ def test_two_processes_and_an_expired_token_make_one_refresh(
     processes = [pipeline, opened(), opened(), opened()]
     pipeline.ingest(*[event(client(f"c{number}")) for number in range(12)])
     ids = pipeline.due()
-    works = [one.claim(ids[number::4]).work for number, one in enumerate(processes)]
-    for one, mine in zip(processes, works, strict=True):
-        outcomes = [one.call(work) for work in mine]
+    attempts = [one.claim(ids[number::4]).attempts for number, one in enumerate(processes)]
+    for one, mine in zip(processes, attempts, strict=True):
+        outcomes = [one.call(attempt) for attempt in mine]
         assert {type(outcome) for outcome in outcomes} == {Unauthorized}
-        one.settle(*[Answer(work, outcome) for work, outcome in zip(mine, outcomes, strict=True)])
+        one.settle(*[Answer(attempt, outcome) for attempt, outcome in zip(mine, outcomes, strict=True)])
     before = refreshes(pipeline)
     threads = [threading.Thread(target=one.jobs.prepare, args=("org-uk", UK)) for one in processes]
     for thread in threads:
@@ -68,13 +68,13 @@ def test_a_refusal_that_comes_while_tokens_are_refreshed_does_not_throw_the_new_
     """Refreshing may end the old access token at once: calls under way then meet 401, under the version being refreshed."""
     pipeline.simulator.call(lambda world: world.change_settings({"rotation_seconds": 0}))
     pipeline.ingest(event(client()))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     execute(pipeline, "UPDATE qbo_connection SET access_expires_at = now() + interval '10 seconds'")
     refresh = pipeline.oauth.refresh
 
     def refresh_meanwhile(token: str) -> object:
         fresh = refresh(token)
-        pipeline.settle(Answer(work, Unauthorized()))
+        pipeline.settle(Answer(attempt, Unauthorized()))
         return fresh
 
     pipeline.oauth.refresh = refresh_meanwhile  # type: ignore[method-assign, assignment]
@@ -144,7 +144,7 @@ def test_tokens_refused_one_after_the_other_are_not_refreshed_at_once(
     for number, link in enumerate(pipeline.due()):
         one = processes[number % 2]
         pipeline.simulator.call(lambda world: world.authority.expire_access(realm=UK, token=None))
-        one.settle(*[Answer(work, one.call(work)) for work in one.claim([link]).work])
+        one.settle(*[Answer(attempt, one.call(attempt)) for attempt in one.claim([link]).attempts])
         one.jobs.prepare("org-uk", UK)
     assert refreshes(pipeline) == 1
     assert open_failures(pipeline) == []
@@ -162,8 +162,8 @@ def test_an_access_token_that_is_never_taken_does_not_spin(pipeline: Pipeline, o
     pipeline.ingest(event(client()))
     put_off = []
     for _ in range(4):
-        (work,) = patient.claim(_due_now(patient)).work
-        patient.settle(Answer(work, Unauthorized()))
+        (attempt,) = patient.claim(_due_now(patient)).attempts
+        patient.settle(Answer(attempt, Unauthorized()))
         put_off.append(_seconds_until_due(patient))
         patient.jobs.prepare("org-uk", UK)
     assert put_off[0] <= 0
@@ -199,4 +199,4 @@ def test_one_company_in_trouble_delays_no_other(pipeline: Pipeline, trouble: str
         pipeline.simulator.call(lambda world: world.troubles.add({"kind": "http", "realm": UK, "status": 503}))
         pipeline.jobs.prepare("org-ie", IRELAND)
     claimed = pipeline.claim()
-    assert [work.link.realm_id for work in claimed.work] == [IRELAND]
+    assert [attempt.link.realm_id for attempt in claimed.attempts] == [IRELAND]

@@ -18,7 +18,7 @@ WAITING = 60
 
 
 class Days:
-    """A clock that a test moves, and the probes that go by it."""
+    """A clock that a test moves, and the daily retries that go by it."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -27,7 +27,7 @@ class Days:
         self.daily_retries = DailyRetries(pipeline.engine, self.metrics, clock=lambda: datetime.now(UTC) + self.ahead)
 
     def later(self, **span: float) -> tuple[int, int]:
-        """Let time pass and look; gives (probes taken, calls to Intuit)."""
+        """Let time pass and look; gives (retries taken, calls to Intuit)."""
         self.ahead += timedelta(**span)
         before = len(self.pipeline.requests())
         taken = self.daily_retries.turn()
@@ -71,7 +71,7 @@ def test_however_many_records_wait_for_a_period_they_cost_one_call_a_day(days: D
     assert len(days.pipeline.rows("qbo_outbox")) == letters
 
 
-def test_when_the_probe_goes_through_the_others_follow(days: Days) -> None:
+def test_when_the_daily_retry_goes_through_the_others_follow(days: Days) -> None:
     close_books(days.pipeline, "2026-06-30")
     waiting(days.pipeline)
     days.later(hours=25)
@@ -81,13 +81,15 @@ def test_when_the_probe_goes_through_the_others_follow(days: Days) -> None:
     assert states(days.pipeline) == {"synced"}
     assert len(days.pipeline.objects("Invoice")) == WAITING
     happened = [
-        (one.what, one.outcome) for one in days.pipeline.rows("qbo_history") if one.outcome in ("daily-retry", "mended")
+        (one.what, one.outcome)
+        for one in days.pipeline.rows("qbo_history")
+        if one.outcome in ("daily-retry", "resolved")
     ]
-    assert happened == [("due", "daily-retry"), ("due", "daily-retry"), ("recovered", "mended")]
-    (mended,) = [one.message for one in days.pipeline.rows("qbo_history") if one.outcome == "mended"]
-    assert mended == f"QuickBooks takes it again (books-closed): the {WAITING - 1} others are due"
+    assert happened == [("due", "daily-retry"), ("due", "daily-retry"), ("recovered", "resolved")]
+    (resolved,) = [one.message for one in days.pipeline.rows("qbo_history") if one.outcome == "resolved"]
+    assert resolved == f"QuickBooks takes it again (books-closed): the {WAITING - 1} others are due"
     assert days.pipeline.rows("qbo_probe") == []
-    assert "mended" in days.pipeline.recovered
+    assert "resolved" in days.pipeline.recovered
     assert days.later(hours=50) == (0, 0)
 
 
@@ -124,14 +126,14 @@ def test_two_processes_take_a_group_once(days: Days) -> None:
     assert [days.daily_retries.turn(), other.turn()] == [1, 0]
 
 
-def test_what_is_probed_elsewhere_or_not_at_all(days: Days) -> None:
+def test_what_is_tried_elsewhere_or_not_at_all(days: Days) -> None:
     edit(days.pipeline, action="create", entity="Vendor", members={"DisplayName": "Harbour & Sons c1"})
     waiting(days.pipeline, count=2)
     assert days.pipeline.one("client", "c1").cause == "name-taken"
     assert days.later(hours=25) == (0, 0)
 
 
-def test_a_company_of_many_causes_is_probed_in_turn(days: Days) -> None:
+def test_a_company_of_many_causes_is_tried_in_turn(days: Days) -> None:
     close_books(days.pipeline, "2026-06-30")
     waiting(days.pipeline, count=MOST_A_PERIOD + 5)
     with days.pipeline.engine.begin() as db:
@@ -140,7 +142,7 @@ def test_a_company_of_many_causes_is_probed_in_turn(days: Days) -> None:
     assert days.later(hours=25)[0] == MOST_A_PERIOD
 
 
-def test_nothing_is_probed_while_the_company_is_disconnected_or_not_enabled(days: Days) -> None:
+def test_nothing_is_tried_while_the_company_is_disconnected_or_not_enabled(days: Days) -> None:
     close_books(days.pipeline, "2026-06-30")
     waiting(days.pipeline, count=2)
     with days.pipeline.engine.begin() as db:

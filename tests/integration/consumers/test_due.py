@@ -70,9 +70,9 @@ def test_a_link_that_quickbooks_refused_is_not_due_since_then(pipeline: Pipeline
 
 def test_something_newer_during_a_call_keeps_the_link_due(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client()))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     run(pipeline, "UPDATE qbo_link SET due_since = %(at)s", at=LONG_AGO)
-    answers = pipeline.answers([work])
+    answers = pipeline.answers([attempt])
     pipeline.ingest(event(client(sequence=2, phone="+44 117 1")))
     pipeline.settle(*answers)
     link = pipeline.one("client", "c1")
@@ -121,10 +121,10 @@ def test_a_company_that_was_linked_again_is_named(pipeline: Pipeline) -> None:
 
 def test_a_restore_is_named(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client()))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     with pipeline.engine.begin() as db:
         under_way = restores.begin(db, datetime.now(UTC))
-        assert under_way == [work.link.id]
+        assert under_way == [attempt.link.id]
         link_life.make_due(db, under_way, Because.RESTORED, "restored")
     assert reasons(pipeline, "c1") == [Because.RESTORED]
 

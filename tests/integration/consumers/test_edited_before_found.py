@@ -27,8 +27,8 @@ def lost(pipeline: Pipeline) -> Pipeline:
     pipeline.ingest(event(invoice("i0")))
     pipeline.drive()
     pipeline.ingest(event(invoice("i1", details="Second")))
-    (work,) = pipeline.claim().work
-    assert isinstance(pipeline.call(work), Done)
+    (attempt,) = pipeline.claim().attempts
+    assert isinstance(pipeline.call(attempt), Done)
     return pipeline
 
 
@@ -42,11 +42,11 @@ def change(pipeline: Pipeline, **members: object) -> None:
 
 def look(pipeline: Pipeline) -> Attempt:
     forgotten(pipeline)
-    (work,) = pipeline.claim().work
-    assert work.phase == "lookup"
-    settled = pipeline.settle(*pipeline.answers([work]))
+    (attempt,) = pipeline.claim().attempts
+    assert attempt.phase == "lookup"
+    settled = pipeline.settle(*pipeline.answers([attempt]))
     pipeline.recovered += settled.recoveries
-    return work
+    return attempt
 
 
 def choose(pipeline: Pipeline) -> None:
@@ -114,8 +114,8 @@ def test_a_document_moved_to_another_customer_is_found(pipeline: Pipeline, numbe
     pipeline.ingest(event(client("c2", name="Other")), event(invoice("i0")))
     pipeline.drive()
     pipeline.ingest(event(invoice("i1", details="Second")))
-    (work,) = pipeline.claim().work
-    assert isinstance(pipeline.call(work), Done)
+    (attempt,) = pipeline.claim().attempts
+    assert isinstance(pipeline.call(attempt), Done)
     other = pipeline.one("client", "c2").qbo_id
     change(pipeline, CustomerRef={"value": other}, DocNumber="2026-001")
     look(pipeline)
@@ -133,8 +133,8 @@ def test_a_document_moved_to_another_customer_is_found(pipeline: Pipeline, numbe
 
 def test_a_document_moved_to_another_customer_without_its_mark_makes_us_ask(lost: Pipeline) -> None:
     lost.ingest(event(client("c2", name="Other")))
-    (work,) = lost.claim().work
-    lost.settle(*lost.answers([work]))
+    (attempt,) = lost.claim().attempts
+    lost.settle(*lost.answers([attempt]))
     change(lost, CustomerRef={"value": lost.one("client", "c2").qbo_id}, PrivateNote="called them")
     look(lost)
     link = lost.one("invoice", "i1")
@@ -146,9 +146,9 @@ def test_a_document_moved_to_another_customer_without_its_mark_makes_us_ask(lost
 def test_nothing_is_made_anew_before_the_whole_company_was_asked(lost: Pipeline) -> None:
     edit(lost, action="delete", entity="Invoice", id=document(lost)["Id"])
     forgotten(lost)
-    (work,) = lost.claim().work
+    (attempt,) = lost.claim().attempts
     # No quota or budget for the second read: nobody learned anything.
-    lost.settle(Answer(work, lost.call(work)))
+    lost.settle(Answer(attempt, lost.call(attempt)))
     assert (lost.one("invoice", "i1").state, len(lost.rows("qbo_attempt"))) == ("retrying", 1)
     lost.drive()
     assert lost.one("invoice", "i1").state == "synced"
@@ -160,13 +160,13 @@ def test_documents_of_other_records_are_not_taken_for_it(pipeline: Pipeline) -> 
     pipeline.ingest(event(invoice("i0")))
     pipeline.drive()
     pipeline.ingest(event(invoice("i1")))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     pipeline.ingest(event(invoice("i2")))
-    works = pipeline.claim().work
+    attempts = pipeline.claim().attempts
     # The answer to i2 never came either: its document stands for no link yet.
-    assert [isinstance(pipeline.call(one), Done) for one in works] == [True]
+    assert [isinstance(pipeline.call(one), Done) for one in attempts] == [True]
     forgotten(pipeline)
-    (look_one,) = [one for one in pipeline.claim().work if one.link.id == work.link.id]
+    (look_one,) = [one for one in pipeline.claim().attempts if one.link.id == attempt.link.id]
     settled = pipeline.settle(*pipeline.answers([look_one]))
     assert settled.recoveries == ["abandoned"]
     forgotten(pipeline)

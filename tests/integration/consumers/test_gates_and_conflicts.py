@@ -34,7 +34,7 @@ def test_two_processes_together_keep_to_the_limits(pipeline: Pipeline, opened: C
         try:
             # Long enough for several seconds' calls, and on a busy machine until there were so many.
             while (gone := time.monotonic() - started) < 5 or (len(pipeline.requests()) - before <= 10 and gone < 60):
-                answers = [Answer(work, one.call(work)) for work in one.claim(one.due()[:5]).work]
+                answers = [Answer(attempt, one.call(attempt)) for attempt in one.claim(one.due()[:5]).attempts]
                 if answers:
                     one.settle(*answers)
         except BaseException as problem:  # noqa: BLE001 - handed to the test
@@ -62,11 +62,11 @@ def test_a_429_keeps_every_process_away_for_as_long_as_intuit_says(
 ) -> None:
     pipeline.ingest(event(client("c1")), event(client("c2")))
     first, second = pipeline.due()
-    (work,) = pipeline.claim([first]).work
-    pipeline.settle(Answer(work, Throttled(60.0)))
+    (attempt,) = pipeline.claim([first]).attempts
+    pipeline.settle(Answer(attempt, Throttled(60.0)))
     other = opened()
     claimed = other.claim([second])
-    assert claimed.work == []
+    assert claimed.attempts == []
     assert 55 < claimed.blocked[UK][1] <= 60
 
 

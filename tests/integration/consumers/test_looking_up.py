@@ -44,14 +44,14 @@ def test_an_invoice_without_a_number_is_found_among_a_busy_day(pipeline: Pipelin
     pipeline.ingest(*[event(invoice(f"i{number}")) for number in range(105)])
     pipeline.drive()
     pipeline.ingest(event(invoice("lost")))
-    (work,) = pipeline.claim().work
-    assert "DocNumber" not in work.body
-    assert isinstance(pipeline.call(work), Done)
+    (attempt,) = pipeline.claim().attempts
+    assert "DocNumber" not in attempt.body
+    assert isinstance(pipeline.call(attempt), Done)
     pipeline.ingest(*[event(invoice(f"j{number}")) for number in range(105)])
     for _ in range(10):
-        works = pipeline.claim().work
-        pipeline.settle(*[Answer(one, pipeline.call(one)) for one in works])
-        if not works:
+        attempts = pipeline.claim().attempts
+        pipeline.settle(*[Answer(one, pipeline.call(one)) for one in attempts])
+        if not attempts:
             break
     forgotten(pipeline)
     pipeline.drive()
@@ -66,19 +66,19 @@ def test_a_page_that_is_full_proves_nothing(pipeline: Pipeline, numbered: bool) 
     pipeline.ingest(event(invoice("i0")))
     pipeline.drive()
     pipeline.ingest(event(invoice("lost")))
-    (work,) = pipeline.claim().work
-    assert isinstance(pipeline.call(work), Done)
+    (attempt,) = pipeline.claim().attempts
+    assert isinstance(pipeline.call(attempt), Done)
     ours = pipeline.objects("Invoice")[-1]
     forgotten(pipeline)
-    (look,) = pipeline.claim().work
-    assert (look.phase, look.request_id) == ("lookup", work.request_id)
+    (look,) = pipeline.claim().attempts
+    assert (look.phase, look.request_id) == ("lookup", attempt.request_id)
     first = pipeline.call(look)
     assert isinstance(first, Done)
     (other,) = (one for one in first.rows("Invoice") if one["Id"] != ours["Id"])
     full = replace(first, body={"QueryResponse": {"Invoice": [other] * 1000}})
     asked: list[str] = []
 
-    def crowded(work: Attempt, call: Call) -> Outcome:
+    def crowded(attempt: Attempt, call: Call) -> Outcome:
         """The company has so many that ours is on no first page."""
         asked.append(str(call.query))
         beyond = "DocNumber = 'INV-lost'" in asked[-1] or "STARTPOSITION 1001" in asked[-1]
@@ -98,20 +98,20 @@ def test_a_look_up_that_has_no_quota_for_its_second_read_asks_for_all_at_once_th
     pipeline.ingest(event(client("c2", name="Quay")), event(invoice("i0")), event(invoice("i1")))
     pipeline.drive()
     pipeline.ingest(event(invoice("lost")))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     if became != "never made":
-        assert isinstance(pipeline.call(work), Done)
+        assert isinstance(pipeline.call(attempt), Done)
     if became == "moved":
         lost, other = pipeline.objects("Invoice")[-1]["Id"], pipeline.one("client", "c2").qbo_id
         edit = {"action": "update", "entity": "Invoice", "id": lost, "members": {"CustomerRef": {"value": other}}}
         pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
     forgotten(pipeline)
-    (look,) = pipeline.claim().work
+    (look,) = pipeline.claim().attempts
     pipeline.settle(Answer(look, pipeline.call(look)))
     if became != "made":
         assert pipeline.one("invoice", "lost").state == "retrying"
         forgotten(pipeline)
-        (again,) = pipeline.claim().work
+        (again,) = pipeline.claim().attempts
         assert "CustomerRef" in str(look.call().query)
         assert "CustomerRef" not in str(again.call().query)
         pipeline.settle(Answer(again, pipeline.call(again)))
@@ -126,11 +126,11 @@ def test_names_asked_for_while_a_call_is_under_way_are_given_afterwards(pipeline
     pipeline.ingest(event(client(name="Harbour")))
     pipeline.drive()
     pipeline.ingest(event(client(name="Harbour", sequence=2, email="new@example.com")))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     with pipeline.engine.begin() as db:
         db.execute(text("UPDATE qbo_configuration SET client_name_template = '{{ client.name }} Ltd'"))
         db.execute(text("UPDATE qbo_link SET refresh_names = true, due_at = now(), again = true"))
-    pipeline.settle(Answer(work, pipeline.call(work)))
+    pipeline.settle(Answer(attempt, pipeline.call(attempt)))
     pipeline.drive()
     assert [one["DisplayName"] for one in pipeline.objects("Customer")] == ["Harbour Ltd"]
     assert not pipeline.one("client", "c1").refresh_names
@@ -140,12 +140,12 @@ def test_a_call_that_may_be_under_way_is_not_looked_for_because_its_record_was_g
     pipeline.ingest(event(client("c0")))
     pipeline.drive()
     pipeline.ingest(event(client("c1")))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     with pipeline.engine.begin() as db:
         db.execute(text("UPDATE qbo_attempt SET resend_after = now() + interval '2 minutes'"))
         db.execute(text("UPDATE qbo_link SET attempts = 20, last_failed_at = now() - interval '1 hour'"))
     pipeline.settle_with(retries=RetryPolicy(), patience=Patience())
-    pipeline.settle(Answer(work, Unknown("timed out")))
+    pipeline.settle(Answer(attempt, Unknown("timed out")))
     assert pipeline.one("client", "c1").state == "failed"
     with pipeline.engine.begin() as db:
         assert db.execute(text("SELECT resend_after > now() + interval '1 minute' FROM qbo_attempt")).scalar()

@@ -19,7 +19,7 @@ from qbo_client.outcomes import Done, Refused, Unknown
 from simulator.seeds import UK
 from store.secrets import TokenKeys
 from sync import explaining, sending
-from sync.batches import Parcel
+from sync.batches import Batch
 from sync.gates import Gates
 from tests.builders import client, event
 from tests.pipeline import Pipeline
@@ -55,13 +55,13 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
 
     monkeypatch.setattr(sending, "observe_call", broken)
     process = reconciling()
-    (work,) = pipeline.claim().work
-    process._work(Parcel((work,)))
+    (attempt,) = pipeline.claim().attempts
+    process._work(Batch((attempt,)))
     (answer,) = process._answers.get(timeout=60) or []
     assert len(pipeline.objects("Customer")) == 1
     pipeline.settle(answer)
-    (intent,) = pipeline.rows("qbo_attempt")
-    assert intent.request_id == work.request_id
+    (stored,) = pipeline.rows("qbo_attempt")
+    assert stored.request_id == attempt.request_id
 
 
 def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
@@ -70,16 +70,16 @@ def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
     """Else its link would count as in work for as long as the process lives, and nobody would take it over."""
     pipeline.ingest(event(client()))
     pipeline.sweep()
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     refused = Refused(400, (Fault(code="2500", message="", detail="", element=None),))
     process = reconciling()
-    monkeypatch.setattr(process._steps.sender, "send", lambda parcel: refused)
+    monkeypatch.setattr(process._steps.sender, "send", lambda batch: refused)
 
     def away(*args: object) -> None:
         raise OperationalError("SELECT", {}, Exception("the database is away"))
 
     monkeypatch.setattr(explaining, "of_payload", away)
-    process._work(Parcel((work,)))
+    process._work(Batch((attempt,)))
     (answer,) = process._answers.get(timeout=60) or []
     assert (answer.outcome, answer.learned) == (refused, None)
 
@@ -95,33 +95,33 @@ def poison(monkeypatch: pytest.MonkeyPatch, kompass_id: str) -> None:
     monkeypatch.setattr("sync.decide.decide_case", poisoned)
 
 
-def test_a_record_that_cannot_be_judged_is_rejected_and_the_others_go(
+def test_a_record_that_cannot_be_decided_fails_and_the_others_go(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
     pipeline.sweep()
     poison(monkeypatch, "c2")
     claimed = pipeline.steps.claim(pipeline.due(), calls_allowed={})
-    assert sorted(work.link.kompass_id for work in claimed.work) == ["c1", "c3"]
+    assert sorted(attempt.link.kompass_id for attempt in claimed.attempts) == ["c1", "c3"]
     link = pipeline.one("client", "c2")
     assert (link.state, link.cause, link.due_at) == ("failed", "unforeseen", None)
     assert [row.cause for row in pipeline.rows("qbo_failure")] == ["unforeseen"]
     monkeypatch.undo()
     pipeline.ingest(event(client("c2", sequence=2)))
-    (work,) = [one for one in pipeline.claim().work if one.link.kompass_id == "c2"]
-    assert work.operation == "create"
+    (attempt,) = [one for one in pipeline.claim().attempts if one.link.kompass_id == "c2"]
+    assert attempt.operation == "create"
 
 
-def test_a_probe_lets_one_call_through_past_a_record_that_cannot_be_judged(
+def test_a_trial_call_goes_past_a_record_that_cannot_be_decided(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.ingest(event(client("c1")), event(client("c2")), event(client("c3")))
     pipeline.sweep()
     poison(monkeypatch, "c1")
-    assert len(pipeline.steps.claim(pipeline.due(), calls_allowed={UK: 1}).work) == 1
+    assert len(pipeline.steps.claim(pipeline.due(), calls_allowed={UK: 1}).attempts) == 1
 
 
-def test_a_probe_that_was_not_sent_is_followed_by_another_at_once(pipeline: Pipeline, reconciling: Opened) -> None:
+def test_a_trial_call_that_was_not_sent_is_followed_by_another_at_once(pipeline: Pipeline, reconciling: Opened) -> None:
     pipeline.ingest(event(client()))
     pipeline.sweep()
     now = 0.0
@@ -130,13 +130,13 @@ def test_a_probe_that_was_not_sent_is_followed_by_another_at_once(pipeline: Pipe
     for _ in range(5):
         gates.answered(UK, Unknown("no answer"))
     now = 2.0
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     gates.called(UK)
     assert gates.permits().blocked == {UK}
     # The process was stopped meanwhile, and another took the link over.
     with pipeline.engine.begin() as db:
         db.execute(text("UPDATE qbo_link SET epoch = epoch + 1"))
-    process._work(Parcel((replace(work, claimed_at=float("-inf")),)))
+    process._work(Batch((replace(attempt, claimed_at=float("-inf")),)))
     assert pipeline.objects("Customer") == []
     assert gates.permits().trials == {UK}
 
@@ -175,13 +175,13 @@ def test_an_answer_without_ids_to_a_look_up_is_no_answer(
 ) -> None:
     pipeline.ingest(event(client()))
     pipeline.sweep()
-    (work,) = pipeline.claim().work
-    pipeline.call(work)
+    (attempt,) = pipeline.claim().attempts
+    pipeline.call(attempt)
     with pipeline.engine.begin() as db:
         db.execute(text("UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 day', resend_after = now()"))
         db.execute(text("UPDATE qbo_link SET due_at = now()"))
     later = opened(lease=0.0, resend_window=0.0)
-    (look,) = later.claim().work
+    (look,) = later.claim().attempts
     assert look.phase == "lookup"
 
     class WithoutTokens:
@@ -193,6 +193,6 @@ def test_an_answer_without_ids_to_a_look_up_is_no_answer(
             return outcome
 
     process = reconciling(transport=WithoutTokens())
-    process._work(Parcel((look,)))
+    process._work(Batch((look,)))
     (answer,) = process._answers.get(timeout=60) or []
     assert type(answer.outcome).__name__ == "Unknown"

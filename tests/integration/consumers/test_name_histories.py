@@ -106,7 +106,7 @@ def step(pipeline: Pipeline, rng: random.Random, between: Callable[[], object]) 
         pipeline.jobs.prepare(org, realm)
     if rng.random() < 0.3:
         between()
-    answers = pipeline.answers(claimed.work)
+    answers = pipeline.answers(claimed.attempts)
     rng.shuffle(answers)
     while answers:
         some = rng.randint(1, len(answers))

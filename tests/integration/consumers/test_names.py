@@ -18,8 +18,8 @@ def test_a_name_that_another_client_has_is_rejected_and_the_others_of_the_claim_
         event(client("c2", name="Alba")), event(client("c3", name="Berg")), event(client("c4", name="Alba"))
     )
     pipeline.sweep()
-    (work,) = pipeline.claim().work
-    assert work.link.kompass_id == "c3"
+    (attempt,) = pipeline.claim().attempts
+    assert attempt.link.kompass_id == "c3"
     for kompass_id in ("c2", "c4"):
         link = pipeline.one("client", kompass_id)
         assert (link.state, link.cause) == ("failed", "name-held-by-another")
@@ -67,7 +67,7 @@ def test_a_claim_asks_as_often_for_thirty_links_as_for_two(pipeline: Pipeline, m
         due = pipeline.due()
         with pipeline.engine.begin() as db:
             before = asked
-            assert len(pipeline.steps.claims(db, due, calls_allowed={}).work) == count
+            assert len(pipeline.steps.claims(db, due, calls_allowed={}).attempts) == count
             return asked - before
 
     monkeypatch.setattr(psycopg.Cursor, "execute", counted)

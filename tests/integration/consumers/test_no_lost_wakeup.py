@@ -60,8 +60,8 @@ def test_news_that_came_while_a_company_was_linked_away_and_back_between_two_swe
 
 def test_a_call_without_an_answer_is_recovered_when_its_company_is_linked_again(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client(name="First")))
-    (work,) = pipeline.claim().work
-    pipeline.call(work)
+    (attempt,) = pipeline.claim().attempts
+    pipeline.call(attempt)
     pipeline.link(realm=IRELAND)
     pipeline.lease = 0.0
     execute(pipeline, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
@@ -76,7 +76,7 @@ def test_a_call_without_an_answer_is_recovered_when_its_company_is_linked_again(
 
 
 @pytest.mark.parametrize("sent_before", [False, True])
-def test_a_mapping_that_is_mended_while_the_call_it_dooms_is_under_way(pipeline: Pipeline, sent_before: bool) -> None:
+def test_a_mapping_that_is_fixed_while_the_call_it_dooms_is_under_way(pipeline: Pipeline, sent_before: bool) -> None:
     pipeline.ingest(event(invoice()))
     if sent_before:
         pipeline.drive()
@@ -84,22 +84,22 @@ def test_a_mapping_that_is_mended_while_the_call_it_dooms_is_under_way(pipeline:
     pipeline.ingest(event(invoice(sequence=2, details="again")))
     if sent_before:
         pipeline.ingest(event(invoice(sequence=3, lines=(line("300.00"),))))
-    work = None
+    attempt = None
     for _ in range(5):
         pipeline.sweep()
-        works = pipeline.claim().work
-        document = [one for one in works if one.entity == "Invoice"]
+        attempts = pipeline.claim().attempts
+        document = [one for one in attempts if one.entity == "Invoice"]
         if document:
-            (work,) = document
+            (attempt,) = document
             break
-        pipeline.settle(*[Answer(one, pipeline.call(one)) for one in works])
-    assert work is not None
-    outcome = pipeline.call(work)
+        pipeline.settle(*[Answer(one, pipeline.call(one)) for one in attempts])
+    assert attempt is not None
+    outcome = pipeline.call(attempt)
     assert isinstance(outcome, Refused)
     item = pipeline.object_id(UK, "Item", "Surveying")
     execute(pipeline, "UPDATE qbo_configuration SET default_item_id = :item", item=item)
     pipeline.sweep()
-    pipeline.settle(Answer(work, outcome))
+    pipeline.settle(Answer(attempt, outcome))
     pipeline.drive()
     assert pipeline.one("invoice", "i1").state == "synced"
     assert len(pipeline.objects("Invoice")) == 1
@@ -108,27 +108,27 @@ def test_a_mapping_that_is_mended_while_the_call_it_dooms_is_under_way(pipeline:
 def test_an_old_refusal_to_let_us_in_does_not_outlive_a_new_authorisation(pipeline: Pipeline) -> None:
     """The call went out under the old connection; somebody authorised again before its answer was written back."""
     pipeline.ingest(event(client()))
-    (work,) = pipeline.claim().work
+    (attempt,) = pipeline.claim().attempts
     pipeline.link()
     pipeline.sweep()
-    pipeline.settle(Answer(work, Forbidden(())))
+    pipeline.settle(Answer(attempt, Forbidden(())))
     pipeline.drive()
     assert states(pipeline) == {("client", "synced")}
     assert not [row for row in pipeline.rows("qbo_failure") if row.closed_at is None]
 
 
-def test_a_job_that_an_invoice_is_being_judged_upon_hears_of_its_customer(pipeline: Pipeline) -> None:
+def test_a_job_that_an_invoice_is_being_decided_upon_hears_of_its_customer(pipeline: Pipeline) -> None:
     """The decision about the invoice locks the job, at the very moment in which the job's customer is settled."""
     pipeline.ingest(event(project()))
     customer, job = pipeline.one("client", "c1"), pipeline.one("project", "p1")
-    (work,) = pipeline.claim([customer.id]).work
-    assert pipeline.claim([job.id]).work == []
+    (attempt,) = pipeline.claim([customer.id]).attempts
+    assert pipeline.claim([job.id]).attempts == []
     pipeline.ingest(event(invoice()))
     document = pipeline.one("invoice", "i1")
-    outcome = pipeline.call(work)
+    outcome = pipeline.call(attempt)
     with pipeline.engine.begin() as db:
         pipeline.steps.claims(db, [document.id], calls_allowed={})
-        settling = threading.Thread(target=pipeline.settle, args=(Answer(work, outcome),))
+        settling = threading.Thread(target=pipeline.settle, args=(Answer(attempt, outcome),))
         settling.start()
         settling.join(1.0)
     settling.join()
@@ -149,8 +149,8 @@ def test_a_record_changed_while_it_was_not_to_be_synced_goes_when_it_is_again(pi
 
 def test_news_that_comes_while_a_company_is_disconnected_follows_the_call_that_hung(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client(name="First")))
-    (work,) = pipeline.claim().work
-    pipeline.call(work)
+    (attempt,) = pipeline.claim().attempts
+    pipeline.call(attempt)
     execute(pipeline, "UPDATE qbo_connection SET state = 'disconnected', version = version + 1")
     execute(pipeline, "UPDATE qbo_attempt SET heartbeat_at = now() - interval '1 hour', resend_after = now()")
     pipeline.ingest(event(client(sequence=2, name="Second")))
@@ -162,7 +162,7 @@ def test_news_that_comes_while_a_company_is_disconnected_follows_the_call_that_h
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_configuration_saved_at_any_moment_among_judgements_is_heeded(
+def test_a_configuration_saved_at_any_moment_among_decisions_is_heeded(
     pipeline: Pipeline, opened: Callable[..., Pipeline], seed: int
 ) -> None:
     """Two processes claim, call, settle and sweep while an admin takes a mapping away, gives it back, and events come in."""
@@ -178,7 +178,7 @@ def test_a_configuration_saved_at_any_moment_among_judgements_is_heeded(
                 if dice.random() < 0.4:
                     one.sweep()
                 claimed = one.claim(one.due()[: dice.randint(1, 4)])
-                for found in claimed.work:
+                for found in claimed.attempts:
                     outcome = one.call(found)
                     if dice.random() < 0.5:
                         one.sweep()
@@ -224,7 +224,7 @@ def test_a_customer_wanted_in_another_currency_while_its_news_are_being_written(
         written = write_newer(writing, records_in(newer, pipeline.source(newer))).newer
         newer_records(writing, written, {UK_ORG.id: UK}, lane=LANES[Kind.CLIENT])
         for _ in range(4):
-            pipeline.settle(*[Answer(work, pipeline.call(work)) for work in pipeline.claim().work])
+            pipeline.settle(*[Answer(attempt, pipeline.call(attempt)) for attempt in pipeline.claim().attempts])
     execute(
         pipeline, "UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL"
     )  # Those who found it busy look again in a moment.

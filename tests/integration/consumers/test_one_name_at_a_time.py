@@ -88,13 +88,13 @@ def test_a_claim_lets_one_name_go_and_as_many_documents_as_before(
     pipeline.ingest(*[event(client(f"n{number}", name=f"New {number}")) for number in range(3)])
     pipeline.ingest(*[event(invoice(f"i{number}")) for number in range(5)])
     first = claiming.claim()
-    assert sorted(work.entity for work in first.work) == ["Customer"] + ["Invoice"] * 5
+    assert sorted(attempt.entity for attempt in first.attempts) == ["Customer"] + ["Invoice"] * 5
     assert first.blocked == {}
     # The others wait for it, in this process and in any other, and keep nothing from going.
-    assert [work.entity for work in other.claim([row.id for row in pipeline.links(entity="")]).work] == []
-    claiming.settle(*claiming.answers(first.work))
+    assert [attempt.entity for attempt in other.claim([row.id for row in pipeline.links(entity="")]).attempts] == []
+    claiming.settle(*claiming.answers(first.attempts))
     claiming._hasten()
-    assert [work.entity for work in other.claim().work] == ["Customer"]
+    assert [attempt.entity for attempt in other.claim().attempts] == ["Customer"]
 
 
 def test_a_batch_of_names_is_one(opened: Callable[..., Pipeline], pipeline: Pipeline) -> None:
@@ -104,6 +104,6 @@ def test_a_batch_of_names_is_one(opened: Callable[..., Pipeline], pipeline: Pipe
     pipeline.drive()
     pipeline.ingest(*[event(client(f"n{number}", name=f"New {number}")) for number in range(3)])
     pipeline.ingest(*[event(project(f"p{number}", of=owner)) for number in range(3)])
-    works = claiming.claim(together=30).work
-    assert len({work.batch_id for work in works}) == 1
-    assert len(works) == 3
+    attempts = claiming.claim(together=30).attempts
+    assert len({attempt.batch_id for attempt in attempts}) == 1
+    assert len(attempts) == 3

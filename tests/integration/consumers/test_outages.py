@@ -34,7 +34,7 @@ def hasten(pipeline: Pipeline, seconds: int = 0) -> None:
 
 def turn(pipeline: Pipeline, call: Callable[..., Outcome] | None = None) -> int:
     claimed = pipeline.claim(pipeline.due())
-    answers = [Answer(work, (call or pipeline.call)(work)) for work in claimed.work]
+    answers = [Answer(attempt, (call or pipeline.call)(attempt)) for attempt in claimed.attempts]
     if answers:
         pipeline.settle(*answers)
     return len(answers)
@@ -47,7 +47,7 @@ def test_an_outage_rejects_nothing_however_often_it_is_tried(pipeline: Pipeline,
     pipeline.ingest(*[event(client(f"c{number}")) for number in range(4)])
     rule = {"503": {"kind": "outage"}, "reset": {"kind": "reset_before"}, "refused": {"kind": "outage"}}[how]
     pipeline.simulator.call(lambda world: world.troubles.add(rule))
-    down: Callable[..., Outcome] | None = (lambda work: NotSent("connection refused")) if how == "refused" else None
+    down: Callable[..., Outcome] | None = (lambda attempt: NotSent("connection refused")) if how == "refused" else None
     for _ in range(15):
         hasten(pipeline, 130)
         assert turn(pipeline, down) == 4
@@ -57,10 +57,10 @@ def test_an_outage_rejects_nothing_however_often_it_is_tried(pipeline: Pipeline,
     # Intuit flickers as it comes back: one record goes through, the others fail once more.
     hasten(pipeline, 130)
     first = pipeline.due()[0]
-    (work,) = pipeline.claim([first]).work
-    pipeline.settle(Answer(work, pipeline.call(work)))
+    (attempt,) = pipeline.claim([first]).attempts
+    pipeline.settle(Answer(attempt, pipeline.call(attempt)))
     hasten(pipeline, 130)
-    turn(pipeline, lambda work: NotSent("connection refused"))
+    turn(pipeline, lambda attempt: NotSent("connection refused"))
     assert pipeline.rows("qbo_failure") == []
     for _ in range(4):
         hasten(pipeline, 130)
@@ -75,7 +75,9 @@ def test_one_record_that_keeps_failing_while_others_go_through_is_rejected_after
     for number in range(10):
         pipeline.ingest(event(client(f"c{number}")))
         hasten(pipeline, 10)
-        turn(pipeline, lambda work: NotSent("broken") if work.link.kompass_id == "bad" else pipeline.call(work))
+        turn(
+            pipeline, lambda attempt: NotSent("broken") if attempt.link.kompass_id == "bad" else pipeline.call(attempt)
+        )
     link = pipeline.one("client", "bad")
     assert (link.state, link.cause) == ("failed", "keeps-failing")
     assert len(pipeline.rows("qbo_outbox")) == 1

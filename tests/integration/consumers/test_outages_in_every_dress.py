@@ -22,7 +22,7 @@ from qbo_client.quota import Limits
 from simulator import Simulator
 from simulator.seeds import UK
 from simulator.settings import Settings
-from sync.batches import parcels
+from sync.batches import as_batches
 from sync.gates import Gates
 from sync.patience import Patience
 from sync.settings import RetryPolicy
@@ -109,9 +109,9 @@ class Company:
             # A process asks for its token again and again, five times a second: here every quarter of a minute.
             self.gates.block(realm, 15.0 if pipeline.jobs.prepare(org, realm) else 0.0)
         answers = []
-        for parcel in parcels(claimed.work):
+        for batch in as_batches(claimed.attempts):
             self.gates.called(UK)
-            answers += pipeline.steps.answers(pipeline.steps.send(parcel))
+            answers += pipeline.steps.answers(pipeline.steps.send(batch))
         if answers:
             pipeline.settle(*answers)
             return 0.05

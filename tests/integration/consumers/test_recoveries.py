@@ -1,4 +1,4 @@
-"""A refusal by QuickBooks comes with what one read adds: whose a name is, what is inactive, what is gone; and what is gone is remade."""
+"""A refusal by QuickBooks comes with what one read adds: whose a name is, what is inactive, what is gone; and what is gone is recreated."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_document_deleted_in_quickbooks_is_told_and_made_anew_when_asked(sent:
     assert (link.state, link.qbo_id) == ("synced", document["Id"])
     assert link.qbo_id != gone
     assert Decimal(str(document["TotalAmt"])) == Decimal("360.00")
-    assert "remade" in sent.recovered
+    assert "recreated" in sent.recovered
     assert not link.overwrite
 
 

@@ -114,22 +114,22 @@ def test_a_lost_answer_and_what_follows_it_make_one_object(
 ) -> None:
     latest = record_of(impatient, kind)
     impatient.ingest(event(latest))
-    (work,) = impatient.claim().work
+    (attempt,) = impatient.claim().attempts
     trouble(impatient, kind="reset_after", count=1)
-    outcome = impatient.call(work)
+    outcome = impatient.call(attempt)
     assert isinstance(outcome, Unknown)
-    impatient.settle(Answer(work, outcome))
+    impatient.settle(Answer(attempt, outcome))
     if not remembers:
         forget_request_ids(impatient)
     if (then := SECOND[second]) is not None:
-        (again,) = impatient.claim().work
-        assert (again.request_id, again.body, again.attempt) == (work.request_id, work.body, 2)
+        (again,) = impatient.claim().attempts
+        assert (again.request_id, again.body, again.tries) == (attempt.request_id, attempt.body, 2)
         impatient.settle(Answer(again, then))
         if second == "forbidden":
             impatient.drive()
             impatient.link()
         if second == "unauthorized":
-            (link,) = [one for one in impatient.links() if one.id == work.link.id]
+            (link,) = [one for one in impatient.links() if one.id == attempt.link.id]
             impatient.jobs.prepare(link.org_id, link.realm_id)
     impatient.drive()
     expect_once(impatient, kind, latest)
@@ -142,19 +142,19 @@ def test_a_look_up_that_fails_is_made_again(
 ) -> None:
     latest = record_of(impatient, kind)
     impatient.ingest(event(latest))
-    (work,) = impatient.claim().work
+    (attempt,) = impatient.claim().attempts
     trouble(impatient, kind="reset_after", count=1)
-    impatient.settle(Answer(work, impatient.call(work)))
+    impatient.settle(Answer(attempt, impatient.call(attempt)))
     forget_request_ids(impatient)
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0)
-    (look,) = later.claim().work
+    (look,) = later.claim().attempts
     assert look.phase == "lookup"
     later.settle(Answer(look, SECOND[second]))  # type: ignore[arg-type]
     if second == "unauthorized":
         later.jobs.prepare("org-uk", UK)
     later.drive()
     if second == "refused":
-        assert state_of(later, work.link.id) == "failed"
+        assert state_of(later, attempt.link.id) == "failed"
         ask_again(later)
         later.drive()
     expect_once(later, kind, latest)
@@ -167,16 +167,16 @@ def test_after_the_resend_window_nothing_is_sent_before_it_was_looked_up(
 ) -> None:
     latest = record_of(impatient, kind)
     impatient.ingest(event(latest))
-    (work,) = impatient.claim().work
+    (attempt,) = impatient.claim().attempts
     trouble(impatient, kind="reset_after" if committed else "reset_before", count=1)
-    impatient.settle(Answer(work, impatient.call(work)))
+    impatient.settle(Answer(attempt, impatient.call(attempt)))
     forget_request_ids(impatient)
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0)
     before = len(later.requests())
     later.drive()
     made = [one.operation for one in later.requests()[before:]]
     assert made[0] in ("query", "read")
-    assert [one for one in made if one not in ("query", "read")] == ([] if committed else [work.operation])
+    assert [one for one in made if one not in ("query", "read")] == ([] if committed else [attempt.operation])
     expect_once(later, kind, latest)
 
 
@@ -187,9 +187,9 @@ def test_news_after_a_lost_update_is_not_taken_for_a_bookkeepers_edit(
     """QuickBooks holds what our lost call wrote: neither what was known to be sent, nor what is to be sent now."""
     latest = record_of(impatient, "update")
     impatient.ingest(event(latest))
-    (work,) = impatient.claim().work
+    (attempt,) = impatient.claim().attempts
     trouble(impatient, kind="reset_after", count=1)
-    impatient.settle(Answer(work, impatient.call(work)))
+    impatient.settle(Answer(attempt, impatient.call(attempt)))
     newest = invoice(sequence=3, lines=(line("500.00"),))
     impatient.ingest(event(newest))
     forget_request_ids(impatient)
@@ -202,23 +202,23 @@ def test_news_after_a_lost_update_is_not_taken_for_a_bookkeepers_edit(
 def test_code_600_says_that_the_first_call_is_still_running(impatient: Pipeline) -> None:
     impatient.ingest(event(client()))
     impatient.simulator.call(lambda world: world.change_settings({"requestid_in_flight": "600"}))
-    (work,) = impatient.claim().work
+    (attempt,) = impatient.claim().attempts
     trouble(impatient, kind="fault", code="600", count=1)
-    outcome = impatient.call(work)
+    outcome = impatient.call(attempt)
     assert isinstance(outcome, Unknown)
-    impatient.settle(Answer(work, outcome))
+    impatient.settle(Answer(attempt, outcome))
     assert len(impatient.rows("qbo_attempt")) == 1
     impatient.drive()
     expect_once(impatient, "customer", client())
-    assert {one.requestid for one in impatient.requests() if one.operation == "create"} == {work.request_id}
+    assert {one.requestid for one in impatient.requests() if one.operation == "create"} == {attempt.request_id}
 
 
 def test_a_customer_that_appeared_meanwhile_and_says_something_else_is_not_attached(
     opened: Callable[..., Pipeline], impatient: Pipeline
 ) -> None:
     impatient.ingest(event(client(name="Harbour")))
-    (work,) = impatient.claim().work
-    impatient.settle(Answer(work, Unknown("timed out")))
+    (attempt,) = impatient.claim().attempts
+    impatient.settle(Answer(attempt, Unknown("timed out")))
     edit = {"action": "create", "entity": "Customer", "members": {"DisplayName": "Harbour"}}
     impatient.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], edit))
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0)
@@ -233,13 +233,13 @@ def test_a_customer_made_by_another_links_lost_call_is_not_taken(
     """Two clients that look alike: the one made the customer and does not know it yet, the other looks for its own."""
     one, two = client("c1", name="Twin", email=None), client("c2", name="Twin", email=None)
     impatient.ingest(event(one), event(two))
-    first, second = sorted(impatient.claim().work, key=lambda work: work.link.kompass_id)
+    first, second = sorted(impatient.claim().attempts, key=lambda attempt: attempt.link.kompass_id)
     trouble(impatient, kind="reset_after", count=1)
     impatient.settle(Answer(first, impatient.call(first)))
     trouble(impatient, kind="reset_after", count=1)
     impatient.settle(Answer(second, impatient.call(second)))
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0)
-    (look,) = later.claim([second.link.id]).work
+    (look,) = later.claim([second.link.id]).attempts
     later.settle(Answer(look, later.call(look)))
     later.drive()
     held = [row.qbo_id for row in later.links() if row.qbo_id is not None]
@@ -249,10 +249,10 @@ def test_a_customer_made_by_another_links_lost_call_is_not_taken(
 
 def test_a_stale_epoch_changes_nothing(opened: Callable[..., Pipeline], impatient: Pipeline) -> None:
     impatient.ingest(event(client()))
-    (slow,) = impatient.claim().work
+    (slow,) = impatient.claim().attempts
     other = opened(lease=0.0, server_timeout=0.0)
     ask_again(other)
-    (quick,) = other.claim().work
+    (quick,) = other.claim().attempts
     assert (quick.request_id, quick.epoch) == (slow.request_id, slow.epoch + 1)
     other.settle(Answer(quick, other.call(quick)))
     before = other.one("client", "c1")

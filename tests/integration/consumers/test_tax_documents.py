@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -19,11 +18,15 @@ from simulator.seeds import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX
 from store import companies
 from sync.agreement import read_sheet
 from tests.builders import client, event, invoice, line, project
-from tests.cases.tax_documents import AMERICAN, COMPANIES, DOCUMENTS, RATES, Company, Document
+from tests.cases.tax_documents import AMERICAN, COMPANIES, DOCUMENTS, RATES, American, Company, Document
 from tests.pipeline import LOCALES, Pipeline
 
 NETHERLANDS = "9130347000000000021"
-REALMS = {"uk": UK, "ie": IRELAND, "nl": NETHERLANDS, "on": CANADA, "qc": CANADA, "bc": CANADA}
+QUEBEC = "9130347000000000022"
+BRITISH_COLUMBIA = "9130347000000000023"
+REFUSING = "9130347000000000024"
+"""A second company of the USA with manual sales tax."""
+REALMS = {"uk": UK, "ie": IRELAND, "nl": NETHERLANDS, "on": CANADA, "qc": QUEBEC, "bc": BRITISH_COLUMBIA}
 DUTCH = {
     "23% S": ("21% hoog", [{"RateValue": 21, "EffectiveDate": "2012-10-01"}]),
     "9% R": (
@@ -36,6 +39,10 @@ DUTCH = {
     "0% Z": ("0% export", [{"RateValue": 0, "EffectiveDate": "2000-01-01"}]),
 }
 DUTCH_CODES = {"23.0% S": "21% hoog", "9.0% R": "9% laag", "0.0% Z": "0% export"}
+
+
+MARCH = dt.date(2026, 3, 1)
+CALIFORNIA = Address(line1="1 Pier", town="Oakland", county="CA", postcode="94601", country="United States")
 
 
 def open_dutch_books(world: Any) -> None:
@@ -89,7 +96,11 @@ def linked(pipeline: Pipeline, company: Company) -> str:
     realm = REALMS[company.key]
     if realm == NETHERLANDS:
         pipeline.simulator.call(open_dutch_books)
-        LOCALES.setdefault(realm, "EU")
+    elif realm in (QUEBEC, BRITISH_COLUMBIA):
+        name = f"Larch {company.key.upper()} Inc"
+        pipeline.simulator.call(lambda world: world.add_company(realm=realm, name=name, like=CANADA, changes={}))
+    LOCALES.setdefault(realm, company.locale)
+    know_rates(pipeline, company.key, realm)
     org_id = f"org-{company.key}"
     pipeline.link(org_id, f"Larch {company.key}", realm=realm)
     for key, row in company.rows.items():
@@ -97,62 +108,147 @@ def linked(pipeline: Pipeline, company: Company) -> str:
     return realm
 
 
-FOREIGN = {company for company, _ in RATES}
-"""Companies with documents in a foreign currency: only there it matters what QuickBooks books without a rate."""
-SWITCHES = [
-    (company, rounding, omitted)
-    for company in COMPANIES
-    for rounding, omitted in itertools.product(("per_line", "per_rate"), ("one", "day"))
-    if company.key in FOREIGN or (rounding, omitted) in (("per_line", "one"), ("per_rate", "day"))
-]
-
-
-def know_rates(pipeline: Pipeline, company: Company, realm: str) -> None:
-    """Give the books the rates of the day of the documents."""
+def know_rates(pipeline: Pipeline, key: str, realm: str) -> None:
+    """Let the books have several currencies, and the rates of the day of the documents."""
 
     def change(world: Any) -> None:
-        for (key, currency), rate in RATES.items():
-            if key == company.key:
-                world.companies[realm].profile.dated_rates.setdefault(currency, {})["2026-03-01"] = rate
+        books: Books = world.companies[realm]
+        (preferences,) = books.tables["Preferences"].values()
+        preferences["CurrencyPrefs"]["MultiCurrencyEnabled"] = True
+        for (company, currency), rate in RATES.items():
+            if company == key:
+                books.profile.dated_rates.setdefault(currency, {})["2026-03-01"] = rate
 
     pipeline.simulator.call(change)
 
 
-@pytest.mark.parametrize(("company", "rounding", "omitted"), SWITCHES, ids=lambda one: getattr(one, "key", one))
-def test_every_document_is_booked_to_the_cent_or_refused(
-    unlinked: Pipeline, company: Company, rounding: str, omitted: str
+AMERICAN_FOREIGN = sorted({(one.company, one.answer) for one in AMERICAN if one.home})
+
+
+def link_american(pipeline: Pipeline, company: str, answer: str) -> tuple[str, str]:
+    """Link an Org that answers billed tax so; gives it and its company."""
+    realm = {"refuse": REFUSING, "item-line": USA, "automated": USA_AUTOMATED_TAX}[answer]
+    org_id = f"org-{company}-{answer}"
+
+    def prepare(world: Any) -> None:
+        if realm == REFUSING:
+            world.add_company(realm=REFUSING, name="Larch North LLC", like=USA, changes={})
+        for item in world.companies[USA_AUTOMATED_TAX].tables["Item"].values():
+            item["Taxable"] = True
+
+    pipeline.simulator.call(prepare)
+    LOCALES.setdefault(realm, "USA")
+    know_rates(pipeline, "ua" if company == "automated" else "us", realm)
+    pipeline.link(org_id, f"Northstar {answer}", realm=realm)
+    with pipeline.engine.begin() as db:
+        db.exec_driver_sql(
+            "UPDATE qbo_configuration SET billed_tax = %s, tax_item_id = %s WHERE org_id = %s",
+            (answer, pipeline.object_id(realm, "Item", "Services"), org_id),
+        )
+    return org_id, realm
+
+
+def american(one: American, org_id: str) -> Invoice:
+    org = OrgRef(org_id, "Northstar")
+    who = client(f"c-{one.currency}", org=org, currency=one.currency, address=CALIFORNIA)
+    lines = tuple(
+        line(str(net), vat=None, position=number, amount_vat=tax)
+        for number, (net, tax) in enumerate(one.line_items(), start=1)
+    )
+    of = project(f"p-{one.currency}", of=who, org=org, address=CALIFORNIA)
+    return invoice(one.id, of=of, lines=lines, org=org, reference=one.id, currency=one.currency)
+
+
+def booked_in(pipeline: Pipeline, realm: str) -> dict[str, dict[str, Any]]:
+    """Number → document."""
+    return {one["DocNumber"]: one for entity in ("Invoice", "CreditMemo") for one in pipeline.objects(entity, realm)}
+
+
+def home_total(found: dict[str, Any]) -> Decimal:
+    return Decimal(str(found.get("HomeTotalAmt", found["TotalAmt"])))
+
+
+@pytest.mark.parametrize("omitted", ["one", "day"])
+@pytest.mark.parametrize("rounding", ["per_line", "per_rate"])
+def test_every_document_of_eight_companies_is_booked_to_the_cent_or_refused(
+    unlinked: Pipeline, rounding: str, omitted: str
 ) -> None:
+    """The tax of each rate, the total and the home amount, and the sheet of the month names none but what was refused."""
     settings = {"tax_rounding": rounding, "omitted_exchange_rate": omitted}
     unlinked.simulator.call(lambda world: world.change_settings(settings))
-    realm = linked(unlinked, company)
-    know_rates(unlinked, company, realm)
-    names = rates_of(unlinked, realm)
-    wanted = [one for one in DOCUMENTS if one.company is company]
-    unlinked.ingest(*(event(record(one)) for one in wanted))
+    realms = {company.key: linked(unlinked, company) for company in COMPANIES}
+    answers = sorted({(one.company, one.answer) for one in AMERICAN})
+    orgs = {answer: link_american(unlinked, company, answer) for company, answer in answers}
+    unlinked.ingest(*(event(record(one)) for one in DOCUMENTS))
+    unlinked.ingest(*(event(american(one, orgs[one.answer][0])) for one in AMERICAN))
     unlinked.drive()
-    booked = {
-        found["DocNumber"]: found for entity in ("Invoice", "CreditMemo") for found in unlinked.objects(entity, realm)
-    }
     differing = {row.link_id: row.cause for row in unlinked.rows("qbo_difference")}
-    assert set(differing.values()) <= {"difference:tax-rounding"}, "no alarm"
-    for one in wanted:
-        link = unlinked.one("invoice", one.id)
-        if one.refused:
-            assert (link.cause, one.id in booked) == (f"tax-would-differ:{one.refused}", False), one.why
-            continue
+    links = {row.kompass_id: row for row in unlinked.links(kind="invoice")}
+    for company in COMPANIES:
+        realm = realms[company.key]
+        names, booked = rates_of(unlinked, realm), booked_in(unlinked, realm)
+        for one in (each for each in DOCUMENTS if each.company is company):
+            if one.refused:
+                assert (links[one.id].cause, one.id in booked) == (f"tax-would-differ:{one.refused}", False), one.why
+                continue
+            found = booked[one.id]
+            expected = one.taxes(by_line=rounding == "per_line")
+            taxes = {
+                names[part["TaxLineDetail"]["TaxRateRef"]["value"]]: Decimal(str(part["Amount"]))
+                for part in found["TxnTaxDetail"].get("TaxLine", ())
+            }
+            assert taxes == expected, (one.id, one.why)
+            net = abs(sum(net for net, _, _ in one.line_items()))
+            total = net + sum(expected.values())
+            assert Decimal(str(found["TotalAmt"])) == total, (one.id, one.why)
+            assert home_total(found) == (Decimal(one.home) if one.home else total), (one.id, one.why)
+            billed = abs(sum(tax for _, _, tax in one.line_items()))
+            alarm = "difference:tax-rounding" if sum(expected.values()) != billed else None
+            assert differing.get(links[one.id].id) == alarm, (one.id, one.why)
+        named = {each.id for each in DOCUMENTS if each.company is company and each.refused and each.date == MARCH}
+        assert prevented(unlinked, f"org-{company.key}", realm) == named, "no false alarm in the sheet"
+    for answer, (org_id, realm) in orgs.items():
+        wanted = [each for each in AMERICAN if each.answer == answer]
+        booked = booked_in(unlinked, realm)
+        totals = {number: Decimal(str(found["TotalAmt"])) for number, found in booked.items()}
+        assert totals == {each.id: Decimal(each.total) for each in wanted if each.total}, [each.why for each in wanted]
+        for each in wanted:
+            if each.total:
+                assert home_total(booked[each.id]) == Decimal(each.home or each.total), (each.id, each.why)
+            assert links[each.id].cause == ("" if each.total else "tax-not-booked"), each.why
+            assert differing.get(links[each.id].id) == ("difference:automated-tax" if each.differs else None), each.why
+        named = {each.id for each in wanted if each.differs or not each.total}
+        assert prevented(unlinked, org_id, realm) == named, "of what differs the month disagrees"
+
+
+@pytest.mark.parametrize("omitted", ["one", "day"])
+def test_the_sheet_finds_what_quickbooks_booked_at_a_rate_of_1(unlinked: Pipeline, omitted: str) -> None:
+    """Where the Configuration leaves the rate to QuickBooks: all of it is named or none, and never a document at home."""
+    unlinked.simulator.call(lambda world: world.change_settings({"omitted_exchange_rate": omitted}))
+    orgs = {company.key: (f"org-{company.key}", linked(unlinked, company)) for company in COMPANIES}
+    orgs |= {answer: link_american(unlinked, company, answer) for company, answer in AMERICAN_FOREIGN}
+    with unlinked.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_configuration SET exchange_rates = 'quickbooks'")
+    foreign = [one for one in DOCUMENTS if one.home or one.id in ("uk-01", "nl-01")]
+    theirs = [one for one in AMERICAN if one.home]
+    unlinked.ingest(*(event(record(one)) for one in foreign))
+    unlinked.ingest(*(event(american(one, orgs[one.answer][0])) for one in theirs))
+    unlinked.drive()
+    named = {number for org_id, realm in orgs.values() for number in prevented(unlinked, org_id, realm)}
+    assert named == ({one.id for one in (*foreign, *theirs) if one.home} if omitted == "one" else set())
+    booked = {number: found for _, realm in orgs.values() for number, found in booked_in(unlinked, realm).items()}
+    for one in (*foreign, *theirs):
         found = booked[one.id]
-        expected = one.taxes(by_line=rounding == "per_line")
-        taxes = {
-            names[part["TaxLineDetail"]["TaxRateRef"]["value"]]: Decimal(str(part["Amount"]))
-            for part in found["TxnTaxDetail"].get("TaxLine", ())
-        }
-        assert taxes == expected, (one.id, one.why)
-        net = abs(sum(net for net, _, _ in one.line_items()))
-        assert Decimal(str(found["TotalAmt"])) == net + sum(expected.values()), (one.id, one.why)
-        home = Decimal(one.home) if one.home else Decimal(str(found["TotalAmt"]))
-        assert Decimal(str(found.get("HomeTotalAmt", found["TotalAmt"]))) == home, (one.id, one.why)
-        billed = abs(sum(tax for _, _, tax in one.line_items()))
-        assert (link.id in differing) == (sum(expected.values()) != billed), (one.id, one.why)
+        at_home = Decimal(one.home) if one.home and omitted == "day" else Decimal(str(found["TotalAmt"]))
+        assert home_total(found) == at_home, (one.id, one.why)
+
+
+def test_each_company_has_documents_in_a_foreign_currency() -> None:
+    """Only there it matters what QuickBooks books without a rate."""
+    foreign = {one.company.key for one in DOCUMENTS if one.home} | {one.company for one in AMERICAN if one.home}
+    assert foreign == {company.key for company in COMPANIES} | {"manual", "automated"}
+    assert len(foreign) == 8
+    assert len(DOCUMENTS) + len(AMERICAN) >= 80
 
 
 @pytest.mark.parametrize("company", [COMPANIES[0], COMPANIES[4]], ids=lambda company: company.key)
@@ -202,58 +298,9 @@ def test_an_override_goes_again_with_the_lines_and_ends_with_the_reason_for_it(u
     assert unlinked.rows("qbo_difference") == []
 
 
-CALIFORNIA = Address(line1="1 Pier", town="Oakland", county="CA", postcode="94601", country="United States")
-
-
-@pytest.mark.parametrize(
-    ("company", "answer", "rounding"),
-    [
-        ("manual", "item-line", "per_line"),
-        ("manual", "refuse", "per_rate"),
-        ("automated", "automated", "per_line"),
-        ("automated", "automated", "per_rate"),
-    ],
-)
-def test_documents_of_the_usa_are_booked_as_the_admin_chose(
-    unlinked: Pipeline, company: str, answer: str, rounding: str
-) -> None:
-    realm = USA if company == "manual" else USA_AUTOMATED_TAX
-
-    def prepare(world: Any) -> None:
-        world.change_settings({"tax_rounding": rounding})
-        for item in world.companies[USA_AUTOMATED_TAX].tables["Item"].values():
-            item["Taxable"] = True
-
-    unlinked.simulator.call(prepare)
-    org = OrgRef("org-us", "Northstar")
-    unlinked.link(org.id, org.name, realm=realm)
-    with unlinked.engine.begin() as db:
-        db.exec_driver_sql(
-            "UPDATE qbo_configuration SET billed_tax = %s, tax_item_id = %s",
-            (answer, unlinked.object_id(realm, "Item", "Services")),
-        )
-    wanted = [one for one in AMERICAN if (one.company, one.answer) == (company, answer)]
-    of = project("p1", of=client("c1", org=org, currency="USD", address=CALIFORNIA), org=org, address=CALIFORNIA)
-    for one in wanted:
-        lines = tuple(
-            line(str(net), vat=None, position=number, amount_vat=tax)
-            for number, (net, tax) in enumerate(one.line_items(), start=1)
-        )
-        unlinked.ingest(event(invoice(one.id, of=of, lines=lines, org=org, reference=one.id, currency="USD")))
-    unlinked.drive()
-    booked = {
-        found["DocNumber"]: Decimal(str(found["TotalAmt"]))
-        for entity in ("Invoice", "CreditMemo")
-        for found in unlinked.objects(entity, realm)
-    }
-    assert booked == {one.id: Decimal(one.total) for one in wanted if one.total}, [one.why for one in wanted]
-    differing = {row.link_id: row.cause for row in unlinked.rows("qbo_difference")}
-    for one in wanted:
-        link = unlinked.one("invoice", one.id)
-        assert link.cause == ("" if one.total else "tax-not-booked"), one.why
-        assert differing.get(link.id) == ("difference:automated-tax" if one.differs else None), one.why
-    prevents = {line.reference for line in sheet_of(unlinked, org.id, realm).lines if line.standing in PREVENTING}
-    assert prevents == {one.id for one in wanted if one.differs or not one.total}, "of what differs the month disagrees"
+def prevented(pipeline: Pipeline, org_id: str, realm: str) -> set[str]:
+    """The references that keep March from agreeing."""
+    return {line.reference for line in sheet_of(pipeline, org_id, realm).lines if line.standing in PREVENTING}
 
 
 def sheet_of(pipeline: Pipeline, org_id: str, realm: str) -> Sheet:

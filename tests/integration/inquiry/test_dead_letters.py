@@ -108,7 +108,7 @@ def test_show_gives_the_event_the_payload_tried_the_fault_and_the_history(pipeli
     assert "there is no failure 999999" in str(missing.exception)
 
 
-def test_a_replay_makes_links_due_and_what_was_mended_goes_through(pipeline: Pipeline, run: Any) -> None:
+def test_a_replay_makes_links_due_and_what_was_fixed_goes_through(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()
     pipeline.ingest(event(invoice("i2", reference="INV-i1")))
@@ -146,7 +146,7 @@ def test_a_dry_run_tells_causes_and_predicted_outcomes_and_does_nothing(pipeline
     assert answer["outcomes"] == [
         {"org": "org-uk", "cause": "no-tax-code:vat-5", "outcome": "create", "cause_then": "", "count": 3},
         {
-            "org": "org-uk", "cause": "no-tax-code:vat-0", "outcome": "reject", "cause_then": "no-tax-code:vat-0", "count": 1,
+            "org": "org-uk", "cause": "no-tax-code:vat-0", "outcome": "fail", "cause_then": "no-tax-code:vat-0", "count": 1,
         },
     ]  # fmt: skip
     assert failures(pipeline) == before
@@ -251,8 +251,8 @@ def test_from_the_topic_alone_everything_comes_back(pipeline: Pipeline, run: Any
     forget(pipeline)
     answer = json.loads(run("replay", "--from-topic", "--dry-run", "--json").stdout)
     assert {(one["cause"], one["outcome"]): one["count"] for one in answer["outcomes"]} == {
-        ("no-tax-code:vat-5", "reject"): 2,
-        ("no-tax-code:vat-0", "reject"): 1,
+        ("no-tax-code:vat-5", "fail"): 2,
+        ("no-tax-code:vat-0", "fail"): 1,
     }
     pipeline.map_vat_rate("vat-5", "5.0% R")
     first = json.loads(run("replay", "--from-topic", "--cause", "no-tax-code:vat-5", "--max", "1", "--json").stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -43,8 +44,8 @@ def test_explain_gives_the_very_payload_that_is_sent(pipeline: Pipeline, run: An
     told = run(explain, "-", "--json", input=lines_of(change))
     assert told.exit_code == 0, told.output
     assert told.return_value == 0
-    foreseen = {one["kind"]: one for one in map(exact.loads, told.stdout.splitlines())}
-    assert list(foreseen) == ["client", "project", "invoice"]
+    predicted = {one["kind"]: one for one in map(exact.loads, told.stdout.splitlines())}
+    assert list(predicted) == ["client", "project", "invoice"]
     assert pipeline.links() == []
     assert pipeline.rows("qbo_record") == []
 
@@ -54,15 +55,15 @@ def test_explain_gives_the_very_payload_that_is_sent(pipeline: Pipeline, run: An
         one.kind: {name: value for name, value in one.applied.items() if name[0] != "#"} for one in pipeline.links()
     }
     job = pipeline.one("project", "p1")
-    assert foreseen["client"]["payload"] == exact.loads(exact.dumps(sent["client"]))
+    assert predicted["client"]["payload"] == exact.loads(exact.dumps(sent["client"]))
     expected = {**exact.loads(exact.dumps(sent["invoice"])), "CustomerRef": {"value": "(new)"}}
-    assert foreseen["invoice"]["payload"] == expected
+    assert predicted["invoice"]["payload"] == expected
     assert job.qbo_id != "(new)"
-    (assumed,) = foreseen["invoice"]["assumed"]
+    (assumed,) = predicted["invoice"]["assumed"]
     assert assumed == (
         "the sub-customer p1 (GBP) is not in QuickBooks yet: it is sent first, and (new) stands for its Id"
     )
-    reasons = {one["member"]: one["reason"] for one in foreseen["invoice"]["choices"]}
+    reasons = {one["member"]: one["reason"] for one in predicted["invoice"]["choices"]}
     assert "Default Item ID" in reasons["Line[1].ItemRef"]
 
 
@@ -80,10 +81,10 @@ def test_explain_of_what_quickbooks_has_already_is_the_difference(pipeline: Pipe
     pipeline.drive()
     calls = len(pipeline.requests())
     told = run(explain, "-", "--own", "--json", input=lines_of(event(invoice(sequence=2, details="Phase one"))))
-    (foreseen,) = map(json.loads, told.stdout.splitlines())
-    assert foreseen["outcome"] == "update"
-    assert set(foreseen["payload"]) == {"Id", "SyncToken", "sparse", "CustomerMemo"}
-    assert foreseen["assumed"] == []
+    (predicted,) = map(json.loads, told.stdout.splitlines())
+    assert predicted["outcome"] == "update"
+    assert set(predicted["payload"]) == {"Id", "SyncToken", "sparse", "CustomerMemo"}
+    assert predicted["assumed"] == []
     same = run(explain, "-", "--own", "--json", input=lines_of(event(invoice())))
     assert json.loads(same.stdout)["outcome"] == "nothing"
     pipeline.ingest(event(invoice(sequence=5)))
@@ -94,12 +95,12 @@ def test_explain_of_what_quickbooks_has_already_is_the_difference(pipeline: Pipe
 
 def test_explain_without_a_database_maps_everything_to_something(run: Any) -> None:
     told = run(explain, "-", "--offline", "--own", "--json", input=lines_of(event(invoice())))
-    foreseen = exact.loads(told.stdout)
-    assert foreseen["outcome"] == "create"
-    assert foreseen["payload"]["Line"][0]["SalesItemLineDetail"]["TaxCodeRef"] == {
+    predicted = exact.loads(told.stdout)
+    assert predicted["outcome"] == "create"
+    assert predicted["payload"]["Line"][0]["SalesItemLineDetail"]["TaxCodeRef"] == {
         "value": "(tax code of Standard 20 %)"
     }
-    assert foreseen["assumed"][0].startswith("no Configuration was read")
+    assert predicted["assumed"][0].startswith("no Configuration was read")
 
 
 def test_explain_of_an_org_without_a_configuration(run: Any) -> None:
@@ -115,7 +116,7 @@ def test_a_line_that_is_no_event_is_named(run: Any, tmp_path: Path) -> None:
     assert "line 2" in str(told.exception)
 
 
-def test_why_tells_events_judgements_calls_and_failures_in_order(pipeline: Pipeline, run: Any) -> None:
+def test_why_tells_events_decisions_calls_and_failures_in_order(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice(details="x" * 1001)))
     pipeline.drive()
     pipeline.ingest(event(invoice(sequence=2)))
@@ -161,8 +162,18 @@ def test_why_of_none_or_several_is_one_clear_line(
     pipeline: Pipeline, run: Any, arguments: tuple[str, ...], words: str
 ) -> None:
     pipeline.ingest(event(client("c1")), event(client("c2")))
-    assert cli.judge(run(why, *arguments).exception) is not None
+    assert cli.known_error(run(why, *arguments).exception) is not None
     assert words in str(run(why, *arguments).exception)
+
+
+def test_why_of_what_is_retried_says_when_and_why(pipeline: Pipeline, run: Any) -> None:
+    pipeline.simulator.call(lambda world: world.troubles.add({"kind": "outage"}))
+    pipeline.ingest(event(client()))
+    pipeline.settle(*pipeline.answers(pipeline.claim().attempts))
+    link = pipeline.one("client", "c1")
+    text = run(why, "client", "c1").stdout
+    assert f"retrying, {link.reason}" in text
+    assert f"; next try {link.due_at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC" in text
 
 
 def test_a_percent_sign_is_no_wildcard(pipeline: Pipeline) -> None:

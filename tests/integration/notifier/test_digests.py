@@ -12,7 +12,7 @@ from consumers.inquiry.why import find_one, story
 from schemas.events import Kind, Step
 from store import connections
 from store.records import SourceEvent
-from sync.disconnection import record_disconnection
+from sync.disconnection import refuse_grant
 from tests.builders import client, event, invoice, line, project
 from tests.integration.notifier.harness import ADMIN, OPERATOR, Post, html, plain
 from tests.integration.pipeline.test_bookkeeper import edit
@@ -137,12 +137,7 @@ def test_a_lost_connection_is_one_mail_however_many_records_it_holds_up(post: Po
     pipeline = post.pipeline
     with pipeline.engine.begin() as db:
         version = connections.read_connections(db, ["9130347000000000002"])["9130347000000000002"].version
-        connections.disconnect(
-            db, realm_id="9130347000000000002", version=version, cause="invalid-grant", message="gone", probe_after=None
-        )
-        record_disconnection(
-            db, org_id="org-uk", realm_id="9130347000000000002", message="gone", subscription_ended=False, tid="1-abc"
-        )
+        assert refuse_grant(db, realm_id="9130347000000000002", version=version, tid="1-abc")
     pipeline.ingest(*(event(invoice(f"i{number}")) for number in range(5)))
     pipeline.drive()
     (message,) = post.later(seconds=6)

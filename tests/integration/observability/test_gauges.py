@@ -166,7 +166,7 @@ def test_what_may_be_counted_is_shown_before_it_is(pipeline: Pipeline) -> None:
     keeper(pipeline, metrics).start_from_zero(Kind.INVOICE)
     for reason in ("garbage", "truncated", "unknown-schema", "unstorable"):
         assert value(metrics.registry, "events_total", kind="invoice", outcome="undecodable", reason=reason) == 0
-    assert value(metrics.registry, "recoveries_total", how="adopted") == 0
+    assert value(metrics.registry, "recoveries_total", how="found") == 0
     assert value(metrics.registry, "budget_limit_calls") == 1000
 
 

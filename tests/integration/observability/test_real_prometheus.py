@@ -178,7 +178,7 @@ def test_the_weather_shows(scraped: Scraped) -> None:
     assert number('sum(kompass_qbo_quota_waits_total{limit="throttled", org="org-ca"})') == 1
     metered = 'sum(kompass_qbo_qbo_calls_total{metering="coreplus", status="200"})'
     assert number(metered) > 0
-    # A probe of the silent company may be between the one and the other.
+    # A trial call of the silent company may be between the one and the other.
     spent = "max(kompass_qbo_budget_limit_calls) - max(kompass_qbo_budget_remaining_calls)"
     until(lambda: number(f"({spent}) - {metered}") == 0)
 

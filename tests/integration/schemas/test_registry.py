@@ -237,7 +237,7 @@ def test_an_incompatible_schema_is_never_registered(url: str, registry: Registry
     assert set(registry.subjects) == {"kompass.projects-value"}
 
 
-def test_the_registrys_own_judgement_counts(url: str, registry: Registry) -> None:
+def test_the_registrys_own_verdict_counts(url: str, registry: Registry) -> None:
     registry.add("kompass.clients-value", previous(Kind.CLIENT))
     registry.compatible = False
     with pytest.raises(IncompatibleChange, match="compatibility level set there"):

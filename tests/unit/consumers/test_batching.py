@@ -15,7 +15,7 @@ from schemas.events import Kind
 from store.attempts import OpenAttempt, StoredAttempt
 from store.links import Link
 from sync.attempt import Attempt, Late
-from sync.batches import Backlogs, Parcel, Split, bid, parcels, put_together
+from sync.batches import Backlogs, Batch, Split, as_batches, bid, put_together
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0
 
 
 def sizes(*wanted: Attempt, most: int = 30) -> list[int]:
-    return [len(one.works) for one in put_together(wanted, most=most)]
+    return [len(one.attempts) for one in put_together(wanted, most=most)]
 
 
 def test_one_kind_to_a_batch_and_thirty_at_most() -> None:
@@ -50,8 +50,8 @@ def test_one_kind_to_a_batch_and_thirty_at_most() -> None:
     jobs = [new(number, Kind.PROJECT) for number in range(10, 14)]
     invoices = [new(number) for number in range(100, 165)]
     found = put_together([*invoices, *jobs, *clients], most=30)
-    assert [len(one.works) for one in found] == [2, 4, 30, 30, 5]
-    assert all(len({member.link.kind for member in one.works}) == 1 for one in found)
+    assert [len(one.attempts) for one in found] == [2, 4, 30, 30, 5]
+    assert all(len({member.link.kind for member in one.attempts}) == 1 for one in found)
     assert len({one.first.batch_id for one in found} - {""}) == 5
 
 
@@ -60,7 +60,7 @@ def test_what_goes_by_itself() -> None:
     assert sizes(new(1), new(2), most=1) == [1, 1]
     assert sizes(new(1, operation="void"), new(2, operation="void")) == [1, 1]
     assert sizes(new(1), new(2, Kind.CLIENT)) == [1, 1]
-    assert [one.is_batch for one in put_together([new(1)], most=30)] == [False]
+    assert [one.is_combined for one in put_together([new(1)], most=30)] == [False]
 
 
 def test_after_a_refusal_as_a_whole_no_more_go_together_than_half() -> None:
@@ -72,43 +72,43 @@ def test_after_a_refusal_as_a_whole_no_more_go_together_than_half() -> None:
 def test_a_batch_is_recovered_as_it_was_whatever_the_setting_says_now() -> None:
     again = [hanging(number, "b1") for number in (3, 1, 2)]
     (one,) = put_together(again, most=1)
-    assert {member.batch_id for member in one.works} == {"b1"}
-    assert [member.link.id for member in one.works] == [1, 2, 3]
+    assert {member.batch_id for member in one.attempts} == {"b1"}
+    assert [member.link.id for member in one.attempts] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("changes", [{"phase": "lookup"}, {"age": 601.0}])
 def test_what_is_looked_up_goes_by_itself(changes: dict[str, Any]) -> None:
     found = put_together([hanging(1, "b1", **changes), hanging(2, "b1", **changes)], most=30)
-    assert [(len(one.works), one.first.batch_id) for one in found] == [(1, ""), (1, "")]
+    assert [(len(one.attempts), one.first.batch_id) for one in found] == [(1, ""), (1, "")]
 
 
-def work(number: int, batch_id: str = "b1") -> Attempt:
+def attempt(number: int, batch_id: str = "b1") -> Attempt:
     return Attempt(
         link=link(number), epoch=2, phase="send", operation="create", entity="Invoice", object_id=None, body='{"a": 1}',
-        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, first_sent_at=None,
+        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, tries=1, first_sent_at=None,
         claimed_at=0.0, batch_id=batch_id,
     )  # fmt: skip
 
 
 def test_every_link_has_a_bid_that_fits() -> None:
-    assert len(bid(work(10**12))) <= MAX_BATCH_ITEM_ID
-    assert bid(work(1)) != bid(work(16))
+    assert len(bid(attempt(10**12))) <= MAX_BATCH_ITEM_ID
+    assert bid(attempt(1)) != bid(attempt(16))
 
 
 def test_claimed_calls_are_put_together_by_their_batch() -> None:
-    found = parcels([work(1), work(2, ""), work(3), work(4, "")])
-    assert [[one.link.id for one in parcel.works] for parcel in found] == [[1, 3], [2], [4]]
-    assert [parcel.is_batch for parcel in found] == [True, False, False]
+    found = as_batches([attempt(1), attempt(2, ""), attempt(3), attempt(4, "")])
+    assert [[one.link.id for one in batch.attempts] for batch in found] == [[1, 3], [2], [4]]
+    assert [batch.is_combined for batch in found] == [True, False, False]
 
 
 def test_one_answer_says_something_of_each() -> None:
-    parcel = Parcel((work(1), work(2), work(3), work(4)))
+    batch = Batch((attempt(1), attempt(2), attempt(3), attempt(4)))
     items = [
         {"bId": "3", "Fault": {"Error": [{"code": "6000", "Message": "no"}], "type": "ValidationFault"}},
         {"bId": "1", "Invoice": {"Id": "7", "SyncToken": "0"}},
         {"bId": "4", "Invoice": {"Id": "8"}},
     ]
-    found = {one.link.id: type(outcome) for one, outcome in parcel.outcomes(Done({"BatchItemResponse": items}))}
+    found = {one.link.id: type(outcome) for one, outcome in batch.outcomes(Done({"BatchItemResponse": items}))}
     assert found == {1: Done, 2: Unknown, 3: Refused, 4: Unknown}
 
 
@@ -125,9 +125,9 @@ def test_one_answer_says_something_of_each() -> None:
     ],
 )
 def test_only_what_one_member_may_be_to_blame_for_splits_a_batch(outcome: Any, unsendable: bool, becomes: type) -> None:
-    two = Parcel((work(1), work(2)))
+    two = Batch((attempt(1), attempt(2)))
     assert {type(one) for _, one in two.outcomes(outcome, unsendable=unsendable)} == {becomes}
-    alone = Parcel((work(1),))
+    alone = Batch((attempt(1),))
     assert [one for _, one in alone.outcomes(outcome, unsendable=unsendable)] == [outcome]
 
 

@@ -220,7 +220,7 @@ def test_exactly_the_listed_records_are_rejected(
         assert not found.contested
 
 
-def test_every_state_of_a_record_is_judged_alike(
+def test_every_state_of_a_record_is_decided_alike(
     events: list[Event], invoices: list[list[Invoice]], expected: dict[str, Expectation]
 ) -> None:
     """Each state on its own, as if it were the newest: rejected if and only if the newest one is."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from schemas.link_state import LinkState
 from schemas.metric_declarations import DECLARATIONS
 from tests.integration.observability.expressions import DASHBOARDS, ROOT, RULES, Expression, panels, rules
 
@@ -18,6 +19,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 ALERTS = [rule for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"] for rule in group["rules"]]
 LABELS = {declaration.exposed: {name for name, _ in declaration.labels} for declaration in DECLARATIONS}
 _SERIES = re.compile(r"(kompass_qbo_\w+)(?:\{([^}]*)\})?")
+_STATES = re.compile(r'\bstate\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
 
 
@@ -36,6 +38,9 @@ def test_every_metric_and_label_is_declared(expression: Expression) -> None:
         declared = LABELS.get(re.sub(r"_(bucket|sum|count)$", "", name)) if name not in LABELS else LABELS[name]
         assert declared is not None, f"{name} is not declared"
         assert set(_MATCHER.findall(matchers)) <= declared, f"{name} has the labels {sorted(declared)}"
+        if name.startswith("kompass_qbo_link"):
+            asked = {state for value in _STATES.findall(matchers) for state in value.split("|")}
+            assert asked <= {"due", *LinkState}, f"{name} never has one of the states {sorted(asked)}"
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])

@@ -31,7 +31,7 @@ LOCKS = ("runtime", "embedded", "build")
 GRACE_S = ProcessPolicy().drain_seconds * 2
 
 
-def judge(*command: str | Path) -> str:
+def check(*command: str | Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -50,7 +50,7 @@ def seconds(text: str) -> float:
 
 
 def test_hadolint_finds_no_fault() -> None:
-    judge(beside_python("hadolint"), "--failure-threshold", "style", DEPLOY / "Dockerfile")
+    check(beside_python("hadolint"), "--failure-threshold", "style", DEPLOY / "Dockerfile")
 
 
 def test_the_image_runs_as_nobody_and_says_how_it_is() -> None:
@@ -146,7 +146,7 @@ def pins(name: str) -> dict[str, str]:
 
 
 def test_compose_keeps_to_its_schema() -> None:
-    judge(beside_python("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
+    check(beside_python("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
 
 
 # Of these no digest is known to us: docs/install.md says how to look one up.
@@ -167,7 +167,7 @@ def test_docker_compose_takes_it() -> None:
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
         pytest.skip("docker compose is not installed")
-    judge(docker, "compose", "-f", DEPLOY / "compose.yaml", "--profile", "tools", "config", "--quiet")
+    check(docker, "compose", "-f", DEPLOY / "compose.yaml", "--profile", "tools", "config", "--quiet")
 
 
 def test_the_settings_of_compose_are_settings() -> None:
@@ -221,7 +221,7 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if kubectl is None:
         pytest.skip("kubectl is not installed")
     made = tmp_path_factory.mktemp("kubernetes") / "all.yaml"
-    made.write_text(judge(kubectl, "kustomize", DEPLOY / "kubernetes" / "example"), "utf-8")
+    made.write_text(check(kubectl, "kustomize", DEPLOY / "kubernetes" / "example"), "utf-8")
     return made
 
 
@@ -242,7 +242,7 @@ def pods(manifests: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("version", ["1.30", "1.34"])
 def test_kubernetes_takes_every_resource(manifests: Path, version: str) -> None:
-    judge(beside_python("kubernetes-validate"), "--strict", "--quiet", "-k", version, manifests)
+    check(beside_python("kubernetes-validate"), "--strict", "--quiet", "-k", version, manifests)
 
 
 def test_every_pod_is_confined(manifests: Path) -> None:
@@ -310,4 +310,4 @@ def test_the_example_has_every_setting_that_production_asks_for(manifests: Path)
 
 
 def test_yamllint_finds_no_fault() -> None:
-    judge(beside_python("yamllint"), "--strict", "-c", DEPLOY / ".yamllint.yaml", DEPLOY)
+    check(beside_python("yamllint"), "--strict", "-c", DEPLOY / ".yamllint.yaml", DEPLOY)

@@ -12,26 +12,26 @@ from tests.integration.observability.real_prometheus import tool
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 
 
-def judge(*command: str) -> None:
+def check(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_rules_are_rules() -> None:
-    judge(tool("promtool"), "check", "rules", str(PROMETHEUS / "alerts.yml"))
+    check(tool("promtool"), "check", "rules", str(PROMETHEUS / "alerts.yml"))
 
 
 def test_the_rules_fire_when_they_should_and_only_then() -> None:
-    judge(tool("promtool"), "test", "rules", str(PROMETHEUS / "tests" / "alerts_test.yml"))
+    check(tool("promtool"), "test", "rules", str(PROMETHEUS / "tests" / "alerts_test.yml"))
 
 
 def test_the_configuration_is_one() -> None:
     # Its rule file is where the container has it.
-    judge(tool("promtool"), "check", "config", "--syntax-only", str(PROMETHEUS / "prometheus.yml"))
+    check(tool("promtool"), "check", "config", "--syntax-only", str(PROMETHEUS / "prometheus.yml"))
 
 
 def test_the_routing_is_one() -> None:
-    judge(tool("amtool"), "check-config", str(ROOT / "deploy" / "alertmanager" / "alertmanager.yml"))
+    check(tool("amtool"), "check-config", str(ROOT / "deploy" / "alertmanager" / "alertmanager.yml"))
 
 
 @pytest.mark.parametrize(

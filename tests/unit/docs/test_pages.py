@@ -27,6 +27,27 @@ def test_the_map_of_the_rooms_is_made_from_the_modules() -> None:
     assert rooms.PAGE.read_text("utf-8") == rooms.documentation(), "run: python docs/tools/rooms.py"
 
 
+_PLACE = re.compile(r"`([\w./-]+/[\w./-]*)`")
+_NAME_IN = re.compile(r"`([\w.]+)` in `([\w./-]+\.py)`")
+
+
+def test_the_tables_of_tasks_name_what_exists() -> None:
+    page = _tool("rooms").documentation().partition("\n## schemas/")[0]
+    missing = [place for place in _PLACE.findall(page) if not (ROOT / place).exists() and not place.startswith("/")]
+    unknown = [
+        f"{name} in {place}"
+        for name, place in _NAME_IN.findall(page)
+        if not re.search(rf"\b{name.rpartition('.')[2].rstrip('_')}", (ROOT / place).read_text("utf-8"))
+    ]
+    assert (missing, unknown) == ([], [])
+
+
+@pytest.mark.parametrize("room", ["schemas", "mapping", "qbo_client", "store", "sync", "consumers", "admin"])
+def test_a_room_says_how_it_is_used(room: str) -> None:
+    says = (ROOT / room / "__init__.py").read_text("utf-8")
+    assert [part for part in ("Interface:", "Units:", "Errors:", "Source:") if part not in says] == []
+
+
 def test_every_module_says_in_one_line_what_it_is() -> None:
     rooms = _tool("rooms")
     silent = [

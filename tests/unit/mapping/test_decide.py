@@ -13,7 +13,7 @@ import pytest
 from mapping.books import edited
 from mapping.case import Case, Party, needed_party, own_currency
 from mapping.decide import decide_case
-from mapping.decisions import Decision, Nothing, Read, Reject, Skip, Wait, Withdraw, Write
+from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.payloads import MARK
 from mapping.results import PartyKey
 from schemas.company import CustomField, Standing
@@ -39,7 +39,7 @@ def written(decision: Decision) -> Write:
 
 
 def refused(decision: Decision) -> str:
-    assert isinstance(decision, Reject), decision
+    assert isinstance(decision, Fail), decision
     return decision.problems[0].cause
 
 
@@ -374,7 +374,7 @@ def test_the_currency_of_a_sent_document_cannot_change(make: Make) -> None:
 def test_a_record_that_cannot_be_mapped_is_rejected_with_every_problem(make: Make) -> None:
     bare = make.configuration(tax_codes={}, item_services={}, default_item_id=None)
     decision = decide_case(case(make, make.invoice(), configuration=bare))
-    assert isinstance(decision, Reject)
+    assert isinstance(decision, Fail)
     assert len(decision.problems) == 2
     assert all(problem.message and problem.remedy for problem in decision.problems)
 
@@ -513,7 +513,7 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
     )
     decision = decide_case(case(make, void, standing=replace(standing, observed=applied, fresh=True)))
     assert refused(decision) == "conflict:credit-applied"
-    assert isinstance(decision, Reject)
+    assert isinstance(decision, Fail)
     assert "Invoice 9" in decision.problems[0].message
 
 

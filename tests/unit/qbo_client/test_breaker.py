@@ -35,7 +35,7 @@ def test_it_opens_after_a_run_of_failures_and_a_success_ends_the_run() -> None:
     assert breaker.retry_at(0.5) == 1.0
 
 
-def test_half_open_lets_exactly_one_probe_through() -> None:
+def test_half_open_lets_exactly_one_trial_call_through() -> None:
     breaker = opened()
     assert breaker.state(1.0) is State.HALF_OPEN
     first, breaker = breaker.attempt(1.0)
@@ -44,7 +44,7 @@ def test_half_open_lets_exactly_one_probe_through() -> None:
     assert (first, second, third) == (True, False, False)
 
 
-def test_a_probe_that_succeeds_closes_it() -> None:
+def test_a_trial_call_that_succeeds_closes_it() -> None:
     _, breaker = opened().attempt(1.0)
     assert breaker.succeeded() == Breaker(POLICY)
 
@@ -73,7 +73,7 @@ def test_a_late_failure_of_a_call_that_went_before_changes_nothing() -> None:
     assert breaker.failed(0.5, longest) == breaker
 
 
-def test_a_probe_that_nobody_reports_on_is_given_up() -> None:
+def test_a_trial_call_that_nobody_reports_on_is_given_up() -> None:
     _, breaker = opened().attempt(1.0)
     assert breaker.attempt(150.9)[0] is False
     assert breaker.retry_at(2.0) == 151.0
@@ -82,7 +82,7 @@ def test_a_probe_that_nobody_reports_on_is_given_up() -> None:
     assert breaker.attempt(151.0)[0] is False
 
 
-def test_a_probe_that_was_not_sent_leaves_its_place_to_another() -> None:
+def test_a_trial_call_that_was_not_sent_leaves_its_place_to_another() -> None:
     _, breaker = opened().attempt(1.0)
     assert breaker.withdrawn().attempt(1.0)[0]
     assert Breaker(POLICY).withdrawn() == Breaker(POLICY)

@@ -177,7 +177,7 @@ def test_the_decision_is_asked_for_in_one_place() -> None:
         or (
             isinstance(node, ast.ImportFrom)
             and node.module == "mapping"
-            and any(one.name == "judgement" for one in node.names)
+            and any(one.name == "decide" for one in node.names)
         )
     }
     assert users == {"sync/decide.py", "sync/giving_way.py"}

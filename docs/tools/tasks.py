@@ -1,0 +1,372 @@
+"""What people want to change, what happens when, and what must not be touched: the three tables at the top of docs/rooms.md."""
+
+from __future__ import annotations
+
+Rows = tuple[tuple[str, str], ...]
+
+_PAGES = "admin/quickbooks_online/pages"
+_APP = "admin/quickbooks_online"
+
+TASKS: dict[str, Rows] = {
+    "Events": (
+        ("a field of an event", "[add a field](how-to/add-a-field.md): `schemas/`"),
+        (
+            "the name of a topic or of a consumer group",
+            "`topic_of` in `consumers/ingest/group.py`, `consumer_settings` in `consumers/ingest/group.py`",
+        ),
+        ("how many events are read at once", "`BATCH` in `consumers/ingest/loop.py`"),
+        ("which Orgs and records an event is about", "`consumers/ingest/findings.py`"),
+        ("which of two events of a record counts", "`store/records.py`: the higher `sequence`"),
+        ("records of Kafka that cannot be read", "`consumers/ingest/batch.py`; [replay](how-to/replay.md)"),
+        (
+            "where reading starts, and what a gap means",
+            "`consumers/ingest/placing.py`; [Kafka](kafka.md#where-reading-starts)",
+        ),
+    ),
+    "What is sent to QuickBooks": (
+        (
+            "which members are sent",
+            "`mapping/client.py`, `mapping/project.py`, `mapping/invoice.py`; [fields](fields.md)",
+        ),
+        ("which Item, Class or tax code a line gets, and its description", "`mapping/lines.py`, `mapping/tax.py`"),
+        ("sales tax in the USA", "`mapping/usa_tax.py`"),
+        ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
+        ("the exchange rate of a document", "`mapping/rates.py`; reading it: `_read_rates` in `sync/company.py`"),
+        (
+            "which currency fits",
+            "`Draft.currency` in `mapping/members.py`; changed or linked by hand: `_same_currency` in `mapping/decide.py`, "
+            "`_adopt` in `mapping/decide.py`; which customer: `party_key` in `mapping/case.py`",
+        ),
+        ("how long a text may be, which email or address goes", "`mapping/members.py`, `mapping/texts.py`"),
+        ("the number or the due date of an invoice", "`mapping/invoice.py`"),
+        ("the templates that a new Configuration starts with", f"`{_APP}/models/configuration.py`, with a migration"),
+        (
+            "what templates may do",
+            "`mapping/sandbox.py`; lengths and bounds: `MAX_` in `mapping/templates.py`, `MAX_` in `mapping/template_functions.py`",
+        ),
+        ("the countries that an Org may choose", "`Locale` in `schemas/company.py`"),
+    ),
+    "What is decided about a record": (
+        (
+            "what becomes of a record, and in which order it is asked",
+            "`mapping/decide.py`; `sync/decide.py` for names and numbers",
+        ),
+        ("whether a record is to be synced at all (step, start date)", "`why_not_synced` in `mapping/case.py`"),
+        (
+            "what payments, closed books or a bookkeeper's hand forbid",
+            "`_conflict` in `mapping/decide.py`; which members: `mapping/books.py`; words: `mapping/conflicts.py`",
+        ),
+        ("what is sent when only a part changed", "`mapping/difference.py`"),
+        ("what a void does", "`mapping/decide.py`; the answer: `sync/settle.py`"),
+        (
+            "two records that want one name or number",
+            "`sync/giving_way.py`; [why](decisions/024-names-that-give-way.md)",
+        ),
+        (
+            "what a company had before us, and what it is",
+            "`sync/inventory.py`; how alike is alike: `mapping/matching.py`",
+        ),
+        ("what a person decides about one link", "`sync/by_hand.py`"),
+        ("a cent that QuickBooks books otherwise", "`mapping/cents.py`, called by `sync/comparing.py`"),
+        (
+            "the agreement sheet, its columns and its verdict",
+            "`mapping/agreement.py`, `mapping/sheet.py`; read by `sync/agreement.py`",
+        ),
+        ("a filed month", "`mapping/filing.py`, `store/filing.py`"),
+    ),
+    "The life of a link": (
+        (
+            "the state of a link",
+            "`sync/link.py` alone, with its statements in `store/due.py`: [add a state](how-to/add-a-state.md)",
+        ),
+        ("what makes a link due", "`sync/sweep.py`, `store/due.py`"),
+        ("how soon a process hears of a due link", "`consumers/listening.py`"),
+        ("what is claimed, by which process, in which order", "`sync/claim.py`, `store/links.py`"),
+        (
+            "how many links a claim takes, live or backlog",
+            "`_free` in `consumers/runner.py`, `_candidates` in `consumers/runner.py`, with `sync/pace.py`",
+        ),
+        ("what goes in one batch", "`sync/batches.py`; who has a backlog: `store/batches.py`"),
+        ("what an answer means for a link", "`sync/settle.py`"),
+        (
+            "whether a lost call is repeated or looked up",
+            "`Attempt.taken_over` in `sync/attempt.py`; the look-up: `sync/looking_up.py`",
+        ),
+        ("a link that our own code cannot decide", "`sync/quarantine.py`"),
+        ("the daily retry", "`sync/daily_retry.py`, `store/daily_retry.py`"),
+        ("what happens after a restore", "`consumers/restoring/`, `sync/stocktaking.py`, `sync/reattachment.py`"),
+    ),
+    "What people read of a failure": (
+        ("the headline and general remedy of a cause", "[add a cause](how-to/add-a-cause.md): `mapping/causes/`"),
+        (
+            "the sentence about one record",
+            "`mapping/problems.py`, `mapping/conflicts.py`; of a refusal: `sync/refusals.py`, with what `sync/explaining.py` read",
+        ),
+        ("the failure as it is stored and as a dead letter", "`sync/failing.py`, `store/failures.py`"),
+        ("the dead-letter topic and its outbox", "`consumers/dead_letters.py`, `store/failures.py`"),
+        ("what `why` and `trail` show", "`consumers/inquiry/`; what is kept: `store/history.py`, `store/trail.py`"),
+        ("a remark: something of a synced record is missing in QuickBooks", "`sync/remarks.py`"),
+    ),
+    "Calls to Intuit": (
+        ("the text of a query or the body of a call", "`qbo_client/queries.py`, `qbo_client/calls.py`"),
+        (
+            "the headers, the minor version and the address of a call",
+            "`qbo_client/transport.py`, `qbo_client/environment.py`",
+        ),
+        ("one HTTP exchange, its deadline", "`qbo_client/wire.py`"),
+        ("what an HTTP status or a broken answer means", "`qbo_client/outcomes.py`, `qbo_client/faults.py`"),
+        ("whether a refusal is final", "`qbo_client/verdicts.py`; how long a passing one is tried: `sync/patience.py`"),
+        (
+            "how often a call without an answer is tried (503, timeout)",
+            "`sync/settle.py`, numbers in `sync/settings/policies.py`",
+        ),
+        ("when a company or Intuit is not called (breakers)", "`sync/gates.py`, `qbo_client/breaker.py`"),
+        (
+            "Intuit's limits",
+            "`qbo_client/quota.py` the rule, `store/quota.py` the shared row, `sync/permits.py` the permits",
+        ),
+        ("the month's budget of metered reads", "`sync/budget.py`"),
+        (
+            "the facts of a company: which, and how long they are kept",
+            "`qbo_client/company_facts.py`, `sync/company.py`",
+        ),
+        ("when tokens are refreshed, and what a refused refresh does", "`sync/tokens.py`, `store/connections.py`"),
+        ("the one failure of a disconnected company", "`sync/disconnection.py`"),
+        (
+            "the authorisation at Intuit (scope, code, revocation)",
+            f"`qbo_client/oauth.py`; its pages: `{_PAGES}/authorization.py`",
+        ),
+        ("how tokens are encrypted", "`store/secrets.py`; [rotate the keys](how-to/rotate-keys.md)"),
+    ),
+    "Mails": (
+        ("the text of a mail", "`consumers/notifier/templates/`"),
+        ("when a mail goes", "`consumers/notifier/pacing.py`"),
+        ("who gets a mail", "`_recipients` in `consumers/notifier/notifier.py`"),
+        ("what is in a digest", "`consumers/notifier/digest.py`, read by `store/notices.py`"),
+    ),
+    "The admin": (
+        ("a page, its data", f"`{_PAGES}/`"),
+        ("a page, its HTML and its buttons", f"`{_APP}/templates/admin/quickbooks_online/`"),
+        (
+            "a page of an Org",
+            f"a mixin as in `{_PAGES}/overview.py`, among the bases of `ConfigurationAdmin` in `{_PAGES}/configurations.py`",
+        ),
+        (
+            "a column of a list of records",
+            f"`list_display` in `{_PAGES}/customers.py` (Customers) or `{_PAGES}/links.py` (Projects, Invoices); its method in "
+            f"`{_PAGES}/links.py`",
+        ),
+        (
+            "a filter of those lists",
+            f"its class in `{_PAGES}/link_filters.py`, entered as `list_filter` in `{_PAGES}/links.py`",
+        ),
+        ("the words of a state on a page", f"`STATE_WORDS` in `{_PAGES}/link_rows.py`"),
+        (
+            "a field of a form and its refusals",
+            f"`{_APP}/forms.py`; dropdowns: `{_APP}/list_fields.py`, `{_APP}/lists.py`",
+        ),
+        ("the preview of a record", f"`{_APP}/preview.py`; the decision in it: `predict` in `sync/decide.py`"),
+        ("the impact of a changed mapping", f"`{_APP}/impact.py`"),
+        ("what a check of the company looks at", f"`{_APP}/check.py`, `{_APP}/check_tax.py`"),
+        ("the suggestions for a mapping", f"`{_APP}/suggestions.py`"),
+        (
+            "import and export of mappings",
+            f"`{_APP}/mapping_files.py`; Excel and CSV: `{_APP}/sheets.py`, `{_APP}/workbooks.py`",
+        ),
+        ("who may see or do what", f"`{_PAGES}/base.py`; [permissions](admin.md#permissions)"),
+        ("logins and sessions", "`admin/door.py`, `admin/settings.py`"),
+        ("the activity log and its undo", f"`{_APP}/activity.py`"),
+    ),
+    "Processes and commands": (
+        (
+            "the threads of a consumer",
+            "`consumers/runner.py` (claim, send, settle), `consumers/process.py` (all of them)",
+        ),
+        ("how a process starts, waits and stops", "`consumers/starting.py`, `consumers/process.py`"),
+        ("/livez, /readyz and the stack dump", "`consumers/health.py`; of the admin: `admin/probes.py`"),
+        ("the log: its form", "`consumers/logs.py`; the line of a call: `sync/metrics.py`"),
+        ("a metric or an alert", "[add a metric](how-to/add-a-metric.md)"),
+        ("a setting", "[add a setting](how-to/add-a-setting.md)"),
+        ("a number: a timeout, a pause, a size", "`sync/settings/policies.py`"),
+        ("a command", "[add a command](how-to/add-a-command.md)"),
+        (
+            "an exit code",
+            "`ExitCode` in `consumers/errors.py`; which error has which: `_EXPECTED` in `consumers/cli.py`",
+        ),
+        ("a check of `doctor`", "`consumers/doctor.py`"),
+    ),
+    "The database": (
+        ("a table or a column", "[add a column](how-to/add-a-column.md)"),
+        ("a query", "the module of its table or question in `store/`"),
+        (
+            "what is deleted, and when",
+            "`store/tidying.py`; how long it is kept: `RetentionPolicy` in `sync/settings/policies.py`",
+        ),
+        ("connections and their pool", "`store/engine.py`, `store/address.py`"),
+        ("what is tried again when Postgres says so", "`store/transactions.py`"),
+    ),
+    "Stand-ins, deployment, tests, docs": (
+        ("what the simulator answers", "[teach the simulator](how-to/teach-the-simulator.md)"),
+        ("the companies that the simulator starts with", "`simulator/seeds.py`"),
+        ("the sample events", "`demo/samples/`; the set-up of their Orgs: `demo/orgs.py`"),
+        ("what `make demo` expects in the books", "`demo/expectation.py`"),
+        ("the image, Compose, Kubernetes", "`deploy/Dockerfile`, `deploy/compose.yaml`, `deploy/kubernetes/base/`"),
+        (
+            "a threshold of an alert",
+            "`deploy/prometheus/alerts.yml`, its test in `deploy/prometheus/tests/`, its page in `docs/runbooks/`",
+        ),
+        (
+            "a panel of a dashboard",
+            "`deploy/grafana/dashboard_operations.py` and its neighbours, then `python deploy/grafana/build.py`",
+        ),
+        ("what tests share", "`tests/builders.py`, `tests/pipeline.py`; `tests/README.md` says which test proves what"),
+        ("what a kill at any moment may cost", "`tests/chaos/`; how long it ran: [reliability](reliability.md)"),
+        ("the words that our prose avoids", "`docs/words-to-avoid.txt`, `docs/glossary.md`"),
+        ("these tables", "`docs/tools/tasks.py`"),
+    ),
+}
+"""Part → what somebody wants to change, and where it is."""
+
+WHEN: Rows = (
+    (
+        "an event comes twice, late or out of order",
+        "Nothing changes: the higher `sequence` counts. `store/records.py`; [architecture](architecture.md)",
+    ),
+    (
+        "an event cannot be read",
+        "It becomes a dead letter, byte for byte; after 100 in a row the consumer stops. [Kafka](kafka.md#what-is-in-the-topics)",
+    ),
+    (
+        "Kafka deleted events before they were read",
+        "Reading goes on at the oldest one left, and an alert says so. [Kafka](kafka.md#where-reading-starts)",
+    ),
+    (
+        "a process is killed between claim and settle",
+        "Another one takes the attempt over. [Exactly once](architecture.md#exactly-once-in-effect)",
+    ),
+    (
+        "a process is asked to stop",
+        "It claims nothing more and finishes its calls. [What runs](operations.md#what-runs)",
+    ),
+    (
+        "Kafka, Postgres, Intuit, the registry or the mail server is away",
+        "Work waits, nothing fails. [Runbooks](runbooks/README.md)",
+    ),
+    (
+        "Intuit does not answer, or answers 429 or 503",
+        "The link is `retrying`; a breaker stops calls. [What a call can come to](intuit.md#what-a-call-can-come-to)",
+    ),
+    (
+        "Intuit refuses a record",
+        "A final refusal makes a failure, a passing one is tried again. `qbo_client/verdicts.py`, `sync/patience.py`",
+    ),
+    (
+        "Intuit refuses a refresh token",
+        "The company is disconnected, its links wait, one mail goes. `sync/tokens.py`; [runbook](runbooks/disconnected.md)",
+    ),
+    (
+        "our own code fails on one link",
+        "That link fails with the cause `unforeseen`; the others go. `sync/quarantine.py`",
+    ),
+    (
+        "an admin saves a mapping, a template or a start date",
+        "The version rises, and `sync/sweep.py` makes the links due that it concerns",
+    ),
+    (
+        "an Org is linked to another company",
+        "Links belong to a company, so new ones are made there. `sync/sweep.py`; [the admin](admin.md#step-2-linking)",
+    ),
+    (
+        "a company has customers or invoices already",
+        "They are read first and matched; a person confirms. [First link-up](accounting.md#the-first-link-up)",
+    ),
+    (
+        "a bookkeeper edits what we sent",
+        "Other members survive; where both sides changed the same, a person decides. `_conflict` in `mapping/decide.py`",
+    ),
+    (
+        "a bookkeeper deletes what we sent",
+        "A failure that offers *Recreate*; `deleted-in-qbo` in `mapping/causes/ours.py`. `_gone` in `sync/settle.py`",
+    ),
+    (
+        "a document is voided in Kompass",
+        "It is voided in QuickBooks, unless payments or closed books forbid it. `mapping/decide.py`",
+    ),
+    (
+        "a document is taken back in Kompass after it was sent",
+        "The link is `withdrawn`; QuickBooks is left alone and people see it. `mapping/decide.py`",
+    ),
+    (
+        "a paid or closed document changes in Kompass",
+        "Nothing is sent; it becomes a failure. `_conflict` in `mapping/decide.py`, `mapping/books.py`",
+    ),
+    (
+        "QuickBooks books another total",
+        "A difference is noted with both figures. `sync/comparing.py`, `mapping/cents.py`",
+    ),
+    (
+        "a document of a filed month changes",
+        "The recipients get a mail, once a day at most. `consumers/notifier/filed.py`",
+    ),
+    (
+        "the budget of metered reads is spent",
+        "As `INTUIT_BUDGET_SPENT` says. `sync/budget.py`; [runbook](runbooks/budget-spent.md)",
+    ),
+    (
+        "the database is restored from a backup",
+        "Run `kompass-qbo restored` before any consumer. [After a restore](operations.md#after-a-restore)",
+    ),
+    ("`TOKEN_KEYS` are lost", "Every Org has to be authorised again. [Backup](operations.md#backup-and-restore)"),
+    ("two people save one form", f"The second one is refused and shows what the first one changed. `{_APP}/opened.py`"),
+)
+"""What happens when."""
+
+NEVER: Rows = (
+    (
+        "a link's state, cause or `due_at` outside `sync/link.py` and `store/due.py`",
+        "One owner; `tests/unit/sync/test_one_owner.py`",
+    ),
+    (
+        "`qbo_id` of a link, or its row",
+        "It keeps an object from being made twice. Change it only through `sync/by_hand.py` or `sync/settle.py`",
+    ),
+    (
+        "the order of claim, call and settle",
+        "The attempt is stored before the call, and no transaction is open during it; `tests/chaos/test_crash_points.py`",
+    ),
+    (
+        "the request id of a stored attempt, or its body",
+        "Intuit executes an id once; [why](decisions/002-random-request-ids.md)",
+    ),
+    ("the order of locks: links, then facts, then Configuration", "Another order makes deadlocks"),
+    (
+        "the clock, randomness or I/O in `mapping/`",
+        "Decisions are pure, so preview and pipeline agree; `tests/unit/test_rooms.py`",
+    ),
+    ("the arrows between the rooms", "[Architecture](architecture.md#the-rooms); `tests/unit/test_rooms.py`"),
+    ("a migration that was released", "Write another one; [add a column](how-to/add-a-column.md)"),
+    (
+        "a schema in `schemas/history/`, the type or the meaning of a field",
+        "Old events must stay readable; [changing a schema](events.md#changing-a-schema)",
+    ),
+    (
+        "a cause's code, a metric's name, an exit code, a command's JSON",
+        "People's scripts and open failures hold them; say a change in `CHANGELOG.md`",
+    ),
+    ("the mark in a document's private note", "Look-ups and restores find our documents by it; `mapping/payloads.py`"),
+    (
+        "the final verdict of a fault code without a source",
+        "A wrong one makes duplicates or loses records; [why](decisions/012-refusals-without-proof.md)",
+    ),
+    (
+        "an import of ours in `simulator/`",
+        "It must not share our mistakes; [why](decisions/010-simulator-of-its-own.md)",
+    ),
+    ("money as a float", "`Decimal` everywhere; `mapping/money.py`, `store/json.py`"),
+    (
+        "a page that is made: `docs/rooms.md`, `docs/commands.md`, `docs/settings.md`, "
+        "`docs/metrics.md`, `docs/faults.md`, `deploy/grafana/operations.json`",
+        "Change its source and run its tool; `deploy/release_check.py` names them",
+    ),
+)
+"""What must not be touched, and why, or what holds it."""
