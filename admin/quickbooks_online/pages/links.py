@@ -128,7 +128,7 @@ class LinkAdmin(ReadOnlyAdmin):
     @admin.display(description="QBO id", ordering="qbo_id")
     def shown_qbo(self, link: Link) -> str:
         if not link.qbo_id:
-            return "not in QuickBooks"
+            return "–"
         return format_html(
             '<a href="{}" target="_blank" rel="noopener noreferrer" aria-label="Open {} {} in QuickBooks">{}</a>',
             address_in_quickbooks(link),
