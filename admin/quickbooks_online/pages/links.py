@@ -109,7 +109,7 @@ class LinkAdmin(ReadOnlyAdmin):
     @admin.display(description="Record", ordering="reference")
     def shown_record(self, link: Link) -> str:
         name = _said(link).name
-        known = link.reference or name or link.name or link.kompass_id
+        known = name if name and link.kind == "client" else str(link)
         if name and name != known:
             return format_html('<span class="qbo-record">{}</span><br><span class="qbo-quiet">{}</span>', known, name)
         return format_html('<span class="qbo-record">{}</span>', known)
