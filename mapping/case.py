@@ -62,7 +62,8 @@ def own_currency(case: Case) -> str:
 
 def why_not_synced(case: Case) -> tuple[str, str] | None:
     """Give the cause and the reason why the record is not to be in QuickBooks; None when it is."""
-    sent = case.standing.qbo_id is not None
+    # What was there once, and is to be made again, has no Id any more.
+    sent = case.standing.qbo_id is not None or bool(case.standing.entity)
     return not_synced(case.record, deleted=case.deleted, configuration=case.configuration, sent=sent)
 
 
@@ -116,7 +117,7 @@ def not_synced(
     Causes: ``deleted``, ``project-customers-off``, ``synchronize-off``, ``journal``, ``type:unknown``,
     ``step:<step in lower case>``, ``before-start-date``.
 
-    :param sent: whether QuickBooks has it: the start date decides only about what was never sent.
+    :param sent: whether QuickBooks has it, or had it: the start date decides only about what was never sent.
     """
     if deleted:
         return "deleted", "deleted in Kompass"

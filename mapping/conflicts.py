@@ -16,6 +16,7 @@ from schemas.observed import Observed
 APPLIED_TO = OWN_NOTE + "applied_to"
 """A note in what was read of a credit note: the invoices it is applied to, by name."""
 TYPE_CHANGED = "conflict:type-changed"
+CREDIT_APPLIED = "conflict:credit-applied"
 _CHOOSE = "Open it under Sync errors, compare both sides, and choose which one is right"
 
 
@@ -47,7 +48,7 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
     if entity == "CreditMemo" and isinstance(applied, list | tuple) and applied:
         what, holder = f"applied to {', '.join(map(str, applied))}", holder and f" ({holder.strip()})"
     return Problem(
-        cause="conflict:credit-applied" if entity == "CreditMemo" else "conflict:paid",
+        cause=CREDIT_APPLIED if entity == "CreditMemo" else "conflict:paid",
         message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its {_named(invoice, members)} in Kompass "
         "afterwards",
         field=", ".join(members),

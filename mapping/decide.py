@@ -208,7 +208,9 @@ def _push(case: Case) -> Decision:
             return Nothing("QuickBooks has it", adopt=applied, currency=currency)
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
-            return Fail((conflict,))
+            # What a credit note is applied to is known only from a read, which names the invoices.
+            unnamed = conflict.cause == conflicts.CREDIT_APPLIED and not standing.fresh
+            return Read(mapped.entity, standing.qbo_id) if unnamed else Fail((conflict,))
     if not changed and "DocNumber" in before and "DocNumber" not in payload:
         # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
         return Nothing("QuickBooks has it, under a number of its own", adopt=applied, currency=currency)

@@ -32,7 +32,10 @@ DESCRIPTION = 4000
 CUSTOM_VALUE = 31
 SECOND_NAME_FIELD = "Second-currency DisplayName Template"
 
-_EMAIL = re.compile(r"[^\s@,;<>\"()]+@[^\s@,;<>\"().]+(?:\.[^\s@,;<>\"().]+)+")
+# No part between two dots is empty, and no part of the domain starts or ends with a hyphen: QuickBooks refuses those (2210).
+_WORD = r"[^\s@,;<>\"().]+"
+_LABEL = r"[^\s@,;<>\"().-](?:[^\s@,;<>\"().]*[^\s@,;<>\"().-])?"
+_EMAIL = re.compile(rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+")
 _HOST = re.compile(r"[^\s.@/:]+(?:\.[^\s.@/:]+)+")
 
 

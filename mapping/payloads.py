@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mapping.case import PARTY, PROJECT_CUSTOMERS, Case, own_currency, party_note
 from mapping.cents import BILLED, billed
 from mapping.client import map_client
-from mapping.difference import OWN_NOTE
+from mapping.difference import OWN_NOTE, same
 from mapping.invoice import map_invoice, mark
+from mapping.problems import label, quoted
 from mapping.project import map_job
 from mapping.rates import with_rate
 from mapping.results import Mapped, PartyKey, Unmappable
@@ -20,12 +22,46 @@ _SUFFIX = OWN_NOTE + "suffix"
 _SECOND_TEMPLATE = OWN_NOTE + "second_template"
 LEFT_OUT = OWN_NOTE + "left_out"
 """What was left out because QuickBooks would not take it: why, by member."""
+REFUSED = OWN_NOTE + "refused"
+"""Contact details that QuickBooks refused: the value, by member."""
 MARK = OWN_NOTE + "mark"
 """The words in a document's PrivateNote by which it can be known for ours."""
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
     """Map by a configuration, the case's own or an earlier one; what it depends on is in QBO. Raises `Unmappable`."""
+    return _without_refused(case, _map(case, configuration, needed))
+
+
+def _without_refused(case: Case, mapped: Mapped) -> Mapped:
+    """Leave out what QuickBooks refused, until Kompass says something else."""
+    refused = _refused(case, mapped)
+    if not refused:
+        return mapped
+    why = {
+        member: f"{label(case.record)}: QuickBooks does not take {_shown(value)} as {_SPOKEN.get(member, member)}"
+        for member, value in refused.items()
+    }
+    payload = {member: value for member, value in mapped.payload.items() if member not in refused}
+    return replace(mapped, payload=payload, left_out={**mapped.left_out, **why})
+
+
+def _refused(case: Case, mapped: Mapped) -> dict[str, object]:
+    noted = (case.standing.applied or {}).get(REFUSED)
+    values = noted if isinstance(noted, Mapping) else {}
+    return {member: value for member, value in values.items() if same(mapped.payload.get(member), value)}
+
+
+def _shown(value: object) -> str:
+    return quoted(str(next(iter(value.values()), "")) if isinstance(value, Mapping) else str(value))
+
+
+_SPOKEN: Mapping[str, str] = {
+    "PrimaryEmailAddr": "an email address", "BillEmail": "an email address", "WebAddr": "a web address",
+}  # fmt: skip
+
+
+def _map(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
     record, standing = case.record, case.standing
     if isinstance(record, Client):
         return map_client(
@@ -98,6 +134,10 @@ def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, o
     notes: dict[str, object] = {TEMPLATE: _template(case.record, case.configuration)}
     if mapped.left_out:
         notes[LEFT_OUT] = dict(mapped.left_out)
+    noted = (case.standing.applied or {}).get(REFUSED)
+    refused = noted if isinstance(noted, Mapping) else {}
+    if still := {member: value for member, value in refused.items() if member in mapped.left_out}:
+        notes[REFUSED] = still
     if isinstance(case.record, Invoice):
         if needed is not None:
             notes[PARTY] = party_note(needed)

@@ -74,7 +74,7 @@ class CustomField:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One Org's QBO Configuration with its mapping tables, as they stood at ``version``."""
+    """One Org's QBO Configuration with its mapping tables, as they were at ``version``."""
 
     org_id: str
     org_name: str
@@ -213,7 +213,7 @@ class Standing:
 
     qbo_id: str | None = None
     entity: str | None = None
-    """``Customer``, ``Invoice`` or ``CreditMemo``."""
+    """``Customer``, ``Invoice`` or ``CreditMemo``; also of what was there once, and is gone."""
     sync_token: str | None = None
     """None while a ``qbo_id`` is known: somebody else wrote since, the object must be read again before it is written."""
     applied: Mapping[str, object] | None = None

@@ -640,7 +640,7 @@ mail = Table(
     Column("text", Text, nullable=False),
     Column("html", Text, nullable=False),
     Column("message_id", Text, nullable=False, unique=True),  # the same at every try, so that a mailbox can tell
-    _text("thread_id"),  # the Message-ID of the first mail about this trouble
+    _text("thread_id"),  # the Message-ID of the first mail about this outage
     Column("state", Text, nullable=False, server_default=text("'waiting'")),  # waiting | sent | refused | failed
     _moment("created_at", now=True),
     _moment("due_at"),

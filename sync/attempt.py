@@ -185,25 +185,25 @@ class Attempt:
         if self.operation != "create":
             # What became of an update shows in the object itself.
             return calls.read(self.entity, self.object_id)
+        if self.looks_everywhere:
+            return self.elsewhere()
         body = json.loads(self.body)
         if self.entity == "Customer":
             # Everything we might have made under that name, also if somebody made it inactive since.
             return calls.query(
                 select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
             )
-        if self.looks_everywhere:
-            return self.elsewhere()
         # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
         return self._made_since(equals("CustomerRef", str(body["CustomerRef"]["value"])))
 
     @property
     def looks_everywhere(self) -> bool:
-        """Whether a look-up for a document asks for those of all customers at once, as it does once it was tried before.
+        """Whether a look-up asks for documents of all customers, or for all names, at once, as it does once it was tried before.
 
         Where very much is looked for, the first look-ups use the company's quota up, and the second reads, for what is not among its
-        customer's, go without: asked for again in the same way, it would never end.
+        customer's or has another name by now, go without: asked for again in the same way, it would never end.
         """
-        return self.phase == "lookup" and self.tries > 2 and self.operation == "create" and self.entity != "Customer"
+        return self.phase == "lookup" and self.tries > 2 and self.operation == "create"
 
     def elsewhere(self, *, start: int = 1, at_most: int = PAGE_SIZE) -> Call:
         """Give the query for all that the company got while ours was sent: a document may have been moved to another customer since."""

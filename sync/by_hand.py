@@ -26,6 +26,7 @@ from sync.companies import read_company
 from sync.comparing import CentCheck
 from sync.decide import Prediction, predict
 from sync.link import Wish, by_hand, make_due, want_party, write
+from sync.looking_up import IN_DOUBT
 
 _BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
 _ALL_LANES = 7
@@ -54,8 +55,12 @@ class KnownClient:
     event_created_at: datetime | None
 
 
-def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: Customer, *, by: str) -> int:
+def link_customer(
+    db: Connection, client: KnownClient, realm_id: str, customer: Customer, *, by: str, gone: str | None = None
+) -> int:
     """Let a Client's link stand for a customer that was there before; gives its id. It is read before it is ever written.
+
+    ``gone``: the Id of the customer it stands for, which was merged or made inactive in QuickBooks: the link may stand for another one.
 
     Raises
     ------
@@ -68,10 +73,10 @@ def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: 
         link = _client_link(db, realm_id, party)
     if link is None or _is_being_sent(db, link):
         raise CannotLink(f"{client.reference} {_BEING_SENT}")
-    if link.qbo_id:
+    if link.qbo_id and link.qbo_id != gone:
         raise CannotLink(
-            f"{client.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already. Open it "
-            "under Customers to see or remove that link."
+            f"{client.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already, which is active "
+            "there. Open it under Customers to see or remove that link."
         )
     there: dict[str, Any] = {
         "entity": "Customer",
@@ -84,6 +89,7 @@ def link_customer(db: Connection, client: KnownClient, realm_id: str, customer: 
         "event_created_at": client.event_created_at,
         "lanes": _ALL_LANES,
     }
+    attempts.retire(db, [link.id])
     write(db, [by_hand(link, LinkState.PENDING, **there, **known, **_UNREAD, adopted=True)])
     words = f"{by} linked it to the QuickBooks customer {customer.name} ({customer.id})"
     make_due(db, [link.id], Because.LINKED_BY_HAND, words)
@@ -156,9 +162,9 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink(f"It {_BEING_SENT}")
     if link.kind is Kind.CLIENT and is_billed(db, realm_id=link.realm_id, client_id=link.kompass_id):
         raise CannotLink(
-            f"Documents of {link.reference} were sent to the customer {link.name} already. Void them in Kompass first, or keep the link."
+            f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the customer in QuickBooks."
         )
-    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, name="", adopted=False, **_UNREAD)])
+    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **_UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
 
 
@@ -225,7 +231,7 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
     link = links.lock(db, {link_id}).get(link_id)
     if link is None:
         raise CannotLink("This error belongs to no record any more.")
-    if link.cause == "conflict:in-doubt" and link.state == LinkState.FAILED and link.observed:
+    if link.cause == IN_DOUBT and link.state == LinkState.FAILED and link.observed:
         _take_for_ours(db, link, link.observed, by=by)
         return
     if _is_being_sent(db, link):
@@ -250,10 +256,13 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
 
 
 def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, by: str) -> None:
-    """Link a record to the document that a call of ours without an answer may have made."""
+    """Link a record to the customer or document that a call of ours without an answer may have made."""
     attempts.retire(db, [link.id])
-    entity = "CreditMemo" if "RemainingCredit" in observed else "Invoice"
-    there = {"entity": entity, "qbo_id": str(observed["Id"]), "name": str(observed.get("DocNumber", ""))}
+    entity = (
+        "Customer" if link.kind is not Kind.INVOICE else "CreditMemo" if "RemainingCredit" in observed else "Invoice"
+    )
+    name = str(observed.get("DisplayName") or observed.get("DocNumber") or "")
+    there = {"entity": entity, "qbo_id": str(observed["Id"]), "name": name}
     write(db, [by_hand(link, LinkState.PENDING, **there, **_UNREAD)])
     make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from mapping.difference import OWN_NOTE, comparable, holds, touched_by_others
 from mapping.payloads import MARK
 from mapping.results import Problem
+from mapping.texts import folded
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
@@ -21,6 +22,11 @@ from store import attempts, json, links
 from sync.attempt import CLOCK_SKEW, Attempt
 from sync.searching import search
 
+IN_DOUBT = "conflict:in-doubt"
+# The SyncToken of an object that nobody wrote to since it was made.
+_AS_MADE = "0"
+# Members of a customer that tell it from others.
+_TELLING = ("CompanyName", "PrimaryEmailAddr", "PrimaryPhone", "WebAddr", "BillAddr", "ShipAddr", "Notes", "ParentRef")
 # As `mapping.invoice.mark` writes it.
 _MARKED = re.compile(r"Kompass invoice (\S+) \(")
 
@@ -32,18 +38,20 @@ Ask = Callable[[Attempt, Call], Outcome | None]
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Documents of the whole company that a lost one may be: those with our mark, or with our number and nobody's mark."""
+    """What a lost object may be in the whole company: documents with our mark, or our number and nobody's mark; customers edited since."""
 
     candidates: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
 
 
 def not_among_its_customers(attempt: Attempt, done: Done) -> bool:
-    """Whether the look-up for a document has not found it, so that the rest of the company is to be asked."""
-    if attempt.phase != "lookup" or attempt.operation != "create" or attempt.entity == "Customer":
+    """Whether the look-up has not found it among its customer's, or under its name, so that the rest of the company is to be asked."""
+    if attempt.phase != "lookup" or attempt.operation != "create":
         return False
     rows = done.rows(attempt.entity)
     if attempt.looks_everywhere and len(rows) < PAGE_SIZE:
         return False
+    if attempt.entity == "Customer" and not attempt.looks_everywhere:
+        return not rows
     return not any(_is_ours(attempt, one) for one in rows)
 
 
@@ -53,6 +61,9 @@ def _found(attempt: Attempt, done: Done) -> tuple[Rows, Rows]:
     if not attempt.looks_everywhere:
         return rows, ()
     body = json.loads(attempt.body)
+    if attempt.entity == "Customer":
+        own = [one for one in rows if _has_its_name(body, one)]
+        return own, [one for one in rows if one not in own and _is_renamed(attempt, one)]
     number, customer = str(body.get("DocNumber") or ""), body["CustomerRef"]["value"]
     own = [one for one in rows if _customer_of(one) == customer]
     return own, [one for one in rows if _customer_of(one) != customer and _may_be_it(attempt, one, number)]
@@ -83,9 +94,20 @@ def look_elsewhere(attempt: Attempt, ask: Ask) -> Elsewhere | None:
     if rows is None:
         return None
     if attempt.entity == "Customer":
-        name = str(body["DisplayName"]).casefold()
-        return Elsewhere(tuple(one for one in rows if str(one.get("DisplayName", "")).casefold() == name))
+        return Elsewhere(tuple(one for one in rows if _has_its_name(body, one) or _is_renamed(attempt, one)))
     return Elsewhere(tuple(one for one in rows if _may_be_it(attempt, one, number)))
+
+
+def _has_its_name(body: Mapping[str, Any], customer: Mapping[str, Any]) -> bool:
+    return folded(str(customer.get("DisplayName", ""))) == folded(str(body["DisplayName"]))
+
+
+def _is_renamed(attempt: Attempt, customer: Mapping[str, Any]) -> bool:
+    """Whether it may be what we sent, under a name that a bookkeeper gave it since: it was edited, and still says a part of ours."""
+    applied = attempt.applied or {}
+    return str(customer.get("SyncToken")) != _AS_MADE and any(
+        member in applied and holds(customer.get(member), comparable(member, applied[member])) for member in _TELLING
+    )
 
 
 def _may_be_it(attempt: Attempt, document: Mapping[str, Any], number: str) -> bool:
@@ -109,30 +131,35 @@ def what_was_made(
     ours = [one for one in found if _is_ours(attempt, one)]
     if ours and not _rivals(db, attempt):
         return ours[0]
-    if found and attempt.entity == "Customer":
+    named = [one for one in found if attempt.entity == "Customer" and _has_its_name(json.loads(attempt.body), one)]
+    if named:
         return Problem(
             cause="name-in-doubt",
-            message=f"Customer {attempt.link.reference}: QuickBooks got a customer of that name (Id {found[0].get('Id')}) "
+            message=f"Customer {attempt.link.reference}: QuickBooks got a customer of that name (Id {named[0].get('Id')}) "
             "while a call of ours went without an answer, but it does not say what we sent",
             field="DisplayName",
-            value=str(found[0].get("Id", "")),
+            value=str(named[0].get("Id", "")),
             remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two",
         )
     strangers = [one for one in found if not _is_anothers(attempt, one)]
-    if strangers and attempt.entity != "Customer" and not decided:
-        return _in_doubt(attempt, strangers[0], whose="its customer" if strangers[0] in own else "another customer")
-    return None
+    if not strangers or decided:
+        return None
+    if attempt.entity == "Customer":
+        return _in_doubt(attempt, strangers[0], f"QuickBooks got the customer {strangers[0].get('DisplayName')}")
+    whose = "its customer" if strangers[0] in own else "another customer"
+    return _in_doubt(
+        attempt, strangers[0], f"{whose} got {attempt.entity} {strangers[0].get('DocNumber') or 'without a number'}"
+    )
 
 
-def _in_doubt(attempt: Attempt, stranger: Mapping[str, Any], *, whose: str) -> Problem:
-    number = stranger.get("DocNumber") or "without a number"
+def _in_doubt(attempt: Attempt, stranger: Mapping[str, Any], got: str) -> Problem:
     return Problem(
-        cause="conflict:in-doubt",
-        message=f"{attempt.entity} {attempt.link.reference}: while a call of ours went without an answer, {whose} got {attempt.entity} "
-        f"{number} (Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
-        field="PrivateNote",
+        cause=IN_DOUBT,
+        message=f"{attempt.entity} {attempt.link.reference}: while a call of ours went without an answer, {got} "
+        f"(Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
+        field="DisplayName" if attempt.entity == "Customer" else "PrivateNote",
         value=str(stranger.get("Id", "")),
-        remedy="Open it under Sync errors: keep what QuickBooks says if it is this document; send what Kompass says if it is another",
+        remedy="Open it under Sync errors: keep what QuickBooks says if it is this one; send what Kompass says if it is another",
     )
 
 
@@ -154,7 +181,7 @@ def _rivals(db: Connection, attempt: Attempt) -> bool:
 
 
 def _may_be_ours(db: Connection, attempt: Attempt, document: Mapping[str, Any]) -> bool:
-    """Made after the attempt was sent, and standing for no other link."""
+    """Made after the attempt was sent, and no other link has it."""
     made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
     if not isinstance(made, str) or attempt.first_sent_at is None:
         return False

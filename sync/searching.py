@@ -39,12 +39,15 @@ class _Search:
         return self.ask(call) if self.left >= 0 else None
 
 
-def search(ask: Ask, entity: str, page: Callable[[int, int], Call]) -> Sequence[Mapping[str, Any]] | None:
+def search(
+    ask: Ask, entity: str, page: Callable[[int, int], Call], *, questions: int = MOST_QUESTIONS
+) -> Sequence[Mapping[str, Any]] | None:
     """Give all objects that a query finds, the broken ones too; None when one of them cannot be asked for now.
 
     :param page: makes the query for so many objects (second) from a place on (first, counted from 1), in the order of their making.
+    :param questions: after so many it is given up.
     """
-    found = _Search(ask, entity)
+    found = _Search(ask, entity, questions)
     pages = [(1, PAGE_SIZE)]
     while pages:
         start, size = pages.pop()

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from admin.quickbooks_online.companies import Company, CompanyTrouble, trouble_of
+from admin.quickbooks_online.companies import Company, CompanyError, error_of
 from admin.quickbooks_online.entries import CompanyListing, Entry
 from admin.quickbooks_online.models import CompanyList
 from admin.quickbooks_online.runtime import engine
@@ -46,8 +46,8 @@ def listing(realm_id: str | None, what: str, *, refresh: bool = False) -> Compan
     try:
         fetched = _FETCHERS[what](Company(realm_id).send)
     except ReadFailed as error:
-        return _failed(realm_id, what, known, trouble_of(error.outcome).sentence)
-    except CompanyTrouble as error:
+        return _failed(realm_id, what, known, error_of(error.outcome).sentence)
+    except CompanyError as error:
         return _failed(realm_id, what, known, error.sentence)
     body: list[Any] = [[one.id, one.full_name, one.active, one.type] for one in fetched]
     now = datetime.now(UTC)
@@ -164,7 +164,7 @@ def _fetch_facts(realm_id: str, known: CompanyFacts | None, *, refresh: bool) ->
         return known, tried.problem
     try:
         facts = Company(realm_id).facts()
-    except CompanyTrouble as error:
+    except CompanyError as error:
         _write(realm_id, "facts", problem=error.sentence)
         return known, error.sentence
     _write(realm_id, "facts", fetched_at=datetime.now(UTC), problem="")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
+
 from admin.quickbooks_online.companies import Company
 from admin.quickbooks_online.models import Configuration, Link, Record
 from admin.quickbooks_online.runtime import engine
 from qbo_client.calls import query
 from qbo_client.queries import compare, equals, select
 from schemas.events import Invoice, InvoiceType
+from schemas.link_state import LinkState
 from store.companies import read_facts
 from store.transactions import retrying
 from sync import by_hand
 from sync.by_hand import CannotLink, Customer, Existing, KnownClient, link_customer, link_existing
 
 FOUND_AT_MOST = 20
+_CUSTOMER_REFUSED = ("customer-inactive", "inactive-or-deleted", "invalid-reference")
+"""Causes of a document or sub-customer whose customer was merged or made inactive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ def search(configuration: Configuration, words: str) -> list[QboCustomer]:
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     text = select(
         "Customer",
@@ -52,7 +57,7 @@ def customer_by_id(configuration: Configuration, qbo_id: str) -> QboCustomer | N
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     text = select("Customer", equals("Id", qbo_id), at_most=1)
     rows = Company(configuration.realm_id or "").ask(query(text)).rows("Customer")
@@ -70,7 +75,7 @@ def existing_by_id(configuration: Configuration, link: Link, qbo_id: str) -> Exi
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     entity = "Customer" if link.kind == "project" else "Invoice"
     record = Record.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).first()
@@ -119,7 +124,10 @@ def link_by_hand(configuration: Configuration, *, kompass_id: str, customer: Qbo
         raise CannotLink("This Client has not been seen in events of the Org yet.")
     client = KnownClient(configuration.org_id, kompass_id, record.reference, record.event_created_at)
     there = Customer(customer.id, customer.name, customer.currency or home_currency(configuration))
-    link_id = retrying(engine(), lambda db: link_customer(db, client, configuration.realm_id or "", there, by=by))
+    gone = _gone(configuration, kompass_id, there)
+    link_id = retrying(
+        engine(), lambda db: link_customer(db, client, configuration.realm_id or "", there, by=by, gone=gone)
+    )
     return Link.objects.get(pk=link_id)
 
 
@@ -134,10 +142,24 @@ def unlink(link: Link, *, by: str) -> None:
 
 
 def unlinked_clients(configuration: Configuration) -> list[Record]:
-    """Give the Org's clients that have nothing in the company yet."""
+    """Give the Org's clients that have nothing in the company yet, or whose customer is gone there by what it refused."""
     linked = Link.objects.filter(realm_id=configuration.realm_id, kind="client", qbo_id__isnull=False)
+    refused = Link.objects.filter(depends_on=OuterRef("pk"), state=LinkState.FAILED.value, cause__in=_CUSTOMER_REFUSED)
+    linked = linked.exclude(Exists(refused)).exclude(state=LinkState.FAILED.value, cause="deleted-in-qbo")
     return list(
         Record.objects.filter(org_id=configuration.org_id, kind="client", deleted=False)
         .exclude(kompass_id__in=linked.values("kompass_id"))
         .order_by("reference")
     )
+
+
+def _gone(configuration: Configuration, kompass_id: str, there: Customer) -> str | None:
+    """Give the Id of the customer that a Client stands for, where it was merged or made inactive (one metered read)."""
+    linked = Link.objects.filter(
+        realm_id=configuration.realm_id, kind="client", kompass_id=kompass_id, currency__in=("", there.currency)
+    )
+    former = linked.exclude(qbo_id=None).exclude(qbo_id=there.id).values_list("qbo_id", flat=True).first()
+    if former is None:
+        return None
+    found = customer_by_id(configuration, former)
+    return former if found is None or not found.active else None

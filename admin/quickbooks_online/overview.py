@@ -150,6 +150,12 @@ def last_success(configuration: Configuration) -> dt.datetime | None:
     return found
 
 
+def next_retry(configuration: Configuration) -> Link | None:
+    """Give the record that is tried next of those that are being retried: nobody has to wait without a word."""
+    retrying = Link.objects.filter(realm_id=configuration.realm_id, state=LinkState.RETRYING, due_at__isnull=False)
+    return retrying.defer("applied", "observed").order_by("due_at").first()
+
+
 def last_days(configuration: Configuration) -> list[Day]:
     """Give how many records reached QuickBooks and how many failed on each of the last days, the oldest first."""
     today = timezone.localdate()

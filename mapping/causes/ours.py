@@ -226,8 +226,8 @@ CONFLICTS: Final = (
     Words(
         "conflict:in-doubt", "perhaps in QuickBooks already, edited since",
         "A call of ours went without an answer, and there is a new document that does not say whose it is: of the same customer, or "
-        "with the same number.",
-        "Open it under Sync errors: keep what QuickBooks says if it is this document; send what Kompass says if it is another.",
+        "with the same number. Or a new customer was renamed since.",
+        "Open it under Sync errors: keep what QuickBooks says if it is this one; send what Kompass says if it is another.",
         _ADMIN,
     ),
     Words(

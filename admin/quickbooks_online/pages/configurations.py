@@ -18,7 +18,7 @@ from django.utils.html import format_html
 
 from admin.quickbooks_online import dumps, lists, meaning, opened
 from admin.quickbooks_online.check import check_company, count_by_level
-from admin.quickbooks_online.companies import Company, CompanyTrouble
+from admin.quickbooks_online.companies import Company, CompanyError
 from admin.quickbooks_online.forms import ConfigurationForm
 from admin.quickbooks_online.impact import impact_of, unsent
 from admin.quickbooks_online.linking import start
@@ -295,7 +295,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return None
         try:
             facts = Company(configuration.realm_id).facts()
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             messages.error(request, f"Connection to QuickBooks failed: {trouble.sentence}")
             return None
         CompanyConnection.objects.filter(configuration=configuration).exclude(company_name=facts.name).update(
@@ -337,7 +337,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return None
         try:
             return dumps.download(configuration, what)
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             messages.error(request, f"The {what.words} could not be read: {trouble.sentence}")
             return None
 

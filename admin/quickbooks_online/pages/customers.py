@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import URLPattern, path, reverse
 
 from admin.quickbooks_online import manual_link
-from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.links import LinkAdmin
@@ -94,7 +94,7 @@ class CustomerAdmin(LinkAdmin):
             link = manual_link.link_by_hand(
                 configuration, kompass_id=kompass_id, customer=customer, by=str(request.user)
             )
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             context["problem"] = f"QuickBooks could not be asked: {trouble.sentence}"
             return None
         except CannotLink as problem:
@@ -119,7 +119,7 @@ class CustomerAdmin(LinkAdmin):
             return JsonResponse({"customers": [], "problem": "Type at least two letters of the name."})
         try:
             found = manual_link.search(configuration, words[:100])
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             return JsonResponse({"customers": [], "problem": trouble.sentence})
         customers = [
             {

@@ -18,7 +18,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 
 from admin.quickbooks_online import taking_over
-from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import (
     Backfill,
@@ -150,7 +150,7 @@ class GoingLivePages(SectionAdmin):
         if request.method == "POST":
             try:
                 self._match(request, configuration)
-            except CompanyTrouble as trouble:
+            except CompanyError as trouble:
                 messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
             except CannotLink as problem:
                 messages.error(request, str(problem))
@@ -169,7 +169,7 @@ class GoingLivePages(SectionAdmin):
         )
 
     def _match(self, request: HttpRequest, configuration: Configuration) -> None:
-        """Do what was asked. Raises `CompanyTrouble` and `CannotLink`."""
+        """Do what was asked. Raises `CompanyError` and `CannotLink`."""
         by, pairs = str(request.user), request.POST.getlist("pair")
         if "link" in request.POST:
             count, problems = taking_over.take_over(configuration, pairs, by=by)

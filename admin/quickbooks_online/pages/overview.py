@@ -57,6 +57,7 @@ class OverviewPages(SectionAdmin):
             counts=counts,
             sending=sending,
             backfill=backfill,
+            retry=overview.next_retry(configuration) if counts.retrying else None,
             last_success=overview.last_success(configuration),
             bars=_bars(overview.last_days(configuration)),
             days=overview.DAYS,

@@ -459,6 +459,26 @@ def test_linking_one_customer_twice_is_warned_of(section: Section, ada: Client, 
     assert Customer.objects.get(kompass_id="c9", adopted=True).qbo_id == taken
 
 
+def test_a_client_whose_customer_was_merged_is_linked_to_the_one_that_is_left(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    left = qbo_customer(section, "Old Harbour Company")
+    job, gone = (Link.objects.get(kind=kind, kompass_id=one) for kind, one in (("project", "p1"), ("client", "c1")))
+    given = {"configuration": "1", "client": "c1", "customer": left}
+    assert "which is active there" in words(ada.post(f"{ROOT}customer/add/", given))
+    for merged in (job, gone):
+        wanted = {"action": "merge", "id": merged.qbo_id, "into": left}
+        section.pipeline.simulator.call(lambda world, w=wanted: bookkeeper.edit(world.companies[UK], w))
+    Configuration.objects.update(project_customers=False)
+    section.pipeline.ingest(event(invoice("new")))
+    section.pipeline.drive()
+    assert Link.objects.get(kompass_id="new").state == "failed"
+    assert 'value="c1"' in ada.get(f"{ROOT}customer/add/?configuration=1").content.decode()
+    assert "is linked to Old Harbour Company" in words(ada.post(f"{ROOT}customer/add/", given, follow=True))
+    section.pipeline.drive()
+    assert Link.objects.get(kompass_id="new").state == "synced"
+
+
 def test_what_was_there_before_is_linked_in_bulk_and_only_after_a_yes(
     section: Section, ada: Client, ids: dict[str, int]
 ) -> None:

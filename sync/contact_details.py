@@ -1,0 +1,32 @@
+"""Contact details that QuickBooks refuses: the record goes without them, because the books do not need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mapping.payloads import REFUSED
+from qbo_client.faults import FaultCode
+from qbo_client.outcomes import Refused
+from store import json
+from sync.attempt import Attempt
+
+_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    FaultCode.EMAIL_INVALID: ("PrimaryEmailAddr", "BillEmail"),
+    FaultCode.WEB_ADDRESS_INVALID: ("WebAddr",),
+}
+
+
+def stands_in_quickbooks(refused: Refused) -> bool:
+    """Whether the refusal is about an address alone: of a call that sends none, it is the one that QuickBooks has."""
+    return bool(refused.codes) and refused.codes <= _MEMBERS.keys()
+
+
+def without_details(attempt: Attempt, refused: Refused) -> dict[str, Any] | None:
+    """Give what the link notes as sent, with the addresses that were refused; None when the refusal is about something else too."""
+    if not stands_in_quickbooks(refused) or attempt.operation not in ("create", "update"):
+        return None
+    body, before = json.loads(attempt.body), attempt.link.applied or {}
+    found = {member: body[member] for code in refused.codes for member in _MEMBERS[code] if member in body}
+    noted = before.get(REFUSED)
+    return {**before, REFUSED: {**(noted if isinstance(noted, Mapping) else {}), **found}} if found else None
