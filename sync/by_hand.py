@@ -162,7 +162,8 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink(f"It {_BEING_SENT}")
     if link.kind is Kind.CLIENT and is_billed(db, realm_id=link.realm_id, client_id=link.kompass_id):
         raise CannotLink(
-            f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the customer in QuickBooks."
+            f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the "
+            "customer in QuickBooks."
         )
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **_UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
