@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from qbo_client.quota import SECOND
 from schemas.link_state import LinkState
 from store import attempts, companies, connections, links
-from store.batches import due_of, with_backlog
+from store.backlogs import due_of, with_backlog
 from store.errors import UnreadableToken
 from store.transactions import AWAY, retrying
 from sync import link

@@ -70,7 +70,7 @@ TASKS: dict[str, Rows] = {
         ),
         (
             "what a company had before us, and what it is",
-            "`sync/inventory.py`; how alike is alike: `mapping/matching.py`",
+            "`sync/inventory.py`; how alike is alike: `mapping/matching.py`; the page: `admin/quickbooks_online/first_link_up.py`",
         ),
         ("what a person decides about one link", "`sync/by_hand.py`"),
         ("a cent that QuickBooks books otherwise", "`mapping/cents.py`, called by `sync/comparing.py`"),
@@ -96,7 +96,7 @@ TASKS: dict[str, Rows] = {
             "how many links a claim takes, live or backlog",
             "`_free` in `consumers/runner.py`, `_candidates` in `consumers/runner.py`, with `sync/pace.py`",
         ),
-        ("what goes in one batch", "`sync/batches.py`; who has a backlog: `store/batches.py`"),
+        ("what goes in one batch", "`sync/batches.py`; who has a backlog: `store/backlogs.py`"),
         ("what an answer means for a link", "`sync/settle.py`"),
         (
             "whether a lost call is repeated or looked up",
