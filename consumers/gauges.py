@@ -36,7 +36,7 @@ _OPEN = 2.0
 # Without a word for so many of them a process has stopped, or is stuck.
 _PERIODS = 3
 
-# Rejected links are as old as their failures.
+# Failed links are as old as their failures.
 _AGED_STATES = (LinkState.WAITING, LinkState.RETRYING)
 
 _UNDECODABLE = (*sorted(one.cause for one in UndecodableEvent.__subclasses__()), UNSTORABLE)

@@ -19,6 +19,7 @@ import click
 from confluent_kafka import Consumer, Producer
 from sqlalchemy import Engine
 
+from consumers.backfill.asked import AskedBackfills
 from consumers.broker_check import broker_check, check_broker
 from consumers.cli import say_error
 from consumers.dead_letters import OutboxPublisher, producer_settings
@@ -74,6 +75,7 @@ class Parts:
     gauges: GaugeKeeper
     dependencies: Dependencies
     membership: Membership
+    backfills: AskedBackfills
 
 
 def owner_name() -> str:
@@ -89,6 +91,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     metrics = health.metrics
     dependencies = Dependencies(metrics)
     # Dispatcher, settler, heartbeat, sweeper, ingest, outbox, gauges and the companies' preparation; workers need none while they call.
+    # A backfill, which is rare, has one of those beyond.
     engine = open_engine(settings.database_url, pool_size=8, application_name=f"kompass-qbo-{kind.value}s")
     transport = Transport(settings.intuit)
     budget = Budget(companies.budget_calls if settings.budget_spent == "hold" else None)
@@ -145,8 +148,9 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     )
     gauges.start_from_zero(kind)
     listener = NewsListener(engine, reconciler)
+    backfills = AskedBackfills(engine, codec, settings.kafka, owner=owner)
     return Parts(
-        engine, transport, reconciler, loop, outbox, listener, health, gauges, dependencies, membership
+        engine, transport, reconciler, loop, outbox, listener, health, gauges, dependencies, membership, backfills
     )  # fmt: skip
 
 
@@ -215,6 +219,7 @@ def _work(parts: Parts, settings: Settings, stopping: threading.Event) -> tuple[
         threading.Thread(target=parts.gauges.run, args=(stopping,), name="gauges"),
         threading.Thread(target=_watch, args=(parts, stopping), name="watch", daemon=True),
         threading.Thread(target=parts.dependencies.run, args=(stopping,), name="dependencies", daemon=True),
+        threading.Thread(target=parts.backfills.run, args=(stopping,), name="backfill", daemon=True),
     ]
     parts.reconciler.start()
     parts.listener.start()

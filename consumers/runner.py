@@ -1,6 +1,6 @@
 """The reconciler of one process: a dispatcher that claims, workers that call, a settler that writes back.
 
-A worker is never held by a company that waits: waiting is a moment in the database, not a thread. No transaction is open while Intuit is
+No worker waits for a company that waits: waiting is a moment in the database, not a thread. No transaction is open while Intuit is
 asked, and before anything is sent the worker sees to it that the claim is still its own.
 """
 

@@ -1,6 +1,6 @@
 """What must stand in each QuickBooks company, worked out from the newest events alone by plain rules.
 
-Written from the specification and independently of `mapping`, so that the two can be held against each other. It says less
+Written from the specification and independently of `mapping`, so that the two can be compared. It says less
 than the mapping does (no templates but the defaults), and what it says is exact: names, numbers, amounts to the cent.
 """
 

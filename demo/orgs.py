@@ -46,7 +46,7 @@ DEMO_ORGS: Final[tuple[OrgRules, ...]] = (
         items=_ITEMS,
         item_classes=_ITEM_CLASSES,
         classes=_CLASSES,
-        # VAT 21 % is left out on purpose: its invoices are rejected until somebody maps it.
+        # VAT 21 % is left out on purpose: its invoices fail until a person maps it.
         tax_codes={
             kompass.UK_STANDARD.id: "20.0% S",
             kompass.UK_REDUCED.id: "5.0% R",

@@ -15,7 +15,7 @@ from mapping.money import half_up
 from mapping.problems import money
 from mapping.sheet import NOTHING, TITLES, Amounts, CodeAmount, Line, Side, Standing
 from mapping.tax import Regime, regime, row_of
-from mapping.tax_amounts import accepted, pieces_of_line, units
+from mapping.tax_amounts import Piece, accepted, accepted_together, pieces_of_line, units
 from schemas.company import BilledTax, CompanyFacts, Configuration
 from schemas.documents import SentDocument
 from schemas.events import Invoice, InvoiceType, Step
@@ -24,7 +24,7 @@ from schemas.link_state import LinkState
 Key = tuple[str, str]
 """(entity, QBO id)"""
 
-_OPEN = {LinkState.PENDING, LinkState.WAITING, LinkState.RETRYING, LinkState.FAILED}
+OPEN = {LinkState.PENDING, LinkState.WAITING, LinkState.RETRYING, LinkState.FAILED}
 """The newest version is not in QuickBooks."""
 _STATE_WORDS = {LinkState.PENDING: "queued"}
 
@@ -142,7 +142,7 @@ def _not_to_be_there(one: SentDocument, found: Booked | None, month: Month, *, r
 def _why_missing(one: SentDocument) -> str:
     if one.qbo_id:
         return f"{one.entity} {one.qbo_id} was deleted in QuickBooks"
-    if one.state in _OPEN:
+    if one.state in OPEN:
         return f"{_state_word(one)}: {one.reason or 'not sent yet'}"
     return one.reason or "not sent yet"
 
@@ -164,7 +164,7 @@ def _made(
         currency=invoice.currency,
         remark=remark,
         client=billing_client(invoice).name,
-        state=one.state if one.state in _OPEN else "",
+        state=one.state if one.state in OPEN else "",
         cause=one.cause,
         kompass_id=invoice.id,
         qbo_id=one.qbo_id,
@@ -193,11 +193,11 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
         return Standing.OTHER_MONTH, [moved, *reasons]
     if reasons:
-        if one.state in _OPEN:
+        if one.state in OPEN:
             reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
         return Standing.DIFFERS, reasons
     remarks = [] if found.date == invoice.date else [f"dated {found.date} in QuickBooks"]
-    if one.state in _OPEN:
+    if one.state in OPEN:
         remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
     if rounding:
         tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
@@ -219,9 +219,22 @@ def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool
         yield from _by_code(one.invoice, ours, theirs, month)
     if found.currency != one.invoice.currency:
         yield f"in {found.currency} in QuickBooks"
-    if one.customer and found.customer_id and found.customer_id != one.customer:
-        yield f"booked to customer {found.customer_name or found.customer_id} in QuickBooks, and sent to customer {one.customer}"
+    yield from _customer(one, found)
     yield from _rate(one, found, month)
+
+
+def _customer(one: SentDocument, found: Booked) -> Iterator[str]:
+    booked = f"booked to customer {found.customer_name or found.customer_id} in QuickBooks"
+    if one.newest_customer is not None:
+        if found.customer_id != one.newest_customer:
+            there = (
+                f"customer {one.newest_customer}"
+                if one.newest_customer
+                else "a customer that QuickBooks does not have yet"
+            )
+            yield f"{booked}, and its newest version is for {there}"
+    elif one.customer and found.customer_id and found.customer_id != one.customer:
+        yield f"{booked}, and sent to customer {one.customer}"
 
 
 def _tax_cause(month: Month) -> str:
@@ -260,6 +273,12 @@ def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
 def _differs_by_rounding(invoice: Invoice, ours: Side, theirs: Side, month: Month) -> bool:
     if ours.amounts == theirs.amounts or ours.amounts.net != theirs.amounts.net or not ours.codes:
         return False
+    pieces = _pieces(invoice, month)
+    if pieces is None:
+        return False
+    allowed = accepted_together(pieces, invoice.currency)
+    if ours.amounts.tax not in allowed or theirs.amounts.tax not in allowed:
+        return False
     booked = {code.code: code for code in theirs.codes}
     return all(
         (other := booked.get(code.code)) is not None
@@ -270,18 +289,30 @@ def _differs_by_rounding(invoice: Invoice, ours: Side, theirs: Side, month: Mont
 
 
 def _code_rounds(invoice: Invoice, ours: CodeAmount, theirs: CodeAmount, month: Month) -> bool:
-    """Whether rounding makes both taxes of the lines under a tax code."""
-    pieces = []
-    for number, line in enumerate(invoice.lines, start=1):
-        fact = month.facts.tax_codes.get(month.configuration.tax_codes.get(row_of(line), ""))
-        if fact is None or fact.name != ours.code:
-            continue
-        found = pieces_of_line(number, row_of(line), fact, line.amount_net, invoice.date)
-        if found is None:
-            return False
-        pieces += found
+    """Whether rounding makes both taxes of the lines under a tax code.
+
+    One unit may be under another code: this is asked only where the whole tax of the document agrees, or differs by rounding.
+    """
+    pieces = _pieces(invoice, month, ours.code)
+    if pieces is None:
+        return False
     allowed = accepted(pieces, invoice.currency).widened(max(units(invoice.currency)))
     return ours.tax in allowed and theirs.tax in allowed
+
+
+def _pieces(invoice: Invoice, month: Month, code: str | None = None) -> list[Piece] | None:
+    """What each rate charges on the lines, of one tax code or of all; None when a rate is not known."""
+    pieces: list[Piece] = []
+    for number, line in enumerate(invoice.lines, start=1):
+        row = row_of(line)
+        fact = month.facts.tax_codes.get(month.configuration.tax_codes.get(row, ""))
+        if code is not None and (fact is None or fact.name != code):
+            continue
+        found = None if fact is None else pieces_of_line(number, row, fact, line.amount_net, invoice.date)
+        if found is None:
+            return None
+        pieces += found
+    return pieces
 
 
 def _only_theirs(one: Booked, month: Month) -> Line:

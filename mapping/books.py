@@ -98,7 +98,7 @@ def not_taken(
 
 
 def edited(before: Observed, now: Observed) -> tuple[str, ...]:
-    """Name the members that somebody changed in QuickBooks between two answers."""
+    """Name the members that a person changed in QuickBooks between two answers."""
     return tuple(
         member
         for member in (*_MEMBERS, "DueDate", "CustomField", "Line")

@@ -172,3 +172,17 @@ def party_key(record: Record, configuration: Configuration, facts: CompanyFacts,
         payer = record.billing_client
         return PartyKey(Kind.CLIENT, payer.id, "", currency or payer.currency or facts.home_currency)
     return None
+
+
+def name_of_party(case: Case, key: PartyKey) -> str:
+    """Give what people call the customer or job that a record waits for; its Kompass id where the record does not carry it."""
+    record = case.record
+    if key.kind is Kind.PROJECT:
+        project = record.project if isinstance(record, Invoice) else None
+        return (
+            project.reference or project.name
+            if project is not None and project.id == key.kompass_id
+            else key.kompass_id
+        )
+    clients = [case.billing_client, *(getattr(record, member, None) for member in ("client", "billing_client"))]
+    return next((one.name for one in clients if one is not None and one.id == key.kompass_id), key.kompass_id)

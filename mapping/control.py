@@ -1,4 +1,4 @@
-"""Kompass's own list of a month's documents, held against the events that arrived: completeness that does not rest on the events."""
+"""Kompass's own list of a month's documents, compared with the events that arrived: completeness that does not rest on the events."""
 
 from __future__ import annotations
 

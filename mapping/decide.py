@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from mapping import conflicts
 from mapping.books import BOOKS, changed_in_books, in_closed_period, not_taken
-from mapping.case import Case, needed_party, own_currency, why_not_synced
+from mapping.case import Case, name_of_party, needed_party, own_currency, why_not_synced
 from mapping.cents import BILLED, billed
 from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.difference import (
@@ -326,14 +326,12 @@ def _says_already(observed: Observed, payload: Mapping[str, object], members: It
 
 
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
-    party = case.party
+    party, named = case.party, f"{needed.kind.value} {name_of_party(case, needed)}"
     if party is not None and party.state == LinkState.FAILED:
-        return Wait(
-            f"dependency:{party.cause}", f"waits for {needed.kind.value} {needed.kompass_id}: {party.reason}", needed
-        )
+        return Wait(f"dependency:{party.cause}", f"waits for {named}: {party.reason}", needed)
     if party is not None and party.state == LinkState.WAITING and party.cause.startswith("dependency:"):
-        return Wait(party.cause, f"waits for {needed.kind.value} {needed.kompass_id}, which {party.reason}", needed)
-    return Wait("dependency", f"waits for {needed.kind.value} {needed.kompass_id} to be in QuickBooks", needed)
+        return Wait(party.cause, f"waits for {named}, which {party.reason}", needed)
+    return Wait("dependency", f"waits for {named} to be in QuickBooks", needed)
 
 
 def _left_out_otherwise(applied: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:

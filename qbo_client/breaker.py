@@ -83,6 +83,10 @@ class Breaker:
             return max(now, self.trial_since + self.policy.trial_patience)
         return max(now, self.opens_at)
 
+    def forgiven(self, failures: int) -> Breaker:
+        """So many of the failures turned out to say nothing. One that is open stays so until a trial call comes through."""
+        return self if self.opens_at is not None else replace(self, failures=max(self.failures - failures, 0))
+
     def succeeded(self) -> Breaker:
         """A call came through: closed, with no memory of failures."""
         return Breaker(policy=self.policy)

@@ -82,7 +82,8 @@ TABLE: Final = (
     ),
     Rule(
         (FaultCode.STALE_OBJECT,),
-        Verdict.FINAL, "Intuit, Basic field definitions; recorded: the SyncToken of the request is not the object's. The object is read",
+        Verdict.FINAL, "Intuit, Basic field definitions; recorded: the SyncToken of the request is not the object's. The object is read."
+        " Of a create it is passing: there is no SyncToken that could be old (python-quickbooks 208, for closed periods)",
     ),
     Rule(
         (FaultCode.BUSINESS_VALIDATION,),
@@ -119,5 +120,6 @@ def verdict(refused: Refused, operation: Operation) -> Verdict:
     """
     if operation is Operation.QUERY:
         return Verdict.PASSING
-    rules = [BY_CODE[code] for code in refused.codes if code in BY_CODE]
+    codes = refused.codes - {FaultCode.STALE_OBJECT} if operation is Operation.CREATE else refused.codes
+    rules = [BY_CODE[code] for code in codes if code in BY_CODE]
     return Verdict.FINAL if any(rule.verdict is Verdict.FINAL for rule in rules) else Verdict.PASSING

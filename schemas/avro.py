@@ -40,7 +40,7 @@ def _reference(name: str, namespace: str) -> str:
 def resolved(schema: Schema, names: dict[str, Schema], namespace: str = "") -> Schema:
     """`schema` with full names everywhere; `names` collects full name → definition.
 
-    References stay references, so a recursive schema is no trouble.
+    References stay references, so a recursive schema works.
     """
     if isinstance(schema, str):
         return _reference(schema, namespace)

@@ -74,7 +74,7 @@ class CustomField:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One Org's QBO Configuration with its mapping tables, as they stood at ``version``."""
+    """One Org's QBO Configuration with its mapping tables, as they were at ``version``."""
 
     org_id: str
     org_name: str

@@ -23,3 +23,7 @@ class SentDocument:
     """The Id of the customer to whom it was sent last; empty when that is not known."""
     exchange_rate: Decimal | None = None
     """The rate that was sent with it; None when QuickBooks chose one."""
+    link_id: int = 0
+    """0 where there is no link."""
+    newest_customer: str | None = None
+    """The Id of the customer that the newest version names, where that is not what was sent last; empty when QuickBooks has none yet."""

@@ -86,7 +86,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "gauge",
         "link_oldest_age_seconds",
-        "Age of the longest-standing link in that state: since it is due, since it first failed, else since its event.",
+        "Age of the oldest link in that state: since it is due, since it first failed, else since its event.",
         (_KIND, ("state", "due, waiting, retrying or failed"), _CAUSE, _ORG),
     ),
     Declaration(
@@ -98,7 +98,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "histogram",
         "push_latency_seconds",
-        "From the event's creation in Kompass until its state stood in QuickBooks.",
+        "From the event's creation in Kompass until QuickBooks had its state.",
         (_KIND,),
         _LATENCY_S,
     ),
@@ -145,7 +145,9 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "Metered (CorePlus) calls left this month, over all companies.",
         measured=True,
     ),
-    Declaration("gauge", "budget_limit_calls", "Metered (CorePlus) calls granted a month.", measured=True),
+    Declaration(
+        "gauge", "budget_limit_calls", "Metered (CorePlus) calls that Intuit allows in a month.", measured=True
+    ),
     Declaration(
         "counter",
         "quota_waits",
@@ -185,7 +187,7 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
     Declaration(
         "gauge",
         "failures_open",
-        "Failures that wait for somebody.",
+        "Failures that wait for a person.",
         (("stage", "decode, map, push or connect"), _CAUSE, _ORG),
     ),
     Declaration(

@@ -17,7 +17,7 @@ from store.documents import unpack
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " l.applied"
+    " l.applied, coalesce(l.id, 0) AS link_id"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -71,4 +71,5 @@ def _document(row: Any) -> SentDocument:
         cause=row.cause,
         customer=str(customer.get("value", "")) if isinstance(customer, Mapping) else "",
         exchange_rate=None if rate is None else Decimal(rate),
+        link_id=row.link_id,
     )

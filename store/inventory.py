@@ -85,7 +85,7 @@ INVENTORIED: Final = "EXISTS (SELECT 1 FROM qbo_inventory i WHERE i.realm_id = n
 def keep(
     db: Connection, realm_id: str, found: Sequence[Keyed], following: Page | None, *, reads: int, unreadable: int
 ) -> None:
-    """Keep what some pages held and which one comes next; None when that was the last."""
+    """Keep what was on some pages and which one comes next; None when that was the last."""
     insert_rows(
         db,
         existing,

@@ -248,7 +248,7 @@ def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Hold these links still, so that none settles unseen while a link is put to wait for it; busy ones are left out.
 
     The weakest lock there is: it keeps out a settle and a decision of the link itself, who lock it FOR UPDATE, but not those
-    who only wake it (`sync.link.wake_dependents`). A job held here for an invoice must hear of its customer all the same.
+    who only wake it (`sync.link.wake_dependents`). A job locked here for an invoice must hear of its customer all the same.
     """
     if not ids:
         return {}

@@ -95,15 +95,15 @@ def counts(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, di
 
 
 def held_up(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, dict[str, int]]:
-    """Count by kind what waits behind the rejected records of each cause, however many steps behind."""
+    """Count by kind what waits behind the failed records of each cause, however many steps behind."""
     rows = db.execute(
         text(
-            "WITH RECURSIVE held(cause, id, kind) AS ("
+            "WITH RECURSIVE behind(cause, id, kind) AS ("
             " SELECT f.cause, l.id, l.kind FROM qbo_failure f JOIN qbo_link l ON l.depends_on = f.link_id"
             f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND l.state = '{LinkState.WAITING}' AND {_UNTOLD}"
-            " UNION SELECT held.cause, l.id, l.kind FROM held JOIN qbo_link l ON l.depends_on = held.id"
+            " UNION SELECT behind.cause, l.id, l.kind FROM behind JOIN qbo_link l ON l.depends_on = behind.id"
             f" AND l.state = '{LinkState.WAITING}'"
-            ") SELECT cause, kind, count(*) AS n FROM held GROUP BY cause, kind"
+            ") SELECT cause, kind, count(*) AS n FROM behind GROUP BY cause, kind"
         ),
         {"org": org_id, "causes": sorted(causes)},
     )
@@ -238,7 +238,7 @@ def clear_ended(db: Connection, *, now: datetime) -> int:
     ).rowcount
     differences.clear_ended(db, now=now)
     outages.clear_ended(db, now=now)
-    # A withdrawn document that is settled again is no reason for an all clear.
+    # A withdrawn document that is synced again is no reason for an all clear.
     db.execute(
         text(
             "UPDATE qbo_notice n SET cleared_at = :now, all_clear_id = n.mail_id WHERE n.cleared_at IS NULL"

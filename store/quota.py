@@ -83,7 +83,7 @@ def block(db: Connection, realm_id: str, seconds: float) -> None:
 def count_metered(db: Connection, calls: int) -> int:
     """Add successful metered calls to those of this calendar month (UTC); gives the month's count.
 
-    Intuit grants them by the month for all companies together and publishes no count that could be asked for: this is ours.
+    Intuit allows them by the month for all companies together and publishes no count that could be asked for: this is ours.
     """
     return int(
         db.execute(

@@ -101,7 +101,7 @@ class LinkTimes:
 
 
 def link_times(db: Connection, ids: Collection[int]) -> dict[int, LinkTimes]:
-    """Give what a claim does not need of links: when they settled and what QuickBooks came to."""
+    """Give what a claim does not need of links: when they were synced and what QuickBooks came to."""
     if not ids:
         return {}
     rows = db.execute(

@@ -525,6 +525,23 @@ inventory = Table(
     _moment("taken_at"),
 )
 
+# Kompass's topics are read again for a new Configuration: by which consumer, and how far.
+backfill = Table(
+    "qbo_backfill",
+    metadata,
+    Column("configuration_id", BigInteger, ForeignKey("qbo_configuration.id", ondelete="CASCADE"), primary_key=True),
+    _moment("asked_at", now=True),
+    _text("owner"),
+    _moment("beat_at"),
+    _number("total"),
+    _number("read"),
+    _number("of_org"),
+    _moment("oldest_at"),  # of all that the topics still have
+    _moment("oldest_of_org_at"),
+    _moment("finished_at"),
+    _text("problem"),
+)
+
 # What it had: no more of each than a match of names, numbers and totals needs.
 existing = Table(
     "qbo_existing",
@@ -623,7 +640,7 @@ mail = Table(
     Column("text", Text, nullable=False),
     Column("html", Text, nullable=False),
     Column("message_id", Text, nullable=False, unique=True),  # the same at every try, so that a mailbox can tell
-    _text("thread_id"),  # the Message-ID of the first mail about this trouble
+    _text("thread_id"),  # the Message-ID of the first mail about this outage
     Column("state", Text, nullable=False, server_default=text("'waiting'")),  # waiting | sent | refused | failed
     _moment("created_at", now=True),
     _moment("due_at"),

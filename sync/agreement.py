@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from mapping.agreement import Month, lines_of, ordered, unknown, unread
+from mapping.agreement import OPEN, Month, lines_of, ordered, unknown, unread
 from mapping.booked import booked_by_key
+from mapping.case import needed_party
 from mapping.control import Listed, held_against, in_words
 from mapping.filing import changes, digest, rows_of
 from mapping.sheet import Sheet, Standing
@@ -18,8 +19,12 @@ from qbo_client import documents
 from qbo_client.calls import Call
 from qbo_client.outcomes import Outcome
 from schemas.company import CompanyFacts, Configuration
+from schemas.documents import SentDocument
 from store.agreement import documents_dated, documents_of, documents_under
 from store.filing import Filed, file_month, read_filed
+from store.searching import links_by_id
+from sync.companies import read_company
+from sync.decide import predict
 
 Send = Callable[[Call], Outcome]
 
@@ -57,6 +62,7 @@ def read_sheet(
     theirs |= booked_by_key(elsewhere, home_currency=facts.home_currency)
     with engine.begin() as db:
         ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, theirs))
+        ours = _with_newest_customers(db, org_id, ours)
     lines = lines_of(ours, theirs, month)
     words = ""
     with engine.begin() as db:
@@ -83,6 +89,27 @@ def read_sheet(
         return sheet
     note = f"Filed by {filed.filed_by} on {filed.filed_at:%Y-%m-%d %H:%M} UTC, SHA-256 {filed.digest}."
     return replace(sheet, filed=note, changes=changes(filed.rows, sheet))
+
+
+def _with_newest_customers(db: Connection, org_id: str, ours: Sequence[SentDocument]) -> list[SentDocument]:
+    """Say of what is in QuickBooks in an older version for which customer the newest one is, as the decision has it.
+
+    A document that is paid keeps its customer there, and its amounts may agree all the same.
+    """
+    older = {one.link_id for one in ours if one.qbo_id and one.link_id and one.state in OPEN}
+    company = read_company(db, org_id) if older else None
+    if company is None:
+        return list(ours)
+    wanted = [(link, company) for link in links_by_id(db, older).values()]
+    cases = {one.link.id: one.case for one in predict(db, wanted, assume=False)}
+    made = []
+    for one in ours:
+        case = cases.get(one.link_id)
+        if case is not None and needed_party(case) is not None:
+            made.append(replace(one, newest_customer=(case.party.qbo_id or "") if case.party is not None else ""))
+        else:
+            made.append(one)
+    return made
 
 
 def file_sheet(engine: Engine, sheet: Sheet, configuration: Configuration, *, by: str) -> bool:

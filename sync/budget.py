@@ -1,4 +1,4 @@
-"""The month's budget of metered reads: once it is spent, and if so wished, what needs one is held; writes are free and go on."""
+"""The month's budget of metered reads: once it is spent, and if so wished, what needs one waits; writes are free and go on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store import quota
 from store.attempts import OpenAttempt
 
 NO_BUDGET: Final = "no-budget"
-"""The cause of a link that is held for it."""
+"""The cause of a link that waits for it."""
 REASON: Final = (
     "it needs a read from QuickBooks, and this month's metered reads are spent;"
     " it is sent with the new month (UTC) or a larger budget"

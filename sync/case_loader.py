@@ -93,7 +93,7 @@ def read_cases(
 
 
 def standing_of(link: Link) -> Standing:
-    """What QBO has of a link. After a conflict that was rejected, what was read then is no longer what is there: read again.
+    """What QBO has of a link. After a conflict that made it fail, what was read then is no longer what is there: read again.
 
     Of what was deleted in QuickBooks, and a person asked to recreate, QBO has nothing.
     """
@@ -207,7 +207,7 @@ class Parties:
 
     found: Mapping[int, Link]
     busy: frozenset[int]
-    """Links whose party, or the record it is to be made for, somebody holds at this moment: decide them again in a moment."""
+    """Links whose customer or job, or the record it is to be made for, another transaction has locked: decide them again soon."""
 
 
 def find_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]], *, lane: int) -> Parties:

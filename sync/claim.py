@@ -39,7 +39,7 @@ from sync.failing import in_mapping, record_failure
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
 from sync.permits import permit_calls
 from sync.policy import Policy
-from sync.reattachment import TakenUp, take_up
+from sync.reattachment import Reattached, reattach
 from sync.remarks import Remarks
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
@@ -210,9 +210,9 @@ class _Transaction:
                 self._busy(link)
                 continue
             if company.stocked and link.qbo_id is None:
-                taken = take_up(self._db, link, case, decision)
-                if isinstance(taken, TakenUp):
-                    self._take_up(link, taken)
+                taken = reattach(self._db, link, case, decision)
+                if isinstance(taken, Reattached):
+                    self._reattach(link, taken)
                     continue
                 decision = taken
             connection = connected.get(link.realm_id)
@@ -223,7 +223,7 @@ class _Transaction:
         still = links.hold(self._db, {one.id for one in holders.values()}) if holders else {}
         return {link_id for link_id, one in holders.items() if still.get(one.id) != one}
 
-    def _take_up(self, link: Link, taken: TakenUp) -> None:
+    def _reattach(self, link: Link, taken: Reattached) -> None:
         """Stand for what was made before the database was restored, and decide again: Kompass may say something else by now."""
         self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
         attached = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
@@ -441,7 +441,7 @@ class _Transaction:
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:
-    """Give what of an object that counts as sent from now on is still what somebody in QuickBooks made of it."""
+    """Give what of an object that counts as sent from now on is still what a person in QuickBooks made of it."""
     if link.observed is None:
         return {"by_hand": [], "kept": []}
     observed = Observed(link.observed)

@@ -27,7 +27,7 @@ from store.inventory import Page
 from store.restores import Wanted
 from store.secrets import TokenKeys
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
-from sync.disconnection import shut_out
+from sync.disconnection import disconnect
 from sync.inventory import keep, look_through
 from sync.metrics import Metrics, observe_call
 from sync.permits import wait_for_permit
@@ -75,7 +75,7 @@ class CompanyPreparation:
         )
         self.tokens = AccessTokens(engine, keys)
         self.cache = CompanyCache()
-        # True at the start: what an earlier process held for want of budget is woken if there is some now.
+        # True at the start: what waits for the budget since an earlier process is woken if there is some now.
         self._was_spent = policy.budget.calls is not None
 
     def budget_is_back(self) -> bool:
@@ -110,7 +110,7 @@ class CompanyPreparation:
             self.cache.forget(org_id)
             return self._read_rates(org_id, realm_id)
         if self.budget_is_spent():
-            # The old facts serve; a company without any has its links held by the claim, and one that is unknown waits.
+            # The old facts serve; a company without any has its links put to `retrying` by the claim, and one that is unknown waits.
             self.cache.forget(org_id)
             return 0.0 if wanted is None and page is None else LATER_S
         if stale:
@@ -212,7 +212,7 @@ class CompanyPreparation:
         with self._engine.begin() as db:
             companies.release_facts_lease(db, realm_id=realm_id)
             if isinstance(outcome, Forbidden):
-                shut_out(db, outcome, realm_id=realm_id, version=version)
+                disconnect(db, outcome, realm_id=realm_id, version=version)
                 return 0.0
             if not isinstance(outcome, Unauthorized):
                 return LATER_S

@@ -14,7 +14,7 @@ TRY_AFTER_S = 3600.0
 GRANT_REFUSED = "Intuit no longer takes the refresh token of this company"
 
 
-def shut_out(db: Connection, outcome: Forbidden, *, realm_id: str, version: int) -> bool:
+def disconnect(db: Connection, outcome: Forbidden, *, realm_id: str, version: int) -> bool:
     """Note that a company does not let us in any more; False when its connection has moved on since ``version``."""
     ended = outcome.subscription_ended
     message, tid = connection_words(outcome), outcome.intuit_tid or ""

@@ -28,7 +28,7 @@ class Setback:
 
 
 def in_mapping(problems: Sequence[Problem], *, sequence: int | None = None) -> Setback:
-    """A decision that rejects: no call was made."""
+    """A decision that fails the record: no call was made."""
     said = [
         {"cause": one.cause, "message": one.message, "field": one.field, "value": one.value, "remedy": one.remedy}
         for one in problems

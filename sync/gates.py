@@ -41,6 +41,8 @@ class Gates:
     _breakers: dict[str, Breaker] = field(default_factory=dict)
     _refused: dict[str, set[int]] = field(default_factory=dict)
     """The links that a company refused for now since it last took a write."""
+    _unanswered: dict[str, set[int]] = field(default_factory=dict)
+    """The links whose question a company refused since it last answered one."""
     _intuit: Breaker = field(default_factory=lambda: Breaker())
     _last_success: dict[str, float] = field(default_factory=dict)
     _silence: Silence = field(default_factory=Silence)
@@ -101,14 +103,15 @@ class Gates:
         """Take an outcome into account. Any answer of Intuit's is a success here, a final refusal too.
 
         :param refused: the links of the request, if all were refused for now. One alone says nothing of its company, many do.
-        :param wrote: it was a write: a read that is answered does not show that writes are taken again.
+        :param wrote: it was a write: a read that is answered does not show that writes are taken again. Nor do reads that are refused
+            count where others are answered: a company with many calls to look up has no write between them.
         """
         now = self.clock()
         with self._lock:
             self._silence.over(realm_id, now, answered=not isinstance(outcome, NotSent | Unknown))
             breaker = self._breakers.get(realm_id, Breaker())
             if refused:
-                known = self._refused.setdefault(realm_id, set())
+                known = (self._refused if wrote else self._unanswered).setdefault(realm_id, set())
                 for _ in range(len(set(refused) - known) or breaker.trial_under_way):
                     breaker = breaker.failed(now, self.uniform)
                 known |= set(refused)
@@ -117,16 +120,18 @@ class Gates:
             elif isinstance(outcome, NotSent | Unknown):
                 self._breakers[realm_id] = breaker.failed(now, self.uniform)
                 failing = sum(1 for one in self._breakers.values() if one.failures)
-                # One company that does not answer is its own trouble; Intuit is down when several do not and none does.
+                # One company that does not answer is down alone; Intuit is down when several do not and none does.
                 if failing > 1 or isinstance(outcome, NotSent):
                     self._intuit = self._intuit.failed(now, self.uniform)
             elif not wrote and realm_id in self._refused:
                 # The trial goes on with what was read: the write that follows it.
-                self._breakers[realm_id] = breaker.withdrawn()
+                answered = len(self._unanswered.pop(realm_id, ()))
+                self._breakers[realm_id] = breaker.withdrawn().forgiven(answered)
                 self._intuit = self._intuit.succeeded()
             else:
                 self._breakers.pop(realm_id, None)
                 self._refused.pop(realm_id, None)
+                self._unanswered.pop(realm_id, None)
                 self._intuit = self._intuit.succeeded()
                 self._last_success[realm_id] = now
 

@@ -42,7 +42,7 @@ EXISTS: Final = frozenset({"customer-exists", "document-exists"})
 
 @dataclass(slots=True)
 class Looked:
-    """What some pages held."""
+    """What was on some pages."""
 
     found: list[Existing] = field(default_factory=list)
     following: Page | None = None

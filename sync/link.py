@@ -1,9 +1,9 @@
 """The life of a link: its states, every transition, and what makes it due. No other module writes these columns.
 
-A link is due when `due_at` is past: null when there is nothing to do, in the future while it is held or a call is under way, so that a call
-whose process died becomes due again. `again` is raised by everything that makes a link due and lowered by a claim: a settle that finds it
-raised leaves the link due. `due_since` says since when work has been queued: it is empty in every state in which no work is. Why a link
-became due is in its history: newer events write their own entry there (`event`), every other reason writes one of kind `due`.
+A link is due when `due_at` is past. It is null when there is nothing to do, and in the future while the link is retrying or a call is under
+way, so that a call whose process died becomes due again. Everything that makes a link due raises `again`, and a claim lowers it: a settle
+that finds it raised leaves the link due. `due_since` says since when work has been queued, and is empty in every state without work. Why a
+link became due is in its history: newer events write their own entry there (`event`), every other reason writes one of kind `due`.
 """
 
 from __future__ import annotations
@@ -225,13 +225,13 @@ def wake_dependents(db: Connection, ids: Collection[int]) -> int:
     """Make those due that wait for one of these links.
 
     One that somebody has locked is left out: its holder either brings a newer state or found the link it waits for busy, and
-    decides it again. One that is only held (`store.links.hold`) is woken.
+    decides it again. One that is only retrying (`store.links.hold`) is woken.
     """
     return due.WAKE_DEPENDENTS.count(db, ids=sorted(ids)) if ids else 0
 
 
 def wake_held(db: Connection, *, lane: int, cause: str) -> int:
-    """Make those of this lane due that are held for this cause."""
+    """Make those of this lane due that are retrying for this cause."""
     statement = due.makes_due(
         f"SELECT l.id FROM qbo_link l WHERE l.due_at IS NOT NULL AND (l.lanes & {lane:d}) <> 0"
         f" AND l.state = '{LinkState.RETRYING}' AND l.cause = :cause",

@@ -181,7 +181,7 @@ def _rivals(db: Connection, attempt: Attempt) -> bool:
 
 
 def _may_be_ours(db: Connection, attempt: Attempt, document: Mapping[str, Any]) -> bool:
-    """Made after the attempt was sent, and standing for no other link."""
+    """Made after the attempt was sent, and no other link has it."""
     made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
     if not isinstance(made, str) or attempt.first_sent_at is None:
         return False

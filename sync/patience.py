@@ -17,6 +17,7 @@ from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Refused
 from store import links
 from store.links import Link
+from sync.settings import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,9 @@ class Patience:
     lone: float = 180.0
     """A record fails after so many tries in so long, if others of its kind went through between each of them and the next."""
     quiet: float = 2 * 3600.0
-    """It fails after so long if others of the company go through, or if no other is being retried."""
+    """It fails after so long if others of the company go through again and again, or if none goes and no other is being retried."""
     rule: float = 4 * 3600.0
-    """It fails after so long in any case if the refusal may be a rule of the company (6000), which a person has to know."""
+    """It fails after so long, while none goes, if the refusal may be a rule of the company (6000), which a person has to know."""
     failed: float = 24 * 3600.0
     """Then it is tried once in so long."""
 
@@ -39,7 +40,7 @@ class Refusals:
     """One record's refusals so far, this one included."""
 
     tries: int
-    """While others of its kind went through: what an outage costs in tries is not held against the record."""
+    """While others of its kind went through: what an outage costs in tries does not count against the record."""
     since: float
     """Seconds since the first."""
     fails: bool
@@ -62,14 +63,38 @@ def weigh(
             db, realm_id=link.realm_id, other_than=link.id, moment=row.last_failed_at, **more
         )
 
-    tries = int(row.attempts) + 1
-    if tries > 1 and not others_go(kind=link.kind):
-        tries = min(tries, max(patience.tries // 2, 1))
+    before, half = int(row.attempts), max(patience.tries // 2, 1)
+    others = before == 0 or others_go()
+    kin = before == 0 or (others and others_go(kind=link.kind))
+    # Neither does a try in an outage count, nor is one forgotten that counted before it.
+    tries = before + 1 if kin else max(before, min(before + 1, half) if others else 1)
     if since >= patience.lone and tries >= patience.tries:
         fails = True
-    elif since < patience.quiet:
+    elif since < patience.quiet or kin:
+        # However long an outage was, the first refusal after it says nothing more than any other.
         fails = False
+    elif others:
+        fails = before >= half
     else:
         rule = FaultCode.BUSINESS_VALIDATION in refused.codes and since >= patience.rule
-        fails = rule or others_go() or not links.others_retrying(db, realm_id=link.realm_id, other_than=link.id)
+        fails = rule or not links.others_retrying(db, realm_id=link.realm_id, other_than=link.id)
     return Refusals(tries, since, fails)
+
+
+def tries_for(row: Any, cause: str) -> int:
+    """Give how often in a row a link was held for this cause: tries that another trouble cost are no evidence of it."""
+    return int(row.attempts) if row.cause == cause else 0
+
+
+def backoff(retries: RetryPolicy, row: Any, *, now: datetime, alone: bool) -> float:
+    """Give the seconds until a call without an answer is made again.
+
+    Tries in an outage do not count (``alone`` is False), so there it is the time that makes the wait longer: up to half of the tries of a
+    record that fails alone, so that all go soon after it ends.
+    """
+    first, half = retries.backoff_first_seconds, retries.reject_after_attempts // 2
+    wait = first * 2.0 ** min(int(row.attempts), 30)
+    if not alone:
+        since = (now - (row.first_failed_at or now)).total_seconds()
+        wait = max(wait, min(2 * since, first * 2.0 ** min(half, 30)))
+    return min(wait, retries.backoff_longest_seconds)

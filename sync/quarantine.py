@@ -33,7 +33,7 @@ def claim_around(
         if len(ids) == 1:
             log.exception("link %d cannot be decided", ids[0])
             (poison,), words = ids, f"{type(error).__name__}: {error}"
-            return retrying(engine, lambda db: _set_aside(db, poison, words))
+            return retrying(engine, lambda db: _quarantine(db, poison, words))
     found, left = Claimed(), dict(calls_allowed)
     for link_id in ids:
         one = claim_around(engine, claim, [link_id], calls_allowed=left)
@@ -49,7 +49,7 @@ def claim_around(
     return found
 
 
-def _set_aside(db: Connection, link_id: int, words: str) -> Claimed:
+def _quarantine(db: Connection, link_id: int, words: str) -> Claimed:
     found = Claimed()
     due = links.lock_due(db, [link_id])
     for link in () if due is None else due.links:

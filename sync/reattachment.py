@@ -41,14 +41,14 @@ _CLEARED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class TakenUp:
+class Reattached:
     entity: str
     qbo_id: str
     changes: Mapping[str, Any] = field(repr=False)
     """Of the link."""
 
 
-def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) -> TakenUp | Decision:
+def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -> Reattached | Decision:
     """Give what the link stands for from now on; else the decision, or in its place the question for a person."""
     record = case.case.record
     if isinstance(record, Invoice):
@@ -69,7 +69,7 @@ def take_up(db: Connection, link: Link, case: RecordCase, decision: Decision) ->
     observed = found.body
     untouched = str(observed.get("SyncToken")) == "0"
     applied = _sent(record, observed, write, untouched=untouched)
-    return TakenUp(
+    return Reattached(
         found.entity,
         found.qbo_id,
         {

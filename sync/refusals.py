@@ -8,15 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from sqlalchemy import Connection
+
+from mapping.books import in_closed_period
 from mapping.causes.table import BY_CODE, words_of
 from mapping.conflicts import CLOSED
 from mapping.problems import quoted
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id
 from qbo_client.outcomes import Refused
+from schemas.observed import Observed
+from store import companies, json
 from store.links import Link
 from store.references import Reference
+from sync.attempt import Attempt
 from sync.contact_details import stands_in_quickbooks
 from sync.explaining import Learned
 
@@ -43,11 +50,9 @@ def problem_for(
     special = _SPECIAL.get(fault.code)
     if special is not None:
         return special(subject, fault, used, learned or Learned())
-    code = fault.code
-    if code == FaultCode.STALE_OBJECT and link.qbo_id is None and entity != "Customer":
-        # A new document cannot be stale: some companies answer so where the books of its period are closed.
-        code = FaultCode.BOOKS_CLOSED
-    words = BY_CODE.get(code) or words_of("fault")
+    # What else of 5010 comes here is a period that is closed (`sync.settle`).
+    closed = fault.code == FaultCode.STALE_OBJECT and entity != "Customer"
+    words = BY_CODE.get(FaultCode.BOOKS_CLOSED if closed else fault.code) or words_of("fault")
     cause = words.cause
     if cause == "fault" or words.who.name == "NOBODY":
         # With a code that should have passed, and did not, nothing better can be said than what QuickBooks says.
@@ -167,8 +172,25 @@ _SPECIAL: Mapping[str, Callable[[str, Fault, Used, Learned], Problem]] = {
 def keeps_changing(link: Link, entity: str, *, tries: int) -> Problem:
     return Problem(
         cause="conflict:keeps-changing",
-        message=f"{entity} {link.reference}: somebody in QuickBooks changed it at each of {tries} tries",
+        message=f"{entity} {link.reference}: a person in QuickBooks changed it at each of {tries} tries",
         field="",
         value="",
         remedy="See who works on it in QuickBooks, then press Try again",
     )
+
+
+def says_closed(attempt: Attempt, learned: Learned | None) -> bool:
+    """Whether 5010 can only mean a closed period: a document that is new, or that nobody wrote to, is not stale.
+
+    So it is reported (python-quickbooks 208), and passes like any refusal of which the company's closing date says nothing.
+    """
+    if attempt.operation == "create":
+        return attempt.entity != "Customer"
+    return learned is not None and learned.unchanged
+
+
+def books_are_closed(db: Connection, attempt: Attempt, row: Any) -> bool:
+    """Whether the company's facts say that the books are closed where the document is, or where it was to be."""
+    facts = companies.read_facts(db, [attempt.link.realm_id]).get(attempt.link.realm_id)
+    there = None if row.observed is None else Observed(row.observed).date
+    return facts is not None and in_closed_period(facts, there, Observed(json.loads(attempt.body)).date)

@@ -31,22 +31,23 @@ from sync.batches import Split
 from sync.comparing import CentCheck, note_of
 from sync.contact_details import without_details
 from sync.crash_points import reached
-from sync.daily_retry import went_through
-from sync.disconnection import connection_words, shut_out
+from sync.daily_retry import FIXED_IN_QUICKBOOKS, went_through
+from sync.disconnection import connection_words, disconnect
 from sync.explaining import Learned
 from sync.failing import in_call, record_failure
 from sync.giving_way import in_the_way
 from sync.link import answered, wake_dependents, write
 from sync.looking_up import IN_DOUBT, arrived, not_among_its_customers, what_was_made
-from sync.patience import Refusals, weigh
+from sync.patience import Refusals, backoff, tries_for, weigh
 from sync.policy import Policy
-from sync.refusals import keeps_changing, problem_for
+from sync.refusals import books_are_closed, keeps_changing, problem_for, says_closed
 from sync.remarks import Remarks
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
 # A batch that stays without an answer while others of the company get theirs is given up after so many tries.
 BATCH_TRIES = 3
+REFUSED_FOR_NOW = "refused-for-now"
 _TAKEN = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
 _BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID, FaultCode.CUSTOMER_INVALID})
 # The SyncToken of an object that nobody wrote to since it was made.
@@ -74,7 +75,7 @@ class Settled:
     fenced: int = 0
     woken: bool = False
     events: list[tuple[Attempt, str, str]] = field(default_factory=list)
-    """(work, result, cause): pushed | read | recovered | rejected | held | waiting"""
+    """(attempt, result, cause): pushed | read | recovered | failed | retrying | waiting"""
     disconnected: set[str] = field(default_factory=set)
     recoveries: list[str] = field(default_factory=list)
     """What was recovered from beyond what ``events`` say, in the words of the metric."""
@@ -345,25 +346,30 @@ class _Transaction:
             codes = ", ".join(sorted(refused.codes)) or str(refused.status)
             self._look(attempt, row, f"refused ({codes}), perhaps because an earlier call of ours has done it: looking")
             return
+        if FaultCode.STALE_OBJECT in refused.codes and says_closed(attempt, learned):
+            if books_are_closed(self._db, attempt, row):
+                problem = problem_for(attempt.link, attempt.entity, refused)
+                self._fail(attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
+            else:
+                # What the company says of its closing date decides, as soon as it is read.
+                companies.mark_facts_stale(self._db, attempt.link.realm_id)
+                self._refused_for_now(answer, refused, row)
+            return
         if FaultCode.STALE_OBJECT in refused.codes and attempt.operation in ("update", "void"):
-            if learned is not None and learned.unchanged:
-                closed = replace(
-                    refused, faults=tuple(replace(one, code=FaultCode.BOOKS_CLOSED) for one in refused.faults)
-                )
-                self._fail(attempt, row, problem_for(attempt.link, attempt.entity, closed), tid=refused.intuit_tid)
-                return
-            if row.attempts + 1 >= MAX_REREADS:
+            tries = tries_for(row, links.READ) + 1
+            if tries >= MAX_REREADS:
                 problem = keeps_changing(attempt.link, attempt.entity, tries=MAX_REREADS)
                 self._fail(attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
                 return
             # Somebody else wrote since: forget the SyncToken, and the decision asks for a read.
-            self._retry(attempt, row, "stale", "somebody else changed it in QuickBooks", after=0.0, sync_token=None)
+            words = "a person changed it in QuickBooks"
+            self._retry(attempt, row, "stale", words, after=0.0, sync_token=None, attempts=tries)
             return
         if (
             FaultCode.BUSINESS_VALIDATION in refused.codes
             and attempt.operation == "void"
             and attempt.tries == 1
-            and row.attempts == 0
+            and row.cause not in (links.READ, REFUSED_FOR_NOW)
         ):
             # QuickBooks voids nothing that a payment is applied to, and says only that: what is read tells which payment.
             self._retry(attempt, row, "stale", "QuickBooks does not void it: looking why", after=0.0, sync_token=None)
@@ -392,9 +398,8 @@ class _Transaction:
             used=lambda: of_payload(self._db, attempt.link, attempt.body),
             learned=learned,
         )
-        # A choice of Kompass's side was for this call: what comes after it is compared again.
         self._fail(
-            attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again,
+            attempt, row, problem, tid=refused.intuit_tid, overwrite=_still_chosen(row),
             depends_on=self._refused_party(attempt, refused),
         )  # fmt: skip
 
@@ -445,11 +450,12 @@ class _Transaction:
         holder = found.holder
         cause = NUMBER_IN_USE if attempt.link.kind is Kind.INVOICE else NAME_IN_USE
         rests_on = None if holder is None else holder.id
-        if found.passes and row.attempts < MAX_REREADS:
+        tries = tries_for(row, cause)
+        if found.passes and tries < MAX_REREADS:
             who = f"{holder.kind.value} {holder.reference}" if holder is not None else "another call of ours"
             after = 0.0 if found.at_once else self._backoff(row)
             reason = f"waits for {who} to settle, which has or had “{attempt.name}” in QuickBooks"
-            self._retry(attempt, row, cause, reason, after=after, depends_on=rests_on)
+            self._retry(attempt, row, cause, reason, after=after, depends_on=rests_on, attempts=tries + 1)
             return True
         if holder is None:
             return False
@@ -471,8 +477,10 @@ class _Transaction:
         if so_far.fails and not with_its_batch:
             again = self._now + timedelta(seconds=self._uniform(0.9, 1.0) * self._policy.patience.failed)
             self._fail(
-                attempt, row, problem, tid=refused.intuit_tid, retire=not looks_first, due_at=again,
-                overwrite=row.overwrite and row.again,
+                attempt, row, problem, tid=refused.intuit_tid, retire=not looks_first,
+                # One is tried daily for all that wait for the same.
+                due_at=None if problem.cause in FIXED_IN_QUICKBOOKS else again,
+                overwrite=_still_chosen(row),
             )  # fmt: skip
             return
         self._retry_refused(attempt, row, so_far, problem.message, keep=looks_first)
@@ -512,7 +520,7 @@ class _Transaction:
         wait = so_far.wait(
             first=self._policy.retries.backoff_first_seconds, longest=self._policy.retries.backoff_longest_seconds
         )
-        self._retry(attempt, row, "refused-for-now", reason, after=self._uniform(wait / 2, wait), attempts=so_far.tries)
+        self._retry(attempt, row, REFUSED_FOR_NOW, reason, after=self._uniform(wait / 2, wait), attempts=so_far.tries)
         if keep:
             self._retired.discard(attempt.link.id)
             self._over.add(attempt.link.id)
@@ -537,7 +545,7 @@ class _Transaction:
 
     def _disconnected(self, attempt: Attempt, outcome: Forbidden, row: Any) -> None:
         message = connection_words(outcome)
-        if not shut_out(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
+        if not disconnect(self._db, outcome, realm_id=attempt.link.realm_id, version=attempt.connection_version):
             # The connection has moved on since the call went out: whether it still stands is decided again.
             self._retry(attempt, row, "disconnected", message, after=0.0, counts=False)
             return
@@ -562,10 +570,8 @@ class _Transaction:
         alone = answer.company_answers and links.others_settled_since(
             self._db, realm_id=attempt.link.realm_id, other_than=attempt.link.id, moment=row.last_failed_at
         )
-        attempts = row.attempts + 1
-        if not alone:
-            # What the outage of a company cost in tries is not held against the record once the others go again.
-            attempts = min(attempts, max(self._policy.retries.reject_after_attempts // 2, 1))
+        # What the outage of a company costs in tries does not count against the record once the others go again.
+        attempts = row.attempts + 1 if alone else max(row.attempts, 1)
         if keep_attempt and alone and answer.together > 1 and attempts >= BATCH_TRIES:
             # One of its members may be what Intuit cannot answer, and no member is to blame for another.
             self._look(attempt, row, f"no usable answer to its batch after {attempts} tries: looking")
@@ -586,13 +592,11 @@ class _Transaction:
                 self._over.discard(attempt.link.id)
                 self._released.add(attempt.link.id)
             return
-        self._retry(attempt, row, cause, reason, after=self._backoff(row), keep_attempt=keep_attempt, attempts=attempts)
+        after = self._backoff(row, alone=alone)
+        self._retry(attempt, row, cause, reason, after=after, keep_attempt=keep_attempt, attempts=attempts)
 
-    def _backoff(self, row: Any) -> float:
-        wait = min(
-            self._policy.retries.backoff_first_seconds * 2.0 ** min(row.attempts, 30),
-            self._policy.retries.backoff_longest_seconds,
-        )
+    def _backoff(self, row: Any, *, alone: bool = True) -> float:
+        wait = backoff(self._policy.retries, row, now=self._now, alone=alone)
         return self._uniform(wait / 2, wait)
 
     def _retry(
@@ -730,6 +734,11 @@ class _Transaction:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")
+
+
+def _still_chosen(row: Any) -> bool:
+    """Whether a choice outlives a refusal: Kompass's side was chosen for this call, "another one" until it is made."""
+    return bool(row.overwrite) and (bool(row.again) or row.qbo_id is None)
 
 
 def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]:

@@ -56,8 +56,8 @@ IMPATIENT = Patience(tries=1, lone=0.0)
 SEND_WITHIN_S = 30.0
 # Where the simulator draws trouble in the background, a record that it struck is tried again on so many days.
 DAYS_OF_TROUBLE = 6
-# The one that no day ends: QuickBooks says that the period is closed, and a person opens it and presses Try again.
-ENDED_BY_A_PERSON = "fault:5010"
+# One of those that wait for the same is tried daily by the process, and no moment of theirs says when.
+TRIED_FOR_ALL = "books-closed"
 
 
 @dataclass
@@ -287,10 +287,10 @@ class Pipeline:
         raise AssertionError(f"still due after {rounds} rounds: {self.links()}")
 
     def _a_day_later(self) -> int:
-        """Make what failed for the time being due, and what a person ends; gives how many links that are."""
+        """Make what is tried daily due; gives how many links that are."""
         with self.engine.begin() as db:
             due = text("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL OR cause = :cause")
-            return int(db.execute(due, {"cause": ENDED_BY_A_PERSON}).rowcount)
+            return int(db.execute(due, {"cause": TRIED_FOR_ALL}).rowcount)
 
     def _hasten(self) -> None:
         """Let the moments for which links were put off be now."""

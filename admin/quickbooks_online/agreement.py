@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from admin.quickbooks_online.companies import Company, CompanyTrouble, trouble_of
+from admin.quickbooks_online.companies import Company, CompanyError, error_of
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.runtime import engine
 from mapping.sheet import Sheet
@@ -26,11 +26,11 @@ def make_sheet(configuration: Configuration, month: dt.date) -> Sheet:
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     realm_id = configuration.realm_id or ""
     if not realm_id:
-        raise CompanyTrouble(
+        raise CompanyError(
             f"{configuration} is not linked to a QuickBooks company", "Run Authorize with QuickbooksOnline first."
         )
     company = Company(realm_id)
@@ -40,4 +40,4 @@ def make_sheet(configuration: Configuration, month: dt.date) -> Sheet:
     try:
         return read_sheet(engine(), company.send, stored, company.known_facts(), month)
     except ReadFailed as error:
-        raise trouble_of(error.outcome) from error
+        raise error_of(error.outcome) from error

@@ -1,4 +1,4 @@
-"""Calls of the admin to a linked QBO company: fresh tokens, the shared quota, and every trouble in words with a remedy."""
+"""Calls of the admin to a linked QBO company: fresh tokens, the shared quota, and every failure in words with a remedy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from store import companies as stored_companies
 from store import connections, quota
 from sync.companies import token_ready
 from sync.company import facts_of
-from sync.disconnection import shut_out
+from sync.disconnection import disconnect
 from sync.permits import wait_for_permit
 from sync.settings import AttemptPolicy, CompanyPolicy
 from sync.tokens import Renewal, TokenRenewal
@@ -29,7 +29,7 @@ PATIENCE_S = 8.0
 REAUTHORIZE = "Tick the Configuration in the list and run Authorize with QuickbooksOnline again."
 
 
-class CompanyTrouble(Exception):
+class CompanyError(Exception):
     """A company cannot be asked now. ``str()`` says why, ``remedy`` what to do; neither holds a secret."""
 
     def __init__(self, message: str, remedy: str, *, disconnected: bool = False) -> None:
@@ -62,7 +62,7 @@ class Company:
 
         Raises
         ------
-        CompanyTrouble
+        CompanyError
             the company is not linked, or cannot be reached before the call is even made.
         """
         wait_for_quota(self.realm_id, sleep=self._sleep)
@@ -78,7 +78,7 @@ class Company:
             break
         if isinstance(outcome, Forbidden):
             with engine().begin() as db:
-                shut_out(db, outcome, realm_id=self.realm_id, version=access.version)
+                disconnect(db, outcome, realm_id=self.realm_id, version=access.version)
         elif isinstance(outcome, Throttled):
             with engine().begin() as db:
                 quota.block(db, self.realm_id, outcome.retry_after)
@@ -89,26 +89,26 @@ class Company:
 
         Raises
         ------
-        CompanyTrouble
+        CompanyError
         """
         outcome = self.send(call)
         if isinstance(outcome, Done):
             return outcome
-        raise trouble_of(outcome)
+        raise error_of(outcome)
 
     def facts(self) -> CompanyFacts:
         """Fetch the company's facts again and keep them, for the pipeline too (four metered reads).
 
         Raises
         ------
-        CompanyTrouble
+        CompanyError
         """
         try:
             fetched = intuit_facts.fetch_company_facts(self.send)
         except ReadFailed as error:
-            raise trouble_of(error.outcome) from error
+            raise error_of(error.outcome) from error
         except FactMissing as error:
-            raise CompanyTrouble(str(error), "Ask Kompass support.") from error
+            raise CompanyError(str(error), "Ask Kompass support.") from error
         facts = facts_of(self.realm_id, fetched)
         with engine().begin() as db:
             stored_companies.store_facts(db, facts)
@@ -128,7 +128,7 @@ class Company:
             with engine().begin() as db:
                 found = connections.read_tokens(db, token_keys(), self.realm_id)
             if found is None:
-                raise CompanyTrouble("The company is not connected", REAUTHORIZE, disconnected=True)
+                raise CompanyError("The company is not connected", REAUTHORIZE, disconnected=True)
             version, tokens = found
             if token_ready(tokens):
                 self._access = _Access(version, tokens.access_token)
@@ -136,7 +136,7 @@ class Company:
             if self._refresh(version):
                 continue
             if time.monotonic() > until:
-                raise CompanyTrouble("The connection is just being renewed", "Try again in a minute.")
+                raise CompanyError("The connection is just being renewed", "Try again in a minute.")
             self._sleep(0.2)
 
     def _refresh(self, version: int) -> bool:
@@ -154,16 +154,16 @@ class Company:
             observe_refresh(renewed.metric)
         match renewed.outcome:
             case Renewal.GRANT_REFUSED:
-                raise CompanyTrouble(
+                raise CompanyError(
                     "Intuit no longer accepts Kompass's access to this company", REAUTHORIZE, disconnected=True
                 )
             case Renewal.KEYS_REFUSED:
-                raise CompanyTrouble(
+                raise CompanyError(
                     f"Intuit refuses Kompass itself ({renewed.said})",
                     "Ask Kompass support: the app's keys at Intuit are wrong.",
                 )
             case Renewal.UNAVAILABLE:
-                raise CompanyTrouble("QuickBooks is out of reach", "Try again in a few minutes.")
+                raise CompanyError("QuickBooks is out of reach", "Try again in a few minutes.")
         return renewed.outcome is not Renewal.ELSEWHERE
 
 
@@ -172,34 +172,34 @@ def wait_for_quota(realm_id: str, *, sleep: Callable[[float], None] = time.sleep
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
         there is none in time.
     """
     if not wait_for_permit(engine(), realm_id, patience=PATIENCE_S, sleep=sleep):
-        raise CompanyTrouble(
+        raise CompanyError(
             "Intuit's limit of calls for this company is used up at the moment", "Try again in a minute."
         )
 
 
-def trouble_of(outcome: object) -> CompanyTrouble:
+def error_of(outcome: object) -> CompanyError:
     """Say in words what became of a call that was not answered."""
     if isinstance(outcome, Unauthorized):
-        return CompanyTrouble("QuickBooks refuses Kompass's access token", REAUTHORIZE)
+        return CompanyError("QuickBooks refuses Kompass's access token", REAUTHORIZE)
     if isinstance(outcome, Forbidden):
         if outcome.subscription_ended:
-            return CompanyTrouble(
+            return CompanyError(
                 "The QuickBooks subscription of this company has ended",
                 "Once it is paid, syncing resumes within the hour.",
                 disconnected=True,
             )
-        return CompanyTrouble("QuickBooks no longer lets Kompass into this company", REAUTHORIZE, disconnected=True)
+        return CompanyError("QuickBooks no longer lets Kompass into this company", REAUTHORIZE, disconnected=True)
     if isinstance(outcome, Throttled):
-        return CompanyTrouble("Intuit asks Kompass to wait", "Try again in a minute.")
+        return CompanyError("Intuit asks Kompass to wait", "Try again in a minute.")
     if isinstance(outcome, NotSent):
-        return CompanyTrouble("QuickBooks is out of reach", "Try again in a few minutes.")
+        return CompanyError("QuickBooks is out of reach", "Try again in a few minutes.")
     if isinstance(outcome, Unknown):
-        return CompanyTrouble("QuickBooks did not answer", "Try again in a few minutes.")
+        return CompanyError("QuickBooks did not answer", "Try again in a few minutes.")
     if isinstance(outcome, Refused):
         said = "; ".join(fault.detail or fault.message for fault in outcome.faults) or f"status {outcome.status}"
-        return CompanyTrouble(f"QuickBooks refused: {said}", "Try again; if it stays, ask Kompass support.")
-    return CompanyTrouble("QuickBooks gave an answer that Kompass does not understand", "Ask Kompass support.")
+        return CompanyError(f"QuickBooks refused: {said}", "Try again; if it stays, ask Kompass support.")
+    return CompanyError("QuickBooks gave an answer that Kompass does not understand", "Ask Kompass support.")

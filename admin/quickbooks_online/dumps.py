@@ -9,7 +9,7 @@ from itertools import chain
 
 from django.http import StreamingHttpResponse
 
-from admin.quickbooks_online.companies import Company, CompanyTrouble, trouble_of
+from admin.quickbooks_online.companies import Company, CompanyError, error_of
 from admin.quickbooks_online.models import Configuration
 from qbo_client.errors import ReadFailed
 from qbo_client.queries import ACTIVE_OR_NOT, equals, iterate
@@ -30,21 +30,21 @@ INVOICES = Dump("QBO invoices", "invoices", "Invoice", ())
 
 
 def download(configuration: Configuration, what: Dump) -> StreamingHttpResponse:
-    """Make the download. The first page is fetched before it starts, so that trouble becomes a message and not half a file.
+    """Make the download. The first page is fetched before it starts, so that a failure becomes a message and not half a file.
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     if not configuration.realm_id:
-        raise CompanyTrouble(
+        raise CompanyError(
             f"{configuration} is not linked to a QuickBooks company", "Run Authorize with QuickbooksOnline first."
         )
     rows = iterate(Company(configuration.realm_id).send, what.entity, *what.where)
     try:
         first = next(rows, None)
     except ReadFailed as error:
-        raise trouble_of(error.outcome) from error
+        raise error_of(error.outcome) from error
     response = StreamingHttpResponse(
         _json(rows if first is None else chain((first,), rows)), content_type="application/json; charset=utf-8"
     )
@@ -55,7 +55,7 @@ def download(configuration: Configuration, what: Dump) -> StreamingHttpResponse:
 
 
 def _json(rows: Iterator[dict[str, object]]) -> Iterator[str]:
-    """An array with an object per line. Trouble on a later page breaks the download off: the browser says it is not whole."""
+    """An array with an object per line. A failure on a later page breaks the download off: the browser says it is not whole."""
     yield "["
     separator = "\n"
     for row in rows:

@@ -114,7 +114,7 @@ class ConfigurationForm(OpenedForm):
         )
         help_texts = {  # noqa: RUF012 - Django reads it so
             "enabled": "Leave unticked until the company is linked. While it is off nothing is sent. What Kompass sends of "
-            "this Org is kept from the day that its Configuration is added.",
+            "this Org is kept once its Configuration is added, and earlier events are read again.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:

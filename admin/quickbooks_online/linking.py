@@ -21,7 +21,7 @@ from django.utils import timezone
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from admin.quickbooks_online.companies import CompanyTrouble, trouble_of, wait_for_quota
+from admin.quickbooks_online.companies import CompanyError, error_of, wait_for_quota
 from admin.quickbooks_online.lists import forget
 from admin.quickbooks_online.metrics import observe_call
 from admin.quickbooks_online.models import PendingAuthorization
@@ -283,7 +283,7 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
         outcome = intuit().transport.send(realm_id, granted.access_token, call, deadline=20.0)
     except CallInvalid:
         raise LinkRefused("Intuit's answer is incomplete", "It names no company.") from None
-    except CompanyTrouble as trouble:
+    except CompanyError as trouble:
         raise LinkRefused("QuickBooks did not answer", trouble.sentence, status=502) from trouble
     observe_call(realm_id, call, outcome)
     if isinstance(outcome, Done):
@@ -296,7 +296,7 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
             "Start the action again and sign in as an admin of the QuickBooks company.",
             status=403,
         )
-    raise LinkRefused("QuickBooks did not answer", f"{trouble_of(outcome)}.", status=502)
+    raise LinkRefused("QuickBooks did not answer", f"{error_of(outcome)}.", status=502)
 
 
 def _link(configuration_id: int, realm_id: str, name: str, tokens: Tokens) -> Linked:

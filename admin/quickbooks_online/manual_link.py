@@ -40,7 +40,7 @@ def search(configuration: Configuration, words: str) -> list[QboCustomer]:
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     text = select(
         "Customer",
@@ -57,7 +57,7 @@ def customer_by_id(configuration: Configuration, qbo_id: str) -> QboCustomer | N
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     text = select("Customer", equals("Id", qbo_id), at_most=1)
     rows = Company(configuration.realm_id or "").ask(query(text)).rows("Customer")
@@ -75,7 +75,7 @@ def existing_by_id(configuration: Configuration, link: Link, qbo_id: str) -> Exi
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     entity = "Customer" if link.kind == "project" else "Invoice"
     record = Record.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).first()

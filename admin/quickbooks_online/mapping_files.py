@@ -60,7 +60,7 @@ class Imported:
     problems: tuple[str, ...]
     configurations: tuple[int, ...] = ()
     rows: tuple[tuple[MappingRow, Values | None], ...] = ()
-    """The rows that were added or changed, with what they held before."""
+    """The rows that were added or changed, with what they were before."""
 
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -211,7 +211,7 @@ def _sides(model: type[MappingRow], configuration: Configuration, given: Mapping
 def _save(
     model: type[MappingRow], configuration: Configuration, key: Side, values: Side
 ) -> tuple[MappingRow, Values | None] | None:
-    """Add or change a row; gives it with what it held before, or None when it holds that already."""
+    """Add or change a row; gives it with what it was before, or None when it is so already."""
     realm = configuration.realm_id or ""
     existing = model._default_manager.filter(configuration=configuration, realm_id=realm, **key).first()
     if existing is None:

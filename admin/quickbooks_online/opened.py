@@ -1,6 +1,6 @@
 """Forms that notice when another person saved after they were opened.
 
-A form carries what its fields held when it was opened. It is refused when the row holds something else by now: the page says what changed,
+A form carries what its fields were when it was opened. It is refused when the row holds something else by now: the page says what changed,
 by whom and when, and keeps what was typed. The fields are compared and not the row's version, which the pipeline raises too.
 """
 
@@ -38,7 +38,7 @@ _LONGEST = 80
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the fields of a form held when it was opened."""
+    """What the fields of a form were when it was opened."""
 
     at: dt.datetime
     values: dict[str, Any]

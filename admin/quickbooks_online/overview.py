@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from admin.quickbooks_online.models import (
+    Backfill,
     CompanyConnection,
     Configuration,
     CustomField,
@@ -123,6 +124,11 @@ def connection_of(configuration: Configuration | None) -> CompanyConnection | No
     return found if found.realm_id == configuration.realm_id else None
 
 
+def backfill_of(configuration: Configuration) -> Backfill | None:
+    """Give how far Kompass's earlier events are read again; None when the Configuration was not added in the admin."""
+    return Backfill.objects.filter(configuration=configuration).first()
+
+
 def counts_by_company(realm_ids: Collection[str]) -> dict[str, Counts]:
     """Give the counts of these companies, with one query."""
     found: dict[str, dict[str, int]] = {realm_id: {} for realm_id in realm_ids}
@@ -142,6 +148,12 @@ def last_success(configuration: Configuration) -> dt.datetime | None:
         last=Max("synced_at")
     )["last"]
     return found
+
+
+def next_retry(configuration: Configuration) -> Link | None:
+    """Give the record that is tried next of those that are being retried: nobody has to wait without a word."""
+    retrying = Link.objects.filter(realm_id=configuration.realm_id, state=LinkState.RETRYING, due_at__isnull=False)
+    return retrying.defer("applied", "observed").order_by("due_at").first()
 
 
 def last_days(configuration: Configuration) -> list[Day]:

@@ -32,6 +32,9 @@ _KEYS = {
 }
 
 
+Counts = Mapping[str, Mapping[str, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Unmapped:
     """One Kompass service, department or VAT rate without a row of its own."""
@@ -54,19 +57,31 @@ class Unmapped:
         return self.consequence.startswith(REFUSED)
 
 
-def count_lines(org_id: str, what: str) -> dict[str, int]:
-    """Kompass id → how many invoice lines of the last 90 days name it. ``what``: service, department or vat_rate."""
+def count_lines(org_id: str, *what: str) -> dict[str, dict[str, int]]:
+    """Count how many invoice lines of the last 90 days name each service, department or VAT rate (``what``), by its Kompass id."""
     since = (timezone.now() - timedelta(days=DAYS)).date().isoformat()
+    found: dict[str, dict[str, int]] = {one: {} for one in what}
+    keys = [_KEYS[one] for one in what]
     with connection.cursor() as cursor:
+        # The lines of the late ones alone are taken apart.
         cursor.execute(
-            f"SELECT {_KEYS[what]}, count(*) FROM qbo_record r, jsonb_array_elements(r.body -> 'lines') AS line"
-            " WHERE r.org_id = %s AND r.kind = 'invoice' AND NOT r.deleted AND r.body ->> 'date' >= %s GROUP BY 1",
+            f"SELECT {', '.join(keys)}, count(*) FROM (SELECT jsonb_array_elements(body -> 'lines') AS line FROM qbo_record"
+            " WHERE org_id = %s AND kind = 'invoice' AND NOT deleted AND body ->> 'date' >= %s) AS late"
+            f" GROUP BY {', '.join(map(str, range(1, len(keys) + 1)))}",
             [org_id, since],
         )
-        return {key: count for key, count in cursor.fetchall() if key is not None}
+        for *names, count in cursor.fetchall():
+            for one, name in zip(what, names, strict=True):
+                if name is not None:
+                    found[one][name] = found[one].get(name, 0) + count
+    return found
 
 
-def unmapped_services(configuration: Configuration, items: CompanyListing) -> list[Unmapped]:
+def _counted(configuration: Configuration, counts: Counts, what: str) -> Mapping[str, int]:
+    return counts[what] if what in counts else count_lines(configuration.org_id, what)[what]
+
+
+def unmapped_services(configuration: Configuration, items: CompanyListing, counts: Counts) -> list[Unmapped]:
     mapped = ItemService.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
     default = configuration.default_item_id
     consequence = (
@@ -76,14 +91,14 @@ def unmapped_services(configuration: Configuration, items: CompanyListing) -> li
     former = _former(ItemService.objects.filter(configuration=configuration), "service_id", "item_name")
     return _unmapped(
         services,
-        count_lines(configuration.org_id, "service"),
+        _counted(configuration, counts, "service"),
         consequence,
         [entry for entry in items.entries if entry.usable_item],
         former,
     )
 
 
-def unmapped_departments(configuration: Configuration, classes: CompanyListing) -> list[Unmapped]:
+def unmapped_departments(configuration: Configuration, classes: CompanyListing, counts: Counts) -> list[Unmapped]:
     mapped = DepartmentClass.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
     default = configuration.default_class_id
     consequence = f"goes to the default class {classes.name_of(default) or default}" if default else "gets no class"
@@ -91,37 +106,41 @@ def unmapped_departments(configuration: Configuration, classes: CompanyListing) 
     former = _former(DepartmentClass.objects.filter(configuration=configuration), "department_id", "class_name")
     return _unmapped(
         departments,
-        count_lines(configuration.org_id, "department"),
+        _counted(configuration, counts, "department"),
         consequence,
         [entry for entry in classes.entries if entry.active],
         former,
     )
 
 
-def unmapped_vat_rates(configuration: Configuration, codes: CompanyListing) -> list[Unmapped]:
+def unmapped_vat_rates(configuration: Configuration, codes: CompanyListing, counts: Counts) -> list[Unmapped]:
     mapped = TaxCodeVatRate.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
     rates = VatRate.objects.filter(org_id=configuration.org_id).exclude(pk__in=mapped.values("vat_rate_id"))
     consequence = "not used in the USA" if configuration.locale == "USA" else f"{REFUSED} until it is mapped"
     former = _former(TaxCodeVatRate.objects.filter(configuration=configuration), "vat_rate_id", "tax_code_name")
     return _unmapped(
         rates,
-        count_lines(configuration.org_id, "vat_rate"),
+        _counted(configuration, counts, "vat_rate"),
         consequence,
         [entry for entry in codes.entries if entry.active],
         former,
     )
 
 
-def unmapped(configuration: Configuration, model: type[models.Model]) -> list[Unmapped]:
-    """Give what is seen but not mapped for a mapping table; nothing while no company is linked."""
+def unmapped(configuration: Configuration, model: type[models.Model], counts: Counts | None = None) -> list[Unmapped]:
+    """Give what is seen but not mapped for a mapping table; nothing while no company is linked.
+
+    ``counts``: of `count_lines`, where several tables are asked for at once.
+    """
+    counts = {} if counts is None else counts
     if not configuration.realm_id:
         return []
     if model is ItemService:
-        return unmapped_services(configuration, any_listing(configuration.realm_id, "items"))
+        return unmapped_services(configuration, any_listing(configuration.realm_id, "items"), counts)
     if model is DepartmentClass:
-        return unmapped_departments(configuration, any_listing(configuration.realm_id, "classes"))
+        return unmapped_departments(configuration, any_listing(configuration.realm_id, "classes"), counts)
     if model is TaxCodeVatRate:
-        return unmapped_vat_rates(configuration, any_listing(configuration.realm_id, "tax_codes"))
+        return unmapped_vat_rates(configuration, any_listing(configuration.realm_id, "tax_codes"), counts)
     return []
 
 

@@ -15,6 +15,7 @@ from heapq import nlargest
 
 from admin.quickbooks_online.entries import Entry
 
+_WORD = re.compile(r"\w+")
 SHOWN = 3
 LEAST = 60
 SURE = 80
@@ -36,8 +37,10 @@ class Suggestion:
 
 def words_of(name: str) -> list[str]:
     """Give the words of a name without case, accents and punctuation."""
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    return re.findall(r"\w+", plain.casefold().replace("&", " and "))
+    plain = name
+    if not name.isascii():
+        plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    return _WORD.findall(plain.casefold().replace("&", " and "))
 
 
 def likeness(one: str, other: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from admin.quickbooks_online.companies import Company, trouble_of
+from admin.quickbooks_online.companies import Company, error_of
 from admin.quickbooks_online.models import Configuration, Link
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Fail
@@ -66,7 +66,7 @@ def start_looking(configuration: Configuration) -> Inventory:
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     realm_id = configuration.realm_id or ""
     with engine().begin() as db:
@@ -81,7 +81,7 @@ def start_looking(configuration: Configuration) -> Inventory:
                 stored_companies.release_facts_lease(db, realm_id=realm_id)
                 keep(db, realm_id, looked)
     except ReadFailed as error:
-        raise trouble_of(error.outcome) from error
+        raise error_of(error.outcome) from error
     finally:
         if mine:
             with engine().begin() as db:
@@ -135,7 +135,7 @@ def take_over(configuration: Configuration, pairs: Iterable[str], *, by: str) ->
 
     Raises
     ------
-    CompanyTrouble
+    CompanyError
     """
     chosen = set(pairs)
     wanted = {one.pair: one for one in suggestions(configuration, _link_ids(chosen)) if one.pair in chosen}
@@ -180,7 +180,7 @@ def _read(
                 for row in iterate(company.send, entity, one_of("Id", ids[start : start + IDS_AT_ONCE])):
                     yield (entity, str(row["Id"])), row
             except ReadFailed as error:
-                raise trouble_of(error.outcome) from error
+                raise error_of(error.outcome) from error
 
 
 def send_as_others(configuration: Configuration, pairs: Iterable[str], *, by: str) -> int:

@@ -118,7 +118,7 @@ def make_sheet(
         facts = companies.read_facts(db, [realm_id])[realm_id]
     sheet = read_sheet(engine, send, configuration, facts, month, listed)
     with engine.begin() as db:
-        # Intuit grants metered reads by the month; every one of them counts.
+        # Intuit allows metered reads by the month; every one of them counts.
         count_metered(db, sheet.reads)
     return sheet
 

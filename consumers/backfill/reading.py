@@ -50,6 +50,9 @@ class Backfilled:
     """Events that name the Org and cannot be decoded; the live consumers dead-letter those."""
     deleted: int = 0
     """Records that Kafka deleted between an earlier run of the same backfill and this one."""
+    oldest: dt.datetime | None = None
+    """When the oldest record that was read was published, of any Org."""
+    oldest_of_org: dt.datetime | None = None
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class Backfill:
         kinds: Sequence[Kind],
         since: dt.datetime | None = None,
         rest: Callable[[float], None] = time.sleep,
+        group: str | None = None,
     ) -> None:
         self._engine = engine
         self._codec = codec
@@ -88,7 +92,7 @@ class Backfill:
         self._consumer = Consumer(
             {
                 **consumer_settings(kafka, Kind.CLIENT),
-                "group.id": group_of(org_id, since),
+                "group.id": group or group_of(org_id, since),
                 # A partition read here is behind by nature; what retention takes meanwhile cannot be had any more.
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
@@ -172,7 +176,9 @@ class Backfill:
             self._advance(place, offset + 1)
             kind = self._kinds[topic]
             source = source_event(message)
+            self.done.oldest = _earlier(self.done.oldest, source.timestamp)
             if self._meant(kind, source):
+                self.done.oldest_of_org = _earlier(self.done.oldest_of_org, source.timestamp)
                 wanted.setdefault(kind, []).append(source)
         if not messages:
             self._check_silence()
@@ -223,6 +229,10 @@ class Backfill:
         self._consumer.commit(offsets=[offset for _, offset in moved], asynchronous=False)
         for place, offset in moved:
             place.committed = offset.offset
+
+
+def _earlier(known: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:
+    return min((one for one in (known, other) if one is not None), default=None)
 
 
 def group_of(org_id: str, since: dt.datetime | None) -> str:

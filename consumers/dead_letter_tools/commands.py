@@ -257,7 +257,7 @@ def replay_command(
             try:
                 if dry_run:
                     predicted = topic_tools.predict_from_topic(engine, codec, reader, wanted, most=most, force=force)
-                    return _told(predicted, as_json=as_json)
+                    return _report(predicted, as_json=as_json)
                 got = topic_tools.replay_from_topic(
                     engine, codec, reader, wanted, most=most, force=force, pace=Pace(rate)
                 )
@@ -270,7 +270,7 @@ def replay_command(
                 as_json=as_json,
             )
         if dry_run:
-            return _told(predict_replay(engine, codec, wanted, most=most, force=force), as_json=as_json)
+            return _report(predict_replay(engine, codec, wanted, most=most, force=force), as_json=as_json)
         done = replay(
             engine, codec, wanted, by=f"dead-letters replay by {who()}", most=most, force=force, pace=Pace(rate)
         )
@@ -301,7 +301,7 @@ _REASONS = {
 }
 
 
-def _told(found: Counter[Predicted], *, as_json: bool) -> int:
+def _report(found: Counter[Predicted], *, as_json: bool) -> int:
     rows = [
         {"org": one.org_id, "cause": one.cause, "outcome": one.outcome, "cause_then": one.cause_now, "count": count}
         for one, count in sorted(

@@ -190,7 +190,7 @@ class Predicted:
     org_id: str
     cause: str
     outcome: str
-    """create | update | void | read | nothing | skip | wait | withdraw | reject | decodes | undecodable | …"""
+    """create | update | void | read | nothing | skip | wait | withdraw | fail | decodes | undecodable | …"""
     cause_now: str
 
 

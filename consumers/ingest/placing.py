@@ -89,7 +89,7 @@ class Placing:
         if wanted > high:
             self._gap(
                 f"{self._topic}/{partition}: the offset reached, {wanted}, is beyond the topic's end, {high}: the topic was "
-                "deleted and created again, and what the old one held unread is gone; reading the new one from its start"
+                "deleted and created again, and what was unread in the old one is gone; reading the new one from its start"
             )
             return low
         return wanted

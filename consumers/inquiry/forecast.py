@@ -160,7 +160,7 @@ def _said(predicted: Prediction, decision: Decision) -> Forecast:
         case Read(entity, object_id):
             return replace(
                 found, outcome="read", entity=entity, object_id=object_id,
-                reason="somebody else changed it in QuickBooks: it is read before anything is written",
+                reason="a person changed it in QuickBooks: it is read before anything is written",
             )  # fmt: skip
         case Fail(problems):
             return replace(

@@ -17,6 +17,7 @@ from consumers.inquiry.showing import forecast_lines, plain, pretty, say
 from mapping.problems import money
 from schemas.events import Kind
 from schemas.jsonlines import record_from_json
+from schemas.link_state import LinkState
 from store import history, mails
 from store.engine import check_database, open_engine
 from store.links import Link
@@ -233,5 +234,6 @@ def _standing(link: Link, times: LinkTimes) -> str:
         if times.difference:
             words += f"; differs: {times.difference}"
     if times.due_at is not None:
-        words += f"; due {_moment(times.due_at)}"
+        tried = link.state in (LinkState.RETRYING, LinkState.FAILED)
+        words += f"; {'next try' if tried else 'due'} {_moment(times.due_at)} UTC"
     return plain(words)

@@ -159,13 +159,13 @@ class Notifier:
             db, "digest" if news else "note", audience.org_id, recipients, digest.subject, self._renderer.digest(digest),
             thread_id=past[-1].thread_id if begun and past else "", now=now,
         )  # fmt: skip
-        self._note_told(db, digest, news, withdrawn, mail_id=mail_id, now=now)
+        self._note_notified(db, digest, news, withdrawn, mail_id=mail_id, now=now)
         differences.tell(
             db, audience.org_id, {one.cause: one.headline for one in digest.differing}, mail_id=mail_id, now=now
         )
         return 1
 
-    def _note_told(
+    def _note_notified(
         self,
         db: Connection,
         digest: Digest,

@@ -42,7 +42,7 @@ class Pacing:
         return self.intervals[-1] * 8
 
     def level(self, past: Sequence[PastMail], now: datetime) -> int:
-        """Count the digests of the trouble that is going on: 0 when there is quiet."""
+        """Count the digests since the first open failure: 0 when nothing is open."""
         level, cleared_at = 0, None
         for mail in past:
             if cleared_at is not None and mail.created_at - cleared_at >= self.quiet:

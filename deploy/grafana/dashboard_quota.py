@@ -38,8 +38,8 @@ QUOTA: Final = Dashboard(
                 ),
                 stat("Budget", "KOMPASS_QBO_BUDGET_CALLS.", f"max({K}budget_limit_calls)"),
                 stat(
-                    "Held for it",
-                    "Records that need a metered read, with INTUIT_BUDGET_SPENT=hold. Runbook: held-for-budget.",
+                    "Waiting for it",
+                    "Records that need a metered read, with INTUIT_BUDGET_SPENT=hold. Runbook: budget-spent.",
                     f'sum(max by (kind, org) ({K}links{{state="retrying", cause="no-budget"}})) or vector(0)',
                     red_from=1,
                 ),
@@ -51,7 +51,7 @@ QUOTA: Final = Dashboard(
                 ),
                 Panel(
                     "Metered calls by operation and entity",
-                    "In the steady state only documents that somebody changed in QuickBooks are read.",
+                    "In the steady state only documents that a person changed in QuickBooks are read.",
                     [
                         (
                             "sum by (operation, entity)"

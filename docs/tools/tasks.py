@@ -310,7 +310,7 @@ WHEN: Rows = (
     ),
     (
         "the budget of metered reads is spent",
-        "As `INTUIT_BUDGET_SPENT` says. `sync/budget.py`; [runbook](runbooks/held-for-budget.md)",
+        "As `INTUIT_BUDGET_SPENT` says. `sync/budget.py`; [runbook](runbooks/budget-spent.md)",
     ),
     (
         "the database is restored from a backup",

@@ -50,7 +50,7 @@ class CompanyPolicy:
         "also fetched when a company is linked, and on request.",
     )
     budget_calls: int = _number(
-        500_000, "Metered (CorePlus) calls that Intuit grants the app in a month: 500,000 at its Builder tier."
+        500_000, "Metered (CorePlus) calls that Intuit allows the app in a month: 500,000 at its Builder tier."
     )
 
 

@@ -119,24 +119,24 @@ def measure(ours: Stage, producer: Producer, count: int, started: float, token: 
     publish(
         Figure(
             "latency-1-event", "Latency", "Event published → in QBO, above the call (p50)", "ms", above, "lower", TARGET_MS,
-            f"{statistics.median(whole):.0f} ms from produce() to the settled link, of which {statistics.median(calls):.0f} ms are what "
+            f"{statistics.median(whole):.0f} ms from produce() to the synced link, of which {statistics.median(calls):.0f} ms are what "
             f"a bare POST to the same simulator takes at that moment ({LATENCY_S * 1000:.0f} ms of simulated latency); p99 {p99:.0f} ms. "
             f"Until the ingest's transaction began {parts[0]:.0f} ms, from there to Intuit {parts[1]:.0f} ms, from Intuit's answer to the "
-            f"settled link {parts[2]:.0f} ms. "
+            f"synced link {parts[2]:.0f} ms. "
             f"One event at a time, {count} of them, real processes. "
             "The stand-in broker's fetch wait is 5 ms: with the default of 500 ms it holds events back 110 ms more, which Kafka does not.",
             cause="" if p50 <= TARGET_MS else _CAUSE,
         ),
         Figure(
             "latency-2-start", "Latency", "Start of a consumer process to its first push", "s", [start_to_first], "lower", 2.0,
-            "from the start of the interpreter, the group's first assignment included, to the settled link; one run.",
+            "from the start of the interpreter, the group's first assignment included, to the synced link; one run.",
             cause="" if start_to_first <= 2 else _START_CAUSE,
         ),
     )  # fmt: skip
 
 
 def _stages(ours: Stage, moment: float, took: float) -> tuple[float, float, float]:
-    """Milliseconds from publication to ingest, from there to Intuit, and from its answer to the settled link."""
+    """Milliseconds from publication to ingest, from there to Intuit, and from its answer to the synced link."""
     with ours.watching.begin() as db:
         at = db.execute(text("SELECT extract(epoch FROM max(at)) FROM qbo_history WHERE what = 'event'")).scalar_one()
     call = next(

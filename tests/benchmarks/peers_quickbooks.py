@@ -96,7 +96,7 @@ def main(count: int) -> None:
             f"{PAUSE_S:g} s apart for every error, as a loop around `save` or `batch_create` does, without request ids, which is "
             "how both are documented. `save(request_id=…)` would save the one-by-one loop from its duplicate; `batch_create` takes "
             "none. Duplicate numbers are allowed in the company: where QuickBooks warns of them, the second document is refused.",
-            "Ours: one process with its threads, default settings, from ingest to the settled link. After a lost answer it waits until "
+            "Ours: one process with its threads, default settings, from ingest to the synced link. After a lost answer it waits until "
             "Intuit has certainly ended the call: 125 s, here shortened to 1 s.",
             "Where they win: there is nothing to run (no database, no processes), so a clean run of a few invoices takes them no "
             "setting up; clean batches cost them as few calls as us, and as little time; and a stale change costs us a metered read, "

@@ -183,7 +183,7 @@ class Surroundings:
         process.join()
         self._running.remove(process)
         expected = (-signal.SIGKILL, ExitCode.UNREACHABLE)
-        assert process.exitcode in expected, (process.name, process.exitcode, self.trouble_told(process.name))
+        assert process.exitcode in expected, (process.name, process.exitcode, self.log_of(process.name))
 
     def stop(self, process: BaseProcess, *, timeout: float = 60.0) -> int | None:
         """SIGTERM; gives the exit code, None when it did not end in time. It waits for a token that is being refreshed."""
@@ -224,7 +224,7 @@ class Surroundings:
         paths = [path for name, _, path in self._started if name.split()[0] == kind and path.exists()]
         return "".join(path.read_text() for path in paths)
 
-    def trouble_told(self, kind: str) -> str:
+    def log_of(self, kind: str) -> str:
         """Give the end of a log without what is well; of one that ends in a crash, all stacks."""
         lines = [line for line in self.log(kind).splitlines() if " INFO " not in line and "CONFWARN" not in line]
         crash = max((at for at, line in enumerate(lines) if line.startswith("Fatal Python error")), default=len(lines))

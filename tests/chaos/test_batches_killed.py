@@ -69,7 +69,7 @@ def test_killed_between_any_two_effects_of_a_batch(
                 surroundings.trouble(**rule, operation="batch")
             process = surroundings.start("invoice", **{VARIABLE: point})
             process.join(60)
-            assert process.exitcode == -signal.SIGKILL, (point, surroundings.trouble_told("invoice"))
+            assert process.exitcode == -signal.SIGKILL, (point, surroundings.log_of("invoice"))
             if point in ("claimed", "sending", "answered") and fault == "none":
                 assert any(row.batch_id for row in surroundings.pipeline.rows("qbo_attempt"))
         last = surroundings.start("invoice")

@@ -132,7 +132,7 @@ class Story:
         if self._fault.of_database and code == ExitCode.UNREACHABLE:
             self._arm(kind, armed.point, 1)
             return
-        said = self.surroundings.trouble_told(kind)
+        said = self.surroundings.log_of(kind)
         assert code == -signal.SIGKILL, (armed.point, kind, code, said)
         self.killed.append(armed.point)
 

@@ -81,7 +81,7 @@ class Staff:
     def _again(self, index: int, code: int | None = 0) -> None:
         # One that had hardly begun has nothing to finish when it is asked to end: SIGTERM ends it as it would any program.
         kind, _ = self._running[index]
-        said = self._surroundings.trouble_told(kind.removesuffix("s"))
+        said = self._surroundings.log_of(kind.removesuffix("s"))
         assert code in (0, ExitCode.UNREACHABLE, -signal.SIGTERM), (code, said)
         self._running[index] = (kind, self._start(kind))
 

@@ -48,7 +48,7 @@ class Target:
     guided: bool = True
 
 
-def _told(*words: str) -> None:
+def _report(*words: str) -> None:
     for each in words:
         assert 0 < len(each) < LONGEST_MESSAGE, each[:300]
 
@@ -81,7 +81,7 @@ def run_decoder(data: bytes) -> None:
     try:
         found = CODEC.decode(kind, data[1:])
     except UndecodableEvent as error:
-        _told(error.cause, str(error))
+        _report(error.cause, str(error))
         return
     assert CODEC.decode(kind, CODEC.encode(found)) == found
     if data[1:3] == b"\xc3\x01":
@@ -260,7 +260,7 @@ def run_templates(data: bytes) -> None:
     try:
         made = render(template_of(data), _variables(), field="f")
     except TemplateProblem as problem:
-        _told(problem.reason, problem.remedy, str(problem))
+        _report(problem.reason, problem.remedy, str(problem))
         return
     assert len(made) <= MAX_OUTPUT
     assert not set(made) & set("\r\n\t")

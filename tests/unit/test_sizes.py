@@ -27,9 +27,9 @@ LARGER_FILES = {
     "simulator/seeds.py": 400,
     "store/companies.py": 380,
     "store/links.py": 400,
-    "store/tables.py": 660,
+    "store/tables.py": 680,
     "sync/claim.py": 460,
-    "sync/settle.py": 790,
+    "sync/settle.py": 800,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 

@@ -2,6 +2,7 @@
 
 from admin.quickbooks_online.models.activity import Activity
 from admin.quickbooks_online.models.authorizations import PendingAuthorization
+from admin.quickbooks_online.models.backfills import Backfill
 from admin.quickbooks_online.models.company import CompanyConnection, CompanyFacts, ExchangeRate, FiledMonth, QuotaLease
 from admin.quickbooks_online.models.configuration import (
     Configuration,
@@ -27,6 +28,7 @@ from admin.quickbooks_online.models.stretches import Stretch
 __all__ = [
     "Activity",
     "Attempt",
+    "Backfill",
     "CompanyConnection",
     "CompanyFacts",
     "CompanyList",

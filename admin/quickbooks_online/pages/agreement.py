@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from admin.quickbooks_online.agreement import keep_sheet, make_sheet
-from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import SectionAdmin
 from mapping.sheet import Amounts, Line, Sheet, Standing, Sums, as_csv, blocks
@@ -79,7 +79,7 @@ class AgreementPages(SectionAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 sheet = make_sheet(configuration, form.first())
-            except CompanyTrouble as trouble:
+            except CompanyError as trouble:
                 messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
             if sheet is not None and "file" in request.POST:
                 sheet = self._file(request, configuration, sheet, form.first())

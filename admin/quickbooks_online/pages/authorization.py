@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 
 from admin.quickbooks_online import linking
-from admin.quickbooks_online.companies import Company, CompanyTrouble
+from admin.quickbooks_online.companies import Company, CompanyError
 from admin.quickbooks_online.linking import Linked, LinkRefused, OtherCompany
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import SectionAdmin
@@ -98,7 +98,7 @@ class AuthorizationPages(SectionAdmin):
         try:
             # So that dropdowns, previews and the pipeline know the company from the start.
             Company(linked.realm_id).facts()
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             messages.warning(request, f"The company's settings could not be read yet: {trouble.sentence}")
         messages.success(
             request, f"{configuration} is linked to the QuickBooks company {linked.company_name} ({linked.realm_id})."

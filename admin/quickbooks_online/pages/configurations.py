@@ -18,12 +18,12 @@ from django.utils.html import format_html
 
 from admin.quickbooks_online import dumps, lists, meaning, opened
 from admin.quickbooks_online.check import check_company, count_by_level
-from admin.quickbooks_online.companies import Company, CompanyTrouble
+from admin.quickbooks_online.companies import Company, CompanyError
 from admin.quickbooks_online.forms import ConfigurationForm
 from admin.quickbooks_online.impact import impact_of, unsent
 from admin.quickbooks_online.linking import start
 from admin.quickbooks_online.list_fields import Offer
-from admin.quickbooks_online.models import CompanyConnection, Configuration, Org
+from admin.quickbooks_online.models import Backfill, CompanyConnection, Configuration, Org
 from admin.quickbooks_online.overview import Counts, connection_of
 from admin.quickbooks_online.pages.activity import ActivityPages
 from admin.quickbooks_online.pages.agreement import AgreementPages
@@ -132,7 +132,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return ", ".join(parts)
         address = reverse("admin:quickbooks_online_failure_changelist")
         return format_html(
-            '{}, <a href="{}?org={}">{} need attention</a>',
+            '{}<br><a href="{}?org={}">{} need attention</a>',
             ", ".join(parts),
             address,
             configuration.org_id,
@@ -218,6 +218,8 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             obj.save(update_fields=[name for name in form.fields if name != opened.NAME])
         else:
             super().save_model(request, obj, form, change)
+            # What went by before the Org had a Configuration was not kept: a consumer reads it again.
+            Backfill.objects.create(configuration=obj)
         changed = IMPACTFUL & set(form.changed_data)
         if change and changed:
             names = bool(changed & set(TEMPLATES))
@@ -233,8 +235,8 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         messages.info(
             request,
-            f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go. Events that Kompass sent "
-            "before now were not kept: ask the operator to read them again.",
+            f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go. Earlier events of Kompass "
+            "are read again now; the Overview of the Org shows how far that is.",
         )
         return super().response_add(request, obj, post_url_continue)
 
@@ -293,7 +295,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return None
         try:
             facts = Company(configuration.realm_id).facts()
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             messages.error(request, f"Connection to QuickBooks failed: {trouble.sentence}")
             return None
         CompanyConnection.objects.filter(configuration=configuration).exclude(company_name=facts.name).update(
@@ -335,7 +337,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return None
         try:
             return dumps.download(configuration, what)
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             messages.error(request, f"The {what.words} could not be read: {trouble.sentence}")
             return None
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import URLPattern, path, reverse
 
 from admin.quickbooks_online import manual_link
-from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.links import LinkAdmin
@@ -21,13 +21,11 @@ from sync.by_hand import CannotLink, override_name
 
 class CustomerAdmin(LinkAdmin):
     form = CustomerForm
-    list_display = ("shown_record", "shown_org", "currency", "shown_state", "shown_reason", "shown_name", "shown_qbo")
+    list_display = ("shown_record", "shown_org", "currency", "shown_where", "shown_name", "shown_qbo")
     readonly_fields = (
         "shown_record",
         "org_name",
         "currency",
-        "shown_state",
-        "shown_reason",
         "shown_qbo",
         "shown_name",
         "synced_at",
@@ -95,7 +93,7 @@ class CustomerAdmin(LinkAdmin):
             link = manual_link.link_by_hand(
                 configuration, kompass_id=kompass_id, customer=customer, by=str(request.user)
             )
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             context["problem"] = f"QuickBooks could not be asked: {trouble.sentence}"
             return None
         except CannotLink as problem:
@@ -120,7 +118,7 @@ class CustomerAdmin(LinkAdmin):
             return JsonResponse({"customers": [], "problem": "Type at least two letters of the name."})
         try:
             found = manual_link.search(configuration, words[:100])
-        except CompanyTrouble as trouble:
+        except CompanyError as trouble:
             return JsonResponse({"customers": [], "problem": trouble.sentence})
         customers = [
             {

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 
 from admin.quickbooks_online import manual_link
-from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.models import Configuration, Link
 from sync.by_hand import CannotLink
 
@@ -24,7 +24,7 @@ def link_by_id(request: HttpRequest, link: Link, qbo_id: str) -> str:
             what = "sub-customer or project" if link.kind == "project" else "document of this type"
             raise CannotLink(f"QuickBooks has no {what} with the Id {qbo_id}.")
         manual_link.link_to_existing(link, there, by=str(request.user))
-    except CompanyTrouble as trouble:
+    except CompanyError as trouble:
         messages.error(request, f"QuickBooks could not be asked: {trouble.sentence}")
     except CannotLink as problem:
         messages.error(request, str(problem))

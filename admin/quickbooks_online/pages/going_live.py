@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Count
+from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import pluralize
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 
 from admin.quickbooks_online import taking_over
-from admin.quickbooks_online.companies import CompanyTrouble
+from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import (
+    Backfill,
     CompanyConnection,
     Configuration,
     Link,
@@ -28,7 +31,7 @@ from admin.quickbooks_online.pages.base import SectionAdmin
 from admin.quickbooks_online.pages.seen_rows import MODELS, Seen
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine
-from admin.quickbooks_online.seen import unmapped
+from admin.quickbooks_online.seen import count_lines, unmapped
 from mapping.case import SYNCED_STEPS
 from schemas.events import Invoice
 from store.searching import links_by_id
@@ -38,6 +41,8 @@ from sync.decide import link_to_be, predict
 
 FIRST = 10
 MONTHS = 24
+NAMED = 10
+"""Records that an entry of the activity log names."""
 
 
 class StartDateForm(forms.Form):
@@ -107,6 +112,7 @@ class GoingLivePages(SectionAdmin):
             return HttpResponseRedirect(
                 reverse("admin:quickbooks_online_configuration_overview", args=[configuration.pk])
             )
+        months = _months(configuration, start)
         return self.page(
             request,
             "going_live.html",
@@ -114,19 +120,21 @@ class GoingLivePages(SectionAdmin):
             configuration=configuration,
             obstacle=obstacle,
             form=form,
-            waiting=_waiting(configuration, start),
+            waiting=_waiting(configuration, months),
             unmapped=self._unmapped(request, configuration),
-            months=_months(configuration, start),
+            months=months[:MONTHS],
             first=_first_invoices(configuration, start),
             inventory=taking_over.inventory_of(configuration),
+            backfilling=Backfill.objects.filter(configuration=configuration, finished_at=None).exists(),
             start=start,
             may_match=self.may(request, "add_customer"),
         )
 
     def _unmapped(self, request: HttpRequest, configuration: Configuration) -> list[tuple[Seen, bool]]:
         found = []
+        counts = count_lines(configuration.org_id, "service", "department", "vat_rate")
         for model in MODELS:
-            if rows := unmapped(configuration, model):
+            if rows := unmapped(configuration, model, counts):
                 seen = Seen.read(configuration, model, rows)
                 found.append((seen, self.may(request, f"add_{seen.model}")))
         return sorted(found, key=lambda one: not one[0].urgent)
@@ -142,7 +150,7 @@ class GoingLivePages(SectionAdmin):
         if request.method == "POST":
             try:
                 self._match(request, configuration)
-            except CompanyTrouble as trouble:
+            except CompanyError as trouble:
                 messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
             except CannotLink as problem:
                 messages.error(request, str(problem))
@@ -161,27 +169,36 @@ class GoingLivePages(SectionAdmin):
         )
 
     def _match(self, request: HttpRequest, configuration: Configuration) -> None:
-        """Do what was asked. Raises `CompanyTrouble` and `CannotLink`."""
+        """Do what was asked. Raises `CompanyError` and `CannotLink`."""
         by, pairs = str(request.user), request.POST.getlist("pair")
         if "link" in request.POST:
             count, problems = taking_over.take_over(configuration, pairs, by=by)
             if count:
-                self.log_change(request, configuration, f"Linked {count} records to what QuickBooks had already.")
+                self.log_change(request, configuration, f"Linked to what QuickBooks had already: {_names_of(pairs)}.")
             messages.success(request, f"{count:,} record{pluralize(count)} linked to what QuickBooks has already.")
             for problem in problems:
                 messages.warning(request, problem)
         elif "another" in request.POST:
             count = taking_over.send_as_others(configuration, pairs, by=by)
-            self.log_change(request, configuration, f"Said of {count} records that QuickBooks does not have them yet.")
-            messages.success(request, f"{count} records are sent as new ones.")
+            self.log_change(request, configuration, f"Chose to send as new: {_names_of(pairs)}.")
+            messages.success(request, f"{count:,} record{pluralize(count)} will be sent as new.")
         elif request.POST.get("remove", "").isdecimal():
             taking_over.remove(configuration, int(request.POST["remove"]), by=by)
-            self.log_change(request, configuration, "Removed a link to what QuickBooks had already.")
+            named = _names_of([request.POST["remove"]])
+            self.log_change(request, configuration, f"Removed the link to what QuickBooks had already: {named}.")
             messages.success(request, "The link is removed. The record waits here until you decide again.")
         else:
             found = taking_over.start_looking(configuration)
             if not found.taken:
                 messages.info(request, "QuickBooks is large: the rest is read in the background. Reload this page.")
+
+
+def _names_of(pairs: Iterable[str]) -> str:
+    """Name the first records of what was ticked, for the activity log."""
+    ids = {int(head) for one in pairs if (head := one.partition(":")[0]).isdecimal()}
+    links = list(Link.objects.filter(pk__in=ids).defer("applied", "observed").order_by("pk"))
+    said = ", ".join(f"{link.kind} {link}" for link in links[:NAMED])
+    return f"{said} and {len(links) - NAMED:,} more" if len(links) > NAMED else said
 
 
 def _obstacle(configuration: Configuration) -> str:
@@ -206,27 +223,26 @@ def _date(value: object) -> dt.date:
         return dt.date.today().replace(day=1)  # noqa: DTZ011 - a date for a form
 
 
-def _waiting(configuration: Configuration, start: dt.date) -> dict[str, int]:
+def _waiting(configuration: Configuration, months: Sequence[Month]) -> dict[str, int]:
     records = Record.objects.filter(org_id=configuration.org_id, deleted=False)
-    invoices = records.filter(kind="invoice", body__step__in=[step.value for step in SYNCED_STEPS])
     return {
         "clients": records.filter(kind="client").count(),
         "projects": records.filter(kind="project").count() if configuration.project_customers else 0,
-        "invoices": invoices.filter(body__date__gte=start.isoformat()).count(),
-        "earlier": invoices.filter(body__date__lt=start.isoformat()).count(),
+        "invoices": sum(month.sent for month in months),
+        "earlier": sum(month.before for month in months),
     }
 
 
 def _months(configuration: Configuration, start: dt.date) -> list[Month]:
-    """Count the documents of each month, on both sides of the start date."""
-    dates = Record.objects.filter(
+    """Count the documents of each month, on both sides of the start date, the newest first."""
+    documents = Record.objects.filter(
         org_id=configuration.org_id, deleted=False, kind="invoice", body__step__in=[step.value for step in SYNCED_STEPS]
-    ).values_list("body__date", flat=True)
-    counts = Counter((date[:7], date >= start.isoformat()) for date in dates)
-    return [
-        Month(dt.date.fromisoformat(f"{month}-01"), counts[month, False], counts[month, True])
-        for month in sorted({month for month, _ in counts}, reverse=True)[:MONTHS]
-    ]
+    ).annotate(date=KT("body__date"))
+    before, sent = Counter[str](), Counter[str]()
+    for date, number in documents.order_by().values_list("date").annotate(number=Count("pk")):
+        (sent if date >= start.isoformat() else before)[date[:7]] += number
+    months = sorted({*before, *sent}, reverse=True)
+    return [Month(dt.date.fromisoformat(f"{month}-01"), before[month], sent[month]) for month in months]
 
 
 def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstInvoice]:
@@ -239,9 +255,11 @@ def _first_invoices(configuration: Configuration, start: dt.date) -> list[FirstI
             org_id=configuration.org_id,
             kind="invoice",
             deleted=False,
-            body__date__gte=start.isoformat(),
             body__step__in=[step.value for step in SYNCED_STEPS],
-        ).order_by("body__date", "pk")[:FIRST]
+        )
+        .annotate(date=KT("body__date"))
+        .filter(date__gte=start.isoformat())
+        .order_by("date", "pk")[:FIRST]
     )
     ids = Link.objects.filter(
         realm_id=configuration.realm_id, kind="invoice", kompass_id__in=[row.kompass_id for row in rows]

@@ -10,14 +10,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import DecimalField, Exists, OuterRef, Q, QuerySet
+from django.core.paginator import Page, Paginator
+from django.db.models import DecimalField, Exists, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from admin.quickbooks_online.models import Link, Org, Record
 from schemas.link_state import LinkState
 
+_NONE, _BREAK = Value("", output_field=TextField()), Value("\n", output_field=TextField())
 STATE_WORDS: dict[str, str] = {
     LinkState.PENDING: "Queued",
     LinkState.SYNCED: "In QuickBooks",
@@ -34,6 +37,7 @@ class Said:
     """What Kompass says of a record, as far as a row shows it."""
 
     org: str = ""
+    name: str = ""
     client: str = ""
     date: dt.date | None = None
     currency: str = ""
@@ -41,11 +45,33 @@ class Said:
     waits_for: str = ""
 
 
+class OneLook(Paginator):  # type: ignore[type-arg]
+    """Pages of what a search finds. The dear look through the records is made once, and not for the count and the page each."""
+
+    @cached_property
+    def _ids(self) -> list[int]:
+        links: Any = self.object_list
+        return list(links.values_list("pk", flat=True))
+
+    @cached_property
+    def count(self) -> int:
+        return len(self._ids)
+
+    def page(self, number: Any) -> Page[Any]:
+        number = self.validate_number(number)
+        ids = self._ids[(number - 1) * self.per_page : number * self.per_page]
+        links: Any = self.object_list
+        rows = links.model._default_manager.select_related("difference").defer("applied", "observed").in_bulk(ids)
+        return Page([rows[pk] for pk in ids if pk in rows], number, self)
+
+
 class LinkChangeList(ChangeList):
     """Reads what Kompass says of the rows of a page, all at once, as ``row.said``."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        if isinstance(self.paginator, OneLook) and not self.multi_page:
+            self.result_list = self.paginator.page(1).object_list
         self.result_list = list(self.result_list)
         read_said(self.result_list)
 
@@ -63,19 +89,21 @@ def read_said(rows: Sequence[Link]) -> None:
             kompass_id__in=[row.kompass_id for row in rows],
         )
         .annotate(
+            named=KT("body__name"),
             client=KT("body__client__name"),
             payer=KT("body__billing_client__name"),
             date=KT("body__date"),
             currency=KT("body__currency"),
             total=KT("body__amount_gross"),
         )
-        .values("org_id", "kind", "kompass_id", "client", "payer", "date", "currency", "total")
+        .values("org_id", "kind", "kompass_id", "named", "client", "payer", "date", "currency", "total")
     }
     for row in rows:
         found = records.get((row.org_id, row.kind, row.kompass_id), {})
         target = waited.get(row.depends_on_id or 0)
         row.said = Said(  # type: ignore[attr-defined]
             org=orgs.get(row.org_id) or row.org_id,
+            name=found.get("named") or "",
             client=found.get("client") or found.get("payer") or "",
             date=dt.date.fromisoformat(found["date"]) if found.get("date") else None,
             currency=found.get("currency") or row.currency,
@@ -94,7 +122,9 @@ def records_of(*conditions: Q, **more: Any) -> Exists:
     """Give the condition that the record of a link meets these."""
     mine = {name: OuterRef(name) for name in ("org_id", "kind", "kompass_id")}
     total = Cast(KT("body__amount_gross"), DecimalField(max_digits=20, decimal_places=5))
-    return Exists(Record.objects.annotate(total=total).filter(*conditions, **mine, **more))
+    parts = [Coalesce(KT(f"body__{member}__name"), _NONE) for member in ("client", "billing_client", "project")]
+    names = Concat(parts[0], _BREAK, parts[1], _BREAK, parts[2], output_field=TextField())
+    return Exists(Record.objects.annotate(total=total, names=names).filter(*conditions, **mine, **more))
 
 
 def found_by(queryset: QuerySet[Any], words: str) -> QuerySet[Any]:
@@ -102,16 +132,16 @@ def found_by(queryset: QuerySet[Any], words: str) -> QuerySet[Any]:
     words = words.strip().replace("\0", "")
     if not words:
         return queryset
-    same = Q(kompass_id=words) | Q(qbo_id=words)
-    named = Q(reference__icontains=words) | Q(name__icontains=words)
-    said = Q()
-    for member in ("client", "billing_client", "project"):
-        said |= Q(**{f"body__{member}__name__icontains": words})
+    own = Q(kompass_id=words) | Q(qbo_id=words) | Q(reference__icontains=words) | Q(name__icontains=words)
+    said = Q(names__icontains=words)
     if (amount := amount_of(words)) is not None:
-        same |= Q(qbo_total=amount)
+        own |= Q(qbo_total=amount)
         said |= Q(total=amount)
-    # One look at each record: it is the dear part.
-    return queryset.filter(same | named | Q(records_of(said)))
+    # Each way for itself, so that records are read once and joined, and not looked up for each link.
+    links = queryset.model._default_manager.order_by()
+    return queryset.filter(
+        Q(pk__in=links.filter(own).values("pk")) | Q(pk__in=links.filter(records_of(said)).values("pk"))
+    )
 
 
 def amount_of(words: str) -> Decimal | None:

@@ -20,7 +20,7 @@ from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlo
 from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.pages.existing import link_by_id
 from admin.quickbooks_online.pages.link_filters import CauseFilter, CompanyFilter, MonthFilter, StateFilter, SumsFilter
-from admin.quickbooks_online.pages.link_rows import LinkChangeList, Said, found_by, read_said, state_in_words
+from admin.quickbooks_online.pages.link_rows import LinkChangeList, OneLook, Said, found_by, read_said, state_in_words
 from admin.quickbooks_online.pages.org_filters import OrgFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
@@ -61,12 +61,10 @@ class LinkAdmin(ReadOnlyAdmin):
     search_help_text = "Search by name, number, client, project, amount, Kompass id or QBO id"
     ordering = ("-id",)
     actions: Any = ("try_again",)
-    list_display: Any = ("shown_record", "shown_org", "shown_state", "shown_reason", "shown_name", "shown_qbo")
+    list_display: Any = ("shown_record", "shown_org", "shown_where", "shown_name", "shown_qbo")
     readonly_fields: ClassVar[Any] = (
         "shown_record",
         "org_name",
-        "shown_state",
-        "shown_reason",
         "shown_qbo",
         "shown_name",
         "synced_at",
@@ -75,6 +73,10 @@ class LinkAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("applied", "observed")
+
+    def get_paginator(self, request: HttpRequest, *arguments: Any, **named: Any) -> Any:
+        searched = request.GET.get("q") or request.GET.get("month")
+        return OneLook(*arguments, **named) if searched else super().get_paginator(request, *arguments, **named)
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[LinkChangeList]:
         return LinkChangeList
@@ -106,7 +108,11 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Record", ordering="reference")
     def shown_record(self, link: Link) -> str:
-        return format_html('<span class="qbo-record">{}</span>', link.reference or link.kompass_id)
+        name = _said(link).name
+        known = link.reference or name or link.name or link.kompass_id
+        if name and name != known:
+            return format_html('<span class="qbo-record">{}</span><br><span class="qbo-quiet">{}</span>', known, name)
+        return format_html('<span class="qbo-record">{}</span>', known)
 
     @admin.display(description="Org")
     def org_name(self, link: Link) -> str:
@@ -114,13 +120,10 @@ class LinkAdmin(ReadOnlyAdmin):
         return str(found) if found is not None else link.org_id
 
     @admin.display(description="State", ordering="state")
-    def shown_state(self, link: Link) -> str:
+    def shown_where(self, link: Link) -> str:
         words = state_in_words(link, _said(link).waits_for)
-        return format_html('<span class="qbo-badge qbo-{}">{}</span>', link.state, words)
-
-    @admin.display(description="Reason")
-    def shown_reason(self, link: Link) -> str:
-        return link.reason
+        badge = format_html('<span class="qbo-badge qbo-{}">{}</span>', link.state, words)
+        return format_html('{}<span class="qbo-reason">{}</span>', badge, link.reason) if link.reason else badge
 
     @admin.display(description="QBO id", ordering="qbo_id")
     def shown_qbo(self, link: Link) -> str:
@@ -146,7 +149,7 @@ class LinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Total in QBO", ordering="qbo_total")
     def shown_total(self, link: Link) -> str:
-        total = "" if link.qbo_total is None else f"{link.qbo_total:,.2f}"
+        total = "" if link.qbo_total is None else f"{link.qbo_total:,.2f} {_said(link).currency}".rstrip()
         if (found := difference_of(link)) is None:
             return total
         return format_html('{} <span class="qbo-badge qbo-waiting" title="{}">differs</span>', total, found.message)
@@ -190,6 +193,12 @@ class LinkAdmin(ReadOnlyAdmin):
         return downloaded((EXPORTED, rows), str(self.opts.verbose_name_plural).lower())
 
     # --- one record
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            read_said([found])
+        return found
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -339,8 +348,7 @@ class ProjectAdmin(LinkAdmin):
         "shown_org",
         "shown_client",
         "currency",
-        "shown_state",
-        "shown_reason",
+        "shown_where",
         "shown_name",
         "shown_qbo",
     )
@@ -355,8 +363,7 @@ class InvoiceAdmin(LinkAdmin):
         "shown_org",
         "shown_client",
         "shown_date",
-        "shown_state",
-        "shown_reason",
+        "shown_where",
         "shown_kompass_total",
         "shown_total",
         "shown_qbo",
@@ -365,9 +372,10 @@ class InvoiceAdmin(LinkAdmin):
     readonly_fields = (
         "shown_record",
         "org_name",
+        "shown_client",
+        "shown_date",
+        "shown_kompass_total",
         "entity",
-        "shown_state",
-        "shown_reason",
         "shown_qbo",
         "shown_name",
         "shown_total",

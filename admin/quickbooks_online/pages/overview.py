@@ -42,7 +42,9 @@ class OverviewPages(SectionAdmin):
         counts = overview.counts_of(configuration)
         steps = overview.steps_of(configuration)
         open_ones = Failure.objects.filter(closed_at=None, org_id=configuration.org_id)
-        running = bool(counts.running) and configuration.enabled
+        backfill = overview.backfill_of(configuration)
+        sending = bool(counts.running) and configuration.enabled
+        running = sending or (backfill is not None and backfill.finished_at is None)
         return self.page(
             request,
             "overview.html",
@@ -53,6 +55,9 @@ class OverviewPages(SectionAdmin):
             steps=steps,
             next_step=overview.next_step(steps),
             counts=counts,
+            sending=sending,
+            backfill=backfill,
+            retry=overview.next_retry(configuration) if counts.retrying else None,
             last_success=overview.last_success(configuration),
             bars=_bars(overview.last_days(configuration)),
             days=overview.DAYS,

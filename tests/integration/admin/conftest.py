@@ -82,10 +82,9 @@ class Section:
         user = User.objects.create_user(name, is_staff=more.pop("is_staff", True), **more)
         if group:
             user.groups.add(Group.objects.get(name=GROUP))
-        for codename in permissions:
-            user.user_permissions.add(
-                Permission.objects.get(codename=codename, content_type__app_label="quickbooks_online")
-            )
+        known = Permission.objects.filter(codename__in=permissions, content_type__app_label="quickbooks_online")
+        assert {one.codename for one in known} == set(permissions)
+        user.user_permissions.set(known)
         client = Client()
         client.force_login(user)
         return client

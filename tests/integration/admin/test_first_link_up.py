@@ -16,6 +16,7 @@ import pytest
 from django.test import Client
 
 from admin.quickbooks_online import taking_over
+from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration
 from schemas.events import Invoice
 from simulator import UK, bookkeeper
@@ -214,3 +215,45 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
     pipeline.drive()
     (again,) = pipeline.links(id=linked.id)
     assert (again.qbo_id, again.state, again.cause) == (None, "failed", "document-exists")
+
+
+def test_another_one_of_a_number_that_is_taken_asks_no_more(section: Section, ada: Client) -> None:
+    """The company takes a number once: the person has answered, and what is left is another number, or to link it after all."""
+    pipeline = section.pipeline
+    pipeline.link()
+    pipeline.map_vat_rate("vat-20", "20.0% S")
+    item, code = pipeline.object_id(UK, "Item", "Surveying"), pipeline.object_id(UK, "TaxCode", "20.0% S")
+    detail = {"ItemRef": {"value": item}, "TaxCodeRef": {"value": code}}
+    typed = {
+        "DocNumber": "INV-i1", "TxnDate": "2026-02-01", "GlobalTaxCalculation": "TaxExcluded", "CurrencyRef": {"value": "GBP"},
+        "Line": [{"DetailType": "SalesItemLineDetail", "Amount": 5, "SalesItemLineDetail": detail}],
+    }  # fmt: skip
+
+    def type_in(world: Any) -> None:
+        company = world.companies[UK]
+        who = company.insert("Customer", customer_members("Somebody else"))["Id"]
+        members = {**typed, "CustomerRef": {"value": who}}
+        bookkeeper.edit(company, {"action": "create", "entity": "Invoice", "members": members})
+
+    section.simulator.call(type_in)
+    with pipeline.engine.begin() as db:
+        inventory.want(db, UK)
+    pipeline.ingest(event(invoice("i1")))
+    ada.post(f"{ROOT}configuration/1/match-customers/")
+    pipeline.drive()
+    assert pipeline.one("invoice", "i1").cause == "document-exists"
+    pairs = [one.pair for one in taking_over.suggestions(section.configuration())]
+    ada.post(f"{ROOT}configuration/1/match-customers/", {"another": "1", "pair": pairs})
+    pipeline.drive()
+    for _ in range(2):
+        link = pipeline.one("invoice", "i1")
+        assert (link.state, link.cause) == ("failed", "number-taken")
+        assert taking_over.suggestions(section.configuration()) == []
+        failure = next(row for row in pipeline.rows("qbo_failure") if row.closed_at is None)
+        assert "give one of the two another number" in failure.remedy
+        ask_again([link.id], by="ada")
+        pipeline.drive()
+    pipeline.ingest(event(invoice("i1", sequence=2, reference="INV-i1a")))
+    pipeline.drive()
+    assert pipeline.one("invoice", "i1").state == "synced"
+    assert numbers(section) == {"INV-i1": 1, "INV-i1a": 1}

@@ -91,7 +91,7 @@ def test_no_help_text_says_that_nothing_is_lost(ada: Client, ids: dict[str, int]
     Configuration.objects.update(enabled=False)
     page = words(ada.get(f"{ROOT}configuration/1/change/"))
     assert "nothing is lost" not in page
-    assert "is kept from the day that its Configuration is added" in page
+    assert "is kept once its Configuration is added, and earlier events are read again" in page
 
 
 def test_previews_name_what_is_referred_to(ada: Client, ids: dict[str, int]) -> None:

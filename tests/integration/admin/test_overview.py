@@ -6,12 +6,13 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from admin.quickbooks_online import overview
 from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Link
 from schemas.events import OrgRef
 from simulator import CANADA, USA
-from tests.builders import event, invoice
+from tests.builders import client, event, invoice
 from tests.integration.admin.conftest import Section, words
 
 ROOT = "/admin/quickbooks_online/"
@@ -56,6 +57,20 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
     assert Failure.objects.filter(closed_at=None).count() == 1
 
 
+def test_it_says_until_when_a_retry_pauses_and_why(
+    section: Section, ada: Client, three: dict[str, Configuration]
+) -> None:
+    assert "Next retry" not in page_of(ada, three["org-uk"])
+    section.pipeline.simulator.call(lambda world: world.troubles.add({"kind": "outage"}))
+    section.pipeline.ingest(event(client("c9", name="Quay Ltd")))
+    section.pipeline.settle(*section.pipeline.answers(section.pipeline.claim().attempts))
+    link = Link.objects.get(kompass_id="c9")
+    assert link.due_at is not None
+    page = page_of(ada, three["org-uk"])
+    assert f"Next retry: {timezone.localtime(link.due_at):%-d %b %Y, %H:%M}, Quay Ltd. Retried since" in page
+    assert link.reason in page
+
+
 def test_it_says_what_is_next(section: Section, ada: Client, three: dict[str, Configuration]) -> None:
     Configuration.objects.update(notification_recipients=["ada@example.com"])
     Configuration.objects.filter(org_id="org-us").update(default_item_id="")
@@ -69,7 +84,7 @@ def test_it_says_what_is_next(section: Section, ada: Client, three: dict[str, Co
     for said in ("Meridian Geomatics Ltd", "Northern Survey Inc", "Prairie Design LLC", "1 sync error", "Next: Choose"):
         assert said in page, said
     assert "Prairie" not in words(section.person("eve", "view_invoice").get(ROOT))
-    assert "3 in QuickBooks, 1 need attention" in words(ada.get(f"{ROOT}configuration/"))
+    assert "3 in QuickBooks 1 need attention" in words(ada.get(f"{ROOT}configuration/"))
 
     CompanyConnection.objects.update(state="disconnected", disconnect_message="The access was revoked.")
     page = page_of(ada, three["org-uk"])

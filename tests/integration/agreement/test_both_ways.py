@@ -299,3 +299,26 @@ def test_a_list_that_cannot_be_read_is_said_with_its_row(pipeline: Pipeline, run
     bad = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-03", "--control", str(path)])
     assert bad.exit_code == 2
     assert "row 1 of the list: the total 'many' is no amount" in " ".join(bad.output.split())
+
+
+def test_a_paid_invoice_that_kompass_gives_to_another_client_does_not_agree(pipeline: Pipeline, run: Any) -> None:
+    """Its amounts are what they were, and the receivable is another client's: nothing is written over a payment."""
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    edit(pipeline, "INV-i1", "pay")
+    pipeline.ingest(event(invoice("i1", sequence=2, of=project("p2", of=client("c2", name="Another Ltd")))))
+    pipeline.drive()
+    code, found = sheet(run)
+    (only,) = found["lines"]
+    assert (code, only["standing"], only["state"]) == (1, "differs", "failed")
+    assert "and its newest version is for " in only["remark"]
+
+
+def test_tax_by_hand_on_a_zero_rate_is_no_rounding(pipeline: Pipeline, run: Any) -> None:
+    """1,000.00 at 0 % and 0.01 of tax put in by hand: no way of rounding makes a cent of nothing."""
+    pipeline.map_vat_rate("vat-0", "0.0% Z")
+    pipeline.ingest(event(invoice("i1", lines=(line("1000.00", vat=VatRate("vat-0", "Zero", Decimal(0))),))))
+    pipeline.drive()
+    edit(pipeline, "INV-i1", "override_tax", tax="0.01")
+    code, found = sheet(run)
+    assert (code, standings(found)) == (1, {"INV-i1": "differs"})

@@ -46,9 +46,11 @@ def over(pipeline: Pipeline) -> None:
 
 
 def turn(pipeline: Pipeline) -> list[Attempt]:
-    attempts = pipeline.claim().attempts
-    pipeline.settle(*pipeline.answers(attempts))
-    return attempts
+    claimed = pipeline.claim()
+    for realm, org in claimed.unready.items():
+        pipeline.jobs.prepare(org, realm)
+    pipeline.settle(*pipeline.answers(claimed.attempts))
+    return list(claimed.attempts)
 
 
 @pytest.mark.parametrize("kind", ["saved_anyway", "try_again"])
@@ -237,10 +239,81 @@ def test_an_update_whose_look_up_is_refused_is_found_by_a_query(patient: Pipelin
     assert [one["SyncToken"] for one in patient.objects("Customer")] == ["1"]
 
 
-def test_a_closed_period_that_is_told_as_a_stale_object_is_told_as_a_closed_period(patient: Pipeline) -> None:
-    patient.ingest(event(invoice()))
-    patient.drive()
-    trouble(patient, kind="period_closed")
+@pytest.mark.parametrize("written", ["create", "update"])
+def test_a_period_that_is_reported_closed_for_a_moment_is_no_verdict(patient: Pipeline, written: str) -> None:
+    if written == "update":
+        patient.ingest(event(invoice()))
+        patient.drive()
+    trouble(patient, kind="period_closed", operation=written, count=2)
     patient.ingest(event(invoice(sequence=2, due_date=dt.date(2026, 4, 15))))
     patient.drive()
-    assert patient.one("invoice", "i1").cause == "books-closed"
+    (document,) = patient.objects("Invoice")
+    assert (patient.one("invoice", "i1").state, document["DueDate"]) == ("synced", "2026-04-15")
+    assert patient.rows("qbo_failure") == []
+
+
+@pytest.mark.parametrize("written", ["create", "update"])
+def test_a_period_that_is_closed_fails_as_soon_as_the_closing_date_is_read(patient: Pipeline, written: str) -> None:
+    if written == "update":
+        patient.ingest(event(invoice()))
+    # The facts are older than the closing date.
+    patient.ingest(event(client("c9")))
+    patient.drive()
+    closing = {"action": "close_books", "date": "2026-03-31"}
+    patient.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], closing))
+    patient.ingest(event(invoice(sequence=2, date=dt.date(2026, 3, 2))))
+    patient.drive()
+    link = patient.one("invoice", "i1")
+    assert (link.state, link.cause, link.due_at) == ("failed", "books-closed", None)
+
+
+def test_a_period_that_stays_closed_is_reported_within_minutes_while_others_go(patient: Pipeline) -> None:
+    trouble(patient, kind="period_closed", holds="INV-bad")
+    patient.ingest(event(invoice("bad")))
+    for number in range(12):
+        patient.ingest(event(invoice(f"i{number}")))
+        for _ in range(4):
+            turn(patient)
+        later(patient, 60)
+    link = patient.one("invoice", "bad")
+    assert (link.state, link.cause, link.due_at) == ("failed", "books-closed", None)
+    assert "code 5010" in link.reason
+    assert {row.state for row in patient.links() if row.id != link.id} == {"synced"}
+
+
+@pytest.mark.parametrize("hours", [0.5, 3, 7])
+def test_the_first_refusal_after_an_outage_is_no_verdict(patient: Pipeline, hours: float) -> None:
+    patient.ingest(*[event(client(f"c{number}", name=f"Client {number}")) for number in range(4)])
+    trouble(patient, kind="outage")
+    for _ in range(int(hours * 12)):
+        turn(patient)
+        later(patient, 300)
+    over(patient)
+    # The second call under a request id proves nothing in any case: it is looked for, and the next create is refused.
+    trouble(patient, kind="try_again", operation="create", holds="Client 3", count=2)
+    for _ in range(8):
+        turn(patient)
+        later(patient, 60)
+    assert patient.rows("qbo_failure") == []
+    assert {row.state for row in patient.links()} == {"synced"}
+
+
+def test_what_an_outage_cost_in_tries_is_no_sign_of_an_edit_at_each_of_them(patient: Pipeline) -> None:
+    patient.ingest(event(client(name="Harbour")))
+    patient.drive()
+    # Saved, and said not to be: the next write is stale, and nobody changed anything.
+    trouble(patient, kind="saved_anyway", operation="update", count=1)
+    patient.ingest(event(client(name="Harbour", sequence=2, email="new@example.com")))
+    turn(patient)
+    over(patient)
+    trouble(patient, kind="try_again", operation="update")
+    for _ in range(12):
+        turn(patient)
+        later(patient, 300)
+    with patient.engine.begin() as db:
+        db.execute(text("UPDATE qbo_link SET attempts = 6"))
+    over(patient)
+    patient.drive()
+    assert patient.rows("qbo_failure") == []
+    assert patient.one("client", "c1").state == "synced"
+    assert [one["PrimaryEmailAddr"]["Address"] for one in patient.objects("Customer")] == ["new@example.com"]

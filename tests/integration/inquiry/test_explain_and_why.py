@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -163,6 +164,16 @@ def test_why_of_none_or_several_is_one_clear_line(
     pipeline.ingest(event(client("c1")), event(client("c2")))
     assert cli.known_error(run(why, *arguments).exception) is not None
     assert words in str(run(why, *arguments).exception)
+
+
+def test_why_of_what_is_retried_says_when_and_why(pipeline: Pipeline, run: Any) -> None:
+    pipeline.simulator.call(lambda world: world.troubles.add({"kind": "outage"}))
+    pipeline.ingest(event(client()))
+    pipeline.settle(*pipeline.answers(pipeline.claim().attempts))
+    link = pipeline.one("client", "c1")
+    text = run(why, "client", "c1").stdout
+    assert f"retrying, {link.reason}" in text
+    assert f"; next try {link.due_at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC" in text
 
 
 def test_a_percent_sign_is_no_wildcard(pipeline: Pipeline) -> None:

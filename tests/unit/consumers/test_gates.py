@@ -70,6 +70,29 @@ def test_a_look_up_that_is_answered_shows_nothing_of_writes_and_the_trial_goes_o
     assert one.open_breakers() == ([], False)
 
 
+def test_questions_of_which_some_are_refused_hold_up_no_company() -> None:
+    one = gates(Clock())
+    one.answered("uk", REFUSED, refused={100})
+    # As many calls to look up as a batch has, without a write between them.
+    for link_id in range(0, 90, 3):
+        for asked in range(3):
+            one.answered("uk", REFUSED, refused={link_id + asked}, wrote=False)
+        one.answered("uk", DONE, wrote=False)
+    assert one.open_breakers() == ([], False)
+    for link_id in range(101, 104):
+        one.answered("uk", REFUSED, refused={link_id})
+    assert one.open_breakers() == ([], False)
+    one.answered("uk", REFUSED, refused={104})
+    assert one.open_breakers() == (["uk"], False)
+
+
+def test_questions_that_are_all_refused_are_an_outage_of_their_company() -> None:
+    one = gates(Clock())
+    for link_id in range(5):
+        one.answered("uk", REFUSED, refused={link_id}, wrote=False)
+    assert one.open_breakers() == (["uk"], False)
+
+
 def test_the_moment_that_is_named_for_the_next_call_is_one_at_which_it_may_go() -> None:
     clock = Clock()
     for seconds in (0.1, 0.7, 1234.567, 81231.1, 3.3e7 + 0.1):

@@ -35,9 +35,14 @@ def test_a_refusal_that_may_end_is_no_proof(outage: Refused, operation: Operatio
     assert verdict(outage, operation) is Verdict.PASSING
 
 
-@pytest.mark.parametrize("code", ["6240", "6140", "610", "2500", "6210", "2050", "6100", "5020", "5010", "6070"])
+@pytest.mark.parametrize("code", ["6240", "6140", "610", "2500", "6210", "2050", "6100", "5020", "6070"])
 def test_what_a_person_has_to_change_is_final(code: str) -> None:
     assert {verdict(refused(code), one) for one in WRITES} == {Verdict.FINAL}
+
+
+def test_what_is_new_is_never_stale() -> None:
+    assert verdict(refused("5010"), Operation.CREATE) is Verdict.PASSING
+    assert {verdict(refused("5010"), one) for one in (Operation.UPDATE, Operation.VOID)} == {Verdict.FINAL}
 
 
 def test_one_final_code_is_enough_whatever_comes_with_it() -> None:

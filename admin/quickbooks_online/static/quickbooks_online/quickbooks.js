@@ -127,7 +127,8 @@
           const label = words.textContent.trim();
           if (/^[–-]?$/.test(cell.textContent.trim()) && !cell.querySelector("select, input, textarea, img")) { cell.classList.add("qbo-none"); }
           if (cell.textContent.length > 40) { cell.classList.add("qbo-wide"); }
-          if (label && cell.tagName === "TD" && !cell.hasAttribute("data-label") && !cell.classList.contains("action-checkbox")) { cell.setAttribute("data-label", label); }
+          if (!cell.textContent.trim() && cell.querySelector(":scope > input[type=checkbox]")) { cell.classList.add("qbo-tick"); }
+          if (label && cell.tagName === "TD" && !cell.hasAttribute("data-label") && !cell.matches(".action-checkbox, .qbo-tick")) { cell.setAttribute("data-label", label); }
         });
       }
     }
@@ -152,10 +153,13 @@
     }, seconds * 1000);
   }
 
-  // On a phone the filters stand above the list, closed.
+  // Above the list the filters are closed, but for those that narrow it.
   function closeFilters() {
-    if (!matchMedia("(max-width: 767px)").matches) { return; }
-    document.querySelectorAll("#changelist-filter details").forEach(function (filter) { filter.open = false; });
+    if (!matchMedia("(max-width: 1439px)").matches) { return; }
+    document.querySelectorAll("#changelist-filter details").forEach(function (filter) {
+      const select = filter.querySelector("select");
+      filter.open = select ? select.value !== "" : filter.querySelector("li.selected:not(:first-child)") !== null;
+    });
   }
 
   document.addEventListener("DOMContentLoaded", function () {

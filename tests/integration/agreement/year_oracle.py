@@ -1,0 +1,126 @@
+"""An oracle of agreement: it reads QuickBooks' state and Kompass's newest word, and nothing of the product."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from schemas.events import Invoice, Step
+from tests.pipeline import Pipeline
+
+MARK: Final = re.compile(r"Kompass invoice (\S+) \(")
+CODES: Final = {"vat-20": "20.0% S", "vat-5": "5.0% R", "vat-0": "0.0% Z"}
+
+Said = dict[str, Invoice]
+Rates = Callable[[int], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Books:
+    """A company as the simulator holds it."""
+
+    documents: tuple[dict[str, Any], ...]
+    customers: dict[str, dict[str, Any]]
+    """By DisplayName."""
+    codes: dict[str, str]
+    """Id → name of the tax codes."""
+
+
+def books_of(pipeline: Pipeline) -> Books:
+    return Books(
+        tuple(one for entity in ("Invoice", "CreditMemo") for one in pipeline.objects(entity)),
+        {one["DisplayName"]: one for one in pipeline.objects("Customer")},
+        {one["Id"]: one["Name"] for one in pipeline.objects("TaxCode")},
+    )
+
+
+def documents_by_kompass_id(books: Books) -> dict[str, list[dict[str, Any]]]:
+    """Kompass id → its documents, oldest first: by our mark, or by our number where a bookkeeper wrote over the mark."""
+    typed = {one["Id"] for name, one in books.customers.items() if name.startswith("Typed in")}
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in sorted(books.documents, key=lambda each: int(each["Id"])):
+        mark = MARK.search(one.get("PrivateNote") or "")
+        number = str(one.get("DocNumber", ""))
+        if mark is not None:
+            found[mark[1]].append(one)
+        elif number.startswith("INV-n") and one["CustomerRef"]["value"] not in typed:
+            found[number.removeprefix("INV-")].append(one)
+    return found
+
+
+def preventing(said: Said, deleted: Collection[str], books: Books, rates: Rates) -> dict[int, set[str]]:
+    """Month → the Kompass ids that prevent its agreement."""
+    named: dict[int, set[str]] = defaultdict(set)
+    there = documents_by_kompass_id(books)
+    for kompass_id, one in said.items():
+        documents = there.get(kompass_id, [])
+        standing = [each for each in documents if Decimal(str(each["TotalAmt"]))]
+        wanted = one.step in (Step.APPROVED, Step.POSTED) and one.synchronize and kompass_id not in deleted
+        if not wanted:
+            for each in standing:
+                named[_month(each)].add(kompass_id)
+            if standing and documents[0] is standing[0]:
+                named[one.date.month].add(kompass_id)
+            continue
+        right = [each for each in standing if _right(one, each, books, rates)]
+        if not right:
+            named[one.date.month].add(kompass_id)
+        for each in standing:
+            if each is not (right or [None])[0]:
+                named[_month(each)].add(kompass_id)
+    return named
+
+
+def _month(document: Mapping[str, Any]) -> int:
+    return dt.date.fromisoformat(document["TxnDate"]).month
+
+
+def _right(one: Invoice, found: Mapping[str, Any], books: Books, rates: Rates) -> bool:
+    """Whether a document is in the books as Kompass says: month, customer, currency, net and tax by code, rate, home amount."""
+    assert one.project is not None
+    foreign = one.currency != "GBP"
+    name = f"{one.project.reference} {one.project.name}" + (f" ({one.currency})" if foreign else "")
+    customer = books.customers.get(name)
+    if (
+        _month(found) != one.date.month
+        or customer is None
+        or found["CustomerRef"]["value"] != customer["Id"]
+        or found["CurrencyRef"]["value"] != one.currency
+    ):
+        return False
+    if ("RemainingCredit" in found) != (one.amount_gross < 0) or not _taxes_right(one, found, books):
+        return False
+    if not foreign:
+        return True
+    rate, gross = Decimal(rates(one.date.month)[one.currency]), Decimal(str(found["TotalAmt"]))
+    home = (gross * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return (Decimal(str(found["ExchangeRate"])), Decimal(str(found["HomeTotalAmt"]))) == (rate, home)
+
+
+def _taxes_right(one: Invoice, found: Mapping[str, Any], books: Books) -> bool:
+    """Whether net and tax of each code are Kompass's, the tax rounded by line or by sum."""
+    unit = Decimal(1) if one.currency == "JPY" else Decimal("0.01")
+    nets: dict[str, Decimal] = defaultdict(Decimal)
+    for line in found["Line"]:
+        if line["DetailType"] == "SalesItemLineDetail":
+            nets[books.codes[line["SalesItemLineDetail"]["TaxCodeRef"]["value"]]] += Decimal(str(line["Amount"]))
+    wanted: dict[str, Decimal] = defaultdict(Decimal)
+    by_line, by_sum = Decimal(0), Decimal(0)
+    percents: dict[str, Decimal] = {}
+    for each in one.lines:
+        if each.vat_rate is None or each.vat_rate.id not in CODES:
+            return False
+        code = CODES[each.vat_rate.id]
+        wanted[code] += abs(each.amount_net)
+        percents[code] = each.vat_rate.rate
+        by_line += (abs(each.amount_net) * each.vat_rate.rate / 100).quantize(unit, ROUND_HALF_UP)
+    for code, net in wanted.items():
+        by_sum += (net * percents[code] / 100).quantize(unit, ROUND_HALF_UP)
+    tax = Decimal(str(found["TxnTaxDetail"]["TotalTax"]))
+    total = Decimal(str(found["TotalAmt"]))
+    return nets == wanted and tax in (by_line, by_sum) and total == abs(one.amount_net) + tax
