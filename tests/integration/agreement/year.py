@@ -58,6 +58,10 @@ class Year:
         self.rng = random.Random(self.seed)
         for vat, code in ROWS.items():
             self.pipeline.map_vat_rate(vat, code)
+        # Each look at the books renders all of them, so it is taken once.
+        self.item = self.pipeline.object_id(UK, "Item", "Surveying")
+        self.codes = {one["Name"]: one["Id"] for one in self.pipeline.objects("TaxCode")}
+        self.typed: dict[str, Any] = {}
         # The rate of a month differs from that of the next, so that a wrong date shows.
         for month in range(1, 13):
             for currency, rate in rates_of(month).items():
@@ -197,16 +201,14 @@ class Year:
 
     def _type_in(self, one: Invoice) -> None:
         """The bookkeeper has typed in an invoice of that number and currency: QuickBooks refuses ours."""
-        item, code = self.pipeline.object_id(UK, "Item", "Surveying"), self.pipeline.object_id(UK, "TaxCode", "20.0% S")
-        detail = {"ItemRef": {"value": item}, "TaxCodeRef": {"value": code}}
+        detail = {"ItemRef": {"value": self.item}, "TaxCodeRef": {"value": self.codes["20.0% S"]}}
         name = f"Typed in {one.currency}"
-        typed = [each for each in self.pipeline.objects("Customer") if each["DisplayName"] == name]
         currency = {"value": one.currency}
-        typed = typed or self._bookkeeper(
-            action="create", entity="Customer", members={"DisplayName": name, "CurrencyRef": currency}
-        )
+        if name not in self.typed:
+            new = {"DisplayName": name, "CurrencyRef": currency}
+            (self.typed[name],) = self._bookkeeper(action="create", entity="Customer", members=new)
         members = {
-            "DocNumber": one.reference, "CustomerRef": {"value": typed[0]["Id"]}, "CurrencyRef": currency,
+            "DocNumber": one.reference, "CustomerRef": {"value": self.typed[name]["Id"]}, "CurrencyRef": currency,
             "TxnDate": one.date.isoformat(), "GlobalTaxCalculation": "TaxExcluded",
             "Line": [{"DetailType": "SalesItemLineDetail", "Amount": 5, "SalesItemLineDetail": detail}],
         }  # fmt: skip
@@ -222,7 +224,7 @@ class Year:
         detail = sales[0]["SalesItemLineDetail"]
         names = ("CustomerRef", "CurrencyRef", "TxnDate", "GlobalTaxCalculation", "ExchangeRate")
         copied = {name: found[name] for name in names if name in found}
-        exempt = {"TaxCodeRef": {"value": self.pipeline.object_id(UK, "TaxCode", "Exempt")}}
+        exempt = {"TaxCodeRef": {"value": self.codes["Exempt"]}}
         currency = {"value": one.currency}
         other = next(
             (each for each in books.customers.values() if each["CurrencyRef"] == found["CurrencyRef"] and
