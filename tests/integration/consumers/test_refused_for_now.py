@@ -202,6 +202,7 @@ def test_a_look_up_that_no_question_answers_leaves_the_record_retrying(patient: 
     assert len(patient.objects("Customer")) == 2
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("broken", ["another", "ours", "none"])
 def test_a_document_that_breaks_every_query_is_worked_around(patient: Pipeline, broken: str) -> None:
     patient.simulator.call(lambda world: world.change_settings({"bad_email_in_query": "4002"}))
