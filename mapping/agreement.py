@@ -164,6 +164,7 @@ def _made(
         currency=invoice.currency,
         remark=remark,
         client=billing_client(invoice).name,
+        client_id=billing_client(invoice).id,
         state=one.state if one.state in OPEN else "",
         cause=one.cause,
         kompass_id=invoice.id,

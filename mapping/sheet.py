@@ -115,6 +115,8 @@ class Line:
     qbo_id: str = ""
     ours: Side | None = None
     theirs: Side | None = None
+    client_id: str = ""
+    """Kompass's id of the client; two clients may have one name."""
     ours_counts: bool = True
     """Whether Kompass dates it in this month, and bills it."""
     theirs_counts: bool = True
@@ -198,7 +200,19 @@ class Sheet:
         return self._sums(lambda line: line.currency)
 
     def by_client(self) -> Sums:
-        return self._sums(lambda line: f"{line.client or 'no client'}, {line.currency}")
+        """Both sides' sums by client and currency; clients of one name apart, by their ids."""
+        ids: dict[str, set[str]] = {}
+        for line in self.lines:
+            ids.setdefault(line.client, set()).add(line.client_id)
+        shared = {name for name, its in ids.items() if len(its - {""}) > 1}
+
+        def name_of(line: Line) -> str:
+            name = line.client or "no client"
+            return (
+                f"{name} ({line.client_id}), {line.currency}" if line.client in shared else f"{name}, {line.currency}"
+            )
+
+        return self._sums(name_of)
 
     def by_tax_code(self) -> Sums:
         """By tax code and currency: net, tax and both together."""
@@ -223,6 +237,16 @@ class Sheet:
                 (line.theirs.home or _ZERO for line in counted if line.theirs is not None and line.theirs_counts), _ZERO
             ),
         )
+
+    def without_rate(self) -> dict[str, Decimal]:
+        """Kompass's gross that `home` is without, because no rate is known, by currency."""
+        found: dict[str, Decimal] = {}
+        for line in self.lines:
+            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT, Standing.NOT_ARRIVED) or not line.ours_counts:
+                continue
+            if line.ours is not None and line.ours.home is None and line.ours.amounts.gross:
+                found[line.currency] = found.get(line.currency, _ZERO) + line.ours.amounts.gross
+        return dict(sorted(found.items()))
 
     def hand_typed(self) -> dict[str, Amounts]:
         """What only QuickBooks has, by currency."""

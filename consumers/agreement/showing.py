@@ -44,6 +44,8 @@ def printed(sheet: Sheet) -> Iterator[str]:
         ours, theirs = sheet.home()
         yield ""
         yield f"{f'Gross in {sheet.home_currency}':<38} {money(ours):>15} {money(theirs):>15} {_less(theirs - ours):>13}"
+    for currency, gross in sheet.without_rate().items():
+        yield f"{f'Without a known rate, not in it: {currency}':<38} {money(gross):>15}"
     for currency, amounts in sheet.hand_typed().items():
         yield f"{f'Typed by hand in {currency}, not in the sums':<38} {'':>15} {money(amounts.gross):>15}"
     not_sent = len(sheet.of(Standing.NOT_SENT))
@@ -88,7 +90,12 @@ def to_json(sheet: Sheet) -> dict[str, object]:
         "totals": _sums(sheet.totals()),
         "clients": _sums(sheet.by_client()),
         "tax_codes": _sums(sheet.by_tax_code()),
-        "home": {"currency": sheet.home_currency, "kompass": ours, "quickbooks": theirs},
+        "home": {
+            "currency": sheet.home_currency,
+            "kompass": ours,
+            "quickbooks": theirs,
+            "without_rate": sheet.without_rate(),
+        },
         "hand_typed": {currency: _amounts(amounts) for currency, amounts in sheet.hand_typed().items()},
     }
 

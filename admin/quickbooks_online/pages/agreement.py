@@ -96,6 +96,7 @@ class AgreementPages(SectionAdmin):
             parts=_parts(sheet) if sheet is not None else (),
             tables=_tables(sheet) if sheet is not None else (),
             home=sheet.home() if sheet is not None else (),
+            without_rate=sheet.without_rate() if sheet is not None else {},
             hand_typed=sheet.hand_typed() if sheet is not None else {},
             not_sent=len(sheet.of(Standing.NOT_SENT)) if sheet is not None else 0,
         )
