@@ -21,6 +21,7 @@ from schemas.link_state import Because, LinkState
 from schemas.observed import Observed, kept
 from store import attempts, failures, history, links
 from store.links import Link
+from store.searching import is_billed
 from sync.companies import read_company
 from sync.comparing import CentCheck
 from sync.decide import Prediction, predict
@@ -28,6 +29,8 @@ from sync.link import Wish, by_hand, make_due, want_party, write
 from sync.looking_up import IN_DOUBT
 
 _BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
+_BEATING_S = 60.0
+"""Seconds for which a process that sends no heartbeat is taken to be at work, as the sentence says."""
 _ALL_LANES = 7
 
 
@@ -122,6 +125,7 @@ def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, 
     if entity == "Customer" and isinstance(currency, Mapping) and currency.get("value"):
         there["currency"] = str(currency["value"])
     read: dict[str, Any] = {"observed": kept(document), "sync_token": str(document["SyncToken"]), "applied": None}
+    attempts.retire(db, [link_id])
     write(db, [by_hand(link, LinkState.PENDING, **there, **read)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} linked it to the {entity} {name} ({qbo_id}) of QuickBooks")
 
@@ -148,6 +152,8 @@ def _client_link(db: Connection, realm_id: str, party: PartyKey) -> Link | None:
 def unlink(db: Connection, link_id: int, *, by: str) -> None:
     """Take a manual link back: Kompass makes an object of its own, as if none had been there.
 
+    Not once documents went to the customer: the next ones would go to another one.
+
     Raises
     ------
     CannotLink
@@ -157,6 +163,12 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink("Only a link that was made by hand can be removed.")
     if _is_being_sent(db, link):
         raise CannotLink(f"It {_BEING_SENT}")
+    if link.kind is Kind.CLIENT and is_billed(db, realm_id=link.realm_id, client_id=link.kompass_id):
+        raise CannotLink(
+            f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the "
+            "customer in QuickBooks."
+        )
+    attempts.retire(db, [link_id])
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **_UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
 
@@ -268,4 +280,5 @@ def override_name(db: Connection, link_id: int, name: str, *, by: str) -> None:
 
 
 def _is_being_sent(db: Connection, link: Link) -> bool:
-    return bool(attempts.read_open(db, [link.id], lease=0.0))
+    """Whether a call may be under way. One that is over, and of which nobody knows what became, keeps no person from deciding."""
+    return any(one.alive for one in attempts.read_open(db, [link.id], lease=_BEATING_S).values())
