@@ -126,6 +126,8 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     invoice = one_link(site, "invoice", "synced")
     go(page, site, f"invoice/{invoice}/change/")
     shot("invoice")
+    go(page, site, f"invoice/{invoice}/trail/")
+    shot("trail")
     ((refused,),) = site.sql(
         "SELECT link_id FROM qbo_failure WHERE cause LIKE 'no-tax-code%%' AND closed_at IS NULL LIMIT 1"
     )

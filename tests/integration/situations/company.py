@@ -139,15 +139,15 @@ class Company:
 
     def lost(self, *, together: int = 1) -> list[Attempt]:
         """Send what is due, and lose the answers with the process."""
-        works = self.claim(together=together)
-        self.pipeline.answers(works)
-        return works
+        attempts = self.claim(together=together)
+        self.pipeline.answers(attempts)
+        return attempts
 
     def turn(self) -> list[Attempt]:
         """One claim with its calls and answers."""
-        works = self.claim()
-        self.pipeline.settle(*self.pipeline.answers(works))
-        return works
+        attempts = self.claim()
+        self.pipeline.settle(*self.pipeline.answers(attempts))
+        return attempts
 
     def later(self, seconds: float = LONG_AGO) -> None:
         """Let time go by for what the database keeps of this company."""
@@ -186,6 +186,11 @@ class Company:
 
     def pay(self, id: str = "i1", amount: str = "40.00") -> None:
         self.bookkeeper("pay", id=self.link("invoice", id).qbo_id, amount=amount)
+
+    def close_books(self, date: str | None) -> None:
+        """Close the books up to and with that day, or open them. QuickBooks says so; under 5010 it would be tried again for hours first."""
+        self.simulator.call(lambda world: world.change_settings({"closed_period_code": "6210"}))
+        self.bookkeeper("close_books", date=date)
 
     # The admin
 
