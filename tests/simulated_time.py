@@ -23,7 +23,7 @@ from schemas.events import Kind
 from simulator import Simulator
 from simulator.seeds import UK
 from simulator.settings import Settings
-from store.batches import due_of
+from store.backlogs import due_of
 from store.links import LANES
 from sync.batches import Batch, as_batches
 from tests.builders import event, invoice, project

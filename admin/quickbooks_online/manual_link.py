@@ -1,4 +1,4 @@
-"""Linking one Kompass Client to a customer that was in QuickBooks before. Many at once: `taking_over`."""
+"""Linking one Kompass Client to a customer that was in QuickBooks before. Many at once: `first_link_up`."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from django.template.defaultfilters import pluralize
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 
-from admin.quickbooks_online import taking_over
+from admin.quickbooks_online import first_link_up
 from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import (
@@ -124,7 +124,7 @@ class GoingLivePages(SectionAdmin):
             unmapped=self._unmapped(request, configuration),
             months=months[:MONTHS],
             first=_first_invoices(configuration, start),
-            inventory=taking_over.inventory_of(configuration),
+            inventory=first_link_up.inventory_of(configuration),
             backfilling=Backfill.objects.filter(configuration=configuration, finished_at=None).exists(),
             start=start,
             may_match=self.may(request, "add_customer"),
@@ -155,7 +155,7 @@ class GoingLivePages(SectionAdmin):
             except CannotLink as problem:
                 messages.error(request, str(problem))
             return HttpResponseRedirect(here)
-        inventory = taking_over.inventory_of(configuration)
+        inventory = first_link_up.inventory_of(configuration)
         return self.page(
             request,
             "match_customers.html",
@@ -163,8 +163,8 @@ class GoingLivePages(SectionAdmin):
             configuration=configuration,
             inventory=inventory,
             objects=sum(inventory.objects.values()) if inventory is not None else 0,
-            suggestions=taking_over.suggestions(configuration) if inventory is not None and inventory.taken else [],
-            linked=taking_over.taken_over(configuration),
+            suggestions=first_link_up.suggestions(configuration) if inventory is not None and inventory.taken else [],
+            linked=first_link_up.taken_over(configuration),
             back=reverse("admin:quickbooks_online_configuration_going_live", args=[configuration.pk]),
         )
 
@@ -172,23 +172,23 @@ class GoingLivePages(SectionAdmin):
         """Do what was asked. Raises `CompanyError` and `CannotLink`."""
         by, pairs = str(request.user), request.POST.getlist("pair")
         if "link" in request.POST:
-            count, problems = taking_over.take_over(configuration, pairs, by=by)
+            count, problems = first_link_up.take_over(configuration, pairs, by=by)
             if count:
                 self.log_change(request, configuration, f"Linked to what QuickBooks had already: {_names_of(pairs)}.")
             messages.success(request, f"{count:,} record{pluralize(count)} linked to what QuickBooks has already.")
             for problem in problems:
                 messages.warning(request, problem)
         elif "another" in request.POST:
-            count = taking_over.send_as_others(configuration, pairs, by=by)
+            count = first_link_up.send_as_others(configuration, pairs, by=by)
             self.log_change(request, configuration, f"Chose to send as new: {_names_of(pairs)}.")
             messages.success(request, f"{count:,} record{pluralize(count)} will be sent as new.")
         elif request.POST.get("remove", "").isdecimal():
-            taking_over.remove(configuration, int(request.POST["remove"]), by=by)
+            first_link_up.remove(configuration, int(request.POST["remove"]), by=by)
             named = _names_of([request.POST["remove"]])
             self.log_change(request, configuration, f"Removed the link to what QuickBooks had already: {named}.")
             messages.success(request, "The link is removed. The record waits here until you decide again.")
         else:
-            found = taking_over.start_looking(configuration)
+            found = first_link_up.start_looking(configuration)
             if not found.taken:
                 messages.info(request, "QuickBooks is large: the rest is read in the background. Reload this page.")
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from admin.quickbooks_online import taking_over
+from admin.quickbooks_online import first_link_up
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration
 from schemas.events import Invoice
@@ -167,9 +167,9 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
     configuration = section.configuration()
     for _ in range(3):
         # Customers first; their projects are none's; then what is theirs.
-        ticked = [one.pair for one in taking_over.suggestions(configuration) if one.ticked]
+        ticked = [one.pair for one in first_link_up.suggestions(configuration) if one.ticked]
         ada.post(f"{ROOT}configuration/1/match-customers/", {"link": "1", "pair": ticked})
-    assert not [one for one in taking_over.suggestions(configuration) if one.ticked]
+    assert not [one for one in first_link_up.suggestions(configuration) if one.ticked]
 
     Configuration.objects.update(notification_recipients=["ada@example.com"])
     ada.post(f"{ROOT}configuration/1/going-live/", {"start_date": "2026-03-01"})
@@ -194,13 +194,13 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
     # What is not sure is decided by a person: linked, or sent as another one.
     for _ in range(2):
         chosen: dict[str, set[str]] = {"link": set(), "another": set()}
-        for suggested in taking_over.suggestions(configuration):
+        for suggested in first_link_up.suggestions(configuration):
             other = suggested.kind == "client" and "EUR" in suggested.words
             chosen["another" if other or "another customer" in suggested.words else "link"].add(suggested.pair)
         for button, pairs in chosen.items():
             ada.post(f"{ROOT}configuration/1/match-customers/", {button: "1", "pair": sorted(pairs)})
         pipeline.drive()
-    assert not taking_over.suggestions(configuration)
+    assert not first_link_up.suggestions(configuration)
     left = [row for row in pipeline.links(kind="invoice") if row.state != "synced"]
     assert not [(row.kompass_id, row.state, row.cause, row.reason) for row in left]
     others = {one.record.reference for one in documents if one.typed in ("customer", "currency")}
@@ -242,13 +242,13 @@ def test_another_one_of_a_number_that_is_taken_asks_no_more(section: Section, ad
     ada.post(f"{ROOT}configuration/1/match-customers/")
     pipeline.drive()
     assert pipeline.one("invoice", "i1").cause == "document-exists"
-    pairs = [one.pair for one in taking_over.suggestions(section.configuration())]
+    pairs = [one.pair for one in first_link_up.suggestions(section.configuration())]
     ada.post(f"{ROOT}configuration/1/match-customers/", {"another": "1", "pair": pairs})
     pipeline.drive()
     for _ in range(2):
         link = pipeline.one("invoice", "i1")
         assert (link.state, link.cause) == ("failed", "number-taken")
-        assert taking_over.suggestions(section.configuration()) == []
+        assert first_link_up.suggestions(section.configuration()) == []
         failure = next(row for row in pipeline.rows("qbo_failure") if row.closed_at is None)
         assert "give one of the two another number" in failure.remedy
         ask_again([link.id], by="ada")

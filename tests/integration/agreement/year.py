@@ -114,7 +114,7 @@ class Year:
             claimed = self.pipeline.claim(due)
             for realm, org in claimed.unready.items():
                 self.pipeline.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
-            answers = self.pipeline.answers(claimed.work)
+            answers = self.pipeline.answers(claimed.attempts)
             if answers:
                 self.pipeline.settle(*answers)
         due_rows = [row for row in self.pipeline.links() if row.due_at is not None]

@@ -123,7 +123,7 @@ def test_a_lost_answer_and_what_follows_it_make_one_object(
         forget_request_ids(impatient)
     if (then := SECOND[second]) is not None:
         (again,) = impatient.claim().attempts
-        assert (again.request_id, again.body, again.attempt) == (attempt.request_id, attempt.body, 2)
+        assert (again.request_id, again.body, again.tries) == (attempt.request_id, attempt.body, 2)
         impatient.settle(Answer(again, then))
         if second == "forbidden":
             impatient.drive()

@@ -139,15 +139,15 @@ class Company:
 
     def lost(self, *, together: int = 1) -> list[Attempt]:
         """Send what is due, and lose the answers with the process."""
-        works = self.claim(together=together)
-        self.pipeline.answers(works)
-        return works
+        attempts = self.claim(together=together)
+        self.pipeline.answers(attempts)
+        return attempts
 
     def turn(self) -> list[Attempt]:
         """One claim with its calls and answers."""
-        works = self.claim()
-        self.pipeline.settle(*self.pipeline.answers(works))
-        return works
+        attempts = self.claim()
+        self.pipeline.settle(*self.pipeline.answers(attempts))
+        return attempts
 
     def later(self, seconds: float = LONG_AGO) -> None:
         """Let time go by for what the database keeps of this company."""

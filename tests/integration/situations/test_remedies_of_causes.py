@@ -63,11 +63,11 @@ def test_conflict_keeps_changing(company: Company) -> None:
     company.said(company.invoice())
     company.say(company.invoice(details="Thank you"))
     for number in range(30):
-        if company.link().state == "failed" or not (works := company.claim()):
+        if company.link().state == "failed" or not (attempts := company.claim()):
             break
-        if works[0].operation == "update":
+        if attempts[0].operation == "update":
             company.change("invoice", "i1", TrackingNum=f"T{number}")
-        company.pipeline.settle(*company.pipeline.answers(works))
+        company.pipeline.settle(*company.pipeline.answers(attempts))
     assert company.stands() == ("failed", "conflict:keeps-changing"), company.why()
     company.try_again()
     company.go()

@@ -216,9 +216,9 @@ def test_recreate_pressed_twice_makes_one_document(three: list[Company]) -> None
         one.said(one.invoice("i1", "150.00"))
         assert one.stands() == ("failed", "deleted-in-qbo"), one.why()
         one.choose_kompass()
-        works = one.claim()
+        attempts = one.claim()
         one.choose_kompass()
-        one.pipeline.settle(*one.pipeline.answers(works))
+        one.pipeline.settle(*one.pipeline.answers(attempts))
         one.go()
         assert one.stands() == SYNCED, one.why()
         assert [row["TotalAmt"] for row in one.objects()] == [one.gross("150.00")]

@@ -42,6 +42,12 @@ def test_the_tables_of_tasks_name_what_exists() -> None:
     assert (missing, unknown) == ([], [])
 
 
+@pytest.mark.parametrize("room", ["schemas", "mapping", "qbo_client", "store", "sync", "consumers", "admin"])
+def test_a_room_says_how_it_is_used(room: str) -> None:
+    says = (ROOT / room / "__init__.py").read_text("utf-8")
+    assert [part for part in ("Interface:", "Units:", "Errors:", "Source:") if part not in says] == []
+
+
 def test_every_module_says_in_one_line_what_it_is() -> None:
     rooms = _tool("rooms")
     silent = [
