@@ -190,8 +190,7 @@ def _push(case: Case) -> Decision:
     currency = "" if isinstance(case.record, Invoice) else own_currency(case)
     applied = {**payload, **notes}
     if standing.qbo_id is None:
-        create = Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
-        return _unless_closed(case, create)
+        return Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
     if standing.applied is None:
         return _adopt(case, payload, applied, currency, mapped.entity)
     changed = changed_members(standing.applied, payload, line_ids=standing.line_ids)
@@ -229,12 +228,6 @@ def _push(case: Case) -> Decision:
         choices=mapped.choices,
         currency=currency,
     )
-
-
-def _unless_closed(case: Case, create: Write) -> Decision:
-    if isinstance(case.record, Invoice) and in_closed_period(case.facts, case.record.date):
-        return Fail((conflicts.dated_in_closed_period(case.record, case.facts),))
-    return create
 
 
 def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:
