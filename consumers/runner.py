@@ -32,6 +32,7 @@ from sync.budget import NO_BUDGET
 from sync.claim import Claimed
 from sync.crash_points import reached
 from sync.daily_retry import DailyRetries
+from sync.disconnection import TRY_AFTER_S
 from sync.gates import Permits
 from sync.pace import Pace
 from sync.settle import Answer, Settled
@@ -463,7 +464,8 @@ class Reconciler:
                     retrying(self._engine, partial(link.wake_held, lane=self._lane, cause=NO_BUDGET))
                     self.wake()
                 if not self._preparation.budget_is_spent():
-                    for org_id, realm_id, version in retrying(self._engine, connections.due_trials):
+                    trials = retrying(self._engine, partial(connections.due_trials, again_after=TRY_AFTER_S))
+                    for org_id, realm_id, version in trials:
                         self._housekeepers.submit(self._try_disconnected, org_id, realm_id, version)
                 for org_id, realm_id in retrying(self._engine, connections.idle_connections):
                     self._prepare(realm_id, org_id)

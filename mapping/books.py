@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
-from mapping.difference import holds, own_lines, same, touched_by_others
+from mapping.difference import holds, own_lines, same, tax_overridden, touched_by_others
 from schemas.company import CompanyFacts
 from schemas.observed import Observed
 
@@ -97,6 +98,32 @@ def not_taken(
     return tuple(found)
 
 
+_WHO_PAYS: Final = frozenset({"ParentRef", "Job"})
+
+
+def left_alone(by_hand: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
+    """Name the members that are no difference although they differ: edited there and not changed by us, or kept as a person chose.
+
+    Whom a sub-customer belongs to is a difference all the same: that customer pays for it.
+    """
+    return (*(member for member in by_hand if member not in _WHO_PAYS), *kept)
+
+
+def made_by_hand(
+    applied: Mapping[str, object], before: Observed | None, now: Observed, *, known: Sequence[str], tax: Decimal | None
+) -> list[str]:
+    """Give the members that are somebody else's by now: changed since an earlier answer, and not back at what we sent.
+
+    ``known`` are those that were so before; ``tax`` is what QuickBooks came to at our last write.
+    """
+    differing = set(edited_since_sent(applied, now))
+    if before is not None and not before.deleted:
+        differing &= {*known, *edited(before, now)}
+    if tax_overridden(now.document, applied, tax):
+        differing.add("TxnTaxDetail")
+    return sorted(differing)
+
+
 def edited(before: Observed, now: Observed) -> tuple[str, ...]:
     """Name the members that a person changed in QuickBooks between two answers."""
     return tuple(
@@ -145,7 +172,7 @@ _MEMBERS: Final[Mapping[str, tuple[str, str]]] = {
     "ExchangeRate": ("not-taken:exchange-rate", "QuickBooks put in another exchange rate"),
     "ClassRef": ("not-taken:class", "class tracking was switched off or moved to the lines in QuickBooks"),
     "DisplayName": ("not-taken:name", "QuickBooks writes the name otherwise"),
-    "ParentRef": ("not-taken:parent", "the customer was merged into another one in QuickBooks"),
+    "ParentRef": ("not-taken:parent", "it was moved, or its customer was merged into another one, in QuickBooks"),
     "Job": ("not-taken:parent", "QuickBooks made it a customer of its own"),
 }
 
@@ -196,6 +223,11 @@ def _fields_not_taken(
 def _detail(line: Mapping[str, object]) -> Mapping[str, object]:
     detail = line.get("SalesItemLineDetail")
     return detail if isinstance(detail, Mapping) else {}
+
+
+def details(document: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Give what the lines of a document say of their items."""
+    return [_detail(line) for line in _rows(document.get("Line"))]
 
 
 def _rows(value: object) -> list[Mapping[str, object]]:

@@ -60,6 +60,18 @@ def own_currency(case: Case) -> str:
     return (client.currency if client is not None else None) or case.facts.home_currency
 
 
+def primary_party(case: Case) -> PartyKey | None:
+    """Give the customer or job that a client or project is to have whether or not a document needs it; None of a document."""
+    record = case.record
+    if isinstance(record, Invoice):
+        return None
+    payer = record if isinstance(record, Client) else record.billing_client
+    currency = payer.currency or case.facts.home_currency
+    if isinstance(record, Client):
+        return PartyKey(Kind.CLIENT, record.id, "", currency)
+    return PartyKey(Kind.PROJECT, record.id, payer.id, currency)
+
+
 def why_not_synced(case: Case) -> tuple[str, str] | None:
     """Give the cause and the reason why the record is not to be in QuickBooks; None when it is."""
     # What was there once, and is to be made again, has no Id any more.

@@ -87,6 +87,17 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, *, members: Sequence[str
     )
 
 
+def dated_in_closed_period(invoice: Invoice, facts: CompanyFacts) -> Problem:
+    """A new document is dated in a closed period."""
+    return Problem(
+        cause="books-closed",
+        message=f"{label(invoice)} is dated {invoice.date}, in a period that is closed in QuickBooks (to {facts.book_close_date})",
+        field="TxnDate",
+        value=str(facts.book_close_date),
+        remedy="Reopen the period in QuickBooks, or date the document after the closing date",
+    )
+
+
 def type_changed(invoice: Invoice, entity: str) -> Problem:
     """Sent as the one, it is the other by now: the sum of the former still stands in the books."""
     was = "a credit note" if entity == "CreditMemo" else "an invoice"
@@ -170,6 +181,8 @@ class Holder:
         return shown if self.name == self.reference else f"{shown} (in QuickBooks “{self.name}”)"
 
 
+RENAME_ONE = "Give one of the two another name in Kompass, or a DisplayName override in the admin"
+NAME_HELD = "name-held-by-another"
 NAME_IN_USE = "name-in-use"
 NUMBER_IN_USE = "number-in-use"
 
@@ -185,11 +198,11 @@ def name_held(record: Record, name: str, holder: Holder) -> Problem:
             remedy="Give one of the two another number in Kompass: this one goes then",
         )
     return Problem(
-        cause="name-held-by-another",
+        cause=NAME_HELD,
         message=f"{label(record)} would be “{name}” in QuickBooks, and so is {holder} of Kompass already",
         field="DisplayName",
         value=name,
-        remedy="Give one of the two another name in Kompass, or a DisplayName override in the admin",
+        remedy=RENAME_ONE,
     )
 
 

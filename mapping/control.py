@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from typing import Final
 
 from mapping.case import billing_client
 from mapping.problems import money
 from mapping.sheet import Amounts, Line, Side, Standing
 from schemas.documents import SentDocument
 from schemas.events import InvoiceType
+
+_SEPARATORS: Final = (",", ";", "\t")
 
 
 class ControlError(ValueError):
@@ -31,16 +36,34 @@ class Listed:
 
 
 def read_list(lines: Iterable[str]) -> list[Listed]:
-    """Read CSV with the columns ``id``, ``reference``, ``total``, or one JSON object of these a line. Raises `ControlError`."""
-    kept = [line for line in lines if line.strip()]
-    if kept and kept[0].lstrip("\ufeff").lstrip().startswith("{"):
-        try:
-            rows: list[Mapping[str, object]] = [json.loads(line.lstrip("\ufeff"), parse_float=Decimal) for line in kept]
-        except json.JSONDecodeError as error:
-            raise ControlError(f"the list is not JSON lines: {error}") from error
+    """Read CSV with the columns ``id``, ``reference``, ``total``, or one JSON object of these a line. Raises `ControlError`.
+
+    Spreadsheets of half of Europe separate with semicolons and write 1.234,56. A total that may be read in two ways is refused.
+    """
+    kept = [line for line in lines if line.strip(" ,;\t\r\n\ufeff")]
+    if kept:
+        kept[0] = kept[0].removeprefix("\ufeff")
+    if kept and kept[0].lstrip().startswith("{"):
+        listed = [_row(number, row) for number, row in enumerate(_objects(kept), start=1)]
     else:
-        rows = list(csv.DictReader(line.lstrip("\ufeff") for line in kept))
-    return [_row(number, row) for number, row in enumerate(rows, start=1)]
+        separator = max(_SEPARATORS, key=kept[0].count) if kept else ","
+        rows = csv.DictReader(kept, delimiter=separator)
+        listed = [_row(number, row) for number, row in enumerate(rows, start=1)]
+    twice = [one for one, many in Counter(each.id for each in listed).items() if many > 1]
+    if twice:
+        raise ControlError(f"the list has {twice[0]} twice; give each document once, with its newest total")
+    return listed
+
+
+def _objects(lines: Iterable[str]) -> Iterator[Mapping[str, object]]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line, parse_float=Decimal)
+        except json.JSONDecodeError as error:
+            raise ControlError(f"row {number} of the list is no JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise ControlError(f"row {number} of the list is no JSON object")
+        yield row
 
 
 def _row(number: int, row: Mapping[str, object]) -> Listed:
@@ -48,12 +71,26 @@ def _row(number: int, row: Mapping[str, object]) -> Listed:
     for name in ("id", "reference", "total"):
         if found.get(name) in (None, ""):
             raise ControlError(f"row {number} of the list has no {name}; give the columns id, reference and total")
-    text = str(found["total"]).strip().replace(",", "")
-    try:
-        total = Decimal(text)
-    except InvalidOperation:
-        raise ControlError(f"row {number} of the list: the total {text!r} is no amount") from None
-    return Listed(str(found["id"]).strip(), str(found["reference"]).strip(), total)
+    return Listed(str(found["id"]).strip(), str(found["reference"]).strip(), _amount(number, str(found["total"])))
+
+
+def _amount(number: int, said: str) -> Decimal:
+    """Read ``1,234.56``, ``1.234,56`` or ``1234.56``, with spaces and apostrophes between the thousands, too."""
+    text = re.sub(r"[\s\u00a0\u202f'’]", "", said)
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+", text):
+        # A thousand and more, or one and a fraction of three places: no tool writes money of three places in this form.
+        text = text.replace(",", "")
+    elif re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d{1,2}", text) or re.fullmatch(r"[+-]?\d+,\d{1,2}", text):
+        text = text.replace(".", "").replace(",", ".")
+    elif re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+\.\d+", text):
+        text = text.replace(",", "")
+    elif re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+", text):
+        raise ControlError(
+            f"row {number} of the list: the total {said.strip()!r} may be read in two ways; write it as 1234.00"
+        )
+    if not re.fullmatch(r"[+-]?\d+(\.\d+)?", text):
+        raise ControlError(f"row {number} of the list: the total {said.strip()!r} is no amount; write it as 1234.56")
+    return Decimal(text)
 
 
 def held_against(
@@ -70,13 +107,8 @@ def held_against(
         document = arrived.get(one.id)
         if document is None:
             found.append(_unknown(one, first))
-        elif document.invoice.amount_gross != one.total:
-            gross = document.invoice.amount_gross
-            found.append(
-                _of(
-                    document, one.total, f"Kompass's list says {money(one.total)}, the newest event here {money(gross)}"
-                )
-            )
+        elif said := "; ".join(_disagreeing(one, document, first)):
+            found.append(_of(document, one.total, said))
     known = {one.id for one in listed}
     for kompass_id, line in belonging.items():
         if kompass_id not in known:
@@ -88,6 +120,19 @@ def held_against(
                 )
             )  # fmt: skip
     return tuple(found)
+
+
+def _disagreeing(one: Listed, document: SentDocument, first: dt.date) -> Iterator[str]:
+    """What the newest event says that the list does not."""
+    invoice = document.invoice
+    if document.deleted:
+        yield "Kompass's list has it, and the newest event here deletes it"
+    if invoice.amount_gross != one.total:
+        yield f"Kompass's list says {money(one.total)}, the newest event here {money(invoice.amount_gross)}"
+    if invoice.reference != one.reference:
+        yield f"Kompass's list calls it {one.reference}, the newest event here {invoice.reference}"
+    if (invoice.date.year, invoice.date.month) != (first.year, first.month):
+        yield f"Kompass's list of {first:%Y-%m} has it, and the newest event here dates it {invoice.date}"
 
 
 def _unknown(one: Listed, first: dt.date) -> Line:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import BOOKS, changed_in_books, in_closed_period, not_taken
+from mapping.books import BOOKS, changed_in_books, in_closed_period, left_alone, not_taken
 from mapping.case import Case, name_of_party, needed_party, own_currency, why_not_synced
 from mapping.cents import BILLED, billed
-from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
+from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.difference import (
     TAX_BASES,
     changed_members,
@@ -190,7 +190,8 @@ def _push(case: Case) -> Decision:
     currency = "" if isinstance(case.record, Invoice) else own_currency(case)
     applied = {**payload, **notes}
     if standing.qbo_id is None:
-        return Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
+        create = Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
+        return _unless_closed(case, create)
     if standing.applied is None:
         return _adopt(case, payload, applied, currency, mapped.entity)
     changed = changed_members(standing.applied, payload, line_ids=standing.line_ids)
@@ -228,6 +229,12 @@ def _push(case: Case) -> Decision:
         choices=mapped.choices,
         currency=currency,
     )
+
+
+def _unless_closed(case: Case, create: Write) -> Decision:
+    if isinstance(case.record, Invoice) and in_closed_period(case.facts, case.record.date):
+        return Fail((conflicts.dated_in_closed_period(case.record, case.facts),))
+    return create
 
 
 def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:
@@ -270,14 +277,15 @@ def _conflict(
         books = changed_in_books(changed, applied, observed)
         if books and observed.is_settled:
             return conflicts.paid_in_qbo(case.record, observed, entity, books)
-        if books and in_closed_period(case.facts, observed.date):
+        moved_to = case.record.date if "TxnDate" in books else None
+        if books and in_closed_period(case.facts, observed.date, moved_to):
             return conflicts.books_closed(case.record, case.facts, members=books)
         edited = _edited_by_hand(standing, observed, payload, changed)
         if edited:
             return conflicts.edited_in_qbo(case.record, edited)
     if changed:
         return None
-    missed = not_taken(payload, observed, apart_from=(*standing.by_hand, *standing.kept))
+    missed = not_taken(payload, observed, apart_from=left_alone(standing.by_hand, standing.kept))
     return conflicts.not_taken(case.record, missed) if missed else None
 
 
@@ -328,8 +336,8 @@ def _says_already(observed: Observed, payload: Mapping[str, object], members: It
 def _wait_for(case: Case, needed: PartyKey) -> Wait:
     party, named = case.party, f"{needed.kind.value} {name_of_party(case, needed)}"
     if party is not None and party.state == LinkState.FAILED:
-        return Wait(f"dependency:{party.cause}", f"waits for {named}: {party.reason}", needed)
-    if party is not None and party.state == LinkState.WAITING and party.cause.startswith("dependency:"):
+        return Wait(f"{DEPENDENCY}{party.cause}", f"waits for {named}: {party.reason}", needed)
+    if party is not None and party.state == LinkState.WAITING and party.cause.startswith(DEPENDENCY):
         return Wait(party.cause, f"waits for {named}, which {party.reason}", needed)
     return Wait("dependency", f"waits for {named} to be in QuickBooks", needed)
 

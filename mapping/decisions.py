@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from mapping.matching import Match
 from mapping.results import Choice, PartyKey, Problem
+
+DEPENDENCY: Final = "dependency:"
+"""How the cause of a record begins that waits for one that failed: the cause of that one follows."""
 
 
 @dataclass(frozen=True, slots=True)

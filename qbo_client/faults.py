@@ -85,6 +85,8 @@ class FaultCode:
     DELIVERY_REFUSED: Final = "6440"
     VOID_OF_SETTLED: Final = "6450"
     SETTLED: Final = "6470"
+    STOCK_NOT_COUNTED_YET: Final = "6270"
+    STOCK_WITHOUT_QUANTITY: Final = "6520"
     ALREADY_DEPOSITED: Final = "6540"
     SYSTEM_FAILURE: Final = "10000"
     RESULT_TOO_BIG: Final = "10100"

@@ -74,6 +74,10 @@ TABLE: Final = (
         Verdict.FINAL, f"{_ERRORS_PAGE}; recorded by fyle: the books forbid it until a person changes them",
     ),
     Rule(
+        (FaultCode.STOCK_WITHOUT_QUANTITY, FaultCode.STOCK_NOT_COUNTED_YET),
+        Verdict.FINAL, f"{_ERRORS_PAGE}; n8n 12956: the line of an item of type Inventory, until its quantity, date or item is another",
+    ),
+    Rule(
         (
             FaultCode.PERMISSION_DENIED, FaultCode.FEATURE_NOT_SUPPORTED, FaultCode.DELIVERY_EMAIL_REQUIRED,
             FaultCode.DELIVERY_REFUSED, FaultCode.COMPANY_RESET,

@@ -32,6 +32,7 @@ class Because(StrEnum):
     COMPANY_LINKED = "company-linked"
     ANOTHER_PROCESS = "another-process"
     TWIN = "twin"
+    UNNEEDED = "unneeded"
     BUDGET = "budget"
     RESEND = "resend"
     REPLAY = "replay"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, literal, or_, select, text, update
+from sqlalchemy import Connection, and_, case, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from schemas.company import (
@@ -37,6 +37,7 @@ from store.tables import (
     item_service,
     link,
     org,
+    remark,
     service,
     tax_code_vat_rate,
     vat_rate,
@@ -268,8 +269,8 @@ REFETCH_UNCHANGED_AFTER = timedelta(hours=1)
 """An answer that contradicts facts which were fetched for the same reason, and said nothing new, has another reason."""
 
 
-def mark_facts_stale(db: Connection, realm_id: str, *, asked: bool = False) -> None:
-    """Have the facts of a company fetched again (four metered reads) before anything else is decided there.
+def mark_facts_stale(db: Connection, realm_id: str, *, asked: bool = False) -> bool:
+    """Have the facts of a company fetched again (four metered reads) before anything is decided there; gives whether that is now.
 
     :param asked: a person wants it now. Without, a company whose last fetch said nothing new is fetched again once an hour at most,
         however many of its answers contradict its facts.
@@ -281,20 +282,16 @@ def mark_facts_stale(db: Connection, realm_id: str, *, asked: bool = False) -> N
         ),
         else_=func.now(),
     )
-    db.execute(
-        update(company_facts)
-        .where(company_facts.c.realm_id == realm_id)
-        .values(refetch_at=func.least(company_facts.c.refetch_at, at))
-    )
+    marked = update(company_facts).where(company_facts.c.realm_id == realm_id)
+    marked = marked.values(refetch_at=func.least(company_facts.c.refetch_at, at))
+    return bool(db.execute(marked.returning(company_facts.c.refetch_at <= func.now())).scalar())
 
 
 def realms_refused(db: Connection, link_ids: Collection[int], *, causes: Collection[str]) -> set[str]:
-    """Give the companies of those links that failed for one of these causes (the part before the colon)."""
-    found = select(link.c.realm_id).where(
-        link.c.id.in_(sorted(link_ids)),
-        link.c.state == LinkState.FAILED,
-        func.split_part(link.c.cause, ":", 1).in_(sorted(causes)),
-    )
+    """Give the companies of those links that failed for one of these causes (the part before the colon), or bear a remark."""
+    failed = and_(link.c.state == LinkState.FAILED, func.split_part(link.c.cause, ":", 1).in_(sorted(causes)))
+    remarked = exists().where(remark.c.link_id == link.c.id, remark.c.cause != "difference:left-out")
+    found = select(link.c.realm_id).where(link.c.id.in_(sorted(link_ids)), or_(failed, remarked))
     return set(db.execute(found.distinct()).scalars())
 
 

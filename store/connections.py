@@ -256,8 +256,11 @@ def disconnect(
     )
 
 
-def due_trials(db: Connection) -> list[tuple[str, str, int]]:
-    """Give (Org, realm, version) of disconnected companies whose cause may have ended without action, for one caller each."""
+def due_trials(db: Connection, *, again_after: float) -> list[tuple[str, str, int]]:
+    """Give (Org, realm, version) of disconnected companies whose cause may have ended without action, for one caller each.
+
+    They are due again ``again_after`` seconds later.
+    """
     rows = db.execute(
         update(table)
         .where(
@@ -266,7 +269,7 @@ def due_trials(db: Connection) -> list[tuple[str, str, int]]:
             configuration.c.id == table.c.configuration_id,
             configuration.c.realm_id == table.c.realm_id,
         )
-        .values(probe_at=func.now() + timedelta(hours=1))
+        .values(probe_at=func.now() + timedelta(seconds=again_after))
         .returning(configuration.c.org_id, table.c.realm_id, table.c.version)
     )
     return [(row.org_id, row.realm_id, row.version) for row in rows]

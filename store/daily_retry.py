@@ -48,7 +48,7 @@ def take(db: Connection, *, causes: Collection[str], now: datetime, period: time
             " JOIN qbo_configuration c ON c.realm_id = f.realm_id AND c.org_id = f.org_id AND c.enabled"
             " JOIN qbo_connection n ON n.realm_id = f.realm_id AND n.state = 'connected'"
             " LEFT JOIN qbo_record r ON r.org_id = l.org_id AND r.kind = l.kind AND r.kompass_id = l.kompass_id"
-            " WHERE f.closed_at IS NULL AND f.stage = 'push' AND f.cause = ANY(CAST(:causes AS text[]))"
+            " WHERE f.closed_at IS NULL AND f.stage IN ('push', 'map') AND f.cause = ANY(CAST(:causes AS text[]))"
             f" GROUP BY f.realm_id, f.cause, left(f.value, {ABOUT})"
             "), ripe AS ("
             " SELECT w.*, (SELECT count(*) FROM qbo_probe o WHERE o.realm_id = w.realm_id AND o.probed_at > :before) + row_number()"

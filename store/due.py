@@ -68,6 +68,14 @@ TWIN = makes_due(
     also=", depends_on = :twin",
 )
 
+UNNEEDED = makes_due(
+    # What is in QuickBooks stays there.
+    "SELECT l.id FROM qbo_link l WHERE l.id = ANY(CAST(:ids AS bigint[])) AND l.qbo_id IS NULL AND l.kind <> 'invoice'",
+    because=f"'{Because.UNNEEDED}'",
+    message="'a record that rested on it rests on another one now'",
+    lock=FREE_ONLY,
+)
+
 WAKE_DEPENDENTS = Statement(
     makes_due(
         "SELECT l.id FROM qbo_link l WHERE l.depends_on = ANY(%(ids)s::bigint[])"

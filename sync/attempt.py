@@ -16,6 +16,7 @@ from mapping.decisions import Read, Write
 from mapping.difference import own_lines
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
+from qbo_client.outcomes import Done
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
 from schemas.observed import Observed, kept
 from store import json
@@ -248,6 +249,24 @@ class Late:
     """Not sent: so much time went by since the call was permitted that the call would have been one too many in its second."""
 
     duration: float = 0.0
+
+
+def booked(attempt: Attempt, done: Done) -> dict[str, object]:
+    """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
+    document = done.entity(attempt.entity)
+    sent = {"members": sorted(json.loads(attempt.body))} if attempt.operation == "update" else {}
+    found = {
+        "qbo_id": "Id",
+        "sync_token": "SyncToken",
+        "date": "TxnDate",
+        "total": "TotalAmt",
+        "home_total": "HomeTotalAmt",
+    }
+    said = {name: document[member] for name, member in found.items() if member in document}
+    if said.get("home_total") == said.get("total"):
+        # As in nearly every company: where it is not written down, it is the total.
+        said.pop("home_total", None)
+    return sent | said
 
 
 def figures(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from schemas.link_state import Because, LinkState
 from schemas.observed import Observed, kept
 from store import attempts, failures, history, links
 from store.links import Link
+from store.searching import is_billed
 from sync.companies import read_company
 from sync.comparing import CentCheck
 from sync.decide import Prediction, predict
@@ -148,6 +149,8 @@ def _client_link(db: Connection, realm_id: str, party: PartyKey) -> Link | None:
 def unlink(db: Connection, link_id: int, *, by: str) -> None:
     """Take a manual link back: Kompass makes an object of its own, as if none had been there.
 
+    Not once documents went to the customer: the next ones would go to another one.
+
     Raises
     ------
     CannotLink
@@ -157,6 +160,11 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink("Only a link that was made by hand can be removed.")
     if _is_being_sent(db, link):
         raise CannotLink(f"It {_BEING_SENT}")
+    if link.kind is Kind.CLIENT and is_billed(db, realm_id=link.realm_id, client_id=link.kompass_id):
+        raise CannotLink(
+            f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the "
+            "customer in QuickBooks."
+        )
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **_UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
 

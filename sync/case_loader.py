@@ -9,18 +9,18 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from mapping.case import Case, Party, needed_party, own_currency
+from mapping.case import Case, Party, needed_party, own_currency, primary_party
 from mapping.rates import RateKey, needed_rate
 from mapping.results import PartyKey
 from schemas.company import Standing
 from schemas.events import Client, Kind, Project, Record
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
-from store import exchange_rates, links, records
+from store import exchange_rates, failures, links, records
 from store.links import Link
 from store.records import RecordKey
 from sync.companies import Company
-from sync.link import add_lane, replace_by_twin, want_party
+from sync.link import add_lane, replace_by_twin, rested_on, wake_unneeded, want_party
 
 RECREATED: Final = frozenset({"deleted-in-qbo"})
 """Causes in which a person may ask for the object to be created again: QuickBooks has it no more."""
@@ -135,15 +135,21 @@ def with_rates(
 
 
 def fix_currencies(db: Connection, decidable: Sequence[Decidable]) -> list[Decidable]:
-    """Fix the currencies that are not fixed yet; a second link for the same thing goes, and is left out of what comes back."""
+    """Fix the currencies that are not fixed yet; a second link for the same thing goes, and is left out of what comes back.
+
+    A customer or job that was never sent, and that no record needs any more, becomes the one that its client or project is to have.
+    """
     unfixed = {
         link.id: (link.realm_id, link.kind.value, link.kompass_id, link.party_id, currency_of(case))
         for link, _, case in decidable
         if link.kind is not Kind.INVOICE and not link.currency
     }
-    if not unfixed:
+    unneeded = _unneeded(db, decidable)
+    if not unfixed and not unneeded:
         return list(decidable)
-    holders = {key: twin.id for key, twin in links.find_party(db, unfixed.values()).items()}
+    wanted = [_key(*one) for one in unneeded.values()]
+    known = links.find_party(db, [*unfixed.values(), *wanted, *(_unfixed(*one) for one in unneeded.values())])
+    holders = {key: twin.id for key, twin in known.items()}
     fixed: dict[int, str] = {}
     twins: dict[int, int] = {}
     for link_id, key in unfixed.items():
@@ -151,10 +157,33 @@ def fix_currencies(db: Connection, decidable: Sequence[Decidable]) -> list[Decid
             fixed[link_id] = key[-1]
         else:
             twins[link_id] = holders[key]
+    for link_id, (link, party) in unneeded.items():
+        other = holders.get(_key(link, party)) or holders.get(_unfixed(link, party))
+        if other is not None and other not in twins:
+            twins[link_id] = other
+        elif other is None and link.party_id == party.party_id:
+            fixed[link_id] = party.currency
+            holders[_key(link, party)] = link_id
     links.set_currencies(db, fixed)
     for link_id, twin_id in twins.items():
         replace_by_twin(db, link_id, twin_id=twin_id)
+    failures.close_for_links(db, twins.keys() & unneeded.keys(), "no record needs it any more")
+    wake_unneeded(db, {link.depends_on for link, _ in unneeded.values() if link.id in twins and link.depends_on})
     return [_with_currency(one, fixed.get(one[0].id)) for one in decidable if one[0].id not in twins]
+
+
+def _unneeded(db: Connection, decidable: Sequence[Decidable]) -> _Needed:
+    """Give customers and jobs that were never sent and that nothing rests on, each with the one that its record is to have anyway."""
+    others = {
+        link.id: (link, party)
+        for link, _, case in decidable
+        if link.qbo_id is None
+        and link.currency
+        and (party := primary_party(case.case)) is not None
+        and (party.party_id, party.currency) != (link.party_id, link.currency)
+    }
+    needed = rested_on(db, others) if others else set()
+    return {link_id: one for link_id, one in others.items() if link_id not in needed}
 
 
 def _with_currency(one: Decidable, currency: str | None) -> Decidable:

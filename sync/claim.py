@@ -31,12 +31,12 @@ from sync.attempt import Attempt, figures
 from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
-from sync.companies import REFUSED_BY_FACTS_AGE, Company, CompanyCache, rests_on_facts, token_ready
+from sync.companies import Company, CompanyCache, asks_company_first, token_ready
 from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.decide import decide
 from sync.failing import in_mapping, record_failure
-from sync.link import Change, decided, dropped, later, sent, wake_dependents, write
+from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
 from sync.policy import Policy
 from sync.reattachment import Reattached, reattach
@@ -110,6 +110,8 @@ class _Transaction:
         self._remarks = Remarks()
         self._now = datetime.now(UTC)
         self._spent: bool | None = None
+        self._left: set[int] = set()
+        """What records rested on that rest on something else by now."""
 
     def run(self, ids: Sequence[int]) -> Claimed:
         locked = links.lock_due(self._db, ids)
@@ -242,6 +244,14 @@ class _Transaction:
         connection: CompanyConnection | None,
     ) -> None:
         sequence, version = case.sequence, company.configuration.version
+        if link.depends_on is not None and (party is None or party.id != link.depends_on):
+            self._left.add(link.depends_on)
+        connected = connection is not None and connection.connected
+        asks = asks_company_first(company, decision, now=self._now, facts_age=self._policy.facts_age)
+        if asks and connected and not self._budget_is_spent():
+            self._unready(link)
+            self._result.refused_by_facts.add(link.realm_id)
+            return
         match decision:
             case Nothing():
                 self._settled(link, decision, sequence=sequence, version=version)
@@ -260,11 +270,6 @@ class _Transaction:
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
             case Fail(problems, holder):
-                asks = self._refused_by_old_facts(company, problems) and connection is not None and connection.connected
-                if asks and not self._budget_is_spent():
-                    self._unready(link)
-                    self._result.refused_by_facts.add(link.realm_id)
-                    return
                 if holder is None and party is not None and party.qbo_id is None:
                     holder = party.id
                 self._fail(link, problems, holder, sequence=sequence, version=version)
@@ -306,12 +311,6 @@ class _Transaction:
     def _stale_facts(self, company: Company) -> bool:
         return not company.has_facts(self._now, newer_than=self._policy.facts_age)
 
-    def _refused_by_old_facts(self, company: Company, problems: Sequence[Problem]) -> bool:
-        """Whether a refusal rests on what the company said of itself some time ago, and may not be true any more."""
-        return any(rests_on_facts(one.cause) for one in problems) and not company.has_facts(
-            self._now, newer_than=min(REFUSED_BY_FACTS_AGE, self._policy.facts_age)
-        )
-
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}
         if decision.billed is not None:
@@ -327,6 +326,8 @@ class _Transaction:
             changes = figures(stands.document)
             if (note := note_of(decision.adopt)) is not None:
                 self._cents.document(link, note, stands.document)
+            if decision.adopt is not None:
+                self._remarks.seen(link, decision.adopt, stands)
         if decision.adopt is not None:
             changes |= {
                 "applied": decision.adopt,
@@ -433,6 +434,7 @@ class _Transaction:
         self._remarks.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
+        wake_unneeded(self._db, self._left)
         if wake_dependents(self._db, self._wake):
             self._result.woken = True
             links.notify(self._db)

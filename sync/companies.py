@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Wait
 from schemas.company import CompanyFacts, Configuration
 from store import companies, restores
 from store.companies import ConfigurationVersion
@@ -21,6 +22,8 @@ REST_ON_FACTS = frozenset(
         "tax-refused", "custom-field-refused", "feature-off", "business-rule", "number-taken", "not-taken",
     }
 )  # fmt: skip
+CONTRADICTS_FACTS = frozenset({"books-closed", "tax-refused", "custom-field-refused", "feature-off"})
+"""Causes of refusals by QuickBooks that contradict the facts: by right facts nothing would have been sent."""
 REFUSED_BY_FACTS_AGE = timedelta(hours=1)
 """Nothing is refused by older facts: at most four metered reads an hour in a company, and only where something is refused."""
 
@@ -57,6 +60,25 @@ class Company:
         if self.facts is None or now - self.facts.fetched_at > newer_than:
             return False
         return self.refetch_at is None or self.refetch_at > now
+
+
+def asks_company_first(company: Company, decision: Decision, *, now: datetime, facts_age: timedelta) -> bool:
+    """Whether the facts are to be read again before a decision counts that would otherwise end the matter.
+
+    A refusal by facts has to rest on those of the last hour, and so has what waits for a record that was refused by them. Nothing
+    counts as settled while an answer or a person has asked for them.
+    """
+    match decision:
+        case Nothing():
+            return company.refetch_at is not None and company.refetch_at <= now
+        case Fail(problems):
+            causes = [one.cause for one in problems]
+        case Wait(cause):
+            causes = [cause.removeprefix(DEPENDENCY)]
+        case _:
+            return False
+    old = not company.has_facts(now, newer_than=min(REFUSED_BY_FACTS_AGE, facts_age))
+    return old and any(map(rests_on_facts, causes))
 
 
 def read_company(db: Connection, org_id: str) -> Company | None:

@@ -43,6 +43,11 @@ class CentCheck:
         self.found.append(one)
         return one
 
+    def agrees(self, link: Link, note: object, document: Mapping[str, object]) -> None:
+        """Forget a difference that a bookkeeper has put right, as a read shows. A new one is for the decision that follows."""
+        if link.qbo_id is not None and note is not None and compare(note, document) is None:
+            self._agreeing.add(link.id)
+
     def known(self, link: Link, note: object) -> Found | None:
         """Compare with what QuickBooks came to at our last write."""
         return self.document(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from mapping import conflicts, rates
 from mapping.case import Case, Party, own_currency
 from mapping.decide import decide_case
-from mapping.decisions import Decision, Fail, Read, Wait, Write
+from mapping.decisions import DEPENDENCY, Decision, Fail, Read, Wait, Write
 from schemas.events import Client, Kind, Project, Record, kind_of
 from schemas.link_state import LinkState
 from store import connections
@@ -97,8 +97,8 @@ def _beside(link: Link, record: Record, decision: Decision, holding: Holding) ->
         return giving_way.out_of_the_way(link, record, decision, cause)
     if holding.gives_way:
         return Wait(cause, reason, holder=holding.holder.id)
-    if link.kind is Kind.INVOICE:
-        # A bookkeeper may have changed the holder's number since, and a company may allow it twice: QuickBooks says.
+    if link.kind is Kind.INVOICE or link.refresh_names:
+        # A bookkeeper may have given the holder another name or number since, and a company may allow a number twice: QuickBooks says.
         return decision
     return Fail((conflicts.name_held(record, name, holding.shown),), holder=holding.holder.id)
 
@@ -252,7 +252,7 @@ def _rate_read(case: Case, decision: Wait, _: Link | None) -> tuple[Case, str] |
 
 
 def _is_stuck(party: Link) -> bool:
-    return party.state == LinkState.WAITING and party.cause.startswith("dependency:")
+    return party.state == LinkState.WAITING and party.cause.startswith(DEPENDENCY)
 
 
 def _calls(decision: Decision) -> bool:

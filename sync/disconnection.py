@@ -9,7 +9,7 @@ from store import connections, failures
 from store.failures import Failure
 
 TRY_AFTER_S = 3600.0
-"""A company whose subscription has ended is asked again so much later."""
+"""A company whose subscription has ended is asked again so often."""
 
 GRANT_REFUSED = "Intuit no longer takes the refresh token of this company"
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from mapping.conflicts import NAME_HELD
 from mapping.results import PartyKey
 from schemas.link_state import Because, LinkState
 from store import due, json
@@ -133,12 +134,16 @@ def make_due(
     """
     if not ids:
         return 0
+    also = "".join(f", {wish} = true" for wish in wishes)
+    if because in (Because.RESEND, Because.REPLAY) and Wish.REFRESH_NAMES not in wishes:
+        # What keeps the name from it may have been renamed in QuickBooks, which says so only when it is asked.
+        also += f", {Wish.REFRESH_NAMES} = l.{Wish.REFRESH_NAMES} OR (l.state = '{LinkState.FAILED}' AND l.cause = '{NAME_HELD}')"
     statement = due.makes_due(
         "SELECT l.id FROM qbo_link l WHERE l.id = ANY(CAST(:ids AS bigint[]))",
         because=":because",
         message=":message",
         lock=due.FREE_ONLY if free_only else due.LOCK,
-        also="".join(f", {wish} = true" for wish in wishes),
+        also=also,
     )
     made = db.execute(text(statement), {"ids": sorted(ids), "because": because, "message": message}).rowcount
     notify(db)
@@ -228,6 +233,21 @@ def wake_dependents(db: Connection, ids: Collection[int]) -> int:
     decides it again. One that is only retrying (`store.links.hold`) is woken.
     """
     return due.WAKE_DEPENDENTS.count(db, ids=sorted(ids)) if ids else 0
+
+
+def rested_on(db: Connection, ids: Collection[int]) -> set[int]:
+    """Give those of these links that another one waits for or rests on."""
+    found = db.execute(
+        text("SELECT DISTINCT depends_on FROM qbo_link WHERE depends_on = ANY(CAST(:ids AS bigint[]))"),
+        {"ids": sorted(ids)},
+    )
+    return set(found.scalars())
+
+
+def wake_unneeded(db: Connection, ids: Collection[int]) -> None:
+    """Make these customers and jobs due, which were made for a record that rests on something else by now."""
+    if ids:
+        db.execute(text(due.UNNEEDED), {"ids": sorted(ids)})
 
 
 def wake_held(db: Connection, *, lane: int, cause: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping.difference import OWN_NOTE, comparable, holds, touched_by_others
+from mapping.invoice import marked_id
 from mapping.payloads import MARK
 from mapping.results import Problem
 from mapping.texts import folded
@@ -27,8 +27,6 @@ IN_DOUBT = "conflict:in-doubt"
 _AS_MADE = "0"
 # Members of a customer that tell it from others.
 _TELLING = ("CompanyName", "PrimaryEmailAddr", "PrimaryPhone", "WebAddr", "BillAddr", "ShipAddr", "Notes", "ParentRef")
-# As `mapping.invoice.mark` writes it.
-_MARKED = re.compile(r"Kompass invoice (\S+) \(")
 
 
 Rows = Sequence[Mapping[str, Any]]
@@ -207,5 +205,4 @@ def _is_ours(attempt: Attempt, document: Mapping[str, Any]) -> bool:
 
 def _is_anothers(attempt: Attempt, document: Mapping[str, Any]) -> bool:
     """Whether it carries the mark of another Kompass record."""
-    marked = _MARKED.search(str(document.get("PrivateNote", "")))
-    return marked is not None and marked[1] != attempt.link.kompass_id
+    return marked_id(str(document.get("PrivateNote", ""))) not in (None, attempt.link.kompass_id)

@@ -8,8 +8,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from mapping.books import NotTaken
+from mapping.books import NotTaken, details, not_taken
 from mapping.payloads import LEFT_OUT
+from schemas.observed import Observed
 from store import remarks
 from store.links import Link
 from store.remarks import Remark
@@ -27,6 +28,8 @@ class Remarks:
     """Links that were sent: what was said of them before is over."""
     _decided: set[int] = field(default_factory=set)
     """Links of which only what is left out is another now."""
+    _agreeing: dict[frozenset[str], set[int]] = field(default_factory=dict)
+    """Links of which nothing is said any more for these causes."""
     _found: dict[tuple[int, str], Remark] = field(default_factory=dict)
 
     def sent(self, link: Link, applied: Mapping[str, object], missed: Sequence[NotTaken]) -> None:
@@ -37,11 +40,22 @@ class Remarks:
         self._left_out(link, applied.get(LEFT_OUT))
         for one in missed:
             words = f"QuickBooks has {one.member} {one.answered} instead of {one.asked}, probably because {one.reason}"
-            self._add(Remark(link, _NOT_TAKEN.get(one.cause, _OTHERWISE), words))
+            self._add(Remark(link, _cause(one), words))
 
     def over(self, link: Link) -> None:
         """Note that nothing that was said before is so any more."""
         self._written.add(link.id)
+
+    def seen(self, link: Link, applied: Mapping[str, object], observed: Observed) -> None:
+        """Forget what was put right in QuickBooks of the members that were sent, as a read shows."""
+        missed = {_cause(one) for one in not_taken(applied, observed)}
+        # What was not sent, since the company took it no more, is as it was.
+        sent = {_OTHERWISE}
+        if "DocNumber" in applied:
+            sent.add(_NOT_TAKEN["not-taken:number"])
+        if any("ClassRef" in one for one in (applied, *details(applied))):
+            sent.add(_NOT_TAKEN["not-taken:class"])
+        self._agreeing.setdefault(frozenset(sent - missed), set()).add(link.id)
 
     def decided(self, link: Link, left_out: object) -> None:
         """Note what is left out now of a record of which nothing else changed."""
@@ -58,7 +72,13 @@ class Remarks:
         self._found[one.link.id, one.cause] = Remark(one.link, one.cause, message)
 
     def write(self, db: Connection) -> None:
+        for causes, link_ids in self._agreeing.items():
+            remarks.write(db, about=link_ids, only=causes, found=[])
         if self._decided:
             remarks.write(db, about=self._decided - self._written, only=(LEFT_OUT_CAUSE,), found=[])
         if self._written or self._found:
             remarks.write(db, about=self._written, found=list(self._found.values()))
+
+
+def _cause(one: NotTaken) -> str:
+    return _NOT_TAKEN.get(one.cause, _OTHERWISE)

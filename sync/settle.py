@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import BOOKS, edited, edited_since_sent, not_taken
-from mapping.conflicts import APPLIED_TO, NAME_IN_USE, NUMBER_IN_USE, TYPE_CHANGED
-from mapping.difference import TAX_BASES, tax_overridden
+from mapping.books import BOOKS, edited_since_sent, left_alone, made_by_hand, not_taken
+from mapping.conflicts import APPLIED_TO, NAME_HELD, NAME_IN_USE, NUMBER_IN_USE, RENAME_ONE, TYPE_CHANGED
+from mapping.difference import TAX_BASES
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
@@ -26,8 +26,9 @@ from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
 from store import attempts, companies, connections, failures, history, json, links, quota
 from store.references import of_payload
-from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, figures
+from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, booked, figures
 from sync.batches import Split
+from sync.companies import CONTRADICTS_FACTS
 from sync.comparing import CentCheck, note_of
 from sync.contact_details import without_details
 from sync.crash_points import reached
@@ -177,7 +178,7 @@ class _Transaction:
         observed = Observed(answered["observed"])
         by_hand, kept = _left_by_hand(attempt, row, observed, recovered=recovered)
         voided = attempt.voided or attempt.operation == "void"
-        missed = () if voided else not_taken(applied, observed, apart_from=(*by_hand, *kept))
+        missed = () if voided else not_taken(applied, observed, apart_from=left_alone(by_hand, kept))
         disagrees = bool(missed) or bool(BOOKS.intersection(by_hand) - {*kept, "TxnTaxDetail"})
         if missed:
             # QuickBooks says "done" and something else than it was asked for: a setting of the company is another by now.
@@ -253,8 +254,10 @@ class _Transaction:
                 "changed in QuickBooks since a person chose what Kompass says",
                 what=history.DECIDED,
             )
-        now = Observed(kept(document))
-        changes["by_hand"] = _made_by_hand(row, before, now)
+        now, applied = Observed(kept(document)), row.applied or {}
+        changes["by_hand"] = made_by_hand(applied, before, now, known=row.by_hand, tax=row.qbo_tax)
+        self._cents.agrees(attempt.link, note_of(applied), document)
+        self._remarks.seen(attempt.link, applied, now)
         self._put(
             attempt,
             row,
@@ -398,10 +401,30 @@ class _Transaction:
             used=lambda: of_payload(self._db, attempt.link, attempt.body),
             learned=learned,
         )
+        if self._facts_first(attempt, row, problem):
+            return
         self._fail(
             attempt, row, problem, tid=refused.intuit_tid, overwrite=_still_chosen(row),
             depends_on=self._refused_party(attempt, refused),
         )  # fmt: skip
+
+    def _facts_first(self, attempt: Attempt, row: Any, problem: Problem) -> bool:
+        """Have the settings of the company read that a refusal contradicts, and decide by them; False where that was just done."""
+        asks = problem.cause in CONTRADICTS_FACTS and row.attempts + 1 < MAX_REREADS
+        if not asks or not companies.mark_facts_stale(self._db, attempt.link.realm_id):
+            return False
+        self._put(
+            attempt, row, state=LinkState.PENDING, cause="", reason="", due_at=self._now, attempts=row.attempts + 1
+        )
+        self._retired.add(attempt.link.id)
+        self._note(
+            attempt,
+            problem.cause,
+            "the settings of the company are read again: they say otherwise",
+            what=history.DECIDED,
+        )
+        self.result.events.append((attempt, "read", ""))
+        return True
 
     def _refused_party(self, attempt: Attempt, refused: Refused) -> int | None:
         """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
@@ -462,7 +485,11 @@ class _Transaction:
         problem = problem_for(attempt.link, attempt.entity, refused, learned=learned)
         held = f": {holder.kind.value} “{holder.reference}” of Kompass"
         problem = replace(problem, message=problem.message + held)
-        self._fail(attempt, row, problem, tid=refused.intuit_tid, depends_on=rests_on)
+        changes: dict[str, Any] = {}
+        if cause == NAME_IN_USE and row.refresh_names:
+            # Asked since a person wanted it: the matter is what it was.
+            problem, changes = replace(problem, cause=NAME_HELD, remedy=RENAME_ONE), {"refresh_names": row.again}
+        self._fail(attempt, row, problem, tid=refused.intuit_tid, depends_on=rests_on, **changes)
         return True
 
     def _refused_for_now(self, answer: Answer, refused: Refused, row: Any) -> None:
@@ -683,7 +710,7 @@ class _Transaction:
             "seconds": round(outcome.duration, 3),
         }
         if isinstance(outcome, Done) and attempt.phase == "send" and attempt.operation != "read":
-            detail |= _answered(attempt, outcome)
+            detail |= booked(attempt, outcome)
         codes = sorted(getattr(outcome, "codes", ()))
         if codes:
             detail["codes"] = codes
@@ -741,17 +768,6 @@ def _still_chosen(row: Any) -> bool:
     return bool(row.overwrite) and (bool(row.again) or row.qbo_id is None)
 
 
-def _made_by_hand(row: Any, before: Observed | None, now: Observed) -> list[str]:
-    """Give the members that are somebody else's by now: changed since an earlier answer, and not back at what we sent."""
-    applied = row.applied or {}
-    differing = set(edited_since_sent(applied, now))
-    if before is not None and not before.deleted:
-        differing &= {*row.by_hand, *edited(before, now)}
-    if tax_overridden(now.document, applied, row.qbo_tax):
-        differing.add("TxnTaxDetail")
-    return sorted(differing)
-
-
 def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: bool) -> tuple[list[str], list[str]]:
     """Give the members that others changed and those that a person chose to keep, which still stand after a write of ours."""
     if attempt.operation == "create":
@@ -769,24 +785,6 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
 def _doubtful(attempt: Attempt) -> bool:
     """Whether an earlier call of the attempt may have been done: only its own answer, or a look, can retire the request id."""
     return attempt.tries > 1 or attempt.phase == "lookup"
-
-
-def _answered(attempt: Attempt, done: Done) -> dict[str, object]:
-    """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
-    document = done.entity(attempt.entity)
-    sent = {"members": sorted(json.loads(attempt.body))} if attempt.operation == "update" else {}
-    found = {
-        "qbo_id": "Id",
-        "sync_token": "SyncToken",
-        "date": "TxnDate",
-        "total": "TotalAmt",
-        "home_total": "HomeTotalAmt",
-    }
-    said = {name: document[member] for name, member in found.items() if member in document}
-    if said.get("home_total") == said.get("total"):
-        # As in nearly every company: where it is not written down, it is the total.
-        said.pop("home_total", None)
-    return sent | said
 
 
 def _refers(attempt: Attempt) -> bool:

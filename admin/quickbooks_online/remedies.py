@@ -103,6 +103,14 @@ def _to_name(failure: Failure, configuration: Configuration, detail: str) -> _Wa
     return "change_customer", f"{address}#id_name_override", "Give it a DisplayName of its own"
 
 
+def _to_holder(failure: Failure, configuration: Configuration, detail: str) -> _Way:
+    """Offer the customer that has the name already; of a vendor or employee there is nothing to link."""
+    if failure.kind != "client" or not failure.value or "link it by hand" not in failure.remedy:
+        return _to_name(failure, configuration, detail)
+    address = _add(configuration, "customer", client=failure.kompass_id, customer=failure.value)
+    return "add_customer", address, "Link to existing customer"
+
+
 def _to_matches(failure: Failure, configuration: Configuration, detail: str) -> _Way:
     address = reverse("admin:quickbooks_online_configuration_match", args=[configuration.pk])
     return "add_customer", address, "Open Already in QuickBooks"
@@ -122,7 +130,7 @@ _WAYS: dict[str, Callable[[Failure, Configuration, str], _Way]] = {
     "custom-field-twice": _to_custom_fields,
     "too-many-custom-fields": _to_custom_fields,
     "connect": _to_authorize,
-    "name-taken": _to_name,
+    "name-taken": _to_holder,
     "name-held-by-another": _to_name,
     "name-in-doubt": _to_name,
     "name-characters": _to_name,

@@ -70,6 +70,8 @@ def agree(org: str, month: dt.date, control: TextIO | None, table: bool, as_json
         listed = None if control is None else read_list(control)
     except ControlError as error:
         raise click.BadParameter(str(error), param_hint="--control") from error
+    except UnicodeDecodeError as error:
+        raise click.BadParameter("the list is not UTF-8: save it as CSV UTF-8", param_hint="--control") from error
     settings = settings_from(os.environ)
     engine = open_engine(settings.database_url, pool_size=2)
     transport = Transport(settings.intuit)

@@ -1,7 +1,8 @@
 """Whether a member of a group that has no partition should have one.
 
 A process without a partition may be a spare: the others have them all. Or its client is lost: the group has partitions to give and
-none comes here. Only the group itself can say which, so it is asked, after longer than any rebalance takes.
+none comes here, or gave it some that the client has dropped. Only the group itself can say which, so it is asked, after longer than
+any rebalance takes.
 """
 
 from __future__ import annotations
@@ -99,6 +100,9 @@ class Membership:
         }
         if len(given) < len(partitions):
             return f"{len(partitions) - len(given)} partitions of {self._topic} have no owner, and none comes to this process"
-        if all(member.member_id != member_id for member in group.members):
+        mine = [one for one in group.members if one.member_id == member_id]
+        if not mine:
             return f"the group {self._group} does not know this process"
+        if mine[0].assignment.topic_partitions:
+            return f"the group {self._group} has given this process partitions that its client has lost"
         return ""

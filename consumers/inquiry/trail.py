@@ -6,24 +6,18 @@ import csv
 import datetime as dt
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
 
 import click
 
 from consumers.agreement.command import Month
 from consumers.errors import ExitCode
 from consumers.inquiry.why import NoSuchRecord
-from mapping.texts import harmless
 from store.engine import check_database, open_engine
 from store.searching import find_orgs
-from store.trail import Step, read_trail
+from store.trail import read_trail
 from sync.settings import Environment, read_database
-
-COLUMNS: Final = (
-    "document", "kompass_id", "date", "client", "at", "what", "outcome", "changed_by", "changed_at", "sequence", "operation",
-    "members", "entity", "qbo_id", "sync_token", "total", "home_total", "intuit_tid", "message",
-)  # fmt: skip
+from sync.trail import COLUMNS, rows_of
 
 
 @click.command("trail")
@@ -52,36 +46,6 @@ def trail(org: str, month: dt.date | None, client: str | None, invoice: str | No
     finally:
         engine.dispose()
     return ExitCode.OK if written else ExitCode.FAILED
-
-
-def rows_of(steps: Iterable[Step]) -> Iterator[Mapping[str, str]]:
-    """Give a row of the file for each step."""
-    for one in steps:
-        detail = one.detail
-        members = detail.get("members")
-        yield {
-            "document": harmless(one.reference),
-            "kompass_id": harmless(one.kompass_id),
-            "date": one.date,
-            "client": harmless(one.client or ""),
-            "at": one.at.isoformat(timespec="milliseconds"),
-            "what": one.what,
-            "outcome": one.outcome,
-            "changed_by": harmless(_text(detail.get("user"))),
-            "changed_at": _text(detail.get("created")),
-            "members": " ".join(map(str, members)) if isinstance(members, list) else "",
-            "intuit_tid": one.intuit_tid,
-            "message": harmless(one.message),
-            **{
-                name: _text(detail.get(name))
-                for name in ("sequence", "operation", "entity", "qbo_id", "sync_token", "total")
-            },
-            "home_total": _text(detail.get("home_total", detail.get("total"))),
-        }
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def _write(rows: Iterable[Mapping[str, str]]) -> int:

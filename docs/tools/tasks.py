@@ -16,7 +16,10 @@ TASKS: dict[str, Rows] = {
         ),
         ("how many events are read at once", "`BATCH` in `consumers/ingest/loop.py`"),
         ("which Orgs and records an event is about", "`consumers/ingest/findings.py`"),
-        ("which of two events of a record counts", "`store/records.py`: the higher `sequence`"),
+        (
+            "which of two events of a record counts",
+            "`store/records.py`: the higher `sequence`; known ones are dropped before it, in `consumers/ingest/findings.py`",
+        ),
         ("records of Kafka that cannot be read", "`consumers/ingest/batch.py`; [replay](how-to/replay.md)"),
         (
             "where reading starts, and what a gap means",
@@ -31,7 +34,10 @@ TASKS: dict[str, Rows] = {
         ("which Item, Class or tax code a line gets, and its description", "`mapping/lines.py`, `mapping/tax.py`"),
         ("sales tax in the USA", "`mapping/usa_tax.py`"),
         ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
-        ("the exchange rate of a document", "`mapping/rates.py`; reading it: `_read_rates` in `sync/company.py`"),
+        (
+            "the exchange rate of a document",
+            "`mapping/rates.py`; reading it: `_read_rates` in `sync/company.py`; keeping it: `store/exchange_rates.py`",
+        ),
         (
             "which currency fits",
             "`Draft.currency` in `mapping/members.py`; changed or linked by hand: `_same_currency` in `mapping/decide.py`, "
@@ -81,7 +87,11 @@ TASKS: dict[str, Rows] = {
         ),
         ("what makes a link due", "`sync/sweep.py`, `store/due.py`"),
         ("how soon a process hears of a due link", "`consumers/listening.py`"),
-        ("what is claimed, by which process, in which order", "`sync/claim.py`, `store/links.py`"),
+        ("what a claim does with a due link, and by which process", "`sync/claim.py`, `store/links.py`"),
+        (
+            "which due links come first",
+            "`due_candidates` in `store/links.py`: longest due first, companies in turn; rounds: `_candidates` in `consumers/runner.py`",
+        ),
         (
             "how many links a claim takes, live or backlog",
             "`_free` in `consumers/runner.py`, `_candidates` in `consumers/runner.py`, with `sync/pace.py`",
@@ -132,6 +142,7 @@ TASKS: dict[str, Rows] = {
         ),
         ("when tokens are refreshed, and what a refused refresh does", "`sync/tokens.py`, `store/connections.py`"),
         ("the one failure of a disconnected company", "`sync/disconnection.py`"),
+        ("how often a company whose subscription has ended is asked again", "`TRY_AFTER_S` in `sync/disconnection.py`"),
         (
             "the authorisation at Intuit (scope, code, revocation)",
             f"`qbo_client/oauth.py`; its pages: `{_PAGES}/authorization.py`",
@@ -140,6 +151,11 @@ TASKS: dict[str, Rows] = {
     ),
     "Mails": (
         ("the text of a mail", "`consumers/notifier/templates/`"),
+        (
+            "the subject of a mail",
+            "`_subject` in `consumers/notifier/digest.py`; of an outage and its end: `consumers/notifier/notifier.py`; of a filed month: "
+            "`consumers/notifier/filed.py`",
+        ),
         ("when a mail goes", "`consumers/notifier/pacing.py`"),
         ("who gets a mail", "`_recipients` in `consumers/notifier/notifier.py`"),
         ("what is in a digest", "`consumers/notifier/digest.py`, read by `store/notices.py`"),
@@ -185,7 +201,8 @@ TASKS: dict[str, Rows] = {
         ("how a process starts, waits and stops", "`consumers/starting.py`, `consumers/process.py`"),
         ("/livez, /readyz and the stack dump", "`consumers/health.py`; of the admin: `admin/probes.py`"),
         ("the log: its form", "`consumers/logs.py`; the line of a call: `sync/metrics.py`"),
-        ("a metric or an alert", "[add a metric](how-to/add-a-metric.md)"),
+        ("a metric", "[add a metric](how-to/add-a-metric.md)"),
+        ("an alert", "[add an alert](how-to/add-an-alert.md)"),
         ("a setting", "[add a setting](how-to/add-a-setting.md)"),
         ("a number: a timeout, a pause, a size", "`sync/settings/policies.py`"),
         ("a command", "[add a command](how-to/add-a-command.md)"),
@@ -213,7 +230,7 @@ TASKS: dict[str, Rows] = {
         ("the image, Compose, Kubernetes", "`deploy/Dockerfile`, `deploy/compose.yaml`, `deploy/kubernetes/base/`"),
         (
             "a threshold of an alert",
-            "`deploy/prometheus/alerts.yml`, its test in `deploy/prometheus/tests/`, its page in `docs/runbooks/`",
+            "`deploy/prometheus/alerts.yml`, its test in `deploy/prometheus/tests/`; [add an alert](how-to/add-an-alert.md)",
         ),
         (
             "a panel of a dashboard",
@@ -239,6 +256,11 @@ WHEN: Rows = (
     (
         "Kafka deleted events before they were read",
         "Reading goes on at the oldest one left, and an alert says so. [Kafka](kafka.md#where-reading-starts)",
+    ),
+    (
+        "a client of Kafka meets a fatal error",
+        "A consumer's process ends with exit code 4: `consumers/kafka_errors.py`, `consumers/process.py`; the dead letters' producer is made "
+        "again, and the process lives: `consumers/dead_letters.py`",
     ),
     (
         "a process is killed between claim and settle",
@@ -279,6 +301,10 @@ WHEN: Rows = (
     (
         "a company has customers or invoices already",
         "They are read first and matched; a person confirms. [First link-up](accounting.md#the-first-link-up)",
+    ),
+    (
+        "a document in a foreign currency is dated on a new day",
+        "Its rate is read once, and kept for that day for good; a day without one is asked again after an hour. `store/exchange_rates.py`",
     ),
     (
         "a bookkeeper edits what we sent",
@@ -353,7 +379,22 @@ NEVER: Rows = (
         "a cause's code, a metric's name, an exit code, a command's JSON",
         "People's scripts and open failures hold them; say a change in `CHANGELOG.md`",
     ),
-    ("the mark in a document's private note", "Look-ups and restores find our documents by it; `mapping/payloads.py`"),
+    (
+        "the mark in a document's private note",
+        "Look-ups and restores find our documents by it; `mark` and `marked_id` in `mapping/invoice.py`",
+    ),
+    (
+        "the first byte and the dictionary of a packed document",
+        "Rows in databases are read by it: a better one gets the next number; `store/documents.py`",
+    ),
+    (
+        "the `#…` notes beside what was sent",
+        "Later decisions read them; `mapping/payloads.py`, `OWN_NOTE` in `mapping/difference.py`",
+    ),
+    (
+        "the keys by which an object of a company is found again",
+        "They are stored in `qbo_existing`: companies that were read keep the old ones; `keys_of` in `mapping/matching.py`",
+    ),
     (
         "the final verdict of a fault code without a source",
         "A wrong one makes duplicates or loses records; [why](decisions/012-refusals-without-proof.md)",

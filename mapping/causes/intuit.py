@@ -67,6 +67,12 @@ REFUSALS: Final = (
         refused="QuickBooks does not take the tax codes of its lines",
     ),
     Words(
+        "stock-item", "an item is counted as stock in QuickBooks",
+        "A line sells an item of type Inventory: it needs a quantity, and a date from when the stock was first counted.",
+        "Choose an item of type Service or Non-inventory for the Service, or give the line a quantity and a unit price in Kompass.",
+        _ADMIN, codes=("6270", "6520"), refused="QuickBooks counts one of its items as stock and does not take the line",
+    ),
+    Words(
         "business-rule", "a rule of the QuickBooks company forbids it",
         "A rule of the company is not met: tax on every line, a total below zero, a setting. The message of QuickBooks says which.",
         "Do what QuickBooks says in the message, in Kompass or in QuickBooks, then press Try again.", _BOOKKEEPER, codes=("6000",),

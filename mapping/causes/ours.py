@@ -279,14 +279,14 @@ DIFFERENCES: Final = (
     Words(
         "difference:number", "QuickBooks gave another number than Kompass",
         "The document is in QuickBooks under a number of its own: custom transaction numbers were switched off or on there.",
-        "Turn on Custom transaction numbers in QuickBooks (Account and settings, Sales) if Kompass is to number the documents; "
-        "otherwise nothing.", _BOOKKEEPER, shared=True,
+        "If Kompass is to number the documents: turn on Custom transaction numbers in QuickBooks (Account and settings, Sales), then "
+        "send the record again. Otherwise nothing.", _BOOKKEEPER, shared=True,
     ),
     Words(
         "difference:class", "QuickBooks dropped the class",
         "The document is in QuickBooks without the class that Kompass sent: class tracking was switched off or moved there.",
-        "Turn on class tracking in QuickBooks (Account and settings, Advanced), or remove the classes in the Configuration.",
-        _BOOKKEEPER, shared=True,
+        "Turn on class tracking in QuickBooks (Account and settings, Advanced) and send the record again, or remove the classes in the "
+        "Configuration.", _BOOKKEEPER, shared=True,
     ),
     Words(
         "difference:not-taken", "QuickBooks saved something else than Kompass asked for",

@@ -135,11 +135,11 @@ def _control(installation: Installation, method: str, body: bytes | None) -> Non
 
 
 def overdue(database: str, *, days: int) -> None:
-    """Have the oldest decision of the history be that old."""
+    """Have a decision of that age in the history."""
     with psycopg.connect(database, autocommit=True) as db:
         db.execute(
-            "UPDATE qbo_history SET at = now() - make_interval(days => %s)"
-            " WHERE id = (SELECT min(id) FROM qbo_history WHERE what = 'judged')",
+            "INSERT INTO qbo_history (at, org_id, kind, kompass_id, what)"
+            " VALUES (now() - make_interval(days => %s), 'org-uk', 'client', 'overdue', 'judged')",
             (days,),
         )
 

@@ -12,7 +12,6 @@ from sqlalchemy import text
 
 from demo.embedded.postgres import EmbeddedPostgres
 from schemas.events import Event
-from simulator import Settings
 from sync.crash_points import VARIABLE
 from tests.builders import client, event, invoice, project
 from tests.chaos.surroundings import ORGS, Surroundings
@@ -50,11 +49,6 @@ def stop_between_transactions(surroundings: Surroundings, process_id: int) -> No
         time.sleep(0.005)
 
 
-@pytest.mark.xfail(
-    Settings.from_environment().background_trouble != "none",
-    reason="waits for: settled means there. A create that is answered 5010 once fails until the daily retry",
-    strict=True,
-)
 @pytest.mark.timeout(280)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_killed_between_any_two_effects_of_a_batch(

@@ -102,7 +102,8 @@ class Link(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.reference or self.name or self.kompass_id
+        # A customer of a second currency has no reference of its own.
+        return (self.reference if self.reference != self.kompass_id else "") or self.name or self.kompass_id
 
     def save(self, *arguments: Any, **named: Any) -> NoReturn:
         """Refuse to write a whole row: `sync.link` writes links, a column at a time and under a lock."""

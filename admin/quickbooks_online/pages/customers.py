@@ -61,7 +61,8 @@ class CustomerAdmin(LinkAdmin):
             "configurations": linked,
             "chosen": chosen,
             "clients": manual_link.unlinked_clients(chosen) if chosen is not None else [],
-            "given": request.POST,
+            # A sync error leads here with both sides named.
+            "given": request.POST or request.GET,
             "problem": "",
             "twice": "",
         }

@@ -109,7 +109,7 @@ class LinkAdmin(ReadOnlyAdmin):
     @admin.display(description="Record", ordering="reference")
     def shown_record(self, link: Link) -> str:
         name = _said(link).name
-        known = link.reference or name or link.name or link.kompass_id
+        known = name if name and link.kind == "client" else str(link)
         if name and name != known:
             return format_html('<span class="qbo-record">{}</span><br><span class="qbo-quiet">{}</span>', known, name)
         return format_html('<span class="qbo-record">{}</span>', known)
@@ -128,7 +128,7 @@ class LinkAdmin(ReadOnlyAdmin):
     @admin.display(description="QBO id", ordering="qbo_id")
     def shown_qbo(self, link: Link) -> str:
         if not link.qbo_id:
-            return "not in QuickBooks"
+            return "–"
         return format_html(
             '<a href="{}" target="_blank" rel="noopener noreferrer" aria-label="Open {} {} in QuickBooks">{}</a>',
             address_in_quickbooks(link),

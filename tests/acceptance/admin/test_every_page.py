@@ -28,12 +28,25 @@ MEASURE = """
   const shown = (one) => one.checkVisibility() && one.getBoundingClientRect().width > 1;
   const whole = document.documentElement.scrollWidth;
   if (whole > innerWidth) { found.push(`${whole} px wide at ${innerWidth}`); }
+  // A column that is cut off is not seen: a list fits into its place on a laptop.
+  for (const list of document.querySelectorAll("#changelist .results")) {
+    if (innerWidth >= 1280 && list.scrollWidth > list.clientWidth + 1) {
+      found.push(`a list of ${list.scrollWidth} px has room for ${list.clientWidth} at ${innerWidth}`);
+    }
+  }
   // The site's own index is Django's.
   if (innerWidth > 767 || !document.body.classList.contains("app-quickbooks_online")) { return found; }
   const say = (one, what) => found.push(`${what} at ${innerWidth}: ${one.outerHTML.slice(0, 120)}`);
   for (const card of document.querySelectorAll(".qbo-cardlist > tbody > tr, .qbo-card, .qbo-section, .module, .qbo-empty")) {
     const width = card.getBoundingClientRect().width;
     if (shown(card) && innerWidth >= 390 && width < narrowest) { say(card, `${Math.round(width)} px narrow`); }
+  }
+  // What wraps in a card stays under itself.
+  for (const cell of document.querySelectorAll(".qbo-cardlist > tbody > tr > td[data-label]")) {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    const lefts = Array.from(text.getClientRects()).filter((one) => one.width > 0).map((one) => one.left);
+    if (shown(cell) && lefts.length && Math.min(...lefts) < lefts[0] - 1) { say(cell, "wraps under its heading"); }
   }
   const pressed = "button, select, textarea, .button, input:not([type=hidden]):not([type=checkbox]):not([type=radio])"
     + ", .object-tools a, th a, #changelist-filter li a, .qbo-cards a, .breadcrumbs a, #user-tools a";

@@ -1,13 +1,15 @@
-"""A project and an invoice are linked by hand to what QuickBooks has, as a client is to a customer."""
+"""A client, a project and an invoice are linked by hand to what QuickBooks has."""
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 from simulator import bookkeeper
 from simulator.seeds import UK
-from tests.builders import event, invoice
+from tests.builders import client, event, invoice, project
 from tests.integration.admin.conftest import Section
 
 ROOT = "/admin/quickbooks_online/"
@@ -56,3 +58,52 @@ def test_they_stand_for_what_was_there_and_say_why_not_otherwise(section: Sectio
     found = pipeline.one("invoice", "i2")
     assert (found.state, found.qbo_id) == ("synced", typed["Id"])
     assert [row.cause for row in pipeline.rows("qbo_failure") if row.closed_at is None] == []
+
+
+def test_a_name_that_is_taken_leads_to_the_customer_that_has_it(section: Section) -> None:
+    pipeline = section.pipeline
+    pipeline.link()
+    pipeline.map_vat_rate("vat-20", "20.0% S")
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    # Typed in by a bookkeeper after the company was linked and read.
+    there = edit(section, action="create", entity="Customer", members={"DisplayName": "Quay Works Ltd"})
+    late = project("p7", of=client("c7", name="Quay Works Ltd"))
+    pipeline.ingest(event(invoice("i7", of=late)))
+    pipeline.drive()
+    assert pipeline.one("client", "c7").cause == "name-taken"
+    ada = section.person(group=True)
+
+    page = ada.get(f"{ROOT}failure/").content.decode()
+    (address,) = re.findall(r'href="([^"]+)">Link to existing customer<', page)
+    form = ada.get(unescape(address)).content.decode()
+    assert '<option value="c7" selected>Quay Works Ltd</option>' in form
+    assert re.search(f'name="customer"[^>]* value="{there["Id"]}"', form), "nothing is left to fill in"
+    ada.post(f"{ROOT}customer/add/", {"configuration": "1", "client": "c7", "customer": there["Id"]})
+    link = pipeline.one("client", "c7")
+    assert link.qbo_id == there["Id"]
+
+    # Until something is sent the choice can be taken back.
+    said = ada.post(f"{ROOT}customer/{link.id}/remove-link/", follow=True).content.decode()
+    assert "is no longer linked by hand" in said
+    ada.post(f"{ROOT}customer/add/", {"configuration": "1", "client": "c7", "customer": there["Id"]})
+    pipeline.drive()
+    assert pipeline.one("invoice", "i7").state == "synced"
+    assert [one["Id"] for one in pipeline.objects("Customer") if one["DisplayName"] == "Quay Works Ltd"] == [
+        there["Id"]
+    ]
+    said = ada.post(f"{ROOT}customer/{link.id}/remove-link/", follow=True).content.decode()
+    assert "were sent to the customer Quay Works Ltd already" in said
+    assert pipeline.one("client", "c7").qbo_id == there["Id"]
+
+
+def test_a_vendors_name_leads_to_an_override(section: Section) -> None:
+    pipeline = section.pipeline
+    pipeline.link()
+    edit(section, action="create", entity="Vendor", members={"DisplayName": "Steep Crane Hire"})
+    pipeline.ingest(event(client("c8", name="Steep Crane Hire")))
+    pipeline.drive()
+    assert pipeline.one("client", "c8").cause == "name-taken"
+    page = section.person(group=True).get(f"{ROOT}failure/").content.decode()
+    assert "Give it a DisplayName of its own" in page
+    assert "Link to existing customer" not in page

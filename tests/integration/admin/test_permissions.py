@@ -86,6 +86,7 @@ PAGES = (
         Page(f"{model}/1/preview/", (f"view_{model}", f"change_{model}"))
         for model in ("customer", "project", "invoice")
     ),
+    *(Page(f"invoice/1/trail/{csv}", ("view_invoice", "change_invoice")) for csv in ("", "?as=csv")),
     *(Page(f"{model}/1/link-existing/", (f"resend_{model}",), "POST") for model in ("customer", "project", "invoice")),
     *(Page(f"{model}/1/resend/", (f"resend_{model}",), "POST") for model in ("customer", "project", "invoice")),
     Page("customer/search-quickbooks/?configuration=1&q=Ha", ("add_customer",)),

@@ -293,12 +293,26 @@ def test_the_list_of_kompass_finds_what_no_event_told_of(pipeline: Pipeline, run
     ]
 
 
+def test_the_list_names_what_the_events_date_or_number_otherwise(pipeline: Pipeline, run: Any, tmp_path: Path) -> None:
+    pipeline.ingest(event(invoice("i1")), event(invoice("i2", date=dt.date(2026, 4, 1))))
+    pipeline.drive()
+    code, found = control(run, tmp_path, "id;reference;total\ni1;INV-one;120,00\ni2;INV-i2;120,00\n")
+    assert code == 1
+    assert {one["kompass_id"]: one["remark"] for one in found["lines"] if one["standing"] == "not-arrived"} == {
+        "i1": "Kompass's list calls it INV-one, the newest event here INV-i1",
+        "i2": "Kompass's list of 2026-03 has it, and the newest event here dates it 2026-04-01",
+    }
+
+
 def test_a_list_that_cannot_be_read_is_said_with_its_row(pipeline: Pipeline, run: Any, tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_text("id,reference,total\ni1,INV-i1,many\n", encoding="utf-8")
     bad = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-03", "--control", str(path)])
     assert bad.exit_code == 2
     assert "row 1 of the list: the total 'many' is no amount" in " ".join(bad.output.split())
+    path.write_bytes("id;reference;total\ni1;INV-Größe;1,00\n".encode("cp1252"))
+    bad = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-03", "--control", str(path)])
+    assert "the list is not UTF-8: save it as CSV UTF-8" in " ".join(bad.output.split())
 
 
 def test_a_paid_invoice_that_kompass_gives_to_another_client_does_not_agree(pipeline: Pipeline, run: Any) -> None:

@@ -6,13 +6,14 @@ import ctypes
 import time
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from consumers.errors import ExitCode
 from consumers.ingest.membership import Membership
 from consumers.kafka_errors import ClientDead
 from demo.embedded.broker import _library
 from schemas.events import Kind
-from tests.integration.broker.members import Members, Publisher, all_committed, eventually, kept, twice
+from tests.integration.broker.members import GROUP, Members, Publisher, all_committed, eventually, kept, twice
 from tests.kafka import PARTITIONS, Kafka
 
 ENDS_S = 10.0
@@ -194,5 +195,9 @@ def test_a_member_that_should_have_a_partition_is_known_and_a_spare_one_is_not(
     eventually(lambda: spare.loop.member_id != "" and spare.loop.unassigned_since is not None)
     lost.member_id = spare.loop.member_id
     eventually(lambda: not problem(), "a spare one is in its place")
+    asking = AdminClient(apache_kafka.settings)
+    described = asking.describe_consumer_groups([GROUP])[GROUP].result(60)
+    lost.member_id = next(one.member_id for one in described.members if one.assignment.topic_partitions)
+    eventually(lambda: "that its client has lost" in problem())
     lost.unassigned_since = None
     assert not problem()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from consumers.inquiry.trail import COLUMNS, trail
+from consumers.inquiry.trail import trail
 from schemas.events import Event
+from sync.trail import COLUMNS
 from tests.builders import client, event, invoice, line, project
 from tests.pipeline import Pipeline
 

@@ -60,6 +60,14 @@ def test_every_runbook_is_some_alerts() -> None:
     assert {path.name for path in RUNBOOKS.glob("*.md")} == wanted | {"README.md"}
 
 
+def test_the_list_of_runbooks_has_every_alert_with_its_page_and_severity() -> None:
+    listed = (RUNBOOKS / "README.md").read_text("utf-8")
+    for rule in ALERTS:
+        row = next((line for line in listed.splitlines() if line.startswith(f"| `{rule['alert']}` |")), "")
+        assert f"| {rule['labels']['severity']} |" in row, rule["alert"]
+        assert f"({Path(rule['annotations']['runbook_url']).name})" in row, rule["alert"]
+
+
 def test_every_alert_has_a_test_of_its_own() -> None:
     tests = (ROOT / "deploy" / "prometheus" / "tests" / "alerts_test.yml").read_text("utf-8")
     for rule in ALERTS:

@@ -126,7 +126,7 @@
           const words = head.querySelector(".text") || head;
           const label = words.textContent.trim();
           if (/^[–-]?$/.test(cell.textContent.trim()) && !cell.querySelector("select, input, textarea, img")) { cell.classList.add("qbo-none"); }
-          if (cell.textContent.length > 40) { cell.classList.add("qbo-wide"); }
+          if (cell.textContent.trim().length > 60) { cell.classList.add("qbo-wide"); }
           if (!cell.textContent.trim() && cell.querySelector(":scope > input[type=checkbox]")) { cell.classList.add("qbo-tick"); }
           if (label && cell.tagName === "TD" && !cell.hasAttribute("data-label") && !cell.matches(".action-checkbox, .qbo-tick")) { cell.setAttribute("data-label", label); }
         });
