@@ -13,7 +13,7 @@ from mapping.invoice import map_invoice, mark
 from mapping.problems import label, quoted
 from mapping.project import map_job
 from mapping.rates import with_rate
-from mapping.results import Mapped, PartyKey, Unmappable
+from mapping.results import Choice, Mapped, PartyKey, Unmappable
 from schemas.company import Configuration
 from schemas.events import Client, Invoice, Project, Record
 
@@ -43,7 +43,9 @@ def _without_refused(case: Case, mapped: Mapped) -> Mapped:
         for member, value in refused.items()
     }
     payload = {member: value for member, value in mapped.payload.items() if member not in refused}
-    return replace(mapped, payload=payload, left_out={**mapped.left_out, **why})
+    choices = [one for one in mapped.choices if one.member not in refused]
+    choices += [Choice(member, "", f"Left out: {reason.partition(': ')[2]}") for member, reason in why.items()]
+    return replace(mapped, payload=payload, choices=tuple(choices), left_out={**mapped.left_out, **why})
 
 
 def _refused(case: Case, mapped: Mapped) -> dict[str, object]:

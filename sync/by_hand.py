@@ -29,6 +29,8 @@ from sync.link import Wish, by_hand, make_due, want_party, write
 from sync.looking_up import IN_DOUBT
 
 _BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
+_BEATING_S = 60.0
+"""Seconds for which a process that sends no heartbeat is taken to be at work, as the sentence says."""
 _ALL_LANES = 7
 
 
@@ -123,6 +125,7 @@ def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, 
     if entity == "Customer" and isinstance(currency, Mapping) and currency.get("value"):
         there["currency"] = str(currency["value"])
     read: dict[str, Any] = {"observed": kept(document), "sync_token": str(document["SyncToken"]), "applied": None}
+    attempts.retire(db, [link_id])
     write(db, [by_hand(link, LinkState.PENDING, **there, **read)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} linked it to the {entity} {name} ({qbo_id}) of QuickBooks")
 
@@ -165,6 +168,7 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
             f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the "
             "customer in QuickBooks."
         )
+    attempts.retire(db, [link_id])
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **_UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
 
@@ -276,4 +280,5 @@ def override_name(db: Connection, link_id: int, name: str, *, by: str) -> None:
 
 
 def _is_being_sent(db: Connection, link: Link) -> bool:
-    return bool(attempts.read_open(db, [link.id], lease=0.0))
+    """Whether a call may be under way. One that is over, and of which nobody knows what became, keeps no person from deciding."""
+    return any(one.alive for one in attempts.read_open(db, [link.id], lease=_BEATING_S).values())

@@ -259,8 +259,8 @@ WHEN: Rows = (
     ),
     (
         "a client of Kafka meets a fatal error",
-        "A consumer's process ends with exit code 4: `consumers/kafka_errors.py`, `consumers/process.py`; the dead letters' producer is "
-        "made again, and the process lives: `consumers/dead_letters.py`",
+        "A consumer's process ends with exit code 4: `consumers/kafka_errors.py`, `consumers/process.py`; the producer of dead "
+        "letters is made again, and the process lives: `consumers/dead_letters.py`",
     ),
     (
         "a process is killed between claim and settle",

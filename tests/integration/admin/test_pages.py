@@ -459,16 +459,21 @@ def test_linking_one_customer_twice_is_warned_of(section: Section, ada: Client, 
     assert Customer.objects.get(kompass_id="c9", adopted=True).qbo_id == taken
 
 
+def in_quickbooks(section: Section, **wanted: Any) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = section.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
+    return made
+
+
 def test_a_client_whose_customer_was_merged_is_linked_to_the_one_that_is_left(
     section: Section, ada: Client, ids: dict[str, int]
 ) -> None:
-    left = qbo_customer(section, "Old Harbour Company")
+    members = {"DisplayName": "Old Harbour Company", "CurrencyRef": {"value": "GBP"}}
+    left = in_quickbooks(section, action="create", entity="Customer", members=members)[0]["Id"]
     job, gone = (Link.objects.get(kind=kind, kompass_id=one) for kind, one in (("project", "p1"), ("client", "c1")))
     given = {"configuration": "1", "client": "c1", "customer": left}
     assert "which is active there" in words(ada.post(f"{ROOT}customer/add/", given))
     for merged in (job, gone):
-        wanted = {"action": "merge", "id": merged.qbo_id, "into": left}
-        section.pipeline.simulator.call(lambda world, w=wanted: bookkeeper.edit(world.companies[UK], w))
+        in_quickbooks(section, action="merge", id=merged.qbo_id, into=left)
     Configuration.objects.update(project_customers=False)
     section.pipeline.ingest(event(invoice("new")))
     section.pipeline.drive()

@@ -91,14 +91,14 @@ def test_a_former_document_in_a_closed_period_stays_and_no_other_is_made_beside_
     """12f. The person chooses Kompass's side, and the books of March are closed, which our facts may not say yet."""
     for one in three:
         one.said(one.invoice())
-        one.bookkeeper("close_books", date="2026-03-31")
+        one.close_books("2026-03-31")
         one.said(one.invoice("i1", "-100.00"))
         for _ in range(2):
             one.choose_kompass()
             one.go()
             assert totals(one) == {"Invoice": [one.gross("100.00")], "CreditMemo": []}, one.why()
             assert one.stands() == ("failed", "books-closed"), one.why()
-        one.bookkeeper("close_books", date=None)
+        one.close_books(None)
         one.try_again()
         one.go()
         one.choose_kompass()

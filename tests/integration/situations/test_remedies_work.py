@@ -104,7 +104,7 @@ def test_a_void_in_a_closed_period_is_a_credit_note_in_the_open_one(three: list[
     """11e. The sentence says so, the credit note goes, and the void is closed by a person for good."""
     for one in three:
         one.said(one.invoice())
-        one.bookkeeper("close_books", date="2026-03-31")
+        one.close_books("2026-03-31")
         one.said(one.invoice(step=Step.VOIDED))
         (failure,) = one.failures()
         assert failure.cause == "books-closed"
@@ -124,7 +124,7 @@ def test_a_document_that_cannot_be_moved_out_of_a_closed_period_is_dated_back(th
     """11f. The sentence says that QuickBooks moves nothing out of it; dated back in Kompass, nothing is left to do."""
     for one in three:
         one.said(one.invoice())
-        one.bookkeeper("close_books", date="2026-03-31")
+        one.close_books("2026-03-31")
         one.said(one.invoice(date=dt.date(2026, 4, 2)))
         (failure,) = one.failures()
         assert (failure.cause, "closed" in failure.message) == ("books-closed", True)
