@@ -205,7 +205,7 @@ def _push(case: Case) -> Decision:
     observed = standing.observed
     if observed is not None and not standing.overwrite:
         if changed and not observed.gone and _says_already(observed, payload, changed):
-            return Nothing("QuickBooks has it", adopt=applied, currency=currency)
+            return Nothing("QuickBooks agrees", adopt=applied, currency=currency)
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
             # What a credit note is applied to is known only from a read, which names the invoices.
@@ -213,10 +213,10 @@ def _push(case: Case) -> Decision:
             return Read(mapped.entity, standing.qbo_id) if unnamed else Fail((conflict,))
     if not changed and "DocNumber" in before and "DocNumber" not in payload:
         # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
-        return Nothing("QuickBooks has it, under a number of its own", adopt=applied, currency=currency)
+        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
     if not changed:
         return Nothing(
-            "QuickBooks has it", billed=_billed_anew(before, notes), left_out=_left_out_otherwise(before, notes)
+            "QuickBooks agrees", billed=_billed_anew(before, notes), left_out=_left_out_otherwise(before, notes)
         )
     return Write(
         "update",
