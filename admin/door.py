@@ -1,4 +1,6 @@
-"""The site's door: who may try to log in how often, how long a session lasts, and what a browser may do with our pages.
+"""The site's door: who may try to log in how often, how long a session lasts, and the headers that tell browsers what a page may do.
+
+The values are in `admin/settings.py` (CONTENT_SECURITY_POLICY, SESSION_…), the numbers in `DoorPolicy` of `sync/settings/policies.py`.
 
 django-axes counts failed logins, for the account and for the address apart, in the database that all workers share.
 """

@@ -25,7 +25,7 @@ def map_client(
     """The Customer for ``client`` in ``currency`` (ISO code), as `docs/fields.md` lists it.
 
     :param name_override: the DisplayName given to this one record; stands alone, before template and suffix.
-    :param name_suffix: added to what the template gives, so that a second customer of the client has its own name.
+    :param name_suffix: added to what the template gives; the currency of a second customer goes through a template of its own.
     :param second: whether the client has another customer already, in another currency.
     :raises Unmappable: with every problem of the record.
     """

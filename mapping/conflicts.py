@@ -87,17 +87,6 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, *, members: Sequence[str
     )
 
 
-def dated_in_closed_period(invoice: Invoice, facts: CompanyFacts) -> Problem:
-    """A new document is dated in a closed period."""
-    return Problem(
-        cause="books-closed",
-        message=f"{label(invoice)} is dated {invoice.date}, in a period that is closed in QuickBooks (to {facts.book_close_date})",
-        field="TxnDate",
-        value=str(facts.book_close_date),
-        remedy="Reopen the period in QuickBooks, or date the document after the closing date",
-    )
-
-
 def type_changed(invoice: Invoice, entity: str) -> Problem:
     """Sent as the one, it is the other by now: the sum of the former still stands in the books."""
     was = "a credit note" if entity == "CreditMemo" else "an invoice"

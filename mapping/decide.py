@@ -190,8 +190,7 @@ def _push(case: Case) -> Decision:
     currency = "" if isinstance(case.record, Invoice) else own_currency(case)
     applied = {**payload, **notes}
     if standing.qbo_id is None:
-        create = Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
-        return _unless_closed(case, create)
+        return Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
     if standing.applied is None:
         return _adopt(case, payload, applied, currency, mapped.entity)
     changed = changed_members(standing.applied, payload, line_ids=standing.line_ids)
@@ -206,7 +205,7 @@ def _push(case: Case) -> Decision:
     observed = standing.observed
     if observed is not None and not standing.overwrite:
         if changed and not observed.gone and _says_already(observed, payload, changed):
-            return Nothing("QuickBooks has it", adopt=applied, currency=currency)
+            return Nothing("QuickBooks agrees", adopt=applied, currency=currency)
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
             # What a credit note is applied to is known only from a read, which names the invoices.
@@ -214,10 +213,10 @@ def _push(case: Case) -> Decision:
             return Read(mapped.entity, standing.qbo_id) if unnamed else Fail((conflict,))
     if not changed and "DocNumber" in before and "DocNumber" not in payload:
         # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
-        return Nothing("QuickBooks has it, under a number of its own", adopt=applied, currency=currency)
+        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
     if not changed:
         return Nothing(
-            "QuickBooks has it", billed=_billed_anew(before, notes), left_out=_left_out_otherwise(before, notes)
+            "QuickBooks agrees", billed=_billed_anew(before, notes), left_out=_left_out_otherwise(before, notes)
         )
     return Write(
         "update",
@@ -229,12 +228,6 @@ def _push(case: Case) -> Decision:
         choices=mapped.choices,
         currency=currency,
     )
-
-
-def _unless_closed(case: Case, create: Write) -> Decision:
-    if isinstance(case.record, Invoice) and in_closed_period(case.facts, case.record.date):
-        return Fail((conflicts.dated_in_closed_period(case.record, case.facts),))
-    return create
 
 
 def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from store.bulk import insert_rows
 from store.links import Link
@@ -92,6 +92,20 @@ def _unusual(entry: Entry) -> Mapping[str, object]:
     if usual is None:
         return entry.detail
     return {name: value for name, value in entry.detail.items() if name not in usual or value != usual[name]}
+
+
+def last_answered_otherwise(db: Connection, link: Link, *, code: str | None) -> datetime | None:
+    """Give when a link's last call that was not refused was sent, or not with this code; None when all were. Look-ups do not count."""
+    otherwise = "h.outcome <> 'refused'"
+    if code is not None:
+        otherwise = f"({otherwise} OR NOT coalesce(h.detail -> 'codes', '[]'::jsonb) ? :code)"
+    statement = (
+        "SELECT max(h.at) FROM qbo_history h WHERE h.org_id = :org AND h.kind = :kind AND h.kompass_id = :kompass"
+        f" AND h.link_id = :link AND h.what = 'called' AND {SENT.format(entry='h')} AND {otherwise}"
+    )
+    asked = {"org": link.org_id, "kind": link.kind.value, "kompass": link.kompass_id, "link": link.id}
+    found: datetime | None = db.execute(text(statement), asked if code is None else asked | {"code": code}).scalar()
+    return found
 
 
 def read(db: Connection, *, org_id: str, kind: str, kompass_id: str, limit: int = 500) -> list[Happening]:

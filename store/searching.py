@@ -148,7 +148,7 @@ def is_billed(db: Connection, *, realm_id: str, client_id: str) -> bool:
     """Say whether a document that we made in this company is billed to the client. Reads all documents of the company."""
     found = text(
         "SELECT EXISTS (SELECT 1 FROM qbo_link l JOIN qbo_record r USING (org_id, kind, kompass_id) WHERE l.realm_id = :realm"
-        " AND l.kind = 'invoice' AND l.qbo_id IS NOT NULL AND NOT l.adopted"
+        f" AND l.kind = 'invoice' AND l.qbo_id IS NOT NULL AND NOT l.{link.c.adopted.name}"
         " AND coalesce(r.body #>> '{project,billing_client,id}', r.body #>> '{client,id}') = :client)"
     )
     return bool(db.execute(found, {"realm": realm_id, "client": client_id}).scalar_one())

@@ -8,14 +8,14 @@ meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Refused
-from store import links
+from store import history, links
 from store.links import Link
 from sync.settings import RetryPolicy
 
@@ -76,9 +76,27 @@ def weigh(
     elif others:
         fails = before >= half
     else:
-        rule = FaultCode.BUSINESS_VALIDATION in refused.codes and since >= patience.rule
-        fails = rule or not links.others_retrying(db, realm_id=link.realm_id, other_than=link.id)
+        fails = _fails_in_silence(db, patience, link, row, refused, now=now)
     return Refusals(tries, since, fails)
+
+
+def _fails_in_silence(
+    db: Connection, patience: Patience, link: Link, row: Any, refused: Refused, *, now: datetime
+) -> bool:
+    """Whether a record fails while none of its company goes. An outage counts neither while it lasts nor when it has just ended."""
+    recently = now - timedelta(seconds=patience.quiet)
+    if links.others_settled_since(db, realm_id=link.realm_id, other_than=link.id, moment=recently):
+        return False
+
+    def refused_for(code: str | None) -> float:
+        began = history.last_answered_otherwise(db, link, code=code)
+        since: datetime = row.first_failed_at or now
+        return (now - (since if began is None else max(since, began))).total_seconds()
+
+    if not links.others_retrying(db, realm_id=link.realm_id, other_than=link.id):
+        return refused_for(None) >= patience.quiet
+    code = FaultCode.BUSINESS_VALIDATION
+    return code in refused.codes and refused_for(code) >= patience.rule
 
 
 def tries_for(row: Any, cause: str) -> int:

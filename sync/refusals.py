@@ -96,7 +96,7 @@ def _name_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> Pro
     if (holder := learned.holder) is not None:
         kind = holder.entity.lower()
         inactive = "" if holder.active else ", which is inactive"
-        remedy = f"Rename one of the two, or give a DisplayName override: a {kind} keeps its name from every customer"
+        remedy = f"Rename one of the two, or give a DisplayName override: customers and {kind}s cannot share a name"
         if kind == "customer":
             remedy = "If it is the same customer, link it by hand under Customers; if not, rename one of the two"
         return Problem(

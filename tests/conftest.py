@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from demo.embedded.broker import EmbeddedBroker
 from demo.embedded.mail import EmbeddedMail
+from simulator.settings import VARIABLE
 from tests.database import database_server, migrated_database, module_database, template_database
 from tests.summary import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.workers import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
@@ -59,6 +60,13 @@ def _logging_as_it_was() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
+
+
+@pytest.fixture
+def no_background_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No faults at random, for a test that counts its calls one by one or steps between them: a troubled company makes others."""
+    switches = [one for one in os.environ.get(VARIABLE, "").split(",") if not one.startswith("background_trouble=")]
+    monkeypatch.setenv(VARIABLE, ",".join(switches))
 
 
 @pytest.fixture

@@ -84,12 +84,13 @@ class Vocabulary:
         for holders in held:
             for position in holders:
                 weights[position] = weights.get(position, 0.0) + 1 / len(holders)
-            if len(weights) >= _ENOUGH:
+            if len(weights) >= _NEAR:
                 break
         return [self._entries[position] for position in nlargest(_COMPARED, weights, key=lambda one: weights[one])]
 
 
-_COMPARED, _ENOUGH = 12, 60
+# So many likely names are compared letter by letter, of so many that share a rare word.
+_COMPARED, _NEAR = 12, 60
 # Names that are written apart in one place and together in the other share a beginning only.
 _BEGINNING = 3
 

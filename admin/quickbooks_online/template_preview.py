@@ -12,6 +12,7 @@ from typing import Any
 
 from admin.quickbooks_online.models import Org, Record
 from mapping.case import billing_client
+from mapping.members import CUSTOM_VALUE, DISPLAY_NAME, DOC_NUMBER
 from mapping.templates import (
     CLIENT_VARIABLES,
     CURRENCY_VARIABLES,
@@ -26,8 +27,6 @@ from schemas.events import Invoice, OrgRef, Project
 from schemas.events import Record as KompassRecord
 
 SHOWN = 5
-DOC_NUMBER_LIMIT = 21
-CUSTOM_FIELD_LIMIT = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,13 @@ class _Kind:
 
 
 KINDS: Mapping[str, _Kind] = {
-    "doc_number_template": _Kind("DocNumber Template", "invoice", DOCUMENT_VARIABLES, DOC_NUMBER_LIMIT),
-    "project_name_template": _Kind("Project/Sub-customer DisplayName Template", "project", PROJECT_VARIABLES, 500),
-    "client_name_template": _Kind("Client DisplayName Template", "client", CLIENT_VARIABLES, 500),
-    "currency_name_template": _Kind("Second-currency DisplayName Template", "client", CURRENCY_VARIABLES, 500),
-    "template": _Kind("template", "invoice", DOCUMENT_VARIABLES, CUSTOM_FIELD_LIMIT),
+    "doc_number_template": _Kind("DocNumber Template", "invoice", DOCUMENT_VARIABLES, DOC_NUMBER),
+    "project_name_template": _Kind(
+        "Project/Sub-customer DisplayName Template", "project", PROJECT_VARIABLES, DISPLAY_NAME
+    ),
+    "client_name_template": _Kind("Client DisplayName Template", "client", CLIENT_VARIABLES, DISPLAY_NAME),
+    "currency_name_template": _Kind("Second-currency DisplayName Template", "client", CURRENCY_VARIABLES, DISPLAY_NAME),
+    "template": _Kind("template", "invoice", DOCUMENT_VARIABLES, CUSTOM_VALUE),
 }
 
 

@@ -1,4 +1,4 @@
-"""Command-line options that all dead-letter commands share."""
+"""Command-line options that all dead-letter commands share: the filters that select dead letters, and whom to ask."""
 
 from __future__ import annotations
 

@@ -43,8 +43,15 @@ TASKS: dict[str, Rows] = {
             "`Draft.currency` in `mapping/members.py`; changed or linked by hand: `_same_currency` in `mapping/decide.py`, "
             "`_adopt` in `mapping/decide.py`; which customer: `party_key` in `mapping/case.py`",
         ),
-        ("how long a text may be, which email or address goes", "`mapping/members.py`, `mapping/texts.py`"),
+        (
+            "how long a text may be (`DOC_NUMBER`, `DISPLAY_NAME`), which email or address goes",
+            "`mapping/members.py`, `mapping/texts.py`",
+        ),
         ("the number or the due date of an invoice", "`mapping/invoice.py`"),
+        (
+            "the name of a client's second customer, `Acme (EUR)`",
+            "`Draft.display_name` in `mapping/members.py`; whether it is a second one: `suffix_of` in `mapping/payloads.py`",
+        ),
         ("the templates that a new Configuration starts with", f"`{_APP}/models/configuration.py`, with a migration"),
         (
             "what templates may do",
@@ -88,6 +95,7 @@ TASKS: dict[str, Rows] = {
         ("what makes a link due", "`sync/sweep.py`, `store/due.py`"),
         ("how soon a process hears of a due link", "`consumers/listening.py`"),
         ("what a claim does with a due link, and by which process", "`sync/claim.py`, `store/links.py`"),
+        ("when another process may take over a claim", "`lease_seconds` in `sync/settings/policies.py`"),
         (
             "which due links come first",
             "`due_candidates` in `store/links.py`: longest due first, companies in turn; rounds: `_candidates` in `consumers/runner.py`",
@@ -113,6 +121,11 @@ TASKS: dict[str, Rows] = {
             "`mapping/problems.py`, `mapping/conflicts.py`; of a refusal: `sync/refusals.py`, with what `sync/explaining.py` read",
         ),
         ("the failure as it is stored and as a dead letter", "`sync/failing.py`, `store/failures.py`"),
+        (
+            "a filter of `dead-letters list` and `replay`",
+            "`selection` in `consumers/dead_letter_tools/options.py`, `Selection` in `store/dead_letters.py`; `--from-topic`: `fits` in "
+            "`consumers/dead_letter_tools/from_topic.py`",
+        ),
         ("the dead-letter topic and its outbox", "`consumers/dead_letters.py`, `store/failures.py`"),
         ("what `why` and `trail` show", "`consumers/inquiry/`; what is kept: `store/history.py`, `store/trail.py`"),
         ("a remark: something of a synced record is missing in QuickBooks", "`sync/remarks.py`"),
@@ -133,7 +146,7 @@ TASKS: dict[str, Rows] = {
         ("when a company or Intuit is not called (breakers)", "`sync/gates.py`, `qbo_client/breaker.py`"),
         (
             "Intuit's limits",
-            "`qbo_client/quota.py` the rule, `store/quota.py` the shared row, `sync/permits.py` the permits",
+            "`Limits` in `qbo_client/quota.py` the rule, `store/quota.py` the shared row, `sync/permits.py` the permits",
         ),
         ("the month's budget of metered reads", "`sync/budget.py`"),
         (
@@ -170,7 +183,7 @@ TASKS: dict[str, Rows] = {
         (
             "a column of a list of records",
             f"`list_display` in `{_PAGES}/customers.py` (Customers) or `{_PAGES}/links.py` (Projects, Invoices); its method in "
-            f"`{_PAGES}/links.py`",
+            f"`{_PAGES}/links.py`, what it reads: `read_said` in `{_PAGES}/link_rows.py`, in the export: `exported` in `{_PAGES}/links.py`",
         ),
         (
             "a filter of those lists",
@@ -184,13 +197,19 @@ TASKS: dict[str, Rows] = {
         ("the preview of a record", f"`{_APP}/preview.py`; the decision in it: `predict` in `sync/decide.py`"),
         ("the impact of a changed mapping", f"`{_APP}/impact.py`"),
         ("what a check of the company looks at", f"`{_APP}/check.py`, `{_APP}/check_tax.py`"),
-        ("the suggestions for a mapping", f"`{_APP}/suggestions.py`"),
+        (
+            "the suggestions for a mapping",
+            f"`{_APP}/suggestions.py`: `LEAST` to be shown, `SURE` and `AHEAD` to be chosen beforehand",
+        ),
         (
             "import and export of mappings",
             f"`{_APP}/mapping_files.py`; Excel and CSV: `{_APP}/sheets.py`, `{_APP}/workbooks.py`",
         ),
         ("who may see or do what", f"`{_PAGES}/base.py`; [permissions](admin.md#permissions)"),
-        ("logins and sessions", "`admin/door.py`, `admin/settings.py`"),
+        (
+            "logins, the age of a session, the Content-Security-Policy",
+            "values: `admin/settings.py`; numbers: `DoorPolicy` in `sync/settings/policies.py`; `admin/door.py` applies them",
+        ),
         ("the activity log and its undo", f"`{_APP}/activity.py`"),
     ),
     "Processes and commands": (
@@ -226,7 +245,11 @@ TASKS: dict[str, Rows] = {
         ("what the simulator answers", "[teach the simulator](how-to/teach-the-simulator.md)"),
         ("the companies that the simulator starts with", "`simulator/seeds.py`"),
         ("the sample events", "`demo/samples/`; the set-up of their Orgs: `demo/orgs.py`"),
-        ("what `make demo` expects in the books", "`demo/expectation.py`"),
+        (
+            "what `make demo` expects in the books",
+            "`demo/expectation.py` works it out from the events; one record more: `demo/samples/story.py`, then "
+            "`python -m demo.samples --write`",
+        ),
         ("the image, Compose, Kubernetes", "`deploy/Dockerfile`, `deploy/compose.yaml`, `deploy/kubernetes/base/`"),
         (
             "a threshold of an alert",
@@ -311,6 +334,10 @@ WHEN: Rows = (
         "Other members survive; where both sides changed the same, a person decides. `_conflict` in `mapping/decide.py`",
     ),
     (
+        "a bookkeeper voids what we sent, and Kompass changes it",
+        "Nothing is sent; a failure `conflict:voided-in-qbo`. `_conflict` in `mapping/decide.py`, words in `mapping/conflicts.py`",
+    ),
+    (
         "a bookkeeper deletes what we sent",
         "A failure that offers *Recreate*; `deleted-in-qbo` in `mapping/causes/ours.py`. `_gone` in `sync/settle.py`",
     ),
@@ -349,7 +376,7 @@ WHEN: Rows = (
 
 NEVER: Rows = (
     (
-        "a link's state, cause or `due_at` outside `sync/link.py` and `store/due.py`",
+        "a link's state, cause, `due_at` and the rest of `OWNED` outside `sync/link.py` and `store/due.py`",
         "One owner; `tests/unit/sync/test_one_owner.py`",
     ),
     (

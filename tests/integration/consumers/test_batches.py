@@ -96,6 +96,7 @@ def expect_each_once(pipeline: Pipeline, records: Iterable[Invoice]) -> None:
     assert pipeline.rows("qbo_attempt") == []
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_thirty_invoices_are_one_call_and_no_read(batching: Pipeline) -> None:
     with_customer(batching)
     records = invoices(65)
@@ -152,6 +153,7 @@ def test_voids_and_reads_go_by_themselves(batching: Pipeline) -> None:
     assert calls(batching) == ["batch"] + ["Invoice void"] * 3
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_one_bad_in_thirty_hurts_nobody_else(batching: Pipeline) -> None:
     with_customer(batching)
     records = invoices(29)
@@ -165,6 +167,7 @@ def test_one_bad_in_thirty_hurts_nobody_else(batching: Pipeline) -> None:
     expect_each_once(batching, records)
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("place", [0, 11, 29])
 def test_a_batch_that_is_refused_as_a_whole_is_halved_until_the_culprit_is_alone(
     batching: Pipeline, place: int
@@ -245,6 +248,7 @@ def test_a_lost_answer_to_a_batch_and_what_follows_it_make_one_object_each(
     expect_each_once(batching, records)
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("committed", [True, False])
 def test_after_the_resend_window_each_is_looked_up_by_itself(
     opened: Callable[..., Pipeline], batching: Pipeline, committed: bool

@@ -35,6 +35,7 @@ def later(pipeline: Pipeline, seconds: float) -> None:
     with pipeline.engine.begin() as db:
         for column in ("due_at", "last_failed_at", "first_failed_at", "synced_at"):
             db.execute(text(f"UPDATE qbo_link SET {column} = {column} - :by * interval '1 second'"), {"by": seconds})
+        db.execute(text("UPDATE qbo_history SET at = at - :by * interval '1 second'"), {"by": seconds})
 
 
 def trouble(pipeline: Pipeline, **rule: Any) -> None:
@@ -201,6 +202,7 @@ def test_a_look_up_that_no_question_answers_leaves_the_record_retrying(patient: 
     assert len(patient.objects("Customer")) == 2
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("broken", ["another", "ours", "none"])
 def test_a_document_that_breaks_every_query_is_worked_around(patient: Pipeline, broken: str) -> None:
     patient.simulator.call(lambda world: world.change_settings({"bad_email_in_query": "4002"}))
@@ -292,6 +294,23 @@ def test_the_first_refusal_after_an_outage_is_no_verdict(patient: Pipeline, hour
     # The second call under a request id proves nothing in any case: it is looked for, and the next create is refused.
     trouble(patient, kind="try_again", operation="create", holds="Client 3", count=2)
     for _ in range(8):
+        turn(patient)
+        later(patient, 60)
+    assert patient.rows("qbo_failure") == []
+    assert {row.state for row in patient.links()} == {"synced"}
+
+
+def test_neither_the_first_nor_the_last_record_after_an_outage_fails_alone(patient: Pipeline) -> None:
+    patient.ingest(*[event(client(f"c{number}", name=f"Client {number}")) for number in range(3)])
+    trouble(patient, kind="outage")
+    for _ in range(7 * 12):
+        turn(patient)
+        later(patient, 300)
+    over(patient)
+    # Each is refused before any goes, and one again after all others went.
+    trouble(patient, kind="try_again", operation="create", count=6)
+    trouble(patient, kind="try_again", operation="create", holds="Client 2", count=6)
+    for _ in range(30):
         turn(patient)
         later(patient, 60)
     assert patient.rows("qbo_failure") == []

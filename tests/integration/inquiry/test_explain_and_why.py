@@ -135,7 +135,7 @@ def test_why_tells_events_decisions_calls_and_failures_in_order(pipeline: Pipeli
     text = run(why, "invoice", "i1").stdout
     assert "create Invoice, done" in text
     assert f"[intuit_tid {call['intuit_tid']}]" in text
-    assert "QuickBooks has it" in text
+    assert "QuickBooks agrees" in text
 
 
 def test_why_of_what_waits_says_for_what(unlinked: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from tests.unit.docs.prose import ROOT, without_code
 
 LEFT_OUT = ("/migrations/", "/build/", "/.", "/node_modules/")
 _STRINGS = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
-# What a text takes in; in SQL a value, and a column that is set.
-_VALUE = re.compile(r"\{[^{}]*\}|'[\w-]+'|\w+ = (?:true|false)")
+# What a text takes in; in SQL a value, a column of a table with an alias, and a column that is set.
+_VALUE = re.compile(r"\{[^{}]*\}|'[\w-]+'|\b[a-z]\.\w+|\w+ = (?:true|false)")
 _MARKUP = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
 
 

@@ -173,7 +173,7 @@ def test_what_stays_in_quickbooks_although_it_is_not_synced_any_more_says_why(ma
 
 def test_nothing_to_do_has_no_cause(make: Make) -> None:
     standing = settled(decide_case(case(make, make.client())))
-    assert decide_case(case(make, make.client(), standing=standing)) == Nothing("QuickBooks has it")
+    assert decide_case(case(make, make.client(), standing=standing)) == Nothing("QuickBooks agrees")
 
 
 # What waits
