@@ -108,14 +108,15 @@ class Year:
 
     def _rest(self) -> None:
         """Drive until nothing is due; what is put off is due at once, and what was sent without an answer is old enough."""
-        for _ in range(150):
+        for _ in range(1500):
             self._execute("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL")
             self._execute("UPDATE qbo_attempt SET first_sent_at = first_sent_at - interval '4 minutes'")
             self.pipeline.sweep()
             due = self.pipeline.due()
             if not due:
                 return
-            claimed = self.pipeline.claim(due)
+            # What is claimed and not sent for half a minute is late.
+            claimed = self.pipeline.claim(due[:100])
             for realm, org in claimed.unready.items():
                 self.pipeline.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
             answers = self.pipeline.answers(claimed.attempts)
