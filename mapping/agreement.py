@@ -190,6 +190,9 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
     theirs = found.side(month.facts)
     rounding = _differs_by_rounding(invoice, ours, theirs, month)
     reasons = [*_differences(one, ours, found, rounding=rounding, month=month)]
+    if not ours.codes and not _anything(ours) and not _anything(theirs):
+        # Voided on both sides: nothing is booked, in no month and for nobody.
+        return Standing.AGREES, reasons
     if (invoice.date in month) != (found.date in month):
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
         return Standing.OTHER_MONTH, [moved, *reasons]
@@ -204,6 +207,11 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
         return Standing.ROUNDING, [f"{tax}: {words_of(cents.ROUNDING).headline}", *remarks]
     return Standing.AGREES, remarks
+
+
+def _anything(side: Side) -> bool:
+    """Whether a side has an amount, be it one that another cancels out."""
+    return side.amounts != NOTHING or any(code.net or code.tax for code in side.codes)
 
 
 def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool, month: Month) -> Iterator[str]:

@@ -18,7 +18,7 @@ from simulator.seeds import UK
 from store import companies
 from sync.agreement import read_sheet
 from tests.integration.agreement.year import Year, rates_of
-from tests.integration.agreement.year_oracle import books_of, preventing
+from tests.integration.agreement.year_oracle import books_of, documents_by_kompass_id, preventing
 from tests.pipeline import Pipeline, open_pipeline
 
 A_MONTH = int(os.environ.get("YEAR_DOCUMENTS", "120")) // 12
@@ -40,7 +40,8 @@ def pipeline(migrated_database: str, simulator: Simulator) -> Iterator[Pipeline]
 def test_each_month_agrees_exactly_when_the_oracle_says_so(pipeline: Pipeline, seed: int) -> None:
     year = Year(pipeline, seed, A_MONTH)
     year.live()
-    named = preventing(year.said, year.deleted, books_of(pipeline), rates_of)
+    books = books_of(pipeline)
+    named = preventing(year.said, year.deleted, books, rates_of)
     with pipeline.engine.begin() as db:
         configuration = companies.read_configuration(db, "org-uk")
         facts = companies.read_facts(db, [UK])[UK]
@@ -60,6 +61,7 @@ def test_each_month_agrees_exactly_when_the_oracle_says_so(pipeline: Pipeline, s
             month,
             seed,
             [one for one in sheet.lines if one.kompass_id in said ^ named[month]],
+            [documents_by_kompass_id(books)[one] for one in said ^ named[month]],
         )
         assert sheet.agrees == (not named[month])
         verdicts.add(sheet.agrees)

@@ -226,6 +226,20 @@ def test_a_void_agrees_with_nothing(pipeline: Pipeline, run: Any) -> None:
     assert (code, standings(found)) == (0, {"INV-i1": "agrees", "INV-never": "not-sent"})
 
 
+def test_what_is_void_on_both_sides_is_in_no_month_and_for_nobody(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(invoice("i1")), event(invoice("i2", of=project("p2"))))
+    pipeline.drive()
+    theirs = next(one for one in pipeline.objects("Invoice") if one["DocNumber"] == "INV-i2")
+    for members in ({"TxnDate": "2026-04-02"}, {"CustomerRef": {"value": theirs["CustomerRef"]["value"]}}):
+        edit(pipeline, "INV-i1", "update", members=members)
+    edit(pipeline, "INV-i1", "void")
+    pipeline.ingest(event(invoice("i1", sequence=2, step=Step.VOIDED)))
+    pipeline.drive()
+    code, found = sheet(run)
+    assert (code, standings(found)) == (0, {"INV-i1": "agrees", "INV-i2": "agrees"})
+    assert sheet(run, "--month", "2026-04")[0] == 0
+
+
 def test_a_start_date_decides_only_about_what_was_never_sent(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()

@@ -64,7 +64,9 @@ def preventing(said: Said, deleted: Collection[str], books: Books, rates: Rates)
         if not wanted:
             for each in standing:
                 named[_month(each)].add(kompass_id)
-            if standing and documents[0] is standing[0]:
+            # Kompass's month misses what the link follows: the newest document that is no copy of a bookkeeper's.
+            followed = [each for each in documents if each.get("DocNumber") != f"C{kompass_id}"]
+            if followed and followed[-1] in standing:
                 named[one.date.month].add(kompass_id)
             continue
         right = [each for each in standing if _right(one, each, books, rates)]
