@@ -301,4 +301,11 @@ def _rotate(settings: Settings) -> str:
     with engine.begin() as db:
         count = reencrypt(db, TokenKeys(settings.token_keys))
     engine.dispose()
-    return f"{count} connections encrypted with the first of TOKEN_KEYS; older keys can be removed now"
+    return _rotated(count, keys=len(settings.token_keys))
+
+
+def _rotated(count: int, *, keys: int) -> str:
+    counted = f"{count} {'connection' if count == 1 else 'connections'}"
+    if keys == 1:
+        return f"{counted} encrypted with the only key of TOKEN_KEYS: to rotate it, put the new one in front (new,old)"
+    return f"{counted} encrypted with the first of TOKEN_KEYS; older keys can be removed now"

@@ -1,4 +1,4 @@
-"""Where Kompass and a bookkeeper's hand disagree: nothing is overwritten, both sides are named, a person decides."""
+"""Where Kompass and a bookkeeper's hand disagree, or two records of Kompass: both sides are named, a person decides."""
 
 from __future__ import annotations
 

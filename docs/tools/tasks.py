@@ -61,7 +61,7 @@ TASKS: dict[str, Rows] = {
     ),
     "What is decided about a record": (
         (
-            "what becomes of a record, and in which order it is asked",
+            "what becomes of a record, and the order of the questions",
             "`mapping/decide.py`; `sync/decide.py` for names and numbers",
         ),
         ("whether a record is to be synced at all (step, start date)", "`why_not_synced` in `mapping/case.py`"),
@@ -97,6 +97,10 @@ TASKS: dict[str, Rows] = {
         ("what a claim does with a due link, and by which process", "`sync/claim.py`, `store/links.py`"),
         ("when another process may take over a claim", "`lease_seconds` in `sync/settings/policies.py`"),
         (
+            "the order in which a claimed link is checked: company, open attempt, facts, customer, decision, connection, budget",
+            "`run` and `_decide` in `sync/claim.py`",
+        ),
+        (
             "which due links come first",
             "`due_candidates` in `store/links.py`: longest due first, companies in turn; rounds: `_candidates` in `consumers/runner.py`",
         ),
@@ -119,6 +123,10 @@ TASKS: dict[str, Rows] = {
         (
             "the sentence about one record",
             "`mapping/problems.py`, `mapping/conflicts.py`; of a refusal: `sync/refusals.py`, with what `sync/explaining.py` read",
+        ),
+        (
+            "the sentence about two records of ours with one name or number",
+            "`name_held` and its neighbours in `mapping/conflicts.py`; the general remedy: `mapping/causes/ours.py`",
         ),
         ("the failure as it is stored and as a dead letter", "`sync/failing.py`, `store/failures.py`"),
         (
@@ -189,7 +197,10 @@ TASKS: dict[str, Rows] = {
             "a filter of those lists",
             f"its class in `{_PAGES}/link_filters.py`, entered as `list_filter` in `{_PAGES}/links.py`",
         ),
-        ("the words of a state on a page", f"`STATE_WORDS` in `{_PAGES}/link_rows.py`"),
+        (
+            "the words of a state, on lists and at the top of a link's page",
+            f"`STATE_WORDS` and `state_in_words` in `{_PAGES}/link_rows.py`; the page: `link_form.html` of the templates",
+        ),
         (
             "a field of a form and its refusals",
             f"`{_APP}/forms.py`; dropdowns: `{_APP}/list_fields.py`, `{_APP}/lists.py`",
@@ -260,6 +271,7 @@ TASKS: dict[str, Rows] = {
             "`deploy/grafana/dashboard_operations.py` and its neighbours, then `python deploy/grafana/build.py`",
         ),
         ("what tests share", "`tests/builders.py`, `tests/pipeline.py`; `tests/README.md` says which test proves what"),
+        ("another crash point", "`POINTS` and `reached` in `sync/crash_points.py`; the tests take it up"),
         ("what a kill at any moment may cost", "`tests/chaos/`; how long it ran: [reliability](reliability.md)"),
         ("the words that our prose avoids", "`docs/words-to-avoid.txt`, `docs/glossary.md`"),
         ("these tables", "`docs/tools/tasks.py`"),
@@ -339,7 +351,7 @@ WHEN: Rows = (
     ),
     (
         "a bookkeeper deletes what we sent",
-        "A failure that offers *Recreate*; `deleted-in-qbo` in `mapping/causes/ours.py`. `_gone` in `sync/settle.py`",
+        "A failure that offers *Recreate*: `_conflict` in `mapping/decide.py`, `deleted-in-qbo` in `mapping/causes/ours.py`",
     ),
     (
         "a document is voided in Kompass",

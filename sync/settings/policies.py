@@ -47,7 +47,7 @@ class CompanyPolicy:
     facts_seconds: float = _number(
         30 * 86_400.0,
         "Age at which a company's facts (currency, tax codes, preferences) are fetched again: four metered reads. They are "
-        "also fetched when a company is linked, and on request.",
+        "also fetched when a company is linked, on request, and after an answer or a refusal that contradicts them.",
     )
     budget_calls: int = _number(
         500_000, "Metered (CorePlus) calls that Intuit allows the app in a month: 500,000 at its Builder tier."

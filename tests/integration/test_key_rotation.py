@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.fernet import Fernet
 
+from consumers.doctor import _rotated
 from simulator.seeds import UK
 from store.connections import read_tokens, reencrypt
 from store.errors import UnreadableToken
@@ -14,6 +15,14 @@ from tests.integration.pipeline.conftest import pipeline, simulator, unlinked
 from tests.pipeline import KEY, KEYS, Pipeline
 
 __all__ = ["pipeline", "simulator", "unlinked"]
+
+
+def test_a_rotation_with_one_key_says_that_nothing_was_rotated() -> None:
+    """Else a shell without the new key would say that the old one can go, and no token could be read any more."""
+    assert _rotated(3, keys=1) == (
+        "3 connections encrypted with the only key of TOKEN_KEYS: to rotate it, put the new one in front (new,old)"
+    )
+    assert _rotated(1, keys=2) == "1 connection encrypted with the first of TOKEN_KEYS; older keys can be removed now"
 
 
 def test_after_a_rotation_the_old_key_is_needed_for_nothing(pipeline: Pipeline) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -89,6 +90,11 @@ class GoingLivePages(SectionAdmin):
         """Show what enabling starts; with POST and a start date, enable."""
         self.require(request, "change_configuration")
         configuration = self.existing(request, object_id)
+        if "show" in request.POST:
+            # Not a form with GET: its address would hold the form's secret.
+            return HttpResponseRedirect(
+                f"{request.path}?{urlencode({'start_date': request.POST.get('start_date', '')})}"
+            )
         obstacle = _obstacle(configuration)
         start = _date(request.GET.get("start_date") or configuration.start_date)
         form = StartDateForm(request.POST or None, initial={"start_date": start})

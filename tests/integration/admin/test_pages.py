@@ -143,6 +143,10 @@ def test_date_fields_open_with_a_value_that_a_browser_takes(section: Section, ad
     first_of_month = f"{dt.date.today():%Y-%m-01}"  # noqa: DTZ011 - a date for a form
     assert dates("configuration/1/going-live/") == [first_of_month]
     assert dates("configuration/1/going-live/?start_date=2026-02-03") == ["2026-02-03"]
+    shown = ada.post(
+        f"{ROOT}configuration/1/going-live/", {"show": "1", "start_date": "2026-02-03", "csrfmiddlewaretoken": "x"}
+    )
+    assert shown["Location"] == f"{ROOT}configuration/1/going-live/?start_date=2026-02-03"
     assert dates("configuration/1/going-live/?start_date=03/02/2026") == [first_of_month]
     Configuration.objects.update(start_date=dt.date(2026, 5, 4))
     assert dates("configuration/1/going-live/") == ["2026-05-04"]
