@@ -112,10 +112,13 @@ def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
         reason = "voided in Kompass before it was sent" if unsynced is None else unsynced[1]
         return _not_to_be_there(one, found, month, reason=reason)
     ours = expected(invoice, month)
+    voided = invoice.step is Step.VOIDED
     if found is None:
-        return _made(one, Standing.MISSING, _why_missing(one), month, ours=_at_home(ours, one, None, month))
-    standing, remarks = _compared(one, ours, found, month)
-    if invoice.step is Step.VOIDED:
+        # What is void in Kompass and gone in QuickBooks is booked on neither side.
+        standing, remarks = (Standing.AGREES if voided else Standing.MISSING), [_why_missing(one)]
+    else:
+        standing, remarks = _compared(one, ours, found, month)
+    if voided:
         remarks = ["voided in Kompass", *remarks]
     return _made(
         one,

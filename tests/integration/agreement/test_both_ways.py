@@ -238,6 +238,10 @@ def test_what_is_void_on_both_sides_is_in_no_month_and_for_nobody(pipeline: Pipe
     code, found = sheet(run)
     assert (code, standings(found)) == (0, {"INV-i1": "agrees", "INV-i2": "agrees"})
     assert sheet(run, "--month", "2026-04")[0] == 0
+    edit(pipeline, "INV-i1", "delete")
+    code, found = sheet(run)
+    assert (code, standings(found)) == (0, {"INV-i1": "agrees", "INV-i2": "agrees"})
+    assert found["lines"][0]["remark"].startswith("voided in Kompass; Invoice ")
 
 
 def test_a_start_date_decides_only_about_what_was_never_sent(pipeline: Pipeline, run: Any) -> None:
