@@ -15,15 +15,20 @@ from sqlalchemy import Engine, text
 
 from demo.rules import OrgRules
 from schemas.link_state import LinkState
+from store.history import SENT
 
+# Each record's own write, alone or in a batch with others.
+_WRITES = (
+    "SELECT kind, detail ->> 'operation' AS operation, count(*) AS number FROM qbo_history"
+    f" WHERE realm_id = :realm AND what = 'called' AND outcome = 'done' AND {SENT.format(entry='qbo_history')} GROUP BY 1, 2"
+)
 _KINDS = (("Customers", "client"), ("Projects", "project"), ("Invoices", "invoice"))
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Calls that changed a company's books, by entity and operation, and all others that reached it."""
+    """Calls that reached a company, beside those that wrote."""
 
-    changes: Mapping[tuple[str, str], int]
     reads: int
     refused: int
 
@@ -32,29 +37,18 @@ def calls_by_realm(simulator: str) -> dict[str, Calls]:
     """Count what the simulator was asked, by company."""
     with urllib.request.urlopen(f"{simulator}/_simulator/requests?bodies=false", timeout=30) as answer:  # noqa: S310
         requests = json.loads(answer.read())["requests"]
-    changes: dict[str, Counter[tuple[str, str]]] = {}
     reads: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     for one in requests:
-        realm = one["realm"]
-        if not realm:
-            continue
-        if one["committed"]:
-            changes.setdefault(realm, Counter())[one["entity"], one["operation"]] += 1
-        elif one["status"] == 200:
-            reads[realm] += 1
-        else:
-            refused[realm] += 1
-    return {
-        realm: Calls(changes.get(realm, Counter()), reads[realm], refused[realm])
-        for realm in {*changes, *reads, *refused}
-    }
+        if one["realm"] and not one["committed"]:
+            (reads if one["status"] == 200 else refused)[one["realm"]] += 1
+    return {realm: Calls(reads[realm], refused[realm]) for realm in {*reads, *refused}}
 
 
 def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], calls: Mapping[str, Calls]) -> None:
     """Print one table for each company."""
     for one in rules:
-        made = calls.get(one.realm_id, Calls({}, 0, 0))
+        made = calls.get(one.realm_id, Calls(0, 0))
         table = Table(
             title=f"{one.company} ({one.locale}), QBO company {one.realm_id}",
             title_justify="left",
@@ -73,11 +67,14 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
                     {"realm": one.realm_id},
                 )
             }
+            writes = {
+                (row.kind, row.operation): row.number for row in db.execute(text(_WRITES), {"realm": one.realm_id})
+            }
         for heading, kind in _KINDS:
             table.add_row(
                 heading,
                 str(states.get((kind, LinkState.SYNCED), 0)),
-                *(_number(made, kind, operation) for operation in ("create", "update", "void")),
+                *(str(writes.get((kind, operation), 0)) for operation in ("create", "update", "void")),
                 *(
                     str(states.get((kind, state), 0))
                     for state in (LinkState.SKIPPED, LinkState.FAILED, LinkState.WAITING)
@@ -85,15 +82,11 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
             )
         console.print(table)
         _show_reasons(console, engine, one.realm_id)
-        console.print(f"  {made.reads} metered reads, {made.refused} calls refused\n", style="dim")
+        console.print(f"  {_many(made.reads, 'metered read')}, {_many(made.refused, 'call')} refused\n", style="dim")
 
 
-def _number(calls: Calls, kind: str, operation: str) -> str:
-    # A job is a customer to QuickBooks: the two are counted together, in the first row.
-    entities = {"client": ("Customer",), "project": (), "invoice": ("Invoice", "CreditMemo")}[kind]
-    if not entities:
-        return "above"
-    return str(sum(calls.changes.get((entity, operation), 0) for entity in entities))
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _show_reasons(console: Console, engine: Engine, realm_id: str) -> None:
