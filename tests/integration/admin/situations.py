@@ -148,7 +148,8 @@ def a_job_under_two_payers(world: World) -> None:
 
 @situation("nothing")
 def a_job_of_a_former_payer(world: World) -> None:
-    world.sync(BERG, project("p1", of=ALBA), project("p1", of=ALBA, billing_client=BERG, sequence=2))
+    world.sync(BERG, project("p1", of=ALBA))
+    world.sync(project("p1", of=ALBA, billing_client=BERG, sequence=2))
     world.party_id = "c1"
 
 
