@@ -102,7 +102,11 @@ def expected(invoice: Invoice, month: Month) -> Side:
 
 def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
     invoice = one.invoice
-    here, there = invoice.date in month, found is not None and found.date in month
+    # What is void in QuickBooks is in none of its months.
+    here, there = (
+        invoice.date in month,
+        found is not None and found.date in month and _anything(found.side(month.facts)),
+    )
     if not (here or there):
         return None
     sent = bool(one.qbo_id or one.entity)

@@ -226,6 +226,19 @@ def test_a_void_agrees_with_nothing(pipeline: Pipeline, run: Any) -> None:
     assert (code, standings(found)) == (0, {"INV-i1": "agrees", "INV-never": "not-sent"})
 
 
+def test_what_is_void_in_quickbooks_concerns_the_month_of_kompass_alone(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    edit(pipeline, "INV-i1", "void")
+    pipeline.ingest(event(invoice("i1", sequence=2, date=dt.date(2026, 4, 2))))
+    pipeline.drive()
+    code, found = sheet(run, "--month", "2026-03")
+    assert (code, standings(found)) == (0, {})
+    code, found = sheet(run, "--month", "2026-04")
+    assert (code, standings(found)) == (1, {"INV-i1": "other-month"})
+    assert "voided in QuickBooks" in found["lines"][0]["remark"]
+
+
 def test_what_is_void_on_both_sides_is_in_no_month_and_for_nobody(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")), event(invoice("i2", of=project("p2"))))
     pipeline.drive()
