@@ -116,18 +116,19 @@ def unmapped_departments(configuration: Configuration, classes: CompanyListing, 
 def unmapped_vat_rates(configuration: Configuration, codes: CompanyListing, counts: Counts) -> list[Unmapped]:
     mapped = TaxCodeVatRate.objects.filter(configuration=configuration, realm_id=configuration.realm_id)
     rates = VatRate.objects.filter(org_id=configuration.org_id).exclude(pk__in=mapped.values("vat_rate_id"))
+    consequence = "not used in the USA" if configuration.locale == "USA" else f"{REFUSED} until it is mapped"
     former = _former(TaxCodeVatRate.objects.filter(configuration=configuration), "vat_rate_id", "tax_code_name")
     return _unmapped(
         rates,
         _counted(configuration, counts, "vat_rate"),
-        f"{REFUSED} until it is mapped",
+        consequence,
         [entry for entry in codes.entries if entry.active],
         former,
     )
 
 
 def unmapped(configuration: Configuration, model: type[models.Model], counts: Counts | None = None) -> list[Unmapped]:
-    """Give what is seen but not mapped for a mapping table; nothing while no company is linked, and no VAT rate in the USA.
+    """Give what is seen but not mapped for a mapping table; nothing while no company is linked.
 
     ``counts``: of `count_lines`, where several tables are asked for at once.
     """
@@ -138,7 +139,7 @@ def unmapped(configuration: Configuration, model: type[models.Model], counts: Co
         return unmapped_services(configuration, any_listing(configuration.realm_id, "items"), counts)
     if model is DepartmentClass:
         return unmapped_departments(configuration, any_listing(configuration.realm_id, "classes"), counts)
-    if model is TaxCodeVatRate and configuration.locale != "USA":
+    if model is TaxCodeVatRate:
         return unmapped_vat_rates(configuration, any_listing(configuration.realm_id, "tax_codes"), counts)
     return []
 
