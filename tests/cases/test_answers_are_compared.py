@@ -10,25 +10,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from simulator.seeds import CANADA, UK, USA
 from sync.link import Wish
-from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, World, raise_if_wrong, story
+from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, story, test_it_ends_right
+
+__all__ = ["test_it_ends_right"]
 
 PLOTS: Plots = {}
 HOURS = 3600.0
-
-
-@pytest.fixture(scope="module")
-def ends(module_database: str) -> dict[str, BaseException | None]:
-    with World(module_database) as world:
-        return world.tell(PLOTS)
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_it_ends_right(ends: dict[str, BaseException | None], name: str) -> None:
-    raise_if_wrong(ends, name)
 
 
 def _classes(one: Scene, id: str) -> list[str]:

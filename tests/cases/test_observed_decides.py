@@ -7,26 +7,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from schemas.events import Step
 from simulator.seeds import CANADA, SELF_NUMBERED, UK, USA
 from sync.by_hand import Existing, link_existing
 from sync.link import Wish
-from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, World, raise_if_wrong, story
+from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, story, test_it_ends_right
+
+__all__ = ["test_it_ends_right"]
 
 PLOTS: Plots = {}
-
-
-@pytest.fixture(scope="module")
-def ends(module_database: str) -> dict[str, BaseException | None]:
-    with World(module_database) as world:
-        return world.tell(PLOTS)
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_it_ends_right(ends: dict[str, BaseException | None], name: str) -> None:
-    raise_if_wrong(ends, name)
 
 
 def _net(one: Scene, id: str = "i1") -> list[Decimal]:

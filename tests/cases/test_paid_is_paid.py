@@ -12,27 +12,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from schemas.events import Step
 from simulator.seeds import CANADA, SELF_NUMBERED, UK, USA
-from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, World, raise_if_wrong, story
+from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, story, test_it_ends_right
+
+__all__ = ["test_it_ends_right"]
 
 PLOTS: Plots = {}
 PAID = (FAILED, "conflict:paid")
 APPLIED = (FAILED, "conflict:credit-applied")
 APRIL = dt.date(2026, 4, 2)
-
-
-@pytest.fixture(scope="module")
-def ends(module_database: str) -> dict[str, BaseException | None]:
-    with World(module_database) as world:
-        return world.tell(PLOTS)
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_it_ends_right(ends: dict[str, BaseException | None], name: str) -> None:
-    raise_if_wrong(ends, name)
 
 
 def test_every_story_was_played(ends: dict[str, BaseException | None]) -> None:

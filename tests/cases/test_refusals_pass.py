@@ -5,25 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-import pytest
-
 from schemas.events import Step
 from simulator.seeds import CANADA, SELF_NUMBERED, UK, USA
-from tests.cases.scenes import FAILED, SYNCED, Plots, Scene, World, raise_if_wrong, story
+from tests.cases.scenes import FAILED, SYNCED, Plots, Scene, story, test_it_ends_right
+
+__all__ = ["test_it_ends_right"]
 
 PLOTS: Plots = {}
 MINUTES, HOURS = 60.0, 3600.0
-
-
-@pytest.fixture(scope="module")
-def ends(module_database: str) -> dict[str, BaseException | None]:
-    with World(module_database) as world:
-        return world.tell(PLOTS)
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_it_ends_right(ends: dict[str, BaseException | None], name: str) -> None:
-    raise_if_wrong(ends, name)
 
 
 def _each_is_there_once(one: Scene, *ids: str) -> None:

@@ -7,28 +7,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from schemas.events import Kind, Service, Step, VatRate
 from simulator.seeds import UK, USA
 from store.engine import open_engine
 from sync.by_hand import override_name
-from tests.cases.scenes import FAILED, SYNCED, Plots, Scene, World, raise_if_wrong, story
+from tests.cases.scenes import FAILED, SYNCED, Plots, Scene, story, test_it_ends_right
+
+__all__ = ["test_it_ends_right"]
 
 PLOTS: Plots = {}
 TAKEN = (FAILED, "number-taken")
-
-
-@pytest.fixture(scope="module")
-def ends(module_database: str) -> dict[str, BaseException | None]:
-    with World(module_database) as world:
-        return world.tell(PLOTS)
-
-
-@pytest.mark.parametrize("name", PLOTS)
-def test_it_ends_right(ends: dict[str, BaseException | None], name: str) -> None:
-    raise_if_wrong(ends, name)
 
 
 def _names(one: Scene) -> list[str]:
