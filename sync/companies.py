@@ -66,7 +66,7 @@ def asks_company_first(company: Company, decision: Decision, *, now: datetime, f
     """Whether the facts are to be read again before a decision counts that would otherwise end the matter.
 
     A refusal by facts has to rest on those of the last hour, and so has what waits for a record that was refused by them. Nothing
-    counts as settled while an answer or a person has asked for them.
+    counts as done while an answer or a person has asked for them.
     """
     match decision:
         case Nothing():

@@ -100,7 +100,7 @@ def _fails_in_silence(
 
 
 def tries_for(row: Any, cause: str) -> int:
-    """Give how often in a row a link was held for this cause: tries that another trouble cost are no evidence of it."""
+    """Give how often in a row a link was tried with this cause: tries that another one cost say nothing about it."""
     return int(row.attempts) if row.cause == cause else 0
 
 

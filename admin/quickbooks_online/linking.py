@@ -283,8 +283,8 @@ def _company_name(realm_id: str, granted: TokenSet) -> str:
         outcome = intuit().transport.send(realm_id, granted.access_token, call, deadline=20.0)
     except CallInvalid:
         raise LinkRefused("Intuit's answer is incomplete", "It names no company.") from None
-    except CompanyError as trouble:
-        raise LinkRefused("QuickBooks did not answer", trouble.sentence, status=502) from trouble
+    except CompanyError as error:
+        raise LinkRefused("QuickBooks did not answer", error.sentence, status=502) from error
     observe_call(realm_id, call, outcome)
     if isinstance(outcome, Done):
         return str(outcome.entity("CompanyInfo").get("CompanyName") or realm_id)

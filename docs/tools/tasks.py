@@ -271,7 +271,7 @@ TASKS: dict[str, Rows] = {
             "`deploy/grafana/dashboard_operations.py` and its neighbours, then `python deploy/grafana/build.py`",
         ),
         ("what tests share", "`tests/builders.py`, `tests/pipeline.py`; `tests/README.md` says which test proves what"),
-        ("another crash point", "`POINTS` and `reached` in `sync/crash_points.py`; the tests take it up"),
+        ("another crash point", "`POINTS` and `reached` in `sync/crash_points.py`; the tests find it"),
         ("what a kill at any moment may cost", "`tests/chaos/`; how long it ran: [reliability](reliability.md)"),
         ("the words that our prose avoids", "`docs/words-to-avoid.txt`, `docs/glossary.md`"),
         ("these tables", "`docs/tools/tasks.py`"),

@@ -79,8 +79,8 @@ class AgreementPages(SectionAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 sheet = make_sheet(configuration, form.first())
-            except CompanyError as trouble:
-                messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
+            except CompanyError as error:
+                messages.error(request, f"QuickBooks could not be read: {error.sentence}")
             if sheet is not None and "file" in request.POST:
                 sheet = self._file(request, configuration, sheet, form.first())
             if sheet is not None and "csv" in request.POST:

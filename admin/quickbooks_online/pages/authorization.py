@@ -98,8 +98,8 @@ class AuthorizationPages(SectionAdmin):
         try:
             # So that dropdowns, previews and the pipeline know the company from the start.
             Company(linked.realm_id).facts()
-        except CompanyError as trouble:
-            messages.warning(request, f"The company's settings could not be read yet: {trouble.sentence}")
+        except CompanyError as error:
+            messages.warning(request, f"The company's settings could not be read yet: {error.sentence}")
         messages.success(
             request, f"{configuration} is linked to the QuickBooks company {linked.company_name} ({linked.realm_id})."
         )

@@ -295,8 +295,8 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return None
         try:
             facts = Company(configuration.realm_id).facts()
-        except CompanyError as trouble:
-            messages.error(request, f"Connection to QuickBooks failed: {trouble.sentence}")
+        except CompanyError as error:
+            messages.error(request, f"Connection to QuickBooks failed: {error.sentence}")
             return None
         CompanyConnection.objects.filter(configuration=configuration).exclude(company_name=facts.name).update(
             company_name=facts.name
@@ -337,8 +337,8 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return None
         try:
             return dumps.download(configuration, what)
-        except CompanyError as trouble:
-            messages.error(request, f"The {what.words} could not be read: {trouble.sentence}")
+        except CompanyError as error:
+            messages.error(request, f"The {what.words} could not be read: {error.sentence}")
             return None
 
     # --- small pages of their own

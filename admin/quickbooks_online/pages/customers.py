@@ -94,8 +94,8 @@ class CustomerAdmin(LinkAdmin):
             link = manual_link.link_by_hand(
                 configuration, kompass_id=kompass_id, customer=customer, by=str(request.user)
             )
-        except CompanyError as trouble:
-            context["problem"] = f"QuickBooks could not be asked: {trouble.sentence}"
+        except CompanyError as error:
+            context["problem"] = f"QuickBooks could not be asked: {error.sentence}"
             return None
         except CannotLink as problem:
             context["problem"] = str(problem)
@@ -119,8 +119,8 @@ class CustomerAdmin(LinkAdmin):
             return JsonResponse({"customers": [], "problem": "Type at least two letters of the name."})
         try:
             found = manual_link.search(configuration, words[:100])
-        except CompanyError as trouble:
-            return JsonResponse({"customers": [], "problem": trouble.sentence})
+        except CompanyError as error:
+            return JsonResponse({"customers": [], "problem": error.sentence})
         customers = [
             {
                 "id": one.id,

@@ -24,8 +24,8 @@ def link_by_id(request: HttpRequest, link: Link, qbo_id: str) -> str:
             what = "sub-customer or project" if link.kind == "project" else "document of this type"
             raise CannotLink(f"QuickBooks has no {what} with the Id {qbo_id}.")
         manual_link.link_to_existing(link, there, by=str(request.user))
-    except CompanyError as trouble:
-        messages.error(request, f"QuickBooks could not be asked: {trouble.sentence}")
+    except CompanyError as error:
+        messages.error(request, f"QuickBooks could not be asked: {error.sentence}")
     except CannotLink as problem:
         messages.error(request, str(problem))
     else:

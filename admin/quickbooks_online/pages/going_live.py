@@ -156,8 +156,8 @@ class GoingLivePages(SectionAdmin):
         if request.method == "POST":
             try:
                 self._match(request, configuration)
-            except CompanyError as trouble:
-                messages.error(request, f"QuickBooks could not be read: {trouble.sentence}")
+            except CompanyError as error:
+                messages.error(request, f"QuickBooks could not be read: {error.sentence}")
             except CannotLink as problem:
                 messages.error(request, str(problem))
             return HttpResponseRedirect(here)
