@@ -131,19 +131,6 @@ def find_orgs(db: Connection, wanted: str) -> list[tuple[str, str]]:
     return [(row.id, row.name) for row in rows]
 
 
-def connection_failures(db: Connection, *, org_id: str) -> list[Any]:
-    """Give the open failures of an Org's connection: what holds up all of its records."""
-    return list(
-        db.execute(
-            text(
-                "SELECT id, cause, message, remedy, intuit_tid, first_failed_at, last_failed_at FROM qbo_failure"
-                " WHERE org_id = :org AND stage = 'connect' AND closed_at IS NULL ORDER BY id"
-            ),
-            {"org": org_id},
-        )
-    )
-
-
 def is_billed(db: Connection, *, realm_id: str, client_id: str) -> bool:
     """Say whether a document that we made in this company is billed to the client. Reads all documents of the company."""
     found = text(

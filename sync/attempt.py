@@ -34,6 +34,9 @@ Phase = Literal["send", "lookup"]
 # Our clock and Intuit's need not agree to the second.
 CLOCK_SKEW = timedelta(minutes=5)
 
+AS_MADE = "0"
+"""The SyncToken of an object that nobody wrote to since it was made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

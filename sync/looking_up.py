@@ -19,12 +19,10 @@ from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
 from store import attempts, json, links
-from sync.attempt import CLOCK_SKEW, Attempt
+from sync.attempt import AS_MADE, CLOCK_SKEW, Attempt
 from sync.searching import search
 
 IN_DOUBT = "conflict:in-doubt"
-# The SyncToken of an object that nobody wrote to since it was made.
-_AS_MADE = "0"
 # Members of a customer that tell it from others.
 _TELLING = ("CompanyName", "PrimaryEmailAddr", "PrimaryPhone", "WebAddr", "BillAddr", "ShipAddr", "Notes", "ParentRef")
 
@@ -103,7 +101,7 @@ def _has_its_name(body: Mapping[str, Any], customer: Mapping[str, Any]) -> bool:
 def _is_renamed(attempt: Attempt, customer: Mapping[str, Any]) -> bool:
     """Whether it may be what we sent, under a name that a bookkeeper gave it since: it was edited, and still says a part of ours."""
     applied = attempt.applied or {}
-    return str(customer.get("SyncToken")) != _AS_MADE and any(
+    return str(customer.get("SyncToken")) != AS_MADE and any(
         member in applied and holds(customer.get(member), comparable(member, applied[member])) for member in _TELLING
     )
 

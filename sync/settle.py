@@ -26,7 +26,7 @@ from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
 from store import attempts, companies, connections, failures, history, json, links, quota
 from store.references import of_payload
-from sync.attempt import TEMPORARY, VOIDED, Attempt, Late, booked, figures
+from sync.attempt import AS_MADE, TEMPORARY, VOIDED, Attempt, Late, booked, figures
 from sync.batches import Split
 from sync.companies import CONTRADICTS_FACTS
 from sync.comparing import CentCheck, note_of
@@ -51,8 +51,6 @@ BATCH_TRIES = 3
 REFUSED_FOR_NOW = "refused-for-now"
 _TAKEN = frozenset({FaultCode.DUPLICATE_NAME, FaultCode.DUPLICATE_DOCUMENT_NUMBER})
 _BY_REFERENCE = frozenset({FaultCode.OBJECT_NOT_FOUND, FaultCode.REFERENCE_INVALID, FaultCode.CUSTOMER_INVALID})
-# The SyncToken of an object that nobody wrote to since it was made.
-_AS_MADE = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -772,7 +770,7 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
     """Give the members that others changed and those that a person chose to keep, which still stand after a write of ours."""
     if attempt.operation == "create":
         # Somebody may have written to an object that was found later.
-        touched = recovered and observed.sync_token != _AS_MADE
+        touched = recovered and observed.sync_token != AS_MADE
         return (sorted(edited_since_sent(attempt.applied or {}, observed)) if touched else []), []
     if attempt.operation == "void":
         return [], []
