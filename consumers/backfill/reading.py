@@ -89,10 +89,11 @@ class Backfill:
         self._ingests = {kind: Ingest(engine, codec, kind) for kind in kinds}
         # Strings stand in Avro as they are: a value that does not hold the Org's id cannot be an event of it.
         self._mark = org_id.encode()
+        self._group = group or group_of(org_id, since)
         self._consumer = Consumer(
             {
                 **consumer_settings(kafka, Kind.CLIENT),
-                "group.id": group or group_of(org_id, since),
+                "group.id": self._group,
                 # A partition read here is behind by nature; what retention takes meanwhile cannot be had any more.
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
@@ -132,7 +133,7 @@ class Backfill:
                 raise KafkaException(found.error)
             partitions = [TopicPartition(topic, number) for number in sorted(found.partitions)]
             since = self._since_offsets(partitions)
-            for committed in self._consumer.committed(partitions, timeout=_TIMEOUT_S):
+            for committed in self._committed(partitions):
                 low, high = self._consumer.get_watermark_offsets(committed, timeout=_TIMEOUT_S)
                 first = max(low, since.get(committed.partition, low))
                 if 0 <= committed.offset < low:
@@ -148,6 +149,16 @@ class Backfill:
                 if place.next < place.end
             ]
         )
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        try:
+            return self._consumer.committed(partitions, timeout=_TIMEOUT_S)
+        except KafkaException as error:
+            # A right that is missing and a broker that is away look alike here: both are a time that ran out.
+            raise BrokerUnreachable(
+                f"it is not known where the group {self._group} stopped ({error.args[0].str()}); check that the brokers answer, and that "
+                "the user has the right to Read this group"
+            ) from error
 
     def _since_offsets(self, partitions: Sequence[TopicPartition]) -> dict[int, int]:
         """Give where each partition begins to be late enough, as far as the broker says; else it is read and left out."""

@@ -17,10 +17,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     UserScramCredentialUpsertion,
 )
 
+from consumers.backfill.reading import GROUP as BACKFILL
+from consumers.backfill.reading import Backfill, Backfilled
 from consumers.broker_check import check_broker
 from consumers.errors import BrokerUnreachable
+from consumers.ingest.group import topic_of
+from schemas.codec import Codec
+from schemas.events import Kind
+from store.engine import open_engine
 from store.failures import DEAD_LETTERS
 from sync.settings import Environment, Settings, read_kafka, settings_from
+from tests.builders import UK_ORG
 from tests.integration.broker.members import GROUP, TOPIC, Members, Publisher, eventually, kept
 from tests.integration.broker.test_records import dead_letters, publish_outbox
 from tests.kafka import TOPICS, Kafka
@@ -61,9 +68,9 @@ class Guarded:
             )
         )
 
-    def allow(self, user: str, *rights: Right) -> None:
+    def allow(self, user: str, *rights: Right, pattern: ResourcePatternType = ResourcePatternType.LITERAL) -> None:
         acls = [
-            AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+            AclBinding(kind, name, pattern, f"User:{user}", "*", operation, AclPermissionType.ALLOW)
             for kind, name, operation in rights
         ]
         for done in self._admin.create_acls(acls).values() if acls else ():
@@ -98,6 +105,29 @@ def test_read_on_our_topics_and_write_on_the_dead_letters_is_enough(
         assert letter.value() == b"nonsense"
     eventually(lambda: kept(database) == {"c1": 1, "c2": 1})
     eventually(lambda: sum(plain.committed(GROUP, TOPIC).values()) == 3)
+
+
+def test_earlier_events_need_a_group_of_their_own_by_its_prefix(guarded: Guarded, plain: Kafka, database: str) -> None:
+    def read() -> Backfilled:
+        engine = open_engine(database)
+        one = Backfill(engine, Codec(), user, org_id=UK_ORG.id, kinds=tuple(Kind), group=f"{BACKFILL}.{UK_ORG.id}.1")
+        try:
+            return one.run()
+        finally:
+            one.close()
+            engine.dispose()
+
+    topics = [(ResourceType.TOPIC, topic_of(kind), AclOperation.READ) for kind in Kind]
+    user = guarded.user("early", *topics)
+    Publisher(plain).send_all(["c1"])
+    with pytest.raises(
+        BrokerUnreachable, match=r"group kompass-qbo\.backfill\.\S+ stopped .*the right to Read this group"
+    ):
+        read()
+    guarded.allow(
+        "early", (ResourceType.GROUP, f"{BACKFILL}.", AclOperation.READ), pattern=ResourcePatternType.PREFIXED
+    )
+    assert read().read == 1
 
 
 def test_a_right_that_is_missing_is_named_and_waited_for(
