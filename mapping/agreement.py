@@ -13,6 +13,7 @@ from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
 from mapping.money import half_up
 from mapping.problems import money
+from mapping.rates import plausible
 from mapping.sheet import NOTHING, TITLES, Amounts, CodeAmount, Line, Side, Standing
 from mapping.tax import Regime, regime, row_of
 from mapping.tax_amounts import Piece, accepted, accepted_together, pieces_of_line, units
@@ -188,7 +189,9 @@ def _at_home(ours: Side, one: SentDocument, found: Booked | None, month: Month) 
     gross = ours.amounts.gross
     if one.invoice.currency == month.facts.home_currency:
         return Side(ours.amounts, gross, ours.codes)
-    rate = one.exchange_rate or (found.exchange_rate if found is not None else None)
+    known = (one.exchange_rate, one.answered_rate, found.exchange_rate if found is not None else None)
+    home = month.facts.home_currency
+    rate = next((each for each in known if plausible(each, one.invoice.currency, home) is not None), None)
     return Side(ours.amounts, None if rate is None else half_up(gross * rate), ours.codes)
 
 
@@ -200,7 +203,7 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
     if not ours.codes and not _anything(ours) and not _anything(theirs):
         # Voided on both sides: nothing is booked, in no month and for nobody.
         return Standing.AGREES, reasons
-    if (invoice.date in month) != (found.date in month):
+    if (invoice.date in month) != (found.date in month) and _anything(theirs):
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
         return Standing.OTHER_MONTH, [moved, *reasons]
     if reasons:
@@ -275,11 +278,14 @@ def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     home = month.facts.home_currency
     if found.currency == home or found.amounts == NOTHING:
         return
-    rate = found.exchange_rate
-    if one.exchange_rate is not None and rate is not None and rate != one.exchange_rate:
-        yield f"exchange rate {rate:f} in QuickBooks, {one.exchange_rate:f} was sent"
-    elif one.exchange_rate is None and rate in (None, Decimal(1)):
+    rate, sent = found.exchange_rate, plausible(one.exchange_rate, found.currency, home)
+    answered = plausible(one.answered_rate, found.currency, home)
+    if plausible(rate, found.currency, home) is None:
         yield f"booked at an exchange rate of 1: {money(found.amounts.gross)} {found.currency} as {home}"
+    elif sent is not None and rate != sent:
+        yield f"exchange rate {rate:f} in QuickBooks, {sent:f} was sent"
+    elif sent is None and answered is not None and rate != answered:
+        yield f"exchange rate {rate:f} in QuickBooks, and {answered:f} when it was written"
     if rate is not None and found.home is not None:
         at_rate = half_up(found.amounts.gross * rate)
         if abs(at_rate - found.home) > Decimal("0.01"):

@@ -16,7 +16,7 @@ from mapping.case import billing_client
 from mapping.problems import money
 from mapping.sheet import Amounts, Line, Side, Standing
 from schemas.documents import SentDocument
-from schemas.events import InvoiceType
+from schemas.events import InvoiceType, Step
 
 _SEPARATORS: Final = (",", ";", "\t")
 
@@ -127,7 +127,7 @@ def _disagreeing(one: Listed, document: SentDocument, first: dt.date) -> Iterato
     invoice = document.invoice
     if document.deleted:
         yield "Kompass's list has it, and the newest event here deletes it"
-    if invoice.amount_gross != one.total:
+    if one.total != invoice.amount_gross and not (one.total == 0 and invoice.step is Step.VOIDED):
         yield f"Kompass's list says {money(one.total)}, the newest event here {money(invoice.amount_gross)}"
     if invoice.reference != one.reference:
         yield f"Kompass's list calls it {one.reference}, the newest event here {invoice.reference}"

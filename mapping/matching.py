@@ -33,8 +33,8 @@ def loose_name(name: str) -> str:
 
 
 def loose_number(number: str) -> str:
-    """Give a document's number without case and inner spaces."""
-    return folded(number).replace(" ", "")
+    """Give a document's number without case, spaces, punctuation and the zeros that fill it up: INV-07, inv 7."""
+    return re.sub(r"(?<!\d)0+(?=\w)", "", re.sub(r"[\W_]+", " ", folded(number))).replace(" ", "")
 
 
 @dataclass(frozen=True, slots=True)

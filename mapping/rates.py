@@ -25,6 +25,17 @@ WAITING = "exchange-rate"
 """The cause for which a document waits until its rate was read."""
 
 
+AT_PAR = (
+    {"USD", "BMD", "BSD", "PAB"}, {"GBP", "FKP", "GIP", "SHP"}, {"SGD", "BND"}, {"ZAR", "LSL", "NAD", "SZL"}, {"INR", "BTN"},
+)  # fmt: skip
+"""Currencies of which one is worth one of the others, by law."""
+
+
+def plausible(rate: Decimal | None, currency: str, home: str) -> Decimal | None:
+    """Give a rate as QuickBooks says it; None for 1 between currencies that are not at par: so it answers where it knows none."""
+    return None if rate == 1 and not any({currency, home} <= group for group in AT_PAR) else rate
+
+
 def needed_rate(case: Case) -> RateKey | None:
     """Give the rate that must be read from QuickBooks for a record; None when none is to be sent, or the one sent stays."""
     record, standing = case.record, case.standing

@@ -154,17 +154,19 @@ class Sheet:
     """What Kompass's own list was compared with, in words; empty without one."""
     filed: str = ""
     """Who filed the month and when, in words; empty while nobody did."""
+    hidden: int = 0
+    """Documents of the month that QuickBooks gives to nobody: an email address was typed in them wrongly by hand."""
     changes: tuple[str, ...] = ()
     """What is different since the month was filed."""
 
     @property
     def agrees(self) -> bool:
         """Whether everything that belongs into the month is in QuickBooks, and nothing of ours besides."""
-        return not any(line.standing in PREVENTING for line in self.lines)
+        return not self.hidden and not any(line.standing in PREVENTING for line in self.lines)
 
     @property
     def empty(self) -> bool:
-        return not self.lines
+        return not self.lines and not self.hidden
 
     def of(self, standing: Standing) -> list[Line]:
         return [line for line in self.lines if line.standing is standing]
@@ -177,6 +179,10 @@ class Sheet:
         if not self.agrees:
             counted = [(standing, self.of(standing)) for standing in TITLES if standing in PREVENTING]
             parts = [f"{TITLES[standing]}: {len(lines)} ({_spread(lines)})." for standing, lines in counted if lines]
+            if self.hidden:
+                parts.append(
+                    f"Not given by QuickBooks: {self.hidden}. A document typed by hand has a wrong email address; correct it there."
+                )
             return " ".join(("The month does not agree.", *parts))
         rounded = self.of(Standing.ROUNDING)
         if rounded:
@@ -260,9 +266,11 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
     """``120.00 GBP, 50.00 EUR``"""
     sums: dict[str, Decimal] = {}
     for line in lines:
-        amount = line.difference if difference else (line.kompass or line.quickbooks or NOTHING).gross
+        # What one side has nothing of, the other one may still have.
+        amounts = next((one for one in (line.kompass, line.quickbooks) if one is not None and one.gross), NOTHING)
+        amount = line.difference if difference else amounts.gross
         sums[line.currency] = sums.get(line.currency, _ZERO) + amount
-    return ", ".join(f"{money(amount)} {currency}" for currency, amount in sorted(sums.items()))
+    return ", ".join(f"{money(amount)} {currency}".rstrip() for currency, amount in sorted(sums.items()))
 
 
 COLUMNS = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from qbo_client.queries import Send, compare, iterate, one_of
+from qbo_client.calls import Call, query
+from qbo_client.queries import Send, compare, iterate, one_of, select
 
 ENTITIES = ("Invoice", "CreditMemo")
 _IDS_AT_ONCE = 200
@@ -14,29 +15,33 @@ Found = tuple[str, Mapping[str, object]]
 """(entity, document)"""
 
 
-def documents_dated(send: Send, *, first: dt.date, after: dt.date) -> Iterator[Found]:
-    """Give the documents that QuickBooks dates from ``first`` to before ``after``.
+def dated(send: Send, entity: str, *, first: dt.date, after: dt.date) -> Iterator[Mapping[str, object]]:
+    """Give the documents of a kind that QuickBooks dates from ``first`` to before ``after``.
 
     Raises
     ------
     qbo_client.errors.ReadFailed
     """
-    in_time = (compare("TxnDate", ">=", first.isoformat()), compare("TxnDate", "<", after.isoformat()))
-    for entity in ENTITIES:
-        for document in iterate(send, entity, *in_time):
-            yield entity, document
+    return iterate(send, entity, *_in_time(first, after))
 
 
-def documents_under(send: Send, keys: Iterable[tuple[str, str]]) -> Iterator[Found]:
-    """Give those of these (entity, Id) that are there.
+def dated_page(entity: str, start: int, at_most: int, *, first: dt.date, after: dt.date) -> Call:
+    """Ask for a part of them, in the order of their making."""
+    where = _in_time(first, after)
+    return query(select(entity, *where, order_by="MetaData.CreateTime", start=start, at_most=at_most))
+
+
+def _in_time(first: dt.date, after: dt.date) -> tuple[str, str]:
+    return compare("TxnDate", ">=", first.isoformat()), compare("TxnDate", "<", after.isoformat())
+
+
+def under(send: Send, entity: str, ids: Iterable[str]) -> Iterator[Mapping[str, object]]:
+    """Give those documents of a kind with these Ids that are there.
 
     Raises
     ------
     qbo_client.errors.ReadFailed
     """
-    wanted = sorted(set(keys))
-    for entity in ENTITIES:
-        ids: Sequence[str] = [qbo_id for kind, qbo_id in wanted if kind == entity]
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            for document in iterate(send, entity, one_of("Id", ids[start : start + _IDS_AT_ONCE])):
-                yield entity, document
+    wanted: Sequence[str] = sorted(set(ids))
+    for start in range(0, len(wanted), _IDS_AT_ONCE):
+        yield from iterate(send, entity, one_of("Id", wanted[start : start + _IDS_AT_ONCE]))

@@ -23,6 +23,8 @@ class SentDocument:
     """The Id of the customer to whom it was sent last; empty when that is not known."""
     exchange_rate: Decimal | None = None
     """The rate that was sent with it; None when QuickBooks chose one."""
+    answered_rate: Decimal | None = None
+    """The rate that QuickBooks said last that it has it at."""
     link_id: int = 0
     """0 where there is no link."""
     newest_customer: str | None = None

@@ -17,7 +17,7 @@ from store.documents import unpack
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " l.applied, coalesce(l.id, 0) AS link_id"
+    " l.applied, l.observed, coalesce(l.id, 0) AS link_id"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -61,6 +61,7 @@ def _document(row: Any) -> SentDocument:
     assert isinstance(invoice, Invoice)
     applied = unpack(row.applied) or {}
     customer, rate = applied.get("CustomerRef"), applied.get("ExchangeRate")
+    answered = (unpack(row.observed) or {}).get("ExchangeRate")
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,
@@ -71,5 +72,6 @@ def _document(row: Any) -> SentDocument:
         cause=row.cause,
         customer=str(customer.get("value", "")) if isinstance(customer, Mapping) else "",
         exchange_rate=None if rate is None else Decimal(rate),
+        answered_rate=None if answered is None else Decimal(answered),
         link_id=row.link_id,
     )

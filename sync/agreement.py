@@ -15,14 +15,15 @@ from mapping.case import needed_party
 from mapping.control import Listed, held_against, in_words
 from mapping.filing import changes, digest, rows_of
 from mapping.sheet import Sheet, Standing
-from qbo_client import documents
 from qbo_client.calls import Call
 from qbo_client.outcomes import Outcome
 from schemas.company import CompanyFacts, Configuration
 from schemas.documents import SentDocument
+from schemas.events import Step
 from store.agreement import documents_dated, documents_of, documents_under
 from store.filing import Filed, file_month, read_filed
 from store.searching import links_by_id
+from sync.booked_documents import Documents
 from sync.companies import read_company
 from sync.decide import predict
 
@@ -56,10 +57,13 @@ def read_sheet(
 
     with engine.begin() as db:
         ours = documents_dated(db, org_id=org_id, realm_id=realm_id, first=first, after=month.after)
-    dated = documents.documents_dated(counted, first=first, after=month.after)
+    documents = Documents(counted)
+    dated = documents.dated(first=first, after=month.after)
     theirs = booked_by_key(dated, home_currency=facts.home_currency)
-    elsewhere = documents.documents_under(counted, unread(ours, theirs))
-    theirs |= booked_by_key(elsewhere, home_currency=facts.home_currency)
+    elsewhere = booked_by_key(documents.under(unread(ours, theirs)), home_currency=facts.home_currency)
+    theirs |= elsewhere
+    # Those of ours were read by their Ids. What is left was typed by hand.
+    hidden = max(documents.broken - sum(one.date in month for one in elsewhere.values()), 0)
     with engine.begin() as db:
         ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, theirs))
         ours = _with_newest_customers(db, org_id, ours)
@@ -70,8 +74,12 @@ def read_sheet(
     if listed is not None:
         with engine.begin() as db:
             arrived = documents_of(db, org_id=org_id, realm_id=realm_id, ids={one.id for one in listed})
+        # A list of what is owed has neither what is void nor what Kompass dates in another month.
+        void = {one.invoice.id for one in ours if one.invoice.step is Step.VOIDED}
         belonging = {
-            line.kompass_id: line for line in lines if line.ours is not None and line.standing is not Standing.NOT_SENT
+            line.kompass_id: line
+            for line in lines
+            if line.ours_counts and line.standing is not Standing.NOT_SENT and line.kompass_id not in void
         }
         disagreeing = held_against(listed, {one.invoice.id: one for one in arrived}, belonging, first)
         lines, words = ordered((*lines, *disagreeing)), in_words(listed, disagreeing)
@@ -83,6 +91,7 @@ def read_sheet(
         reads=reads,
         lines=lines,
         control=words,
+        hidden=hidden,
         home_currency=facts.home_currency,
     )
     if filed is None:

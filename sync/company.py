@@ -12,6 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
+from mapping.rates import plausible
 from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call, read
 from qbo_client.errors import FactMissing, OAuthError, ReadFailed
@@ -124,11 +125,15 @@ class CompanyPreparation:
         """Read the exchange rates that documents wait for: one metered read a currency and day, by one process."""
         with self._engine.begin() as db:
             keys, others = exchange_rates.take_wanted(db, realm_id, seconds=self._deadline * 4)
+            facts = companies.read_facts(db, [realm_id]).get(realm_id)
         if not keys:
             return SOON_S if others else 0.0
+        home = facts.home_currency if facts is not None else ""
 
         def rates(realm_id: str, send: Send) -> Keep:
-            found = {(currency, day): fetch_rate(send, currency, day) for currency, day in keys}
+            found = {
+                (currency, day): plausible(fetch_rate(send, currency, day), currency, home) for currency, day in keys
+            }
             return lambda db: exchange_rates.keep_rates(db, realm_id, found)
 
         pause = self._look(org_id, realm_id, rates)

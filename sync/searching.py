@@ -47,6 +47,25 @@ def search(
     :param page: makes the query for so many objects (second) from a place on (first, counted from 1), in the order of their making.
     :param questions: after so many it is given up.
     """
+    found = _around(ask, entity, page, questions)
+    if found is None:
+        return None
+    known = [int(row["Id"]) for row in found.rows]
+    if not all(_read_broken(found, known, place) for place in found.broken):
+        return None
+    return found.rows
+
+
+def readable(ask: Ask, entity: str, page: Callable[[int, int], Call]) -> tuple[Sequence[Mapping[str, Any]], int] | None:
+    """Give the objects that a query finds and that are not broken, and how many are; None when they cannot be asked for now.
+
+    :param page: as of `search`.
+    """
+    found = _around(ask, entity, page, MOST_QUESTIONS)
+    return None if found is None else (found.rows, len(found.broken))
+
+
+def _around(ask: Ask, entity: str, page: Callable[[int, int], Call], questions: int) -> _Search | None:
     found = _Search(ask, entity, questions)
     pages = [(1, PAGE_SIZE)]
     while pages:
@@ -68,10 +87,7 @@ def search(
         else:
             half = size // 2
             pages += [(start + half, size - half), (start, half)]
-    known = [int(row["Id"]) for row in found.rows]
-    if not all(_read_broken(found, known, place) for place in found.broken):
-        return None
-    return found.rows
+    return found
 
 
 def _read_broken(found: _Search, known: Sequence[int], place: int) -> bool:

@@ -85,6 +85,7 @@ def to_json(sheet: Sheet) -> dict[str, object]:
         "filed": sheet.filed,
         "changes": list(sheet.changes),
         "control": sheet.control,
+        "not_given": sheet.hidden,
         "counts": {standing.value: len(sheet.of(standing)) for standing in Standing if sheet.of(standing)},
         "lines": [cells(line) for line in sheet.lines],
         "totals": _sums(sheet.totals()),
