@@ -244,14 +244,14 @@ def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool
 
 def _customer(one: SentDocument, found: Booked) -> Iterator[str]:
     booked = f"booked to customer {found.customer_name or found.customer_id} in QuickBooks"
-    if one.newest_customer is not None:
-        if found.customer_id != one.newest_customer:
-            there = (
-                f"customer {one.newest_customer}"
-                if one.newest_customer
-                else "a customer that QuickBooks does not have yet"
-            )
-            yield f"{booked}, and its newest version is for {there}"
+    if one.newest_customer == found.customer_id or (one.state not in OPEN and one.customer == found.customer_id):
+        # A customer that was merged gives its documents to the one that stays; the client is linked to that one by hand.
+        return
+    if one.newest_customer is not None and one.state in OPEN:
+        named = (
+            f"customer {one.newest_customer}" if one.newest_customer else "a customer that QuickBooks does not have yet"
+        )
+        yield f"{booked}, and its newest version is for {named}"
     elif one.customer and found.customer_id and found.customer_id != one.customer:
         yield f"{booked}, and sent to customer {one.customer}"
 

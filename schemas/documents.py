@@ -20,12 +20,12 @@ class SentDocument:
     """Empty while it is not in QuickBooks."""
     cause: str = ""
     customer: str = ""
-    """The Id of the customer to whom it was sent last; empty when that is not known."""
+    """The Id of the customer to whom it was sent last, or with whom a person left it; empty when that is not known."""
     exchange_rate: Decimal | None = None
-    """The rate that was sent with it; None when QuickBooks chose one."""
+    """The rate that was sent with it, or that a person kept; None when QuickBooks chose one."""
     answered_rate: Decimal | None = None
     """The rate that QuickBooks said last that it has it at."""
     link_id: int = 0
     """0 where there is no link."""
     newest_customer: str | None = None
-    """The Id of the customer that the newest version names, where that is not what was sent last; empty when QuickBooks has none yet."""
+    """The Id of the customer that its next sending would name, where that was asked; empty when QuickBooks has none yet."""

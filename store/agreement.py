@@ -17,7 +17,7 @@ from store.documents import unpack
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " l.applied, l.observed, coalesce(l.id, 0) AS link_id"
+    " l.applied, l.observed, coalesce(l.kept, '{}') AS kept, coalesce(l.id, 0) AS link_id"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -59,9 +59,10 @@ def documents_of(db: Connection, *, org_id: str, realm_id: str, ids: Collection[
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
-    applied = unpack(row.applied) or {}
-    customer, rate = applied.get("CustomerRef"), applied.get("ExchangeRate")
-    answered = (unpack(row.observed) or {}).get("ExchangeRate")
+    observed = unpack(row.observed) or {}
+    # What a person chose to keep as QuickBooks has it counts as sent.
+    sent = {**(unpack(row.applied) or {}), **{name: observed[name] for name in row.kept if name in observed}}
+    customer, rate, answered = sent.get("CustomerRef"), sent.get("ExchangeRate"), observed.get("ExchangeRate")
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,

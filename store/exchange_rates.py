@@ -1,4 +1,4 @@
-"""The exchange rates of companies by currency and day, read once from QuickBooks and shared by all processes."""
+"""The exchange rates of companies by currency and day, read from QuickBooks once a day at most and shared by all processes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ from sqlalchemy.dialects.postgresql import insert
 from store.tables import exchange_rate
 
 NO_RATE_AGAIN = timedelta(hours=1)
-"""A day without a rate is asked for again after this."""
+"""A day without a rate is asked for again after this, if a document needs it."""
+RATE_AGAIN = timedelta(hours=24)
+"""A rate is asked for again after this, if a document needs it: somebody may have corrected it in QuickBooks."""
 Key = tuple[str, dt.date]
 """(currency, day)"""
 
 
-def _unread() -> ColumnElement[bool]:
+def _old() -> ColumnElement[bool]:
     asked = exchange_rate.c.fetched_at
-    return or_(asked.is_(None), and_(exchange_rate.c.rate.is_(None), asked < func.now() - NO_RATE_AGAIN))
+    return or_(
+        asked < func.now() - RATE_AGAIN, and_(exchange_rate.c.rate.is_(None), asked < func.now() - NO_RATE_AGAIN)
+    )
+
+
+def _unread() -> ColumnElement[bool]:
+    return exchange_rate.c.fetched_at.is_(None)
 
 
 def read_rates(db: Connection, realm_id: str, keys: Iterable[Key]) -> dict[Key, Decimal | None]:
@@ -31,7 +39,7 @@ def read_rates(db: Connection, realm_id: str, keys: Iterable[Key]) -> dict[Key, 
     rows = db.execute(
         select(exchange_rate.c.currency, exchange_rate.c.day, exchange_rate.c.rate).where(
             exchange_rate.c.realm_id == realm_id,
-            not_(_unread()),
+            not_(or_(_unread(), _old())),
             tuple_(exchange_rate.c.currency, exchange_rate.c.day).in_(wanted),
         )
     )
@@ -42,7 +50,11 @@ def want_rates(db: Connection, realm_id: str, keys: Iterable[Key]) -> None:
     """Note that these rates are to be read; the preparation of the company reads them."""
     rows = [{"realm_id": realm_id, "currency": currency, "day": day} for currency, day in sorted(set(keys))]
     if rows:
-        db.execute(insert(exchange_rate).values(rows).on_conflict_do_nothing())
+        again = {"fetched_at": None, "rate": None}
+        key = ["realm_id", "currency", "day"]
+        db.execute(
+            insert(exchange_rate).values(rows).on_conflict_do_update(index_elements=key, set_=again, where=_old())
+        )
 
 
 def take_wanted(db: Connection, realm_id: str, *, seconds: float) -> tuple[list[Key], bool]:
@@ -74,7 +86,7 @@ def release_wanted(db: Connection, realm_id: str, keys: Iterable[Key]) -> None:
 
 
 def keep_rates(db: Connection, realm_id: str, rates: Mapping[Key, Decimal | None]) -> None:
-    """Keep what QuickBooks answered, a rate for its day for ever."""
+    """Keep what QuickBooks answered."""
     for (currency, day), rate in rates.items():
         values = {"rate": rate, "fetched_at": func.now(), "lease_until": None}
         db.execute(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
 
 from mapping.agreement import OPEN, Month, lines_of, ordered, unknown, unread
-from mapping.booked import booked_by_key
+from mapping.booked import Booked, booked_by_key
 from mapping.case import needed_party
 from mapping.control import Listed, held_against, in_words
 from mapping.filing import changes, digest, rows_of
@@ -66,7 +66,7 @@ def read_sheet(
     hidden = max(documents.broken - sum(one.date in month for one in elsewhere.values()), 0)
     with engine.begin() as db:
         ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, theirs))
-        ours = _with_newest_customers(db, org_id, ours)
+        ours = _with_newest_customers(db, org_id, ours, theirs)
     lines = lines_of(ours, theirs, month)
     words = ""
     with engine.begin() as db:
@@ -100,12 +100,20 @@ def read_sheet(
     return replace(sheet, filed=note, changes=changes(filed.rows, sheet))
 
 
-def _with_newest_customers(db: Connection, org_id: str, ours: Sequence[SentDocument]) -> list[SentDocument]:
-    """Say of what is in QuickBooks in an older version for which customer the newest one is, as the decision has it.
+def _with_newest_customers(
+    db: Connection, org_id: str, ours: Sequence[SentDocument], theirs: Mapping[tuple[str, str], Booked]
+) -> list[SentDocument]:
+    """Say for which customer a document would be sent now, as the decision has it.
 
+    It is asked of those that are in QuickBooks in an older version, or at another customer than they were sent to.
     A document that is paid keeps its customer there, and its amounts may agree all the same.
     """
-    older = {one.link_id for one in ours if one.qbo_id and one.link_id and one.state in OPEN}
+
+    def asked(one: SentDocument) -> bool:
+        found = theirs.get((one.entity, one.qbo_id))
+        return one.state in OPEN or (found is not None and found.customer_id != one.customer)
+
+    older = {one.link_id for one in ours if one.qbo_id and one.link_id and asked(one)}
     company = read_company(db, org_id) if older else None
     if company is None:
         return list(ours)

@@ -91,6 +91,28 @@ def test_another_date_takes_the_rate_of_that_date_and_a_text_keeps_it(pipeline: 
     assert (Decimal(str(booked["ExchangeRate"])), booked["HomeTotalAmt"]) == (Decimal("0.8"), 4000)
 
 
+def test_a_rate_that_was_corrected_is_read_again_a_day_later_and_only_where_a_document_needs_it(
+    pipeline: Pipeline, omitted: str
+) -> None:
+    """7.9 was typed for 0.79; what was sent keeps it until a person corrects it, the next document gets 0.79."""
+    know(pipeline, "USD", d20260301="7.9")
+    pipeline.ingest(foreign())
+    pipeline.drive()
+    know(pipeline, "USD", d20260301="0.79")
+    with pipeline.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_exchange_rate SET fetched_at = fetched_at - interval '25 hours'")
+    pipeline.ingest(foreign(sequence=2, details="Thank you"))
+    pipeline.drive()
+    assert rate_reads(pipeline) == 1
+    pipeline.ingest(foreign("i2", reference="R2"))
+    pipeline.drive()
+    assert [Decimal(str(one["ExchangeRate"])) for one in pipeline.objects("Invoice")] == [
+        Decimal("7.9"),
+        Decimal("0.79"),
+    ]
+    assert rate_reads(pipeline) == 2
+
+
 def test_left_to_quickbooks_no_rate_is_sent(pipeline: Pipeline, omitted: str) -> None:
     know(pipeline, "USD", d20260301="0.79")
     with pipeline.engine.begin() as db:

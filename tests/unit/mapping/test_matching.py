@@ -33,8 +33,14 @@ def test_other_names_stay_others(one: str, other: str) -> None:
     assert loose_name(one) != loose_name(other)
 
 
-def test_numbers_fold_like_quickbooks_numbers() -> None:
-    assert loose_number("INV  12") == loose_number("inv12") != loose_number("INV-12")
+@pytest.mark.parametrize("other", ["INV  12", "inv12", "INV-12", "INV/0012", "Inv. 12"])
+def test_numbers_are_the_same_without_case_spaces_punctuation_and_filling_zeros(other: str) -> None:
+    assert loose_number(other) == loose_number("INV-12")
+
+
+@pytest.mark.parametrize("other", ["INV-120", "INV-1-2 2", "INV-102", "CN-12", "12"])
+def test_other_numbers_stay_others(other: str) -> None:
+    assert loose_number(other) != loose_number("INV-12")
 
 
 CUSTOMER = Existing("Customer", "7", "Harbour & Sons Ltd", currency="GBP")

@@ -1,0 +1,149 @@
+"""Rates, broken documents and what a person decided: what the sheet of a month makes of them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from schemas.events import Step
+from simulator.seeds import UK
+from sync.by_hand import Customer, KnownClient, keep_quickbooks, link_customer
+from tests.builders import client, event, invoice, project
+from tests.integration.agreement.sheets import edit, sheet, standings
+from tests.pipeline import Pipeline
+
+
+def know(pipeline: Pipeline, currency: str, rate: str) -> None:
+    """Give the company a rate of a currency from the beginning of 2026."""
+
+    def change(world: Any) -> None:
+        world.companies[UK].profile.dated_rates[currency] = {"2026-01-01": rate}
+
+    pipeline.simulator.call(change)
+
+
+def configure(pipeline: Pipeline, column: str, value: object) -> None:
+    with pipeline.engine.begin() as db:
+        db.exec_driver_sql(f"UPDATE qbo_configuration SET {column} = %s", (value,))
+
+
+def in_currency(currency: str, id: str = "i1", **more: Any) -> Any:
+    return event(invoice(id, of=project(of=client(currency=currency)), currency=currency, **more))
+
+
+def test_a_currency_that_quickbooks_has_no_rate_of_does_not_agree(pipeline: Pipeline, run: Any) -> None:
+    """QuickBooks answers 1 where it knows no rate. 120.00 NOK are not 120.00 GBP."""
+    pipeline.ingest(in_currency("NOK"))
+    pipeline.drive()
+    code, found = sheet(run)
+    (only,) = found["lines"]
+    assert (code, only["remark"]) == (1, "booked at an exchange rate of 1: 120.00 NOK as GBP")
+    assert found["home"] == {"currency": "GBP", "kompass": 0, "quickbooks": 120, "without_rate": {"NOK": 120}}
+    edit(pipeline, "INV-i1", "update", members={"ExchangeRate": Decimal("0.074")})
+    code, found = sheet(run)
+    assert (code, standings(found)) == (0, {"INV-i1": "agrees"})
+
+
+def test_a_rate_that_quickbooks_chose_is_held_against_later_ones(pipeline: Pipeline, run: Any) -> None:
+    """0.85 when it was written; 8.5 was typed by hand: 1,020.00 GBP instead of 102.00."""
+    pipeline.simulator.call(lambda world: world.change_settings({"omitted_exchange_rate": "day"}))
+    know(pipeline, "EUR", "0.85")
+    configure(pipeline, "exchange_rates", "quickbooks")
+    pipeline.ingest(in_currency("EUR"))
+    pipeline.drive()
+    assert sheet(run)[0] == 0
+    edit(pipeline, "INV-i1", "update", members={"ExchangeRate": Decimal("8.5")})
+    code, found = sheet(run)
+    assert (code, found["lines"][0]["remark"]) == (1, "exchange rate 8.5 in QuickBooks, and 0.85 when it was written")
+    assert (found["home"]["kompass"], found["home"]["quickbooks"]) == (102, 1020)
+
+
+def test_a_rate_that_a_person_kept_agrees(pipeline: Pipeline, run: Any) -> None:
+    know(pipeline, "EUR", "0.85")
+    pipeline.ingest(in_currency("EUR"))
+    pipeline.drive()
+    edit(pipeline, "INV-i1", "update", members={"ExchangeRate": Decimal("0.86")})
+    pipeline.ingest(in_currency("EUR", sequence=2, details="Thank you"))
+    pipeline.drive()
+    code, found = sheet(run)
+    assert (code, standings(found)) == (1, {"INV-i1": "differs"})
+    with pipeline.engine.begin() as db:
+        keep_quickbooks(db, pipeline.one("invoice", "i1").id, by="ann")
+    pipeline.drive()
+    code, found = sheet(run)
+    # 120.00 × 0.86
+    assert (code, standings(found), found["home"]["kompass"]) == (0, {"INV-i1": "agrees"}, Decimal("103.20"))
+
+
+@pytest.mark.parametrize("merged", ["gone", "inactive"])
+def test_documents_of_a_merged_customer_agree_once_the_client_is_linked(
+    pipeline: Pipeline, run: Any, merged: str
+) -> None:
+    pipeline.simulator.call(lambda world: world.change_settings({"merged_customer": merged}))
+    configure(pipeline, "project_customers", value=False)
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    former = pipeline.one("client", "c1").qbo_id
+    edit(
+        pipeline,
+        "INV-i1",
+        "create",
+        entity="Customer",
+        members={"DisplayName": "Quay", "CurrencyRef": {"value": "GBP"}},
+    )
+    quay = next(one for one in pipeline.objects("Customer") if one["DisplayName"] == "Quay")
+    edit(pipeline, "INV-i1", "merge", id=former, into=quay["Id"])
+    code, found = sheet(run)
+    assert (code, found["lines"][0]["remark"]) == (
+        1,
+        f"booked to customer Quay in QuickBooks, and sent to customer {former}",
+    )
+    with pipeline.engine.begin() as db:
+        there = Customer(quay["Id"], "Quay", "GBP")
+        link_customer(db, KnownClient("org-uk", "c1", "c1", None), UK, there, by="ann", gone=former)
+    pipeline.ingest(event(invoice("i2")))
+    pipeline.drive()
+    code, found = sheet(run)
+    assert (code, standings(found)) == (0, {"INV-i1": "agrees", "INV-i2": "agrees"})
+
+
+def test_a_document_that_breaks_queries_hides_nothing_else(pipeline: Pipeline, run: Any) -> None:
+    """Two email addresses without a comma: each query that meets the document is refused with 4002."""
+    pipeline.simulator.call(lambda world: world.change_settings({"bad_email_in_query": "4002"}))
+    pipeline.ingest(event(invoice("i1")), event(invoice("i2")))
+    pipeline.drive()
+    broken = {"BillEmail": {"Address": "anna@x.com ben@x.com"}}
+    edit(pipeline, "INV-i2", "type", members=broken)
+    code, found = sheet(run)
+    assert (code, standings(found), found["not_given"]) == (0, {"INV-i1": "agrees", "INV-i2": "agrees"}, 0)
+    typed = {
+        "DocNumber": "HAND-1",
+        "TxnDate": "2026-03-04",
+        "CustomerRef": pipeline.objects("Invoice")[0]["CustomerRef"],
+    }
+    item = {"ItemRef": {"value": "1"}, "TaxCodeRef": {"value": pipeline.object_id(UK, "TaxCode", "20.0% S")}}
+    line = {"Amount": 5, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": item}
+    edit(pipeline, "INV-i1", "create", members={**typed, "CurrencyRef": {"value": "GBP"}, "Line": [line]})
+    edit(pipeline, "HAND-1", "type", members=broken)
+    code, found = sheet(run)
+    assert (code, found["not_given"]) == (1, 1)
+    assert found["verdict"].startswith("The month does not agree. Not given by QuickBooks: 1.")
+    edit(pipeline, "HAND-1", "type", members={"BillEmail": {"Address": "anna@x.com"}})
+    code, found = sheet(run)
+    assert (code, standings(found)["HAND-1"], found["not_given"]) == (0, "only-in-quickbooks", 0)
+
+
+def test_a_void_document_passes_kompass_list_absent_at_0_and_in_full(
+    pipeline: Pipeline, run: Any, tmp_path: Any
+) -> None:
+    pipeline.ingest(event(invoice("i1")), event(invoice("i2")))
+    pipeline.drive()
+    pipeline.ingest(event(invoice("i2", sequence=2, step=Step.VOIDED)))
+    pipeline.drive()
+    path = tmp_path / "march.csv"
+    for void in ("", "i2,INV-i2,0.00\n", "i2,INV-i2,120.00\n"):
+        path.write_text(f"id,reference,total\ni1,INV-i1,120.00\n{void}", encoding="utf-8")
+        code, found = sheet(run, "--control", str(path))
+        assert code == 0, found["verdict"]
