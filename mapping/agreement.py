@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
 from mapping import cents
 from mapping.booked import Booked
+from mapping.books import VOID
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
 from mapping.money import half_up
@@ -189,7 +190,7 @@ def _at_home(ours: Side, one: SentDocument, found: Booked | None, month: Month) 
     gross = ours.amounts.gross
     if one.invoice.currency == month.facts.home_currency:
         return Side(ours.amounts, gross, ours.codes)
-    known = (one.exchange_rate, one.answered_rate, found.exchange_rate if found is not None else None)
+    known = (one.rate.sent, one.rate.answered, found.exchange_rate if found is not None else None)
     home = month.facts.home_currency
     rate = next((each for each in known if plausible(each, one.invoice.currency, home) is not None), None)
     return Side(ours.amounts, None if rate is None else half_up(gross * rate), ours.codes)
@@ -205,7 +206,14 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.AGREES, reasons
     if (invoice.date in month) != (found.date in month) and _anything(theirs):
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
-        return Standing.OTHER_MONTH, [moved, *reasons]
+        left = _left(one, found, {"TxnDate"}) and not list(_apart_from_amounts(one, found, month))
+        return Standing.LEFT if left else Standing.OTHER_MONTH, [moved, *reasons]
+    if (
+        reasons
+        and _left(one, found, {VOID, "Line", "TxnTaxDetail"})
+        and not list(_apart_from_amounts(one, found, month))
+    ):
+        return Standing.LEFT, reasons
     if reasons:
         if one.state in OPEN:
             reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
@@ -236,10 +244,22 @@ def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool
         yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.amounts.gross)}"
     elif ours.amounts != NOTHING and not rounding:
         yield from _by_code(one.invoice, ours, theirs, month)
+    yield from _apart_from_amounts(one, found, month)
+
+
+def _apart_from_amounts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     if found.currency != one.invoice.currency:
         yield f"in {found.currency} in QuickBooks"
     yield from _customer(one, found)
     yield from _rate(one, found, month)
+
+
+def _left(one: SentDocument, found: Booked, members: Set[str]) -> bool:
+    """Whether a person chose to leave one of these members as QuickBooks has it, and the document still is as it was then."""
+    left = one.left
+    if left is None or members.isdisjoint(left.members):
+        return False
+    return left.observed.date == found.date and left.observed.total == abs(found.amounts.gross)
 
 
 def _customer(one: SentDocument, found: Booked) -> Iterator[str]:
@@ -278,8 +298,8 @@ def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     home = month.facts.home_currency
     if found.currency == home or found.amounts == NOTHING:
         return
-    rate, sent = found.exchange_rate, plausible(one.exchange_rate, found.currency, home)
-    answered = plausible(one.answered_rate, found.currency, home)
+    rate, sent = found.exchange_rate, plausible(one.rate.sent, found.currency, home)
+    answered = plausible(one.rate.answered, found.currency, home)
     if plausible(rate, found.currency, home) is None:
         yield f"booked at an exchange rate of 1: {money(found.amounts.gross)} {found.currency} as {home}"
     elif sent is not None and rate != sent:

@@ -6,6 +6,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from schemas.events import Invoice
+from schemas.observed import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class SentRate:
+    """Home units for one of the currency."""
+
+    sent: Decimal | None = None
+    """With the document, or kept by a person; None when QuickBooks chose one."""
+    answered: Decimal | None = None
+    """As QuickBooks said last that it has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a person chose to leave as QuickBooks has it, and how that was."""
+
+    members: frozenset[str]
+    observed: Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +40,9 @@ class SentDocument:
     cause: str = ""
     customer: str = ""
     """The Id of the customer to whom it was sent last, or with whom a person left it; empty when that is not known."""
-    exchange_rate: Decimal | None = None
-    """The rate that was sent with it, or that a person kept; None when QuickBooks chose one."""
-    answered_rate: Decimal | None = None
-    """The rate that QuickBooks said last that it has it at."""
+    rate: SentRate = SentRate()
+    left: Left | None = None
+    """None when nobody left it so, or more is to be sent."""
     link_id: int = 0
     """0 where there is no link."""
     newest_customer: str | None = None

@@ -9,15 +9,18 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from schemas.documents import SentDocument
+from schemas.documents import Left, SentDocument, SentRate
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
+from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store.documents import unpack
 
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " l.applied, l.observed, coalesce(l.kept, '{}') AS kept, coalesce(l.id, 0) AS link_id"
+    " l.applied, l.observed, coalesce(l.kept, '{}') AS kept,"
+    " coalesce(l.adopted, false) AS by_hand, coalesce(l.id, 0) AS link_id"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -63,6 +66,7 @@ def _document(row: Any) -> SentDocument:
     # What a person chose to keep as QuickBooks has it counts as sent.
     sent = {**(unpack(row.applied) or {}), **{name: observed[name] for name in row.kept if name in observed}}
     customer, rate, answered = sent.get("CustomerRef"), sent.get("ExchangeRate"), observed.get("ExchangeRate")
+    left = bool(row.kept) and not row.by_hand and row.state == LinkState.SYNCED
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,
@@ -72,7 +76,7 @@ def _document(row: Any) -> SentDocument:
         qbo_id=row.qbo_id,
         cause=row.cause,
         customer=str(customer.get("value", "")) if isinstance(customer, Mapping) else "",
-        exchange_rate=None if rate is None else Decimal(rate),
-        answered_rate=None if answered is None else Decimal(answered),
+        rate=SentRate(None if rate is None else Decimal(rate), None if answered is None else Decimal(answered)),
+        left=Left(frozenset(row.kept), Observed(observed)) if left else None,
         link_id=row.link_id,
     )
