@@ -51,7 +51,7 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
     assert (synced, failed) == (3, 1)
     assert "3 in QuickBooks" in page
     assert "1 need attention" in page
-    assert "1 invoice is waiting: Standard 20 % has no QuickBooks tax code" in page
+    assert "1 invoice needs attention: Standard 20 % has no QuickBooks tax code" in page
     assert "Last record sent to QuickBooks:" in page
     assert "Connected" in page
     assert Failure.objects.filter(closed_at=None).count() == 1
