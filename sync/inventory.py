@@ -1,7 +1,7 @@
 """The first link-up: a company is looked through before anything is made there, and nothing is made that it may have already.
 
 A record that something there may stand for waits for a person, who links it or says that it is another one. What was typed in since the
-company was looked through is read again once it is enabled, and before something goes that was held up for a day.
+company was looked through is read again once it is enabled, and before something goes that was held up.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ PAGES_AT_ONCE: Final = 4
 """Pages that are read before they are kept: a process that is killed reads so many again at most."""
 SHOWN: Final = 3
 """So many things that a record may stand for are offered."""
-READ_AGAIN_AFTER: Final = timedelta(days=1)
-"""Before something goes that was held up: nobody types in within a day what Kompass is about to send."""
+READ_AGAIN_AFTER: Final = timedelta(hours=1)
+"""Before something goes that was held up: so long nobody types in what Kompass is about to send."""
 _INDEXED_AFTER: Final = timedelta(minutes=2)
 """After so long Intuit's queries find what was changed."""
 _DEPENDENCY: Final = "dependency"
@@ -112,7 +112,7 @@ def keep(db: Connection, realm_id: str, page: Page, looked: Looked) -> None:
 def was_held_up(link: Link, company: Company, decision: Decision, *, now: datetime) -> bool:
     """Whether a record is made now that somebody may have typed in since its company was looked through.
 
-    Kompass said it a day ago, or a person had to fix something first.
+    Kompass said it an hour ago, it waited for its company, or a person had to fix something first.
     """
     if company.known_at is None or now - company.known_at <= READ_AGAIN_AFTER:
         return False

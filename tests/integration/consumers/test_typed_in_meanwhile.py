@@ -145,7 +145,7 @@ def test_what_was_typed_in_since_the_company_was_read_is_read_before_anything_is
     before = reads(company)
     company.drive()
     assert (states(company)["i5"], states(company)["i6"]) == (WAITS, SYNCED)
-    assert reads(company) - before == 3, "Kompass said both long ago: once a day what changed is read"
+    assert reads(company) - before == 3, "Kompass said both long ago: once an hour what changed is read"
     assert numbers(company) == sorted(["INV-i0", "INV-i1", "INV-i2", "INV-i3", "None", "1234", "INV-i6"])
 
 
