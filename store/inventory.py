@@ -17,6 +17,8 @@ from store.bulk import insert_rows
 from store.statements import Statement
 from store.tables import existing
 
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""By which our clock and Intuit's may differ."""
 ENTITIES: Final = ("Customer", "Invoice", "CreditMemo")
 
 
@@ -65,13 +67,15 @@ class Inventory:
 
 
 def want(db: Connection, realm_id: str) -> None:
-    """Have a company looked through before anything is made there, unless we have something there already."""
+    """Have a company looked through before anything is made there; one that has something of ours counts as known from now on."""
     db.execute(
         text(
-            "INSERT INTO qbo_inventory (realm_id) SELECT :realm"
-            " WHERE NOT EXISTS (SELECT 1 FROM qbo_link WHERE realm_id = :realm AND qbo_id IS NOT NULL) ON CONFLICT DO NOTHING"
+            "INSERT INTO qbo_inventory (realm_id, begun_at, as_of, taken_at)"
+            " SELECT :realm, c.now, c.now - CAST(:skew AS interval), c.now FROM (SELECT CASE WHEN EXISTS ("
+            "SELECT 1 FROM qbo_link WHERE realm_id = :realm AND qbo_id IS NOT NULL) THEN now() END AS now) c"
+            " ON CONFLICT DO NOTHING"
         ),
-        {"realm": realm_id},
+        {"realm": realm_id, "skew": CLOCK_SKEW},
     )
 
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from store.bulk import insert_rows
-from store.inventory import KNOWN_AT, UNKNOWN
+from store.inventory import CLOCK_SKEW, KNOWN_AT, UNKNOWN
 from store.tables import attempt, history, reached, restore, stock, stocktaking
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""By which our clock and Intuit's may differ."""
 
 Place = tuple[str, int]
 """Topic, partition."""

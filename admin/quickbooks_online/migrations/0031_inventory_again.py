@@ -21,6 +21,11 @@ CREATE TRIGGER qbo_configuration_enabled BEFORE INSERT OR UPDATE ON qbo_configur
 
 # The keys of what was read before this version are others: it is read again.
 READ_AGAIN = "UPDATE qbo_inventory SET entity = 'Customer', start = 1, taken_at = NULL"
+# A company that was linked before it was read at all counts as known from now on.
+KNOWN_FROM_NOW = (
+    "INSERT INTO qbo_inventory (realm_id, begun_at, as_of, taken_at) SELECT realm_id, now(), now() - interval '5 minutes', now()"
+    " FROM qbo_connection ON CONFLICT DO NOTHING"
+)
 
 
 class Migration(migrations.Migration):
@@ -33,4 +38,5 @@ class Migration(migrations.Migration):
         migrations.AddField("inventory", "begun_at", models.DateTimeField(null=True)),
         migrations.RunSQL(ENABLED_AT, "DROP FUNCTION qbo_configuration_switched() CASCADE"),
         migrations.RunSQL(READ_AGAIN, migrations.RunSQL.noop),
+        migrations.RunSQL(KNOWN_FROM_NOW, migrations.RunSQL.noop),
     )

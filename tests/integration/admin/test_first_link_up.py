@@ -229,6 +229,12 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
     differing = {row.link_id for row in pipeline.rows("qbo_difference")}
     assert differing == {pipeline.one("invoice", one.record.id).id for one in documents if one.typed == "amount"}
 
+    # A person may have what changed since read at any time.
+    already = reads(section)
+    ada.post(f"{ROOT}configuration/1/match-customers/")
+    assert reads(section) - already == 3
+    assert "QuickBooks had" in words(ada.get(f"{ROOT}configuration/1/match-customers/"))
+
     # A link is taken back: the record waits again, and nothing is made.
     (linked, *_) = [row for row in pipeline.links(kind="invoice") if row.adopted]
     ada.post(f"{ROOT}configuration/1/match-customers/", {"remove": str(linked.id)})

@@ -149,6 +149,26 @@ def test_what_was_typed_in_since_the_company_was_read_is_read_before_anything_is
     assert numbers(company) == sorted(["INV-i0", "INV-i1", "INV-i2", "INV-i3", "None", "1234", "INV-i6"])
 
 
+def test_a_company_that_has_something_of_ours_is_read_from_now_on(company: Pipeline) -> None:
+    """It was linked before, and is linked again: what is typed in while it is off is read, and its history is not."""
+    with company.engine.begin() as db:
+        db.execute(text("DELETE FROM qbo_inventory"))
+    enable(company)
+    company.ingest(event(client("c2")), event(invoice("i1", of=project(of=client("c2")))))
+    company.drive()
+    with company.engine.begin() as db:
+        inventory.want(db, UK)
+    before = reads(company)
+    enable(company, on=False)
+    company.drive()
+    typed(company, company.one("client", "c2").qbo_id, "77", net="55.00")
+    enable(company)
+    company.ingest(event(invoice("i3", of=project(of=client("c2")), lines=(line("55.00"),))))
+    company.drive()
+    assert states(company) == {"i1": SYNCED, "i3": WAITS}
+    assert reads(company) - before == 3
+
+
 def test_what_is_written_otherwise_waits_for_a_person(company: Pipeline) -> None:
     """Documents of one customer and total a few days or cents apart; on a sub-customer, or a customer of a similar name."""
     whose = customer(company, "Harbour & Sons c1")
