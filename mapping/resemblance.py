@@ -17,6 +17,7 @@ from schemas.events import Invoice, InvoiceType, Step
 from schemas.existing import Existing
 
 _REMEDY = "void one of the two, or give this one a number of its own"
+_REMEDY_UNSENT = "link it under Already in QuickBooks; if not, give this one a number of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def _said(line: Line, booked: Booked, by_key: Mapping[str, Mapping[str, _Ours]])
     but = f": but {'; '.join(best.differs)}" if best.differs else ""
     words = f"{line.remark}; perhaps the same as {ours.document.invoice.reference} of Kompass{there}{more}{but}"
     if _prevents(best, ours, existing):
-        return replace(line, standing=Standing.TWICE, remark=f"{words}. If so, {_REMEDY}")
+        remedy = _REMEDY if ours.document.qbo_id else _REMEDY_UNSENT
+        return replace(line, standing=Standing.TWICE, remark=f"{words}. If so, {remedy}")
     return replace(line, standing=Standing.RESEMBLES, remark=words)
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from schemas.events import Step
+from schemas.events import Step, VatRate
 from simulator import bookkeeper
 from simulator.seeds import UK
 from tests.builders import client, event, invoice, line, project
@@ -37,7 +37,8 @@ def customer(pipeline: Pipeline, name: str) -> dict[str, str]:
 
 
 def ours(number: int, **more: Any) -> Any:
-    return invoice(f"i{number}", lines=(line(f"{100 + number}.00"),), reference=f"INV-{number:03}", **more)
+    plain = {"lines": (line(f"{100 + number}.00"),), "reference": f"INV-{number:03}"}
+    return invoice(f"i{number}", **{**plain, **more})
 
 
 def remark(found: dict[str, Any], reference: str) -> str:
@@ -120,6 +121,18 @@ def test_what_may_be_booked_twice_is_named_with_ours(pipeline: Pipeline, run: An
     pipeline.drive()
     code, found = sheet(run)
     assert (code, [one for one in found["lines"] if one["standing"] == "perhaps-twice"]) == (0, [])
+
+
+def test_one_that_is_not_sent_yet_is_linked(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(ours(1)))
+    pipeline.drive()
+    pipeline.ingest(event(ours(2, lines=(line("101.00", vat=VatRate("unmapped", "", Decimal(20))),))))
+    pipeline.drive()
+    typed = type_in(pipeline, "INV-001", "2")
+    code, found = sheet(run)
+    assert (code, standings(found)[typed]) == (1, "perhaps-twice")
+    assert "the same as INV-002 of Kompass, which is not sent yet" in remark(found, typed)
+    assert "If so, link it under Already in QuickBooks" in remark(found, typed)
 
 
 def test_two_clients_of_one_total_are_two(pipeline: Pipeline, run: Any) -> None:
