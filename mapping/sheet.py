@@ -28,10 +28,14 @@ class Standing(StrEnum):
     WITHDRAWN = "withdrawn"
     UNKNOWN = "unknown"
     """It carries our mark, and is not the document that we know of."""
+    TWICE = "perhaps-twice"
+    """It was typed by hand, and is perhaps the same as one of ours: it has no number of its own."""
     LEFT = "left"
     """It differs, and a person chose to leave it in QuickBooks as it is."""
     ROUNDING = "rounding"
     """Its tax differs by rounding alone."""
+    RESEMBLES = "resembles"
+    """It was typed by hand and resembles one of ours, but under a number of its own, or in nothing but the number."""
     HAND_TYPED = "only-in-quickbooks"
     NOT_SENT = "not-sent"
     """Not to be in QuickBooks: a draft, Synchronize off, a journal."""
@@ -45,8 +49,10 @@ TITLES: Mapping[Standing, str] = {
     Standing.OTHER_MONTH: "Dated in another month on the other side",
     Standing.WITHDRAWN: "Taken back in Kompass, still in QuickBooks",
     Standing.UNKNOWN: "In QuickBooks with Kompass's mark, but not the document that was sent",
+    Standing.TWICE: "Perhaps booked twice: typed by hand, like a document of Kompass",
     Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
+    Standing.RESEMBLES: "Typed by hand, resembles a document of Kompass",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
     Standing.NOT_SENT: "Not to be in QuickBooks",
     Standing.AGREES: "Agrees",
@@ -59,8 +65,13 @@ PREVENTING = frozenset(
         Standing.OTHER_MONTH,
         Standing.WITHDRAWN,
         Standing.UNKNOWN,
+        Standing.TWICE,
     }
 )
+TYPED = frozenset({Standing.TWICE, Standing.RESEMBLES, Standing.HAND_TYPED})
+"""Only QuickBooks has them, and they carry no mark of ours."""
+_APART = TYPED | {Standing.NOT_SENT}
+"""What is in no sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +208,15 @@ class Sheet:
             )
             if lines
         ]
-        return f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
+        agrees = f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
+        alike = self.of(Standing.RESEMBLES)
+        look = f" Look at this first: {TITLES[Standing.RESEMBLES]}: {len(alike)} ({_spread(alike)})."
+        return agrees + look if alike else agrees
 
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+            if line.standing in _APART:
                 continue
             ours, theirs = found.get(key(line), (NOTHING, NOTHING))
             found[key(line)] = (
@@ -234,7 +248,7 @@ class Sheet:
         """By tax code and currency: net, tax and both together."""
         found: Sums = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+            if line.standing in _APART:
                 continue
             for side, place, counts in ((line.ours, 0, line.ours_counts), (line.theirs, 1, line.theirs_counts)):
                 for one in side.codes if side is not None and counts else ():
@@ -246,7 +260,7 @@ class Sheet:
 
     def home(self) -> tuple[Decimal, Decimal]:
         """Both sides' gross in the home currency; what has no rate counts as nothing."""
-        counted = [line for line in self.lines if line.standing not in (Standing.HAND_TYPED, Standing.NOT_SENT)]
+        counted = [line for line in self.lines if line.standing not in _APART]
         return (
             sum((line.ours.home or _ZERO for line in counted if line.ours is not None and line.ours_counts), _ZERO),
             sum(
@@ -258,7 +272,7 @@ class Sheet:
         """Kompass's gross that `home` is without, because no rate is known, by currency."""
         found: dict[str, Decimal] = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT, Standing.NOT_ARRIVED) or not line.ours_counts:
+            if line.standing in _APART | {Standing.NOT_ARRIVED} or not line.ours_counts:
                 continue
             if line.ours is not None and line.ours.home is None and line.ours.amounts.gross:
                 found[line.currency] = found.get(line.currency, _ZERO) + line.ours.amounts.gross
@@ -267,7 +281,7 @@ class Sheet:
     def hand_typed(self) -> dict[str, Amounts]:
         """What only QuickBooks has, by currency."""
         found: dict[str, Amounts] = {}
-        for line in self.of(Standing.HAND_TYPED):
+        for line in (one for one in self.lines if one.standing in TYPED):
             found[line.currency] = found.get(line.currency, NOTHING) + (line.quickbooks or NOTHING)
         return dict(sorted(found.items()))
 
