@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
-from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write
+from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
 from schemas.events import Kind
@@ -138,7 +138,10 @@ class _Transaction:
                 self._changes.append(dropped(link))
             elif link.id in gathered.torn:
                 self._busy(link)
-            elif (stored := opened.get(link.id)) is not None:
+            elif (stored := opened.get(link.id)) is not None and not (stored.alive or company.configuration.enabled):
+                wait = not_enabled(company.configuration.org_name)
+                self._put(link, LinkState.WAITING, wait.cause, wait.reason, sequence=None, version=None)
+            elif stored is not None:
                 self._resume(link, stored, connected.get(link.realm_id))
             elif company.facts is None or (company.unknown and link.qbo_id is None):
                 connection = connected.get(link.realm_id)
