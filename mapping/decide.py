@@ -43,6 +43,8 @@ def decide_case(case: Case) -> Decision:
             return Skip(cause, reason)
         if isinstance(case.record, Invoice) and not _is_gone(standing):
             return Withdraw(cause, reason)
+        if (named := _named_by_a_person(case)) is not None:
+            return named
         return Nothing(f"stays in QuickBooks as it is: {reason}", cause=cause)
     is_void = isinstance(case.record, Invoice) and case.record.step is Step.VOIDED
     if is_void and standing.qbo_id is None:
@@ -60,6 +62,21 @@ def decide_case(case: Case) -> Decision:
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
     return _push(case)
+
+
+def _named_by_a_person(case: Case) -> Decision | None:
+    """Give a name that a person chose to a customer or job that Kompass wants no more: another record may need the one that it has."""
+    standing, name = case.standing, case.standing.name_override
+    if isinstance(case.record, Invoice) or not case.configuration.enabled or _is_gone(standing):
+        return None
+    if not (standing.refresh_names and name and standing.qbo_id and standing.applied) or name == standing.name:
+        return None
+    if standing.sync_token is None:
+        return Read("Customer", standing.qbo_id)
+    members = {"DisplayName": name}
+    return Write(
+        "update", "Customer", standing.qbo_id, _sparse(standing, members), {**standing.applied, **members}, name
+    )
 
 
 def _is_gone(standing: Standing) -> bool:

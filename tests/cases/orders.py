@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from mapping.books import BOOKS, not_taken
-from mapping.case import needed_party
+from mapping.case import needed_party, why_not_synced
 from mapping.payloads import map_record
 from schemas.observed import Observed
 from store.searching import links_by_id
@@ -136,13 +137,14 @@ def agrees(one: Scene) -> None:
         cases = {each.link.id: each.case for each in predict(db, [(link, company) for link in known.values()])}
     for row in rows:
         where = f"{row.kind} {row.kompass_id} is synced ({row.reason})"
-        there = next((each for each in one.objects(row.entity) if each["Id"] == row.qbo_id), None)
+        shown = json.loads(json.dumps(one.objects(row.entity)), parse_float=Decimal)
+        there = next((each for each in shown if each["Id"] == row.qbo_id), None)
         if row.voided:
             assert there is None or there["TotalAmt"] == 0, f"{where} as void, and {there} is there"
             continue
         assert there is not None, f"{where}, and QuickBooks has no {row.entity} {row.qbo_id}"
         case = cases[row.id]
-        if "Void" in row.kept:
+        if "Void" in row.kept or why_not_synced(case) is not None:
             continue
         payload = map_record(case, case.configuration, needed_party(case)).payload
         missed = not_taken(payload, Observed(there), apart_from={*row.kept, *({*row.by_hand} - BOOKS)})
