@@ -11,7 +11,16 @@ from decimal import Decimal
 
 from mapping import conflicts
 from mapping.books import BOOKS, VOID, changed_in_books, in_closed_period, left_alone, not_taken
-from mapping.case import Case, name_of_party, needed_party, own_currency, why_not_synced
+from mapping.case import (
+    Case,
+    compared_with,
+    entity_of,
+    is_gone,
+    name_of_party,
+    needed_party,
+    own_currency,
+    why_not_synced,
+)
 from mapping.cents import BILLED, billed
 from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.difference import (
@@ -41,7 +50,7 @@ def decide_case(case: Case) -> Decision:
         cause, reason = unsynced
         if standing.qbo_id is None:
             return Skip(cause, reason)
-        if isinstance(case.record, Invoice) and not _is_gone(standing):
+        if isinstance(case.record, Invoice) and not is_gone(standing):
             return Withdraw(cause, reason)
         if (named := _named_by_a_person(case)) is not None:
             return named
@@ -56,8 +65,7 @@ def decide_case(case: Case) -> Decision:
     if is_void:
         return _void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
-        entity = "CreditMemo" if case.record.type.value == "CREDIT_NOTE" else "Invoice"
-        if standing.entity not in (None, entity):
+        if standing.entity not in (None, entity_of(case.record)):
             return _other_type(case)
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
@@ -67,7 +75,7 @@ def decide_case(case: Case) -> Decision:
 def _named_by_a_person(case: Case) -> Decision | None:
     """Give a name that a person chose to a customer or job that Kompass wants no more: another record may need the one that it has."""
     standing, name = case.standing, case.standing.name_override
-    if isinstance(case.record, Invoice) or not case.configuration.enabled or _is_gone(standing):
+    if isinstance(case.record, Invoice) or not case.configuration.enabled or is_gone(standing):
         return None
     if not (standing.refresh_names and name and standing.qbo_id and standing.applied) or name == standing.name:
         return None
@@ -79,11 +87,6 @@ def _named_by_a_person(case: Case) -> Decision | None:
     )
 
 
-def _is_gone(standing: Standing) -> bool:
-    """Whether QuickBooks has nothing of a document that was sent, as far as is known."""
-    return standing.voided or (standing.observed is not None and standing.observed.gone)
-
-
 def _other_type(case: Case) -> Decision:
     """A document that was sent as an invoice is a credit note by now, or the other way round.
 
@@ -93,8 +96,8 @@ def _other_type(case: Case) -> Decision:
     assert isinstance(case.record, Invoice)
     assert standing.qbo_id is not None
     entity = standing.entity or "Invoice"
-    if _is_gone(standing):
-        return _push(replace(case, standing=Standing(currency=standing.currency)))
+    if is_gone(standing):
+        return _push(replace(case, standing=compared_with(case)))
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
     if standing.overwrite and standing.observed is not None:

@@ -194,7 +194,11 @@ class _Transaction:
     # Decide
 
     def _decide(self, decidable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
-        cases = with_rates(self._db, {link.id: link for link, _ in decidable}, read_cases(self._db, decidable))
+        # As with facts, the old ones serve once the month's budget is spent.
+        cases = with_rates(
+            self._db, {link.id: link for link, _ in decidable}, read_cases(self._db, decidable),
+            however_old=self._budget_is_spent,
+        )  # fmt: skip
         known: list[Decidable] = []
         for link, company in decidable:
             if (case := cases.get(link.id)) is None:
