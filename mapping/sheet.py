@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from mapping.problems import money
 from mapping.texts import harmless
 
 _ZERO = Decimal(0)
@@ -39,7 +38,7 @@ class Standing(StrEnum):
 
 
 TITLES: Mapping[Standing, str] = {
-    Standing.MISSING: "Belongs into the month, but is not in QuickBooks",
+    Standing.MISSING: "Belongs in the month, but is not in QuickBooks",
     Standing.NOT_ARRIVED: "Kompass's list and the events disagree",
     Standing.DIFFERS: "Differs",
     Standing.OTHER_MONTH: "Dated in another month on the other side",
@@ -48,7 +47,7 @@ TITLES: Mapping[Standing, str] = {
     Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
-    Standing.NOT_SENT: "Not to be in QuickBooks",
+    Standing.NOT_SENT: "Not meant for QuickBooks",
     Standing.AGREES: "Agrees",
 }
 PREVENTING = frozenset(
@@ -280,7 +279,7 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
         amounts = next((one for one in (line.kompass, line.quickbooks) if one is not None and one.gross), NOTHING)
         amount = line.difference if difference else amounts.gross
         sums[line.currency] = sums.get(line.currency, _ZERO) + amount
-    return ", ".join(f"{money(amount)} {currency}".rstrip() for currency, amount in sorted(sums.items()))
+    return ", ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in sorted(sums.items()))
 
 
 COLUMNS = (

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from admin.quickbooks_online.models import Link, Org, Record
+from admin.quickbooks_online.models import History, Link, Org, Record
 from schemas.link_state import LinkState
 
 _NONE, _BREAK = Value("", output_field=TextField()), Value("\n", output_field=TextField())
@@ -29,6 +29,19 @@ STATE_WORDS: dict[str, str] = {
     LinkState.RETRYING: "Retrying",
     LinkState.FAILED: "Needs attention",
     LinkState.WITHDRAWN: "Withdrawn in Kompass",
+}
+
+
+HISTORY_SHOWN = 200
+HAPPENINGS = {
+    "event": "Event from Kompass",
+    "judged": "Decided",
+    "called": "Call to QuickBooks",
+    "failed": "Failed",
+    "recovered": "Recovered",
+    "asked": "Asked for",
+    "mailed": "Mailed",
+    "due": "Queued",
 }
 
 
@@ -155,3 +168,18 @@ def amount_of(words: str) -> Decimal | None:
         return Decimal(text)
     except InvalidOperation:
         return None
+
+
+def history_of(link: Link) -> list[History]:
+    """Give the newest happenings of the record, newest first: what `kompass-qbo why` tells."""
+    found = list(
+        History.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).order_by("-pk")[
+            :HISTORY_SHOWN
+        ]
+    )
+    for one in found:
+        one.words = HAPPENINGS.get(one.what, one.what)  # type: ignore[attr-defined]
+        if one.what == "due":
+            # The reason is in the message; its code says no more.
+            one.outcome = ""
+    return found

@@ -62,9 +62,9 @@ class MappingAdmin(SectionAdmin):
         offers: Offers = {}
         return type(base.__name__, (base,), {"offers": offers, "Meta": base.Meta})  # type: ignore[attr-defined]
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        field = super().formfield_for_foreignkey(db_field, request, **options)
-        if field is not None:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None and db_field.is_relation:
             # What Kompass says and which company is linked is not edited from here.
             for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
                 setattr(field.widget, name, False)

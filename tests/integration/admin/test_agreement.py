@@ -52,8 +52,8 @@ def test_everything_is_named_with_its_reason_on_the_page_and_in_the_file(section
     page = words(ada.post(SHEET, MARCH))
     assert "does not agree" in page
     assert "Taken back in Kompass, still in QuickBooks (1)" in page
-    assert "Belongs into the month, but is not in QuickBooks (1)" in page
-    assert "Not to be in QuickBooks (2)" in page
+    assert "Belongs in the month, but is not in QuickBooks (1)" in page
+    assert "Not meant for QuickBooks (2)" in page
     assert "journal" in page
     answer = ada.post(SHEET, {**MARCH, "csv": "1"})
     assert answer["Content-Disposition"] == 'attachment; filename="agreement-meridian-geomatics-ltd-2026-03.csv"'

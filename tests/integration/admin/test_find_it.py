@@ -60,7 +60,11 @@ def test_rows_say_whose_what_and_where(ada: Client, three: None) -> None:
     assert "In QuickBooks" in page
     assert "Needs attention" in page
     assert "Waiting" in page
+    assert "<h1>Invoices</h1>" in ada.get(f"{ROOT}invoice/").content.decode(), "called by what it holds"
     assert "Harbour & Sons c1" in words(ada.get(f"{ROOT}project/"))
+    assert "change-related" not in ada.get(f"{ROOT}itemservice/add/").content.decode(), (
+        "nor are Configurations edited there"
+    )
     assert ORGS["org-ca"] in words(ada.get(f"{ROOT}customer/"))
 
 
