@@ -58,7 +58,7 @@ class LinkAdmin(ReadOnlyAdmin):
     change_list_template = "admin/quickbooks_online/link_list.html"
     list_filter: ClassVar[Any] = (StateFilter, CauseFilter, OrgFilter, CompanyFilter)
     search_fields = ("reference",)
-    search_help_text = "Search by name, number, client, project, amount, Kompass id or QBO id"
+    search_help_text = "Search by name, number, client, project, amount, date, Kompass id or QBO id"
     ordering = ("-id",)
     actions: Any = ("try_again",)
     list_display: Any = ("shown_record", "shown_org", "shown_where", "shown_name", "shown_qbo")

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from admin.quickbooks_online import overview
-from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Link
+from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Link, VatRate
 from schemas.events import OrgRef
 from simulator import CANADA, USA
 from tests.builders import client, event, invoice
@@ -76,6 +76,15 @@ def test_the_errors_of_one_org_are_shown(ada: Client, three: dict[str, Configura
     assert "It broke." in page
     assert "Standard 20 %" not in page
     assert "Standard 20 %" in words(ada.get(f"{ROOT}failure/", {"org": "all"}))
+
+
+def test_the_form_that_an_error_leads_to_suggests_what_the_list_does(
+    ada: Client, three: dict[str, Configuration]
+) -> None:
+    rate = VatRate.objects.get(org_id="org-uk", kompass_id="vat-20")
+    where = f"{ROOT}taxcodevatrate/add/?configuration={three['org-uk'].pk}&vat_rate={rate.pk}"
+    field = ada.get(where).context["adminform"].form["tax_code_id"]
+    assert dict(field.field.choices)[field.value()].startswith("20.0% S")
 
 
 def test_it_says_until_when_a_retry_pauses_and_why(
