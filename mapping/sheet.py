@@ -18,7 +18,7 @@ class Standing(StrEnum):
     """What is said of one document, in the order of the blocks."""
 
     MISSING = "missing"
-    """It belongs into the month and is not in QuickBooks: failed, waiting, retrying, or deleted there."""
+    """It belongs in the month and is not in QuickBooks: failed, waiting, retrying, or deleted there."""
     NOT_ARRIVED = "not-arrived"
     """Kompass's own list has it, and no event of it arrived; or another total, or the other way round."""
     DIFFERS = "differs"
@@ -27,13 +27,17 @@ class Standing(StrEnum):
     WITHDRAWN = "withdrawn"
     UNKNOWN = "unknown"
     """It carries our mark, and is not the document that we know of."""
+    TWICE = "perhaps-twice"
+    """It was typed by hand, and is perhaps the same as one of ours: it has no number of its own."""
     LEFT = "left"
     """It differs, and a person chose to leave it in QuickBooks as it is."""
     ROUNDING = "rounding"
     """Its tax differs by rounding alone."""
+    RESEMBLES = "resembles"
+    """It was typed by hand and resembles one of ours, but under a number of its own, or in nothing but the number."""
     HAND_TYPED = "only-in-quickbooks"
     NOT_SENT = "not-sent"
-    """Not to be in QuickBooks: a draft, Synchronize off, a journal."""
+    """Not meant for QuickBooks: a draft, Synchronize off, a journal."""
     AGREES = "agrees"
 
 
@@ -44,8 +48,10 @@ TITLES: Mapping[Standing, str] = {
     Standing.OTHER_MONTH: "Dated in another month on the other side",
     Standing.WITHDRAWN: "Taken back in Kompass, still in QuickBooks",
     Standing.UNKNOWN: "In QuickBooks with Kompass's mark, but not the document that was sent",
+    Standing.TWICE: "Perhaps booked twice: typed by hand, like a document of Kompass",
     Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
+    Standing.RESEMBLES: "Typed by hand, resembles a document of Kompass",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
     Standing.NOT_SENT: "Not meant for QuickBooks",
     Standing.AGREES: "Agrees",
@@ -58,8 +64,13 @@ PREVENTING = frozenset(
         Standing.OTHER_MONTH,
         Standing.WITHDRAWN,
         Standing.UNKNOWN,
+        Standing.TWICE,
     }
 )
+TYPED = frozenset({Standing.TWICE, Standing.RESEMBLES, Standing.HAND_TYPED})
+"""Only QuickBooks has them, and they carry no mark of ours."""
+_APART = TYPED | {Standing.NOT_SENT}
+"""What is in no sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +176,7 @@ class Sheet:
 
     @property
     def agrees(self) -> bool:
-        """Whether everything that belongs into the month is in QuickBooks, and nothing of ours besides."""
+        """Whether everything that belongs in the month is in QuickBooks, and nothing of ours besides."""
         return not self.hidden and not any(line.standing in PREVENTING for line in self.lines)
 
     @property
@@ -196,12 +207,15 @@ class Sheet:
             )
             if lines
         ]
-        return f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
+        agrees = f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
+        alike = self.of(Standing.RESEMBLES)
+        look = f" Look at this first: {TITLES[Standing.RESEMBLES]}: {len(alike)} ({_spread(alike)})."
+        return agrees + look if alike else agrees
 
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+            if line.standing in _APART:
                 continue
             ours, theirs = found.get(key(line), (NOTHING, NOTHING))
             found[key(line)] = (
@@ -211,7 +225,7 @@ class Sheet:
         return dict(sorted(found.items()))
 
     def totals(self) -> Sums:
-        """Both sides' sums of what belongs into the month, by currency. Hand-typed documents are apart."""
+        """Both sides' sums of what belongs in the month, by currency. Hand-typed documents are apart."""
         return self._sums(lambda line: line.currency)
 
     def by_client(self) -> Sums:
@@ -233,7 +247,7 @@ class Sheet:
         """By tax code and currency: net, tax and both together."""
         found: Sums = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+            if line.standing in _APART:
                 continue
             for side, place, counts in ((line.ours, 0, line.ours_counts), (line.theirs, 1, line.theirs_counts)):
                 for one in side.codes if side is not None and counts else ():
@@ -245,7 +259,7 @@ class Sheet:
 
     def home(self) -> tuple[Decimal, Decimal]:
         """Both sides' gross in the home currency; what has no rate counts as nothing."""
-        counted = [line for line in self.lines if line.standing not in (Standing.HAND_TYPED, Standing.NOT_SENT)]
+        counted = [line for line in self.lines if line.standing not in _APART]
         return (
             sum((line.ours.home or _ZERO for line in counted if line.ours is not None and line.ours_counts), _ZERO),
             sum(
@@ -257,7 +271,7 @@ class Sheet:
         """Kompass's gross that `home` is without, because no rate is known, by currency."""
         found: dict[str, Decimal] = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT, Standing.NOT_ARRIVED) or not line.ours_counts:
+            if line.standing in _APART | {Standing.NOT_ARRIVED} or not line.ours_counts:
                 continue
             if line.ours is not None and line.ours.home is None and line.ours.amounts.gross:
                 found[line.currency] = found.get(line.currency, _ZERO) + line.ours.amounts.gross
@@ -266,7 +280,7 @@ class Sheet:
     def hand_typed(self) -> dict[str, Amounts]:
         """What only QuickBooks has, by currency."""
         found: dict[str, Amounts] = {}
-        for line in self.of(Standing.HAND_TYPED):
+        for line in (one for one in self.lines if one.standing in TYPED):
             found[line.currency] = found.get(line.currency, NOTHING) + (line.quickbooks or NOTHING)
         return dict(sorted(found.items()))
 

@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from admin.quickbooks_online.agreement import keep_sheet, make_sheet
 from admin.quickbooks_online.companies import CompanyError
@@ -93,6 +94,7 @@ class AgreementPages(SectionAdmin):
             original=configuration,
             form=form,
             sheet=sheet,
+            month_words=date_format(dt.date.fromisoformat(f"{sheet.month}-01"), "F Y") if sheet is not None else "",
             parts=_parts(sheet) if sheet is not None else (),
             tables=_tables(sheet) if sheet is not None else (),
             home=sheet.home() if sheet is not None else (),
@@ -123,7 +125,7 @@ def _tables(sheet: Sheet) -> list[Table]:
         return Table(title, tuple(Sum(name, *both) for name, both in sums.items()))
 
     tables = (
-        table("Sums of what belongs into the month", sheet.totals()),
+        table("Sums of what belongs in the month", sheet.totals()),
         table("By client", sheet.by_client()),
         table("By tax code", sheet.by_tax_code()),
     )

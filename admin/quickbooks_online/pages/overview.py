@@ -16,6 +16,7 @@ from admin.quickbooks_online.lists import known_name
 from admin.quickbooks_online.models import Configuration, Failure
 from admin.quickbooks_online.pages.base import SectionAdmin
 from admin.quickbooks_online.pages.org_filters import choose
+from schemas.counting import counted, form_of
 from schemas.link_state import LinkState
 
 REFRESHED_EVERY_S = 5
@@ -96,7 +97,7 @@ def _cards(configuration: Configuration, counts: overview.Counts) -> list[dict[s
         (LinkState.PENDING, "queued"),
         (LinkState.RETRYING, "retrying"),
         (LinkState.WAITING, "waiting"),
-        (LinkState.FAILED, "need attention"),
+        (LinkState.FAILED, form_of(counts.failed, "needs attention", "need attention")),
         (LinkState.WITHDRAWN, "withdrawn in Kompass"),
     )
     cards = []
@@ -112,7 +113,7 @@ def _cards(configuration: Configuration, counts: overview.Counts) -> list[dict[s
             {
                 "number": number,
                 "words": words,
-                "of": ", ".join(f"{many:,} {_LISTS[one][1]}{'' if many == 1 else 's'}" for one, many in kinds.items()),
+                "of": ", ".join(counted(many, _LISTS[one][1]) for one, many in kinds.items()),
                 "address": f"{address}?{urlencode(query)}",
                 "bad": state is LinkState.FAILED and number,
             }

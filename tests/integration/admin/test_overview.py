@@ -50,7 +50,7 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
     synced, failed = (Link.objects.filter(org_id="org-uk", state=state).count() for state in ("synced", "failed"))
     assert (synced, failed) == (3, 1)
     assert "3 in QuickBooks 1 customer, 1 project, 1 document" in page
-    assert "1 need attention 1 document" in page
+    assert "1 needs attention 1 document" in page
     cards = ada.get(f"{ROOT}configuration/{three['org-uk'].pk}/overview/").context["cards"]
     assert len(ada.get(cards[0]["address"]).context["cl"].result_list) == 1, "the documents of the card"
     Link.objects.filter(org_id="org-uk", kind="client").update(state="pending")
@@ -58,7 +58,7 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
     assert "/customer/" in cards[1]["address"], "where there is no document, the list that has some"
     assert "(just now)" in page
     assert "0 minutes" not in page
-    assert "1 invoice is waiting: Standard 20 % has no QuickBooks tax code" in page
+    assert "1 invoice needs attention: Standard 20 % has no QuickBooks tax code" in page
     assert "Last record sent to QuickBooks:" in page
     assert "Connected" in page
     assert Failure.objects.filter(closed_at=None).count() == 1
@@ -66,11 +66,11 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
 
 def test_the_errors_of_one_org_are_shown(ada: Client, three: dict[str, Configuration]) -> None:
     Failure.objects.create(
-        org_id="org-ca", kind="invoice", stage="map", cause="x", message="it broke", remedy="Mend it"
+        org_id="org-ca", kind="invoice", stage="map", cause="x", message="it broke", remedy="Fix it"
     )
     page = words(ada.get(f"{ROOT}failure/"))
     assert "All Meridian Geomatics Ltd (1) Northern Survey Inc (1) Show" in page
-    assert "It broke. What to do: Mend it." in page, "sentences"
+    assert "It broke. What to do: Fix it." in page, "sentences"
     page = words(ada.get(f"{ROOT}failure/", {"org": "org-ca"}))
     assert "Sync errors: Northern Survey Inc" in page
     assert "It broke." in page
@@ -114,7 +114,7 @@ def test_it_says_what_is_next(section: Section, ada: Client, three: dict[str, Co
     for said in ("Meridian Geomatics Ltd", "Northern Survey Inc", "Prairie Design LLC", "1 sync error", "Next: Choose"):
         assert said in page, said
     assert "Prairie" not in words(section.person("eve", "view_invoice").get(ROOT))
-    assert "3 in QuickBooks 1 need attention" in words(ada.get(f"{ROOT}configuration/"))
+    assert "3 in QuickBooks 1 needs attention" in words(ada.get(f"{ROOT}configuration/"))
 
     CompanyConnection.objects.update(state="disconnected", disconnect_message="The access was revoked.")
     page = page_of(ada, three["org-uk"])
