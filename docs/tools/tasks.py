@@ -51,7 +51,7 @@ TASKS: dict[str, Rows] = {
         ("the number or the due date of an invoice", "`mapping/invoice.py`"),
         (
             "the name of a client's second customer, `Acme (EUR)`",
-            "`Draft.display_name` in `mapping/members.py`; whether it is a second one: `suffix_of` in `mapping/payloads.py`",
+            "`Draft.display_name` in `mapping/members.py`; whether it is a second one of a client: `suffix_of` in `mapping/payloads.py`",
         ),
         (
             "the templates (Jinja texts of the Configuration) that a new one starts with",
@@ -170,7 +170,7 @@ TASKS: dict[str, Rows] = {
         ("whether a refusal is final", "`qbo_client/verdicts.py`; how long a passing one is tried: `sync/patience.py`"),
         (
             "how often a call without an answer is tried (503, timeout)",
-            "`sync/settle.py`, numbers in `sync/settings/policies.py`",
+            "`sync/settle.py` counts the tries, `backoff` in `sync/patience.py` is the wait, numbers in `sync/settings/policies.py`",
         ),
         ("when a company or Intuit is not called (breakers)", "`sync/gates.py`, `qbo_client/breaker.py`"),
         (
