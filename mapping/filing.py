@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from mapping.sheet import Sheet, cells
+from mapping.sheet import PREVENTING, Sheet, Standing, cells
 
 Row = Mapping[str, str]
 
@@ -23,8 +23,17 @@ _COMPARED: Mapping[str, str] = {
     "quickbooks_tax": "tax in QuickBooks",
     "quickbooks_gross": "gross in QuickBooks",
     "quickbooks_home": "home amount in QuickBooks",
+    "what": "kind",
+    "client_id": "client's id",
+    "quickbooks_number": "number in QuickBooks",
+    "quickbooks_date": "date in QuickBooks",
+    "quickbooks_due": "due date in QuickBooks",
+    "quickbooks_customer": "customer in QuickBooks",
+    "kompass_codes": "tax codes in Kompass",
+    "quickbooks_codes": "tax codes in QuickBooks",
     "standing": "standing",
 }
+"""What is compared of a document, in words. A month that an earlier version filed lacks some of these columns."""
 
 
 def rows_of(sheet: Sheet) -> list[dict[str, str]]:
@@ -46,25 +55,38 @@ def digest(rows: Iterable[Row]) -> str:
 
 def changes(filed: Sequence[Row], sheet: Sheet) -> tuple[str, ...]:
     """Say what is different since the month was filed, a sentence a document."""
-    before = {_key(row): row for row in filed}
-    now = {_key(row): row for row in rows_of(sheet)}
+    before, now = _by_document(filed), _by_document(rows_of(sheet))
     said = []
     for key, row in now.items():
         former = before.get(key)
         if former is None:
             said.append(f"{row['reference']} was not in it")
-            continue
-        parts = [
-            f"{words} was {former.get(name) or 'nothing'}, is {row[name] or 'nothing'}"
-            for name, words in _COMPARED.items()
-            if former.get(name, "") != row[name]
-        ]
-        if parts:
+        elif parts := _different(former, row):
             said.append(f"{row['reference']}: {'; '.join(parts)}")
     said += [f"{row['reference']} is no longer in it" for key, row in before.items() if key not in now]
     return tuple(said)
 
 
-def _key(row: Row) -> tuple[str, str, str]:
-    """A document of Kompass by its id, any other by its Id in QuickBooks."""
-    return (row.get("kompass_id", ""), "" if row.get("kompass_id") else row.get("qbo_id", ""), row.get("what", ""))
+def _different(former: Row, row: Row) -> list[str]:
+    """Give in words what differs of a document, the standing last with its reason."""
+    differing = [name for name in _COMPARED if name in former and former[name] != row[name]]
+    for side in ("kompass", "quickbooks"):
+        # Where the sums changed, they say so.
+        if {f"{side}_net", f"{side}_tax"} & set(differing) and f"{side}_codes" in differing:
+            differing.remove(f"{side}_codes")
+    parts = [f"{_COMPARED[name]} was {former[name] or 'nothing'}, is {row[name] or 'nothing'}" for name in differing]
+    if former.get("standing") != row["standing"] and row["standing"] in PREVENTING and row["remark"]:
+        parts[-1] += f" ({row['remark']})"
+    return parts
+
+
+def _by_document(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
+    """Give a document of Kompass by its id, any other by its Id in QuickBooks. What Kompass's own list says is none of a filed month."""
+    found = {}
+    for row in rows:
+        if row["standing"] == Standing.NOT_ARRIVED:
+            continue
+        # A copy carries the mark of the document that it is a copy of.
+        ours = row.get("kompass_id", "") if row["standing"] != Standing.UNKNOWN else ""
+        found[ours, "" if ours else row.get("qbo_id", "")] = row
+    return found

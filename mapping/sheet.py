@@ -121,6 +121,8 @@ class Line:
     """Whether Kompass dates it in this month, and bills it."""
     theirs_counts: bool = True
     """Whether QuickBooks dates it in this month."""
+    booked_as: tuple[str, ...] = ()
+    """Number, date, due date and customer in QuickBooks; empty where it has no document."""
 
     @property
     def kompass(self) -> Amounts | None:
@@ -276,8 +278,10 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
 COLUMNS = (
     "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
     "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark", "client", "kompass_home", "quickbooks_home", "state",
-    "cause", "kompass_id",
+    "cause", "kompass_id", "client_id", "quickbooks_number", "quickbooks_date", "quickbooks_due", "quickbooks_customer",
+    "kompass_codes", "quickbooks_codes",
 )  # fmt: skip
+_BOOKED_AS = ("quickbooks_number", "quickbooks_date", "quickbooks_due", "quickbooks_customer")
 
 
 def cells(line: Line) -> dict[str, object]:
@@ -286,12 +290,20 @@ def cells(line: Line) -> dict[str, object]:
         "standing": line.standing.value, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
         "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
         "client": line.client, "state": line.state, "cause": line.cause, "kompass_id": line.kompass_id,
+        "client_id": line.client_id, **dict(zip(_BOOKED_AS, line.booked_as or ("",) * len(_BOOKED_AS), strict=True)),
     }  # fmt: skip
     for name, side in (("kompass", line.ours), ("quickbooks", line.theirs)):
         for amount in ("net", "tax", "gross"):
             values[f"{name}_{amount}"] = None if side is None else getattr(side.amounts, amount)
         values[f"{name}_home"] = None if side is None else side.home
+        values[f"{name}_codes"] = "" if side is None else _codes(side)
     return {name: values[name] for name in COLUMNS}
+
+
+def _codes(side: Side) -> str:
+    """``20.0% S 100.00 + 20.00; 0.0% Z 50.00 + 0.00``"""
+    named = sorted(side.codes, key=lambda one: one.code)
+    return "; ".join(f"{one.code or 'no tax code'} {one.net:.2f} + {one.tax:.2f}" for one in named)
 
 
 def as_csv(sheet: Sheet) -> str:

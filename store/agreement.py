@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,8 @@ from store.documents import unpack
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " l.applied, l.observed, coalesce(l.kept, '{}') AS kept, coalesce(l.id, 0) AS link_id"
+    " l.applied, l.observed, l.qbo_tax, coalesce(l.kept, '{}') AS kept, coalesce(l.adopted, false) AS linked_by_hand,"
+    " coalesce(l.id, 0) AS link_id"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -60,9 +61,10 @@ def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
     observed = unpack(row.observed) or {}
-    # What a person chose to keep as QuickBooks has it counts as sent.
-    sent = {**(unpack(row.applied) or {}), **{name: observed[name] for name in row.kept if name in observed}}
-    customer, rate, answered = sent.get("CustomerRef"), sent.get("ExchangeRate"), observed.get("ExchangeRate")
+    # What a person chose to keep as QuickBooks has it counts as sent. Nobody saw the lines of what was linked by hand.
+    kept = {name for name in row.kept if not (row.linked_by_hand and name == "Line")}
+    applied = {name: value for name, value in (unpack(row.applied) or {}).items() if name not in kept}
+    answered = observed.get("ExchangeRate")
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,
@@ -71,8 +73,8 @@ def _document(row: Any) -> SentDocument:
         entity=row.entity,
         qbo_id=row.qbo_id,
         cause=row.cause,
-        customer=str(customer.get("value", "")) if isinstance(customer, Mapping) else "",
-        exchange_rate=None if rate is None else Decimal(rate),
+        sent={**applied, **{name: observed[name] for name in kept if name in observed}},
+        booked_tax=row.qbo_tax,
         answered_rate=None if answered is None else Decimal(answered),
         link_id=row.link_id,
     )

@@ -24,6 +24,7 @@ ROWS: Final = {"vat-5": "5.0% R", "vat-0": "0.0% Z"}
 CURRENCIES: Final = ("GBP", "GBP", "GBP", "GBP", "GBP", "USD", "EUR", "JPY")
 DEEDS: Final = (
     "void", "delete", "month", "day", "customer", "tax", "amount", "code", "copy", "hand", "text", "note", "pay", "rate",
+    "number", "due",
 )  # fmt: skip
 REVISIONS: Final = ("reject", "void", "off", "delete", "month", "amount", "project", "text", "approve")
 TRANSIENT: Final = "name_lock+try_again+saved_anyway+requestid_used+unsupported+not_found_page+server_error"
@@ -239,6 +240,8 @@ class Year:
             "code": {"Line": [{**sales[0], "SalesItemLineDetail": {**detail, **exempt}}, *sales[1:]]},
             "text": {"CustomerMemo": {"value": "Thank you"}},
             "note": {"PrivateNote": "checked"},
+            "number": {"DocNumber": f"B{one.id}"},
+            "due": {"DueDate": "2027-01-31"} if entity == "Invoice" else {},
             "rate": {"ExchangeRate": Decimal("0.5"), "CurrencyRef": currency} if one.currency != "GBP" else {},
         }
         if deed == "copy":
