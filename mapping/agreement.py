@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import Final
 
 from mapping import cents
 from mapping.booked import Booked
@@ -21,6 +22,7 @@ from schemas.link_state import LinkState
 Key = tuple[str, str]
 """(entity, QBO id)"""
 
+VOIDED: Final = "voided in Kompass"
 _STATE_WORDS = {LinkState.PENDING: "queued"}
 
 
@@ -61,11 +63,7 @@ def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
     )
     if not (here or there):
         return None
-    sent = bool(one.qbo_id or one.entity)
-    unsynced = not_synced(invoice, deleted=one.deleted, configuration=month.configuration, sent=sent)
-    never = invoice.step is Step.VOIDED and not one.qbo_id
-    if unsynced is not None or never:
-        reason = "voided in Kompass before it was sent" if unsynced is None else unsynced[1]
+    if (reason := _why_not_there(one, month)) is not None:
         return _not_to_be_there(one, found, month, reason=reason)
     ours = expected(one, month)
     voided = invoice.step is Step.VOIDED
@@ -75,7 +73,7 @@ def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
     else:
         standing, remarks = _compared(one, ours, found, month)
     if voided:
-        remarks = ["voided in Kompass", *remarks]
+        remarks = [VOIDED, *remarks]
     return _made(
         one,
         standing,
@@ -92,10 +90,29 @@ def _not_to_be_there(one: SentDocument, found: Booked | None, month: Month, *, r
         if one.invoice.date not in month:
             return None
         over = "; QuickBooks has nothing of it" if one.qbo_id else ""
-        amounts = one.invoice
-        side = Side(Amounts(amounts.amount_net, amounts.amount_vat, amounts.amount_gross))
-        return _made(one, Standing.NOT_SENT, reason + over, month, ours=side)
+        return _made(one, Standing.NOT_SENT, reason + over, month, ours=_billed(one))
     return _made(one, Standing.WITHDRAWN, reason, month, ours=Side(NOTHING, Decimal(0)), found=found)
+
+
+def kompass_line(one: SentDocument, month: Month) -> Line:
+    """Give the line of a document without a look at QuickBooks: what Kompass says of it, and whether it is to be there."""
+    if (reason := _why_not_there(one, month)) is not None:
+        return _made(one, Standing.NOT_SENT, reason, month, ours=_billed(one))
+    said = VOIDED if one.invoice.step is Step.VOIDED else ""
+    return _made(one, Standing.MISSING, said, month, ours=expected(one, month))
+
+
+def _why_not_there(one: SentDocument, month: Month) -> str | None:
+    """Give the reason why Kompass does not want a document in QuickBooks; None when it does."""
+    sent = bool(one.qbo_id or one.entity)
+    unsynced = not_synced(one.invoice, deleted=one.deleted, configuration=month.configuration, sent=sent)
+    if unsynced is not None:
+        return unsynced[1]
+    return "voided in Kompass before it was sent" if one.invoice.step is Step.VOIDED and not one.qbo_id else None
+
+
+def _billed(one: SentDocument) -> Side:
+    return Side(Amounts(one.invoice.amount_net, one.invoice.amount_vat, one.invoice.amount_gross))
 
 
 def _why_missing(one: SentDocument) -> str:

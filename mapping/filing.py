@@ -7,7 +7,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
+from mapping.agreement import VOIDED, kompass_line
+from mapping.expected import Month
 from mapping.sheet import PREVENTING, Sheet, Standing, cells
+from schemas.documents import SentDocument
 
 Row = Mapping[str, str]
 
@@ -90,3 +93,45 @@ def _by_document(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
         ours = row.get("kompass_id", "") if row["standing"] != Standing.UNKNOWN else ""
         found[ours, "" if ours else row.get("qbo_id", "")] = row
     return found
+
+
+# --- Kompass's side alone, for which QuickBooks is not read
+
+
+def kompass_row(one: SentDocument, month: Month) -> Row:
+    """Give what Kompass says of a document now, in the cells of a sheet's row."""
+    line = kompass_line(one, month)
+    row = {name: _text(value) for name, value in cells(line).items()}
+    return {name: row[name] for name in (*_OF_KOMPASS, "standing", "remark")}
+
+
+_OF_KOMPASS = (
+    "reference", "date", "what", "client", "client_id", "currency", "kompass_net", "kompass_tax", "kompass_gross",
+)  # fmt: skip
+_NOT_WANTED = frozenset({Standing.NOT_SENT, Standing.WITHDRAWN})
+
+
+def kompass_changes(before: Row | None, now: Row, month: str) -> tuple[str, ...]:
+    """Say what Kompass changed of a document of a filed month.
+
+    :param before: its row as it was filed, or as it was said last; None where it was in no row.
+    """
+    was, wanted = before is not None and before["standing"] not in _NOT_WANTED, now["standing"] not in _NOT_WANTED
+    if before is None or not was:
+        if not wanted or not now["date"].startswith(month):
+            return ()
+        return ("new in the month" if before is None else "to be in QuickBooks by now",)
+    if not wanted:
+        return (f"taken back in Kompass: {now['remark']}",)
+    if now["remark"] == VOIDED and before["kompass_gross"] != now["kompass_gross"]:
+        return (VOIDED,)
+    return tuple(
+        f"{_COMPARED[name]} was {before[name]}, is {now[name]}"
+        for name in _OF_KOMPASS
+        if name in before and before[name] != now[name]
+    )
+
+
+def former_row(rows: Iterable[Row], kompass_id: str) -> Row | None:
+    """Give the row of a document of Kompass in a filed month."""
+    return _by_document(rows).get((kompass_id, ""))
