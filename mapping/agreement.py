@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from decimal import Decimal
 from typing import Final
 
 from mapping import cents
 from mapping.booked import Booked
+from mapping.books import VOID
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
 from mapping.expected import OPEN, Month, anything, at_home, code_rounds, differs_by_rounding, expected, typed_tax
@@ -163,14 +164,21 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.AGREES, reasons
     if (invoice.date in month) != (found.date in month) and anything(theirs):
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
-        return Standing.OTHER_MONTH, [moved, *reasons]
+        left = _left(one, found, {"TxnDate"}) and not list(_apart_from_amounts(one, found, month))
+        return Standing.LEFT if left else Standing.OTHER_MONTH, [moved, *reasons]
+    if (
+        reasons
+        and _left(one, found, {VOID, "Line", "TxnTaxDetail"})
+        and not list(_apart_from_amounts(one, found, month))
+    ):
+        return Standing.LEFT, reasons
     if reasons:
         if one.state in OPEN:
             reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
         return Standing.DIFFERS, reasons
-    remarks = (
-        [f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})"] if one.state in OPEN else []
-    )
+    remarks = [] if found.date == invoice.date else [f"dated {found.date} in QuickBooks"]
+    if one.state in OPEN:
+        remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
     if rounding:
         tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
         return Standing.ROUNDING, [f"{tax}: {words_of(cents.ROUNDING).headline}", *remarks]
@@ -188,10 +196,14 @@ def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool
         yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.amounts.gross)}"
     elif ours.amounts != NOTHING and not rounding:
         yield from _by_code(one, ours, theirs, month)
+    yield from _apart_from_amounts(one, found, month)
+
+
+def _apart_from_amounts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     if found.currency != one.invoice.currency:
         yield f"in {found.currency} in QuickBooks"
     yield from _customer(one, found)
-    if ours.amounts != NOTHING:
+    if one.invoice.step is not Step.VOIDED:
         yield from _texts(one, found, month)
     yield from _rate(one, found, month)
 
@@ -223,6 +235,14 @@ def _texts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
         due = one.invoice.due_date.isoformat()
     if due and found.due != due:
         yield f"due {found.due or '(not said)'} in QuickBooks, {due} in Kompass"
+
+
+def _left(one: SentDocument, found: Booked, members: Set[str]) -> bool:
+    """Whether a person chose to leave one of these members as QuickBooks has it, and the document still is as it was then."""
+    left = one.left
+    if left is None or members.isdisjoint(left.members):
+        return False
+    return left.observed.date == found.date and left.observed.total == abs(found.amounts.gross)
 
 
 def _customer(one: SentDocument, found: Booked) -> Iterator[str]:
@@ -258,7 +278,7 @@ def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     if found.currency == home or found.amounts == NOTHING:
         return
     rate, sent = found.exchange_rate, plausible(one.exchange_rate, found.currency, home)
-    answered = plausible(one.answered_rate, found.currency, home)
+    answered = plausible(one.answered.rate, found.currency, home)
     if plausible(rate, found.currency, home) is None:
         yield f"booked at an exchange rate of 1: {money(found.amounts.gross)} {found.currency} as {home}"
     elif sent is not None and rate != sent:

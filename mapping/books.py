@@ -133,6 +133,10 @@ def edited(before: Observed, now: Observed) -> tuple[str, ...]:
     )
 
 
+VOID = "Void"
+"""Stands among the members that a person chose to keep for a void in Kompass that does not go to QuickBooks."""
+
+
 def edited_since_sent(applied: Mapping[str, object], now: Observed) -> tuple[str, ...]:
     """Name the members that are not what we sent, of an object of which no earlier answer is known."""
     return tuple(

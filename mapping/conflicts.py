@@ -70,12 +70,26 @@ def _named(invoice: Invoice, members: Sequence[str]) -> str:
     return f"{' and '.join(dict.fromkeys(_MEMBER_NAMES.get(one, one) for one in members))} changed"
 
 
-CLOSED = "Correct it with a credit note dated in the open period{moved}, or reopen the period in QuickBooks and press Try again"
-"""The remedy for a change or a void of what lies in a closed period. A new document can also be dated later in Kompass."""
+CLOSED = (
+    "Type the difference into QuickBooks, as a credit note or an invoice dated in the open period{moved}. Then open it under Sync errors "
+    "and press Keep what QuickBooks says. Or reopen the period in QuickBooks and press Try again"
+)
+"""The remedy for a change or a void of what lies in a closed period. What Kompass bills has changed already: only QuickBooks lacks it."""
 
 
-def books_closed(invoice: Invoice, facts: CompanyFacts, *, members: Sequence[str] = ()) -> Problem:
-    """The document lies in a closed period, and Kompass changes what the books say."""
+def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, members: Sequence[str] = ()) -> Problem:
+    """The document lies in a closed period, or is to be moved into one, and Kompass changes what the books say."""
+    closed = facts.book_close_date
+    if closed is not None and there.date is not None and there.date > closed:
+        return Problem(
+            cause="books-closed",
+            message=f"{label(invoice)}: its new date {invoice.date} lies in a period that is closed in QuickBooks (to {closed}); "
+            f"in QuickBooks it is dated {there.date}",
+            field="TxnDate",
+            value=str(invoice.date),
+            remedy=f"Date it after {closed} in Kompass; or reopen the period in QuickBooks and press Try again; or leave it in its month: "
+            "open it under Sync errors and press Keep what QuickBooks says",
+        )
     moved = "; QuickBooks does not move a document out of a closed period" if "TxnDate" in members else ""
     return Problem(
         cause="books-closed",

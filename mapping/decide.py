@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import BOOKS, changed_in_books, in_closed_period, left_alone, not_taken
+from mapping.books import BOOKS, VOID, changed_in_books, in_closed_period, left_alone, not_taken
 from mapping.case import Case, name_of_party, needed_party, own_currency, why_not_synced
 from mapping.cents import BILLED, billed
 from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
@@ -92,7 +92,7 @@ def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
     if observed.is_settled:
         return Fail((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
     if in_closed_period(case.facts, observed.date):
-        return Fail((conflicts.books_closed(case.record, case.facts),))
+        return Fail((conflicts.books_closed(case.record, case.facts, observed),))
     applied = {name: value for name, value in (standing.applied or {}).items() if name != BILLED}
     number = applied.get("DocNumber")
     mark = f" void {standing.qbo_id}"
@@ -119,6 +119,8 @@ def _void(case: Case) -> Decision:
     observed = standing.observed
     if observed is not None and observed.gone:
         return Nothing("voided or deleted in QuickBooks, too", voided=True)
+    if VOID in standing.kept and not standing.overwrite and (standing.applied or {}).get(BILLED) == applied[BILLED]:
+        return Nothing("left as it is in QuickBooks, as a person chose")
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
         # Whether applying a credit note raises its SyncToken is not known.
         return Read(entity, standing.qbo_id)
@@ -126,7 +128,7 @@ def _void(case: Case) -> Decision:
         if observed.is_settled:
             return Fail((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
         if in_closed_period(case.facts, observed.date):
-            return Fail((conflicts.books_closed(case.record, case.facts),))
+            return Fail((conflicts.books_closed(case.record, case.facts, observed),))
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
         return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
@@ -272,7 +274,7 @@ def _conflict(
             return conflicts.paid_in_qbo(case.record, observed, entity, books)
         moved_to = case.record.date if "TxnDate" in books else None
         if books and in_closed_period(case.facts, observed.date, moved_to):
-            return conflicts.books_closed(case.record, case.facts, members=books)
+            return conflicts.books_closed(case.record, case.facts, observed, members=books)
         edited = _edited_by_hand(standing, observed, payload, changed)
         if edited:
             return conflicts.edited_in_qbo(case.record, edited)

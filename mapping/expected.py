@@ -116,7 +116,7 @@ def at_home(ours: Side, one: SentDocument, found: Booked | None, month: Month) -
     gross = ours.amounts.gross
     if one.invoice.currency == month.facts.home_currency:
         return Side(ours.amounts, gross, ours.codes)
-    known = (one.exchange_rate, one.answered_rate, found.exchange_rate if found is not None else None)
+    known = (one.exchange_rate, one.answered.rate, found.exchange_rate if found is not None else None)
     home = month.facts.home_currency
     rate = next((each for each in known if plausible(each, one.invoice.currency, home) is not None), None)
     return Side(ours.amounts, None if rate is None else half_up(gross * rate), ours.codes)
@@ -163,9 +163,9 @@ def typed_tax(one: SentDocument, ours: Side, found: Booked, month: Month) -> Dec
     A tax that QuickBooks itself computes otherwise is not typed: its tax code has another rate.
     """
     tax, theirs = found.amounts.tax, found.side(month.facts)
-    if one.booked_tax is None or _booking(one, month).how is not Regime.EXCLUDED:
+    if one.answered.tax is None or _booking(one, month).how is not Regime.EXCLUDED:
         return None
-    booked = -one.booked_tax if found.entity == "CreditMemo" else one.booked_tax
+    booked = -one.answered.tax if found.entity == "CreditMemo" else one.answered.tax
     nets = {code.code: code.net for code in ours.codes}
     if tax == booked or nets != {code.code: code.net for code in theirs.codes}:
         return None

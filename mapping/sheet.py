@@ -28,6 +28,8 @@ class Standing(StrEnum):
     WITHDRAWN = "withdrawn"
     UNKNOWN = "unknown"
     """It carries our mark, and is not the document that we know of."""
+    LEFT = "left"
+    """It differs, and a person chose to leave it in QuickBooks as it is."""
     ROUNDING = "rounding"
     """Its tax differs by rounding alone."""
     HAND_TYPED = "only-in-quickbooks"
@@ -43,6 +45,7 @@ TITLES: Mapping[Standing, str] = {
     Standing.OTHER_MONTH: "Dated in another month on the other side",
     Standing.WITHDRAWN: "Taken back in Kompass, still in QuickBooks",
     Standing.UNKNOWN: "In QuickBooks with Kompass's mark, but not the document that was sent",
+    Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
     Standing.NOT_SENT: "Not to be in QuickBooks",
@@ -134,8 +137,10 @@ class Line:
 
     @property
     def difference(self) -> Decimal:
-        """QuickBooks less Kompass, gross."""
-        return ((self.quickbooks or NOTHING) - (self.kompass or NOTHING)).gross
+        """QuickBooks less Kompass in this month, gross."""
+        theirs = self.quickbooks if self.theirs_counts else None
+        ours = self.kompass if self.ours_counts else None
+        return ((theirs or NOTHING) - (ours or NOTHING)).gross
 
 
 Sums = dict[str, tuple[Amounts, Amounts]]
@@ -186,10 +191,15 @@ class Sheet:
                     f"Not given by QuickBooks: {self.hidden}. A document typed by hand has a wrong email address; correct it there."
                 )
             return " ".join(("The month does not agree.", *parts))
-        rounded = self.of(Standing.ROUNDING)
-        if rounded:
-            return f"The month agrees but for rounding of tax: {len(rounded)} ({_spread(rounded, difference=True)})."
-        return "The month agrees to the cent."
+        apart = [
+            f"{words}: {len(lines)} ({_spread(lines, difference=True)})"
+            for words, lines in (
+                ("what a person left as QuickBooks has it", self.of(Standing.LEFT)),
+                ("rounding of tax", self.of(Standing.ROUNDING)),
+            )
+            if lines
+        ]
+        return f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
 
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}

@@ -50,6 +50,7 @@ def _tax_remedy(rate: VatRate | None, code: TaxCodeFact, percent: Decimal | None
     if rate.rate in code.percents():
         return (
             f"{quoted(code.name)} had {number(rate.rate)} % at another time than {day}: correct the date of the document or "
-            "the VAT rate of its lines in Kompass."
+            f"the VAT rate of its lines in Kompass. If it is right, as a credit note for a supply of that time is, make a tax code in "
+            f"QuickBooks that charges {number(rate.rate)} % on {day}, too, and choose it in the row {row} of Tax Code VAT Rates."
         )
     return f"In the row {row} of Tax Code VAT Rates, choose the tax code that charges {number(rate.rate)} %."

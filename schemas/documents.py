@@ -7,6 +7,25 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from schemas.events import Invoice
+from schemas.observed import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What QuickBooks itself came to, as it said last."""
+
+    rate: Decimal | None = None
+    """Home units for one of the currency."""
+    tax: Decimal | None = None
+    """At our last write; above zero for a credit memo, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a person chose to leave as QuickBooks has it, and how that was."""
+
+    members: frozenset[str]
+    observed: Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +40,10 @@ class SentDocument:
     """Empty while it is not in QuickBooks."""
     cause: str = ""
     sent: Mapping[str, object] = field(default_factory=dict, repr=False)
-    """The members that were sent last, or with whose value in QuickBooks a person left it; empty while none were."""
-    booked_tax: Decimal | None = None
-    """What QuickBooks came to at our last write, above zero for a credit memo too; None when that is not known."""
-    answered_rate: Decimal | None = None
-    """The rate that QuickBooks said last that it has it at."""
+    """The members that were sent last, apart from the lines with the value that a person left; empty while none were."""
+    answered: Answered = Answered()
+    left: Left | None = None
+    """None when nobody left it so, or more is to be sent."""
     link_id: int = 0
     """0 where there is no link."""
     newest_customer: str | None = None
@@ -33,13 +51,13 @@ class SentDocument:
 
     @property
     def customer(self) -> str:
-        """The Id of the customer to whom it was sent; empty when that is not known."""
+        """The Id of the customer to whom it was sent last, or with whom a person left it; empty when that is not known."""
         customer = self.sent.get("CustomerRef")
         return str(customer.get("value", "")) if isinstance(customer, Mapping) else ""
 
     @property
     def exchange_rate(self) -> Decimal | None:
-        """The rate that was sent with it; None when QuickBooks chose one."""
+        """The rate that was sent with it, or that a person kept; None when QuickBooks chose one."""
         rate = self.sent.get("ExchangeRate")
         return Decimal(rate) if isinstance(rate, int | Decimal) and not isinstance(rate, bool) else None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import edited_since_sent
+from mapping.books import VOID, edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Write
 from mapping.results import PartyKey
@@ -252,7 +252,9 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
         check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
         check.write(db)
     if link.observed is not None:
-        facts["kept"] = sorted(edited_since_sent(applied, Observed(link.observed)))
+        kept_members = edited_since_sent(applied, Observed(link.observed))
+        voided = isinstance(predicted.outcome, Write) and predicted.outcome.voided
+        facts["kept"] = sorted((*kept_members, VOID) if voided else kept_members)
         facts["by_hand"] = [one for one in link.by_hand if one == "TxnTaxDetail"]
     write(db, [by_hand(link, LinkState.SYNCED, reason=f"kept as it is in QuickBooks, as {by} chose", **facts)])
     words = f"{by} chose what QuickBooks says"

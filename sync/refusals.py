@@ -62,7 +62,12 @@ def problem_for(
         cause = f"{cause}:{fault.code}"
     said = _said(refused) or f" with HTTP status {refused.status}"
     # What is in QuickBooks cannot be dated out of a closed period.
-    remedy = CLOSED.format(moved="") if cause == "books-closed" and link.qbo_id is not None else words.remedy
+    there = cause == "books-closed" and link.qbo_id is not None
+    remedy = (
+        f"{CLOSED.format(moved='')}. If Kompass changed its date, date it after the closing date"
+        if there
+        else words.remedy
+    )
     if link.qbo_id is not None and stands_in_quickbooks(refused):
         remedy = _ADDRESS_IN_QUICKBOOKS
     return Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from schemas.events import Step
 from simulator.seeds import UK
 from sync.by_hand import Customer, KnownClient, keep_quickbooks, link_customer
-from tests.builders import client, event, invoice, project
+from tests.builders import client, event, invoice, line, project
 from tests.integration.agreement.sheets import edit, sheet, standings
 from tests.pipeline import Pipeline
 
@@ -124,8 +125,8 @@ def test_a_document_that_breaks_queries_hides_nothing_else(pipeline: Pipeline, r
         "CustomerRef": pipeline.objects("Invoice")[0]["CustomerRef"],
     }
     item = {"ItemRef": {"value": "1"}, "TaxCodeRef": {"value": pipeline.object_id(UK, "TaxCode", "20.0% S")}}
-    line = {"Amount": 5, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": item}
-    edit(pipeline, "INV-i1", "create", members={**typed, "CurrencyRef": {"value": "GBP"}, "Line": [line]})
+    typed_line = {"Amount": 5, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": item}
+    edit(pipeline, "INV-i1", "create", members={**typed, "CurrencyRef": {"value": "GBP"}, "Line": [typed_line]})
     edit(pipeline, "HAND-1", "type", members=broken)
     code, found = sheet(run)
     assert (code, found["not_given"]) == (1, 1)
@@ -147,3 +148,89 @@ def test_a_void_document_passes_kompass_list_absent_at_0_and_in_full(
         path.write_text(f"id,reference,total\ni1,INV-i1,120.00\n{void}", encoding="utf-8")
         code, found = sheet(run, "--control", str(path))
         assert code == 0, found["verdict"]
+
+
+def close_march(pipeline: Pipeline) -> None:
+    edit(pipeline, "INV-i1", "close_books", date="2026-03-31")
+
+
+def leave(pipeline: Pipeline, id: str) -> None:
+    """Press Keep what QuickBooks says."""
+    with pipeline.engine.begin() as db:
+        keep_quickbooks(db, pipeline.one("invoice", id).id, by="ann")
+    pipeline.drive()
+
+
+def remedy(pipeline: Pipeline, id: str) -> str:
+    """The open failure of an invoice: what is wrong, and what to do."""
+    with pipeline.engine.begin() as db:
+        link = pipeline.one("invoice", id).id
+        asked = "SELECT message || ' ' || remedy FROM qbo_failure WHERE link_id = %s AND closed_at IS NULL"
+        return str(db.exec_driver_sql(asked, (link,)).scalar_one())
+
+
+def test_what_changed_in_a_closed_month_can_be_left_there(pipeline: Pipeline, run: Any) -> None:
+    """A void, an amount and a date: each is corrected in April by hand, and March agrees but for them."""
+    ids = ("void", "less", "out")
+    pipeline.ingest(*(event(invoice(one)) for one in ids))
+    pipeline.drive()
+    edit(pipeline, "INV-void", "close_books", date="2026-03-31")
+    pipeline.ingest(
+        event(invoice("void", sequence=2, step=Step.VOIDED)),
+        event(invoice("less", sequence=2, lines=(line("50.00"),))),
+        event(invoice("out", sequence=2, date=dt.date(2026, 4, 2))),
+    )
+    pipeline.drive()
+    for one in ids:
+        assert "Keep what QuickBooks says" in remedy(pipeline, one)
+    code, found = sheet(run)
+    assert (code, standings(found)) == (1, {"INV-void": "differs", "INV-less": "differs", "INV-out": "other-month"})
+    for one in ids:
+        leave(pipeline, one)
+    code, found = sheet(run)
+    assert (code, set(standings(found).values())) == (0, {"left"})
+    # 120.00 for the void, 60.00 for the smaller one, 120.00 for what Kompass dates in April.
+    assert found["verdict"] == "The month agrees but for what a person left as QuickBooks has it: 3 (300.00 GBP)."
+    code, found = sheet(run, "--month", "2026-04")
+    assert (code, standings(found)) == (0, {"INV-out": "left"})
+    # Another edit by hand is no longer what the person left.
+    edit(pipeline, "INV-less", "close_books", date=None)
+    less = next(one for one in pipeline.objects("Invoice") if one["DocNumber"] == "INV-less")
+    less["Line"][0]["Amount"], less["Line"][0]["SalesItemLineDetail"]["UnitPrice"] = 70, 70
+    edit(pipeline, "INV-less", "update", members={"Line": less["Line"]})
+    code, found = sheet(run)
+    assert (code, standings(found)["INV-less"]) == (1, "differs")
+
+
+def test_a_void_that_was_left_is_decided_again_once_kompass_billed_it_again(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    close_march(pipeline)
+    pipeline.ingest(event(invoice("i1", sequence=2, step=Step.VOIDED)))
+    pipeline.drive()
+    leave(pipeline, "i1")
+    pipeline.ingest(event(invoice("i1", sequence=3, step=Step.VOIDED, details="Void")))
+    pipeline.drive()
+    assert pipeline.one("invoice", "i1").state == "synced"
+    pipeline.ingest(event(invoice("i1", sequence=4)))
+    pipeline.drive()
+    assert sheet(run)[0] == 0
+    pipeline.ingest(event(invoice("i1", sequence=5, step=Step.VOIDED)))
+    pipeline.drive()
+    assert (pipeline.one("invoice", "i1").state, pipeline.one("invoice", "i1").cause) == ("failed", "books-closed")
+
+
+def test_a_document_that_is_to_move_into_a_closed_month_is_not_said_to_lie_there(pipeline: Pipeline) -> None:
+    pipeline.ingest(event(invoice("i1", date=dt.date(2026, 4, 5))))
+    pipeline.drive()
+    close_march(pipeline)
+    pipeline.ingest(event(invoice("i1", sequence=2, date=dt.date(2026, 3, 30))))
+    pipeline.drive()
+    assert "date it after the closing date" in remedy(pipeline, "i1")
+    pipeline.ingest(event(invoice("i1", sequence=3, date=dt.date(2026, 3, 30))))
+    pipeline.drive()
+    said = remedy(pipeline, "i1")
+    assert "its new date 2026-03-30 lies in a period that is closed in QuickBooks (to 2026-03-31)" in said
+    assert "in QuickBooks it is dated 2026-04-05" in said
+    assert "Date it after 2026-03-31 in Kompass" in said
+    assert "credit note" not in said

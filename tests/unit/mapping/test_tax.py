@@ -121,7 +121,8 @@ def test_the_refusal_names_what_to_change(make: Any, refusals: Any) -> None:
     assert refused(code=by_date, rate=twenty, vat="20.00") == (
         "tax-would-differ:vat",
         "“Code” had 20 % at another time than 2025-03-01: correct the date of the document or the VAT rate of its lines in "
-        "Kompass.",
+        "Kompass. If it is right, as a credit note for a supply of that time is, make a tax code in QuickBooks that charges 20 % on "
+        "2025-03-01, too, and choose it in the row “UK 20 %” of Tax Code VAT Rates.",
     )
     assert refused(code=code(RatePeriod(D(20))), rate=twenty, vat="17.50") == (
         "tax-would-differ:vat",
