@@ -311,5 +311,7 @@ def _only_theirs(one: Booked, month: Month) -> Line:
     )
 
 
-def _booked_as(found: Booked) -> tuple[str, str, str, str]:
-    return (found.number, found.date.isoformat(), found.due, found.customer_name or found.customer_id)
+def _booked_as(found: Booked) -> tuple[str, ...]:
+    return (
+        found.number, found.date.isoformat(), found.due, found.customer_name or found.customer_id, found.customer_id,
+    )  # fmt: skip

@@ -60,7 +60,8 @@ class Booked:
             first = next(iter(nets), "")
             taxes[first] = taxes.get(first, _ZERO) + rest
         return tuple(
-            CodeAmount(_name(code, facts), nets.get(code, _ZERO), taxes.get(code, _ZERO)) for code in {**nets, **taxes}
+            CodeAmount(_name(code, facts), nets.get(code, _ZERO), taxes.get(code, _ZERO), code)
+            for code in {**nets, **taxes}
         )
 
 

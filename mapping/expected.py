@@ -100,8 +100,8 @@ def expected(one: SentDocument, month: Month) -> Side:
     for line, code in zip(_lines(one), booking.codes, strict=True):
         fact = month.facts.tax_codes.get(code)
         name = code if fact is None else fact.name
-        before = codes.get(name, CodeAmount(name, Decimal(0), Decimal(0)))
-        codes[name] = CodeAmount(name, before.net + line.amount_net, before.tax + line.amount_vat)
+        before = codes.get(name, CodeAmount(name, Decimal(0), Decimal(0), code))
+        codes[name] = CodeAmount(name, before.net + line.amount_net, before.tax + line.amount_vat, code)
     amounts = Amounts(invoice.amount_net, invoice.amount_vat, invoice.amount_gross)
     return Side(amounts, codes=tuple(codes.values()))
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from mapping.agreement import VOIDED, kompass_line
 from mapping.expected import Month
-from mapping.sheet import PREVENTING, Sheet, Standing, cells
+from mapping.sheet import PREVENTING, Line, Sheet, Side, Standing, cells
 from schemas.documents import SentDocument
 
 Row = Mapping[str, str]
@@ -27,7 +27,6 @@ _COMPARED: Mapping[str, str] = {
     "quickbooks_gross": "gross in QuickBooks",
     "quickbooks_home": "home amount in QuickBooks",
     "what": "kind",
-    "client_id": "client's id",
     "quickbooks_number": "number in QuickBooks",
     "quickbooks_date": "date in QuickBooks",
     "quickbooks_due": "due date in QuickBooks",
@@ -37,11 +36,32 @@ _COMPARED: Mapping[str, str] = {
     "standing": "standing",
 }
 """What is compared of a document, in words. A month that an earlier version filed lacks some of these columns."""
+_KNOWN_BY: Mapping[str, str] = {
+    "client": "client_id",
+    "quickbooks_customer": "quickbooks_customer_id",
+    "kompass_codes": "kompass_code_ids",
+    "quickbooks_codes": "quickbooks_code_ids",
+}
+"""What has a name, by which it is shown, and an id, by which it is compared: a new name changes no document."""
 
 
 def rows_of(sheet: Sheet) -> list[dict[str, str]]:
     """Give the sheet's rows as texts, which neither a database nor a spreadsheet changes."""
-    return [{name: _text(value) for name, value in cells(line).items()} for line in sheet.lines]
+    return [_row(line) for line in sheet.lines]
+
+
+def _row(line: Line) -> dict[str, str]:
+    return {
+        **{name: _text(value) for name, value in cells(line).items()},
+        "kompass_code_ids": _code_ids(line.ours),
+        "quickbooks_code_ids": _code_ids(line.theirs),
+    }
+
+
+def _code_ids(side: Side | None) -> str:
+    """``5 100.00 20.00; 7 50.00 0.00``"""
+    codes = sorted(side.codes, key=lambda one: one.id) if side is not None else ()
+    return "; ".join(f"{one.id} {one.net:.2f} {one.tax:.2f}" for one in codes)
 
 
 def _text(value: object) -> str:
@@ -72,15 +92,29 @@ def changes(filed: Sequence[Row], sheet: Sheet) -> tuple[str, ...]:
 
 def _different(former: Row, row: Row) -> list[str]:
     """Give in words what differs of a document, the standing last with its reason."""
-    differing = [name for name in _COMPARED if name in former and former[name] != row[name]]
+    differing = [name for name in _COMPARED if _differs(name, former, row)]
     for side in ("kompass", "quickbooks"):
         # Where the sums changed, they say so.
         if {f"{side}_net", f"{side}_tax"} & set(differing) and f"{side}_codes" in differing:
             differing.remove(f"{side}_codes")
-    parts = [f"{_COMPARED[name]} was {former[name] or 'nothing'}, is {row[name] or 'nothing'}" for name in differing]
+    parts = [_said(name, former, row) for name in differing]
     if former.get("standing") != row["standing"] and row["standing"] in PREVENTING and row["remark"]:
         parts[-1] += f" ({row['remark']})"
     return parts
+
+
+def _differs(name: str, former: Row, row: Row) -> bool:
+    known_by = _KNOWN_BY.get(name, name)
+    compared = known_by if known_by in former else name
+    return compared in former and former[compared] != row[compared]
+
+
+def _said(name: str, former: Row, row: Row) -> str:
+    was, now = former[name], row[name]
+    if was == now:
+        # Two clients may have one name.
+        was, now = (f"{each[name]} ({each[_KNOWN_BY[name]]})" for each in (former, row))
+    return f"{_COMPARED[name]} was {was or 'nothing'}, is {now or 'nothing'}"
 
 
 def _by_document(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
@@ -100,8 +134,7 @@ def _by_document(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
 
 def kompass_row(one: SentDocument, month: Month) -> Row:
     """Give what Kompass says of a document now, in the cells of a sheet's row."""
-    line = kompass_line(one, month)
-    row = {name: _text(value) for name, value in cells(line).items()}
+    row = _row(kompass_line(one, month))
     return {name: row[name] for name in (*_OF_KOMPASS, "standing", "remark")}
 
 
@@ -125,11 +158,7 @@ def kompass_changes(before: Row | None, now: Row, month: str) -> tuple[str, ...]
         return (f"taken back in Kompass: {now['remark']}",)
     if now["remark"] == VOIDED and before["kompass_gross"] != now["kompass_gross"]:
         return (VOIDED,)
-    return tuple(
-        f"{_COMPARED[name]} was {before[name]}, is {now[name]}"
-        for name in _OF_KOMPASS
-        if name in before and before[name] != now[name]
-    )
+    return tuple(_said(name, before, now) for name in _COMPARED if name in _OF_KOMPASS and _differs(name, before, now))
 
 
 def former_row(rows: Iterable[Row], kompass_id: str) -> Row | None:

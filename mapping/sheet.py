@@ -89,6 +89,7 @@ class CodeAmount:
     """By name."""
     net: Decimal
     tax: Decimal
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Line:
     theirs_counts: bool = True
     """Whether QuickBooks dates it in this month."""
     booked_as: tuple[str, ...] = ()
-    """Number, date, due date and customer in QuickBooks; empty where it has no document."""
+    """Number, date, due date, customer and customer's Id in QuickBooks; empty where it has no document."""
 
     @property
     def kompass(self) -> Amounts | None:
@@ -289,9 +290,9 @@ COLUMNS = (
     "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
     "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark", "client", "kompass_home", "quickbooks_home", "state",
     "cause", "kompass_id", "client_id", "quickbooks_number", "quickbooks_date", "quickbooks_due", "quickbooks_customer",
-    "kompass_codes", "quickbooks_codes",
+    "quickbooks_customer_id", "kompass_codes", "quickbooks_codes",
 )  # fmt: skip
-_BOOKED_AS = ("quickbooks_number", "quickbooks_date", "quickbooks_due", "quickbooks_customer")
+_BOOKED_AS = ("quickbooks_number", "quickbooks_date", "quickbooks_due", "quickbooks_customer", "quickbooks_customer_id")
 
 
 def cells(line: Line) -> dict[str, object]:

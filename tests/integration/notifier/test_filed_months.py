@@ -60,7 +60,11 @@ WAYS: dict[str, tuple[Change, str, str]] = {
         "was changed in QuickBooks: net in Kompass was 100.00, is 200.00",
         "gross in QuickBooks was 120.00, is 240.00",
     ),
-    "client": (other_client, "was changed in QuickBooks: client was Harbour & Sons c1, is Another Ltd", "client's id was c1, is c2"),
+    "client": (
+        other_client,
+        "was changed in QuickBooks: client was Harbour & Sons c1, is Another Ltd",
+        "client was Harbour & Sons c1, is Another Ltd",
+    ),
     "number": (newer(reference="INV-new"), "was changed in QuickBooks: number was INV-number, is INV-new", "number was INV-number"),
     "credit": (credit, "kind was invoice, is credit note", "kind was invoice, is credit note"),
     "paid": (other_amounts, "INV-paid: net in Kompass was 100.00, is 200.00", "standing was agrees, is differs"),
