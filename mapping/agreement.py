@@ -216,7 +216,7 @@ def _why_amounts_differ(one: SentDocument, ours: Side, found: Booked, month: Mon
         return words_of(cents.AUTOMATED if month.facts.automated_tax else cents.RATE).headline
     typed = money(found.amounts.tax)
     return (
-        f"tax typed by hand in QuickBooks, {typed} instead of {money(before)}: enter {money(before)} there again, or correct the tax "
+        f"tax changed by hand in QuickBooks, {typed} instead of {money(before)}: enter {money(before)} there again, or correct the tax "
         f"in Kompass if {typed} is right"
     )
 

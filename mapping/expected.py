@@ -160,16 +160,17 @@ def typed_tax(one: SentDocument, ours: Side, found: Booked, month: Month) -> Dec
     """Give the tax that QuickBooks had come to, where another one was typed over it; None where no hand is known to have done so.
 
     The net of each tax code is as it was sent, QuickBooks had another tax at our last write, and no way of rounding gives the one of now.
-    A tax that QuickBooks itself computes otherwise is not typed: its tax code has another rate.
+    A tax that QuickBooks itself computes otherwise is not typed: its tax code has another rate, or its sales tax is automated.
     """
     tax, theirs = found.amounts.tax, found.side(month.facts)
-    if one.answered.tax is None or _booking(one, month).how is not Regime.EXCLUDED:
+    if one.answered.tax is None or month.facts.automated_tax:
         return None
     booked = -one.answered.tax if found.entity == "CreditMemo" else one.answered.tax
     nets = {code.code: code.net for code in ours.codes}
     if tax == booked or nets != {code.code: code.net for code in theirs.codes}:
         return None
-    pieces = _pieces(one, month, day=found.date)
+    with_codes = _booking(one, month).how is Regime.EXCLUDED
+    pieces = _pieces(one, month, day=found.date) if with_codes else None
     computed = pieces is not None and tax in accepted_together(pieces, one.invoice.currency)
     return None if computed else booked + 0
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mapping.sheet import Sheet
-from schemas.events import VatRate
-from simulator.seeds import UK
+from schemas.events import OrgRef, VatRate
+from simulator import bookkeeper
+from simulator.seeds import UK, USA
 from sync.by_hand import keep_quickbooks
 from tests.builders import STANDARD, client, event, invoice, line, project
 from tests.integration.agreement.sheets import edit, sheet, standings
@@ -153,7 +154,7 @@ def test_what_only_kompass_changed_is_a_difference_while_it_is_not_sent(pipeline
 
 
 @pytest.mark.parametrize("rounding", ["per_line", "per_rate"])
-def test_a_tax_that_was_typed_by_hand_is_said_with_what_to_do(pipeline: Pipeline, run: Any, rounding: str) -> None:
+def test_a_tax_that_was_changed_by_hand_is_said_with_what_to_do(pipeline: Pipeline, run: Any, rounding: str) -> None:
     pipeline.simulator.call(lambda world: world.change_settings({"tax_rounding": rounding}))
     pipeline.map_vat_rate("vat-5", "5.0% R")
     two = (line("100.00", vat=STANDARD), line("100.00", vat=VatRate("vat-5", "Reduced", Decimal(5)), position=2))
@@ -165,7 +166,25 @@ def test_a_tax_that_was_typed_by_hand_is_said_with_what_to_do(pipeline: Pipeline
     remarks = {one["kompass_id"]: one["remark"] for one in found["lines"]}
     assert (code, standings(found)) == (1, {"INV-i1": "differs", "INV-two": "differs", "INV-day": "agrees"})
     assert remarks["i1"] == (
-        "tax typed by hand in QuickBooks, 20.01 instead of 20.00: enter 20.00 there again, or correct the tax in Kompass if 20.01 "
+        "tax changed by hand in QuickBooks, 20.01 instead of 20.00: enter 20.00 there again, or correct the tax in Kompass if 20.01 "
         "is right; QuickBooks 120.01 against 120.00"
     )
-    assert remarks["two"].startswith("tax typed by hand in QuickBooks, 26.00 instead of 25.00")
+    assert remarks["two"].startswith("tax changed by hand in QuickBooks, 26.00 instead of 25.00")
+
+
+def test_tax_that_was_added_by_hand_in_the_usa_is_said_as_such(pipeline: Pipeline) -> None:
+    """1,000.00 without tax, sent without a code; 80.00 of California's was put on it in QuickBooks."""
+    pipeline.link("org-us", "Cascade", realm=USA)
+    org = OrgRef("org-us", "Cascade")
+    pipeline.ingest(event(invoice("us", org=org, currency="USD", lines=(line("1000.00", vat=None),))))
+    pipeline.drive()
+    assert sheet_of(pipeline, org_id="org-us", realm=USA).agrees
+    (there,) = pipeline.objects("Invoice", USA)
+    (sales,) = [dict(one) for one in there["Line"] if one["DetailType"] == "SalesItemLineDetail"]
+    sales["SalesItemLineDetail"] = {**sales["SalesItemLineDetail"], "TaxCodeRef": {"value": "TAX"}}
+    code = {"value": pipeline.object_id(USA, "TaxCode", "California")}
+    wanted = {"action": "update", "entity": "Invoice", "id": there["Id"],
+              "members": {"Line": [sales], "TxnTaxDetail": {"TxnTaxCodeRef": code}}}  # fmt: skip
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[USA], wanted))
+    (only,) = sheet_of(pipeline, org_id="org-us", realm=USA).lines
+    assert only.remark.startswith("tax changed by hand in QuickBooks, 80.00 instead of 0.00: enter 0.00 there again")
