@@ -17,12 +17,12 @@ from tests.builders import client, event, invoice, project
 from tests.chaos.surroundings import ORGS, Surroundings
 
 ORG = ORGS[0]
-SIZE = 30
+SIZE = 12
 FAULTS: dict[str, dict[str, object] | None] = {"none": None, "lost": {"kind": "reset_after", "count": 2}}
 
 
 def backlog(surroundings: Surroundings, name: str) -> None:
-    """Have so many invoices due at once as fill a batch; their customer is in QuickBooks already."""
+    """Have more invoices due at once than go one by one; their customer is in QuickBooks already."""
     owner = project("p", org=ORG, of=client("c", org=ORG))
     take(surroundings, [event(invoice(f"{name}-{number}", of=owner, org=ORG)) for number in range(SIZE)])
 
@@ -67,7 +67,7 @@ def test_killed_between_any_two_effects_of_a_batch(
             if point in ("claimed", "sending", "answered") and fault == "none":
                 assert any(row.batch_id for row in surroundings.pipeline.rows("qbo_attempt"))
         last = surroundings.start("invoice")
-        # Where QuickBooks takes ten in a batch, most of the 180 are looked up and then sent one by one, at ten calls a second.
+        # Where QuickBooks takes ten in a batch, most of them are looked up and then sent one by one, at ten calls a second.
         surroundings.wait_until_at_rest(timeout=150)
         assert surroundings.differences() == []
         assert last.is_alive()
