@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
@@ -72,8 +72,8 @@ class Year:
         self.pipeline.simulator.call(lambda world: world.change_settings(settings))
         self.pipeline.together = (1, 10)[self.seed // 2 % 2]
 
-    def live(self) -> None:
-        """Bill the year, then let the bookkeeper and Kompass change half of it, with lost answers and passing refusals."""
+    def live(self, file: Callable[[], None]) -> None:
+        """Bill the year, file it, then let the bookkeeper and Kompass change half of it, with lost answers and passing refusals."""
         for month in range(1, 13):
             for number in range(month * 1000, month * 1000 + self.a_month):
                 self.said[f"n{number}"] = self._document(number, month)
@@ -81,6 +81,7 @@ class Year:
             if _number(one) % 19 == 4 and one.date.month < QUIET_FROM and one.amount_gross > 0:
                 self._type_in(one)
         self._drive(*(event(one) for one in self.said.values()))
+        file()
         books = books_of(self.pipeline)
         there = documents_by_kompass_id(books)
         for one in [each for each in self.said.values() if each.date.month < QUIET_FROM]:
