@@ -25,6 +25,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from admin.quickbooks_online.metrics import observe_login
+from schemas.counting import counted
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def client_address(request: HttpRequest) -> str | None:
 def locked_out(request: HttpRequest, response: HttpResponse, credentials: Mapping[str, Any] | None) -> HttpResponse:
     """The login page once more, with the reason. Its status is 429."""
     minutes = settings.AXES_COOLOFF_TIME.total_seconds() / 60
-    words = f"Too many failed logins. Try again in {minutes:.0f} minutes, or ask an operator to unlock the account."
+    words = f"Too many failed logins. Try again in {counted(round(minutes), 'minute')}, or ask an operator to unlock the account."
     context = {
         **admin.site.each_context(request),
         "title": "Log in",

@@ -107,8 +107,8 @@ def _entry_points() -> dict[str, EntryPoint]:
     name=NAME,
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Settings come from the environment (README.md lists them). Exit codes: 1 the answer is no, 2 the command "
-    "line, 3 a setting, 4 something does not answer, 5 the database is not migrated.",
+    epilog="Settings come from the environment (README.md lists them). Exit codes: 1 the check found a problem, 2 wrong "
+    "command line, 3 wrong setting, 4 something does not answer, 5 the database is not migrated.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error, and log in more detail.")
 @click.version_option(version(NAME), prog_name=NAME, message="%(prog)s %(version)s")

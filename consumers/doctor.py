@@ -25,6 +25,7 @@ from consumers.restoring.places import find_behind, words_for
 from qbo_client.calls import read
 from qbo_client.outcomes import Done
 from qbo_client.transport import Transport
+from schemas.counting import counted
 from store.address import DatabaseAddress
 from store.connections import CompanyConnection, read_connections, read_tokens, reencrypt
 from store.engine import check_database, open_engine
@@ -122,7 +123,7 @@ def _settings(settings: Settings) -> Finding:
             "OPERATOR_MAIL is not set: nobody is notified of failures that belong to no Org",
         )
     return Finding(
-        "settings", Verdict.SOUND, f"Intuit is {settings.intuit.name}, {len(settings.token_keys)} token keys"
+        "settings", Verdict.SOUND, f"Intuit is {settings.intuit.name}, {counted(len(settings.token_keys), 'token key')}"
     )
 
 
@@ -149,7 +150,7 @@ def _age(engine: Engine, settings: Settings) -> Finding:
         return Finding(
             "database's age",
             Verdict.DOUBTFUL,
-            f"restored; {len(waiting)} companies are still to be looked through, {waiting[0]} for one",
+            f"restored; {counted(len(waiting), 'company is', 'companies are')} still to be looked through, {waiting[0]} for one",
         )
     return Finding("database's age", Verdict.SOUND, "as new as what the consumers have committed at Kafka")
 
@@ -162,7 +163,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
     except KafkaException as error:
         yield Finding("kafka", Verdict.UNSOUND, f"no broker answers at {servers} ({error.args[0].str()})")
         return
-    yield Finding("kafka", Verdict.SOUND, f"{servers} answers, {len(known.brokers)} brokers")
+    yield Finding("kafka", Verdict.SOUND, f"{servers} answers, {counted(len(known.brokers), 'broker')}")
     for topic in TOPICS:
         found = known.topics.get(topic)
         if found is None or found.error is not None:
@@ -172,6 +173,7 @@ def _kafka(settings: Settings) -> Iterator[Finding]:
 
 
 def _topic(admin: AdminClient, topic: str, partitions: int) -> Finding:
+    of_it = counted(partitions, "partition")
     try:
         (answer,) = admin.describe_configs(
             [ConfigResource(ResourceType.TOPIC, topic)], request_timeout=_TIMEOUT_S
@@ -182,21 +184,21 @@ def _topic(admin: AdminClient, topic: str, partitions: int) -> Finding:
         return Finding(
             topic,
             Verdict.DOUBTFUL,
-            f"{partitions} partitions; its retention cannot be read ({code.str() if code else error})",
+            f"{of_it}; its retention cannot be read ({code.str() if code else error})",
         )
     milliseconds = int(configured.get("retention.ms") or -1)
     if "compact" in str(configured.get("cleanup.policy")) and topic != DEAD_LETTERS:
-        return Finding(topic, Verdict.SOUND, f"{partitions} partitions, compacted: keeps each record's newest event")
+        return Finding(topic, Verdict.SOUND, f"{of_it}, compacted: keeps each record's newest event")
     kept = timedelta(milliseconds=milliseconds)
     if 0 <= milliseconds < _RETENTION / timedelta(milliseconds=1):
         return Finding(
             topic,
             Verdict.DOUBTFUL,
-            f"{partitions} partitions, keeps events for {kept}; with less than {_RETENTION.days} days, events of a longer "
+            f"{of_it}, keeps events for {kept}; with less than {counted(_RETENTION.days, 'day')}, events of a longer "
             "outage are lost",
         )
-    how_long = "for ever" if milliseconds < 0 else f"for {kept.days} days"
-    return Finding(topic, Verdict.SOUND, f"{partitions} partitions, keeps events {how_long}")
+    how_long = "for ever" if milliseconds < 0 else f"for {counted(kept.days, 'day')}"
+    return Finding(topic, Verdict.SOUND, f"{of_it}, keeps events {how_long}")
 
 
 def _registry(settings: Settings) -> Finding:
@@ -305,7 +307,7 @@ def _rotate(settings: Settings) -> str:
 
 
 def _rotated(count: int, *, keys: int) -> str:
-    counted = f"{count} {'connection' if count == 1 else 'connections'}"
+    done = f"{counted(count, 'connection')} encrypted"
     if keys == 1:
-        return f"{counted} encrypted with the only key of TOKEN_KEYS: to rotate it, put the new one in front (new,old)"
-    return f"{counted} encrypted with the first of TOKEN_KEYS; older keys can be removed now"
+        return f"{done} with the only key of TOKEN_KEYS: to rotate it, put the new one in front (new,old)"
+    return f"{done} with the first of TOKEN_KEYS; older keys can be removed now"

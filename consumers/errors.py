@@ -8,7 +8,7 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     OK = 0
     FAILED = 1
-    """The command did its work and the answer is no, or something unexpected happened."""
+    """A check found a problem, nothing was found, or something unexpected happened."""
     USAGE = 2
     """The command line itself."""
     BAD_SETTING = 3

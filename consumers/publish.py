@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from consumers.errors import BrokerUnreachable, ConsumersError
 from schemas.codec import Codec
+from schemas.counting import counted
 from schemas.errors import BadLine, BadRecord
 from schemas.events import Event, Kind, kind_of
 from schemas.jsonlines import read_json_lines
@@ -114,15 +115,17 @@ class Publisher:
             if left < waiting:
                 waiting, since = left, time.monotonic()
             elif time.monotonic() - since > _STALLED_S:
-                self._refused = self._refused or f"{left} events: no acknowledgement came within {_STALLED_S:.0f} s"
+                self._refused = (
+                    self._refused or f"{counted(left, 'event')}: no acknowledgement came within {_STALLED_S:.0f} s"
+                )
                 break
         self._stop_if_refused()
 
     def _stop_if_refused(self) -> None:
         if self._refused is not None:
             raise PublishFailed(
-                f"not acknowledged: {self._refused}. {self.acknowledged.total()} events were; publishing all again does "
-                "no harm"
+                f"not acknowledged: {self._refused}. {counted(self.acknowledged.total(), 'event was', 'events were')}; "
+                "publishing all again does no harm"
             )
 
 
@@ -157,11 +160,12 @@ def publish(source: str) -> None:
         except BadLine as error:
             for _ in publisher.settle():
                 pass
-            raise PublishFailed(f"{error} {publisher.acknowledged.total()} events before it were sent") from None
+            sent = counted(publisher.acknowledged.total(), "event before it was", "events before it were")
+            raise PublishFailed(f"{error} {sent} sent") from None
         for acknowledged in publisher.settle():
             progress.update(task, completed=acknowledged)
     counts = ", ".join(f"{publisher.acknowledged[kind]} {kind}" for kind in Kind if publisher.acknowledged[kind])
-    click.echo(f"{publisher.acknowledged.total()} events published" + (f" ({counts})" if counts else ""))
+    click.echo(f"{counted(publisher.acknowledged.total(), 'event')} published" + (f" ({counts})" if counts else ""))
 
 
 def _checked(path: Path, codec: Codec) -> int:

@@ -10,6 +10,7 @@ from functools import partial
 import click
 from sqlalchemy import Engine
 
+from schemas.counting import counted
 from store.engine import check_database, open_engine
 from store.tidying import BATCH, STATEMENTS, TRAIL, delete_batch
 from store.transactions import retrying
@@ -58,4 +59,4 @@ def tidy(days: int | None) -> None:
         deleted = tidy_up(engine, before=now - timedelta(days=kept), trail_before=trail_before)
     finally:
         engine.dispose()
-    click.echo(f"older than {kept} days: " + ", ".join(f"{count} {what}" for what, count in deleted.items()))
+    click.echo(f"older than {counted(kept, 'day')}: " + ", ".join(f"{count} {what}" for what, count in deleted.items()))

@@ -26,6 +26,7 @@ from demo.orgs import DEMO_ORGS
 from demo.progress import Progress
 from demo.report import calls_by_realm, show_companies, show_differences
 from demo.samples import DEMO_FILE
+from schemas.counting import counted
 from schemas.events import Event
 from schemas.jsonlines import read_json_lines
 
@@ -92,7 +93,7 @@ def demo(stay: bool | None) -> None:
             show_differences(console, found)
         else:
             console.print(
-                f"{len(events)} events, {seconds:.0f} seconds: what is in QuickBooks is exactly what they say.",
+                f"{counted(len(events), 'event')}, {counted(round(seconds), 'second')}: what is in QuickBooks is exactly what they say.",
                 style="bold green",
             )
         _where_to_look(console, addresses)
@@ -182,8 +183,8 @@ class _Lines(Looker):
             return
         self._next = time.monotonic() + _SAY_EVERY_S
         self._console.print(
-            f"  {progress.ingested} of {progress.published} events made durable, "
-            f"{progress.finished} of {sum(progress.links.values())} records brought to their end",
+            f"  {progress.ingested} of {counted(progress.published, 'event')} made durable, "
+            f"{progress.finished} of {counted(sum(progress.links.values()), 'record')} brought to their end",
             highlight=False,
         )
 

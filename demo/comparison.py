@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from demo.books import BookedCustomer, BookedDocument, Books
 from demo.expectation import Customer, Document, Expectation, Line
+from schemas.counting import counted
 
 
 def differences(expected: Expectation, books: Books) -> list[str]:
@@ -52,7 +53,7 @@ def _documents(expected: Expectation, books: Books) -> Iterator[str]:
     for key, found in books.documents.items():
         entity, number = key
         if len(found) > 1:
-            yield f"{entity} {number!r} is there {len(found)} times"
+            yield f"{entity} {number!r} is there {counted(len(found), 'time')}"
             continue
         (booked,) = found
         wanted = expected.documents.get(key)
@@ -92,7 +93,7 @@ def _document(expected: Document, booked: BookedDocument) -> Iterator[str]:
     if expected.mark not in booked.note:
         yield f"{who}: the note does not name the Kompass record {expected.mark}"
     if len(expected.lines) != len(booked.lines):
-        yield f"{who}: {len(expected.lines)} lines expected, {len(booked.lines)} found"
+        yield f"{who}: {counted(len(expected.lines), 'line')} expected, {len(booked.lines)} found"
         return
     for number, (line, other) in enumerate(zip(expected.lines, booked.lines, strict=True), start=1):
         yield from _line(f"{who} line {number}", line, other.amount, other.item, other.tax_code, other.class_name)

@@ -19,11 +19,13 @@ from demo.books import Books, read_books
 from demo.embedded.ports import HOST
 from demo.embedded.postgres import EmbeddedPostgres
 from demo.linking import authorize, names_by_org, sender, set_up
+from demo.orgs import COMPANIES
 from demo.processes import Part, Processes, answers, listens
 from demo.progress import Progress, Watch
 from demo.rules import OrgRules
 from qbo_client.oauth import OAuthApp
 from qbo_client.transport import Transport
+from schemas.counting import counted
 from schemas.events import Event
 from store.connections import read_tokens
 from store.engine import open_engine
@@ -73,7 +75,7 @@ class Installation:
             Part("broker", ("consumers", "broker", "--port", str(at.broker)), listens(at.broker)),
             Part(
                 "simulator",
-                ("consumers", "simulator", "--port", str(at.simulator)),
+                ("consumers", "simulator", "--port", str(at.simulator), "--companies", str(COMPANIES)),
                 answers(f"{self.simulator_url}/_simulator/clock"),
             ),
             Part("mail", ("consumers", "mail", "--port", str(at.mail)), listens(at.mail)),
@@ -171,8 +173,8 @@ class Installation:
                     raise EmbeddedPartFailed(f"{ended} ended: {self.processes.last_words(ended)}")
                 if time.monotonic() > deadline:
                     raise EmbeddedPartFailed(
-                        f"not at rest after {timeout:.0f} s: {progress.ingested} of {progress.published} events read, "
-                        f"{progress.unfinished} things still to do"
+                        f"not at rest after {timeout:.0f} s: {progress.ingested} of {counted(progress.published, 'event')} read, "
+                        f"{counted(progress.unfinished, 'thing')} still to do"
                     )
                 time.sleep(_LOOK_EVERY_S)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from demo.rules import OrgRules
@@ -21,6 +22,9 @@ _CLASSES: Final = {kompass.SCANNING.name: "Architecture", kompass.MONITORING.nam
 _ITEM_CLASSES: Final = {kompass.POINT_CLOUD.name: "Interiors"}
 _TAKEN: Final = frozenset({"Harbour Printing", "Northern Surveys", "Tall Crane Hire", "Emily Platt", "John Johnson"})
 _ORDER_FIELD: Final = ("Order confirmation", "{{ (project.order_confirmation or '') if project else '' }}")
+
+COMPANIES: Final = Path(__file__).with_name("companies.json")
+"""The Orgs' companies in the simulator, under the names that the Orgs have."""
 
 DEMO_ORGS: Final[tuple[OrgRules, ...]] = (
     OrgRules(

@@ -14,6 +14,7 @@ from rich.table import Table
 from sqlalchemy import Engine, text
 
 from demo.rules import OrgRules
+from schemas.counting import counted
 from schemas.link_state import LinkState
 from store.history import SENT
 
@@ -82,11 +83,9 @@ def show_companies(console: Console, engine: Engine, rules: Iterable[OrgRules], 
             )
         console.print(table)
         _show_reasons(console, engine, one.realm_id)
-        console.print(f"  {_many(made.reads, 'metered read')}, {_many(made.refused, 'call')} refused\n", style="dim")
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+        console.print(
+            f"  {counted(made.reads, 'metered read')}, {counted(made.refused, 'call')} refused\n", style="dim"
+        )
 
 
 def _show_reasons(console: Console, engine: Engine, realm_id: str) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from mapping.difference import holds, own_lines, same, tax_overridden, touched_by_others
 from schemas.company import CompanyFacts
+from schemas.counting import counted
 from schemas.observed import Observed
 
 BOOKS: Final = frozenset(
@@ -184,7 +185,13 @@ _MEMBERS: Final[Mapping[str, tuple[str, str]]] = {
 def _lines_not_taken(asked: Sequence[Mapping[str, object]], answered: Sequence[Mapping[str, object]]) -> list[NotTaken]:
     if len(asked) != len(answered):
         return [
-            NotTaken("not-taken:lines", "Line", f"{len(asked)} lines", f"{len(answered)} lines", "a line was dropped")
+            NotTaken(
+                "not-taken:lines",
+                "Line",
+                counted(len(asked), "line"),
+                counted(len(answered), "line"),
+                "a line was dropped",
+            )
         ]
     found: dict[str, NotTaken] = {}
     for number, (ours, theirs) in enumerate(zip(asked, answered, strict=True), 1):

@@ -15,6 +15,7 @@ from typing import Final
 from mapping.case import billing_client
 from mapping.problems import money
 from mapping.sheet import Amounts, Line, Side, Standing
+from schemas.counting import counted, form_of
 from schemas.documents import SentDocument
 from schemas.events import InvoiceType, Step
 
@@ -99,7 +100,7 @@ def held_against(
     """Give a line for each document in which the list and the events disagree.
 
     :param arrived: the documents of the list that came in an event, by Kompass id.
-    :param belonging: the lines of the sheet that belong into the month, by Kompass id.
+    :param belonging: the lines of the sheet that belong in the month, by Kompass id.
     :param first: the first day of the month, for what has no date of its own.
     """
     found = []
@@ -167,7 +168,9 @@ def _of(document: SentDocument, total: Decimal, remark: str) -> Line:
 
 def in_words(listed: Sequence[Listed], lines: Sequence[Line]) -> str:
     wrong = len(lines)
-    said = "each arrived with its total" if not wrong else f"{wrong:,} do not agree with what arrived"
-    return (
-        f"Kompass's list: {len(listed):,} documents, {money(sum((one.total for one in listed), Decimal(0)))}; {said}."
+    said = (
+        "each arrived with its total"
+        if not wrong
+        else f"{wrong:,} {form_of(wrong, 'does', 'do')} not agree with what arrived"
     )
+    return f"Kompass's list: {counted(len(listed), 'document')}, {money(sum((one.total for one in listed), Decimal(0)))}; {said}."

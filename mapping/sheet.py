@@ -19,7 +19,7 @@ class Standing(StrEnum):
     """What is said of one document, in the order of the blocks."""
 
     MISSING = "missing"
-    """It belongs into the month and is not in QuickBooks: failed, waiting, retrying, or deleted there."""
+    """It belongs in the month and is not in QuickBooks: failed, waiting, retrying, or deleted there."""
     NOT_ARRIVED = "not-arrived"
     """Kompass's own list has it, and no event of it arrived; or another total, or the other way round."""
     DIFFERS = "differs"
@@ -39,7 +39,7 @@ class Standing(StrEnum):
 
 
 TITLES: Mapping[Standing, str] = {
-    Standing.MISSING: "Belongs into the month, but is not in QuickBooks",
+    Standing.MISSING: "Belongs in the month, but is not in QuickBooks",
     Standing.NOT_ARRIVED: "Kompass's list and the events disagree",
     Standing.DIFFERS: "Differs",
     Standing.OTHER_MONTH: "Dated in another month on the other side",
@@ -169,7 +169,7 @@ class Sheet:
 
     @property
     def agrees(self) -> bool:
-        """Whether everything that belongs into the month is in QuickBooks, and nothing of ours besides."""
+        """Whether everything that belongs in the month is in QuickBooks, and nothing of ours besides."""
         return not self.hidden and not any(line.standing in PREVENTING for line in self.lines)
 
     @property
@@ -215,7 +215,7 @@ class Sheet:
         return dict(sorted(found.items()))
 
     def totals(self) -> Sums:
-        """Both sides' sums of what belongs into the month, by currency. Hand-typed documents are apart."""
+        """Both sides' sums of what belongs in the month, by currency. Hand-typed documents are apart."""
         return self._sums(lambda line: line.currency)
 
     def by_client(self) -> Sums:

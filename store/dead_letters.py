@@ -33,7 +33,7 @@ class Selection:
     until: datetime | None = None
     failure_id: int | None = None
     closed: bool = False
-    """Those that are over too."""
+    """Those that are resolved too."""
 
     def clauses(self) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []

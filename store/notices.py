@@ -226,7 +226,7 @@ def tell_withdrawn(db: Connection, listed: Sequence[Withdrawn], *, mail_id: int,
 
 
 def clear_ended(db: Connection, *, now: datetime) -> int:
-    """Close the notices of what is over; gives how many."""
+    """Close the notices of what is resolved; gives how many."""
     ended = db.execute(
         text(
             "UPDATE qbo_notice n SET cleared_at = :now WHERE n.cleared_at IS NULL AND n.link_id IS NULL"

@@ -269,7 +269,7 @@ def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, b
         "Customer" if link.kind is not Kind.INVOICE else "CreditMemo" if "RemainingCredit" in observed else "Invoice"
     )
     name = str(observed.get("DisplayName") or observed.get("DocNumber") or "")
-    there = {"entity": entity, "qbo_id": str(observed["Id"]), "name": name, "adopted": True}
+    there: dict[str, Any] = {"entity": entity, "qbo_id": str(observed["Id"]), "name": name, "adopted": True}
     write(db, [by_hand(link, LinkState.PENDING, **there, **_UNREAD)])
     make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")
 

@@ -1,4 +1,4 @@
-"""A fresh access token and the facts of a company, before anything is pushed there; a refused refresh token disconnects it.
+"""The facts of a company, and a valid access token, before anything is pushed there; the refresh itself is in `sync/tokens.py`.
 
 Both are single-flight across all processes, by leases in the database; no transaction is open while Intuit is asked.
 """

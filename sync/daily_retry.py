@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine
 
+from schemas.counting import counted
 from schemas.link_state import Because
 from store import daily_retry, history
 from store.daily_retry import DailyRetry
@@ -70,7 +71,7 @@ def went_through(db: Connection, link_ids: Collection[int]) -> int:
         link.make_due(
             db, one.others, Because.FIXED_IN_QUICKBOOKS, f"QuickBooks takes it again ({retry.cause})", free_only=True
         )
-        words = f"QuickBooks takes it again ({retry.cause}): the {retry.waiting:,} others are due"
+        words = f"QuickBooks takes it again ({retry.cause}): the {counted(retry.waiting, 'other is', 'others are')} due"
         history.append(db, [_recovered(retry, words)])
     return sum(len(one.others) for one in found)
 

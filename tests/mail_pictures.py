@@ -14,6 +14,7 @@ from consumers.notifier.addresses import AdminPages
 from consumers.notifier.digest import Differing, Digest, Item, Left, Section, short
 from consumers.notifier.rendering import Rendered, Renderer
 from mapping.causes.table import words_of
+from schemas.counting import counted, form_of
 from tests.browser import open_browser
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "screenshots" / "mail-digest.png"
@@ -33,12 +34,16 @@ def section(
     items = tuple(
         Item(short(one, 60), short(f"Invoice {one}: {message}", 250), PAGES.failure(1), "") for one in references
     )
-    verb = "is" if count == 1 else "are"
+    state = (
+        form_of(count, "is waiting", "are waiting")
+        if stage == "connect"
+        else form_of(count, "needs attention", "need attention")
+    )
     return Section(
         cause=cause,
         headline=short(words.headline_for(cause=cause, field=short(value, 60), value=short(value, 60)), 160),
         shared=words.shared,
-        waiting=f"{count:,} invoice{'' if count == 1 else 's'} {verb} waiting",
+        waiting=f"{counted(count, 'invoice')} {state}",
         count=count,
         behind=behind,
         message=short(f"Invoice {references[0] if references else 'INV-1'}: {message}"),

@@ -10,6 +10,7 @@ from admin.quickbooks_online.findings import AMBER, GREEN, RED, Finding, rows_of
 from admin.quickbooks_online.lists import listing
 from admin.quickbooks_online.models import Configuration, CustomField, DepartmentClass, ItemService, Record
 from schemas.company import BilledTax, CompanyFacts
+from schemas.counting import counted
 
 # Countries of the EU and the UK, by ISO code: what "EU" means to a tax code on every line.
 _EU = frozenset(
@@ -147,7 +148,7 @@ def _classes(configuration: Configuration, facts: CompanyFacts) -> Iterator[Find
             yield Finding(
                 AMBER,
                 "Classes",
-                f"{len(rows)} classes are set here, but the company does not track classes: they are left out.",
+                f"{counted(len(rows), 'class is', 'classes are')} set here, but the company does not track classes: none is sent.",
                 "Turn on class tracking in QuickBooks, or remove them here.",
             )
         else:

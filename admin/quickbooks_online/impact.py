@@ -1,4 +1,4 @@
-"""What a saved mapping or template changes: which waiting documents go out, and which sent ones would now differ."""
+"""What a saved mapping or template changes: which unsent documents go out, and which sent ones would now differ."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Fail, Write
+from schemas.counting import counted, form_of
 from schemas.link_state import Because, LinkState
 from store.searching import links_by_id
 from store.transactions import retrying
@@ -68,28 +69,28 @@ class Impact:
 
     @property
     def sentence(self) -> str:
-        """``37 waiting documents will go out; 214 sent ones would now differ``."""
+        """``37 unsent documents will go out; 214 sent ones would now differ``."""
         parts = []
         if self.going_out:
-            parts.append(f"{self._count(self.going_out, 'waiting document')} will go out")
+            parts.append(f"{self._count(self.going_out, 'unsent document')} will go out")
         if self.differing:
             parts.append(f"{self._count(self.differing, 'sent one')} would now differ")
         if self.closed:
-            stay = "stays as it is" if self.closed == 1 else "stay as they are"
+            stay = form_of(self.closed, "stays as it is", "stay as they are")
             parts.append(f"{self._count(self.closed, 'document')} of a closed period {stay}")
         if self.settled:
-            stay = "stays as it is" if self.settled == 1 else "stay as they are"
+            stay = form_of(self.settled, "stays as it is", "stay as they are")
             parts.append(f"{self._count(self.settled, 'paid document')} {stay}")
         if parts:
             return "; ".join(parts)
         return (
             "No document changes by this"
             if self.whole
-            else f"None of the newest {self.compared:,} documents changes by this"
+            else f"Compared {counted(self.compared, 'document')}, the newest first: none changes by this"
         )
 
     def _count(self, number: int, what: str) -> str:
-        return f"{'' if self.whole else 'at least '}{number:,} {what}{'' if number == 1 else 's'}"
+        return f"{'' if self.whole else 'at least '}{counted(number, what)}"
 
 
 def part_of(rows: Sequence[models.Model]) -> Q | None:

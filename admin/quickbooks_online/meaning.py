@@ -6,6 +6,7 @@ from admin.quickbooks_online.impact import part_of
 from admin.quickbooks_online.models import Configuration, ItemService, Link, Mapping, Record, TaxCodeVatRate
 from admin.quickbooks_online.overview import MAPPINGS, counts_of
 from schemas.company import Locale
+from schemas.counting import counted, form_of
 from schemas.link_state import LinkState
 
 
@@ -21,8 +22,8 @@ def of_mapping(row: Mapping) -> str:
     sent = links.filter(state=LinkState.SYNCED).count()
     open_ones = links.exclude(state__in=(LinkState.SYNCED, LinkState.SKIPPED, LinkState.WITHDRAWN)).count()
     return (
-        f"{sent:,} {_documents(sent)} in QuickBooks may use it. Nothing changes there. "
-        f"{open_ones:,} unsent {_documents(open_ones)} and all later ones {_afterwards(row, configuration)}"
+        f"{counted(sent, 'document')} in QuickBooks may use it. Nothing changes there. "
+        f"{counted(open_ones, 'unsent document')} and all later ones {_afterwards(row, configuration)}"
     )
 
 
@@ -42,10 +43,7 @@ def of_configuration(configuration: Configuration) -> str:
     rows = sum(model._default_manager.filter(configuration=configuration).count() for model in MAPPINGS)
     unsent = counts.total - counts.over
     return (
-        f"{rows:,} mappings of {configuration} are deleted. {counts.in_quickbooks:,} records stay in QuickBooks as they are. "
-        f"{unsent:,} unsent ones are not sent, and events of the Org are no longer kept."
+        f"{counted(rows, 'mapping')} of {configuration} {form_of(rows, 'is', 'are')} deleted. "
+        f"{counted(counts.in_quickbooks, 'record stays', 'records stay')} in QuickBooks as before. "
+        f"{counted(unsent, 'unsent one is', 'unsent ones are')} not sent, and events of the Org are no longer kept."
     )
-
-
-def _documents(number: int) -> str:
-    return "document" if number == 1 else "documents"

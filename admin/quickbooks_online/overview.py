@@ -30,6 +30,7 @@ from admin.quickbooks_online.models import (
 )
 from qbo_client.quota import Limits
 from schemas.company import Locale
+from schemas.counting import counted
 from schemas.link_state import LinkState
 
 DAYS = 14
@@ -110,7 +111,7 @@ class Counts:
         minutes = math.ceil(self.running / Limits().per_minute)
         if minutes < 2:
             return "under a minute" if self.running else ""
-        return f"about {minutes} minutes" if minutes < 120 else f"about {round(minutes / 60)} hours"
+        return f"about {counted(minutes, 'minute') if minutes < 120 else counted(round(minutes / 60), 'hour')}"
 
 
 def connection_of(configuration: Configuration | None) -> CompanyConnection | None:
@@ -185,10 +186,6 @@ def _page(name: str, configuration: Configuration) -> str:
     return reverse(f"admin:quickbooks_online_configuration_{name}", args=[configuration.pk])
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def steps_of(configuration: Configuration) -> list[Step]:
     """Give the set-up as a list to tick off, in the order in which it is done."""
     return [
@@ -227,13 +224,13 @@ def _mapped(configuration: Configuration) -> Step:
     named = ItemService.objects.filter(configuration=configuration, realm_id=realm_id).values("service_id")
     services = Service.objects.filter(org_id=configuration.org_id).exclude(pk__in=named).count()
     if rates and configuration.locale != Locale.USA.value:
-        words = f"{_many(rates, 'VAT rate')} without a tax code. Documents with them are refused."
+        words = f"{counted(rates, 'VAT rate')} without a tax code. Documents with them are refused."
         return Step("Map taxes and items", False, words, "Map VAT rates", _listed("taxcodevatrate", configuration))
     address = _listed("itemservice", configuration)
     if services and not configuration.default_item_id:
-        words = f"{_many(services, 'Service')} without an item."
+        words = f"{counted(services, 'Service')} without an item."
         return Step("Map taxes and items", False, words, "Map Services", address)
-    rest = f" {_many(services, 'Service')} use the default item." if services else ""
+    rest = f" {counted(services, 'Service uses', 'Services use')} the default item." if services else ""
     return Step("Map taxes and items", True, f"Nothing that Kompass sent is refused for a mapping.{rest}")
 
 
@@ -245,7 +242,7 @@ def _matched(configuration: Configuration) -> Step:
         .count()
     )
     words = (
-        f"{_many(without, 'client')} without a customer in QuickBooks. Kompass creates a customer when it is needed. "
+        f"{counted(without, 'client')} without a customer in QuickBooks. Kompass creates a customer when it is needed. "
         "Match first if they are in QuickBooks already."
         if without
         else "Every client has a customer in QuickBooks."

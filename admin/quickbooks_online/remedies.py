@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from admin.quickbooks_online.models import Configuration, Failure, Service, VatRate
 from mapping.causes.table import words_of
+from schemas.counting import counted, form_of
 
 _NOUNS = {"client": "client", "project": "project", "invoice": "invoice"}
 
@@ -17,14 +18,14 @@ _NOUNS = {"client": "client", "project": "project", "invoice": "invoice"}
 def title_of(failure: Failure, count: int) -> str:
     """Give the heading of a group, in the words of the mail about it.
 
-    ``37 invoices are waiting: VAT 21 % has no QuickBooks tax code``
+    ``37 invoices need attention: VAT 21 % has no QuickBooks tax code``
     """
     headline = words_of(failure.cause).headline_for(cause=failure.cause, field=failure.field, value=failure.value)
     if failure.stage == "connect":
         # However many records wait for it, and be it none.
         return cause_in_words(failure)
     noun = _NOUNS.get(failure.kind, "event")
-    return f"{count:,} {noun} is waiting: {headline}" if count == 1 else f"{count:,} {noun}s are waiting: {headline}"
+    return f"{counted(count, noun)} {form_of(count, 'needs', 'need')} attention: {headline}"
 
 
 def cause_in_words(failure: Failure) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from consumers.inquiry.showing import plain
 from mapping.problems import money
 from mapping.sheet import Amounts, Sheet, Side, Standing, Sums, blocks, cells
+from schemas.counting import counted
 
 _HEAD = f"  {'Number':<22} {'Date':<10} {'':<11} {'':<3} {'Kompass':>15} {'QuickBooks':>15} {'Difference':>13}"
 
@@ -15,7 +16,7 @@ _HEAD = f"  {'Number':<22} {'Date':<10} {'':<11} {'':<3} {'Kompass':>15} {'Quick
 def printed(sheet: Sheet) -> Iterator[str]:
     """The sheet for paper: what prevents agreement first, the sums last."""
     yield plain(f"Agreement sheet {sheet.month}: {sheet.org_name} in Kompass, {sheet.company_name} in QuickBooks")
-    yield f"Made {sheet.made_at:%Y-%m-%d %H:%M} UTC with {sheet.reads} reads."
+    yield f"Made {sheet.made_at:%Y-%m-%d %H:%M} UTC with {counted(sheet.reads, 'read')}."
     yield plain(sheet.verdict)
     if sheet.filed:
         yield plain(sheet.filed + ("" if sheet.changes else " Nothing changed since."))
@@ -35,7 +36,7 @@ def printed(sheet: Sheet) -> Iterator[str]:
             if line.remark:
                 yield plain(f"      {line.remark}")
     for title, sums in (
-        ("Sums of what belongs into the month", sheet.totals()),
+        ("Sums of what belongs in the month", sheet.totals()),
         ("By client", sheet.by_client()),
         ("By tax code", sheet.by_tax_code()),
     ):

@@ -19,6 +19,7 @@ from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import say
 from qbo_client.calls import MAX_BATCH_ITEMS
 from qbo_client.quota import INTUIT, MINUTE, SECOND
+from schemas.counting import counted
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from store.tables import configuration, link
@@ -128,22 +129,28 @@ def _run_shown(reading: Backfill, engine: Engine, org_id: str) -> None:
 
 def _report(done: Backfilled, due: Waiting, org_id: str) -> None:
     say(
-        f"{done.read:,} events read, {done.of_org:,} of {org_id}: {done.newer:,} records were new, {done.known:,} known already."
+        f"{counted(done.read, 'event')} read, {done.of_org:,} of {org_id}: {counted(done.newer, 'record was', 'records were')} new, "
+        f"{done.known:,} known already."
     )
-    for count, words in (
-        (done.earlier, "events of the Org are from before --since"),
-        (done.unreadable, "events that name the Org cannot be read; kompass-qbo dead-letters list has them"),
-        (done.deleted, "records were deleted by Kafka's retention since this backfill was begun"),
+    for count, one, several, words in (
+        (done.earlier, "event of the Org is", "events of the Org are", "from before --since"),
+        (
+            done.unreadable,
+            "event that names the Org",
+            "events that name the Org",
+            "cannot be read: kompass-qbo dead-letters list",
+        ),
+        (done.deleted, "record was", "records were", "deleted by Kafka's retention since this backfill was begun"),
     ):
         if count:
-            say(f"{count:,} {words}.")
+            say(f"{counted(count, one, several)} {words}.")
     if due.realm_id is None:
         say("The Org is not linked to a QuickBooks company yet: link it in the admin, and they are pushed.")
     elif not due.enabled:
-        say(f"{due.links:,} records wait until Enable is set on the Configuration.")
+        say(f"{counted(due.links, 'record waits', 'records wait')} until Enable is set on the Configuration.")
     elif due.links:
         say(
-            f"{due.links:,} records are to be pushed: about {duration(due.seconds)} at Intuit's "
+            f"{counted(due.links, 'record is', 'records are')} to be pushed: about {duration(due.seconds)} at Intuit's "
             f"{INTUIT.batches_per_minute} batches a minute, once the consumers run."
         )
     else:

@@ -16,6 +16,7 @@ from consumers.dead_letter_tools.replay import Pace, Predicted, kind_of_topic, p
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty, say
 from mapping.causes.table import words_of
+from schemas.counting import counted
 from schemas.errors import SchemasError
 from schemas.events import Kind
 from schemas.jsonlines import event_to_json
@@ -47,7 +48,7 @@ dead_letters_command.add_command(accept_command)
 @dead_letters_command.command("list", epilog=_EXIT_CODES)
 @filters
 @click.option("--flat", is_flag=True, help="One line a record instead of one a cause.")
-@click.option("--closed", is_flag=True, help="Those that are over, too.")
+@click.option("--closed", is_flag=True, help="Those that are resolved, too.")
 @click.option("--max", "most", default=1000, show_default=True, type=click.IntRange(1), help="At most so many lines.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_command(flat: bool, closed: bool, most: int, as_json: bool, **values: Any) -> int:
@@ -67,7 +68,7 @@ def list_command(flat: bool, closed: bool, most: int, as_json: bool, **values: A
         for row in rows:
             _show_row(row) if flat else _show_group(row)
         say()
-        say(f"{total:,} failure{'s' if total != 1 else ''}. See one: kompass-qbo dead-letters show <number>")
+        say(f"{counted(total, 'failure')}. See one: kompass-qbo dead-letters show <number>")
     return ExitCode.OK if total or not _narrowed(wanted) else ExitCode.FAILED
 
 
@@ -177,9 +178,7 @@ def _decoded(row: Any) -> tuple[dict[str, object] | None, str]:
 def _show(found: dict[str, Any]) -> None:
     say(f"{found['kind'] or 'connection'} {found['reference'] or found['id']}: {found['message']} ({found['cause']})")
     say(f"→ {found['remedy']} ({found['who']})", indent=2)
-    times = (
-        f"{found['attempts']} attempt{'s' if found['attempts'] != 1 else ''}, replayed {found['replay_count']} times"
-    )
+    times = f"{counted(found['attempts'], 'attempt')}, replayed {counted(found['replay_count'], 'time')}"
     say(f"{times}; first {_moment(found['first_failed_at'])}, last {_moment(found['last_failed_at'])} UTC", indent=2)
     if found["closed_at"]:
         say(f"closed {_moment(found['closed_at'])}: {found['closed_because']}", indent=2)

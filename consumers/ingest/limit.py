@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from consumers.errors import ConsumersError
 from consumers.ingest.batch import BatchResult, Undecodable
+from schemas.counting import counted
 from store.stretches import Accepted
 
 RUN = 100
@@ -53,10 +54,11 @@ def _words(run: Sequence[Undecodable]) -> str:
         first, last = places.get(bad.source.partition, (bad.source.offset, bad.source.offset))
         places[bad.source.partition] = (min(first, bad.source.offset), max(last, bad.source.offset))
     shown = [f"{topic} {partition} --from {first} --to {last}" for partition, (first, last) in sorted(places.items())]
-    more = f" (and {len(shown) - _SHOWN} more partitions)" if len(shown) > _SHOWN else ""
+    more = f" (and {counted(len(shown) - _SHOWN, 'more partition')})" if len(shown) > _SHOWN else ""
     commands = "; ".join(f"kompass-qbo dead-letters accept {one}" for one in shown[:_SHOWN])
     return (
-        f"the last {len(run)} records of {topic} could not be read ({run[-1].message}); stopped before the topic is emptied into the "
-        "dead letters: check the producer's schema and this version's. Each record is kept as a dead letter. To go on past those "
-        f"that you looked at: {commands}{more}"
+        f"the last {counted(len(run), 'record')} of {topic} could not be read ({run[-1].message}); "
+        "stopped before the topic is emptied into the dead letters: check the producer's schema and this version's. "
+        "Each record is kept as a dead letter. To go on past those that you looked at: "
+        f"{commands}{more}"
     )

@@ -16,6 +16,7 @@ from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from consumers.ingest.group import consumer_settings, topic_of
+from schemas.counting import counted
 from schemas.events import Kind
 
 _MAX_POLL_MS: Final = 300_000
@@ -99,7 +100,8 @@ class Membership:
             if one.topic == self._topic
         }
         if len(given) < len(partitions):
-            return f"{len(partitions) - len(given)} partitions of {self._topic} have no owner, and none comes to this process"
+            without = counted(len(partitions) - len(given), "partition")
+            return f"no process owns {without} of {self._topic}, and this one gets none"
         mine = [one for one in group.members if one.member_id == member_id]
         if not mine:
             return f"the group {self._group} does not know this process"

@@ -15,6 +15,7 @@ from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.forecast import Forecast, forecast_of, label_of
 from consumers.inquiry.showing import forecast_lines, plain, pretty, say
 from mapping.problems import money
+from schemas.counting import counted
 from schemas.events import Kind
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
@@ -121,7 +122,7 @@ def find_one(db: Connection, kind: Kind, ref: str, org: str | None) -> Match:
     if len(found) > 1:
         shown = ", ".join(f"{one.reference} (id {one.kompass_id}, Org {one.org_name})" for one in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        raise NoSuchRecord(f"{ref!r} fits {len(found)} {kind.value}s: {shown}{more}; give the id, or --org")
+        raise NoSuchRecord(f"{ref!r} fits {counted(len(found), kind.value)}: {shown}{more}; give the id, or --org")
     return found[0]
 
 
@@ -153,14 +154,19 @@ def _from_history(db: Connection, written: Sequence[history.Happening]) -> Itera
 
 def _from_failures(rows: Sequence[Any]) -> Iterator[Happened]:
     for row in rows:
-        times = f", {row.attempts} times until {_moment(row.last_failed_at)}" if row.attempts > 1 else ""
+        times = f", {counted(row.attempts, 'attempt')} until {_moment(row.last_failed_at)}" if row.attempts > 1 else ""
         yield Happened(
             row.first_failed_at, "failed", row.cause, f"{row.message} → {row.remedy}{times}", row.intuit_tid,
             {"failure": row.id, "stage": row.stage, "attempts": row.attempts, "replay_count": row.replay_count},
         )  # fmt: skip
         if row.closed_at is not None:
             yield Happened(
-                row.closed_at, "closed", row.closed_because, f"the failure {row.cause} is over", "", {"failure": row.id}
+                row.closed_at,
+                "closed",
+                row.closed_because,
+                f"the failure {row.cause} is resolved",
+                "",
+                {"failure": row.id},
             )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from consumers.notifier.addresses import AdminPages
 from mapping.causes.table import words_of
 from mapping.problems import money
+from schemas.counting import counted, form_of
 from store import differences, notices
 from store.notices import Sample, Untold, Withdrawn
 
@@ -43,7 +44,7 @@ class Section:
     headline: str
     shared: bool
     waiting: str
-    """``3 invoices are waiting``"""
+    """``3 invoices need attention``"""
     count: int
     behind: str
     """``and 12 invoices behind them``, or empty."""
@@ -98,21 +99,27 @@ class Digest:
     note: str = ""
 
 
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def amounts(by_kind: Mapping[str, int]) -> str:
     """``1 client and 12 invoices``; the most numerous first."""
     parts = [
-        plural(count, _NOUNS.get(kind, "record")) for kind, count in sorted(by_kind.items(), key=lambda one: -one[1])
+        counted(count, _NOUNS.get(kind, "record")) for kind, count in sorted(by_kind.items(), key=lambda one: -one[1])
     ]
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + (f" and {parts[-1]}" if parts else "")
 
 
 def waiting_words(by_kind: Mapping[str, int]) -> str:
+    """For records that wait for something outside themselves: an outage, a lost connection."""
     total = sum(by_kind.values())
-    return f"{amounts(by_kind)} {'is' if total == 1 else 'are'} waiting" if total else "Nothing goes to QuickBooks"
+    return f"{amounts(by_kind)} {form_of(total, 'is', 'are')} waiting" if total else "Nothing goes to QuickBooks"
+
+
+def _attention_words(by_kind: Mapping[str, int]) -> str:
+    """For failed records, and for those that wait behind them."""
+    return f"{amounts(by_kind)} {form_of(sum(by_kind.values()), 'needs', 'need')} attention"
+
+
+def _words_at(stage: str, by_kind: Mapping[str, int]) -> str:
+    return waiting_words(by_kind) if stage == "connect" or not by_kind else _attention_words(by_kind)
 
 
 def short(text: str, limit: int = _TEXT) -> str:
@@ -160,7 +167,7 @@ def gather(
     return Digest(
         org_id=org_id,
         org_name=short(org_name, 80),
-        subject=_subject(shown, len(ordered), total, withdrawn, left, differ, org_name),
+        subject=_subject(shown, ordered, total, withdrawn, left, differ, org_name),
         sections=tuple(shown),
         more_causes=len(ordered) - len(shown),
         left=left,
@@ -200,9 +207,9 @@ def _section(
         cause=one.cause,
         headline=headline,
         shared=words.shared,
-        waiting=waiting_words(total),
+        waiting=_words_at(one.stage, total),
         count=_sum(total),
-        behind=f"{amounts(behind)} {'waits' if _sum(behind) == 1 else 'wait'} behind {'it' if _sum(own) == 1 else 'them'}"
+        behind=f"{amounts(behind)} {form_of(_sum(behind), 'waits', 'wait')} behind {form_of(_sum(own), 'it', 'them')}"
         if behind
         else "",
         message=short(sample.message),
@@ -228,7 +235,7 @@ def _differing(one: differences.Untold, samples: Sequence[differences.Sample], p
     return Differing(
         cause=one.cause,
         headline=words.headline_for(cause=one.cause),
-        words=f"{plural(one.count, noun)} {'differs' if one.count == 1 else 'differ'}",
+        words=f"{counted(one.count, noun)} {form_of(one.count, 'differs', 'differ')}",
         remedy=words.remedy,
         who=words.who.value,
         items=tuple(
@@ -258,7 +265,7 @@ def _left(one: Withdrawn, pages: AdminPages) -> Left:
 
 def _subject(
     shown: Sequence[Section],
-    causes: int,
+    causes: Sequence[Untold],
     total: Mapping[str, int],
     withdrawn: Sequence[Withdrawn],
     left: Sequence[Left],
@@ -266,13 +273,13 @@ def _subject(
     org_name: str,
 ) -> str:
     if shown:
-        others = f" and {plural(causes - 1, 'other cause')}" if causes > 1 else ""
-        words = f"{waiting_words(total)}: {shown[0].headline}{others}"
+        others = f" and {counted(len(causes) - 1, 'other cause')}" if len(causes) > 1 else ""
+        words = f"{_words_at(causes[0].stage, total)}: {shown[0].headline}{others}"
     elif not withdrawn:
-        others = f" and {plural(len(differ) - 1, 'other reason')}" if len(differ) > 1 else ""
+        others = f" and {counted(len(differ) - 1, 'other reason')}" if len(differ) > 1 else ""
         words = f"{differ[0].words} from QuickBooks: {differ[0].headline}{others}"
     elif len(withdrawn) == 1:
         words = left[0].words
     else:
-        words = f"{plural(len(withdrawn), 'document')} taken back in Kompass are still in QuickBooks"
+        words = f"{counted(len(withdrawn), 'document')} taken back in Kompass are still in QuickBooks"
     return f"{short(words, 150)} ({short(org_name, 60)})" if org_name else short(words, 150)

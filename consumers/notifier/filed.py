@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from consumers.notifier.addresses import AdminPages
-from consumers.notifier.digest import plural, short
+from consumers.notifier.digest import short
+from schemas.counting import counted
 from store.history import Entry
 from sync.filed_months import ChangedSince
 
@@ -58,7 +59,7 @@ def filed_mail(changed: Sequence[ChangedSince], org_name: str, pages: AdminPages
     )
     which = f"{', '.join(list(by_month)[:3])}{' and more' if len(by_month) > 3 else ''}"
     number = len({one.document.link_id for one in changed})
-    words = f"{plural(number, 'document')} of {which} changed since the month was filed"
+    words = f"{counted(number, 'document')} of {which} changed since the month was filed"
     name = short(org_name, 60)
     return FiledMail(
         subject=f"{words} ({name})" if name else words,

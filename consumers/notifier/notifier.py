@@ -224,7 +224,7 @@ class Notifier:
         if _undelivered(past) or not recipients:
             return 0
         name = short(audience.org_name, 80)
-        subject = "All clear: nothing is waiting for QuickBooks any more" + (f" ({name})" if name else "")
+        subject = "All clear: nothing needs attention any more" + (f" ({name})" if name else "")
         rendered = self._renderer.all_clear(
             org_name=name,
             headlines=[short(one, 160) for one in over.headlines],

@@ -168,7 +168,7 @@ def _work(settings: Settings, engine: Engine, renderer: Renderer, health: Health
 
 @click.command()
 def notify() -> None:
-    """Mail people what waits and why: a digest for each Org, and an all clear when it is over.
+    """Mail people what waits and why: a digest for each Org, and an all clear when all is resolved.
 
     At once when the first failure opens, bundled at growing intervals while it lasts; no cause is mailed twice, and a mail server that is
     away is waited for.

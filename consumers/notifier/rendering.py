@@ -20,6 +20,7 @@ from jinja2 import ChoiceLoader as Choices
 from consumers.errors import ConsumersError, ExitCode
 from consumers.notifier.digest import Digest
 from consumers.notifier.filed import FiledMail
+from schemas.counting import counted, form_of
 
 LARGEST = 70_000
 """Bytes of both parts. Some mail readers cut a mail off at 102 kB, and on the way base64 makes 78 of every 57: 96 kB and the headers."""
@@ -65,6 +66,7 @@ class Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
+        self._environment.filters |= {"counted": counted, "form_of": form_of}
         for name in TEMPLATES:
             try:
                 self._environment.get_template(name)

@@ -11,7 +11,8 @@ import click
 from consumers.dead_letter_tools.options import Moment, opened
 from consumers.errors import ConsumersError
 from consumers.inquiry.showing import say
-from consumers.restoring.places import accept, rewind
+from consumers.restoring.places import accept, check_stopped, rewind
+from schemas.counting import counted
 from schemas.link_state import Because
 from store import restores
 from sync import link
@@ -39,24 +40,24 @@ def restored(since: dt.datetime | None, keep_offsets: bool) -> None:
     """
     with opened() as engine:
         kafka = read_kafka(Environment(os.environ))
+        check_stopped(engine, kafka)
         with engine.begin() as db:
             since = since or restores.last_moment(db)
             if since is None:
                 raise NothingKnown("the database is empty: give the moment of the backup, --since 2026-03-02T02:00")
             under_way = restores.begin(db, since - _MARGIN)
             link.make_due(db, under_way, Because.RESTORED, "the database was restored while its call was under way")
-        say(
-            f"The database is as of {since.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC; {len(under_way):,} calls were under way then."
-        )
+        calls = counted(len(under_way), "call was", "calls were")
+        say(f"The database is as of {since.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC; {calls} under way then.")
         if keep_offsets:
             accept(engine, kafka)
             say("The groups stay where they are.")
         else:
             rewound = rewind(engine, kafka)
-            say(f"The groups are set back: {rewound.events:,} events are read again.")
+            say(f"The groups are set back: {counted(rewound.events, 'event is', 'events are')} read again.")
             if rewound.lost:
+                lost = counted(rewound.lost, "record was", "records were")
                 say(
-                    f"{rewound.lost:,} records were deleted by Kafka's retention since the backup: have Kompass send again what "
-                    "changed in that time."
+                    f"{lost} deleted by Kafka's retention since the backup: have Kompass send again what changed in that time."
                 )
         say("Start the consumers: each company is looked through before anything is made in it.")

@@ -89,6 +89,27 @@ def words_for(behind: list[Behind]) -> str:
     )
 
 
+def check_stopped(engine: Engine, kafka: Mapping[str, str]) -> None:
+    """See that no consumer runs, before anything is changed: each group takes again what it has committed.
+
+    Where it has committed nothing yet, that is how far the database was read: what `rewind` would set.
+
+    Raises
+    ------
+    StillConsuming, BrokerUnreachable
+    """
+    with engine.begin() as db:
+        reached = restores.read_reached(db)
+    for kind in Kind:
+        with _group(kafka, kind) as consumer:
+            if wanted := _partitions(consumer, topic_of(kind)):
+                same = [
+                    one if one.offset >= 0 else _at(one, reached.get((one.topic, one.partition), 0))
+                    for one in consumer.committed(wanted, timeout=_TIMEOUT_S)
+                ]
+                _commit(consumer, same, kafka, kind)
+
+
 def rewind(engine: Engine, kafka: Mapping[str, str]) -> Rewound:
     """Set each group back to how far the database was read; a partition it does not know to its oldest record.
 
@@ -108,7 +129,7 @@ def rewind(engine: Engine, kafka: Mapping[str, str]) -> Rewound:
                 start = min(max(known, low), high)
                 lost += max(low - known, 0)
                 events += high - start
-                starts.append(TopicPartition(place.topic, place.partition, start))
+                starts.append(_at(place, start))
             _commit(consumer, starts, kafka, kind)
         # Where Kafka has deleted what the backup had not read, the group starts later than the database knows.
         with engine.begin() as db:
@@ -121,6 +142,10 @@ def accept(engine: Engine, kafka: Mapping[str, str]) -> None:
     behind = find_behind(engine, kafka)
     with engine.begin() as db:
         restores.note_reached(db, {one.place: one.committed for one in behind})
+
+
+def _at(place: TopicPartition, offset: int) -> TopicPartition:
+    return TopicPartition(place.topic, place.partition, offset)
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
@@ -167,7 +192,7 @@ def _join(consumer: Consumer, starts: list[TopicPartition], kind: Kind) -> None:
     while len(mine) < len(starts):
         if time.monotonic() > until:
             raise StillConsuming(
-                f"kompass-qbo consume {kind.value}s is running; stop every consumer, then run this again"
+                f"kompass-qbo consume {kind.value}s is running; stop every consumer, then run this again. Nothing was changed."
             )
         consumer.poll(0.1)
 

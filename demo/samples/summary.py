@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from demo.samples.rejected import REJECTED
+from schemas.counting import counted
 from schemas.events import Action, Client, Event, Invoice, InvoiceType, Kind, Project, Record, Step, kind_of
 
 
@@ -68,7 +69,9 @@ def summary(events: list[Event]) -> str:
         late += event.object.sequence < seen.get(key, 0)
         seen[key] = max(seen.get(key, 0), event.object.sequence)
     lines.append("")
-    lines.append(f"{len(events)} events, {repeated} of them repeats, {late} older than what came before them.")
+    lines.append(
+        f"{counted(len(events), 'event')}, {repeated} of them repeats, {late} older than what came before them."
+    )
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[1] / "commands.md"
 
 _CODES = {
     ExitCode.OK: "done",
-    ExitCode.FAILED: "the answer is no, or something unexpected happened",
+    ExitCode.FAILED: "a check found a problem, nothing was found, or something unexpected happened",
     ExitCode.USAGE: "the command line is wrong",
     ExitCode.BAD_SETTING: "a setting is missing or wrong",
     ExitCode.UNREACHABLE: "the database, the broker or another part does not answer",

@@ -31,7 +31,8 @@ TASKS: dict[str, Rows] = {
             "which members are sent",
             "`mapping/client.py`, `mapping/project.py`, `mapping/invoice.py`; [fields](fields.md)",
         ),
-        ("which Item, Class or tax code a line gets, and its description", "`mapping/lines.py`, `mapping/tax.py`"),
+        ("which Item or Class a line gets, and its description", "`mapping/lines.py`"),
+        ("which QuickBooks tax code a VAT rate or a line gets", "`mapping/tax.py`"),
         ("sales tax in the USA", "`mapping/usa_tax.py`"),
         ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
         (
@@ -52,10 +53,14 @@ TASKS: dict[str, Rows] = {
             "the name of a client's second customer, `Acme (EUR)`",
             "`Draft.display_name` in `mapping/members.py`; whether it is a second one: `suffix_of` in `mapping/payloads.py`",
         ),
-        ("the templates that a new Configuration starts with", f"`{_APP}/models/configuration.py`, with a migration"),
         (
-            "what templates may do",
-            "`mapping/sandbox.py`; lengths and bounds: `MAX_` in `mapping/templates.py`, `MAX_` in `mapping/template_functions.py`",
+            "the templates (Jinja texts of the Configuration) that a new one starts with",
+            f"`{_APP}/models/configuration.py`, with a migration",
+        ),
+        (
+            "what a template of a Configuration may do (a loop, a function, a filter)",
+            "what is allowed: `ALLOWED_NODES` in `mapping/sandbox.py`; what refuses the rest: `_check` in `mapping/templates.py`; "
+            "lengths and bounds: `MAX_` in `mapping/templates.py`, `MAX_` in `mapping/template_functions.py`",
         ),
         ("the countries that an Org may choose", "`Locale` in `schemas/company.py`"),
     ),
@@ -66,24 +71,29 @@ TASKS: dict[str, Rows] = {
         ),
         ("whether a record is to be synced at all (step, start date)", "`why_not_synced` in `mapping/case.py`"),
         (
-            "what payments, closed books or a bookkeeper's hand forbid",
-            "`_conflict` in `mapping/decide.py`; which members: `mapping/books.py`; words: `mapping/conflicts.py`",
+            "what payments, closed books or a bookkeeper's edit forbid",
+            "`_conflict` in `mapping/decide.py`; which members: `mapping/books.py`; words: `mapping/conflicts.py`; the page where a person "
+            f"chooses: `choose_view` in `{_PAGES}/sync_errors.py`",
         ),
         ("what is sent when only a part changed", "`mapping/difference.py`"),
         ("what a void does", "`mapping/decide.py`; the answer: `sync/settle.py`"),
         (
-            "two records that want one name or number",
-            "`sync/giving_way.py`; [why](decisions/024-names-that-give-way.md)",
+            "two records that want one name or number (two customers of one name)",
+            "the verdict: `_decide` and `_beside` in `sync/decide.py`; the name itself: `Draft.display_name` in `mapping/members.py`, its "
+            "`_suffix` in `sync/decide.py`; which of two waits: `sync/giving_way.py`; [why](decisions/024-names-that-give-way.md)",
         ),
         (
             "what a company had before us, and what it is",
             "`sync/inventory.py`; how alike is alike: `mapping/matching.py`; the page: `admin/quickbooks_online/first_link_up.py`",
         ),
         ("what a person decides about one link", "`sync/by_hand.py`"),
-        ("a cent that QuickBooks books otherwise", "`mapping/cents.py`, called by `sync/comparing.py`"),
         (
-            "the agreement sheet, its columns and its verdict",
-            "`mapping/agreement.py`, `mapping/sheet.py`; read by `sync/agreement.py`",
+            "a difference of cents after a push, between Kompass and QuickBooks",
+            "`mapping/cents.py`, called by `sync/comparing.py`; on the agreement sheet: `differs_by_rounding` in `mapping/expected.py`",
+        ),
+        (
+            "the agreement sheet: what agrees, what differs by rounding alone, its columns and its verdict",
+            "`mapping/agreement.py`; blocks, sums and verdict: `mapping/sheet.py`; read by `sync/agreement.py`",
         ),
         ("a filed month", "`mapping/filing.py`, `store/filing.py`"),
     ),
@@ -92,7 +102,10 @@ TASKS: dict[str, Rows] = {
             "the state of a link",
             "`sync/link.py` alone, with its statements in `store/due.py`: [add a state](how-to/add-a-state.md)",
         ),
-        ("what makes a link due", "`sync/sweep.py`, `store/due.py`"),
+        (
+            "what makes a link due",
+            "the rule of each reason: `store/due.py`; after a changed Configuration `sync/sweep.py` starts it",
+        ),
         ("how soon a process hears of a due link", "`consumers/listening.py`"),
         ("what a claim does with a due link, and by which process", "`sync/claim.py`, `store/links.py`"),
         ("when another process may take over a claim", "`lease_seconds` in `sync/settings/policies.py`"),
@@ -119,6 +132,14 @@ TASKS: dict[str, Rows] = {
         ("what happens after a restore", "`consumers/restoring/`, `sync/stocktaking.py`, `sync/reattachment.py`"),
     ),
     "What people read of a failure": (
+        (
+            "a number before its noun (1 invoice, 2 invoices)",
+            "`schemas/counting.py`; in pages and mails the filters `counted` and `form_of`",
+        ),
+        (
+            "the page of a sync error, and a person's choice between two versions",
+            f"`change_view` and `choose_view` in `{_PAGES}/sync_errors.py`; `failure.html` of the templates",
+        ),
         ("the headline and general remedy of a cause", "[add a cause](how-to/add-a-cause.md): `mapping/causes/`"),
         (
             "the sentence about one record",
@@ -213,7 +234,7 @@ TASKS: dict[str, Rows] = {
             f"`{_APP}/suggestions.py`: `LEAST` to be shown, `SURE` and `AHEAD` to be chosen beforehand",
         ),
         (
-            "import and export of mappings",
+            "import and export of mappings, and the form of such a file",
             f"`{_APP}/mapping_files.py`; Excel and CSV: `{_APP}/sheets.py`, `{_APP}/workbooks.py`",
         ),
         ("who may see or do what", f"`{_PAGES}/base.py`; [permissions](admin.md#permissions)"),
@@ -246,8 +267,9 @@ TASKS: dict[str, Rows] = {
         ("a table or a column", "[add a column](how-to/add-a-column.md)"),
         ("a query", "the module of its table or question in `store/`"),
         (
-            "what is deleted, and when",
-            "`store/tidying.py`; how long it is kept: `RetentionPolicy` in `sync/settings/policies.py`",
+            "what is deleted, and when (old records, history, failures)",
+            "by `tidy`: `store/tidying.py`; how long it is kept: `RetentionPolicy` in `sync/settings/policies.py`; an attempt, once its "
+            "call settles: `retire` in `store/attempts.py`",
         ),
         ("connections and their pool", "`store/engine.py`, `store/address.py`"),
         ("what is tried again when Postgres says so", "`store/transactions.py`"),
@@ -343,7 +365,8 @@ WHEN: Rows = (
     ),
     (
         "a bookkeeper edits what we sent",
-        "Other members survive; where both sides changed the same, a person decides. `_conflict` in `mapping/decide.py`",
+        "Other members survive; where both sides changed the same, a person decides on the page of the failure: `_conflict` in "
+        f"`mapping/decide.py`, `change_view` in `{_PAGES}/sync_errors.py`, `{_APP}/templates/admin/quickbooks_online/failure.html`",
     ),
     (
         "a bookkeeper voids what we sent, and Kompass changes it",

@@ -20,7 +20,7 @@ class Words:
     cause: str
     """The stable cause, or its part before the colon: what follows that is the VAT rate, the member, the fault code."""
     headline: str
-    """Completes "3 invoices are waiting: …"; ``{value}``, ``{field}`` and ``{detail}`` (what follows the colon) stand for those
+    """Completes "3 invoices need attention: …"; ``{value}``, ``{field}`` and ``{detail}`` (what follows the colon) stand for those
     of the failure."""
     what: str
     """What happened, for a reader of the table."""

@@ -123,7 +123,7 @@ def _tables(sheet: Sheet) -> list[Table]:
         return Table(title, tuple(Sum(name, *both) for name, both in sums.items()))
 
     tables = (
-        table("Sums of what belongs into the month", sheet.totals()),
+        table("Sums of what belongs in the month", sheet.totals()),
         table("By client", sheet.by_client()),
         table("By tax code", sheet.by_tax_code()),
     )

@@ -34,6 +34,7 @@ from admin.quickbooks_online.pages.impact import ImpactPages
 from admin.quickbooks_online.pages.org_filters import choose
 from admin.quickbooks_online.pages.overview import ConfigurationChangeList, OverviewPages
 from admin.quickbooks_online.template_preview import preview_template, variables_of
+from schemas.counting import counted
 
 PLACEHOLDER = "<will be extracted during authorization>"
 TEMPLATES = ("doc_number_template", "project_name_template", "client_name_template", "currency_name_template")
@@ -132,11 +133,11 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             return ", ".join(parts)
         address = reverse("admin:quickbooks_online_failure_changelist")
         return format_html(
-            '{}<br><a href="{}?org={}">{} need attention</a>',
+            '{}<br><a href="{}?org={}">{}</a>',
             ", ".join(parts),
             address,
             configuration.org_id,
-            f"{counts.failed:,}",
+            counted(counts.failed, "needs attention", "need attention"),
         )
 
     @admin.display(description="Overview")

@@ -14,7 +14,6 @@ from django.contrib import messages
 from django.db.models import Count
 from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.defaultfilters import pluralize
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 
@@ -34,6 +33,7 @@ from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.seen import count_lines, unmapped
 from mapping.case import SYNCED_STEPS
+from schemas.counting import counted
 from schemas.events import Invoice
 from store.searching import links_by_id
 from sync.by_hand import CannotLink
@@ -90,13 +90,13 @@ class GoingLivePages(SectionAdmin):
         """Show what enabling starts; with POST and a start date, enable."""
         self.require(request, "change_configuration")
         configuration = self.existing(request, object_id)
+        # Not a form with GET: its address would hold the form's secret.
         if "show" in request.POST:
-            # Not a form with GET: its address would hold the form's secret.
-            return HttpResponseRedirect(
-                f"{request.path}?{urlencode({'start_date': request.POST.get('start_date', '')})}"
-            )
+            return HttpResponseRedirect(_address("going_live", configuration, request))
+        if "open" in request.POST:
+            return HttpResponseRedirect(_address("match", configuration, request))
         obstacle = _obstacle(configuration)
-        start = _date(request.GET.get("start_date") or configuration.start_date)
+        start = _start(configuration, request)
         form = StartDateForm(request.POST or None, initial={"start_date": start})
         enabled = False
         if request.method == "POST" and not obstacle and form.is_valid():
@@ -125,6 +125,7 @@ class GoingLivePages(SectionAdmin):
             f"Going live: {configuration}",
             configuration=configuration,
             obstacle=obstacle,
+            startable=not obstacle and not configuration.enabled,
             form=form,
             waiting=_waiting(configuration, months),
             unmapped=self._unmapped(request, configuration),
@@ -149,10 +150,9 @@ class GoingLivePages(SectionAdmin):
         """Show what the company had before us; with POST, look through it, link what is ticked, or send it as another one."""
         self.require(request, "add_customer")
         configuration = self.existing(request, object_id)
-        here = reverse("admin:quickbooks_online_configuration_match", args=[configuration.pk])
         if not configuration.realm_id:
             messages.error(request, _obstacle(configuration))
-            return HttpResponseRedirect(reverse("admin:quickbooks_online_configuration_going_live", args=[object_id]))
+            return HttpResponseRedirect(_address("going_live", configuration, request))
         if request.method == "POST":
             try:
                 self._match(request, configuration)
@@ -160,7 +160,7 @@ class GoingLivePages(SectionAdmin):
                 messages.error(request, f"QuickBooks could not be read: {error.sentence}")
             except CannotLink as problem:
                 messages.error(request, str(problem))
-            return HttpResponseRedirect(here)
+            return HttpResponseRedirect(_address("match", configuration, request))
         inventory = first_link_up.inventory_of(configuration)
         return self.page(
             request,
@@ -171,7 +171,7 @@ class GoingLivePages(SectionAdmin):
             objects=sum(inventory.objects.values()) if inventory is not None else 0,
             suggestions=first_link_up.suggestions(configuration) if inventory is not None and inventory.taken else [],
             linked=first_link_up.taken_over(configuration),
-            back=reverse("admin:quickbooks_online_configuration_going_live", args=[configuration.pk]),
+            back=_address("going_live", configuration, request),
         )
 
     def _match(self, request: HttpRequest, configuration: Configuration) -> None:
@@ -181,13 +181,13 @@ class GoingLivePages(SectionAdmin):
             count, problems = first_link_up.take_over(configuration, pairs, by=by)
             if count:
                 self.log_change(request, configuration, f"Linked to what QuickBooks had already: {_names_of(pairs)}.")
-            messages.success(request, f"{count:,} record{pluralize(count)} linked to what QuickBooks has already.")
+            messages.success(request, f"{counted(count, 'record')} linked to what QuickBooks has already.")
             for problem in problems:
                 messages.warning(request, problem)
         elif "another" in request.POST:
             count = first_link_up.send_as_others(configuration, pairs, by=by)
             self.log_change(request, configuration, f"Chose to send as new: {_names_of(pairs)}.")
-            messages.success(request, f"{count:,} record{pluralize(count)} will be sent as new.")
+            messages.success(request, f"{counted(count, 'record')} will be sent as new.")
         elif request.POST.get("remove", "").isdecimal():
             first_link_up.remove(configuration, int(request.POST["remove"]), by=by)
             named = _names_of([request.POST["remove"]])
@@ -219,14 +219,24 @@ def _obstacle(configuration: Configuration) -> str:
     return ""
 
 
-def _date(value: object) -> dt.date:
-    """Give the date that a page or a Configuration names, else the first day of this month."""
-    if isinstance(value, dt.date):
-        return value
+def _address(name: str, configuration: Configuration, request: HttpRequest) -> str:
+    """Give the address of one of the two pages, with the start date that was chosen and is stored nowhere yet."""
+    chosen = _read(request.POST.get("start_date") or request.GET.get("start_date"))
+    address = reverse(f"admin:quickbooks_online_configuration_{name}", args=[configuration.pk])
+    return f"{address}?{urlencode({'start_date': chosen.isoformat()})}" if chosen else address
+
+
+def _read(value: str | None) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(str(value))
+        return dt.date.fromisoformat(value or "")
     except ValueError:
-        return dt.date.today().replace(day=1)  # noqa: DTZ011 - a date for a form
+        return None
+
+
+def _start(configuration: Configuration, request: HttpRequest) -> dt.date:
+    """Give the date that was chosen on the page or is stored, else the first day of this month."""
+    today = dt.date.today()  # noqa: DTZ011 - a date for a form
+    return _read(request.GET.get("start_date")) or configuration.start_date or today.replace(day=1)
 
 
 def _waiting(configuration: Configuration, months: Sequence[Month]) -> dict[str, int]:

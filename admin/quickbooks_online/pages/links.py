@@ -24,6 +24,7 @@ from admin.quickbooks_online.pages.link_rows import LinkChangeList, OneLook, Sai
 from admin.quickbooks_online.pages.org_filters import OrgFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
+from schemas.counting import counted
 from store.searching import links_by_id
 from sync.companies import read_company
 from sync.decide import predict
@@ -176,7 +177,10 @@ class LinkAdmin(ReadOnlyAdmin):
         for org_id, ids in sorted(by_org.items()):
             count += ask_again(ids, by=str(request.user))
             activity.note(
-                request, org_id, f"Asked to try {len(ids):,} records again.", str(self.opts.verbose_name_plural)
+                request,
+                org_id,
+                f"Asked to try {counted(len(ids), 'record')} again.",
+                str(self.opts.verbose_name_plural),
             )
         messages.success(request, f"{count:,} will be tried again in the background.")
 

@@ -21,6 +21,7 @@ from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.remedies import cause_in_words, remedy_address
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
+from schemas.counting import counted
 from store.searching import links_by_id
 from store.transactions import retrying
 from sync.by_hand import CannotLink, keep_quickbooks, kompass_side
@@ -149,7 +150,7 @@ class FailureAdmin(ReadOnlyAdmin):
             with connection.cursor() as cursor:
                 cursor.execute("NOTIFY kompass_qbo, 'failures'")
         for failure in failures[:1]:
-            self.log_change(request, failure, f"Asked for {len(failures)} failed records to be tried again.")
+            self.log_change(request, failure, f"Asked for {counted(len(failures), 'failed record')} to be tried again.")
         if failures:
             messages.success(
                 request,

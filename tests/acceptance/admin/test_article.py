@@ -122,7 +122,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     # What is not mapped is shown, and mapped in one go; what waited is sent.
     eventually(lambda: site.sql("SELECT count(*) FROM qbo_failure WHERE kind = 'invoice'")[0][0] == 2)
     page.get_by_role("link", name="Sync errors").first.click()
-    expect(page.get_by_text("2 invoices are waiting: Standard 20 % has no QuickBooks tax code")).to_be_visible()
+    expect(page.get_by_text("2 invoices need attention: Standard 20 % has no QuickBooks tax code")).to_be_visible()
 
     eventually(lambda: mailed_to(sync, "ada@example.com", "Standard 20 % has no QuickBooks tax code"))
 
@@ -137,7 +137,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     )
     page.get_by_role("button", name="Save these mappings").click()
     expect(page.get_by_text("1 Tax Code VAT Rate added")).to_be_visible()
-    expect(page.get_by_text("2 waiting documents will go out")).to_be_visible()
+    expect(page.get_by_text("2 unsent documents will go out")).to_be_visible()
     eventually(lambda: settled(site) == 2)
     page.get_by_role("link", name="Custom Fields").first.click()
     page.get_by_role("link", name=re.compile("Add custom field", re.IGNORECASE)).first.click()

@@ -107,12 +107,12 @@ def test_errors_are_fixed_from_where_they_are_shown(site: Site, page: Page) -> N
 
     # A missing tax code: mapped from the error itself.
     page.get_by_role("link", name="Sync errors").first.click()
-    group = page.get_by_role("region", name="2 invoices are waiting: Reduced has no QuickBooks tax code")
+    group = page.get_by_role("region", name="2 invoices need attention: Reduced has no QuickBooks tax code")
     group.get_by_role("link", name="Map it here").click()
     expect(page.get_by_label("Kompass VAT rate:").locator("option:checked")).to_have_text("Reduced (5 %)")
     page.get_by_label("QBO tax code:").select_option(label="5.0% R (5 %)")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("2 waiting documents will go out")).to_be_visible()
+    expect(page.get_by_text("2 unsent documents will go out")).to_be_visible()
     pipeline.drive()
     page.get_by_role("link", name="Sync errors").first.click()
     expect(page.get_by_text("Reduced has no QuickBooks tax code")).to_have_count(0)

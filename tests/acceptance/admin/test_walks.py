@@ -140,7 +140,7 @@ def test_a_bookkeeper_on_a_phone_from_the_mail_to_the_fixed_invoice(site: Site, 
     hand.link("Map it here")
     hand.choose("QBO tax code:", "20.0% S (20 %)")
     hand.button("Save")
-    expect(phone.get_by_text("2 waiting documents will go out")).to_be_visible()
+    expect(phone.get_by_text("2 unsent documents will go out")).to_be_visible()
     pipeline.drive()
     assert sorted(one["DocNumber"] for one in pipeline.objects("Invoice")) == ["INV-i1", "INV-i2"]
 

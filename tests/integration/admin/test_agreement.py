@@ -52,7 +52,7 @@ def test_everything_is_named_with_its_reason_on_the_page_and_in_the_file(section
     page = words(ada.post(SHEET, MARCH))
     assert "does not agree" in page
     assert "Taken back in Kompass, still in QuickBooks (1)" in page
-    assert "Belongs into the month, but is not in QuickBooks (1)" in page
+    assert "Belongs in the month, but is not in QuickBooks (1)" in page
     assert "Not to be in QuickBooks (2)" in page
     assert "journal" in page
     answer = ada.post(SHEET, {**MARCH, "csv": "1"})

@@ -149,13 +149,13 @@ def test_what_the_pipeline_sends_before_the_impact_is_counted_counts(
     with at_commit_of(TaxCodeVatRate, section.pipeline.drive):
         page = map_the_rate(ada, two_refused)
     assert Link.objects.filter(kind="invoice", state="synced").count() == 2
-    assert "2 waiting documents will go out." in page
+    assert "2 unsent documents will go out." in page
 
 
 def test_what_is_queued_already_is_on_its_way(section: Section, ada: Client, two_refused: int) -> None:
     # Another change made them due a moment ago: they are neither refused nor sent when this one is saved.
     Link.objects.filter(kind="invoice").update(state="pending")
-    assert "2 waiting documents will go out." in map_the_rate(ada, two_refused)
+    assert "2 unsent documents will go out." in map_the_rate(ada, two_refused)
 
 
 def test_an_import_counts_what_is_sent_before_it_is_counted(section: Section, ada: Client, two_refused: int) -> None:
@@ -164,7 +164,7 @@ def test_an_import_counts_what_is_sent_before_it_is_counted(section: Section, ad
     with at_commit_of(TaxCodeVatRate, section.pipeline.drive):
         upload = {"file": SimpleUploadedFile("rates.csv", text.encode())}
         page = words(ada.post(f"{ROOT}taxcodevatrate/import/", upload, follow=True))
-    assert "2 waiting documents will go out." in page
+    assert "2 unsent documents will go out." in page
 
 
 def test_a_saved_configuration_counts_what_is_sent_before_it_is_counted(section: Section, ada: Client) -> None:
@@ -179,4 +179,4 @@ def test_a_saved_configuration_counts_what_is_sent_before_it_is_counted(section:
     with at_commit_of(Configuration, pipeline.drive):
         page = words(ada.post(f"{ROOT}configuration/1/change/", form, follow=True))
     assert Link.objects.get(kind="invoice").state == "synced"
-    assert "1 waiting document will go out." in page
+    assert "1 unsent document will go out." in page

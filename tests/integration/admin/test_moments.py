@@ -121,5 +121,5 @@ def test_deleting_says_what_it_means_with_numbers(section: Section, ada: Client,
     with section.pipeline.engine.begin() as db:
         db.exec_driver_sql("UPDATE qbo_connection SET state = 'disconnected'")
     said = page("configuration", 1)
-    assert "4 mappings of Meridian Geomatics Ltd are deleted. 3 records stay in QuickBooks as they are." in said
+    assert "4 mappings of Meridian Geomatics Ltd are deleted. 3 records stay in QuickBooks as before." in said
     assert "events of the Org are no longer kept" in said

@@ -50,8 +50,8 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
     synced, failed = (Link.objects.filter(org_id="org-uk", state=state).count() for state in ("synced", "failed"))
     assert (synced, failed) == (3, 1)
     assert "3 in QuickBooks" in page
-    assert "1 need attention" in page
-    assert "1 invoice is waiting: Standard 20 % has no QuickBooks tax code" in page
+    assert "1 needs attention" in page
+    assert "1 invoice needs attention: Standard 20 % has no QuickBooks tax code" in page
     assert "Last record sent to QuickBooks:" in page
     assert "Connected" in page
     assert Failure.objects.filter(closed_at=None).count() == 1
@@ -84,7 +84,7 @@ def test_it_says_what_is_next(section: Section, ada: Client, three: dict[str, Co
     for said in ("Meridian Geomatics Ltd", "Northern Survey Inc", "Prairie Design LLC", "1 sync error", "Next: Choose"):
         assert said in page, said
     assert "Prairie" not in words(section.person("eve", "view_invoice").get(ROOT))
-    assert "3 in QuickBooks 1 need attention" in words(ada.get(f"{ROOT}configuration/"))
+    assert "3 in QuickBooks 1 needs attention" in words(ada.get(f"{ROOT}configuration/"))
 
     CompanyConnection.objects.update(state="disconnected", disconnect_message="The access was revoked.")
     page = page_of(ada, three["org-uk"])

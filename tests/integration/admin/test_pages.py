@@ -128,7 +128,7 @@ def test_ticking_enable_leads_to_one_page_first(section: Section, ada: Client, i
     assert answer["Location"].endswith(f"/{configuration.pk}/going-live/")
     assert not section.configuration().enabled
     page = words(ada.get(answer["Location"]))
-    assert "clients waiting" in page
+    assert "1 client waiting" in page
     ada.post(answer["Location"], {"start_date": "2026-02-01"})
     after = section.configuration()
     assert (after.enabled, after.start_date) == (True, dt.date(2026, 2, 1))
@@ -151,6 +151,33 @@ def test_date_fields_open_with_a_value_that_a_browser_takes(section: Section, ad
     Configuration.objects.update(start_date=dt.date(2026, 5, 4))
     assert dates("configuration/1/going-live/") == ["2026-05-04"]
     assert dates("configuration/1/change/") == ["2026-05-04"]
+
+
+def test_a_chosen_start_date_is_kept_on_the_way_to_already_in_quickbooks_and_back(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    Configuration.objects.update(start_date=None, enabled=False, notification_recipients=["a@example.com"])
+    going, match = f"{ROOT}configuration/1/going-live/", f"{ROOT}configuration/1/match-customers/"
+    chosen = {"start_date": "2026-02-03"}
+
+    page = ada.get(going, chosen).content.decode()
+    used = [
+        page.index(part)
+        for part in ("waiting. Clients needed", "Documents by month", "Read what QuickBooks has", "will be sent</p>")
+    ]
+    assert page.index('name="start_date"') < min(used), "the date comes before what depends on it"
+    assert "1 invoice or credit note dated from 3 Feb 2026 will be sent" in words(ada.get(going, chosen))
+    assert "The first invoice" in words(ada.get(going, chosen))
+
+    # Also a date that was only typed in: the button belongs to the form of the date.
+    read = ada.post(match, chosen)
+    assert read["Location"] == f"{match}?start_date=2026-02-03"
+    assert f'href="{going}?start_date=2026-02-03"' in ada.get(read["Location"]).content.decode()
+    opened = ada.post(going, {"open": "1", **chosen})
+    assert opened["Location"] == f"{match}?start_date=2026-02-03"
+    again = ada.post(f"{match}?start_date=2026-02-03", {"another": "1"})
+    assert again["Location"] == f"{match}?start_date=2026-02-03"
+    assert ada.post(match, {"start_date": "x"})["Location"] == match
 
 
 def test_the_token_is_never_shown(section: Section, ada: Client, ids: dict[str, int]) -> None:
@@ -230,7 +257,7 @@ def test_a_mapping_tells_its_impact(section: Section, ada: Client, ids: dict[str
     rate = next(one for one in _unmapped_rates() if not one.kompass_id)
     answer = ada.post(f"{ROOT}taxcodevatrate/map-seen/", {"configuration": "1", f"qbo-{rate.pk}": "6"}, follow=True)
     assert "1 Tax Code VAT Rate added" in words(answer)
-    assert "1 waiting document will go out" in words(answer)
+    assert "1 unsent document will go out" in words(answer)
     section.pipeline.drive()
     assert Invoice.objects.get(kompass_id="i2").state == "synced"
     assert Invoice.objects.get(kompass_id="i3").state == "failed"
@@ -541,7 +568,7 @@ def test_errors_are_grouped_and_lead_to_the_field(section: Section, ada: Client,
         section.pipeline.ingest(event(invoice(f"x{number}", of=project("p1"))))
     section.pipeline.drive()
     page = ada.get(f"{ROOT}failure/")
-    assert "3 invoices are waiting: Standard 20 % has no QuickBooks tax code" in words(page)
+    assert "3 invoices need attention: Standard 20 % has no QuickBooks tax code" in words(page)
     assert f"{ROOT}taxcodevatrate/add/?configuration=1&amp;vat_rate=" in page.content.decode()
     ada.post(f"{ROOT}failure/try-again/", {"org": "org-uk", "cause": "no-tax-code:vat-20"})
     assert Failure.objects.filter(replay_asked_at__isnull=False).count() == 3

@@ -1,4 +1,4 @@
-"""A month agrees only if all that Kompass says belongs into it is in QuickBooks so, and the other way round."""
+"""A month agrees only if all that Kompass says belongs in it is in QuickBooks so, and the other way round."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_an_approved_invoice_that_is_missing_prevents_it(pipeline: Pipeline, run
     assert first["state"] == "failed"
     assert "has no row in Tax Code VAT Rates" in first["remark"]
     assert found["verdict"] == (
-        "The month does not agree. Belongs into the month, but is not in QuickBooks: 1 (60,000.00 GBP)."
+        "The month does not agree. Belongs in the month, but is not in QuickBooks: 1 (60,000.00 GBP)."
     )
     text = run().stdout
-    assert text.index("Belongs into the month, but is not in QuickBooks (1)") < text.index("Agrees (1)")
+    assert text.index("Belongs in the month, but is not in QuickBooks (1)") < text.index("Agrees (1)")
     sums = found["totals"]["GBP"]
     assert (sums["kompass"]["gross"], sums["quickbooks"]["gross"]) == (Decimal(60120), Decimal(120))
 

@@ -86,7 +86,7 @@ def test_it_goes_along_with_a_digest_and_does_not_hold_up_the_next(post: Post) -
     assert len(post.later(hours=2)) == 1
     post.reject("r1")
     (message,) = post.later(seconds=6)
-    assert message["Subject"].startswith("1 invoice is waiting: ")
+    assert message["Subject"].startswith("1 invoice needs attention: ")
     assert "earlier cause" not in plain(message)
 
 
@@ -94,7 +94,7 @@ def test_a_digest_carries_what_differs(post: Post) -> None:
     post.reject("r1")
     differ(post, "i1")
     (message,) = post.later(seconds=6)
-    assert message["Subject"].startswith("1 invoice is waiting: ")
+    assert message["Subject"].startswith("1 invoice needs attention: ")
     assert "1 document differs from QuickBooks" in plain(message)
     assert post.later(hours=30) == []
     post.mend()

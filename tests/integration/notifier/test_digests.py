@@ -1,4 +1,4 @@
-"""Who is notified of what, and when: at once, then bundled, never twice, and an all clear when it is over."""
+"""Who is notified of what, and when: at once, then bundled, never twice, and an all clear when all is resolved."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_what_fails_together_is_one_mail_whose_subject_says_it_all(post: Post) -
     assert post.later(seconds=0) == []
     (message,) = post.later(seconds=6)
     assert message["Subject"] == (
-        "3 invoices are waiting: VAT 21 % has no QuickBooks tax code (Meridian Geomatics Ltd)"
+        "3 invoices need attention: VAT 21 % has no QuickBooks tax code (Meridian Geomatics Ltd)"
     )
     assert message["X-Envelope-To"] == ADMIN
     assert message["From"] == "Kompass <sync@kompass.example>"
@@ -54,7 +54,9 @@ def test_the_next_causes_are_bundled_at_growing_intervals(post: Post) -> None:
     assert post.later(minutes=14) == []
     post.reject("i4", rate="VAT 6 %")
     (second,) = post.later(minutes=1, seconds=1)
-    assert second["Subject"].startswith("3 invoices are waiting: VAT 9 % has no QuickBooks tax code and 1 other cause")
+    assert second["Subject"].startswith(
+        "3 invoices need attention: VAT 9 % has no QuickBooks tax code and 1 other cause"
+    )
     assert "1 earlier cause, mailed before, is still open" in plain(second)
     post.reject("i5", rate="VAT 3 %")
     assert post.later(minutes=59) == []
@@ -73,7 +75,7 @@ def test_one_all_clear_when_it_is_over_and_quiet_makes_the_next_a_first(post: Po
     post.mend()
     assert post.later(seconds=30) == []
     (clear,) = post.later(seconds=61)
-    assert clear["Subject"] == "All clear: nothing is waiting for QuickBooks any more (Meridian Geomatics Ltd)"
+    assert clear["Subject"] == "All clear: nothing needs attention any more (Meridian Geomatics Ltd)"
     assert "VAT 21 % has no QuickBooks tax code" in plain(clear)
     assert clear["References"] == first["Message-ID"]
     assert post.later(hours=2) == []
@@ -126,9 +128,9 @@ def test_what_waits_behind_a_rejected_client_counts_under_its_cause(post: Post) 
     assert post.pipeline.one("invoice", "i3").state == "waiting"
     (message,) = post.later(seconds=6)
     assert message["Subject"].startswith(
-        "3 invoices, 1 client and 1 project are waiting: a name has a character that QuickBooks does not allow"
+        "3 invoices, 1 client and 1 project need attention: a name has a character that QuickBooks does not allow"
     ) or message["Subject"].startswith(
-        "3 invoices, 1 project and 1 client are waiting: a name has a character that QuickBooks does not allow"
+        "3 invoices, 1 project and 1 client need attention: a name has a character that QuickBooks does not allow"
     )
     assert "3 invoices and 1 project wait behind it" in plain(message)
 
@@ -157,7 +159,7 @@ def test_a_refusal_of_quickbooks_carries_its_code_and_tid(post: Post) -> None:
     (failure,) = post.pipeline.rows("qbo_failure")
     assert f"(cause number-taken, fault code 6140, intuit_tid {failure.intuit_tid})" in plain(message)
     assert f"/failure/{failure.id}/change/" in plain(message)
-    assert message["Subject"].startswith("1 invoice is waiting: the number is taken in QuickBooks")
+    assert message["Subject"].startswith("1 invoice needs attention: the number is taken in QuickBooks")
 
 
 def test_what_belongs_to_no_org_goes_to_the_operator(post: Post) -> None:
@@ -165,7 +167,7 @@ def test_what_belongs_to_no_org_goes_to_the_operator(post: Post) -> None:
     post.pipeline.ingests[Kind.CLIENT].write([bad])
     (message,) = post.later(seconds=6)
     assert message["X-Envelope-To"] == OPERATOR
-    assert "1 client is waiting" in message["Subject"]
+    assert "1 client needs attention" in message["Subject"]
     assert "these belong to no Org" in plain(message)
 
 
@@ -241,7 +243,7 @@ def test_a_cause_beyond_our_table_is_told_honestly(post: Post) -> None:
             )
         )
     (message,) = post.later(seconds=6)
-    assert message["Subject"].startswith("1 client is waiting: of a cause that is not in our table")
+    assert message["Subject"].startswith("1 client needs attention: of a cause that is not in our table")
     assert "Client A: something new" in plain(message)
 
 
@@ -254,5 +256,5 @@ def test_the_bookkeepers_conflict_is_named_with_its_page(post: Post) -> None:
     post.pipeline.ingest(event(invoice(sequence=2, lines=(line("200.00"),))))
     post.pipeline.drive()
     (message,) = post.later(seconds=6)
-    assert message["Subject"].startswith("1 invoice is waiting: changed in QuickBooks and in Kompass")
+    assert message["Subject"].startswith("1 invoice needs attention: changed in QuickBooks and in Kompass")
     assert "Who can:       a bookkeeper, in QuickBooks" in plain(message)

@@ -43,7 +43,7 @@ def test_a_dead_letter_wakes_the_process(post: Post, mail: EmbeddedMail) -> None
                 pass
             (message,) = mail.wait_for(1, timeout=60)
             assert message["X-Envelope-To"] == ADMIN
-            assert message["Subject"].startswith("2 invoices are waiting: VAT 21 %")
+            assert message["Subject"].startswith("2 invoices need attention: VAT 21 %")
         finally:
             process.send_signal(signal.SIGTERM)
             started = time.monotonic()

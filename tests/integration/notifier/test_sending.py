@@ -82,9 +82,9 @@ def test_a_server_that_is_away_is_waited_for_and_news_gather_meanwhile(post: Pos
     post.ahead = away.ahead
     (message,) = post.later(hours=1, minutes=1)
     assert message["Message-ID"] == kept.message_id
-    assert message["Subject"].startswith("1 invoice is waiting: VAT 21 %")
+    assert message["Subject"].startswith("1 invoice needs attention: VAT 21 %")
     (second,) = post.later(hours=1)
-    assert second["Subject"].startswith("1 invoice is waiting: VAT 9 %")
+    assert second["Subject"].startswith("1 invoice needs attention: VAT 9 %")
     assert [one.state for one in post.pipeline.rows("qbo_mail")] == ["sent", "sent"]
 
 
@@ -174,7 +174,7 @@ def test_a_mail_nobody_can_get_goes_to_the_operator(post: Post, choosy: tuple[Ch
     ((recipients, content),) = server.taken
     assert recipients == [OPERATOR]
     message = message_from_bytes(content, policy=policy.default)
-    assert message["Subject"].startswith("Undeliverable: 1 invoice is waiting")
+    assert message["Subject"].startswith("Undeliverable: 1 invoice needs attention")
     assert "550 no such user" in plain(message)  # type: ignore[arg-type]
     assert "550 no such user" in html(message)  # type: ignore[arg-type]
 
@@ -331,7 +331,7 @@ def test_templates_can_be_replaced_one_by_one(pipeline: Pipeline, mail: Embedded
     post.recipients(ADMIN)
     post.reject("i1")
     (message,) = post.later(seconds=6)
-    assert plain(message).startswith("Ours: 1 invoice is waiting: VAT 21 %")
+    assert plain(message).startswith("Ours: 1 invoice needs attention: VAT 21 %")
     assert "What to do" in html(message)
 
 

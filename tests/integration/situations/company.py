@@ -307,7 +307,7 @@ class Company:
 
     def mails(self, **span: float) -> list[str]:
         """The texts of the mails that this Org gets as so much time goes by."""
-        # An all clear comes a minute after it was noticed that the last failure is over.
+        # An all clear comes a minute after it was noticed that the last failure is resolved.
         sent = [*self.world.post.later(**span), *self.world.post.later(minutes=2)]
         return [plain(one) for one in sent if self.address in str(one["To"])]
 

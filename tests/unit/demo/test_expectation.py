@@ -160,7 +160,7 @@ def test_a_carried_record_counts_like_one_of_its_own_event() -> None:
         ({"due_date": None}, "due date should be 2026-10-31, is None"),
         ({"memo": "hello"}, "memo should be None, is hello"),
         ({"note": "somebody's"}, "the note does not name the Kompass record i-1"),
-        ({"lines": ()}, "1 lines expected, 0 found"),
+        ({"lines": ()}, "1 line expected, 0 found"),
         ({"lines": (replace(BOOKED_LINE, amount=Decimal("100.01")),)}, "line 1: amount should be 100.00, is 100.01"),
         ({"lines": (replace(BOOKED_LINE, item="Consulting"),)}, "line 1: item should be Surveying, is Consulting"),
         ({"lines": (replace(BOOKED_LINE, class_name=None),)}, "line 1: class should be Structures, is None"),

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from demo.expectation import Expectation, expect
-from demo.orgs import DEMO_ORGS
+from demo.orgs import COMPANIES, DEMO_ORGS
 from demo.samples import DEMO_FILE, REJECTED
 from demo.samples.__main__ import as_lines
 from demo.samples.summary import newest, summary, within
 from schemas.codec import Codec
 from schemas.events import Action, Client, Event, Invoice, InvoiceType, Kind, Project, Record, Step, kind_of
 from schemas.jsonlines import read_json_lines
+from simulator.company_file import read
+from simulator.world import World
 
 CENT = Decimal("0.01")
 REACHED = (Step.APPROVED, Step.POSTED)
@@ -249,3 +251,11 @@ def test_the_end_is_the_same_in_any_order(events: list[Event], expected: dict[st
         for rules in DEMO_ORGS:
             for what in ("customers", "documents", "voided", "absent"):
                 assert getattr(found[rules.realm_id], what) == getattr(expected[rules.org_id], what)
+
+
+def test_a_company_of_the_demo_has_one_name_everywhere() -> None:
+    books = World(companies=read(COMPANIES)).companies
+    for rules in DEMO_ORGS:
+        company = books[rules.realm_id]
+        assert company.profile.name == company.tables["CompanyInfo"]["1"]["CompanyName"] == rules.company
+        assert company.profile.country == {"USA": "US", "EU": "GB", "Canada": "CA"}[rules.locale]
