@@ -51,7 +51,10 @@ def _of_month(db: Connection, touched: Sequence[Touched]) -> Iterator[ChangedSin
     ids = {one.kompass_id for one in touched}
     documents = {one.invoice.id: one for one in documents_of(db, org_id=org_id, realm_id=realm_id, ids=ids)}
     for one in touched:
-        now = kompass_row(documents[one.kompass_id], month)
+        document = documents.get(one.kompass_id)
+        if document is None:
+            continue
+        now = kompass_row(document, month)
         before = one.mailed.get(name) or former_row(filed.rows, one.kompass_id)
         words = kompass_changes(before, now, name)
         if words or one.operations:

@@ -178,7 +178,8 @@ class Ingest:
         link.newer_records(db, newer, realms, lane=links.LANES[self._kind])
         entries = [_event_entry(seen, written.before.get(seen.key)) for seen in newer]
         # Another record's event brought this version before its own, which says who made it.
-        late = [seen for seen in kept if seen.own and seen.kind is not Kind.INVOICE and seen not in newer]
+        written_now = {seen.key for seen in newer}
+        late = [seen for seen in kept if seen.own and seen.kind is not Kind.INVOICE and seen.key not in written_now]
         named = history.carried_before(db, [seen for seen in late if written.durable.get(seen.key) == seen.sequence])
         history.append(db, entries + [_event_entry(seen, None, outcome="known") for seen in named])
         if self._keeps_place:

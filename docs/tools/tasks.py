@@ -93,9 +93,13 @@ TASKS: dict[str, Rows] = {
         ),
         (
             "the agreement sheet: what agrees, what differs by rounding alone, its columns and its verdict",
-            "`mapping/agreement.py`; blocks, sums and verdict: `mapping/sheet.py`; read by `sync/agreement.py`",
+            "`mapping/agreement.py`, against what was sent: `mapping/expected.py`; blocks, sums and verdict: `mapping/sheet.py`; read by "
+            "`sync/agreement.py`",
         ),
-        ("a filed month", "`mapping/filing.py`, `store/filing.py`"),
+        (
+            "a filed month, and the mail about what changed in it",
+            "`mapping/filing.py`, `store/filing.py`, `sync/filed_months.py`",
+        ),
     ),
     "The life of a link": (
         (
