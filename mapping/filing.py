@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from mapping.agreement import VOIDED, kompass_line
 from mapping.expected import Month
+from mapping.problems import money
 from mapping.sheet import PREVENTING, Line, Sheet, Side, Standing, cells
 from schemas.documents import SentDocument
 
@@ -83,10 +84,10 @@ def changes(filed: Sequence[Row], sheet: Sheet) -> tuple[str, ...]:
     for key, row in now.items():
         former = before.get(key)
         if former is None:
-            said.append(f"{row['reference']} was not in it")
+            said.append(f"{row['reference']} was not in it: {_amounts(row)}")
         elif parts := _different(former, row):
             said.append(f"{row['reference']}: {'; '.join(parts)}")
-    said += [f"{row['reference']} is no longer in it" for key, row in before.items() if key not in now]
+    said += [f"{row['reference']} is no longer in it: {_amounts(row)}" for key, row in before.items() if key not in now]
     return tuple(said)
 
 
@@ -101,6 +102,18 @@ def _different(former: Row, row: Row) -> list[str]:
     if former.get("standing") != row["standing"] and row["standing"] in PREVENTING and row["remark"]:
         parts[-1] += f" ({row['remark']})"
     return parts
+
+
+def _amounts(row: Row) -> str:
+    """``120.00 GBP``, or each side where the two are not the same."""
+    ours, theirs = row.get("kompass_gross", ""), row.get("quickbooks_gross", "")
+    if ours and theirs and ours != theirs:
+        return f"{_money(ours)} {row['currency']} in Kompass, {_money(theirs)} {row['currency']} in QuickBooks"
+    return f"{_money(ours or theirs)} {row['currency']}".strip()
+
+
+def _money(amount: str) -> str:
+    return money(Decimal(amount)) if amount else "no amount"
 
 
 def _differs(name: str, former: Row, row: Row) -> bool:
@@ -153,11 +166,11 @@ def kompass_changes(before: Row | None, now: Row, month: str) -> tuple[str, ...]
     if before is None or not was:
         if not wanted or not now["date"].startswith(month):
             return ()
-        return ("new in the month" if before is None else "to be in QuickBooks by now",)
+        return (f"{_amounts(now)} {'new in the month' if before is None else 'to be in QuickBooks by now'}",)
     if not wanted:
-        return (f"taken back in Kompass: {now['remark']}",)
+        return (f"{_amounts(before)} taken back in Kompass: {now['remark']}",)
     if now["remark"] == VOIDED and before["kompass_gross"] != now["kompass_gross"]:
-        return (VOIDED,)
+        return (f"{_amounts(before)} {VOIDED}",)
     return tuple(_said(name, before, now) for name in _COMPARED if name in _OF_KOMPASS and _differs(name, before, now))
 
 

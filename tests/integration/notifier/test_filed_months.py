@@ -45,15 +45,15 @@ def deleted(one: Invoice) -> Event:
 
 # Way → what Kompass says, the words of the mail, the words of the sheet.
 WAYS: dict[str, tuple[Change, str, str]] = {
-    "rejected": (newer(step=Step.REJECTED), "taken back in Kompass: its step is Rejected", "is withdrawn"),
-    "draft": (newer(step=Step.DRAFT), "taken back in Kompass: its step is Draft", "is withdrawn"),
-    "deleted": (deleted, "taken back in Kompass: deleted in Kompass", "is withdrawn"),
-    "off": (newer(synchronize=False), "taken back in Kompass: Synchronize is off", "is withdrawn"),
-    "voided": (newer(step=Step.VOIDED), "was voided in QuickBooks: voided in Kompass", "gross in Kompass was 120.00, is 0.00"),
+    "rejected": (newer(step=Step.REJECTED), "INV-{name}: 120.00 GBP taken back in Kompass: its step is Rejected", "is withdrawn"),
+    "draft": (newer(step=Step.DRAFT), "INV-{name}: 120.00 GBP taken back in Kompass: its step is Draft", "is withdrawn"),
+    "deleted": (deleted, "INV-{name}: 120.00 GBP taken back in Kompass: deleted in Kompass", "is withdrawn"),
+    "off": (newer(synchronize=False), "INV-{name}: 120.00 GBP taken back in Kompass: Synchronize is off", "is withdrawn"),
+    "voided": (newer(step=Step.VOIDED), "was voided in QuickBooks: 120.00 GBP voided in Kompass", "gross in Kompass was 120.00, is 0.00"),
     "out": (
         newer(date=APRIL, due_date=APRIL),
         "was changed in QuickBooks: date was 2026-03-01, is 2026-04-02",
-        "is no longer in it",
+        "is no longer in it: 120.00 GBP",
     ),
     "amounts": (
         other_amounts,
@@ -102,9 +102,9 @@ def test_each_way_by_which_a_filed_month_changes_is_mailed_and_on_its_sheet(post
     )
     pipeline.drive()
     expected = {one: (words, listed) for one, (_, words, listed) in WAYS.items()} | {
-        "drafted": ("INV-drafted was sent for the first time: to be in QuickBooks by now", "standing was not-sent, is agrees"),
-        "in": ("INV-in was changed in QuickBooks: new in the month", "INV-in was not in it"),
-        "late": ("INV-late was sent for the first time: new in the month", "INV-late was not in it"),
+        "drafted": ("INV-drafted was sent for the first time: 120.00 GBP to be in QuickBooks by now", "standing was not-sent, is agrees"),
+        "in": ("INV-in was changed in QuickBooks: 120.00 GBP new in the month", "INV-in was not in it: 120.00 GBP"),
+        "late": ("INV-late was sent for the first time: 120.00 GBP new in the month", "INV-late was not in it: 120.00 GBP"),
     }  # fmt: skip
     (mail,) = filed_mails(post, hours=25)
     assert mail["Subject"].startswith(f"{len(expected)} documents of 2026-03 changed since the month was filed")
@@ -113,7 +113,7 @@ def test_each_way_by_which_a_filed_month_changes_is_mailed_and_on_its_sheet(post
     for one, (words, listed) in expected.items():
         name = "INV-new" if one == "number" else f"INV-{one}"
         (sentence,) = [each for each in said if each.startswith((f"{name} ", f"{name}: "))]
-        assert words in sentence
+        assert words.format(name=one) in sentence
         assert listed in changes.get(name, "")
     assert len(said) == len(expected)
     assert changes.keys() - {"INV-late-draft"} == {
@@ -127,7 +127,7 @@ def test_each_way_by_which_a_filed_month_changes_is_mailed_and_on_its_sheet(post
     pipeline.ingest(event(replace(before["rejected"], sequence=4)))
     pipeline.drive()
     (mail,) = filed_mails(post, hours=25)
-    assert "INV-rejected: to be in QuickBooks by now" in plain(mail)
+    assert "INV-rejected: 120.00 GBP to be in QuickBooks by now" in plain(mail)
 
 
 UK = "9130347000000000002"

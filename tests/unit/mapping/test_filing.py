@@ -81,4 +81,4 @@ def test_a_copy_and_what_kompass_lists_hide_no_document() -> None:
     listed = replace(LINE, standing=Standing.NOT_ARRIVED)
     assert changes(filed, sheet(listed, copy, LINE)) == ()
     assert changes(filed, sheet(changed, copy)) == ("INV-1: net in Kompass was 100.00, is 90.00",)
-    assert changes(filed, sheet(LINE)) == ("COPY is no longer in it",)
+    assert changes(filed, sheet(LINE)) == ("COPY is no longer in it: 120.00 GBP",)
