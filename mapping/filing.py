@@ -10,7 +10,7 @@ from decimal import Decimal
 from mapping.agreement import VOIDED, kompass_line
 from mapping.expected import Month
 from mapping.problems import money
-from mapping.sheet import PREVENTING, Line, Sheet, Side, Standing, cells
+from mapping.sheet import Line, Sheet, Side, Standing, cells
 from schemas.documents import SentDocument
 
 Row = Mapping[str, str]
@@ -99,7 +99,7 @@ def _different(former: Row, row: Row) -> list[str]:
         if {f"{side}_net", f"{side}_tax"} & set(differing) and f"{side}_codes" in differing:
             differing.remove(f"{side}_codes")
     parts = [_said(name, former, row) for name in differing]
-    if former.get("standing") != row["standing"] and row["standing"] in PREVENTING and row["remark"]:
+    if former.get("standing") != row["standing"] and row["remark"]:
         parts[-1] += f" ({row['remark']})"
     return parts
 
