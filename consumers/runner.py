@@ -291,7 +291,7 @@ class Reconciler:
             self._metrics.count("quota_waits", limit=limit, org=org_id)
             self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
-            self._prepare(realm_id, org_id, refused_by_facts=realm_id in claimed.refused_by_facts)
+            self._prepare(realm_id, org_id, claimed)
         if claimed.attempts:
             reached("claimed")
         for batch in as_batches(claimed.attempts):
@@ -311,19 +311,22 @@ class Reconciler:
             self._workers.submit(self._work, batch)
         self._metrics.set("workers_busy", self._busy())
 
-    def _prepare(self, realm_id: str, org_id: str, *, refused_by_facts: bool = False) -> None:
+    def _prepare(self, realm_id: str, org_id: str, claimed: Claimed) -> None:
         with self._lock:
             under_way = realm_id in self._preparing
             self._preparing.add(realm_id)
             # Again for one that is in hand: it may stand in the queue for longer than it was blocked.
             self._gates.block(realm_id, self._attempts.call_deadline_seconds)
         if not under_way:
-            self._housekeepers.submit(self._prepare_now, realm_id, org_id, refused_by_facts)
+            self._housekeepers.submit(
+                self._prepare_now, realm_id, org_id, realm_id in claimed.refused_by_facts, realm_id in claimed.held_up
+            )
 
-    def _prepare_now(self, realm_id: str, org_id: str, refused_by_facts: bool) -> None:
+    def _prepare_now(self, realm_id: str, org_id: str, refused_by_facts: bool, was_held_up: bool) -> None:
         pause = _DATABASE_AWAY_S
         try:
-            pause = self._preparation.prepare(org_id, realm_id, refused_by_facts=refused_by_facts)
+            asked = {"refused_by_facts": refused_by_facts, "was_held_up": was_held_up}
+            pause = self._preparation.prepare(org_id, realm_id, **asked)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:
@@ -468,7 +471,7 @@ class Reconciler:
                     for org_id, realm_id, version in trials:
                         self._housekeepers.submit(self._try_disconnected, org_id, realm_id, version)
                 for org_id, realm_id in retrying(self._engine, connections.idle_connections):
-                    self._prepare(realm_id, org_id)
+                    self._prepare(realm_id, org_id, Claimed())
             except AWAY as error:
                 log.warning("configurations are not swept: %s", str(error).splitlines()[0])
             self._sweep_now.wait(self._process.sweep_seconds)

@@ -10,7 +10,8 @@ from decimal import Decimal
 from mapping.agreement import VOIDED, kompass_line
 from mapping.expected import Month
 from mapping.problems import money
-from mapping.sheet import Line, Sheet, Side, Standing, cells
+from mapping.sheet import TYPED, Line, Sheet, Side, Standing
+from mapping.sheet_rows import cells
 from schemas.documents import SentDocument
 
 Row = Mapping[str, str]
@@ -130,6 +131,9 @@ def _said(name: str, former: Row, row: Row) -> str:
     return f"{_COMPARED[name]} was {was or 'nothing'}, is {now or 'nothing'}"
 
 
+_OF_QUICKBOOKS = TYPED | {Standing.UNKNOWN}
+
+
 def _by_document(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
     """Give a document of Kompass by its id, any other by its Id in QuickBooks. What Kompass's own list says is none of a filed month."""
     found = {}
@@ -137,7 +141,7 @@ def _by_document(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
         if row["standing"] == Standing.NOT_ARRIVED:
             continue
         # A copy carries the mark of the document that it is a copy of.
-        ours = row.get("kompass_id", "") if row["standing"] != Standing.UNKNOWN else ""
+        ours = row.get("kompass_id", "") if row["standing"] not in _OF_QUICKBOOKS else ""
         found[ours, "" if ours else row.get("qbo_id", "")] = row
     return found
 

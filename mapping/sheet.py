@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from mapping.problems import money
-from mapping.texts import harmless
 
 _ZERO = Decimal(0)
 
@@ -28,10 +26,14 @@ class Standing(StrEnum):
     WITHDRAWN = "withdrawn"
     UNKNOWN = "unknown"
     """It carries our mark, and is not the document that we know of."""
+    TWICE = "perhaps-twice"
+    """It was typed by hand, and is perhaps the same as one of ours: it has no number of its own."""
     LEFT = "left"
     """It differs, and a person chose to leave it in QuickBooks as it is."""
     ROUNDING = "rounding"
     """Its tax differs by rounding alone."""
+    RESEMBLES = "resembles"
+    """It was typed by hand and resembles one of ours, but under a number of its own, or in nothing but the number."""
     HAND_TYPED = "only-in-quickbooks"
     NOT_SENT = "not-sent"
     """Not to be in QuickBooks: a draft, Synchronize off, a journal."""
@@ -45,8 +47,10 @@ TITLES: Mapping[Standing, str] = {
     Standing.OTHER_MONTH: "Dated in another month on the other side",
     Standing.WITHDRAWN: "Taken back in Kompass, still in QuickBooks",
     Standing.UNKNOWN: "In QuickBooks with Kompass's mark, but not the document that was sent",
+    Standing.TWICE: "Perhaps booked twice: typed by hand, like a document of Kompass",
     Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
+    Standing.RESEMBLES: "Typed by hand, resembles a document of Kompass",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
     Standing.NOT_SENT: "Not to be in QuickBooks",
     Standing.AGREES: "Agrees",
@@ -59,8 +63,13 @@ PREVENTING = frozenset(
         Standing.OTHER_MONTH,
         Standing.WITHDRAWN,
         Standing.UNKNOWN,
+        Standing.TWICE,
     }
 )
+TYPED = frozenset({Standing.TWICE, Standing.RESEMBLES, Standing.HAND_TYPED})
+"""Only QuickBooks has them, and they carry no mark of ours."""
+_APART = TYPED | {Standing.NOT_SENT}
+"""What is in no sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +209,15 @@ class Sheet:
             )
             if lines
         ]
-        return f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
+        agrees = f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
+        alike = self.of(Standing.RESEMBLES)
+        look = f" Look at this first: {TITLES[Standing.RESEMBLES]}: {len(alike)} ({_spread(alike)})."
+        return agrees + look if alike else agrees
 
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+            if line.standing in _APART:
                 continue
             ours, theirs = found.get(key(line), (NOTHING, NOTHING))
             found[key(line)] = (
@@ -237,7 +249,7 @@ class Sheet:
         """By tax code and currency: net, tax and both together."""
         found: Sums = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT):
+            if line.standing in _APART:
                 continue
             for side, place, counts in ((line.ours, 0, line.ours_counts), (line.theirs, 1, line.theirs_counts)):
                 for one in side.codes if side is not None and counts else ():
@@ -249,7 +261,7 @@ class Sheet:
 
     def home(self) -> tuple[Decimal, Decimal]:
         """Both sides' gross in the home currency; what has no rate counts as nothing."""
-        counted = [line for line in self.lines if line.standing not in (Standing.HAND_TYPED, Standing.NOT_SENT)]
+        counted = [line for line in self.lines if line.standing not in _APART]
         return (
             sum((line.ours.home or _ZERO for line in counted if line.ours is not None and line.ours_counts), _ZERO),
             sum(
@@ -261,7 +273,7 @@ class Sheet:
         """Kompass's gross that `home` is without, because no rate is known, by currency."""
         found: dict[str, Decimal] = {}
         for line in self.lines:
-            if line.standing in (Standing.HAND_TYPED, Standing.NOT_SENT, Standing.NOT_ARRIVED) or not line.ours_counts:
+            if line.standing in _APART | {Standing.NOT_ARRIVED} or not line.ours_counts:
                 continue
             if line.ours is not None and line.ours.home is None and line.ours.amounts.gross:
                 found[line.currency] = found.get(line.currency, _ZERO) + line.ours.amounts.gross
@@ -270,7 +282,7 @@ class Sheet:
     def hand_typed(self) -> dict[str, Amounts]:
         """What only QuickBooks has, by currency."""
         found: dict[str, Amounts] = {}
-        for line in self.of(Standing.HAND_TYPED):
+        for line in (one for one in self.lines if one.standing in TYPED):
             found[line.currency] = found.get(line.currency, NOTHING) + (line.quickbooks or NOTHING)
         return dict(sorted(found.items()))
 
@@ -284,62 +296,6 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
         amount = line.difference if difference else amounts.gross
         sums[line.currency] = sums.get(line.currency, _ZERO) + amount
     return ", ".join(f"{money(amount)} {currency}".rstrip() for currency, amount in sorted(sums.items()))
-
-
-COLUMNS = (
-    "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
-    "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark", "client", "kompass_home", "quickbooks_home", "state",
-    "cause", "kompass_id", "client_id", "quickbooks_number", "quickbooks_date", "quickbooks_due", "quickbooks_customer",
-    "quickbooks_customer_id", "kompass_codes", "quickbooks_codes",
-)  # fmt: skip
-_BOOKED_AS = ("quickbooks_number", "quickbooks_date", "quickbooks_due", "quickbooks_customer", "quickbooks_customer_id")
-
-
-def cells(line: Line) -> dict[str, object]:
-    """Give a line's values by `COLUMNS`."""
-    values: dict[str, object] = {
-        "standing": line.standing.value, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
-        "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
-        "client": line.client, "state": line.state, "cause": line.cause, "kompass_id": line.kompass_id,
-        "client_id": line.client_id, **dict(zip(_BOOKED_AS, line.booked_as or ("",) * len(_BOOKED_AS), strict=True)),
-    }  # fmt: skip
-    for name, side in (("kompass", line.ours), ("quickbooks", line.theirs)):
-        for amount in ("net", "tax", "gross"):
-            values[f"{name}_{amount}"] = None if side is None else getattr(side.amounts, amount)
-        values[f"{name}_home"] = None if side is None else side.home
-        values[f"{name}_codes"] = "" if side is None else _codes(side)
-    return {name: values[name] for name in COLUMNS}
-
-
-def _codes(side: Side) -> str:
-    """``20.0% S 100.00 + 20.00; 0.0% Z 50.00 + 0.00``"""
-    named = sorted(side.codes, key=lambda one: one.code)
-    return "; ".join(f"{one.code or 'no tax code'} {one.net:.2f} + {one.tax:.2f}" for one in named)
-
-
-def as_csv(sheet: Sheet) -> str:
-    """The sheet as CSV; its last row is the verdict. A text that a spreadsheet would take for a formula gets an apostrophe."""
-    written: list[str] = []
-    writer = csv.writer(_Lines(written), lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for line in sheet.lines:
-        writer.writerow([_guarded(value) for value in cells(line).values()])
-    last: dict[str, object] = {"standing": "verdict", "reference": sheet.month, "remark": sheet.verdict}
-    writer.writerow([_guarded(last.get(name, "")) for name in COLUMNS])
-    return "".join(written)
-
-
-class _Lines:
-    """What `csv` writes to."""
-
-    def __init__(self, written: list[str]) -> None:
-        self.write = written.append
-
-
-def _guarded(value: object) -> object:
-    if isinstance(value, str):
-        return harmless(value)
-    return "" if value is None else f"{value:f}"
 
 
 def blocks(sheet: Sheet) -> Iterator[tuple[str, list[Line]]]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from qbo_client.calls import Call, Operation
@@ -39,6 +40,15 @@ class Done:
     body: dict[str, object]
     intuit_tid: str | None = None
     duration: float = 0.0
+
+    @property
+    def answered_at(self) -> datetime | None:
+        """Intuit's clock when it answered; None when the answer does not say."""
+        try:
+            moment = datetime.fromisoformat(str(self.body.get("time", "")))
+        except ValueError:
+            return None
+        return moment if moment.tzinfo is not None else None
 
     def entity(self, name: str) -> dict[str, object]:
         """The object of that name in the answer to a create, update, void, delete or read."""

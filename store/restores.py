@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from store.bulk import insert_rows
-from store.inventory import INVENTORIED, UNKNOWN
+from store.inventory import CLOCK_SKEW, KNOWN_AT, UNKNOWN
 from store.tables import attempt, history, reached, restore, stock, stocktaking
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""By which our clock and Intuit's may differ."""
 
 Place = tuple[str, int]
 """Topic, partition."""
@@ -135,8 +132,8 @@ class Standing:
     """It has still to be looked through."""
     stocked: bool
     """Something was found there that no link stands for."""
-    inventoried: bool
-    """It was looked through when it was linked (`store.inventory`)."""
+    known_at: datetime | None
+    """When it was looked through last, because it was linked (`store.inventory`); None when it was not."""
 
 
 def standings(db: Connection, realm_ids: Collection[str]) -> dict[str, Standing]:
@@ -146,12 +143,12 @@ def standings(db: Connection, realm_ids: Collection[str]) -> dict[str, Standing]
             "SELECT n.realm_id,"
             f" ((SELECT max(id) FROM qbo_restore) > coalesce(s.restore_id, 0)) IS TRUE OR {UNKNOWN} AS unknown,"
             " EXISTS (SELECT 1 FROM qbo_stock o WHERE o.realm_id = n.realm_id) AS stocked,"
-            f" {INVENTORIED} AS inventoried"
+            f" {KNOWN_AT} AS known_at"
             " FROM unnest(CAST(:realms AS text[])) AS n(realm_id) LEFT JOIN qbo_stocktaking s ON s.realm_id = n.realm_id"
         ),
         {"realms": sorted(realm_ids)},
     )
-    return {row.realm_id: Standing(row.unknown, row.stocked, row.inventoried) for row in rows}
+    return {row.realm_id: Standing(row.unknown, row.stocked, row.known_at) for row in rows}
 
 
 def find_document(db: Connection, realm_id: str, kompass_id: str) -> list[Found]:

@@ -139,6 +139,7 @@ configuration = Table(
     # The version that last changed the company; a trigger's, too.
     Column("realm_version", BigInteger, nullable=False, server_default=text("0")),
     _flag("enabled"),
+    _moment("enabled_at"),  # when it was switched on last; a trigger's
     Column("start_date", Date, nullable=True),
     Column("notification_recipients", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _flag("project_customers", default=True),
@@ -522,6 +523,9 @@ inventory = Table(
     _number("start", 1),  # and begins here, counted from 1
     _number("reads"),
     _number("unreadable"),  # objects that QuickBooks does not answer with
+    _moment("since"),  # what did not change since then is known; by Intuit's clock, as is the next one
+    _moment("as_of"),  # the first answer of the last reading
+    _moment("begun_at"),  # of the last reading, by our clock
     _moment("taken_at"),
 )
 

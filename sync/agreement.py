@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
@@ -15,6 +15,8 @@ from mapping.case import needed_party
 from mapping.control import Listed, held_against, in_words
 from mapping.expected import OPEN, Month
 from mapping.filing import changes, digest, rows_of
+from mapping.matching import NEAR_DAYS
+from mapping.resemblance import with_resemblances
 from mapping.sheet import Sheet, Standing
 from qbo_client.calls import Call
 from qbo_client.outcomes import Outcome
@@ -71,6 +73,8 @@ def read_sheet(
     lines = lines_of(ours, theirs, month)
     words = ""
     with engine.begin() as db:
+        around = _around(db, month)
+        lines = with_resemblances(lines, [*ours, *around], theirs, month)
         filed = read_filed(db, org_id=org_id, realm_id=realm_id, month=f"{first:%Y-%m}")
     if listed is not None:
         with engine.begin() as db:
@@ -99,6 +103,13 @@ def read_sheet(
         return sheet
     note = f"Filed by {filed.filed_by} on {filed.filed_at:%Y-%m-%d %H:%M} UTC, SHA-256 {filed.digest}."
     return replace(sheet, filed=note, changes=changes(filed.rows, sheet))
+
+
+def _around(db: Connection, month: Month) -> list[SentDocument]:
+    """Give the documents that Kompass dates some days before or after the month."""
+    days, of = timedelta(days=NEAR_DAYS), {"org_id": month.configuration.org_id, "realm_id": month.facts.realm_id}
+    before = documents_dated(db, **of, first=month.first - days, after=month.first)
+    return before + documents_dated(db, **of, first=month.after, after=month.after + days)
 
 
 def _with_newest_customers(

@@ -36,6 +36,7 @@ from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.decide import decide
 from sync.failing import in_mapping, record_failure
+from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
 from sync.policy import Policy
@@ -62,6 +63,8 @@ class Claimed:
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
     refused_by_facts: set[str] = field(default_factory=set)
     """Those of them where a refusal rests on facts that are not quite fresh."""
+    held_up: set[str] = field(default_factory=set)
+    """Those where something goes that was held up, and may have been typed in by hand since the company was read."""
     blocked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Realm → its Org, and the seconds until its quota allows the next call."""
     decided: list[tuple[Kind, str, str, str]] = field(default_factory=list)
@@ -218,7 +221,18 @@ class _Transaction:
                     continue
                 decision = taken
             connection = connected.get(link.realm_id)
+            if connection and connection.connected and was_held_up(link, company, decision, now=self._now):
+                self._read_first(link)
+                continue
             self._apply(link, company, case, decision, parties.found.get(link.id), connection)
+
+    def _read_first(self, link: Link) -> None:
+        """Make nothing that was held up before it is known what was typed in meanwhile."""
+        if self._budget_is_spent():
+            self._hold_for_budget(link)
+        else:
+            self._unready(link)
+            self._result.held_up.add(link.realm_id)
 
     def _moved(self, holders: Mapping[int, Link]) -> set[int]:
         """Hold those still whose names others wait for; gives the others of one that somebody works on at this moment."""

@@ -52,8 +52,13 @@ class Company:
     """It has still to be looked through: it was newly linked, or the database was restored."""
     stocked: bool = False
     """After a restore something was found there that no link stands for."""
-    inventoried: bool = False
-    """It was looked through when it was linked: what it had before us is known."""
+    known_at: datetime | None = None
+    """When it was looked through last: what it had by then is known. None when it was not looked through."""
+
+    @property
+    def inventoried(self) -> bool:
+        """Whether what it had before us is known."""
+        return self.known_at is not None
 
     def has_facts(self, now: datetime, *, newer_than: timedelta) -> bool:
         """Whether there are facts to decide by that are not older than this, and that nobody wants again."""
@@ -89,8 +94,8 @@ def read_company(db: Connection, org_id: str) -> Company | None:
     realm_id = configuration.realm_id
     if not realm_id:
         return Company(configuration, None)
-    inventoried = restores.standings(db, [realm_id])[realm_id].inventoried
-    return Company(configuration, companies.read_facts(db, [realm_id]).get(realm_id), inventoried=inventoried)
+    known_at = restores.standings(db, [realm_id])[realm_id].known_at
+    return Company(configuration, companies.read_facts(db, [realm_id]).get(realm_id), known_at=known_at)
 
 
 class CompanyCache:
@@ -123,7 +128,7 @@ class CompanyCache:
                 missing[org_id].refetch_at,
                 unknown=after[one.realm_id].unknown,
                 stocked=after[one.realm_id].stocked,
-                inventoried=after[one.realm_id].inventoried,
+                known_at=after[one.realm_id].known_at,
             )
             for org_id, one in configurations.items()
             if one.realm_id is not None

@@ -29,7 +29,7 @@ from store.restores import Wanted
 from store.secrets import TokenKeys
 from sync.companies import REFUSED_BY_FACTS_AGE, CompanyCache, token_ready
 from sync.disconnection import disconnect
-from sync.inventory import keep, look_through
+from sync.inventory import READ_AGAIN_AFTER, keep, look_through
 from sync.metrics import Metrics, observe_call
 from sync.permits import wait_for_permit
 from sync.policy import Policy
@@ -91,10 +91,13 @@ class CompanyPreparation:
         with self._engine.begin() as db:
             return self._policy.budget.spent(db)
 
-    def prepare(self, org_id: str, realm_id: str, *, refused_by_facts: bool = False) -> float:
+    def prepare(
+        self, org_id: str, realm_id: str, *, refused_by_facts: bool = False, was_held_up: bool = False
+    ) -> float:
         """Refresh the token and the facts if need be; gives the seconds for which to leave the company alone.
 
         :param refused_by_facts: something is refused by the facts that there are: they have to be of the last hour.
+        :param was_held_up: something goes now that was held up: what was typed in meanwhile has to be known.
         """
         facts_age = min(self._policy.facts_age, REFUSED_BY_FACTS_AGE) if refused_by_facts else self._policy.facts_age
         with self._engine.begin() as db:
@@ -106,7 +109,7 @@ class CompanyPreparation:
         with self._engine.begin() as db:
             stale = companies.facts_are_stale(db, realm_id, older_than=facts_age)
             wanted = restores.wanted_stocktaking(db, realm_id)
-            page = inventory.next_page(db, realm_id)
+            page = inventory.next_page(db, realm_id, older_than=READ_AGAIN_AFTER if was_held_up else None)
         if not stale and wanted is None and page is None:
             self.cache.forget(org_id)
             return self._read_rates(org_id, realm_id)
@@ -243,7 +246,7 @@ def _inventory(page: Page, realm_id: str, send: Send) -> Keep:
     def keep_looked(db: Connection) -> None:
         # Facts before the configuration, whose version the last page raises.
         companies.release_facts_lease(db, realm_id=realm_id)
-        keep(db, realm_id, looked)
+        keep(db, realm_id, page, looked)
 
     log.info("company %s: %d objects from %s %d on", realm_id, len(looked.found), page.entity, page.start)
     return keep_looked

@@ -1,38 +1,48 @@
 """The first link-up: a company is looked through before anything is made there, and nothing is made that it may have already.
 
-A record that something there may stand for waits for a person, who links it or says that it is another one.
+A record that something there may stand for waits for a person, who links it or says that it is another one. What was typed in since the
+company was looked through is read again once it is enabled, and before something goes that was held up.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection
 
 from mapping.case import Case, billing_client
 from mapping.decisions import Decision, Fail, Write
 from mapping.invoice import marked_id
-from mapping.matching import Match, Sought, keys_for, keys_of, match
+from mapping.matching import Match, Sought, customer_keys, keys_for, keys_of, match, under
 from mapping.problems import label
 from mapping.results import Problem
 from qbo_client.calls import query
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Refused
-from qbo_client.queries import PAGE_SIZE, Send, done, select
+from qbo_client.queries import PAGE_SIZE, Send, compare, done, select
 from schemas.events import Client, Invoice, Project, Record
 from schemas.existing import Existing
+from schemas.link_state import LinkState
 from store import inventory
-from store.inventory import ENTITIES, Page
+from store.inventory import ENTITIES, Page, Progress
 from store.links import Link
+from sync.companies import Company
 
 PAGES_AT_ONCE: Final = 4
 """Pages that are read before they are kept: a process that is killed reads so many again at most."""
 SHOWN: Final = 3
 """So many things that a record may stand for are offered."""
+READ_AGAIN_AFTER: Final = timedelta(hours=1)
+"""Before something goes that was held up: so long nobody types in what Kompass is about to send."""
+_INDEXED_AFTER: Final = timedelta(minutes=2)
+"""After so long Intuit's queries find what was changed."""
+_DEPENDENCY: Final = "dependency"
 EXISTS: Final = frozenset({"customer-exists", "document-exists"})
 """Causes of a record that waits for a person to say whether the company had it already."""
 
@@ -48,44 +58,72 @@ class Looked:
     following: Page | None = None
     reads: int = 0
     unreadable: int = 0
+    as_of: datetime | None = None
+    """Intuit's clock at the first answer."""
 
 
 def look_through(send: Send, page: Page) -> Looked:
     """Read some pages of a company, from this one on: a metered call for each thousand. Raises `ReadFailed`."""
     looked = Looked(following=page)
     while looked.following is not None and looked.reads < PAGES_AT_ONCE:
-        at = looked.following
-        if _read(send, at.entity, at.start, PAGE_SIZE, looked):
+        at = replace(looked.following, begun_at=None)
+        if _read(send, at, PAGE_SIZE, looked):
             looked.following = replace(at, start=at.start + PAGE_SIZE)
         else:
             later = ENTITIES[ENTITIES.index(at.entity) + 1 :]
-            looked.following = Page(later[0], 1) if later else None
+            looked.following = replace(at, entity=later[0], start=1) if later else None
     return looked
 
 
-def _read(send: Send, entity: str, start: int, size: int, looked: Looked) -> bool:
+def _read(send: Send, at: Page, size: int, looked: Looked) -> bool:
     """Read so many objects from a place on; whether there may be more behind them.
 
     QuickBooks answers no query with an object whose email address was typed wrongly by hand. So a page that it refuses is asked for in
     halves, down to that object, which is left out and counted.
     """
-    outcome = send(query(select(entity, order_by="MetaData.CreateTime", start=start, at_most=size)))
+    changed = () if at.since is None else (compare("MetaData.LastUpdatedTime", ">=", _as_text(at.since)),)
+    outcome = send(query(select(at.entity, *changed, order_by="MetaData.CreateTime", start=at.start, at_most=size)))
     looked.reads += 1
     if isinstance(outcome, Refused) and FaultCode.QUERY_BROKEN in outcome.codes:
         if size == 1:
             looked.unreadable += 1
             return True
         half = size // 2
-        return _read(send, entity, start, half, looked) and _read(send, entity, start + half, size - half, looked)
-    rows = done(outcome, f"reading {entity} from {start} on").rows(entity)
-    looked.found += [existing_of(entity, row) for row in rows]
+        return _read(send, at, half, looked) and _read(send, replace(at, start=at.start + half), size - half, looked)
+    answer = done(outcome, f"reading {at.entity} from {at.start} on")
+    if looked.as_of is None:
+        looked.as_of = (answer.answered_at or datetime.now(UTC)) - _INDEXED_AFTER
+    rows = answer.rows(at.entity)
+    looked.found += [existing_of(at.entity, row) for row in rows]
     return len(rows) == size
 
 
-def keep(db: Connection, realm_id: str, looked: Looked) -> None:
-    """Keep what was read, and where to go on."""
+def _as_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def keep(db: Connection, realm_id: str, page: Page, looked: Looked) -> None:
+    """Keep what was read from this page on, and where to go on."""
     found = [(one, keys_of(realm_id, one)) for one in looked.found]
-    inventory.keep(db, realm_id, found, looked.following, reads=looked.reads, unreadable=looked.unreadable)
+    progress = Progress(page, looked.following, looked.reads, looked.unreadable, looked.as_of)
+    inventory.keep(db, realm_id, found, progress)
+
+
+def was_held_up(link: Link, company: Company, decision: Decision, *, now: datetime) -> bool:
+    """Whether a record is made now that somebody may have typed in since its company was looked through.
+
+    Kompass said it an hour ago, it waited for its company, or a person had to fix something first.
+    """
+    if company.known_at is None or now - company.known_at <= READ_AGAIN_AFTER:
+        return False
+    if (
+        not (isinstance(decision, Write) and decision.operation == "create")
+        or link.qbo_id is not None
+        or link.overwrite
+    ):
+        return False
+    waited = link.state == LinkState.FAILED or (link.state == LinkState.WAITING and link.cause != _DEPENDENCY)
+    return waited or (link.event_created_at is not None and now - link.event_created_at > READ_AGAIN_AFTER)
 
 
 def existing_of(entity: str, row: Mapping[str, Any]) -> Existing:
@@ -126,30 +164,84 @@ def unless_there(
     }
     if not making:
         return {}
-    clients = {
-        (of[link_id].realm_id, billing_client(case.record).id)
-        for link_id, (case, _) in making.items()
-        if isinstance(case.record, Invoice)
+    near = _Customers.around(
+        db, [(of[link_id].realm_id, case.record, write) for link_id, (case, write) in making.items()]
+    )
+    wanted = {link_id: _sought(case, write, of[link_id].realm_id, near) for link_id, (case, write) in making.items()}
+    matches = _matches(db, {link_id: (of[link_id].realm_id, sought) for link_id, sought in wanted.items()})
+    return {
+        link_id: Fail((_problem(cases[link_id].record, found[0], len(found)),), matches=tuple(found[:SHOWN]))
+        for link_id, found in matches.items()
     }
-    customers = inventory.customers_of(db, clients) if clients else {}
-    wanted = {
-        link_id: _sought(case, write, customers.get(_client_key(of[link_id], case.record), set()))
-        for link_id, (case, write) in making.items()
-    }
-    keys = {link_id: keys_for(of[link_id].realm_id, sought) for link_id, sought in wanted.items()}
-    found = inventory.find(db, {key for some in keys.values() for key in some})
+
+
+def _matches(db: Connection, wanted: Mapping[int, tuple[str, Sought]]) -> dict[int, list[Match]]:
+    """Give what each record may stand for, the likeliest first; those that match nothing are left out."""
+    keys = {link_id: keys_for(realm_id, sought) for link_id, (realm_id, sought) in wanted.items()}
     by_key: dict[str, list[Existing]] = {}
-    for existing, its_keys in found:
+    for existing, its_keys in inventory.find(db, {key for some in keys.values() for key in some}):
         for key in its_keys:
             by_key.setdefault(key, []).append(existing)
-    refused = {}
-    for link_id, sought in wanted.items():
+    found: dict[int, list[Match]] = {}
+    for link_id, (_, sought) in wanted.items():
         candidates = {one.qbo_id: one for key in sorted(keys[link_id]) for one in by_key.get(key, ())}
         matches = [one for existing in candidates.values() if (one := match(sought, existing)) is not None]
-        if matches:
-            best = tuple(sorted(matches, key=lambda one: -one.score)[:SHOWN])
-            refused[link_id] = Fail((_problem(cases[link_id].record, best[0], len(matches)),), matches=best)
-    return refused
+        found[link_id] = sorted(matches, key=lambda one: -one.score)
+    # What bears the number of another document of Kompass that is not sent yet is that one.
+    numbered = {
+        (wanted[link_id][0], one.existing.name) for link_id, some in found.items() for one in some if one.by_total
+    }
+    others = (
+        inventory.unsent_numbers(db, numbered - {(realm_id, "") for realm_id, _ in numbered}) if numbered else set()
+    )
+    kept = {
+        link_id: [one for one in some if not (one.by_total and (wanted[link_id][0], one.existing.name) in others)]
+        for link_id, some in found.items()
+    }
+    return {link_id: some for link_id, some in kept.items() if some}
+
+
+_Payer = tuple[str, str]
+"""(realm, Kompass id) of a client who is billed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Customers:
+    """Where in QuickBooks the documents of clients may be."""
+
+    linked: Mapping[_Payer, set[str]]
+    near: Mapping[_Payer, set[str]]
+    """The customers above, below and beside these, and those with a similar name that nothing is linked to."""
+
+    @classmethod
+    def around(cls, db: Connection, documents: Sequence[tuple[str, Record, Write]]) -> Self:
+        payers = {
+            (realm_id, billing_client(record).id): (billing_client(record).name, _reference(write.body, "CustomerRef"))
+            for realm_id, record, write in documents
+            if isinstance(record, Invoice)
+        }
+        if not payers:
+            return cls({}, {})
+        linked = inventory.customers_of(db, payers)
+        start = {payer: {*linked.get(payer, ()), customer} for payer, (_, customer) in payers.items()}
+        above = inventory.parents_of(db, {(realm_id, one) for (realm_id, _), ids in start.items() for one in ids})
+        near = {
+            payer: {above[payer[0], one] for one in ids if (payer[0], one) in above} for payer, ids in start.items()
+        }
+        jobs: defaultdict[str, set[_Payer]] = defaultdict(set)
+        named: defaultdict[str, set[_Payer]] = defaultdict(set)
+        for payer, (name, _) in payers.items():
+            for one in start[payer] | near[payer]:
+                jobs[under(payer[0], one)].add(payer)
+            for key in customer_keys(payer[0], name):
+                named[key].add(payer)
+        for qbo_id, keys, is_linked in inventory.customers_bearing(db, {*jobs, *named}):
+            # A customer that a link stands for is another client's, though its name is similar.
+            for payer in {
+                one for key in keys for one in (*jobs.get(key, ()), *(() if is_linked else named.get(key, ())))
+            }:
+                near[payer].add(qbo_id)
+        return cls(linked, near)
 
 
 def _is_to_be_compared(link: Link, case: Case) -> bool:
@@ -157,14 +249,12 @@ def _is_to_be_compared(link: Link, case: Case) -> bool:
     return case.inventoried and link.qbo_id is None and not link.overwrite
 
 
-def _client_key(link: Link, record: Record) -> tuple[str, str]:
-    return (link.realm_id, billing_client(record).id if isinstance(record, Invoice) else "")
-
-
-def _sought(case: Case, write: Write, customers: set[str]) -> Sought:
+def _sought(case: Case, write: Write, realm_id: str, customers: _Customers) -> Sought:
     record, body = case.record, write.body
     if isinstance(record, Invoice):
         number = str(body.get("DocNumber") or "")
+        payer = (realm_id, billing_client(record).id)
+        own = {_reference(body, "CustomerRef"), *customers.linked.get(payer, ())}
         return Sought(
             write.entity,
             (number,) if number else (),
@@ -172,7 +262,8 @@ def _sought(case: Case, write: Write, customers: set[str]) -> Sought:
             kompass_id=record.id,
             date=record.date,
             total=abs(record.amount_gross),
-            customer_ids=frozenset({_reference(body, "CustomerRef"), *customers}),
+            customer_ids=frozenset(own),
+            near_customer_ids=frozenset(customers.near.get(payer, set()) - own),
         )
     names = [str(body.get("DisplayName") or "")]
     if isinstance(record, Client) and not case.standing.name_override:

@@ -43,6 +43,7 @@ def claim_around(
         found.attempts += one.attempts
         found.unready |= one.unready
         found.refused_by_facts |= one.refused_by_facts
+        found.held_up |= one.held_up
         found.blocked |= one.blocked
         found.decided += one.decided
         found.woken = found.woken or one.woken

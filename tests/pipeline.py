@@ -277,7 +277,12 @@ class Pipeline:
                 return outcomes
             claimed = self.claim(ids)
             for realm, org in claimed.unready.items():
-                self.jobs.prepare(org, realm, refused_by_facts=realm in claimed.refused_by_facts)
+                self.jobs.prepare(
+                    org,
+                    realm,
+                    refused_by_facts=realm in claimed.refused_by_facts,
+                    was_held_up=realm in claimed.held_up,
+                )
             answers = self.answers(claimed.attempts)
             outcomes += [answer.outcome for answer in answers if not isinstance(answer.outcome, Late | Split)]
             if answers:

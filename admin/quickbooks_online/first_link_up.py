@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from admin.quickbooks_online.companies import Company, error_of
@@ -44,7 +45,7 @@ class Suggestion:
     reference: str
     match: Match
     ticked: bool
-    """Everything agrees, and neither side matches anything else."""
+    """Everything agrees, and neither side matches anything else but by total and date."""
 
     @property
     def pair(self) -> str:
@@ -64,6 +65,8 @@ def inventory_of(configuration: Configuration) -> Inventory | None:
 def start_looking(configuration: Configuration) -> Inventory:
     """Look through the company: the first thousands now, the rest by the consumers. A metered read for each thousand.
 
+    One that was looked through is read again for what changed since: three metered reads.
+
     Raises
     ------
     CompanyError
@@ -73,13 +76,13 @@ def start_looking(configuration: Configuration) -> Inventory:
         # One reads at a time; the consumers may be at it already. Facts before the configuration, whose version the question raises.
         mine = stored_companies.take_facts_lease(db, realm_id=realm_id, seconds=_LEASE_S)
         inventory.ask(db, realm_id)
-        page = inventory.next_page(db, realm_id)
+        page = inventory.next_page(db, realm_id, older_than=timedelta(0))
     try:
         if mine and page is not None:
             looked = look_through(Company(realm_id).send, page)
             with engine().begin() as db:
                 stored_companies.release_facts_lease(db, realm_id=realm_id)
-                keep(db, realm_id, looked)
+                keep(db, realm_id, page, looked)
     except ReadFailed as error:
         raise error_of(error.outcome) from error
     finally:
@@ -116,14 +119,18 @@ def suggestions(configuration: Configuration, only: Collection[int] | None = Non
                     found.append((link.id, link.kind.value, link.reference, decision.matches))
         if len(found) >= SHOWN:
             break
-    taken = Counter((one.existing.entity, one.existing.qbo_id) for *_, matches in found for one in matches)
+    taken = Counter(
+        (one.existing.entity, one.existing.qbo_id) for *_, matches in found for one in matches if not one.by_total
+    )
     return [
         Suggestion(
             link_id,
             kind,
             reference,
             one,
-            ticked=one.sure and len(matches) == 1 and taken[one.existing.entity, one.existing.qbo_id] == 1,
+            ticked=one.sure
+            and sum(not rival.by_total for rival in matches) == 1
+            and taken[one.existing.entity, one.existing.qbo_id] == 1,
         )
         for link_id, kind, reference, matches in found
         for one in matches

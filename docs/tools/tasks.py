@@ -93,7 +93,8 @@ TASKS: dict[str, Rows] = {
         ),
         (
             "the agreement sheet: what agrees, what differs by rounding alone, its columns and its verdict",
-            "`mapping/agreement.py`, against what was sent: `mapping/expected.py`; blocks, sums and verdict: `mapping/sheet.py`; read by "
+            "`mapping/agreement.py`, against what was sent: `mapping/expected.py`; blocks, sums and verdict: `mapping/sheet.py`; "
+            "columns: `mapping/sheet_rows.py`; read by "
             "`sync/agreement.py`",
         ),
         (

@@ -28,7 +28,7 @@ LARGER_FILES = {
     "store/companies.py": 380,
     "store/links.py": 400,
     "store/tables.py": 680,
-    "sync/claim.py": 460,
+    "sync/claim.py": 475,
     "sync/settle.py": 800,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""

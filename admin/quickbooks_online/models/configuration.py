@@ -23,7 +23,8 @@ from schemas.company import (
 class Configuration(models.Model):
     """An Org's QBO Configuration.
 
-    ``version``, ``realm_version`` (the version that last changed the company) and ``modified_at`` are kept by triggers, for every writer.
+    ``version``, ``realm_version`` (the version that last changed the company), ``modified_at`` and ``enabled_at`` (since when it is
+    enabled) are kept by triggers, for every writer.
     """
 
     org = models.OneToOneField(
@@ -41,6 +42,7 @@ class Configuration(models.Model):
         db_default=False,
         help_text="Leave unticked until the company is linked. While it is off nothing is sent, and nothing is lost.",
     )
+    enabled_at = models.DateTimeField(null=True, editable=False)
     start_date = models.DateField(
         null=True,
         blank=True,

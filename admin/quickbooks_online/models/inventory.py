@@ -16,6 +16,9 @@ class Inventory(models.Model):
     start = models.BigIntegerField(default=1, db_default=1)
     reads = models.BigIntegerField(default=0, db_default=0)
     unreadable = models.BigIntegerField(default=0, db_default=0)
+    since = models.DateTimeField(null=True)
+    as_of = models.DateTimeField(null=True)
+    begun_at = models.DateTimeField(null=True)
     taken_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -79,8 +79,11 @@ def tour(page: Page, site: Site, shot: Shot) -> None:
     page.get_by_role("button", name="Make the sheet").click()
     expect(page.get_by_text("reads of QuickBooks.")).to_be_visible()
     shot("agreement")
+    # As it looks before Enable is set.
+    site.sql("UPDATE qbo_configuration SET enabled = false WHERE id = %s", own)
     go(page, site, f"configuration/{own}/going-live/?start_date=2026-01-01")
     shot("going-live")
+    site.sql("UPDATE qbo_configuration SET enabled = true WHERE id = %s", own)
     # As if the company was linked just now: nothing of it was read.
     site.sql("DELETE FROM qbo_inventory WHERE realm_id = %s", UK)
     go(page, site, f"configuration/{own}/match-customers/")

@@ -131,6 +131,16 @@ def history(section: Section, documents: list[Resent]) -> None:
         section.simulator.call(lambda world, start=start: fill_years(world, range(start, min(start + 1000, INVOICES))))
 
 
+def type_again(world: Any, like: str, number: str) -> None:
+    """Type in an invoice like one that is there, under another number."""
+    company = world.companies[UK]
+    (there,) = [one for one in company.tables["Invoice"].values() if one.get("DocNumber") == like]
+    lines = [one for one in there["Line"] if one["DetailType"] == "SalesItemLineDetail"]
+    members = {name: there[name] for name in ("CustomerRef", "CurrencyRef", "TxnDate", "GlobalTaxCalculation")}
+    wanted = {**members, "DocNumber": number, "Line": [{k: v for k, v in one.items() if k != "Id"} for one in lines]}
+    bookkeeper.edit(company, {"action": "create", "entity": "Invoice", "members": wanted})
+
+
 def reads(section: Section) -> int:
     return sum(1 for one in section.pipeline.requests() if one.operation in ("read", "query") and one.realm == UK)
 
@@ -146,8 +156,11 @@ def numbers(section: Section) -> Counter[str]:
 
 def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: Section, ada: Client) -> None:
     documents = [resent(number) for number in range(RESENT)]
-    fresh = [invoice(f"new{number}", of=project("pn", of=client("cn", name="New Quay"))) for number in range(3)]
+    new = project("pn", of=client("cn", name="New Quay"))
+    fresh, late = [invoice(f"new{number}", of=new) for number in range(3)], invoice("late", of=new)
     history(section, documents)
+    # It was typed in before today.
+    section.simulator.call(lambda world: world.clock.advance(600))
     before = numbers(section)
     pipeline = section.pipeline
     read_before = reads(section)
@@ -155,7 +168,7 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
     pipeline.map_vat_rate("vat-20", "20.0% S")
     with pipeline.engine.begin() as db:
         inventory.want(db, UK)
-    pipeline.ingest(*(event(one.record) for one in documents), *(event(one) for one in fresh))
+    pipeline.ingest(*(event(one.record) for one in documents), *(event(one) for one in fresh), event(late))
     pipeline.drive()
     assert reads(section) - read_before <= 5, "nobody asked yet: only what the company says of itself was read"
 
@@ -171,6 +184,9 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
         ada.post(f"{ROOT}configuration/1/match-customers/", {"link": "1", "pair": ticked})
     assert not [one for one in first_link_up.suggestions(configuration) if one.ticked]
 
+    # What is typed in before syncing is switched on is read by then.
+    section.simulator.call(lambda world: type_again(world, documents[0].record.reference, late.reference))
+    before[late.reference] += 1
     Configuration.objects.update(notification_recipients=["ada@example.com"])
     ada.post(f"{ROOT}configuration/1/going-live/", {"start_date": "2026-03-01"})
     assert section.configuration().enabled
@@ -181,6 +197,10 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
 
     made = {number for number, many in numbers(section).items() if many > before.get(number, 0)}
     assert made == {one.reference for one in fresh}
+    assert (pipeline.one("invoice", "late").state, pipeline.one("invoice", "late").cause) == (
+        "failed",
+        "document-exists",
+    )
     for one in documents:
         link = pipeline.one("invoice", one.record.id)
         linked = link.state == "synced" and link.qbo_id is not None
@@ -203,11 +223,17 @@ def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: 
     assert not first_link_up.suggestions(configuration)
     left = [row for row in pipeline.links(kind="invoice") if row.state != "synced"]
     assert not [(row.kompass_id, row.state, row.cause, row.reason) for row in left]
-    others = {one.record.reference for one in documents if one.typed in ("customer", "currency")}
+    others = {one.record.reference for one in documents if one.typed in ("customer", "currency")} | {late.reference}
     made = {number for number, many in numbers(section).items() if many > before.get(number, 0)}
     assert made == others | {one.reference for one in fresh}
     differing = {row.link_id for row in pipeline.rows("qbo_difference")}
     assert differing == {pipeline.one("invoice", one.record.id).id for one in documents if one.typed == "amount"}
+
+    # A person may have what changed since read at any time.
+    already = reads(section)
+    ada.post(f"{ROOT}configuration/1/match-customers/")
+    assert reads(section) - already == 3
+    assert "QuickBooks had" in words(ada.get(f"{ROOT}configuration/1/match-customers/"))
 
     # A link is taken back: the record waits again, and nothing is made.
     (linked, *_) = [row for row in pipeline.links(kind="invoice") if row.adopted]

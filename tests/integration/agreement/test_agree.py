@@ -87,7 +87,7 @@ def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -
     assert {reference: one["standing"] for reference, one in found.items()} == {
         "INV-edited": "differs",
         "INV-back": "withdrawn",
-        "=HAND": "only-in-quickbooks",
+        "=HAND": "resembles",
         "INV-skipped": "not-sent",
         "INV-journal": "not-sent",
         "INV-unmapped": "missing",

@@ -145,9 +145,10 @@ def by_hand(pipeline: Pipeline, number: str, **more: Any) -> None:
 def test_hand_typed_documents_are_summed_apart_and_do_not_prevent_it(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()
-    by_hand(pipeline, "HAND")
+    by_hand(pipeline, "HAND", TxnDate="2026-03-20")
     code, found = sheet(run)
     assert (code, standings(found)) == (0, {"HAND": "only-in-quickbooks", "INV-i1": "agrees"})
+    assert found["verdict"] == "The month agrees to the cent."
     assert found["totals"]["GBP"]["quickbooks"]["gross"] == 120
     assert found["hand_typed"]["GBP"]["gross"] == 120
 

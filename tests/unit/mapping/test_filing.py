@@ -73,9 +73,10 @@ def test_a_month_that_an_earlier_version_filed_is_compared_by_what_it_has() -> N
     )
 
 
-def test_a_copy_and_what_kompass_lists_hide_no_document() -> None:
+@pytest.mark.parametrize("standing", [Standing.UNKNOWN, Standing.HAND_TYPED])
+def test_a_copy_and_what_kompass_lists_hide_no_document(standing: Standing) -> None:
     """A copy carries the mark of the document that it is a copy of, and has the same Kompass id."""
-    copy = replace(LINE, standing=Standing.UNKNOWN, reference="COPY", qbo_id="92")
+    copy = replace(LINE, standing=standing, reference="COPY", qbo_id="92")
     filed = rows_of(sheet(copy, LINE))
     changed = replace(LINE, ours=replace(SIDE, amounts=replace(AMOUNTS, net=Decimal(90))))
     listed = replace(LINE, standing=Standing.NOT_ARRIVED)

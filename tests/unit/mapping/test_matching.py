@@ -22,13 +22,33 @@ REALM = "1"
         ("B.V. Waterbouw", "Waterbouw BV"),
         ("Île-de-France Topo S.A.R.L.", "Ile de France Topo"),
         ("The Harbour Company", "Harbour  Co."),
+        ("Smith & Co Ltd", "Smith and Co. Limited"),
+        ("Smith & Sons", "Smith Sons"),
+        ("Müller Vermessung GmbH", "Mueller Vermessung"),
+        ("Sørensen & Løve A/S", "Soerensen og Love"),
+        ("Łódzkie Pomiary Sp. z o.o.", "Lodzkie Pomiary"),
+        ("Große Straße AG", "GROSSE STRASSE"),
+        ("Topographie Lefèvre Ltée", "Topographie Lefevre inc."),
+        ("Connacht Surveys Teoranta", "Connacht Surveys DAC"),
     ],
 )
 def test_names_are_the_same_without_case_accents_punctuation_and_legal_form(one: str, other: str) -> None:
     assert loose_name(one) == loose_name(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("Smith", "Smithson"), ("Ltd", "Limited"), ("Nord 1", "Nord 2")])
+def test_a_surname_that_comes_first_is_the_same_name() -> None:
+    person = Sought("Customer", ("John Smith",), "GBP")
+    there = Existing("Customer", "7", "Smith, John", currency="GBP")
+    found = match(person, there)
+    assert found is not None
+    assert found.score == 80
+    assert set(keys_of(REALM, there)) & keys_for(REALM, person)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Smith", "Smithson"), ("Ltd", "Limited"), ("Nord 1", "Nord 2"), ("Smith", "John Smith"), ("Surveys", "Survey")],
+)
 def test_other_names_stay_others(one: str, other: str) -> None:
     assert loose_name(one) != loose_name(other)
 
@@ -86,6 +106,7 @@ DOCUMENT = Sought(
     date=dt.date(2026, 3, 1),
     total=Decimal(120),
     customer_ids=frozenset({"7"}),
+    near_customer_ids=frozenset({"71"}),
 )
 
 
@@ -93,15 +114,41 @@ DOCUMENT = Sought(
     ("existing", "score"),
     [
         (INVOICE, 100),
-        (replace(INVOICE, total=Decimal("120.01")), 75),
-        (replace(INVOICE, date=dt.date(2026, 3, 2)), 85),
+        (replace(INVOICE, total=Decimal("120.01")), 90),
+        (replace(INVOICE, total=Decimal("121.00")), 75),
+        (replace(INVOICE, date=dt.date(2026, 3, 2)), 93),
+        (replace(INVOICE, date=dt.date(2026, 3, 20)), 85),
         (replace(INVOICE, customer_id="9"), 80),
         (replace(INVOICE, name=""), 60),
         (replace(INVOICE, name="1001"), 60),
         (replace(INVOICE, currency="EUR"), 75),
         (replace(INVOICE, name="1001", kompass_id="i1", customer_id="9"), 40),
         (replace(INVOICE, name="1001", total=Decimal(121)), None),
-        (replace(INVOICE, name="1001", customer_id="9"), None),
+        (replace(INVOICE, name="1002", customer_id="9"), None),
+        # A day or a few, a cent or two off: it waits.
+        (replace(INVOICE, name="", date=dt.date(2026, 3, 2)), 53),
+        (replace(INVOICE, name="1001", date=dt.date(2026, 2, 24)), 53),
+        (replace(INVOICE, name="1001", total=Decimal("119.98")), 50),
+        (replace(INVOICE, name="1001", total=Decimal("120.02"), date=dt.date(2026, 3, 6)), 43),
+        # Each week or month the same: the next one.
+        (replace(INVOICE, name="1001", date=dt.date(2026, 3, 8)), None),
+        (replace(INVOICE, name="1001", date=dt.date(2026, 3, 29)), None),
+        (replace(INVOICE, name="", date=dt.date(2026, 2, 1)), None),
+        (replace(INVOICE, name="1001", total=Decimal("120.03")), None),
+        (replace(INVOICE, name="1001", currency="EUR"), None),
+        # The digits alone of its number, on another customer.
+        (replace(INVOICE, customer_id="9", name="1"), 60),
+        (replace(INVOICE, customer_id="9", name="2026-INV-0001", date=dt.date(2026, 3, 3)), 53),
+        (replace(INVOICE, customer_id="9", name="R0001"), None),
+        (replace(INVOICE, customer_id="9", name="11"), None),
+        (replace(INVOICE, customer_id="9", name="V"), None),
+        (replace(INVOICE, customer_id="9", name="1", total=Decimal(500)), None),
+        (replace(INVOICE, customer_id="9", name="1", date=dt.date(2026, 4, 1)), None),
+        # On another sub-customer of the customer, or on a customer of a similar name.
+        (replace(INVOICE, customer_id="71"), 90),
+        (replace(INVOICE, customer_id="71", name="1001"), 50),
+        (replace(INVOICE, customer_id="71", name="", date=dt.date(2026, 3, 3)), 43),
+        (replace(INVOICE, customer_id="71", name="", date=dt.date(2026, 4, 1)), None),
         (replace(INVOICE, entity="CreditMemo"), None),
         (replace(INVOICE, kompass_id="another"), None),
     ],

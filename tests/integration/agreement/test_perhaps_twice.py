@@ -1,0 +1,143 @@
+"""A hand-typed document that is perhaps one of ours is named with it; a plain one is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from schemas.events import Step, VatRate
+from simulator import bookkeeper
+from simulator.seeds import UK
+from tests.builders import client, event, invoice, line, project
+from tests.integration.agreement.sheets import sheet, standings
+from tests.pipeline import Pipeline
+
+
+def type_in(pipeline: Pipeline, like: str, number: str, **changed: Any) -> str:
+    """Type in another document like one that is there; gives how the sheet calls it."""
+    (document,) = [one for one in pipeline.objects("Invoice") if one.get("DocNumber") == like]
+    lines = [{key: value for key, value in one.items() if key != "Id"} for one in document["Line"]]
+    sales = [one for one in lines if one["DetailType"] == "SalesItemLineDetail"]
+    body = {name: document[name] for name in ("CustomerRef", "CurrencyRef", "TxnDate", "GlobalTaxCalculation")}
+    members = {**body, "Line": sales, **({"DocNumber": number} if number else {}), **changed}
+    wanted = {"action": "create", "entity": "Invoice", "members": members}
+    (made,) = pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
+    return number or str(made["Id"])
+
+
+def customer(pipeline: Pipeline, name: str) -> dict[str, str]:
+    wanted = {
+        "action": "create",
+        "entity": "Customer",
+        "members": {"DisplayName": name, "CurrencyRef": {"value": "GBP"}},
+    }
+    (made,) = pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
+    return {"value": made["Id"]}
+
+
+def ours(number: int, **more: Any) -> Any:
+    plain = {"lines": (line(f"{100 + number}.00"),), "reference": f"INV-{number:03}"}
+    return invoice(f"i{number}", **{**plain, **more})
+
+
+def remark(found: dict[str, Any], reference: str) -> str:
+    (one,) = [each for each in found["lines"] if each["reference"] == reference]
+    return str(one["remark"])
+
+
+def test_what_may_be_booked_twice_is_named_with_ours(pipeline: Pipeline, run: Any) -> None:
+    pipeline.simulator.call(
+        lambda world: bookkeeper.edit(
+            world.companies[UK], {"action": "setting", "setting": "warn_duplicates", "on": False}
+        )
+    )
+    pipeline.ingest(*(event(ours(number)) for number in range(1, 8)))
+    february = dt.date(2026, 2, 27)
+    pipeline.ingest(
+        event(ours(8, date=february)), event(ours(10, date=february)), event(ours(9, date=dt.date(2026, 3, 31)))
+    )
+    pipeline.drive()
+    code, before = sheet(run)
+    assert (code, before["verdict"]) == (0, "The month agrees to the cent.")
+
+    # Under a number of its own it is named, and the verdict says so; without one a person has to look at it first.
+    own = type_in(pipeline, "INV-001", "HAND-1", TxnDate="2026-03-03")
+    code, found = sheet(run)
+    assert (code, standings(found)[own]) == (0, "resembles")
+    words = remark(found, own)
+    assert "perhaps the same as INV-001 of Kompass (Id 1)" in words
+    assert "its number is HAND-1 there; it is dated 2026-03-03 there" in words
+    assert found["verdict"] == (
+        "The month agrees to the cent. Look at this first: Typed by hand, resembles a document of Kompass: 1 (121.20 GBP)."
+    )
+    assert found["hand_typed"]["GBP"]["gross"] == Decimal("121.20")
+    assert found["totals"] == before["totals"]
+    assert found["tax_codes"] == before["tax_codes"]
+    assert found["home"] == before["home"]
+
+    parent = customer(pipeline, "Harbour and Sons C1 Ltd")
+    other = customer(pipeline, "Somebody else")
+    twice = {
+        type_in(pipeline, "INV-002", "inv 2"): "INV-002",
+        type_in(pipeline, "INV-003", ""): "INV-003",
+        type_in(pipeline, "INV-004", "4", CustomerRef=other, TxnDate="2026-03-02"): "INV-004",
+        type_in(pipeline, "INV-005", "", CustomerRef=parent): "INV-005",
+        # Ours are in the month before.
+        type_in(pipeline, "INV-008", "INV-08", TxnDate="2026-03-01"): "INV-008",
+        type_in(pipeline, "INV-010", "", TxnDate="2026-03-01"): "INV-010",
+    }
+    plain = [
+        type_in(pipeline, "INV-006", "", TxnDate="2026-03-29"),
+        type_in(pipeline, "INV-006", "", CustomerRef=other),
+        type_in(pipeline, "INV-009", "", TxnDate="2026-03-10"),
+    ]
+    coincidence = type_in(pipeline, "INV-002", "INV-007", CustomerRef=other)
+    code, found = sheet(run)
+    by_reference = standings({"lines": [one for one in found["lines"] if one["reference"] != "INV-007"]})
+    assert code == 1
+    assert {each for each, standing in by_reference.items() if standing == "perhaps-twice"} == set(twice)
+    for reference, same in twice.items():
+        words = remark(found, reference)
+        assert f"perhaps the same as {same} of Kompass" in words
+        assert words.endswith("If so, void one of the two, or give this one a number of its own")
+    assert [by_reference[one] for one in plain] == ["only-in-quickbooks"] * 3
+    assert [one["standing"] for one in found["lines"] if one["reference"] == coincidence] == ["resembles", "agrees"]
+    assert found["verdict"].startswith(
+        "The month does not agree. Perhaps booked twice: typed by hand, like a document of Kompass: 6 ("
+    )
+
+    # The person gives it a number of its own, or voids it. What is voided in Kompass is booked once at most.
+    for one in [each for each in pipeline.objects("Invoice") if "PrivateNote" not in each]:
+        wanted: dict[str, Any] = {"entity": "Invoice", "id": one["Id"]}
+        if one.get("DocNumber", "") in ("inv 2", "4", "INV-08"):
+            wanted |= {"action": "update", "members": {"DocNumber": f"OWN-{one['Id']}"}}
+        elif one["Id"] == next(each for each, same in twice.items() if same == "INV-003"):
+            wanted |= {"action": "void"}
+        if "action" in wanted:
+            pipeline.simulator.call(lambda world, wanted=wanted: bookkeeper.edit(world.companies[UK], wanted))
+    void = {"sequence": 2, "step": Step.VOIDED}
+    pipeline.ingest(event(ours(5, **void)), event(ours(10, **void, date=february)))
+    pipeline.drive()
+    code, found = sheet(run)
+    assert (code, [one for one in found["lines"] if one["standing"] == "perhaps-twice"]) == (0, [])
+
+
+def test_one_that_is_not_sent_yet_is_linked(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(ours(1)))
+    pipeline.drive()
+    pipeline.ingest(event(ours(2, lines=(line("101.00", vat=VatRate("unmapped", "", Decimal(20))),))))
+    pipeline.drive()
+    typed = type_in(pipeline, "INV-001", "2")
+    code, found = sheet(run)
+    assert (code, standings(found)[typed]) == (1, "perhaps-twice")
+    assert "the same as INV-002 of Kompass, which is not sent yet" in remark(found, typed)
+    assert "If so, link it under Already in QuickBooks" in remark(found, typed)
+
+
+def test_two_clients_of_one_total_are_two(pipeline: Pipeline, run: Any) -> None:
+    one, other = (project(f"p{number}", of=client(f"c{number}", name=f"Client {number}")) for number in (1, 2))
+    pipeline.ingest(event(invoice("a", of=one)), event(invoice("b", of=other)))
+    pipeline.drive()
+    code, found = sheet(run)
+    assert (code, found["verdict"]) == (0, "The month agrees to the cent.")
