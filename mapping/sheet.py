@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from mapping.problems import money
-
 _ZERO = Decimal(0)
 
 
@@ -36,7 +34,7 @@ class Standing(StrEnum):
     """It was typed by hand and resembles one of ours, but under a number of its own, or in nothing but the number."""
     HAND_TYPED = "only-in-quickbooks"
     NOT_SENT = "not-sent"
-    """Not to be in QuickBooks: a draft, Synchronize off, a journal."""
+    """Not meant for QuickBooks: a draft, Synchronize off, a journal."""
     AGREES = "agrees"
 
 
@@ -52,7 +50,7 @@ TITLES: Mapping[Standing, str] = {
     Standing.ROUNDING: "Tax rounded differently",
     Standing.RESEMBLES: "Typed by hand, resembles a document of Kompass",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
-    Standing.NOT_SENT: "Not to be in QuickBooks",
+    Standing.NOT_SENT: "Not meant for QuickBooks",
     Standing.AGREES: "Agrees",
 }
 PREVENTING = frozenset(
@@ -295,7 +293,7 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
         amounts = next((one for one in (line.kompass, line.quickbooks) if one is not None and one.gross), NOTHING)
         amount = line.difference if difference else amounts.gross
         sums[line.currency] = sums.get(line.currency, _ZERO) + amount
-    return ", ".join(f"{money(amount)} {currency}".rstrip() for currency, amount in sorted(sums.items()))
+    return ", ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in sorted(sums.items()))
 
 
 def blocks(sheet: Sheet) -> Iterator[tuple[str, list[Line]]]:

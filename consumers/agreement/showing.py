@@ -52,7 +52,7 @@ def printed(sheet: Sheet) -> Iterator[str]:
         yield f"{f'Typed by hand in {currency}, not in the sums':<38} {'':>15} {money(amounts.gross):>15}"
     not_sent = len(sheet.of(Standing.NOT_SENT))
     if not_sent:
-        yield f"Not to be in QuickBooks, not in the sums: {not_sent:,}"
+        yield f"Not meant for QuickBooks, not in the sums: {not_sent:,}"
 
 
 def _table(title: str, sums: Sums) -> Iterator[str]:

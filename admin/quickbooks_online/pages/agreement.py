@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from admin.quickbooks_online.agreement import keep_sheet, make_sheet
 from admin.quickbooks_online.companies import CompanyError
@@ -94,6 +95,7 @@ class AgreementPages(SectionAdmin):
             original=configuration,
             form=form,
             sheet=sheet,
+            month_words=date_format(dt.date.fromisoformat(f"{sheet.month}-01"), "F Y") if sheet is not None else "",
             parts=_parts(sheet) if sheet is not None else (),
             tables=_tables(sheet) if sheet is not None else (),
             home=sheet.home() if sheet is not None else (),

@@ -12,7 +12,7 @@ from mapping.sheet import Sheet
 from schemas.events import OrgRef, VatRate
 from simulator import bookkeeper
 from simulator.seeds import UK, USA
-from sync.by_hand import keep_quickbooks
+from sync.keeping import keep_quickbooks
 from tests.builders import STANDARD, client, event, invoice, line, project
 from tests.integration.agreement.sheets import edit, sheet, standings
 from tests.integration.agreement.test_month_end import sheet_of
