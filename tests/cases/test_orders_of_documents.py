@@ -189,7 +189,7 @@ def _paid_documents_exchange_their_numbers(one: Scene) -> Iterator[float | None]
 
 @story(PLOTS, *THREE)
 def _a_void_arrives_without_an_answer_and_is_taken_back(one: Scene) -> Iterator[float | None]:
-    """D10. QuickBooks cannot bring it back: a person is told, and ends it by voiding it in Kompass again."""
+    """D10. QuickBooks cannot bring it back: the failure says so, and a person ends it by voiding it in Kompass again."""
     one.say(one.invoice("i1"))
     yield
     one.say(one.again("i1", step=Step.VOIDED))
@@ -374,7 +374,7 @@ def _a_type_and_a_currency_change_together(one: Scene) -> Iterator[float | None]
 
 @story(PLOTS, *THREE)
 def _moved_to_another_customer_there_and_void_here(one: Scene) -> Iterator[float | None]:
-    """D20. It is void, with whoever has it."""
+    """D20. It is void, whichever customer has it."""
     one.say(one.invoice("i1"), one.client("c9", name="Zed"))
     yield
     other = one.link("c9", "client").qbo_id
