@@ -89,13 +89,18 @@ TASKS: dict[str, Rows] = {
         ("what a person decides about one link", "`sync/by_hand.py`"),
         (
             "a difference of cents after a push, between Kompass and QuickBooks",
-            "`mapping/cents.py`, called by `sync/comparing.py`; on the agreement sheet: `_differs_by_rounding` in `mapping/agreement.py`",
+            "`mapping/cents.py`, called by `sync/comparing.py`; on the agreement sheet: `differs_by_rounding` in `mapping/expected.py`",
         ),
         (
             "the agreement sheet: what agrees, what differs by rounding alone, its columns and its verdict",
-            "`mapping/agreement.py`; blocks, sums and verdict: `mapping/sheet.py`; read by `sync/agreement.py`",
+            "`mapping/agreement.py`, against what was sent: `mapping/expected.py`; blocks, sums and verdict: `mapping/sheet.py`; "
+            "columns: `mapping/sheet_rows.py`; read by "
+            "`sync/agreement.py`",
         ),
-        ("a filed month", "`mapping/filing.py`, `store/filing.py`"),
+        (
+            "a filed month, and the mail about what changed in it",
+            "`mapping/filing.py`, `store/filing.py`, `sync/filed_months.py`",
+        ),
     ),
     "The life of a link": (
         (
