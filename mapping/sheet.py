@@ -215,7 +215,8 @@ class Sheet:
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}
         for line in self.lines:
-            if line.standing in _APART:
+            if line.standing in _APART or not line.currency:
+                # Of what only Kompass's own list has, no event says a currency.
                 continue
             ours, theirs = found.get(key(line), (NOTHING, NOTHING))
             found[key(line)] = (

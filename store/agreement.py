@@ -63,8 +63,9 @@ def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
     applied, observed = unpack(row.applied) or {}, unpack(row.observed) or {}
-    # What a person chose to keep as QuickBooks has it counts as sent. Lines are compared with Kompass's all the same.
-    kept = set(row.kept) - {"Line"}
+    # What a person chose to keep as QuickBooks has it counts as sent. Lines are compared with Kompass's all the same, and so is whom a
+    # document is for that was linked by hand: nobody chose that.
+    kept = set(row.kept) - ({"Line", "CustomerRef"} if row.by_hand else {"Line"})
     sent = {name: value for name, value in applied.items() if name not in kept}
     rate = observed.get("ExchangeRate")
     left = bool(row.kept) and not row.by_hand and row.state == LinkState.SYNCED
