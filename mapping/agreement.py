@@ -173,16 +173,18 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
     ):
         return Standing.LEFT, reasons
     if reasons:
+        reasons += _texts(one, found, month)
         if one.state in OPEN:
             reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
         return Standing.DIFFERS, reasons
-    remarks = [] if found.date == invoice.date else [f"dated {found.date} in QuickBooks"]
+    remarks = [*_texts(one, found, month)] if anything(theirs) else []
+    otherwise = Standing.OTHERWISE if remarks else Standing.AGREES
     if one.state in OPEN:
         remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
     if rounding:
         tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
         return Standing.ROUNDING, [f"{tax}: {words_of(cents.ROUNDING).headline}", *remarks]
-    return Standing.AGREES, remarks
+    return otherwise, remarks
 
 
 def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool, month: Month) -> Iterator[str]:
@@ -203,8 +205,6 @@ def _apart_from_amounts(one: SentDocument, found: Booked, month: Month) -> Itera
     if found.currency != one.invoice.currency:
         yield f"in {found.currency} in QuickBooks"
     yield from _customer(one, found)
-    if one.invoice.step is not Step.VOIDED:
-        yield from _texts(one, found, month)
     yield from _rate(one, found, month)
 
 

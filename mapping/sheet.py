@@ -30,6 +30,8 @@ class Standing(StrEnum):
     """It differs, and a person chose to leave it in QuickBooks as it is."""
     ROUNDING = "rounding"
     """Its tax differs by rounding alone."""
+    OTHERWISE = "otherwise"
+    """It is booked right, and its number, its due date or its day in the month is another one in QuickBooks."""
     RESEMBLES = "resembles"
     """It was typed by hand and resembles one of ours, but under a number of its own, or in nothing but the number."""
     HAND_TYPED = "only-in-quickbooks"
@@ -48,6 +50,7 @@ TITLES: Mapping[Standing, str] = {
     Standing.TWICE: "Perhaps booked twice: typed by hand, like a document of Kompass",
     Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
+    Standing.OTHERWISE: "Booked right, under another number, day or due date",
     Standing.RESEMBLES: "Typed by hand, resembles a document of Kompass",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
     Standing.NOT_SENT: "Not meant for QuickBooks",
@@ -208,9 +211,9 @@ class Sheet:
             if lines
         ]
         agrees = f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
-        alike = self.of(Standing.RESEMBLES)
-        look = f" Look at this first: {TITLES[Standing.RESEMBLES]}: {len(alike)} ({_spread(alike)})."
-        return agrees + look if alike else agrees
+        looked_at = [(one, self.of(one)) for one in (Standing.OTHERWISE, Standing.RESEMBLES)]
+        look = " ".join(f"{TITLES[one]}: {len(lines)} ({_spread(lines)})." for one, lines in looked_at if lines)
+        return f"{agrees} Look at this first: {look}" if look else agrees
 
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}
