@@ -65,9 +65,7 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
 
 
 def test_the_errors_of_one_org_are_shown(ada: Client, three: dict[str, Configuration]) -> None:
-    Failure.objects.create(
-        org_id="org-ca", kind="invoice", stage="map", cause="x", message="it broke", remedy="Fix it"
-    )
+    Failure.objects.create(org_id="org-ca", kind="invoice", stage="map", cause="x", message="it broke", remedy="Fix it")
     page = words(ada.get(f"{ROOT}failure/"))
     assert "All Meridian Geomatics Ltd (1) Northern Survey Inc (1) Show" in page
     assert "It broke. What to do: Fix it." in page, "sentences"
