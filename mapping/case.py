@@ -52,6 +52,23 @@ class Case:
     """What tells a new object's name apart from one of ours that already holds it."""
 
 
+def entity_of(invoice: Invoice) -> str:
+    """What a document is in QuickBooks."""
+    return "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
+
+
+def compared_with(case: Case) -> Standing:
+    """Give what a record is compared with: nothing, where it was another type of document before, and that is gone."""
+    standing = case.standing
+    another = isinstance(case.record, Invoice) and standing.entity not in (None, entity_of(case.record))
+    return Standing(currency=standing.currency) if another and is_gone(standing) else standing
+
+
+def is_gone(standing: Standing) -> bool:
+    """Whether QuickBooks has nothing of a document that was sent, as far as is known."""
+    return standing.voided or (standing.observed is not None and standing.observed.gone)
+
+
 def own_currency(case: Case) -> str:
     """Give the currency of a customer or job: fixed since it was made, else the client's own, else the home currency."""
     if case.standing.currency:
@@ -109,7 +126,7 @@ def party_note(key: PartyKey) -> str:
 
 def _kept_party(case: Case) -> PartyKey:
     """Give an invoice's customer or job. Once sent it stays when only *Project customers* was switched."""
-    applied = case.standing.applied or {}
+    applied = compared_with(case).applied or {}
     wanted = _party_key(case, case.configuration)
     if case.standing.refresh_names or applied.get(PARTY) in (None, party_note(wanted)):
         return wanted

@@ -11,9 +11,18 @@ from decimal import Decimal
 
 from mapping import conflicts
 from mapping.books import BOOKS, VOID, changed_in_books, in_closed_period, left_alone, not_taken
-from mapping.case import Case, name_of_party, needed_party, own_currency, why_not_synced
+from mapping.case import (
+    Case,
+    compared_with,
+    entity_of,
+    is_gone,
+    name_of_party,
+    needed_party,
+    own_currency,
+    why_not_synced,
+)
 from mapping.cents import BILLED, billed
-from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
+from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.difference import (
     TAX_BASES,
     changed_members,
@@ -41,8 +50,10 @@ def decide_case(case: Case) -> Decision:
         cause, reason = unsynced
         if standing.qbo_id is None:
             return Skip(cause, reason)
-        if isinstance(case.record, Invoice) and not _is_gone(standing):
+        if isinstance(case.record, Invoice) and not is_gone(standing):
             return Withdraw(cause, reason)
+        if (named := _named_by_a_person(case)) is not None:
+            return named
         return Nothing(f"stays in QuickBooks as it is: {reason}", cause=cause)
     is_void = isinstance(case.record, Invoice) and case.record.step is Step.VOIDED
     if is_void and standing.qbo_id is None:
@@ -50,21 +61,30 @@ def decide_case(case: Case) -> Decision:
     if is_void and standing.voided:
         return Nothing("voided in QuickBooks", voided=True)
     if not case.configuration.enabled:
-        return Wait("not-enabled", f"the Configuration of {case.configuration.org_name} is not enabled")
+        return not_enabled(case.configuration.org_name)
     if is_void:
         return _void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
-        entity = "CreditMemo" if case.record.type.value == "CREDIT_NOTE" else "Invoice"
-        if standing.entity not in (None, entity):
+        if standing.entity not in (None, entity_of(case.record)):
             return _other_type(case)
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
     return _push(case)
 
 
-def _is_gone(standing: Standing) -> bool:
-    """Whether QuickBooks has nothing of a document that was sent, as far as is known."""
-    return standing.voided or (standing.observed is not None and standing.observed.gone)
+def _named_by_a_person(case: Case) -> Decision | None:
+    """Give a name that a person chose to a customer or job that Kompass wants no more: another record may need the one that it has."""
+    standing, name = case.standing, case.standing.name_override
+    if isinstance(case.record, Invoice) or not case.configuration.enabled or is_gone(standing):
+        return None
+    if not (standing.refresh_names and name and standing.qbo_id and standing.applied) or name == standing.name:
+        return None
+    if standing.sync_token is None:
+        return Read("Customer", standing.qbo_id)
+    members = {"DisplayName": name}
+    return Write(
+        "update", "Customer", standing.qbo_id, _sparse(standing, members), {**standing.applied, **members}, name
+    )
 
 
 def _other_type(case: Case) -> Decision:
@@ -76,8 +96,8 @@ def _other_type(case: Case) -> Decision:
     assert isinstance(case.record, Invoice)
     assert standing.qbo_id is not None
     entity = standing.entity or "Invoice"
-    if _is_gone(standing):
-        return _push(replace(case, standing=Standing(currency=standing.currency)))
+    if is_gone(standing):
+        return _push(replace(case, standing=compared_with(case)))
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
     if standing.overwrite and standing.observed is not None:
@@ -89,10 +109,10 @@ def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
     """Void the former document of a record whose type changed, as a person chose; its number goes first, since a void keeps it."""
     standing = case.standing
     assert isinstance(case.record, Invoice)
-    if observed.is_settled:
-        return Fail((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
-    if in_closed_period(case.facts, observed.date):
-        return Fail((conflicts.books_closed(case.record, case.facts, observed),))
+    assert standing.qbo_id is not None
+    protected = _protected(case, entity, observed)
+    if protected is not None:
+        return Fail((protected,)) if standing.fresh else Read(entity, standing.qbo_id)
     applied = {name: value for name, value in (standing.applied or {}).items() if name != BILLED}
     number = applied.get("DocNumber")
     mark = f" void {standing.qbo_id}"
@@ -124,11 +144,10 @@ def _void(case: Case) -> Decision:
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
         # Whether applying a credit note raises its SyncToken is not known.
         return Read(entity, standing.qbo_id)
-    if observed is not None and not standing.overwrite:
-        if observed.is_settled:
-            return Fail((conflicts.paid_in_qbo(case.record, observed, entity, ("Line",)),))
-        if in_closed_period(case.facts, observed.date):
-            return Fail((conflicts.books_closed(case.record, case.facts, observed),))
+    protected = None if observed is None or standing.overwrite else _protected(case, entity, observed)
+    if protected is not None:
+        # By what is so now: a payment may have been taken back since.
+        return Fail((protected,)) if standing.fresh else Read(entity, standing.qbo_id)
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
         return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
@@ -149,6 +168,16 @@ def _void(case: Case) -> Decision:
         standing.name,
         voided=True,
     )
+
+
+def _protected(case: Case, entity: str, observed: Observed) -> Problem | None:
+    """What keeps a document from being voided: a payment or credit on it, or a closed period."""
+    assert isinstance(case.record, Invoice)
+    if observed.is_settled:
+        return conflicts.paid_in_qbo(case.record, observed, entity, ("Line",))
+    if in_closed_period(case.facts, observed.date):
+        return conflicts.books_closed(case.record, case.facts, observed)
+    return None
 
 
 def _zeroed(line: Mapping[str, object]) -> dict[str, object]:
@@ -210,9 +239,9 @@ def _push(case: Case) -> Decision:
             return Nothing("QuickBooks agrees", adopt=applied, currency=currency)
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
-            # What a credit note is applied to is known only from a read, which names the invoices.
-            unnamed = conflict.cause == conflicts.CREDIT_APPLIED and not standing.fresh
-            return Read(mapped.entity, standing.qbo_id) if unnamed else Fail((conflict,))
+            # Nobody is asked by what was so earlier: a payment may have been taken back since. A read names what a credit is applied to.
+            asks = not standing.fresh and (bool(changed) or conflict.cause == conflicts.CREDIT_APPLIED)
+            return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
     if not changed and "DocNumber" in before and "DocNumber" not in payload:
         # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
         return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
@@ -286,7 +315,7 @@ def _conflict(
 
 def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, object]) -> dict[str, object]:
     """Give the members in which QuickBooks says something else and a person chose what Kompass says."""
-    others = {*standing.by_hand, *(one.member for one in not_taken(payload, observed))}
+    others = {*standing.by_hand, *standing.kept, *(one.member for one in not_taken(payload, observed))}
     if observed.voided:
         others.add("Line")
     found = {

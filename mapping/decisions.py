@@ -49,6 +49,11 @@ class Wait:
     """The id of the link of ours whose name or number it waits for."""
 
 
+def not_enabled(org_name: str) -> Wait:
+    """Nothing is sent before the Configuration is enabled, nor once it is disabled: not even a call again that has no answer."""
+    return Wait("not-enabled", f"the Configuration of {org_name} is not enabled")
+
+
 @dataclass(frozen=True, slots=True)
 class Fail:
     """Cannot be sent as it is; a person must fix something."""

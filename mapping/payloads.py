@@ -15,7 +15,7 @@ from mapping.project import map_job
 from mapping.rates import with_rate
 from mapping.results import Choice, Mapped, PartyKey, Unmappable
 from schemas.company import Configuration
-from schemas.events import Client, Invoice, Project, Record
+from schemas.events import Client, Invoice, Kind, Project, Record
 
 TEMPLATE = OWN_NOTE + "template"
 _SUFFIX = OWN_NOTE + "suffix"
@@ -143,7 +143,9 @@ def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, o
     if isinstance(case.record, Invoice):
         if needed is not None:
             notes[PARTY] = party_note(needed)
-        notes[PROJECT_CUSTOMERS] = case.configuration.project_customers
+        # What it was sent under, which an edit keeps: the switch itself may be another by now.
+        on_job = needed.kind is Kind.PROJECT if needed is not None else False
+        notes[PROJECT_CUSTOMERS] = case.configuration.project_customers if case.record.project is None else on_job
         notes[MARK] = mark(case.record)
         notes[BILLED] = billed(case.record, mapped.payload, case.facts)
     else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from mapping.case import Case
+from mapping.case import Case, compared_with
 from mapping.money import plain
 from mapping.results import Choice, Mapped
 from schemas.company import ExchangeRates
@@ -38,7 +38,7 @@ def plausible(rate: Decimal | None, currency: str, home: str) -> Decimal | None:
 
 def needed_rate(case: Case) -> RateKey | None:
     """Give the rate that must be read from QuickBooks for a record; None when none is to be sent, or the one sent stays."""
-    record, standing = case.record, case.standing
+    record, standing = case.record, compared_with(case)
     if not isinstance(record, Invoice) or record.step is Step.VOIDED:
         return None
     if record.currency == case.facts.home_currency or not case.facts.multicurrency:

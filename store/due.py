@@ -79,7 +79,8 @@ UNNEEDED = makes_due(
 WAKE_DEPENDENTS = Statement(
     makes_due(
         "SELECT l.id FROM qbo_link l WHERE l.depends_on = ANY(%(ids)s::bigint[])"
-        f" AND l.state IN ('{LinkState.WAITING}', '{LinkState.FAILED}')",
+        f" AND (l.state = '{LinkState.WAITING}'"
+        f" OR (l.state = '{LinkState.FAILED}' AND l.depends_on <> ALL(%(as_before)s::bigint[])))",
         because=f"'{Because.DEPENDENCY}'",
         message="'the record it rests on was decided'",
         lock=FREE_ONLY,

@@ -31,15 +31,21 @@ def _unread() -> ColumnElement[bool]:
     return exchange_rate.c.fetched_at.is_(None)
 
 
-def read_rates(db: Connection, realm_id: str, keys: Iterable[Key]) -> dict[Key, Decimal | None]:
-    """Give the rates that are known, None for a day of which QuickBooks has none."""
+def read_rates(
+    db: Connection, realm_id: str, keys: Iterable[Key], *, however_old: bool = False
+) -> dict[Key, Decimal | None]:
+    """Give the rates that are known, None for a day of which QuickBooks has none.
+
+    ``however_old``: those that should be asked for again, too, since nothing may be asked now.
+    """
     wanted = sorted(set(keys))
     if not wanted:
         return {}
+    known = not_(or_(_unread(), _old()))
     rows = db.execute(
         select(exchange_rate.c.currency, exchange_rate.c.day, exchange_rate.c.rate).where(
             exchange_rate.c.realm_id == realm_id,
-            not_(or_(_unread(), _old())),
+            or_(known, exchange_rate.c.rate.is_not(None)) if however_old else known,
             tuple_(exchange_rate.c.currency, exchange_rate.c.day).in_(wanted),
         )
     )
@@ -50,11 +56,9 @@ def want_rates(db: Connection, realm_id: str, keys: Iterable[Key]) -> None:
     """Note that these rates are to be read; the preparation of the company reads them."""
     rows = [{"realm_id": realm_id, "currency": currency, "day": day} for currency, day in sorted(set(keys))]
     if rows:
-        again = {"fetched_at": None, "rate": None}
         key = ["realm_id", "currency", "day"]
-        db.execute(
-            insert(exchange_rate).values(rows).on_conflict_do_update(index_elements=key, set_=again, where=_old())
-        )
+        again = insert(exchange_rate).values(rows)
+        db.execute(again.on_conflict_do_update(index_elements=key, set_={"fetched_at": None}, where=_old()))
 
 
 def take_wanted(db: Connection, realm_id: str, *, seconds: float) -> tuple[list[Key], bool]:
@@ -86,11 +90,14 @@ def release_wanted(db: Connection, realm_id: str, keys: Iterable[Key]) -> None:
 
 
 def keep_rates(db: Connection, realm_id: str, rates: Mapping[Key, Decimal | None]) -> None:
-    """Keep what QuickBooks answered."""
+    """Keep what QuickBooks answered. A rate that it knew of a day stays where it says no other."""
     for (currency, day), rate in rates.items():
-        values = {"rate": rate, "fetched_at": func.now(), "lease_until": None}
-        db.execute(
-            insert(exchange_rate)
-            .values(realm_id=realm_id, currency=currency, day=day, **values)
-            .on_conflict_do_update(index_elements=["realm_id", "currency", "day"], set_=values)
+        made = insert(exchange_rate).values(
+            realm_id=realm_id, currency=currency, day=day, rate=rate, fetched_at=func.now(), lease_until=None
         )
+        answered = {
+            "rate": func.coalesce(made.excluded.rate, exchange_rate.c.rate),
+            "fetched_at": func.now(),
+            "lease_until": None,
+        }
+        db.execute(made.on_conflict_do_update(index_elements=["realm_id", "currency", "day"], set_=answered))

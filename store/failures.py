@@ -85,6 +85,17 @@ def record_failure(db: Connection, what: Failure) -> int:
     return int(failure_id)
 
 
+def says_so_already(db: Connection, link_id: int, cause: str, message: str) -> bool:
+    """Whether the open failure of a link is this very one."""
+    said = select(failure.c.id).where(
+        failure.c.link_id == link_id,
+        failure.c.closed_at.is_(None),
+        failure.c.cause == cause,
+        failure.c.message == storable(message, WORDS_LENGTH),
+    )
+    return db.execute(said).scalar() is not None
+
+
 _UNLESS_KNOWN = (
     "WHERE NOT EXISTS (SELECT FROM qbo_failure AS f WHERE f.stage = 'decode'"
     ' AND (f.topic, f.partition, f."offset") = (n.topic, n.partition, n."offset")'

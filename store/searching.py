@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, text
+from sqlalchemy import Connection, func, or_, select, text
 
 from schemas.events import Kind
 from store import differences
@@ -139,3 +139,15 @@ def is_billed(db: Connection, *, realm_id: str, client_id: str) -> bool:
         " AND coalesce(r.body #>> '{project,billing_client,id}', r.body #>> '{client,id}') = :client)"
     )
     return bool(db.execute(found, {"realm": realm_id, "client": client_id}).scalar_one())
+
+
+def has_newer_record(db: Connection, link_id: int) -> bool:
+    """Whether Kompass has said something newer of a record than what its link was decided by last."""
+    found = select(record.c.id).where(
+        link.c.id == link_id,
+        record.c.org_id == link.c.org_id,
+        record.c.kind == link.c.kind,
+        record.c.kompass_id == link.c.kompass_id,
+        record.c.sequence > func.coalesce(link.c.decided_sequence, -1),
+    )
+    return db.execute(found.limit(1)).scalar() is not None

@@ -6,29 +6,22 @@ Each raises the link's epoch: a call that is under way settles nothing any more.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import VOID, edited_since_sent
-from mapping.cents import BILLED
-from mapping.decisions import Write
 from mapping.results import PartyKey
 from schemas.events import Kind
 from schemas.link_state import Because, LinkState
-from schemas.observed import Observed, kept
-from store import attempts, failures, history, links
+from schemas.observed import kept
+from store import attempts, links
 from store.links import Link
 from store.searching import is_billed
-from sync.companies import read_company
-from sync.comparing import CentCheck
-from sync.decide import Prediction, predict
 from sync.link import Wish, by_hand, make_due, want_party, write
-from sync.looking_up import IN_DOUBT
 
-_BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
+BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
 _BEATING_S = 60.0
 """Seconds for which a process that sends no heartbeat is taken to be at work, as the sentence says."""
 _ALL_LANES = 7
@@ -73,8 +66,8 @@ def link_customer(
     if link is None:
         want_party(db, party, org_id=client.org_id, realm_id=realm_id, lane=_ALL_LANES)
         link = _client_link(db, realm_id, party)
-    if link is None or _is_being_sent(db, link):
-        raise CannotLink(f"{client.reference} {_BEING_SENT}")
+    if link is None or is_being_sent(db, link):
+        raise CannotLink(f"{client.reference} {BEING_SENT}")
     if link.qbo_id and link.qbo_id != gone:
         raise CannotLink(
             f"{client.reference} is linked to the QuickBooks customer {link.name or link.qbo_id} already, which is active "
@@ -92,7 +85,7 @@ def link_customer(
         "lanes": _ALL_LANES,
     }
     attempts.retire(db, [link.id])
-    write(db, [by_hand(link, LinkState.PENDING, **there, **known, **_UNREAD, adopted=True)])
+    write(db, [by_hand(link, LinkState.PENDING, **there, **known, **UNREAD, adopted=True)])
     words = f"{by} linked it to the QuickBooks customer {customer.name} ({customer.id})"
     make_due(db, [link.id], Because.LINKED_BY_HAND, words)
     return link.id
@@ -113,8 +106,8 @@ def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, 
     qbo_id, name = str(document["Id"]), str(document.get("DisplayName") or document.get("DocNumber") or "")
     if (entity == "Customer") is (link.kind is Kind.INVOICE):
         raise CannotLink(f"{link.reference} is a {link.kind.value}, and {name} is a {entity}.")
-    if _is_being_sent(db, link):
-        raise CannotLink(f"{link.reference} {_BEING_SENT}")
+    if is_being_sent(db, link):
+        raise CannotLink(f"{link.reference} {BEING_SENT}")
     if link.qbo_id:
         raise CannotLink(f"{link.reference} is linked to {link.entity} {link.name or link.qbo_id} already.")
     holder = links.holder_of(db, realm_id=link.realm_id, entity=entity, qbo_id=qbo_id, other_than=link_id)
@@ -137,7 +130,7 @@ def send_as_another(db: Connection, link_ids: Collection[int], *, by: str) -> in
     )
 
 
-_UNREAD: Mapping[str, Any] = {"sync_token": None, "applied": None, "observed": None}
+UNREAD: Mapping[str, Any] = {"sync_token": None, "applied": None, "observed": None}
 """Nothing is known of what QuickBooks says: it is read before it is written."""
 
 
@@ -161,15 +154,15 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
     link = links.lock(db, {link_id}).get(link_id)
     if link is None or not links.is_linked_by_hand(db, link_id):
         raise CannotLink("Only a link that was made by hand can be removed.")
-    if _is_being_sent(db, link):
-        raise CannotLink(f"It {_BEING_SENT}")
+    if is_being_sent(db, link):
+        raise CannotLink(f"It {BEING_SENT}")
     if link.kind is Kind.CLIENT and is_billed(db, realm_id=link.realm_id, client_id=link.kompass_id):
         raise CannotLink(
             f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the "
             "customer in QuickBooks."
         )
     attempts.retire(db, [link_id])
-    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **_UNREAD)])
+    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **UNREAD)])
     make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
 
 
@@ -199,8 +192,8 @@ def link_existing(db: Connection, link_id: int, there: Existing, *, by: str) -> 
     what = "sub-customer or project" if link.kind is Kind.PROJECT else "document"
     if (there.entity == "Customer") is not (link.kind is Kind.PROJECT):
         raise CannotLink(f"{link.reference} can be linked to a {what} alone, and {there.name} is a {there.entity}.")
-    if _is_being_sent(db, link):
-        raise CannotLink(f"{link.reference} {_BEING_SENT}")
+    if is_being_sent(db, link):
+        raise CannotLink(f"{link.reference} {BEING_SENT}")
     if link.kind is Kind.INVOICE and link.qbo_id is not None:
         raise CannotLink(f"{link.reference} is {link.entity} {link.name} (Id {link.qbo_id}) in QuickBooks already.")
     if link.currency and link.currency != there.currency:
@@ -210,68 +203,9 @@ def link_existing(db: Connection, link_id: int, there: Existing, *, by: str) -> 
         raise CannotLink(f"{there.name} stands for {holder.reference} of Kompass already.")
     attempts.retire(db, [link.id])
     known: dict[str, Any] = {"entity": there.entity, "qbo_id": there.id, "name": there.name, "voided": False}
-    write(db, [by_hand(link, LinkState.PENDING, **known, **_UNREAD, adopted=True)])
+    write(db, [by_hand(link, LinkState.PENDING, **known, **UNREAD, adopted=True)])
     words = f"{by} linked it to the {what} {there.name} ({there.entity} {there.id})"
     make_due(db, [link.id], Because.LINKED_BY_HAND, words)
-
-
-def kompass_side(db: Connection, link: Link) -> Prediction | None:
-    """Decide about a link in conflict as if a person had chosen Kompass's side of what was read last."""
-    company = read_company(db, link.org_id)
-    if company is None or company.configuration.realm_id != link.realm_id:
-        return None
-    read = replace(link, state=LinkState.PENDING, cause=links.READ, overwrite=True)
-    return next(iter(predict(db, [(read, company)])), None)
-
-
-def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
-    """Let what QuickBooks says stand, and count what Kompass says now as sent.
-
-    The next change in Kompass is compared again, so nothing of the bookkeeper's is overwritten later either.
-
-    Raises
-    ------
-    CannotLink
-    """
-    link = links.lock(db, {link_id}).get(link_id)
-    if link is None:
-        raise CannotLink("This error belongs to no record any more.")
-    if link.cause == IN_DOUBT and link.state == LinkState.FAILED and link.observed:
-        _take_for_ours(db, link, link.observed, by=by)
-        return
-    if _is_being_sent(db, link):
-        raise CannotLink(f"It {_BEING_SENT}")
-    predicted = kompass_side(db, link)
-    if predicted is None:
-        raise CannotLink("The QuickBooks company is not linked any more.")
-    facts: dict[str, Any] = {"overwrite": False}
-    applied = link.applied or {}
-    if isinstance(predicted.outcome, Write):
-        facts["applied"] = applied = predicted.outcome.applied
-        check = CentCheck()
-        check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
-        check.write(db)
-    if link.observed is not None:
-        kept_members = edited_since_sent(applied, Observed(link.observed))
-        voided = isinstance(predicted.outcome, Write) and predicted.outcome.voided
-        facts["kept"] = sorted((*kept_members, VOID) if voided else kept_members)
-        facts["by_hand"] = [one for one in link.by_hand if one == "TxnTaxDetail"]
-    write(db, [by_hand(link, LinkState.SYNCED, reason=f"kept as it is in QuickBooks, as {by} chose", **facts)])
-    words = f"{by} chose what QuickBooks says"
-    failures.close_for_links(db, [link_id], words)
-    history.append(db, [history.about(link, "asked", "keep-quickbooks", words)])
-
-
-def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, by: str) -> None:
-    """Link a record to the customer or document that a call of ours without an answer may have made."""
-    attempts.retire(db, [link.id])
-    entity = (
-        "Customer" if link.kind is not Kind.INVOICE else "CreditMemo" if "RemainingCredit" in observed else "Invoice"
-    )
-    name = str(observed.get("DisplayName") or observed.get("DocNumber") or "")
-    there: dict[str, Any] = {"entity": entity, "qbo_id": str(observed["Id"]), "name": name, "adopted": True}
-    write(db, [by_hand(link, LinkState.PENDING, **there, **_UNREAD)])
-    make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")
 
 
 def override_name(db: Connection, link_id: int, name: str, *, by: str) -> None:
@@ -281,6 +215,6 @@ def override_name(db: Connection, link_id: int, name: str, *, by: str) -> None:
     make_due(db, [link_id], Because.RESEND, words, wishes=(Wish.REFRESH_NAMES,))
 
 
-def _is_being_sent(db: Connection, link: Link) -> bool:
+def is_being_sent(db: Connection, link: Link) -> bool:
     """Whether a call may be under way. One that is over, and of which nobody knows what became, keeps no person from deciding."""
     return any(one.alive for one in attempts.read_open(db, [link.id], lease=_BEATING_S).values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -120,14 +120,24 @@ def currency_of(case: RecordCase) -> str:
 
 
 def with_rates(
-    db: Connection, known_links: Mapping[int, Link], cases: Mapping[int, RecordCase]
+    db: Connection,
+    known_links: Mapping[int, Link],
+    cases: Mapping[int, RecordCase],
+    *,
+    however_old: Callable[[], bool] = lambda: False,
 ) -> dict[int, RecordCase]:
-    """Give the cases with the rates that are known; one that needs another will wait for it (`mapping.rates`)."""
+    """Give the cases with the rates that are known; one that needs another will wait for it (`mapping.rates`).
+
+    ``however_old``: whether those serve that should be read again; asked only where a rate is wanted.
+    """
     wanted: dict[str, set[RateKey]] = {}
     for link_id, one in cases.items():
         if (key := needed_rate(one.case)) is not None:
             wanted.setdefault(known_links[link_id].realm_id, set()).add(key)
-    known = {realm_id: exchange_rates.read_rates(db, realm_id, keys) for realm_id, keys in wanted.items()}
+    old = bool(wanted) and however_old()
+    known = {
+        realm_id: exchange_rates.read_rates(db, realm_id, keys, however_old=old) for realm_id, keys in wanted.items()
+    }
     return {
         link_id: replace(one, case=replace(one.case, rates=known.get(known_links[link_id].realm_id, {})))
         for link_id, one in cases.items()

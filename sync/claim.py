@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
-from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write
+from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
 from schemas.events import Kind
@@ -141,7 +141,10 @@ class _Transaction:
                 self._changes.append(dropped(link))
             elif link.id in gathered.torn:
                 self._busy(link)
-            elif (stored := opened.get(link.id)) is not None:
+            elif (stored := opened.get(link.id)) is not None and not (stored.alive or company.configuration.enabled):
+                wait = not_enabled(company.configuration.org_name)
+                self._put(link, LinkState.WAITING, wait.cause, wait.reason, sequence=None, version=None)
+            elif stored is not None:
                 self._resume(link, stored, connected.get(link.realm_id))
             elif company.facts is None or (company.unknown and link.qbo_id is None):
                 connection = connected.get(link.realm_id)
@@ -194,7 +197,11 @@ class _Transaction:
     # Decide
 
     def _decide(self, decidable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
-        cases = with_rates(self._db, {link.id: link for link, _ in decidable}, read_cases(self._db, decidable))
+        # As with facts, the old ones serve once the month's budget is spent.
+        cases = with_rates(
+            self._db, {link.id: link for link, _ in decidable}, read_cases(self._db, decidable),
+            however_old=self._budget_is_spent,
+        )  # fmt: skip
         known: list[Decidable] = []
         for link, company in decidable:
             if (case := cases.get(link.id)) is None:

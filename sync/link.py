@@ -226,13 +226,15 @@ def replace_by_twin(db: Connection, link_id: int, *, twin_id: int) -> None:
     db.execute(text("DELETE FROM qbo_link WHERE id = :id"), {"id": link_id})
 
 
-def wake_dependents(db: Connection, ids: Collection[int]) -> int:
-    """Make those due that wait for one of these links.
+def wake_dependents(db: Connection, ids: Collection[int], *, as_before: Collection[int] = ()) -> int:
+    """Make those due that wait for one of these links, or failed for its sake.
+
+    ``as_before``: those of them that failed as they had before. Two that are in each other's way do not wake each other for ever.
 
     One that somebody has locked is left out: its holder either brings a newer state or found the link it waits for busy, and
     decides it again. One that is only retrying (`store.links.hold`) is woken.
     """
-    return due.WAKE_DEPENDENTS.count(db, ids=sorted(ids)) if ids else 0
+    return due.WAKE_DEPENDENTS.count(db, ids=sorted(ids), as_before=sorted(as_before)) if ids else 0
 
 
 def rested_on(db: Connection, ids: Collection[int]) -> set[int]:

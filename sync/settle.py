@@ -122,6 +122,7 @@ class _Transaction:
         self._over: set[int] = set()
         self._well: set[int] = set()
         self._wake: set[int] = set()
+        self._as_before: set[int] = set()
         self._cents = CentCheck()
         self._remarks = Remarks()
         self._resolved: set[int] = set()
@@ -687,6 +688,8 @@ class _Transaction:
             self._retired.add(attempt.link.id)
         link = attempt.link
         setback = in_call(attempt, problem, stage=stage, tid=tid, attempts=row.attempts + 1)
+        if failures.says_so_already(self._db, link.id, problem.cause, problem.message):
+            self._as_before.add(link.id)
         record_failure(self._db, link, setback)
         self._wake.add(link.id)
         self.result.events.append((attempt, LinkState.FAILED, problem.cause))
@@ -755,7 +758,7 @@ class _Transaction:
         resolved = went_through(self._db, self._resolved) if self._resolved else 0
         if resolved:
             self.result.recoveries.append("resolved")
-        if wake_dependents(self._db, self._wake) or resolved:
+        if wake_dependents(self._db, self._wake, as_before=self._as_before) or resolved:
             self.result.woken = True
             links.notify(self._db)
         reached("settling")

@@ -22,14 +22,14 @@ LARGER_FILES = {
     "consumers/runner.py": 510,
     "mapping/agreement.py": 400,
     "mapping/causes/ours.py": 430,
-    "mapping/decide.py": 370,
+    "mapping/decide.py": 390,
     "mapping/template_functions.py": 420,
     "mapping/templates.py": 370,
     "simulator/seeds.py": 400,
     "store/companies.py": 380,
     "store/links.py": 400,
     "store/tables.py": 680,
-    "sync/claim.py": 475,
+    "sync/claim.py": 480,
     "sync/settle.py": 800,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""

@@ -26,7 +26,8 @@ from mapping.decisions import Write
 from schemas.counting import counted
 from store.searching import links_by_id
 from store.transactions import retrying
-from sync.by_hand import CannotLink, keep_quickbooks, kompass_side
+from sync.by_hand import CannotLink
+from sync.keeping import keep_quickbooks, kompass_side, offers_sides
 from sync.link import Wish
 
 SHOWN_IN_GROUP = 200
@@ -117,7 +118,7 @@ class FailureAdmin(ReadOnlyAdmin):
         failure = self.existing(request, object_id)
         configuration = Configuration.objects.filter(org_id=failure.org_id).first()
         link = Link.objects.filter(pk=failure.link_id).first() if failure.link_id else None
-        conflict = failure.cause.startswith(("conflict:", "not-taken:")) and failure.closed_at is None
+        conflict = failure.closed_at is None and offers_sides(failure.cause, link.qbo_id if link is not None else None)
         return self.page(
             request,
             "failure.html",

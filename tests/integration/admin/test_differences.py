@@ -7,7 +7,7 @@ from django.test import Client
 
 from admin.quickbooks_online.models import Difference, Failure, Invoice, Link
 from simulator import UK, bookkeeper
-from sync.by_hand import keep_quickbooks
+from sync.keeping import keep_quickbooks
 from tests.builders import event, invoice, line
 from tests.integration.admin.conftest import Section, words
 

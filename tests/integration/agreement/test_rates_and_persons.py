@@ -10,7 +10,8 @@ import pytest
 
 from schemas.events import Step
 from simulator.seeds import UK
-from sync.by_hand import Customer, KnownClient, keep_quickbooks, link_customer
+from sync.by_hand import Customer, KnownClient, link_customer
+from sync.keeping import keep_quickbooks
 from tests.builders import client, event, invoice, line, project
 from tests.integration.agreement.sheets import edit, sheet, standings
 from tests.pipeline import Pipeline

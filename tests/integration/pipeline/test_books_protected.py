@@ -201,7 +201,7 @@ def test_the_remedy_for_closed_books_fits_what_was_to_be_done(story: Story) -> N
         return str(open_one.remedy)
 
     story.kompass("250.00")
-    assert remedy().startswith("Correct it with a credit note dated in the open period")
+    assert remedy().startswith("Type the difference into QuickBooks, as a credit note")
     story.kompass("100.00")
     story.kompass("100.00", id="i2")
     assert "date the document after the closing date" in remedy()

@@ -21,7 +21,8 @@ from simulator import bookkeeper
 from simulator.seeds import CANADA, SELF_NUMBERED, UK, USA
 from store.transactions import retrying
 from sync.attempt import Attempt
-from sync.by_hand import Customer, KnownClient, keep_quickbooks, link_customer, override_name
+from sync.by_hand import Customer, KnownClient, link_customer, override_name
+from sync.keeping import keep_quickbooks
 from sync.link import Wish, make_due
 from tests import builders
 from tests import pipeline as pipelines

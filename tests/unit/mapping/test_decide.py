@@ -386,7 +386,7 @@ def stale(make: Make, observed: Mapping[str, object], **more: Any) -> Standing:
     write = decide_case(case(make, make.invoice()))
     now = Observed({**in_qbo(written(write)), **observed})
     by_hand = edited(Observed(in_qbo(written(write))), now)
-    return settled(write, sync_token="1", observed=now, by_hand=by_hand, **more)
+    return settled(write, **{"sync_token": "1", "observed": now, "by_hand": by_hand, "fresh": True, **more})
 
 
 def test_a_document_whose_token_is_unknown_is_read_before_anything_is_said_of_it(make: Make) -> None:
@@ -483,6 +483,10 @@ def test_a_void_goes_although_nothing_could_be_mapped_any_more(make: Make) -> No
 def test_a_paid_document_is_not_voided_and_one_voided_by_hand_is_left(make: Make) -> None:
     void = make.invoice(step=Step.VOIDED)
     assert refused(decide_case(case(make, void, standing=stale(make, {"Balance": 0})))) == "conflict:paid"
+    # What was paid earlier may not be by now.
+    earlier = stale(make, {"Balance": 0}, fresh=False)
+    other = make.invoice(make.line(amount_net=Decimal("200.00"), amount_vat=Decimal("40.00")))
+    assert {decide_case(case(make, one, standing=earlier)) for one in (void, other)} == {Read("Invoice", "7")}
     gone = stale(make, {"TotalAmt": 0, "Balance": 0, "PrivateNote": "Voided\nKompass invoice"})
     decision = decide_case(case(make, void, standing=gone))
     assert isinstance(decision, Nothing)
