@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-
-from mapping.texts import harmless
 
 _ZERO, _CENT = Decimal(0), Decimal("0.01")
 
@@ -99,6 +96,7 @@ class CodeAmount:
     """By name."""
     net: Decimal
     tax: Decimal
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +132,8 @@ class Line:
     """Whether Kompass dates it in this month, and bills it."""
     theirs_counts: bool = True
     """Whether QuickBooks dates it in this month."""
+    booked_as: tuple[str, ...] = ()
+    """Number, date, due date, customer and customer's Id in QuickBooks; empty where it has no document."""
 
     @property
     def kompass(self) -> Amounts | None:
@@ -215,7 +215,8 @@ class Sheet:
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}
         for line in self.lines:
-            if line.standing in _APART:
+            if line.standing in _APART or not line.currency:
+                # Of what only Kompass's own list has, no event says a currency.
                 continue
             ours, theirs = found.get(key(line), (NOTHING, NOTHING))
             found[key(line)] = (
@@ -296,52 +297,6 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
     # As the rows above are rounded: half a cent up.
     cents = {currency: amount.quantize(_CENT, ROUND_HALF_UP) for currency, amount in sums.items()}
     return ", ".join(f"{amount:,} {currency}".rstrip() for currency, amount in sorted(cents.items()))
-
-
-COLUMNS = (
-    "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
-    "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark", "client", "kompass_home", "quickbooks_home", "state",
-    "cause", "kompass_id",
-)  # fmt: skip
-
-
-def cells(line: Line) -> dict[str, object]:
-    """Give a line's values by `COLUMNS`."""
-    values: dict[str, object] = {
-        "standing": line.standing.value, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
-        "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
-        "client": line.client, "state": line.state, "cause": line.cause, "kompass_id": line.kompass_id,
-    }  # fmt: skip
-    for name, side in (("kompass", line.ours), ("quickbooks", line.theirs)):
-        for amount in ("net", "tax", "gross"):
-            values[f"{name}_{amount}"] = None if side is None else getattr(side.amounts, amount)
-        values[f"{name}_home"] = None if side is None else side.home
-    return {name: values[name] for name in COLUMNS}
-
-
-def as_csv(sheet: Sheet) -> str:
-    """The sheet as CSV; its last row is the verdict. A text that a spreadsheet would take for a formula gets an apostrophe."""
-    written: list[str] = []
-    writer = csv.writer(_Lines(written), lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for line in sheet.lines:
-        writer.writerow([_guarded(value) for value in cells(line).values()])
-    last: dict[str, object] = {"standing": "verdict", "reference": sheet.month, "remark": sheet.verdict}
-    writer.writerow([_guarded(last.get(name, "")) for name in COLUMNS])
-    return "".join(written)
-
-
-class _Lines:
-    """What `csv` writes to."""
-
-    def __init__(self, written: list[str]) -> None:
-        self.write = written.append
-
-
-def _guarded(value: object) -> object:
-    if isinstance(value, str):
-        return harmless(value)
-    return "" if value is None else f"{value:f}"
 
 
 def blocks(sheet: Sheet) -> Iterator[tuple[str, list[Line]]]:

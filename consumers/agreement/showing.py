@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from consumers.inquiry.showing import plain
 from mapping.problems import money
-from mapping.sheet import Amounts, Sheet, Side, Standing, Sums, blocks, cells
+from mapping.sheet import Amounts, Sheet, Side, Standing, Sums, blocks
+from mapping.sheet_rows import cells
 from schemas.counting import counted
 
 _HEAD = f"  {'Number':<22} {'Date':<10} {'':<11} {'':<3} {'Kompass':>15} {'QuickBooks':>15} {'Difference':>13}"

@@ -18,7 +18,8 @@ from admin.quickbooks_online.agreement import keep_sheet, make_sheet
 from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import SectionAdmin
-from mapping.sheet import Amounts, Line, Sheet, Standing, Sums, as_csv, blocks
+from mapping.sheet import Amounts, Line, Sheet, Standing, Sums, blocks
+from mapping.sheet_rows import as_csv
 
 
 class MonthForm(forms.Form):
