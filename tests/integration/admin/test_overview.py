@@ -129,6 +129,8 @@ def test_what_was_never_linked_leads_to_intuit(section: Section, ada: Client) ->
     where = f"{ROOT}configuration/{configuration.pk}/overview/"
     assert "Next: Link to QuickBooks" in words(ada.get(where))
     assert "No record has been sent to QuickBooks yet." in words(ada.get(where))
+    steps = ada.get(where).content.decode().partition('class="qbo-steps"')[2].partition("</ol>")[0]
+    assert "href" not in steps, "nothing else can be done before"
     answer = ada.post(f"{ROOT}configuration/", {"action": "authorize", "_selected_action": str(configuration.pk)})
     assert "/connect/oauth2" in answer["Location"]
 
