@@ -18,6 +18,7 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import logout
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.storage.base import Message
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
@@ -80,10 +81,7 @@ class KeptFormMiddleware:
         ours = request.path.startswith(reverse("admin:app_list", args=["quickbooks_online"]))
         if request.method == "POST" and ours and not request.user.is_authenticated:
             response = self._get_response(request)
-            fields = [[name, value] for name, values in request.POST.lists() for value in values]
-            fits = sum(len(name) + len(value) for name, value in fields) <= KEPT_AT_MOST
-            if _leads_to_login(response) and fits and not request.FILES:
-                typed = [one for one in fields if one[0] != "csrfmiddlewaretoken"]
+            if _leads_to_login(response) and (typed := _typed(request)) is not None:
                 request.session[_KEPT] = {"path": path, "fields": typed, "at": time.time()}
             return response
         kept = request.session.get(_KEPT)
@@ -94,6 +92,31 @@ class KeptFormMiddleware:
             return self._get_response(request)
         context = {**admin.site.each_context(request), "title": "You were signed out", "kept": kept}
         return render(request, "admin/kept_form.html", context)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Say in words that a page is older than the session, and offer what was typed again.
+
+    A sign-in changes the token, so a page that was open in another tab meanwhile sends an old one. A form from elsewhere is never offered.
+    """
+    log.warning("csrf: %s (%s)", reason, request.path)
+    own = request.headers.get("Origin") == f"{request.scheme}://{request.get_host()}"
+    ours = request.path.startswith(reverse("admin:app_list", args=["quickbooks_online"]))
+    if own and ours and not request.user.is_authenticated:
+        # The middleware keeps the form.
+        return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+    fields = _typed(request) if own and ours else None
+    kept = None if fields is None else {"path": request.get_full_path(), "fields": fields}
+    context = {**admin.site.each_context(request), "title": "Nothing was saved", "kept": kept, "again": True}
+    return render(request, "admin/kept_form.html", {**context, "path": request.path}, status=403)
+
+
+def _typed(request: HttpRequest) -> list[list[str]] | None:
+    """Give the fields of a form that can be kept; None of one that is too long or has a file."""
+    fields = [[name, str(value)] for name, values in request.POST.lists() for value in values]
+    if request.FILES or sum(len(name) + len(value) for name, value in fields) > KEPT_AT_MOST:
+        return None
+    return [one for one in fields if one[0] != "csrfmiddlewaretoken"]
 
 
 def _leads_to_login(response: HttpResponse) -> bool:

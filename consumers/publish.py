@@ -164,7 +164,9 @@ def publish(source: str) -> None:
             raise PublishFailed(f"{error} {sent} sent") from None
         for acknowledged in publisher.settle():
             progress.update(task, completed=acknowledged)
-    counts = ", ".join(f"{publisher.acknowledged[kind]} {kind}" for kind in Kind if publisher.acknowledged[kind])
+    counts = ", ".join(
+        counted(publisher.acknowledged[kind], kind.value) for kind in Kind if publisher.acknowledged[kind]
+    )
     click.echo(f"{counted(publisher.acknowledged.total(), 'event')} published" + (f" ({counts})" if counts else ""))
 
 

@@ -2,54 +2,29 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from mapping import cents
 from mapping.booked import Booked
 from mapping.books import VOID
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
+from mapping.expected import OPEN, Month, anything, at_home, code_rounds, differs_by_rounding, expected, typed_tax
 from mapping.money import half_up
 from mapping.problems import money
 from mapping.rates import plausible
 from mapping.sheet import NOTHING, TITLES, Amounts, CodeAmount, Line, Side, Standing
-from mapping.tax import Regime, regime, row_of
-from mapping.tax_amounts import Piece, accepted, accepted_together, pieces_of_line, units
-from schemas.company import BilledTax, CompanyFacts, Configuration
 from schemas.documents import SentDocument
-from schemas.events import Invoice, InvoiceType, Step
+from schemas.events import InvoiceType, Step
 from schemas.link_state import LinkState
 
 Key = tuple[str, str]
 """(entity, QBO id)"""
 
-OPEN = {LinkState.PENDING, LinkState.WAITING, LinkState.RETRYING, LinkState.FAILED}
-"""The newest version is not in QuickBooks."""
+VOIDED: Final = "voided in Kompass"
 _STATE_WORDS = {LinkState.PENDING: "queued"}
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """What a sheet is made for."""
-
-    first: dt.date
-    configuration: Configuration
-    facts: CompanyFacts
-
-    @property
-    def after(self) -> dt.date:
-        return month_after(self.first)
-
-    def __contains__(self, day: dt.date) -> bool:
-        return self.first <= day < self.after
-
-
-def month_after(first: dt.date) -> dt.date:
-    """Give the first day of the next month."""
-    return (first + dt.timedelta(days=32)).replace(day=1)
 
 
 def unread(ours: Iterable[SentDocument], theirs: Mapping[Key, Booked]) -> set[Key]:
@@ -80,44 +55,18 @@ def ordered(lines: Iterable[Line]) -> tuple[Line, ...]:
     return tuple(sorted(lines, key=lambda line: (rank[line.standing], line.date, line.reference)))
 
 
-def expected(invoice: Invoice, month: Month) -> Side:
-    """Give what QuickBooks should have of a document, signed as in Kompass."""
-    if invoice.step is Step.VOIDED:
-        return Side(NOTHING, Decimal(0))
-    names = {key: fact.name for key, fact in month.facts.tax_codes.items()}
-    how = regime(month.configuration, month.facts)
-    if how is not Regime.EXCLUDED:
-        # Where a line carries the tax it is part of the net amount there.
-        carried = how is Regime.NO_CODES and month.configuration.billed_tax is BilledTax.ITEM_LINE
-        net = invoice.amount_gross if carried else invoice.amount_net
-        amounts = Amounts(net, invoice.amount_gross - net, invoice.amount_gross)
-        return Side(amounts, codes=(CodeAmount("", amounts.net, amounts.tax),))
-    codes: dict[str, CodeAmount] = {}
-    for line in invoice.lines:
-        code = month.configuration.tax_codes.get(row_of(line), "")
-        name = names.get(code, code)
-        before = codes.get(name, CodeAmount(name, Decimal(0), Decimal(0)))
-        codes[name] = CodeAmount(name, before.net + line.amount_net, before.tax + line.amount_vat)
-    amounts = Amounts(invoice.amount_net, invoice.amount_vat, invoice.amount_gross)
-    return Side(amounts, codes=tuple(codes.values()))
-
-
 def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
     invoice = one.invoice
     # What is void in QuickBooks is in none of its months.
     here, there = (
         invoice.date in month,
-        found is not None and found.date in month and _anything(found.side(month.facts)),
+        found is not None and found.date in month and anything(found.side(month.facts)),
     )
     if not (here or there):
         return None
-    sent = bool(one.qbo_id or one.entity)
-    unsynced = not_synced(invoice, deleted=one.deleted, configuration=month.configuration, sent=sent)
-    never = invoice.step is Step.VOIDED and not one.qbo_id
-    if unsynced is not None or never:
-        reason = "voided in Kompass before it was sent" if unsynced is None else unsynced[1]
+    if (reason := _why_not_there(one, month)) is not None:
         return _not_to_be_there(one, found, month, reason=reason)
-    ours = expected(invoice, month)
+    ours = expected(one, month)
     voided = invoice.step is Step.VOIDED
     if found is None:
         # What is void in Kompass and gone in QuickBooks is booked on neither side.
@@ -125,13 +74,13 @@ def _line(one: SentDocument, found: Booked | None, month: Month) -> Line | None:
     else:
         standing, remarks = _compared(one, ours, found, month)
     if voided:
-        remarks = ["voided in Kompass", *remarks]
+        remarks = [VOIDED, *remarks]
     return _made(
         one,
         standing,
         "; ".join(remarks),
         month,
-        ours=_at_home(ours, one, found, month),
+        ours=at_home(ours, one, found, month),
         found=found,
     )
 
@@ -142,10 +91,29 @@ def _not_to_be_there(one: SentDocument, found: Booked | None, month: Month, *, r
         if one.invoice.date not in month:
             return None
         over = "; QuickBooks has nothing of it" if one.qbo_id else ""
-        amounts = one.invoice
-        side = Side(Amounts(amounts.amount_net, amounts.amount_vat, amounts.amount_gross))
-        return _made(one, Standing.NOT_SENT, reason + over, month, ours=side)
+        return _made(one, Standing.NOT_SENT, reason + over, month, ours=_billed(one))
     return _made(one, Standing.WITHDRAWN, reason, month, ours=Side(NOTHING, Decimal(0)), found=found)
+
+
+def kompass_line(one: SentDocument, month: Month) -> Line:
+    """Give the line of a document without a look at QuickBooks: what Kompass says of it, and whether it is to be there."""
+    if (reason := _why_not_there(one, month)) is not None:
+        return _made(one, Standing.NOT_SENT, reason, month, ours=_billed(one))
+    said = VOIDED if one.invoice.step is Step.VOIDED else ""
+    return _made(one, Standing.MISSING, said, month, ours=expected(one, month))
+
+
+def _why_not_there(one: SentDocument, month: Month) -> str | None:
+    """Give the reason why Kompass does not want a document in QuickBooks; None when it does."""
+    sent = bool(one.qbo_id or one.entity)
+    unsynced = not_synced(one.invoice, deleted=one.deleted, configuration=month.configuration, sent=sent)
+    if unsynced is not None:
+        return unsynced[1]
+    return "voided in Kompass before it was sent" if one.invoice.step is Step.VOIDED and not one.qbo_id else None
+
+
+def _billed(one: SentDocument) -> Side:
+    return Side(Amounts(one.invoice.amount_net, one.invoice.amount_vat, one.invoice.amount_gross))
 
 
 def _why_missing(one: SentDocument) -> str:
@@ -182,29 +150,19 @@ def _made(
         theirs=None if found is None else found.side(month.facts),
         ours_counts=invoice.date in month,
         theirs_counts=found is not None and found.date in month,
+        booked_as=() if found is None else _booked_as(found),
     )
-
-
-def _at_home(ours: Side, one: SentDocument, found: Booked | None, month: Month) -> Side:
-    """Kompass has no home amounts: its gross at the rate that was sent, or else at the one that QuickBooks took."""
-    gross = ours.amounts.gross
-    if one.invoice.currency == month.facts.home_currency:
-        return Side(ours.amounts, gross, ours.codes)
-    known = (one.rate.sent, one.rate.answered, found.exchange_rate if found is not None else None)
-    home = month.facts.home_currency
-    rate = next((each for each in known if plausible(each, one.invoice.currency, home) is not None), None)
-    return Side(ours.amounts, None if rate is None else half_up(gross * rate), ours.codes)
 
 
 def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tuple[Standing, list[str]]:
     invoice = one.invoice
     theirs = found.side(month.facts)
-    rounding = _differs_by_rounding(invoice, ours, theirs, month)
+    rounding = differs_by_rounding(one, ours, theirs, month)
     reasons = [*_differences(one, ours, found, rounding=rounding, month=month)]
-    if not ours.codes and not _anything(ours) and not _anything(theirs):
+    if not ours.codes and not anything(ours) and not anything(theirs):
         # Voided on both sides: nothing is booked, in no month and for nobody.
         return Standing.AGREES, reasons
-    if (invoice.date in month) != (found.date in month) and _anything(theirs):
+    if (invoice.date in month) != (found.date in month) and anything(theirs):
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
         left = _left(one, found, {"TxnDate"}) and not list(_apart_from_amounts(one, found, month))
         return Standing.LEFT if left else Standing.OTHER_MONTH, [moved, *reasons]
@@ -215,21 +173,18 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
     ):
         return Standing.LEFT, reasons
     if reasons:
+        reasons += _texts(one, found, month)
         if one.state in OPEN:
             reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
         return Standing.DIFFERS, reasons
-    remarks = [] if found.date == invoice.date else [f"dated {found.date} in QuickBooks"]
+    remarks = [*_texts(one, found, month)] if anything(theirs) else []
+    otherwise = Standing.OTHERWISE if remarks else Standing.AGREES
     if one.state in OPEN:
         remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
     if rounding:
         tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
         return Standing.ROUNDING, [f"{tax}: {words_of(cents.ROUNDING).headline}", *remarks]
-    return Standing.AGREES, remarks
-
-
-def _anything(side: Side) -> bool:
-    """Whether a side has an amount, be it one that another cancels out."""
-    return side.amounts != NOTHING or any(code.net or code.tax for code in side.codes)
+    return otherwise, remarks
 
 
 def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool, month: Month) -> Iterator[str]:
@@ -239,11 +194,10 @@ def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool
         yield "voided in QuickBooks"
         return
     if ours.amounts != theirs.amounts and not rounding:
-        cause = cents.NET if theirs.amounts.net != ours.amounts.net else _tax_cause(month)
-        yield words_of(cause).headline
+        yield _why_amounts_differ(one, ours, found, month)
         yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.amounts.gross)}"
     elif ours.amounts != NOTHING and not rounding:
-        yield from _by_code(one.invoice, ours, theirs, month)
+        yield from _by_code(one, ours, theirs, month)
     yield from _apart_from_amounts(one, found, month)
 
 
@@ -252,6 +206,35 @@ def _apart_from_amounts(one: SentDocument, found: Booked, month: Month) -> Itera
         yield f"in {found.currency} in QuickBooks"
     yield from _customer(one, found)
     yield from _rate(one, found, month)
+
+
+def _why_amounts_differ(one: SentDocument, ours: Side, found: Booked, month: Month) -> str:
+    if found.amounts.net != ours.amounts.net:
+        return words_of(cents.NET).headline
+    before = typed_tax(one, ours, found, month)
+    if before is None:
+        return words_of(cents.AUTOMATED if month.facts.automated_tax else cents.RATE).headline
+    typed = money(found.amounts.tax)
+    return (
+        f"tax changed by hand in QuickBooks, {typed} instead of {money(before)}: enter {money(before)} there again, or correct the tax "
+        f"in Kompass if {typed} is right"
+    )
+
+
+def _texts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
+    """Number and dates, as they were sent; of a newest version that is not in QuickBooks, the dates that it says."""
+    number, newer = one.text("DocNumber"), one.state in OPEN
+    if number and found.number != number:
+        yield f"number {found.number or '(none)'} in QuickBooks, {number} was sent"
+    date = one.invoice.date.isoformat() if newer else one.text("TxnDate") or one.invoice.date.isoformat()
+    # Of one that is in another month there, the date is said already.
+    if found.date.isoformat() != date and (found.date in month) == (one.invoice.date in month):
+        yield f"dated {found.date} in QuickBooks, {date} in Kompass"
+    due = one.text("DueDate")
+    if due and newer and one.invoice.due_date is not None:
+        due = one.invoice.due_date.isoformat()
+    if due and found.due != due:
+        yield f"due {found.due or '(not said)'} in QuickBooks, {due} in Kompass"
 
 
 def _left(one: SentDocument, found: Booked, members: Set[str]) -> bool:
@@ -276,18 +259,14 @@ def _customer(one: SentDocument, found: Booked) -> Iterator[str]:
         yield f"{booked}, and sent to customer {one.customer}"
 
 
-def _tax_cause(month: Month) -> str:
-    return cents.AUTOMATED if month.facts.automated_tax else cents.RATE
-
-
-def _by_code(invoice: Invoice, ours: Side, theirs: Side, month: Month) -> Iterator[str]:
+def _by_code(one: SentDocument, ours: Side, theirs: Side, month: Month) -> Iterator[str]:
     """The totals agree: so must what is under each tax code."""
     booked = {code.code: code for code in theirs.codes}
     for code in ours.codes:
         other = booked.pop(code.code, CodeAmount(code.code, Decimal(0), Decimal(0)))
         if other.net != code.net:
             yield f"tax code {code.code or '(none)'}: net {money(other.net)} in QuickBooks, {money(code.net)} in Kompass"
-        elif other.tax != code.tax and not _code_rounds(invoice, code, other, month):
+        elif other.tax != code.tax and not code_rounds(one, code, other, month):
             yield f"tax code {code.code or '(none)'}: tax {money(other.tax)} in QuickBooks, {money(code.tax)} in Kompass"
     for code in booked.values():
         if code.net or code.tax:
@@ -298,8 +277,8 @@ def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     home = month.facts.home_currency
     if found.currency == home or found.amounts == NOTHING:
         return
-    rate, sent = found.exchange_rate, plausible(one.rate.sent, found.currency, home)
-    answered = plausible(one.rate.answered, found.currency, home)
+    rate, sent = found.exchange_rate, plausible(one.exchange_rate, found.currency, home)
+    answered = plausible(one.answered.rate, found.currency, home)
     if plausible(rate, found.currency, home) is None:
         yield f"booked at an exchange rate of 1: {money(found.amounts.gross)} {found.currency} as {home}"
     elif sent is not None and rate != sent:
@@ -310,51 +289,6 @@ def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
         at_rate = half_up(found.amounts.gross * rate)
         if abs(at_rate - found.home) > Decimal("0.01"):
             yield f"{money(found.home)} {home} in QuickBooks, and {money(at_rate)} at its own rate of {rate:f}"
-
-
-def _differs_by_rounding(invoice: Invoice, ours: Side, theirs: Side, month: Month) -> bool:
-    if ours.amounts == theirs.amounts or ours.amounts.net != theirs.amounts.net or not ours.codes:
-        return False
-    pieces = _pieces(invoice, month)
-    if pieces is None:
-        return False
-    allowed = accepted_together(pieces, invoice.currency)
-    if ours.amounts.tax not in allowed or theirs.amounts.tax not in allowed:
-        return False
-    booked = {code.code: code for code in theirs.codes}
-    return all(
-        (other := booked.get(code.code)) is not None
-        and other.net == code.net
-        and (other.tax == code.tax or _code_rounds(invoice, code, other, month))
-        for code in ours.codes
-    )
-
-
-def _code_rounds(invoice: Invoice, ours: CodeAmount, theirs: CodeAmount, month: Month) -> bool:
-    """Whether rounding makes both taxes of the lines under a tax code.
-
-    One unit may be under another code: this is asked only where the whole tax of the document agrees, or differs by rounding.
-    """
-    pieces = _pieces(invoice, month, ours.code)
-    if pieces is None:
-        return False
-    allowed = accepted(pieces, invoice.currency).widened(max(units(invoice.currency)))
-    return ours.tax in allowed and theirs.tax in allowed
-
-
-def _pieces(invoice: Invoice, month: Month, code: str | None = None) -> list[Piece] | None:
-    """What each rate charges on the lines, of one tax code or of all; None when a rate is not known."""
-    pieces: list[Piece] = []
-    for number, line in enumerate(invoice.lines, start=1):
-        row = row_of(line)
-        fact = month.facts.tax_codes.get(month.configuration.tax_codes.get(row, ""))
-        if code is not None and (fact is None or fact.name != code):
-            continue
-        found = None if fact is None else pieces_of_line(number, row, fact, line.amount_net, invoice.date)
-        if found is None:
-            return None
-        pieces += found
-    return pieces
 
 
 def _only_theirs(one: Booked, month: Month) -> Line:
@@ -373,4 +307,11 @@ def _only_theirs(one: Booked, month: Month) -> Line:
         kompass_id=one.marked or "",
         qbo_id=one.id,
         theirs=one.side(month.facts),
+        booked_as=_booked_as(one),
     )
+
+
+def _booked_as(found: Booked) -> tuple[str, ...]:
+    return (
+        found.number, found.date.isoformat(), found.due, found.customer_name or found.customer_id, found.customer_id,
+    )  # fmt: skip

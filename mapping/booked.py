@@ -25,6 +25,8 @@ class Booked:
     date: dt.date
     currency: str
     amounts: Amounts
+    due: str = ""
+    """The due date; empty when the answer has none."""
     customer_id: str = ""
     customer_name: str = ""
     exchange_rate: Decimal | None = None
@@ -58,7 +60,8 @@ class Booked:
             first = next(iter(nets), "")
             taxes[first] = taxes.get(first, _ZERO) + rest
         return tuple(
-            CodeAmount(_name(code, facts), nets.get(code, _ZERO), taxes.get(code, _ZERO)) for code in {**nets, **taxes}
+            CodeAmount(_name(code, facts), nets.get(code, _ZERO), taxes.get(code, _ZERO), code)
+            for code in {**nets, **taxes}
         )
 
 
@@ -115,6 +118,7 @@ def booked_of(entity: str, document: Mapping[str, object], *, home_currency: str
         date=dt.date.fromisoformat(str(document["TxnDate"])),
         currency=currency,
         amounts=Amounts(sign * (gross - tax) + 0, sign * tax + 0, sign * gross + 0),
+        due=str(document.get("DueDate") or ""),
         customer_id=str(customer.get("value") or ""),
         customer_name=str(customer.get("name") or ""),
         exchange_rate=rate,

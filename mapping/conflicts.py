@@ -128,8 +128,8 @@ def deleted_in_qbo(record: Record, entity: str, object_id: str | None) -> Proble
 def edited_in_qbo(invoice: Invoice, members: Sequence[str]) -> Problem:
     return Problem(
         cause="conflict:edited-in-qbo",
-        message=f"{label(invoice)}: the {', '.join(_MEMBER_NAMES.get(one, one) for one in members)} in QuickBooks was changed by "
-        "hand and is not what Kompass says",
+        message=f"{label(invoice)}: changed by hand in QuickBooks, and different from Kompass: "
+        f"{', '.join(dict.fromkeys(_MEMBER_NAMES.get(one, one) for one in members))}",
         field=", ".join(members),
         value="",
         remedy=_CHOOSE,

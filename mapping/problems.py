@@ -175,7 +175,7 @@ def amount_too_fine(record: str, *, where: str, amount: Decimal, currency: str, 
     allowed = "no decimals" if decimals == 0 else f"{decimals} decimals"
     return Problem(
         cause="amount-too-fine",
-        message=f"{record}: the {where} {number(amount)} is finer than QuickBooks keeps {currency} ({allowed})",
+        message=f"{record}: the {where} {number(amount)} has more decimals than QuickBooks keeps for {currency} ({allowed})",
         field="Amount",
         value=number(amount),
         remedy=f"Round the {where} in Kompass to {allowed}.",
@@ -207,7 +207,7 @@ def does_not_add_up(record: str, *, what: str, parts: Decimal, whole: Decimal, p
 def negative_total(record: str, *, kind: InvoiceType, amount: Decimal) -> Problem:
     """``amount`` as Kompass has it: above zero for a credit note, below zero for an invoice."""
     if kind is InvoiceType.CREDIT_NOTE:
-        wrong, remedy = "a credit note's is below zero", "Make it an invoice in Kompass."
+        wrong, remedy = "the total of a credit note is below zero", "Make it an invoice in Kompass."
     else:
         wrong, remedy = "QuickBooks has no invoice below zero", "Make it a credit note in Kompass."
     return Problem(

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mapping.agreement import OPEN, Key, Month, ordered
+from mapping.agreement import Key, ordered
 from mapping.booked import Booked
 from mapping.case import billing_client, not_synced
+from mapping.expected import OPEN, Month
 from mapping.matching import Match, Sought, alike_numbers, keys_for, keys_of, loose_name, match
 from mapping.sheet import NOTHING, Line, Standing
 from schemas.company import Configuration

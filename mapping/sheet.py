@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-
-from mapping.problems import money
-from mapping.texts import harmless
 
 _ZERO = Decimal(0)
 
@@ -34,11 +30,13 @@ class Standing(StrEnum):
     """It differs, and a person chose to leave it in QuickBooks as it is."""
     ROUNDING = "rounding"
     """Its tax differs by rounding alone."""
+    OTHERWISE = "otherwise"
+    """It is booked right, and its number, its due date or its day in the month is another one in QuickBooks."""
     RESEMBLES = "resembles"
     """It was typed by hand and resembles one of ours, but under a number of its own, or in nothing but the number."""
     HAND_TYPED = "only-in-quickbooks"
     NOT_SENT = "not-sent"
-    """Not to be in QuickBooks: a draft, Synchronize off, a journal."""
+    """Not meant for QuickBooks: a draft, Synchronize off, a journal."""
     AGREES = "agrees"
 
 
@@ -52,9 +50,10 @@ TITLES: Mapping[Standing, str] = {
     Standing.TWICE: "Perhaps booked twice: typed by hand, like a document of Kompass",
     Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
+    Standing.OTHERWISE: "Booked right, under another number, day or due date",
     Standing.RESEMBLES: "Typed by hand, resembles a document of Kompass",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
-    Standing.NOT_SENT: "Not to be in QuickBooks",
+    Standing.NOT_SENT: "Not meant for QuickBooks",
     Standing.AGREES: "Agrees",
 }
 PREVENTING = frozenset(
@@ -100,6 +99,7 @@ class CodeAmount:
     """By name."""
     net: Decimal
     tax: Decimal
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,8 @@ class Line:
     """Whether Kompass dates it in this month, and bills it."""
     theirs_counts: bool = True
     """Whether QuickBooks dates it in this month."""
+    booked_as: tuple[str, ...] = ()
+    """Number, date, due date, customer and customer's Id in QuickBooks; empty where it has no document."""
 
     @property
     def kompass(self) -> Amounts | None:
@@ -209,14 +211,15 @@ class Sheet:
             if lines
         ]
         agrees = f"The month agrees but for {' and '.join(apart)}." if apart else "The month agrees to the cent."
-        alike = self.of(Standing.RESEMBLES)
-        look = f" Look at this first: {TITLES[Standing.RESEMBLES]}: {len(alike)} ({_spread(alike)})."
-        return agrees + look if alike else agrees
+        looked_at = [(one, self.of(one)) for one in (Standing.OTHERWISE, Standing.RESEMBLES)]
+        look = " ".join(f"{TITLES[one]}: {len(lines)} ({_spread(lines)})." for one, lines in looked_at if lines)
+        return f"{agrees} Look at this first: {look}" if look else agrees
 
     def _sums(self, key: Callable[[Line], str]) -> Sums:
         found: Sums = {}
         for line in self.lines:
-            if line.standing in _APART:
+            if line.standing in _APART or not line.currency:
+                # Of what only Kompass's own list has, no event says a currency.
                 continue
             ours, theirs = found.get(key(line), (NOTHING, NOTHING))
             found[key(line)] = (
@@ -294,53 +297,7 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
         amounts = next((one for one in (line.kompass, line.quickbooks) if one is not None and one.gross), NOTHING)
         amount = line.difference if difference else amounts.gross
         sums[line.currency] = sums.get(line.currency, _ZERO) + amount
-    return ", ".join(f"{money(amount)} {currency}".rstrip() for currency, amount in sorted(sums.items()))
-
-
-COLUMNS = (
-    "standing", "reference", "date", "what", "currency", "kompass_net", "kompass_tax", "kompass_gross", "quickbooks_net",
-    "quickbooks_tax", "quickbooks_gross", "difference", "qbo_id", "remark", "client", "kompass_home", "quickbooks_home", "state",
-    "cause", "kompass_id",
-)  # fmt: skip
-
-
-def cells(line: Line) -> dict[str, object]:
-    """Give a line's values by `COLUMNS`."""
-    values: dict[str, object] = {
-        "standing": line.standing.value, "reference": line.reference, "date": line.date.isoformat(), "what": line.what,
-        "currency": line.currency, "difference": line.difference, "qbo_id": line.qbo_id, "remark": line.remark,
-        "client": line.client, "state": line.state, "cause": line.cause, "kompass_id": line.kompass_id,
-    }  # fmt: skip
-    for name, side in (("kompass", line.ours), ("quickbooks", line.theirs)):
-        for amount in ("net", "tax", "gross"):
-            values[f"{name}_{amount}"] = None if side is None else getattr(side.amounts, amount)
-        values[f"{name}_home"] = None if side is None else side.home
-    return {name: values[name] for name in COLUMNS}
-
-
-def as_csv(sheet: Sheet) -> str:
-    """The sheet as CSV; its last row is the verdict. A text that a spreadsheet would take for a formula gets an apostrophe."""
-    written: list[str] = []
-    writer = csv.writer(_Lines(written), lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for line in sheet.lines:
-        writer.writerow([_guarded(value) for value in cells(line).values()])
-    last: dict[str, object] = {"standing": "verdict", "reference": sheet.month, "remark": sheet.verdict}
-    writer.writerow([_guarded(last.get(name, "")) for name in COLUMNS])
-    return "".join(written)
-
-
-class _Lines:
-    """What `csv` writes to."""
-
-    def __init__(self, written: list[str]) -> None:
-        self.write = written.append
-
-
-def _guarded(value: object) -> object:
-    if isinstance(value, str):
-        return harmless(value)
-    return "" if value is None else f"{value:f}"
+    return ", ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in sorted(sums.items()))
 
 
 def blocks(sheet: Sheet) -> Iterator[tuple[str, list[Line]]]:

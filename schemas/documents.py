@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from schemas.events import Invoice
@@ -10,13 +11,13 @@ from schemas.observed import Observed
 
 
 @dataclass(frozen=True, slots=True)
-class SentRate:
-    """Home units for one of the currency."""
+class Answered:
+    """What QuickBooks itself came to, as it said last."""
 
-    sent: Decimal | None = None
-    """With the document, or kept by a person; None when QuickBooks chose one."""
-    answered: Decimal | None = None
-    """As QuickBooks said last that it has it."""
+    rate: Decimal | None = None
+    """Home units for one of the currency."""
+    tax: Decimal | None = None
+    """At our last write; above zero for a credit memo, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,29 @@ class SentDocument:
     qbo_id: str
     """Empty while it is not in QuickBooks."""
     cause: str = ""
-    customer: str = ""
-    """The Id of the customer to whom it was sent last, or with whom a person left it; empty when that is not known."""
-    rate: SentRate = SentRate()
+    sent: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The members that were sent last, apart from the lines with the value that a person left; empty while none were."""
+    answered: Answered = Answered()
     left: Left | None = None
     """None when nobody left it so, or more is to be sent."""
     link_id: int = 0
     """0 where there is no link."""
     newest_customer: str | None = None
     """The Id of the customer that its next sending would name, where that was asked; empty when QuickBooks has none yet."""
+
+    @property
+    def customer(self) -> str:
+        """The Id of the customer to whom it was sent last, or with whom a person left it; empty when that is not known."""
+        customer = self.sent.get("CustomerRef")
+        return str(customer.get("value", "")) if isinstance(customer, Mapping) else ""
+
+    @property
+    def exchange_rate(self) -> Decimal | None:
+        """The rate that was sent with it, or that a person kept; None when QuickBooks chose one."""
+        rate = self.sent.get("ExchangeRate")
+        return Decimal(rate) if isinstance(rate, int | Decimal) and not isinstance(rate, bool) else None
+
+    def text(self, member: str) -> str:
+        """Give a member that was sent and is a text; empty when it was not."""
+        value = self.sent.get(member)
+        return value if isinstance(value, str) else ""

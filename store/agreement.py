@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from schemas.documents import Left, SentDocument, SentRate
+from schemas.documents import Answered, Left, SentDocument
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
@@ -19,8 +19,8 @@ from store.documents import unpack
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " l.applied, l.observed, coalesce(l.kept, '{}') AS kept,"
-    " coalesce(l.adopted, false) AS by_hand, coalesce(l.id, 0) AS link_id"
+    " l.applied, l.observed, l.qbo_tax, coalesce(l.kept, '{}') AS kept, coalesce(l.adopted, false) AS by_hand,"
+    " coalesce(l.id, 0) AS link_id"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
 )
@@ -62,10 +62,12 @@ def documents_of(db: Connection, *, org_id: str, realm_id: str, ids: Collection[
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
-    observed = unpack(row.observed) or {}
-    # What a person chose to keep as QuickBooks has it counts as sent.
-    sent = {**(unpack(row.applied) or {}), **{name: observed[name] for name in row.kept if name in observed}}
-    customer, rate, answered = sent.get("CustomerRef"), sent.get("ExchangeRate"), observed.get("ExchangeRate")
+    applied, observed = unpack(row.applied) or {}, unpack(row.observed) or {}
+    # What a person chose to keep as QuickBooks has it counts as sent. Lines are compared with Kompass's all the same, and so is whom a
+    # document is for that was linked by hand: nobody chose that.
+    kept = set(row.kept) - ({"Line", "CustomerRef"} if row.by_hand else {"Line"})
+    sent = {name: value for name, value in applied.items() if name not in kept}
+    rate = observed.get("ExchangeRate")
     left = bool(row.kept) and not row.by_hand and row.state == LinkState.SYNCED
     return SentDocument(
         invoice=invoice,
@@ -75,8 +77,8 @@ def _document(row: Any) -> SentDocument:
         entity=row.entity,
         qbo_id=row.qbo_id,
         cause=row.cause,
-        customer=str(customer.get("value", "")) if isinstance(customer, Mapping) else "",
-        rate=SentRate(None if rate is None else Decimal(rate), None if answered is None else Decimal(answered)),
+        sent={**sent, **{name: observed[name] for name in kept if name in observed}},
+        answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax),
         left=Left(frozenset(row.kept), Observed(observed)) if left else None,
         link_id=row.link_id,
     )

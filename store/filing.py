@@ -1,4 +1,4 @@
-"""Filed months: the sheet as it was, who filed it and when, and which of their documents were written since."""
+"""Filed months: the sheet as it was, who filed it and when, and which of their documents came or were written since."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def file_month(db: Connection, filed: Filed, *, org_id: str, realm_id: str) -> b
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedSince:
-    """A document of a filed month that was written in QuickBooks since, and that nobody was notified of."""
+class Touched:
+    """A document of a filed month of which an event came or that was written since, and that nobody was notified of."""
 
     org_id: str
     configuration_id: int
@@ -69,31 +69,59 @@ class ChangedSince:
     kompass_id: str
     reference: str
     operations: tuple[str, ...]
-    """What was done: create, update, void."""
+    """What was done in QuickBooks: create, update, void."""
+    members: tuple[str, ...]
+    """The members that the updates sent."""
     first_at: datetime
+    mailed: Mapping[str, Mapping[str, str]]
+    """What Kompass said of it at the last mail about filed months, by month (`mapping.filing.kompass_row`)."""
 
 
-def changed_since_filed(db: Connection) -> list[ChangedSince]:
-    """Give the documents that count in a filed month, by either side's date or by its rows, and were written since it was filed."""
+def touched_since_filed(db: Connection) -> list[Touched]:
+    """Give the documents that count in a filed month, by either side's date or by its rows, and that came or were written since."""
     return [
-        ChangedSince(**{**row, "operations": tuple(sorted(row["operations"]))})
-        for row in db.execute(text(_CHANGED)).mappings()
+        Touched(
+            **{
+                **row,
+                "operations": tuple(sorted(row["operations"] or ())),
+                "members": tuple(sorted(row["members"] or ())),
+                "mailed": (row["mailed"] or {}).get("said", {}),
+            }
+        )
+        for row in db.execute(text(_TOUCHED)).mappings()
     ]
 
 
-_CHANGED = (
-    "SELECT f.org_id, c.id AS configuration_id, f.month, f.filed_at, f.filed_by, l.id AS link_id, l.kompass_id,"
-    " coalesce(nullif(l.reference, ''), l.kompass_id) AS reference, array_agg(DISTINCT h.detail ->> 'operation') AS operations,"
-    " min(h.at) AS first_at"
-    " FROM qbo_filed_month f JOIN qbo_configuration c ON c.org_id = f.org_id AND c.realm_id = f.realm_id"
-    " JOIN qbo_history h ON h.org_id = f.org_id AND h.kind = 'invoice' AND h.what = 'called' AND h.outcome = 'done'"
-    " AND h.at > f.filed_at AND h.detail ->> 'operation' IN ('create', 'update', 'void')"
-    f" AND {SENT.format(entry='h')}"
-    " JOIN qbo_link l ON l.id = h.link_id AND l.realm_id = f.realm_id"
-    " JOIN qbo_record r ON r.org_id = l.org_id AND r.kind = l.kind AND r.kompass_id = l.kompass_id"
-    " WHERE (left(r.body ->> 'date', 7) = f.month OR left(h.detail ->> 'date', 7) = f.month"
-    "  OR f.rows @> jsonb_build_array(jsonb_build_object('kompass_id', l.kompass_id)))"
-    " AND NOT EXISTS (SELECT 1 FROM qbo_history m WHERE m.org_id = h.org_id AND m.kind = h.kind"
-    "  AND m.kompass_id = h.kompass_id AND m.what = 'mailed' AND m.outcome = 'filed' AND m.id > h.id)"
-    " GROUP BY f.org_id, c.id, f.month, f.filed_at, f.filed_by, l.id ORDER BY f.org_id, f.month, l.id"
+_LOOKED_BACK = "31 days"
+"""So far back an entry is looked for that nobody was mailed of: a mail is a day late at most, unless nobody can be written to."""
+
+_TOUCHED = (
+    "WITH months AS MATERIALIZED (SELECT f.id, f.org_id, f.realm_id, f.month, f.filed_at, f.filed_by, f.rows, c.id AS configuration_id"
+    "  FROM qbo_filed_month f JOIN qbo_configuration c ON c.org_id = f.org_id AND c.realm_id = f.realm_id),"
+    " entries AS MATERIALIZED (SELECT h.org_id, h.kompass_id, h.at, h.what, h.detail FROM qbo_history h"
+    f"  WHERE h.at > now() - interval '{_LOOKED_BACK}' AND h.kind = 'invoice' AND h.org_id IN (SELECT org_id FROM months)"
+    "  AND (h.what = 'event' OR (h.what = 'called' AND h.outcome = 'done'"
+    f"   AND h.detail ->> 'operation' IN ('create', 'update', 'void') AND {SENT.format(entry='h')}))"
+    "  AND NOT EXISTS (SELECT 1 FROM qbo_history n WHERE n.org_id = h.org_id AND n.kind = h.kind"
+    "   AND n.kompass_id = h.kompass_id AND n.what = 'mailed' AND n.outcome = 'filed' AND n.id > h.id)),"
+    # An entry of an earlier version names no day: then the one that Kompass says now counts.
+    " dated AS MATERIALIZED (SELECT r.org_id, r.kompass_id, left(r.body ->> 'date', 7) AS month"
+    "  FROM (SELECT DISTINCT org_id, kompass_id FROM entries WHERE NOT detail ? 'date') h"
+    "  JOIN qbo_record r ON r.org_id = h.org_id AND r.kind = 'invoice' AND r.kompass_id = h.kompass_id),"
+    # In the month by its rows, or by the day that either side said.
+    " counted AS (SELECT f.id, e ->> 'kompass_id' AS kompass_id FROM months f, jsonb_array_elements(f.rows) e"
+    "  UNION SELECT f.id, h.kompass_id FROM months f JOIN entries h ON h.org_id = f.org_id AND left(h.detail ->> 'date', 7) = f.month"
+    "  UNION SELECT f.id, r.kompass_id FROM months f JOIN dated r ON r.org_id = f.org_id AND r.month = f.month)"
+    " SELECT f.org_id, f.configuration_id, f.month, f.filed_at, f.filed_by, l.id AS link_id, l.kompass_id,"
+    " coalesce(nullif(l.reference, ''), l.kompass_id) AS reference,"
+    " array_agg(DISTINCT h.detail ->> 'operation') FILTER (WHERE h.what = 'called') AS operations,"
+    " array_agg(DISTINCT m.name) FILTER (WHERE m.name IS NOT NULL) AS members, min(h.at) AS first_at,"
+    " (SELECT t.detail FROM qbo_history t WHERE t.org_id = f.org_id AND t.kind = 'invoice' AND t.kompass_id = l.kompass_id"
+    "  AND t.what = 'mailed' AND t.outcome = 'filed' ORDER BY t.id DESC LIMIT 1) AS mailed"
+    " FROM counted d JOIN months f ON f.id = d.id"
+    " JOIN entries h ON h.org_id = f.org_id AND h.kompass_id = d.kompass_id AND h.at > f.filed_at"
+    " JOIN qbo_link l ON l.org_id = f.org_id AND l.kind = 'invoice' AND l.kompass_id = d.kompass_id AND l.realm_id = f.realm_id"
+    " LEFT JOIN LATERAL jsonb_array_elements_text(h.detail -> 'members') AS m(name) ON true"
+    " GROUP BY f.org_id, f.realm_id, f.configuration_id, f.month, f.filed_at, f.filed_by, f.id, l.id"
+    " ORDER BY f.org_id, f.month, l.id"
 )

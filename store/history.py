@@ -9,8 +9,11 @@ from typing import Final
 
 from sqlalchemy import Connection, select, text
 
+from store import json
 from store.bulk import insert_rows
 from store.links import Link
+from store.records import SeenRecord
+from store.statements import Statement
 from store.tables import history
 
 DECIDED: Final = "judged"
@@ -68,7 +71,7 @@ class Happening:
 
 # What nearly every entry of a kind says is not written down: it is two rows an invoice.
 _USUAL: Mapping[str, Mapping[str, object]] = {
-    "event": {"deleted": False, "user": ""},
+    "event": {"deleted": False, "user": "", "carried": False, "changed": {}},
     "called": {"phase": "send", "attempt": 1},
 }
 
@@ -85,6 +88,25 @@ def append(db: Connection, entries: Sequence[Entry]) -> None:
             for entry in entries
         ],
     )
+
+
+def carried_before(db: Connection, events: Sequence[SeenRecord]) -> list[SeenRecord]:
+    """Give those events whose version is known only from inside another record's event."""
+    if not events:
+        return []
+    keys = [
+        {"org": one.org_id, "kind": one.kind.value, "id": one.kompass_id, "sequence": one.sequence} for one in events
+    ]
+    found = {(row.org, row.kind, row.id) for row in _CARRIED_BEFORE.rows(db, keys=json.dumps(keys))}
+    return [one for one in events if one.key in found]
+
+
+_CARRIED_BEFORE = Statement(
+    "SELECT k.org, k.kind, k.id FROM json_to_recordset(CAST(%(keys)s AS json)) AS k(org text, kind text, id text, sequence bigint)"
+    " JOIN qbo_history h ON h.org_id = k.org AND h.kind = k.kind AND h.kompass_id = k.id AND h.what = 'event'"
+    " AND h.detail -> 'sequence' = to_jsonb(k.sequence)"
+    " GROUP BY k.org, k.kind, k.id HAVING bool_and(h.detail ? 'carried')"
+)
 
 
 def _unusual(entry: Entry) -> Mapping[str, object]:

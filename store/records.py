@@ -91,7 +91,9 @@ class SeenRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     event_id: UUID
     event_created_at: datetime
     user_id: str = ""
-    """Who made the change in Kompass; empty when the event does not say."""
+    """Who made the change in Kompass; empty when the event does not say, and of a carried record, which somebody else may have changed."""
+    own: bool = True
+    """Whether it came by its own event, and not inside another record's."""
     source: SourceEvent
     key: RecordKey
 
@@ -147,6 +149,11 @@ _KNOWN_SEQUENCES = Statement(
 )
 
 
+_BODIES = Statement(
+    f"SELECT r.org_id, r.kind, r.kompass_id, r.body::text AS body FROM qbo_record r JOIN {_KEYS} USING (org_id, kind, kompass_id)"
+)
+
+
 def being_written(db: Connection, keys: Sequence[RecordKey]) -> frozenset[RecordKey]:
     """Give those of these records that another transaction is writing at this moment; hold the others still until this one ends.
 
@@ -184,6 +191,8 @@ class Written(NamedTuple):
     newer: list[SeenRecord]
     durable: dict[RecordKey, int]
     """The newest sequence of each of them, once the transaction is committed."""
+    before: dict[RecordKey, Mapping[str, object]]
+    """The clients and projects among them as they were known before."""
 
 
 def write_newer(db: Connection, records: Iterable[SeenRecord]) -> Written:
@@ -199,7 +208,8 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> Written:
     durable = known_sequences(db, list(newest))
     candidates = [newest[key] for key in sorted(newest) if durable.get(key, -1) < newest[key].sequence]
     if not candidates:
-        return Written([], durable)
+        return Written([], durable, {})
+    before = _bodies(db, [seen.key for seen in candidates if seen.kind is not Kind.INVOICE and seen.key in durable])
     written = insert_rows(
         db,
         record,
@@ -224,7 +234,12 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> Written:
     keys = {(row.org_id, row.kind, row.kompass_id) for row in written}
     newer = [seen for seen in candidates if seen.key in keys]
     durable.update((seen.key, seen.sequence) for seen in newer)
-    return Written(newer, durable)
+    return Written(newer, durable, before)
+
+
+def _bodies(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, Mapping[str, object]]:
+    rows = _BODIES.rows(db, keys=_keys(keys)) if keys else []
+    return {(row.org_id, row.kind, row.kompass_id): json.loads(row.body) for row in rows}
 
 
 def remember(db: Connection, names: Iterable[Remembered]) -> None:

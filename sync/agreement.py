@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from mapping.agreement import OPEN, Month, lines_of, ordered, unknown, unread
+from mapping.agreement import lines_of, ordered, unknown, unread
 from mapping.booked import Booked, booked_by_key
 from mapping.case import needed_party
 from mapping.control import Listed, held_against, in_words
+from mapping.expected import OPEN, Month
 from mapping.filing import changes, digest, rows_of
 from mapping.matching import NEAR_DAYS
 from mapping.resemblance import with_resemblances

@@ -1,4 +1,4 @@
-"""The trail of documents as rows: what `kompass-qbo trail` and the admin's page share."""
+"""The trail as rows: what `kompass-qbo trail` and the admin's page share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.trail import Step
 
 COLUMNS: Final = (
     "document", "kompass_id", "date", "client", "at", "what", "outcome", "changed_by", "changed_at", "sequence", "operation",
-    "members", "entity", "qbo_id", "sync_token", "total", "home_total", "intuit_tid", "message",
+    "members", "entity", "qbo_id", "sync_token", "total", "home_total", "intuit_tid", "message", "kind", "dated", "changed",
 )  # fmt: skip
 
 
@@ -22,7 +22,10 @@ def rows_of(steps: Iterable[Step]) -> Iterator[Mapping[str, str]]:
         yield {
             "document": harmless(one.reference),
             "kompass_id": harmless(one.kompass_id),
-            "date": one.date,
+            "date": one.date or "",
+            "kind": one.kind,
+            "dated": _text(detail.get("date")),
+            "changed": harmless(changed_in_words(detail)),
             "client": harmless(one.client or ""),
             "at": one.at.isoformat(timespec="milliseconds"),
             "what": one.what,
@@ -38,6 +41,17 @@ def rows_of(steps: Iterable[Step]) -> Iterator[Mapping[str, str]]:
             },
             "home_total": _text(detail.get("home_total", detail.get("total"))),
         }
+
+
+def changed_in_words(detail: Mapping[str, object]) -> str:
+    """Say what an event changed of a client or project, ``email; vat_number was GB1, is GB2``, or that it deleted a record."""
+    if detail.get("deleted"):
+        return "deleted"
+    members = detail.get("changed")
+    return "; ".join(
+        f"{name} was {values[0] or 'nothing'}, is {values[1] or 'nothing'}" if values else str(name)
+        for name, values in sorted(members.items() if isinstance(members, Mapping) else ())
+    )
 
 
 def _text(value: object) -> str:

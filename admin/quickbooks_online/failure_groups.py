@@ -12,6 +12,7 @@ from admin.quickbooks_online.models import Configuration, Failure, Org
 from admin.quickbooks_online.remedies import remedy_address, title_of
 
 GROUPS_SHOWN = 100
+_NO_ORG = "No Org: for the operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,21 @@ class Group:
     sample: Failure
     fix: tuple[str, str]
     """(address, words) of the field to change; empty when there is none here."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrgErrors:
+    id: str
+    name: str
+    count: int
+
+
+def orgs_of(open_ones: QuerySet[Failure]) -> dict[str, OrgErrors]:
+    """Give the Orgs that have any of these open failures, with how many, by name."""
+    counted = dict(open_ones.order_by().values_list("org_id").annotate(number=Count("pk")))
+    names = dict(Org.objects.filter(pk__in=counted).values_list("pk", "name"))
+    found = [OrgErrors(pk, names.get(pk, pk) or _NO_ORG, number) for pk, number in counted.items()]
+    return {one.id: one for one in sorted(found, key=lambda one: one.name.casefold())}
 
 
 def groups_of(open_ones: QuerySet[Failure], user: Any, *, at_most: int = GROUPS_SHOWN) -> list[Group]:
@@ -43,7 +59,7 @@ def groups_of(open_ones: QuerySet[Failure], user: Any, *, at_most: int = GROUPS_
     return [
         Group(
             org_id=row["org_id"],
-            org=names.get(row["org_id"], row["org_id"]) or "No Org: for the operator",
+            org=names.get(row["org_id"], row["org_id"]) or _NO_ORG,
             cause=row["cause"],
             title=title_of(samples[row["sample"]], row["count"]),
             count=row["count"],

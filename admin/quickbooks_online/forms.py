@@ -115,6 +115,8 @@ class ConfigurationForm(OpenedForm):
         help_texts = {  # noqa: RUF012 - Django reads it so
             "enabled": "Leave unticked until the company is linked. While it is off nothing is sent. What Kompass sends of "
             "this Org is kept once its Configuration is added, and earlier events are read again.",
+            "tax_amounts": "QuickBooks may round tax by line or by sum. “Kompass's to the cent” sends the billed tax of each "
+            "rate where that may differ from QuickBooks' own.",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a saved mapping or template changes: which unsent documents go out, and which sent ones would now differ."""
+"""What a saved mapping or template changes: which unsent documents go out, and which sent documents would now differ."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Impact:
 
     @property
     def sentence(self) -> str:
-        """``37 unsent documents will go out; 214 sent ones would now differ``."""
+        """``37 unsent documents will go out; 214 sent documents would now differ``."""
         parts = []
         if self.going_out:
             parts.append(f"{self._count(self.going_out, 'unsent document')} will go out")
         if self.differing:
-            parts.append(f"{self._count(self.differing, 'sent one')} would now differ")
+            parts.append(f"{self._count(self.differing, 'sent document')} would now differ")
         if self.closed:
             stay = form_of(self.closed, "stays as it is", "stay as they are")
             parts.append(f"{self._count(self.closed, 'document')} of a closed period {stay}")

@@ -1,7 +1,8 @@
 """Forms that notice when another person saved after they were opened.
 
 A form carries what its fields were when it was opened. It is refused when the row holds something else by now: the page says what changed,
-by whom and when, and keeps what was typed. The fields are compared and not the row's version, which the pipeline raises too.
+by whom and when, and keeps what was typed; the other fields show what is saved now. The fields are compared and not the row's version,
+which the pipeline raises too.
 """
 
 from __future__ import annotations
@@ -122,11 +123,28 @@ class OpenedForm(AnyModelForm):
             if name in now and now[name] != before
         ]
         if changes:
+            self._take_over(was, now)
             self.initial[NAME] = Opened(timezone.now(), now).signed()
             raise ValidationError(
                 f"Nothing was saved: {who_changed(row, since=was.at)} after you opened this page. Changed: "
-                f"{'; '.join(changes)}. Your entries are kept below. Check them, then save again."
+                f"{'; '.join(changes)}. Your entries are kept below; what you did not touch is as it is now. Check them, then save again."
             )
+
+    def _take_over(self, was: Opened, now: dict[str, Any]) -> None:
+        """Show another person's value in the fields that this person did not touch, so that saving again takes nothing back."""
+        data: dict[str, Any] = self.data.copy()  # type: ignore[attr-defined]
+        for name, before in was.values.items():
+            field = self.fields.get(name)
+            if field is None or name not in now or now[name] == before:
+                continue
+            if (self._bound(name) or "") != (field.prepare_value(before) or ""):
+                continue
+            value, key = field.prepare_value(now[name]), self.add_prefix(name)
+            if value in (None, False):
+                data.pop(key, None)
+            else:
+                data[key] = "on" if value is True else value
+        self.data = data
 
     def _words(self, name: str, value: Any) -> str:
         field = self.fields[name]

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Collection
 from collections.abc import Mapping as Readable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Count, Max, QuerySet
 from django.db.models.functions import TruncDate
@@ -28,6 +28,7 @@ from admin.quickbooks_online.models import (
     TaxCodeVatRate,
     VatRate,
 )
+from admin.quickbooks_online.models.kompass import KINDS
 from qbo_client.quota import Limits
 from schemas.company import Locale
 from schemas.counting import counted
@@ -65,9 +66,15 @@ class Counts:
     """How many records of a company are in each state."""
 
     by_state: Readable[str, int]
+    by_kind: Readable[tuple[str, str], int] = field(default_factory=dict)
+    """(state, kind) → how many"""
 
     def of(self, *states: LinkState) -> int:
         return sum(self.by_state.get(state, 0) for state in states)
+
+    def kinds_of(self, state: LinkState) -> dict[str, int]:
+        """Give how many records of each kind are in this state; kinds without any are left out."""
+        return {kind: number for kind in KINDS if (number := self.by_kind.get((state, kind), 0))}
 
     @property
     def total(self) -> int:
@@ -132,11 +139,15 @@ def backfill_of(configuration: Configuration) -> Backfill | None:
 
 def counts_by_company(realm_ids: Collection[str]) -> dict[str, Counts]:
     """Give the counts of these companies, with one query."""
-    found: dict[str, dict[str, int]] = {realm_id: {} for realm_id in realm_ids}
-    rows = Link.objects.filter(realm_id__in=found).values_list("realm_id", "state").annotate(number=Count("pk"))
-    for realm_id, state, number in rows.order_by():
-        found[realm_id][state] = number
-    return {realm_id: Counts(by_state) for realm_id, by_state in found.items()}
+    states: dict[str, dict[str, int]] = {realm_id: {} for realm_id in realm_ids}
+    kinds: dict[str, dict[tuple[str, str], int]] = {realm_id: {} for realm_id in realm_ids}
+    rows = (
+        Link.objects.filter(realm_id__in=states).values_list("realm_id", "state", "kind").annotate(number=Count("pk"))
+    )
+    for realm_id, state, kind, number in rows.order_by():
+        states[realm_id][state] = states[realm_id].get(state, 0) + number
+        kinds[realm_id][state, kind] = number
+    return {realm_id: Counts(by_state, kinds[realm_id]) for realm_id, by_state in states.items()}
 
 
 def counts_of(configuration: Configuration) -> Counts:

@@ -144,6 +144,13 @@ def unmapped(configuration: Configuration, model: type[models.Model], counts: Co
     return []
 
 
+def proposal_for(configuration_id: int, model: type[models.Model], pk: int) -> str:
+    """Give the id that is suggested for one thing that is not mapped yet; empty when none is clearly the one."""
+    configuration = Configuration.objects.filter(pk=configuration_id).first()
+    rows = unmapped(configuration, model) if configuration is not None else []
+    return next((row.proposal for row in rows if row.pk == pk), "")
+
+
 def _former(rows: models.QuerySet[models.Model], key: str, name: str) -> dict[int, str]:
     """What the same thing was called in a company linked before: mappings are proposed again by name."""
     return {pk: label for pk, label in rows.values_list(key, name) if label}

@@ -16,7 +16,8 @@ from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import pretty
 from consumers.process import owner_name
 from mapping.control import ControlError, Listed, read_list
-from mapping.sheet import Sheet, as_csv
+from mapping.sheet import Sheet
+from mapping.sheet_rows import as_csv
 from qbo_client.calls import Call
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from consumers.inquiry.showing import plain
 from mapping.problems import money
-from mapping.sheet import Amounts, Sheet, Side, Standing, Sums, blocks, cells
+from mapping.sheet import Amounts, Sheet, Side, Standing, Sums, blocks
+from mapping.sheet_rows import cells
 from schemas.counting import counted
 
 _HEAD = f"  {'Number':<22} {'Date':<10} {'':<11} {'':<3} {'Kompass':>15} {'QuickBooks':>15} {'Difference':>13}"
@@ -51,7 +52,7 @@ def printed(sheet: Sheet) -> Iterator[str]:
         yield f"{f'Typed by hand in {currency}, not in the sums':<38} {'':>15} {money(amounts.gross):>15}"
     not_sent = len(sheet.of(Standing.NOT_SENT))
     if not_sent:
-        yield f"Not to be in QuickBooks, not in the sums: {not_sent:,}"
+        yield f"Not meant for QuickBooks, not in the sums: {not_sent:,}"
 
 
 def _table(title: str, sums: Sums) -> Iterator[str]:

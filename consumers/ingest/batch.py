@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, OperationalError
 
+from consumers.ingest.changes import Body, changed_members
 from consumers.ingest.findings import Names, Recent, newer_in
 from consumers.ingest.messages import kompass_id
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
-from schemas.events import Kind
-from store import failures, history, links, records, restores
+from schemas.events import Invoice, Kind
+from schemas.jsonlines import record_text
+from store import failures, history, json, links, records, restores
 from store.failures import Failure
 from store.records import RecordKey, Remembered, SeenRecord, SourceEvent, Written
 from store.restores import Place
@@ -174,7 +176,12 @@ class Ingest:
         newer = written.newer
         realms = {org_id: org.realm_id for org_id, org in orgs.items() if org.realm_id is not None}
         link.newer_records(db, newer, realms, lane=links.LANES[self._kind])
-        history.append(db, [_event_entry(seen) for seen in newer])
+        entries = [_event_entry(seen, written.before.get(seen.key)) for seen in newer]
+        # Another record's event brought this version before its own, which says who made it.
+        written_now = {seen.key for seen in newer}
+        late = [seen for seen in kept if seen.own and seen.kind is not Kind.INVOICE and seen.key not in written_now]
+        named = history.carried_before(db, [seen for seen in late if written.durable.get(seen.key) == seen.sequence])
+        history.append(db, entries + [_event_entry(seen, None, outcome="known") for seen in named])
         if self._keeps_place:
             restores.note_reached(db, _places(sources))
         if newer or undecodable:
@@ -209,21 +216,28 @@ def _failure(kind: Kind, bad: Undecodable) -> Failure:
     )
 
 
-def _event_entry(seen: SeenRecord) -> history.Entry:
+def _event_entry(seen: SeenRecord, before: Body | None, *, outcome: str = "newer") -> history.Entry:
     source = seen.source
+    detail: dict[str, object] = {
+        "sequence": seen.sequence,
+        "event": str(seen.event_id),
+        "deleted": seen.deleted,
+        "created": seen.event_created_at.isoformat(),
+        "user": seen.user_id,
+        "carried": not seen.own,
+    }
+    if isinstance(seen.record, Invoice):
+        detail["date"] = seen.record.date.isoformat()
+    elif before is not None:
+        detail["changed"] = changed_members(before, json.loads(record_text(seen.record)))
     return history.Entry(
         org_id=seen.org_id,
         kind=seen.kind.value,
         kompass_id=seen.kompass_id,
         what="event",
-        outcome="newer",
+        outcome=outcome,
         message=f"sequence {seen.sequence} from {source.topic}/{source.partition}@{source.offset}"
-        + (f", changed by {seen.user_id}" if seen.user_id else ""),
-        detail={
-            "sequence": seen.sequence,
-            "event": str(seen.event_id),
-            "deleted": seen.deleted,
-            "created": seen.event_created_at.isoformat(),
-            "user": seen.user_id,
-        },
+        + (f", changed by {seen.user_id}" if seen.user_id else "")
+        + ("" if seen.own else ", inside another record's event"),
+        detail=detail,
     )

@@ -112,7 +112,8 @@ def _seen(event: Event, source: SourceEvent, key: RecordKey, record: Record) -> 
         deleted=event.action is Action.DELETE and record is event.object,
         event_id=event.id,
         event_created_at=event.created,
-        user_id=event.metadata.user_id or "",
+        user_id=(event.metadata.user_id or "") if record is event.object else "",
+        own=record is event.object,
         source=source,
         key=key,
     )

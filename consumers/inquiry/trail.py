@@ -13,6 +13,7 @@ import click
 from consumers.agreement.command import Month
 from consumers.errors import ExitCode
 from consumers.inquiry.why import NoSuchRecord
+from schemas.events import Kind
 from store.engine import check_database, open_engine
 from store.searching import find_orgs
 from store.trail import read_trail
@@ -22,14 +23,30 @@ from sync.trail import COLUMNS, rows_of
 
 @click.command("trail")
 @click.option("--org", required=True, help="The Org, by id or name.")
-@click.option("--month", type=Month(), help="Documents that Kompass dates in this month: 2026-03.")
-@click.option("--client", help="Documents of, or billed to, this client, by id or name.")
+@click.option(
+    "--kind",
+    type=click.Choice([one.value for one in Kind]),
+    default=Kind.INVOICE.value,
+    show_default=True,
+    help="Whose trail: of invoices and credit notes, of clients or of projects.",
+)
+@click.option(
+    "--month",
+    type=Month(),
+    help="Documents that were dated in this month at any time, each with all it went through: 2026-03. "
+    "Of clients and projects: what happened in this month, by UTC.",
+)
+@click.option("--client", help="What is of, or billed to, this client, by id or name; of clients, this one.")
 @click.option("--invoice", help="One document, by id or reference.")
-def trail(org: str, month: dt.date | None, client: str | None, invoice: str | None) -> int:
-    """Write the trail of documents as CSV: who changed what in Kompass, when, what was sent and what QuickBooks answered.
+def trail(org: str, kind: str, month: dt.date | None, client: str | None, invoice: str | None) -> int:
+    """Write the trail as CSV: who changed what in Kompass, when, what was sent and what QuickBooks answered.
+
+    Of clients and projects it says which members changed; name, address, VAT number and currency with their values.
 
     Calls nothing. Exit code 1 when there is nothing of what was asked for.
     """
+    if invoice is not None and kind != Kind.INVOICE:
+        raise click.UsageError(f"--invoice goes with --kind invoice, not with --kind {kind}; give --month or --client")
     if month is None and client is None and invoice is None:
         raise click.UsageError("give --month, --client or --invoice")
     engine = open_engine(read_database(Environment(os.environ)), pool_size=1)
@@ -40,8 +57,7 @@ def trail(org: str, month: dt.date | None, client: str | None, invoice: str | No
             if len(orgs) != 1:
                 found = "no Org has" if not orgs else "several Orgs have"
                 raise NoSuchRecord(f"{found} the id or name {org!r}")
-            chosen = None if month is None else f"{month:%Y-%m}"
-            steps = read_trail(db, orgs[0][0], month=chosen, client=client, document=invoice)
+            steps = read_trail(db, orgs[0][0], kind=Kind(kind), month=month, client=client, document=invoice)
             written = _write(rows_of(steps))
     finally:
         engine.dispose()

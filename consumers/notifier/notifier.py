@@ -19,17 +19,16 @@ from sqlalchemy import Connection, Engine
 
 from consumers.notifier.addresses import AdminPages, usable
 from consumers.notifier.digest import Digest, gather, short, waiting_words
-from consumers.notifier.filed import filed_mail
+from consumers.notifier.filed import filed_mail, mailed_entries
 from consumers.notifier.pacing import Pacing
 from consumers.notifier.rendering import Rendered, Renderer
 from consumers.notifier.smtp import Handed, Mailer
 from mapping.causes.table import words_of
-from store import differences, filing, history, mails, notices, outages
-from store.filing import ChangedSince
-from store.history import Entry
+from store import differences, history, mails, notices, outages
 from store.mails import Letter, Outgoing, PastMail
 from store.notices import Audience, Over, Untold, Withdrawn
 from store.outages import Outage
+from sync.filed_months import ChangedSince, changed_since_filed
 from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -239,18 +238,18 @@ class Notifier:
         return 1
 
     def _filed(self, db: Connection, now: datetime) -> int:
-        """Write of documents that were written since their month was filed: gathered for an hour, once a day."""
+        """Write of documents that changed since their month was filed: gathered for an hour, once a day."""
         if now < self._next_filed:
             return 0
         self._next_filed = now + FILED_LOOK
         by_org: dict[str, list[ChangedSince]] = {}
-        for one in filing.changed_since_filed(db):
-            by_org.setdefault(one.org_id, []).append(one)
+        for one in changed_since_filed(db):
+            by_org.setdefault(one.document.org_id, []).append(one)
         audiences = notices.audiences(db, by_org.keys())
         written = 0
         for org_id, changed in by_org.items():
             last = mails.last_about_filed(db, org_id)
-            early = min(one.first_at for one in changed) + self._policy.pacing.filed_after > now
+            early = min(one.document.first_at for one in changed) + self._policy.pacing.filed_after > now
             if early or (last is not None and last + self._policy.pacing.filed_every > now):
                 continue
             audience = audiences.get(org_id) or Audience(org_id, "", ())
@@ -261,21 +260,7 @@ class Notifier:
             mail_id = self._write(
                 db, mails.FILED, org_id, recipients, mail.subject, self._renderer.filed(mail), thread_id="", now=now
             )
-            detail = {"mail": mail_id}
-            entries = {
-                one.link_id: Entry(
-                    org_id,
-                    "invoice",
-                    one.kompass_id,
-                    "mailed",
-                    "filed",
-                    mail.subject,
-                    link_id=one.link_id,
-                    detail=detail,
-                )
-                for one in changed
-            }
-            history.append(db, list(entries.values()))
+            history.append(db, mailed_entries(changed, mail_id=mail_id, subject=mail.subject))
             written += 1
         return written
 

@@ -51,7 +51,7 @@ TASKS: dict[str, Rows] = {
         ("the number or the due date of an invoice", "`mapping/invoice.py`"),
         (
             "the name of a client's second customer, `Acme (EUR)`",
-            "`Draft.display_name` in `mapping/members.py`; whether it is a second one: `suffix_of` in `mapping/payloads.py`",
+            "`Draft.display_name` in `mapping/members.py`; whether it is a second one of a client: `suffix_of` in `mapping/payloads.py`",
         ),
         (
             "the templates (Jinja texts of the Configuration) that a new one starts with",
@@ -89,13 +89,18 @@ TASKS: dict[str, Rows] = {
         ("what a person decides about one link", "`sync/by_hand.py`"),
         (
             "a difference of cents after a push, between Kompass and QuickBooks",
-            "`mapping/cents.py`, called by `sync/comparing.py`; on the agreement sheet: `_differs_by_rounding` in `mapping/agreement.py`",
+            "`mapping/cents.py`, called by `sync/comparing.py`; on the agreement sheet: `differs_by_rounding` in `mapping/expected.py`",
         ),
         (
             "the agreement sheet: what agrees, what differs by rounding alone, its columns and its verdict",
-            "`mapping/agreement.py`; blocks, sums and verdict: `mapping/sheet.py`; read by `sync/agreement.py`",
+            "`mapping/agreement.py`, against what was sent: `mapping/expected.py`; blocks, sums and verdict: `mapping/sheet.py`; "
+            "columns: `mapping/sheet_rows.py`; read by "
+            "`sync/agreement.py`",
         ),
-        ("a filed month", "`mapping/filing.py`, `store/filing.py`"),
+        (
+            "a filed month, and the mail about what changed in it",
+            "`mapping/filing.py`, `store/filing.py`, `sync/filed_months.py`",
+        ),
     ),
     "The life of a link": (
         (
@@ -170,7 +175,7 @@ TASKS: dict[str, Rows] = {
         ("whether a refusal is final", "`qbo_client/verdicts.py`; how long a passing one is tried: `sync/patience.py`"),
         (
             "how often a call without an answer is tried (503, timeout)",
-            "`sync/settle.py`, numbers in `sync/settings/policies.py`",
+            "`sync/settle.py` counts the tries, `backoff` in `sync/patience.py` is the wait, numbers in `sync/settings/policies.py`",
         ),
         ("when a company or Intuit is not called (breakers)", "`sync/gates.py`, `qbo_client/breaker.py`"),
         (

@@ -83,7 +83,7 @@ MAPPING: Final = (
     ),
     Words(
         "amount-too-fine", "an amount has more decimals than its currency",
-        "An amount is finer than QuickBooks keeps the currency.", "Round the amount in Kompass.", _ADMIN,
+        "An amount has more decimals than QuickBooks keeps for its currency.", "Round the amount in Kompass.", _ADMIN,
     ),
     Words(
         "amount-too-large", "an amount is too large for QuickBooks",

@@ -138,7 +138,7 @@ def _paid_documents_exchange_their_numbers(one: Scene) -> Iterator[float | None]
 
 @story(PLOTS, CANADA)
 def _a_void_arrives_without_an_answer_and_is_taken_back(one: Scene) -> Iterator[float | None]:
-    """QuickBooks cannot bring it back: a person is told, and ends it by voiding it in Kompass again."""
+    """QuickBooks cannot bring it back: the failure says so, and a person ends it by voiding it in Kompass again."""
     one.say(one.invoice("i1"))
     yield
     one.say(one.again("i1", step=Step.VOIDED))
@@ -275,7 +275,7 @@ def _a_type_changes_where_the_company_numbers(one: Scene) -> Iterator[float | No
 
 @story(PLOTS, CANADA)
 def _moved_to_another_customer_there_and_void_here(one: Scene) -> Iterator[float | None]:
-    """It is void, with whoever has it."""
+    """It is void, whichever customer has it."""
     one.say(one.invoice("i1"), one.client("c9", name="Zed"))
     yield
     other = one.link("c9", "client").qbo_id

@@ -126,10 +126,10 @@ def test_a_reason_to_be_restarted_is_asked_for(health: Health, server: HealthSer
     health.add_liveness("membership", lambda: answers[0])
     assert ask(server, "/livez")[0] == 200
 
-    answers[0] = "2 partitions have no owner"
+    answers[0] = "no process owns 2 partitions"
     status, body = ask(server, "/livez")
 
-    assert (status, json.loads(body)["problems"]) == (503, {"membership": "2 partitions have no owner"})
+    assert (status, json.loads(body)["problems"]) == (503, {"membership": "no process owns 2 partitions"})
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

@@ -20,7 +20,6 @@ LARGER_FILES = {
     "admin/quickbooks_online/pages/mappings.py": 390,
     "consumers/notifier/notifier.py": 400,
     "consumers/runner.py": 510,
-    "mapping/agreement.py": 400,
     "mapping/causes/ours.py": 430,
     "mapping/decide.py": 390,
     "mapping/template_functions.py": 420,

@@ -119,5 +119,5 @@ class VatRate(models.Model):
         if not self.kompass_id:
             return "No VAT rate"
         percent = "" if self.rate is None else f"{self.rate.normalize():f}"
-        # "Standard 20 %" says it already.
-        return self.name if percent in self.name else f"{self.name} ({percent} %)"
+        # "Standard 20 %" says it already, and "TPS/TVQ 14,975 %" too.
+        return self.name if percent in self.name.replace(",", ".") else f"{self.name} ({percent} %)"

@@ -12,12 +12,14 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from admin.quickbooks_online.agreement import keep_sheet, make_sheet
 from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.base import SectionAdmin
-from mapping.sheet import Amounts, Line, Sheet, Standing, Sums, as_csv, blocks
+from mapping.sheet import Amounts, Line, Sheet, Standing, Sums, blocks
+from mapping.sheet_rows import as_csv
 
 
 class MonthForm(forms.Form):
@@ -93,6 +95,7 @@ class AgreementPages(SectionAdmin):
             original=configuration,
             form=form,
             sheet=sheet,
+            month_words=date_format(dt.date.fromisoformat(f"{sheet.month}-01"), "F Y") if sheet is not None else "",
             parts=_parts(sheet) if sheet is not None else (),
             tables=_tables(sheet) if sheet is not None else (),
             home=sheet.home() if sheet is not None else (),

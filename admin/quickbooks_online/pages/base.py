@@ -13,6 +13,7 @@ from django.db import OperationalError, transaction
 from django.db.models import DateField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from admin.quickbooks_online import activity, opened
@@ -58,6 +59,7 @@ class SectionAdmin(BaseAdmin):
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    empty_value_display = "–"
     formfield_overrides: ClassVar[Any] = {DateField: {"widget": DayInput}}
 
     class Media:
@@ -69,12 +71,14 @@ class SectionAdmin(BaseAdmin):
         return super().changeform_view(*arguments, **named)
 
     @again_after_deadlock
-    def changelist_view(self, request: HttpRequest, *arguments: Any, **named: Any) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        # A list is called by what it holds, and not by what may be done to a row.
+        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         if request.method == "POST" and "_save" in request.POST:
             # Rows are compared with what was opened and locked before they are saved.
             with transaction.atomic():
-                return super().changelist_view(request, *arguments, **named)
-        return super().changelist_view(request, *arguments, **named)
+                return super().changelist_view(request, context)
+        return super().changelist_view(request, context)
 
     @again_after_deadlock
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import capfirst
 
 from admin.quickbooks_online import dumps, lists, meaning, opened
 from admin.quickbooks_online.check import check_company, count_by_level
@@ -31,7 +32,7 @@ from admin.quickbooks_online.pages.authorization import AuthorizationPages
 from admin.quickbooks_online.pages.base import SearchedLists, exactly_one
 from admin.quickbooks_online.pages.going_live import GoingLivePages
 from admin.quickbooks_online.pages.impact import ImpactPages
-from admin.quickbooks_online.pages.org_filters import choose
+from admin.quickbooks_online.pages.org_filters import ConnectionFilter, choose
 from admin.quickbooks_online.pages.overview import ConfigurationChangeList, OverviewPages
 from admin.quickbooks_online.template_preview import preview_template, variables_of
 from schemas.counting import counted
@@ -71,7 +72,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
         "shown_connection",
         "shown_counts",
     )
-    list_filter = ("enabled", "locale", ("connection__state", admin.AllValuesFieldListFilter))
+    list_filter = ("enabled", "locale", ("connection__state", ConnectionFilter))
     search_fields = ("org__name", "org__id", "realm_id", "connection__company_name")
     list_select_related = ("org", "connection")
     actions = ("authorize", "test_connection", "get_customers", "get_jobs", "get_invoices")
@@ -107,9 +108,9 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
     def shown_connection(self, configuration: Configuration) -> str:
         link = connection_of(configuration)
         if link is None:
-            return format_html('<span class="qbo-badge">{}</span>', "none")
+            return format_html('<span class="qbo-badge">{}</span>', "Not linked")
         tone = "synced" if link.state == "connected" else "failed"
-        return format_html('<span class="qbo-badge qbo-{}">{}</span>', tone, link.state)
+        return format_html('<span class="qbo-badge qbo-{}">{}</span>', tone, capfirst(link.state))
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ConfigurationChangeList]:
         return ConfigurationChangeList

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -17,9 +19,17 @@ from django.db.models.functions import Cast, Coalesce, Concat
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from admin.quickbooks_online.models import Link, Org, Record
+from admin.quickbooks_online.models import History, Link, Org, Record
 from schemas.link_state import LinkState
 
+_LETTERS = (
+    "aàáâãäåā", "cçćč", "eèéêëēę", "iìíîïī", "lł", "nñńň", "oòóôõöøō", "sśšş", "uùúûüū", "yýÿ", "zźżž",
+)  # fmt: skip
+_LIKE = {one: f"[{letters}{letters.upper()}]" for letters in _LETTERS for one in letters}
+_LIKE |= {"'": "['’]", "’": "['’]", " ": r"\s+"}
+"""What a letter stands for in a search. Capitals are named: a database of the C locale folds those of ASCII alone."""
+_CURRENCY = re.compile(r"^(?:[A-Z]{0,2}[$€£]|(?:AUD|CAD|CHF|EUR|GBP|NZD|USD)\b)\s*|\s*(?:[$€£]|\b[A-Z]{3})$")
+_NAME_AND_AMOUNT = re.compile(r"(?P<name>.*[^\W\d].*?)\s+(?P<amount>[-−]?[$€£]?\d[\d\s.,'’]*(?:[$€£]|[A-Z]{3})?)")
 _NONE, _BREAK = Value("", output_field=TextField()), Value("\n", output_field=TextField())
 STATE_WORDS: dict[str, str] = {
     LinkState.PENDING: "Queued",
@@ -29,6 +39,19 @@ STATE_WORDS: dict[str, str] = {
     LinkState.RETRYING: "Retrying",
     LinkState.FAILED: "Needs attention",
     LinkState.WITHDRAWN: "Withdrawn in Kompass",
+}
+
+
+HISTORY_SHOWN = 200
+HAPPENINGS = {
+    "event": "Event from Kompass",
+    "judged": "Decided",
+    "called": "Call to QuickBooks",
+    "failed": "Failed",
+    "recovered": "Recovered",
+    "asked": "Asked for",
+    "mailed": "Mailed",
+    "due": "Queued",
 }
 
 
@@ -124,34 +147,77 @@ def records_of(*conditions: Q, **more: Any) -> Exists:
     total = Cast(KT("body__amount_gross"), DecimalField(max_digits=20, decimal_places=5))
     parts = [Coalesce(KT(f"body__{member}__name"), _NONE) for member in ("client", "billing_client", "project")]
     names = Concat(parts[0], _BREAK, parts[1], _BREAK, parts[2], output_field=TextField())
-    return Exists(Record.objects.annotate(total=total, names=names).filter(*conditions, **mine, **more))
-
-
-def found_by(queryset: QuerySet[Any], words: str) -> QuerySet[Any]:
-    """Give the links that these words find: by number, name, client, project, amount, Kompass id or QBO id."""
-    words = words.strip().replace("\0", "")
-    if not words:
-        return queryset
-    own = Q(kompass_id=words) | Q(qbo_id=words) | Q(reference__icontains=words) | Q(name__icontains=words)
-    said = Q(names__icontains=words)
-    if (amount := amount_of(words)) is not None:
-        own |= Q(qbo_total=amount)
-        said |= Q(total=amount)
-    # Each way for itself, so that records are read once and joined, and not looked up for each link.
-    links = queryset.model._default_manager.order_by()
-    return queryset.filter(
-        Q(pk__in=links.filter(own).values("pk")) | Q(pk__in=links.filter(records_of(said)).values("pk"))
+    return Exists(
+        Record.objects.annotate(total=total, names=names, day=KT("body__date")).filter(*conditions, **mine, **more)
     )
 
 
+def found_by(queryset: QuerySet[Any], words: str) -> QuerySet[Any]:
+    """Give the links that these words find: by number, name, client, project, amount, date, Kompass id or QBO id.
+
+    A name may be followed by an amount: ``Harbour 1,234.50``.
+    """
+    words = words.strip().replace("\0", "")
+    if not words:
+        return queryset
+    like, amount, days = any_accents(words), amount_of(words), days_of(words)
+    own = Q(kompass_id=words) | Q(qbo_id=words) | Q(reference__icontains=words) | Q(name__iregex=like)
+    said = Q(names__iregex=like)
+    if amount is not None:
+        own |= Q(qbo_total=amount)
+        said |= Q(total=amount)
+    if days:
+        said |= Q(day__in=days)
+    links = queryset.model._default_manager.order_by()
+    found = Q()
+    if (both := _NAME_AND_AMOUNT.fullmatch(words)) is not None and amount is None:
+        named, total = Q(names__iregex=any_accents(both["name"])), amount_of(both["amount"])
+        said |= named & Q(total=total)
+        found = Q(pk__in=links.filter(records_of(named), qbo_total=total).values("pk"))
+    # Each way for itself, so that records are read once and joined, and not looked up for each link.
+    return queryset.filter(
+        found | Q(pk__in=links.filter(own).values("pk")) | Q(pk__in=links.filter(records_of(said)).values("pk"))
+    )
+
+
+def any_accents(words: str) -> str:
+    """Give the pattern that finds these words however their letters are accented, their quotes curled and their words spaced."""
+    plain = re.sub(r"\s+", " ", unicodedata.normalize("NFC", words)).lower()
+    return "".join(_LIKE.get(one) or re.escape(one) for one in plain)
+
+
+def days_of(words: str) -> list[str]:
+    """Give the days that a person may mean, as records have them: ``27/11/2026``, ``27 Nov 2026``, ``2026-11-27``."""
+    found = set()
+    for form in ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d %b %Y", "%d %B %Y"):
+        with suppress(ValueError):
+            found.add(dt.datetime.strptime(words, form).replace(tzinfo=dt.UTC).date().isoformat())
+    return sorted(found)
+
+
 def amount_of(words: str) -> Decimal | None:
-    """Give the amount that a person typed, with separators of either kind: ``1,234.50``, ``1.234,50``, ``1234.5``."""
-    text = re.sub(r"[\s'\xa0]", "", words)
+    """Give the amount that a person typed, with separators of either kind: ``1,234.50``, ``1 234,50 $``, ``1.234``."""
+    text = re.sub(r"[\s'’]", "", _CURRENCY.sub("", words.strip())).replace("−", "-")
     if not re.fullmatch(r"-?\d[\d.,]{0,14}", text):
         return None
-    decimal_comma = re.search(r",\d{1,2}$", text)
+    decimal_comma = re.search(r",\d{1,2}$", text) or re.fullmatch(r"-?\d{1,3}(\.\d{3})+", text)
     text = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
     try:
         return Decimal(text)
     except InvalidOperation:
         return None
+
+
+def history_of(link: Link) -> list[History]:
+    """Give the newest happenings of the record, newest first: what `kompass-qbo why` tells."""
+    found = list(
+        History.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).order_by("-pk")[
+            :HISTORY_SHOWN
+        ]
+    )
+    for one in found:
+        one.words = HAPPENINGS.get(one.what, one.what)  # type: ignore[attr-defined]
+        if one.what == "due":
+            # The reason is in the message; its code says no more.
+            one.outcome = ""
+    return found

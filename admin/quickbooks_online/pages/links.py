@@ -12,15 +12,24 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import capfirst
 
 from admin.quickbooks_online import activity
 from admin.quickbooks_online.impact import ask_again
-from admin.quickbooks_online.models import Configuration, Difference, Failure, History, Link, Record
+from admin.quickbooks_online.models import Configuration, Difference, Failure, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.pages.existing import link_by_id
 from admin.quickbooks_online.pages.link_filters import CauseFilter, CompanyFilter, MonthFilter, StateFilter, SumsFilter
-from admin.quickbooks_online.pages.link_rows import LinkChangeList, OneLook, Said, found_by, read_said, state_in_words
+from admin.quickbooks_online.pages.link_rows import (
+    LinkChangeList,
+    OneLook,
+    Said,
+    found_by,
+    history_of,
+    read_said,
+    state_in_words,
+)
 from admin.quickbooks_online.pages.org_filters import OrgFilter
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine, intuit
@@ -30,23 +39,14 @@ from sync.companies import read_company
 from sync.decide import predict
 from sync.link import Wish
 
-HISTORY_SHOWN = 200
 EXPORTED = (
     "org", "record", "client", "date", "currency", "total_in_kompass", "total_in_qbo", "state", "reason",
     "name_in_qbo", "qbo_id", "synced_at",
 )  # fmt: skip
 EXPORTED_AT_MOST = 100_000
 EXPORTED_AT_ONCE = 1_000
-HAPPENINGS = {
-    "event": "Event from Kompass",
-    "judged": "Decided",
-    "called": "Call to QuickBooks",
-    "failed": "Failed",
-    "recovered": "Recovered",
-    "asked": "Asked for",
-    "mailed": "Mailed",
-    "due": "Queued",
-}
+ENTITIES = {"CreditMemo": "Credit note"}
+"""What people call an entity of QuickBooks, where that is another word."""
 _PAGES = {
     "Invoice": "/app/invoice?txnId=",
     "CreditMemo": "/app/creditmemo?txnId=",
@@ -59,7 +59,7 @@ class LinkAdmin(ReadOnlyAdmin):
     change_list_template = "admin/quickbooks_online/link_list.html"
     list_filter: ClassVar[Any] = (StateFilter, CauseFilter, OrgFilter, CompanyFilter)
     search_fields = ("reference",)
-    search_help_text = "Search by name, number, client, project, amount, Kompass id or QBO id"
+    search_help_text = "Search by name, number, client, project, amount, date, Kompass id or QBO id"
     ordering = ("-id",)
     actions: Any = ("try_again",)
     list_display: Any = ("shown_record", "shown_org", "shown_where", "shown_name", "shown_qbo")
@@ -124,33 +124,42 @@ class LinkAdmin(ReadOnlyAdmin):
     def shown_where(self, link: Link) -> str:
         words = state_in_words(link, _said(link).waits_for)
         badge = format_html('<span class="qbo-badge qbo-{}">{}</span>', link.state, words)
-        return format_html('{}<span class="qbo-reason">{}</span>', badge, link.reason) if link.reason else badge
+        return (
+            format_html('{}<span class="qbo-reason">{}</span>', badge, capfirst(link.reason)) if link.reason else badge
+        )
 
     @admin.display(description="QBO id", ordering="qbo_id")
     def shown_qbo(self, link: Link) -> str:
         if not link.qbo_id:
             return "–"
         return format_html(
-            '<a href="{}" target="_blank" rel="noopener noreferrer" aria-label="Open {} {} in QuickBooks">{}</a>',
+            '<a class="qbo-nowrap" href="{}" target="_blank" rel="noopener noreferrer" aria-label="Open {} {} in QuickBooks">{}</a>',
             address_in_quickbooks(link),
-            link.entity,
+            ENTITIES.get(link.entity, link.entity),
             link.qbo_id,
-            f"{link.entity} {link.qbo_id}" if link.kind == "invoice" else link.qbo_id,
+            f"{ENTITIES.get(link.entity, link.entity)} {link.qbo_id}" if link.kind == "invoice" else link.qbo_id,
         )
 
     @admin.display(description="Name in QuickBooks", ordering="name")
     def shown_name(self, link: Link) -> str:
         return link.name or "–"
 
+    @admin.display(description="Number in QuickBooks")
+    def shown_number(self, link: Link) -> str:
+        return link.name or "–"
+
     @admin.display(description="Synced", ordering="synced_at")
     def shown_settled(self, link: Link) -> str:
         if link.synced_at is None:
             return "–"
-        return format_html('<span class="qbo-nowrap">{}</span>', date_format(timezone.localtime(link.synced_at), "j M"))
+        return format_html(
+            '<span class="qbo-nowrap">{}</span>', date_format(timezone.localtime(link.synced_at), "j M Y")
+        )
 
     @admin.display(description="Total in QBO", ordering="qbo_total")
     def shown_total(self, link: Link) -> str:
-        total = "" if link.qbo_total is None else f"{link.qbo_total:,.2f} {_said(link).currency}".rstrip()
+        amount = "" if link.qbo_total is None else f"{link.qbo_total:,.2f} {_said(link).currency}".rstrip()
+        total = format_html('<span class="qbo-nowrap">{}</span>', amount) if amount else ""
         if (found := difference_of(link)) is None:
             return total
         return format_html('{} <span class="qbo-badge qbo-waiting" title="{}">differs</span>', total, found.message)
@@ -325,18 +334,6 @@ def _said(link: Link) -> Said:
     return getattr(link, "said", Said())
 
 
-def history_of(link: Link) -> list[History]:
-    """Give the newest happenings of the record, newest first: what `kompass-qbo why` tells."""
-    found = list(
-        History.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).order_by("-pk")[
-            :HISTORY_SHOWN
-        ]
-    )
-    for one in found:
-        one.words = HAPPENINGS.get(one.what, one.what)  # type: ignore[attr-defined]
-    return found
-
-
 def difference_of(link: Link) -> Difference | None:
     """Give what the document differs by from Kompass; None when it agrees."""
     return getattr(link, "difference", None)
@@ -379,9 +376,8 @@ class InvoiceAdmin(LinkAdmin):
         "shown_client",
         "shown_date",
         "shown_kompass_total",
-        "entity",
         "shown_qbo",
-        "shown_name",
+        "shown_number",
         "shown_total",
         "shown_difference",
         "synced_at",

@@ -32,7 +32,7 @@ from admin.quickbooks_online.pages.base import SearchedLists, SectionAdmin, agai
 from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.pages.org_filters import PARAMETER, MappingOrgFilter, chosen
 from admin.quickbooks_online.pages.seen_rows import Seen
-from admin.quickbooks_online.seen import unmapped
+from admin.quickbooks_online.seen import proposal_for, unmapped
 from admin.quickbooks_online.template_preview import variables_of
 
 LARGEST_FILE = 2_000_000
@@ -62,9 +62,9 @@ class MappingAdmin(SectionAdmin):
         offers: Offers = {}
         return type(base.__name__, (base,), {"offers": offers, "Meta": base.Meta})  # type: ignore[attr-defined]
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        field = super().formfield_for_foreignkey(db_field, request, **options)
-        if field is not None:
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None and db_field.is_relation:
             # What Kompass says and which company is linked is not edited from here.
             for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
                 setattr(field.widget, name, False)
@@ -80,6 +80,10 @@ class MappingAdmin(SectionAdmin):
         named = {key: value for key, value in initial.items() if isinstance(value, str)}
         if "configuration" not in named and (configuration := chosen(request)) is not None:
             named["configuration"] = str(configuration.pk)
+        if (seen := named.get(self.kompass, "")).isdecimal() and named.get("configuration", "").isdecimal():
+            # Where an error leads to: what the list suggests for it is suggested here too.
+            field = cast(type[forms.MappingForm], self.form).quickbooks[0][0]
+            named.setdefault(field, proposal_for(int(named["configuration"]), self.model, int(seen)))
         return named
 
     def changeform_view(

@@ -108,3 +108,11 @@ class OrgFilter(ManyChoices):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(org_id=self.value()) if self.value() else queryset
+
+
+class ConnectionFilter(admin.AllValuesFieldListFilter):
+    """By the state of the connection, under that name."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.title = "connection"

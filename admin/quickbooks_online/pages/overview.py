@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 
 from admin.quickbooks_online import overview
 from admin.quickbooks_online.failure_groups import groups_of
@@ -15,6 +16,7 @@ from admin.quickbooks_online.lists import known_name
 from admin.quickbooks_online.models import Configuration, Failure
 from admin.quickbooks_online.pages.base import SectionAdmin
 from admin.quickbooks_online.pages.org_filters import choose
+from schemas.counting import counted, form_of
 from schemas.link_state import LinkState
 
 REFRESHED_EVERY_S = 5
@@ -43,6 +45,7 @@ class OverviewPages(SectionAdmin):
         steps = overview.steps_of(configuration)
         open_ones = Failure.objects.filter(closed_at=None, org_id=configuration.org_id)
         backfill = overview.backfill_of(configuration)
+        days = overview.last_days(configuration)
         sending = bool(counts.running) and configuration.enabled
         running = sending or (backfill is not None and backfill.finished_at is None)
         return self.page(
@@ -55,11 +58,13 @@ class OverviewPages(SectionAdmin):
             steps=steps,
             next_step=overview.next_step(steps),
             counts=counts,
+            cards=_cards(configuration, counts),
             sending=sending,
             backfill=backfill,
             retry=overview.next_retry(configuration) if counts.retrying else None,
             last_success=overview.last_success(configuration),
-            bars=_bars(overview.last_days(configuration)),
+            bars=_bars(days),
+            most=max(max(day.synced, day.failed) for day in days),
             days=overview.DAYS,
             groups=groups_of(open_ones, request.user, at_most=GROUPS_SHOWN),
             failures=open_ones.count(),
@@ -79,6 +84,41 @@ class OverviewPages(SectionAdmin):
                 )
             },
         )
+
+
+_LISTS = {"client": ("customer", "customer"), "project": ("project", "project"), "invoice": ("invoice", "document")}
+"""Kind → (its list, what people call one)"""
+
+
+def _cards(configuration: Configuration, counts: overview.Counts) -> list[dict[str, Any]]:
+    """Give the numbers of the Org: how many of each kind, and the list where they are."""
+    named = (
+        (LinkState.SYNCED, "in QuickBooks"),
+        (LinkState.PENDING, "queued"),
+        (LinkState.RETRYING, "retrying"),
+        (LinkState.WAITING, "waiting"),
+        (LinkState.FAILED, form_of(counts.failed, "needs attention", "need attention")),
+        (LinkState.WITHDRAWN, "withdrawn in Kompass"),
+    )
+    cards = []
+    for state, words in named:
+        number, kinds = counts.of(state), counts.kinds_of(state)
+        # The list of invoices, unless there is none of them in this state.
+        kind = "invoice" if kinds.get("invoice") or not kinds else next(iter(kinds))
+        address = reverse(f"admin:quickbooks_online_{_LISTS[kind][0]}_changelist")
+        query = {"org": configuration.org_id, "state__exact": state.value}
+        if state is LinkState.FAILED:
+            address, query = reverse("admin:quickbooks_online_failure_changelist"), {"org": configuration.org_id}
+        cards.append(
+            {
+                "number": number,
+                "words": words,
+                "of": ", ".join(counted(many, _LISTS[one][1]) for one, many in kinds.items()),
+                "address": f"{address}?{urlencode(query)}",
+                "bad": state is LinkState.FAILED and number,
+            }
+        )
+    return cards
 
 
 def _bars(days: list[overview.Day]) -> list[dict[str, Any]]:

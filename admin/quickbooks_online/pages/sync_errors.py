@@ -11,12 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from admin.quickbooks_online.failure_groups import groups_of
+from admin.quickbooks_online.failure_groups import groups_of, orgs_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Link, Org
 from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
+from admin.quickbooks_online.pages.org_filters import ALL
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.remedies import cause_in_words, remedy_address
 from admin.quickbooks_online.runtime import engine
@@ -57,6 +58,9 @@ class FailureAdmin(ReadOnlyAdmin):
         self.require(request, "view_failure")
         org_id, cause = request.GET.get("org"), request.GET.get("cause")
         open_ones = Failure.objects.filter(closed_at=None)
+        orgs = orgs_of(open_ones)
+        if org_id == ALL:
+            org_id = None
         if org_id is not None:
             open_ones = open_ones.filter(org_id=org_id)
         failures: list[Failure] = []
@@ -66,7 +70,9 @@ class FailureAdmin(ReadOnlyAdmin):
         return self.page(
             request,
             "sync_errors.html",
-            "Sync errors",
+            f"Sync errors: {orgs[org_id].name}" if org_id in orgs else "Sync errors",
+            orgs=tuple(orgs.values()) if cause is None else (),
+            org_name=orgs[org_id].name if org_id in orgs else "",
             groups=groups_of(open_ones, request.user),
             failures=failures,
             cause=cause,

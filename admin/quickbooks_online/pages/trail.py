@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from admin.quickbooks_online.models import Link
 from admin.quickbooks_online.pages.downloads import downloaded
-from admin.quickbooks_online.pages.links import HAPPENINGS, InvoiceAdmin
+from admin.quickbooks_online.pages.link_rows import HAPPENINGS
+from admin.quickbooks_online.pages.links import ENTITIES, InvoiceAdmin
 from admin.quickbooks_online.runtime import engine
 from store.trail import Step, read_trail
 from sync.trail import COLUMNS, rows_of
@@ -76,7 +80,7 @@ def row_of(step: Step) -> Row:
         what=HAPPENINGS.get(step.what, step.what),
         outcome=step.outcome,
         who=_text(detail, "user"),
-        made_at=_text(detail, "created"),
+        made_at=_moment(_text(detail, "created")),
         sent=", ".join(map(str, members)) if isinstance(members, list) else "",
         answered=_answered(detail),
         message=step.message,
@@ -85,11 +89,28 @@ def row_of(step: Step) -> Row:
 
 
 def _answered(detail: Mapping[str, object]) -> str:
-    """``Invoice 91, total 1240.58, at home 1068.02``"""
-    there = f"{_text(detail, 'entity')} {_text(detail, 'qbo_id')}".strip()
-    named = (("total", "total"), ("home_total", "at home"))
-    totals = [f"{words} {found}" for name, words in named if (found := _text(detail, name))]
+    """``Invoice 91, total 1,240.58, in home currency 1,068.02``"""
+    entity = _text(detail, "entity")
+    there = f"{ENTITIES.get(entity, entity)} {_text(detail, 'qbo_id')}".strip()
+    named = (("total", "total"), ("home_total", "in home currency"))
+    totals = [f"{words} {_amount(found)}" for name, words in named if (found := _text(detail, name))]
     return ", ".join([there, *totals] if there else totals)
+
+
+def _amount(text: str) -> str:
+    try:
+        return f"{Decimal(text):,.2f}"
+    except InvalidOperation:
+        return text
+
+
+def _moment(text: str) -> str:
+    """Write a time of Kompass as the other times of the page; what is none stays as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return date_format(timezone.localtime(moment), "j M Y, H:i:s") if moment.tzinfo else text
 
 
 def _text(detail: Mapping[str, object], name: str) -> str:

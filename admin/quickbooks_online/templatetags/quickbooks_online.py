@@ -1,11 +1,15 @@
-"""The Orgs at a glance, for the section's own page."""
+"""The Orgs at a glance, for the section's own page; and how sentences and times are written."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import template
 from django.db.models import Count
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.timesince import timesince
 
 from admin.quickbooks_online.models import Configuration, Failure
 from admin.quickbooks_online.overview import connection_of, counts_by_company, next_step, steps_of
@@ -13,6 +17,22 @@ from admin.quickbooks_online.overview import connection_of, counts_by_company, n
 register = template.Library()
 
 SHOWN = 20
+_MINUTE = dt.timedelta(minutes=1)
+
+
+@register.filter
+def ago(moment: dt.datetime | None) -> str:
+    """Say how long ago it was: ``just now``, ``3 hours, 5 minutes ago``."""
+    if moment is None:
+        return ""
+    return "just now" if timezone.now() - moment < _MINUTE else f"{timesince(moment)} ago"
+
+
+@register.filter
+def sentence(words: str) -> str:
+    """Write words as a sentence: with a capital letter in front and a full stop behind."""
+    words = capfirst(str(words).strip())
+    return words if not words or words[-1] in ".!?…" else f"{words}."
 
 
 @register.inclusion_tag("admin/quickbooks_online/includes/orgs.html", takes_context=True)

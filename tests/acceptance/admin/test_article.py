@@ -146,7 +146,7 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     expect(page.get_by_label("Preview")).to_contain_text("24-p1")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was added successfully")).to_be_visible()
-    expect(page.get_by_text("2 sent ones would now differ")).to_be_visible()
+    expect(page.get_by_text("2 sent documents would now differ")).to_be_visible()
     page.get_by_role("link", name="see the difference, resend").click()
     page.get_by_role("button", name="Resend the ticked ones").click()
     expect(page.get_by_text("2 will be resent in the background.")).to_be_visible()

@@ -22,8 +22,8 @@ from tests.builders import client, event, invoice, line, project
 from tests.integration.notifier.harness import Post, plain
 
 TODAY = dt.datetime.now(dt.UTC).date()
-NORTH = OrgRef("org-ca", "Northern Survey Inc")
-GST = VatRate("vat-gst", "GST 5 %", Decimal(5))
+NORTH = OrgRef("org-ca", "Arpentage Boréal inc.")
+GST = VatRate("vat-gst", "TPS 5 %", Decimal(5))
 AT_MOST = 14
 
 
@@ -99,7 +99,7 @@ def test_a_first_org_and_a_second_of_another_locale_beside_it(site: Site, page: 
     expect(page.get_by_role("link", name="3 in QuickBooks")).to_be_visible()
 
     # A second Org, of Canada. It is the only one without a Configuration, so it is filled in.
-    of = project("p9", of=client("c9", name="Aurora Mines", org=NORTH), org=NORTH)
+    of = project("p9", of=client("c9", name="Mines d'Émeraude & Fils – Québec", org=NORTH), org=NORTH)
     bill = invoice("i9", of=of, org=NORTH, currency="CAD", date=TODAY, lines=(line(vat=GST),))
     pipeline.ingest(event(bill))
     page.get_by_role("link", name="Configurations", exact=True).first.click()
@@ -128,7 +128,8 @@ def test_a_bookkeeper_on_a_phone_from_the_mail_to_the_fixed_invoice(site: Site, 
         post = Post(pipeline, mail)
         post.recipients("books@example.com")
         post.later(seconds=0)
-        pipeline.ingest(event(invoice("i1")), event(invoice("i2")))
+        of = project("p2", of=client("c2", name="Équipements Müller GmbH"))
+        pipeline.ingest(event(invoice("i1")), event(invoice("i2", of=of, lines=(line("1028.80"),))))
         pipeline.drive()
         (message,) = post.later(seconds=6)
     (address,) = set(re.findall(r"https://kompass\.example(/admin/quickbooks_online/failure/\?\S+)", plain(message)))
@@ -145,7 +146,11 @@ def test_a_bookkeeper_on_a_phone_from_the_mail_to_the_fixed_invoice(site: Site, 
     assert sorted(one["DocNumber"] for one in pipeline.objects("Invoice")) == ["INV-i1", "INV-i2"]
 
     # The invoice is found, and its page says that it is there.
-    phone.goto(f"{site.url}/admin/quickbooks_online/invoice/?q=INV-i2")
+    # By client and amount, as a person in Québec types them on a phone: without accents, with a space and a comma.
+    phone.goto(f"{site.url}/admin/quickbooks_online/invoice/")
+    phone.locator("#searchbar").fill("muller 1 234,56")
+    phone.get_by_role("button", name="Search", exact=True).click()
+    expect(phone.locator("#result_list tbody tr")).to_have_count(1)
     card = phone.locator("#result_list tbody tr")
     box = card.bounding_box()
     assert box is not None

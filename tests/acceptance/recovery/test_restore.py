@@ -171,7 +171,7 @@ def test_after_a_restore_nothing_is_made_twice(
         check=False,
     )
     assert catching_up.returncode == 0, catching_up.stderr
-    assert "1 calls were under way then" in catching_up.stdout
+    assert "1 call was under way then" in catching_up.stdout
     assert requests(surroundings) == made
     start_all(surroundings)
     surroundings.wait_until_at_rest(timeout=90)

@@ -51,9 +51,10 @@ def test_everything_is_named_with_its_reason_on_the_page_and_in_the_file(section
     pipeline.drive()
     page = words(ada.post(SHEET, MARCH))
     assert "does not agree" in page
+    assert "March 2026: Meridian Geomatics Ltd in Kompass" in page
     assert "Taken back in Kompass, still in QuickBooks (1)" in page
     assert "Belongs in the month, but is not in QuickBooks (1)" in page
-    assert "Not to be in QuickBooks (2)" in page
+    assert "Not meant for QuickBooks (2)" in page
     assert "journal" in page
     answer = ada.post(SHEET, {**MARCH, "csv": "1"})
     assert answer["Content-Disposition"] == 'attachment; filename="agreement-meridian-geomatics-ltd-2026-03.csv"'
@@ -96,4 +97,4 @@ def test_a_filed_month_shows_what_changed_in_it_since(section: Section, ada: Cli
 
 def test_an_empty_month_says_so(section: Section, ada: Client) -> None:
     page = words(ada.post(SHEET, {"month": "2026-05"}))
-    assert "empty The month is empty: neither Kompass nor QuickBooks has a document of it." in page
+    assert "Empty The month is empty: neither Kompass nor QuickBooks has a document of it." in page

@@ -37,7 +37,8 @@ def three(section: Section) -> None:
     pipeline.ingest(event(invoice("i1", date=dt.date(2026, 3, 1))))
     for org, month in (("org-ca", 4), ("org-us", 5)):
         ref = OrgRef(org, ORGS[org])
-        of = kompass_client(f"c-{org}", name=f"Client of {org}", org=ref)
+        name = "Client of org-ca: Rivière d'org-ca" if org == "org-ca" else f"Client of {org}"
+        of = kompass_client(f"c-{org}", name=name, org=ref)
         one = invoice(f"i-{org}", date=dt.date(2026, month, 2), lines=(line("1234.50"),), org=ref)
         pipeline.ingest(event(replaced(one, client=of)))
     pipeline.drive()
@@ -60,7 +61,11 @@ def test_rows_say_whose_what_and_where(ada: Client, three: None) -> None:
     assert "In QuickBooks" in page
     assert "Needs attention" in page
     assert "Waiting" in page
+    assert "<h1>Invoices</h1>" in ada.get(f"{ROOT}invoice/").content.decode(), "called by what it holds"
     assert "Harbour & Sons c1" in words(ada.get(f"{ROOT}project/"))
+    assert "change-related" not in ada.get(f"{ROOT}itemservice/add/").content.decode(), (
+        "nor are Configurations edited there"
+    )
     assert ORGS["org-ca"] in words(ada.get(f"{ROOT}customer/"))
 
 
@@ -73,6 +78,14 @@ def test_rows_say_whose_what_and_where(ada: Client, three: None) -> None:
         ("q=1.481,40", ["INV-i-org-ca", "INV-i-org-us"]),
         ("q=1%2C481.40", ["INV-i-org-ca", "INV-i-org-us"]),
         ("q=nothing+of+the+kind", []),
+        ("q=cl%C3%ADent+of+org-ca", ["INV-i-org-ca"]),
+        ("q=riviere", ["INV-i-org-ca"]),
+        ("q=RIVI%C3%88RE+d%E2%80%99org-ca", ["INV-i-org-ca"]),
+        ("q=riviere+1+481%2C40+%24", ["INV-i-org-ca"]),
+        ("q=riviere+120", []),
+        ("q=2026-04-02", ["INV-i-org-ca"]),
+        ("q=02%2F04%2F2026", ["INV-i-org-ca"]),
+        ("q=2+Apr+2026", ["INV-i-org-ca"]),
         ("q=%00", ["INV-i-org-ca", "INV-i-org-us", "INV-i1"]),
         ("state__exact=synced", ["INV-i1"]),
         ("state__exact=failed", ["INV-i-org-ca"]),
@@ -102,6 +115,12 @@ def test_by_its_id_in_quickbooks_and_by_cause(ada: Client, three: None) -> None:
         ("1,234.50", "1234.50"),
         ("1.234,50", "1234.50"),
         ("1'234.5", "1234.5"),
+        ("1 234,56", "1234.56"),
+        ("1\u202f234,56 $", "1234.56"),
+        ("CA$1,234.56", "1234.56"),
+        ("1234.56 USD", "1234.56"),
+        ("−12,5", "-12.5"),
+        ("1.234", "1234"),
         ("-12", "-12"),
         ("1.2.3", None),
         ("INV-1", None),

@@ -88,11 +88,11 @@ def test_all_of_10_000_invoices_are_compared_where_a_mapping_touches_them(
     answer = ada.post(
         f"{ROOT}itemservice/add/", {"configuration": "1", "service": service.pk, "item_id": "3"}, follow=True
     )
-    assert f"{OTHERS} sent ones would now differ:" in words(answer)
+    assert f"{OTHERS} sent documents would now differ:" in words(answer)
     # The way from the message to the page that shows them.
     (address,) = re.findall(r'href="([^"]+/impact/[^"]+)"', answer.content.decode())
     page = words(ada.get(address))
-    assert f"{OTHERS} sent ones would now differ. Compared: {OTHERS} documents." in page
+    assert f"{OTHERS} sent documents would now differ. Compared: {OTHERS} documents." in page
     assert f"The newest {SHOWN} of {OTHERS} are shown." in page
     answer = ada.post(address, {"all": "1"}, follow=True)
     assert f"{OTHERS} will be resent" in words(answer)
@@ -104,7 +104,7 @@ def test_where_patience_runs_out_it_says_at_least(section: Section, company: Non
     moments = itertools.chain([0.0, 1.0, PATIENCE_S + 1], itertools.repeat(PATIENCE_S + 2))
     found = impact_of(section.configuration(), clock=lambda: next(moments))
     assert not found.whole
-    assert found.sentence == f"at least {2 * AT_ONCE:,} sent ones would now differ"
+    assert found.sentence == f"at least {2 * AT_ONCE:,} sent documents would now differ"
     assert len(found.shown) == SHOWN
 
 

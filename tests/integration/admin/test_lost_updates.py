@@ -64,6 +64,12 @@ def test_a_configuration_of_each_locale(section: Section, ada: Client, bob: Clie
         assert f"Default Item ID: {items[configuration.default_item_id]} → {items['2']}" in page
         assert "Project customers: on → off" in page
         assert "{{ invoice.reference }}-A" in unescape(answer.content.decode()), "what was typed is kept"
+        shown_now = answer.context["adminform"].form
+        assert shown_now["doc_number_template"].value() == "{{ invoice.reference }}-A"
+        assert shown_now["default_item_id"].value() == "2", (
+            "what was not touched is the other's: saving again takes nothing back"
+        )
+        assert not shown_now["project_customers"].value()
         configuration.refresh_from_db()
         assert (configuration.default_item_id, configuration.project_customers) == ("2", False)
         assert configuration.doc_number_template == "{{ invoice.reference }}"

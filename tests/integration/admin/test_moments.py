@@ -51,6 +51,32 @@ def test_a_form_that_is_sent_after_the_session_ended_is_kept(
     assert "Your session ended" not in ada.get(where).content.decode(), "it is offered once"
 
 
+def test_a_page_that_is_older_than_the_sign_in_is_offered_again(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    Configuration.objects.update(notification_recipients=["a@example.com"])
+    where, own = f"{ROOT}configuration/1/change/", {"origin": "http://testserver"}
+    form = form_of(section.configuration(), doc_number_template="{{ invoice.reference }}-Y")
+    stale = {**form, "csrfmiddlewaretoken": "x" * 64}
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(ada.get(where).context["user"])
+    strict.get(where)
+    answer = strict.post(where, stale, headers=own)
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "This page was opened before you signed in again" in page
+    kept = {unescape(name): unescape(value) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', page)}
+    assert strict.post(where, kept, headers=own).status_code == 302
+    assert section.configuration().doc_number_template == "{{ invoice.reference }}-Y"
+    # A form that another site sends is not offered, and one that is sent without a session is kept for the sign-in.
+    answer = strict.post(where, stale, headers={"origin": "https://elsewhere.example"})
+    assert answer.status_code == 403
+    assert "Send the form now" not in answer.content.decode()
+    strict.logout()
+    assert strict.post(where, stale, headers=own)["Location"] == f"/admin/login/?next={where}"
+    assert strict.session["kept_form"]["path"] == where
+
+
 def test_a_button_pressed_after_the_session_ended_is_offered_again(ada: Client, ids: dict[str, int]) -> None:
     where = f"{ROOT}invoice/{ids['invoice']}/resend/"
     person = ada.get(f"{ROOT}invoice/").context["user"]

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from admin.quickbooks_online import overview
-from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Link
+from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Link, VatRate
 from schemas.events import OrgRef
 from simulator import CANADA, USA
 from tests.builders import client, event, invoice
@@ -49,12 +49,40 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
     page = page_of(ada, three["org-uk"])
     synced, failed = (Link.objects.filter(org_id="org-uk", state=state).count() for state in ("synced", "failed"))
     assert (synced, failed) == (3, 1)
-    assert "3 in QuickBooks" in page
-    assert "1 needs attention" in page
+    assert "3 in QuickBooks 1 customer, 1 project, 1 document" in page
+    assert "1 needs attention 1 document" in page
+    cards = ada.get(f"{ROOT}configuration/{three['org-uk'].pk}/overview/").context["cards"]
+    assert len(ada.get(cards[0]["address"]).context["cl"].result_list) == 1, "the documents of the card"
+    Link.objects.filter(org_id="org-uk", kind="client").update(state="pending")
+    cards = ada.get(f"{ROOT}configuration/{three['org-uk'].pk}/overview/").context["cards"]
+    assert "/customer/" in cards[1]["address"], "where there is no document, the list that has some"
+    assert "(just now)" in page
+    assert "0 minutes" not in page
     assert "1 invoice needs attention: Standard 20 % has no QuickBooks tax code" in page
     assert "Last record sent to QuickBooks:" in page
     assert "Connected" in page
     assert Failure.objects.filter(closed_at=None).count() == 1
+
+
+def test_the_errors_of_one_org_are_shown(ada: Client, three: dict[str, Configuration]) -> None:
+    Failure.objects.create(org_id="org-ca", kind="invoice", stage="map", cause="x", message="it broke", remedy="Fix it")
+    page = words(ada.get(f"{ROOT}failure/"))
+    assert "All Meridian Geomatics Ltd (1) Northern Survey Inc (1) Show" in page
+    assert "It broke. What to do: Fix it." in page, "sentences"
+    page = words(ada.get(f"{ROOT}failure/", {"org": "org-ca"}))
+    assert "Sync errors: Northern Survey Inc" in page
+    assert "It broke." in page
+    assert "Standard 20 %" not in page
+    assert "Standard 20 %" in words(ada.get(f"{ROOT}failure/", {"org": "all"}))
+
+
+def test_the_form_that_an_error_leads_to_suggests_what_the_list_does(
+    ada: Client, three: dict[str, Configuration]
+) -> None:
+    rate = VatRate.objects.get(org_id="org-uk", kompass_id="vat-20")
+    where = f"{ROOT}taxcodevatrate/add/?configuration={three['org-uk'].pk}&vat_rate={rate.pk}"
+    field = ada.get(where).context["adminform"].form["tax_code_id"]
+    assert dict(field.field.choices)[field.value()].startswith("20.0% S")
 
 
 def test_it_says_until_when_a_retry_pauses_and_why(

@@ -274,7 +274,7 @@ def test_sent_documents_that_would_differ_are_resent_on_request(
 ) -> None:
     row = ItemService.objects.get()
     answer = ada.post(f"{ROOT}itemservice/{row.pk}/change/", {"item_id": "3", "class_id": ""}, follow=True)
-    assert "1 sent one would now differ" in words(answer)
+    assert "1 sent document would now differ" in words(answer)
     assert ItemService.objects.get().item_name == "Engineering"
     page = ada.get(f"{ROOT}configuration/1/impact/")
     assert "INV-i1" in words(page)
@@ -309,7 +309,7 @@ def test_a_corrected_tax_code_is_offered_to_the_documents_that_used_it(section: 
     right = pipeline.object_id(UK, "TaxCode", "20.0% RC SG")
     TaxCodeVatRate.objects.filter(pk=row.pk).update(tax_code_id=right)
     impact = f"{ROOT}configuration/1/impact/?row=taxcodevatrate:{row.pk}"
-    assert "2 sent ones would now differ; 1 paid document stays as it is" in words(ada.get(impact))
+    assert "2 sent documents would now differ; 1 paid document stays as it is" in words(ada.get(impact))
     ada.post(impact, {"all": "1"})
     pipeline.drive()
     codes = {

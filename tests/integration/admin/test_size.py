@@ -33,6 +33,7 @@ PAGES = (
     "", "configuration/", "configuration/1/overview/", "configuration/1/change/", "configuration/1/going-live/",
     "configuration/1/activity/", "itemservice/", "departmentclass/", "taxcodevatrate/", "customfield/", "itemservice/add/",
     "departmentclass/add/", "customer/", "project/", "invoice/", "invoice/?q=INV-17", "invoice/?q=Harbour", "invoice/?q=1234.50",
+    "invoice/?q=Harbour+1234.50",
     "invoice/?state__exact=failed", "invoice/?month=2026-03", "failure/", "failure/?org=org-uk&cause=no-tax-code:vat-9",
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,8 +18,18 @@ from simulator import Simulator
 from simulator.seeds import UK
 from store import companies
 from sync.agreement import read_sheet
+from sync.filed_months import changed_since_filed
+from tests.integration.agreement.test_month_end import sheet_of
 from tests.integration.agreement.year import Year, rates_of
-from tests.integration.agreement.year_oracle import books_of, documents_by_kompass_id, preventing
+from tests.integration.agreement.year_oracle import (
+    States,
+    billed,
+    books_of,
+    changed_since,
+    documents_by_kompass_id,
+    preventing,
+    states,
+)
 from tests.pipeline import Pipeline, open_pipeline
 
 A_MONTH = int(os.environ.get("YEAR_DOCUMENTS", "120")) // 12
@@ -39,8 +50,27 @@ def pipeline(migrated_database: str, simulator: Simulator) -> Iterator[Pipeline]
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_month_agrees_exactly_when_the_oracle_says_so(pipeline: Pipeline, seed: int) -> None:
     year = Year(pipeline, seed, A_MONTH)
-    year.live()
+    filed: States = {}
+
+    def file() -> None:
+        filed.update(states(year.said, year.deleted, books_of(pipeline)))
+        for month in range(1, 13):
+            sheet_of(pipeline, month, file_by="ada")
+
+    year.live(file)
     books = books_of(pipeline)
+    newer = states(year.said, year.deleted, books)
+    changed, by_kompass = changed_since(filed, newer), changed_since(billed(filed), billed(newer))
+    assert sum(map(len, by_kompass.values())) > 5
+    with pipeline.engine.begin() as db:
+        mailed = {(int(one.document.month[5:]), one.document.reference): one for one in changed_since_filed(db)}
+    for month in range(1, 13):
+        in_month = {name: one for (of, name), one in mailed.items() if of == month}
+        assert by_kompass[month] <= in_month.keys(), (month, seed)
+        assert {name for name, one in in_month.items() if not one.document.operations} <= by_kompass[month], (
+            month,
+            seed,
+        )
     named = preventing(year.said, year.deleted, books, rates_of)
     with pipeline.engine.begin() as db:
         configuration = companies.read_configuration(db, "org-uk")
@@ -65,4 +95,10 @@ def test_each_month_agrees_exactly_when_the_oracle_says_so(pipeline: Pipeline, s
         )
         assert sheet.agrees == (not named[month])
         verdicts.add(sheet.agrees)
+        listed = {re.match(r"[^ :]+", one)[0] for one in sheet.changes}
+        assert listed == changed[month], (
+            month,
+            seed,
+            [one for one in sheet.changes if re.match(r"[^ :]+", one)[0] not in changed[month]],
+        )
     assert verdicts == {True, False}

@@ -19,15 +19,17 @@ from tests.pipeline import Pipeline
 REDUCED = VatRate("vat-5", "Reduced", Decimal(5))
 
 
-def sheet_of(pipeline: Pipeline, month: int = 3, *, file_by: str = "") -> Sheet:
+def sheet_of(
+    pipeline: Pipeline, month: int = 3, *, file_by: str = "", org_id: str = "org-uk", realm: str = UK
+) -> Sheet:
     with pipeline.engine.begin() as db:
-        configuration = companies.read_configuration(db, "org-uk")
-        facts = companies.read_facts(db, [UK])[UK]
+        configuration = companies.read_configuration(db, org_id)
+        facts = companies.read_facts(db, [realm])[realm]
     assert configuration is not None
-    token = pipeline.simulator.authorize(UK)["access_token"]
+    token = pipeline.simulator.authorize(realm)["access_token"]
     sheet = read_sheet(
         pipeline.engine,
-        lambda call: pipeline.transport.send(UK, token, call, deadline=10.0),
+        lambda call: pipeline.transport.send(realm, token, call, deadline=10.0),
         configuration,
         facts,
         dt.date(2026, month, 1),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from schemas.events import Step
+from simulator import bookkeeper
 from simulator.seeds import UK
-from sync.by_hand import Customer, KnownClient, link_customer
+from sync.by_hand import Customer, KnownClient, link_customer, take_over
 from sync.keeping import keep_quickbooks
 from tests.builders import client, event, invoice, line, project
 from tests.integration.agreement.sheets import edit, sheet, standings
@@ -235,3 +236,32 @@ def test_a_document_that_is_to_move_into_a_closed_month_is_not_said_to_lie_there
     assert "in QuickBooks it is dated 2026-04-05" in said
     assert "Date it after 2026-03-31 in Kompass" in said
     assert "credit note" not in said
+
+
+def test_a_document_that_was_taken_over_at_another_customer_differs(pipeline: Pipeline, run: Any) -> None:
+    """Quay's invoice of the same number was linked: its amounts are right, and it is not our client's."""
+    configure(pipeline, "project_customers", value=False)
+    pipeline.ingest(event(client("c1")))
+    pipeline.drive()
+    members: dict[str, Any] = {"DisplayName": "Quay", "CurrencyRef": {"value": "GBP"}}
+    by_hand = {"action": "create", "entity": "Customer", "members": members}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], by_hand))
+    quay = next(one for one in pipeline.objects("Customer") if one["DisplayName"] == "Quay")
+    detail = {"ItemRef": {"value": "1"}, "TaxCodeRef": {"value": pipeline.object_id(UK, "TaxCode", "20.0% S")}}
+    typed = {
+        "DocNumber": "INV-i1", "TxnDate": "2026-03-01", "CustomerRef": {"value": quay["Id"]}, "CurrencyRef": {"value": "GBP"},
+        "GlobalTaxCalculation": "TaxExcluded",
+        "Line": [{"Amount": 100, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}],
+    }  # fmt: skip
+    typed_in = {"action": "create", "entity": "Invoice", "members": typed}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], typed_in))
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    (document,) = pipeline.objects("Invoice")
+    with pipeline.engine.begin() as db:
+        take_over(db, pipeline.one("invoice", "i1").id, "Invoice", document, by="ann")
+    pipeline.drive()
+    assert pipeline.one("invoice", "i1").state == "synced"
+    code, found = sheet(run)
+    assert (code, standings(found)) == (1, {"INV-i1": "differs"})
+    assert "booked to customer Quay in QuickBooks" in found["lines"][0]["remark"]

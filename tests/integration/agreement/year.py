@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
@@ -24,6 +24,7 @@ ROWS: Final = {"vat-5": "5.0% R", "vat-0": "0.0% Z"}
 CURRENCIES: Final = ("GBP", "GBP", "GBP", "GBP", "GBP", "USD", "EUR", "JPY")
 DEEDS: Final = (
     "void", "delete", "month", "day", "customer", "tax", "amount", "code", "copy", "hand", "text", "note", "pay", "rate",
+    "number", "due",
 )  # fmt: skip
 REVISIONS: Final = ("reject", "void", "off", "delete", "month", "amount", "project", "text", "approve")
 TRANSIENT: Final = "name_lock+try_again+saved_anyway+requestid_used+unsupported+not_found_page+server_error"
@@ -71,8 +72,8 @@ class Year:
         self.pipeline.simulator.call(lambda world: world.change_settings(settings))
         self.pipeline.together = (1, 10)[self.seed // 2 % 2]
 
-    def live(self) -> None:
-        """Bill the year, then let the bookkeeper and Kompass change half of it, with lost answers and passing refusals."""
+    def live(self, file: Callable[[], None]) -> None:
+        """Bill the year, file it, then let the bookkeeper and Kompass change half of it, with lost answers and passing refusals."""
         for month in range(1, 13):
             for number in range(month * 1000, month * 1000 + self.a_month):
                 self.said[f"n{number}"] = self._document(number, month)
@@ -80,6 +81,7 @@ class Year:
             if _number(one) % 19 == 4 and one.date.month < QUIET_FROM and one.amount_gross > 0:
                 self._type_in(one)
         self._drive(*(event(one) for one in self.said.values()))
+        file()
         books = books_of(self.pipeline)
         there = documents_by_kompass_id(books)
         for one in [each for each in self.said.values() if each.date.month < QUIET_FROM]:
@@ -239,6 +241,8 @@ class Year:
             "code": {"Line": [{**sales[0], "SalesItemLineDetail": {**detail, **exempt}}, *sales[1:]]},
             "text": {"CustomerMemo": {"value": "Thank you"}},
             "note": {"PrivateNote": "checked"},
+            "number": {"DocNumber": f"B{one.id}"},
+            "due": {"DueDate": "2027-01-31"} if entity == "Invoice" else {},
             "rate": {"ExchangeRate": Decimal("0.5"), "CurrencyRef": currency} if one.currency != "GBP" else {},
         }
         if deed == "copy":

@@ -89,7 +89,8 @@ def _right(one: Invoice, found: Mapping[str, Any], books: Books, rates: Rates) -
     name = f"{one.project.reference} {one.project.name}" + (f" ({one.currency})" if foreign else "")
     customer = books.customers.get(name)
     if (
-        _month(found) != one.date.month
+        found["TxnDate"][:7] != one.date.isoformat()[:7]
+        or found["DocNumber"] == f"C{one.id}"
         or customer is None
         or found["CustomerRef"]["value"] != customer["Id"]
         or found["CurrencyRef"]["value"] != one.currency
@@ -126,3 +127,67 @@ def _taxes_right(one: Invoice, found: Mapping[str, Any], books: Books) -> bool:
     tax = Decimal(str(found["TxnTaxDetail"]["TotalTax"]))
     total = Decimal(str(found["TotalAmt"]))
     return nets == wanted and tax in (by_line, by_sum) and total == abs(one.amount_net) + tax
+
+
+# --- What changed since a month was filed
+
+States = dict[str, tuple[Any, list[Any]]]
+"""Number of a document → what Kompass says of it, and what the books have of it."""
+
+
+def states(said: Said, deleted: Collection[str], books: Books) -> States:
+    """Each document as both sides have it, without what only a text says."""
+    there = documents_by_kompass_id(books)
+    found: States = {
+        f"INV-{kompass_id}": (
+            (
+                one.date, one.currency, one.project and one.project.billing_client.id, one.amount_net, one.amount_vat,
+                one.step in (Step.APPROVED, Step.POSTED) and one.synchronize and kompass_id not in deleted,
+                one.step is Step.VOIDED and kompass_id in there,
+            ),
+            [],
+        )
+        for kompass_id, one in said.items()
+    }  # fmt: skip
+    ours = {each["Id"]: kompass_id for kompass_id, some in there.items() for each in some}
+    for each in books.documents:
+        number = str(each.get("DocNumber", ""))
+        name = number if number[:1] in ("C", "H") or each["Id"] not in ours else f"INV-{ours[each['Id']]}"
+        codes = [
+            (line["SalesItemLineDetail"]["TaxCodeRef"]["value"], Decimal(str(line["Amount"])))
+            for line in each["Line"]
+            if line["DetailType"] == "SalesItemLineDetail"
+        ]
+        kept = ("TxnDate", "DocNumber", "DueDate", "TotalAmt", "ExchangeRate", "HomeTotalAmt")
+        found.setdefault(name, (None, []))[1].append(
+            (
+                [str(each.get(member)) for member in kept],
+                each["CustomerRef"]["value"],
+                str(each["TxnTaxDetail"]["TotalTax"]),
+                codes,
+            )
+        )
+    return found
+
+
+def billed(found: States) -> States:
+    """What Kompass bills alone: of a draft, a void or what was taken back there is nothing."""
+    return {name: (kompass if kompass is not None and kompass[5] else None, []) for name, (kompass, _) in found.items()}
+
+
+def _months(state: tuple[Any, list[Any]]) -> set[int]:
+    kompass, theirs = state
+    booked = {int(one[0][0][5:7]) for one in theirs if Decimal(one[0][3])}
+    return booked | ({kompass[0].month} if kompass is not None else set())
+
+
+def changed_since(before: States, now: States) -> dict[int, set[str]]:
+    """Month → the numbers of the documents that changed, by either side."""
+    found: dict[int, set[str]] = defaultdict(set)
+    nothing: tuple[Any, list[Any]] = (None, [])
+    for name in before.keys() | now.keys():
+        former, newer = before.get(name, nothing), now.get(name, nothing)
+        if former != newer:
+            for month in _months(former) | _months(newer):
+                found[month].add(name)
+    return found

@@ -49,7 +49,7 @@ def test_what_would_undo_a_tax_put_in_by_hand_stops(overridden: Pipeline, change
     overridden.drive()
     link = overridden.one("invoice", "i1")
     assert (link.state, link.cause) == ("failed", "conflict:edited-in-qbo")
-    assert "the tax in QuickBooks was changed by hand" in link.reason
+    assert "changed by hand in QuickBooks, and different from Kompass: tax" in link.reason
     assert tax(overridden) == Decimal("19.99")
 
 

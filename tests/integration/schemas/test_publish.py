@@ -96,7 +96,7 @@ def test_a_file_lands_event_by_event(broker: EmbeddedBroker, tmp_path: Path) -> 
     lines = [line(number, sequence=sequence) for sequence in (1, 2, 3) for number in range(20)]
     done = run(broker.bootstrap_servers, written(tmp_path, lines))
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout == b"60 events published (60 client)\n"
+    assert done.stdout == b"60 events published (60 clients)\n"
     found = landed(broker, Kind.CLIENT)
     assert {orjson.dumps(str(event.id)) for _, _, event in found} == {
         orjson.dumps(orjson.loads(o)["id"]) for o in lines

@@ -136,7 +136,7 @@ def test_amounts_finer_than_the_currency(make: Any, refusals: Any) -> None:
     problem = refusals(map_invoice, make.invoice(line), make.configuration(), make.facts(), customer_id="77")
     assert set(problem) == {"amount-too-fine"}
     assert problem["amount-too-fine"].message == (
-        "Invoice 24-0329-01: the net amount 100.005 is finer than QuickBooks keeps GBP (2 decimals) (and 2 more like it)"
+        "Invoice 24-0329-01: the net amount 100.005 has more decimals than QuickBooks keeps for GBP (2 decimals) (and 2 more like it)"
     )
     yen = make.line(amount_net=D("100.50"), amount_vat=D(0), vat_rate=None)
     problem = refusals(

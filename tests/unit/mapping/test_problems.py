@@ -84,7 +84,7 @@ PINNED: list[tuple[Problem, str, str, str]] = [
     (
         problems.amount_too_fine(INVOICE, where="net amount", amount=D("1.005"), currency="GBP", decimals=2),
         "amount-too-fine",
-        "Invoice 24-0329-01: the net amount 1.005 is finer than QuickBooks keeps GBP (2 decimals)",
+        "Invoice 24-0329-01: the net amount 1.005 has more decimals than QuickBooks keeps for GBP (2 decimals)",
         "Round the net amount in Kompass to 2 decimals.",
     ),
     (
@@ -112,7 +112,7 @@ PINNED: list[tuple[Problem, str, str, str]] = [
     (
         problems.negative_total("Credit note 1", kind=InvoiceType.CREDIT_NOTE, amount=D("5")),
         "negative-total",
-        "Credit note 1: its total is 5.00, and a credit note's is below zero",
+        "Credit note 1: its total is 5.00, and the total of a credit note is below zero",
         "Make it an invoice in Kompass.",
     ),
     (
