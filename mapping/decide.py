@@ -229,8 +229,8 @@ def _push(case: Case) -> Decision:
         return Fail((conflicts.currency_changed(case.record, standing.applied.get("CurrencyRef")),))
     if standing.overwrite and standing.observed is not None:
         changed |= _overwritten(standing, standing.observed, payload)
-    is_document = isinstance(case.record, Invoice)
-    if standing.sync_token is None and (changed or is_document):
+    unknown = isinstance(case.record, Invoice) or (standing.observed is not None and standing.observed.deleted)
+    if standing.sync_token is None and (changed or unknown):
         # Somebody else may have written, or was asked to: what is true in the books has to be read first.
         return Read(mapped.entity, standing.qbo_id)
     observed = standing.observed

@@ -41,7 +41,7 @@ class Observed:
     @property
     def deleted(self) -> bool:
         """Whether QuickBooks has the object no more, or has made it inactive."""
-        return self.document.get("status") == _DELETED
+        return self.document.get("status") == _DELETED or self.document.get("Active") is False
 
     @property
     def voided(self) -> bool:

@@ -131,14 +131,17 @@ def find_orgs(db: Connection, wanted: str) -> list[tuple[str, str]]:
     return [(row.id, row.name) for row in rows]
 
 
-def is_billed(db: Connection, *, realm_id: str, client_id: str) -> bool:
-    """Say whether a document that we made in this company is billed to the client. Reads all documents of the company."""
+def is_billed(db: Connection, party: Link) -> bool:
+    """Say whether a document that we made is billed to a client, or to a project. Reads all documents of the company."""
+    client = "coalesce(r.body #>> '{project,billing_client,id}', r.body #>> '{client,id}')"
+    of_project = "r.body #>> '{project,id}' = :id AND r.body #>> '{project,billing_client,id}' = :party"
     found = text(
         "SELECT EXISTS (SELECT 1 FROM qbo_link l JOIN qbo_record r USING (org_id, kind, kompass_id) WHERE l.realm_id = :realm"
         f" AND l.kind = 'invoice' AND l.qbo_id IS NOT NULL AND NOT l.{link.c.adopted.name}"
-        " AND coalesce(r.body #>> '{project,billing_client,id}', r.body #>> '{client,id}') = :client)"
+        f" AND {f'{client} = :id' if party.kind is Kind.CLIENT else of_project})"
     )
-    return bool(db.execute(found, {"realm": realm_id, "client": client_id}).scalar_one())
+    asked = {"realm": party.realm_id, "id": party.kompass_id}
+    return bool(db.execute(found, asked if party.kind is Kind.CLIENT else {**asked, "party": party.party_id}).scalar())
 
 
 def has_newer_record(db: Connection, link_id: int) -> bool:

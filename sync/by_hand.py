@@ -156,10 +156,11 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink("Only a link that was made by hand can be removed.")
     if is_being_sent(db, link):
         raise CannotLink(f"It {BEING_SENT}")
-    if link.kind is Kind.CLIENT and is_billed(db, realm_id=link.realm_id, client_id=link.kompass_id):
+    if link.kind is not Kind.INVOICE and is_billed(db, link):
+        what = "customer" if link.kind is Kind.CLIENT else "sub-customer"
         raise CannotLink(
-            f"Documents of {link.reference} were sent to the customer {link.name} already. Keep the link, or rename the "
-            "customer in QuickBooks."
+            f"Documents of {link.reference} were sent to the {what} {link.name} already. Keep the link, or rename the "
+            f"{what} in QuickBooks."
         )
     attempts.retire(db, [link_id])
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **UNREAD)])

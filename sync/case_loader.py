@@ -16,6 +16,7 @@ from schemas.company import Standing
 from schemas.events import Client, Kind, Project, Record
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
+from schemas.observed import Observed
 from store import exchange_rates, failures, links, records
 from store.links import Link
 from store.records import RecordKey
@@ -97,12 +98,18 @@ def standing_of(link: Link) -> Standing:
 
     Of what was deleted in QuickBooks, and a person asked to recreate, QBO has nothing.
     """
-    if link.state == LinkState.FAILED and link.overwrite and link.cause in RECREATED:
+    if link.overwrite and _is_deleted(link):
+        # Whatever it waited for or failed over since it was asked for.
         entity = link.entity or None
         return Standing(entity=entity, currency=link.currency, name_override=link.name_override or None)
     if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):
         return replace(link.standing, sync_token=None)
     return link.standing
+
+
+def _is_deleted(link: Link) -> bool:
+    failed = link.state == LinkState.FAILED and link.cause in RECREATED
+    return failed or (link.observed is not None and Observed(link.observed).deleted)
 
 
 def rests_on_books(cause: str) -> bool:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from schemas.events import InvoiceType, Step
+from simulator.seeds import CANADA, UK, USA
 from tests.cases.orders import agrees, call, cannot, gross, keep, later, owed, send, unpay, well
 from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, story, test_it_ends_right
 
@@ -27,7 +28,7 @@ def _paid(one: Scene, **changes: object) -> Iterator[float | None]:
 
 @story(PLOTS, *THREE)
 def _a_void_that_was_left_is_not_left_again_after_it_was_taken_back(one: Scene) -> Iterator[float | None]:
-    """H01. Void of a paid invoice: kept. Approved again. The payment is taken back. Voided again: that is another void."""
+    """Void of a paid invoice: kept. Approved again. The payment is taken back. Voided again: that is another void."""
     yield from _paid(one, step=Step.VOIDED)
     keep(one)
     yield
@@ -42,9 +43,9 @@ def _a_void_that_was_left_is_not_left_again_after_it_was_taken_back(one: Scene) 
     assert owed(one) == 0, one.why()
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, UK)
 def _a_void_that_was_left_stays_left_for_a_text(one: Scene) -> Iterator[float | None]:
-    """H02. What was left stays left while only a text of the void document changes."""
+    """What was left stays left while only a text of the void document changes."""
     yield from _paid(one, step=Step.VOIDED)
     keep(one)
     one.say(one.again("i1", details="a text"))
@@ -53,9 +54,9 @@ def _a_void_that_was_left_stays_left_for_a_text(one: Scene) -> Iterator[float | 
     assert owed(one) == gross(one, "100.00")
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, CANADA)
 def _a_void_that_was_left_and_comes_back_with_other_amounts(one: Scene) -> Iterator[float | None]:
-    """H03. Approved again with other amounts: the payment protects it as before, and a person is asked."""
+    """Approved again with other amounts: the payment protects it as before, and a person is asked."""
     yield from _paid(one, step=Step.VOIDED)
     keep(one)
     one.say(one.again("i1", step=Step.APPROVED, **one.sums("150.00")))
@@ -68,9 +69,9 @@ def _a_void_that_was_left_and_comes_back_with_other_amounts(one: Scene) -> Itera
     assert owed(one) == gross(one, "150.00")
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, USA)
 def _kept_and_then_sent_after_all(one: Scene) -> Iterator[float | None]:
-    """H04. Keep, and then Send on a page that was open still: the last choice counts, in every member."""
+    """Keep, and then Send on a page that was open still: the last choice counts, in every member."""
     one.say(one.invoice("i1"))
     yield
     one.bookkeeper(
@@ -88,9 +89,9 @@ def _kept_and_then_sent_after_all(one: Scene) -> Iterator[float | None]:
     well(one)
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, UK)
 def _kept_by_one_of_what_kompass_has_changed_since(one: Scene) -> Iterator[float | None]:
-    """H05. The page shows 150; Kompass says 170 before Keep is pressed: that was never looked at."""
+    """The page shows 150; Kompass says 170 before Keep is pressed: that was never looked at."""
     yield from _paid(one)
     one.say(one.again("i1", **one.sums("170.00")))
     cannot(lambda: keep(one))
@@ -101,9 +102,9 @@ def _kept_by_one_of_what_kompass_has_changed_since(one: Scene) -> Iterator[float
     agrees(one)
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, CANADA)
 def _kept_while_a_void_that_nobody_saw_has_come(one: Scene) -> Iterator[float | None]:
-    """H06. The page shows other amounts; by now the document is void in Kompass."""
+    """The page shows other amounts; by now the document is void in Kompass."""
     yield from _paid(one)
     one.say(one.again("i1", step=Step.VOIDED))
     cannot(lambda: keep(one))
@@ -111,9 +112,9 @@ def _kept_while_a_void_that_nobody_saw_has_come(one: Scene) -> Iterator[float | 
     assert "voided" in one.link().reason
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, USA)
 def _kept_on_an_old_page_of_what_cannot_be_mapped_by_now(one: Scene) -> Iterator[float | None]:
-    """H07. A row of the mapping is gone: that is another matter than the one that the person decides."""
+    """A row of the mapping is gone: that is another matter than the one that the person decides."""
     yield from _paid(one)
     one.configure(doc_number_template="{{ invoice.nothing }}")
     one.say(one.again("i1", **one.sums("170.00")))
@@ -124,9 +125,9 @@ def _kept_on_an_old_page_of_what_cannot_be_mapped_by_now(one: Scene) -> Iterator
     assert one.stands() == (FAILED, "template-error"), one.stands()
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, UK)
 def _kept_on_an_old_page_of_what_was_deleted_since(one: Scene) -> Iterator[float | None]:
-    """H08. What QuickBooks has no more is never counted as there."""
+    """What QuickBooks has no more is never counted as there."""
     yield from _paid(one)
     unpay(one)
     one.bookkeeper("delete", entity="Invoice", id=one.link().qbo_id)
@@ -138,9 +139,9 @@ def _kept_on_an_old_page_of_what_was_deleted_since(one: Scene) -> Iterator[float
     assert one.stands() == (FAILED, "deleted-in-qbo")
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, CANADA)
 def _kept_on_an_old_page_of_what_is_sent_as_another(one: Scene) -> Iterator[float | None]:
-    """H09. The document was deleted and Recreate was pressed; its create is refused for good. Keep keeps nothing."""
+    """The document was deleted and Recreate was pressed; its create is refused for good. Keep keeps nothing."""
     one.say(one.invoice("i1"))
     yield
     one.bookkeeper("delete", entity="Invoice", id=one.link().qbo_id)
@@ -165,7 +166,7 @@ def _kept_on_an_old_page_of_what_is_sent_as_another(one: Scene) -> Iterator[floa
 
 @story(PLOTS, *THREE)
 def _kept_after_the_call_for_kompass_was_lost_before_it_arrived(one: Scene) -> Iterator[float | None]:
-    """H10. Send is pressed, the call is lost with its process; then Keep is pressed. Kompass's side never goes out again."""
+    """Send is pressed, the call is lost with its process; then Keep is pressed. Kompass's side never goes out again."""
     yield from _paid(one, date=dt.date(2026, 3, 10))
     send(one)
     call(one)
@@ -181,9 +182,9 @@ def _kept_after_the_call_for_kompass_was_lost_before_it_arrived(one: Scene) -> I
     well(one)
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, USA)
 def _kept_after_the_call_for_kompass_arrived_and_its_answer_was_lost(one: Scene) -> Iterator[float | None]:
-    """H11. As before, but the call has arrived: then QuickBooks says what Kompass says, and that is known by the next change."""
+    """As before, but the call has arrived: then QuickBooks says what Kompass says, and that is known by the next change."""
     yield from _paid(one, date=dt.date(2026, 3, 10))
     send(one)
     call(one)
@@ -199,7 +200,7 @@ def _kept_after_the_call_for_kompass_arrived_and_its_answer_was_lost(one: Scene)
 
 @story(PLOTS, *THREE)
 def _the_former_document_is_kept_and_then_sent_after_all(one: Scene) -> Iterator[float | None]:
-    """H12. Type changed: Keep; Kompass changes it again: Send. The number of the former document is free for the new one."""
+    """Type changed: Keep; Kompass changes it again: Send. The number of the former document is free for the new one."""
     one.bookkeeper("profile", members={"warn_duplicate_numbers": True})
     one.say(one.invoice("i1"))
     yield
@@ -217,9 +218,9 @@ def _the_former_document_is_kept_and_then_sent_after_all(one: Scene) -> Iterator
     assert owed(one) == -gross(one, "90.00")
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, UK)
 def _the_former_document_is_kept_and_the_type_goes_back(one: Scene) -> Iterator[float | None]:
-    """H13. Type changed: Keep. Then it is an invoice again: it is what it was, under its number."""
+    """Type changed: Keep. Then it is an invoice again: it is what it was, under its number."""
     one.say(one.invoice("i1"))
     yield
     one.say(one.credit("i1", "-100.00"))
@@ -231,9 +232,9 @@ def _the_former_document_is_kept_and_the_type_goes_back(one: Scene) -> Iterator[
     assert (one.document()["DocNumber"], owed(one)) == ("INV-i1", gross(one, "100.00"))
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, CANADA)
 def _the_type_goes_back_while_the_former_document_makes_way(one: Scene) -> Iterator[float | None]:
-    """H14. Send was pressed and the former has its other number; then Kompass makes it an invoice again."""
+    """Send was pressed and the former has its other number; then Kompass makes it an invoice again."""
     one.say(one.invoice("i1"))
     yield
     one.say(one.credit("i1", "-100.00"))
@@ -247,9 +248,9 @@ def _the_type_goes_back_while_the_former_document_makes_way(one: Scene) -> Itera
     assert (one.document()["DocNumber"], owed(one)) == ("INV-i1", gross(one, "100.00"))
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, USA)
 def _the_credit_note_of_a_changed_type_is_applied(one: Scene) -> Iterator[float | None]:
-    """H15. A credit note is applied to an invoice, and becomes an invoice: unapplied and chosen again, it goes."""
+    """A credit note is applied to an invoice, and becomes an invoice: unapplied and chosen again, it goes."""
     one.say(one.invoice("i2", "500.00"), one.credit("i1", "-100.00"))
     yield
     one.apply("i1", "i2", str(gross(one, "100.00")))
@@ -273,9 +274,9 @@ def _the_credit_note_of_a_changed_type_is_applied(one: Scene) -> Iterator[float 
     assert owed(one) == gross(one, "600.00")
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, UK)
 def _a_payment_is_taken_back_before_kompass_changes_the_amount(one: Scene) -> Iterator[float | None]:
-    """H16. The payment was seen and is gone by now: nobody is asked, and nobody gets a mail."""
+    """The payment was seen and is gone by now: nobody is asked, and nobody gets a mail."""
     one.say(one.invoice("i1"))
     yield
     one.pay("i1")
@@ -289,9 +290,9 @@ def _a_payment_is_taken_back_before_kompass_changes_the_amount(one: Scene) -> It
     assert owed(one) == gross(one, "150.00")
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, CANADA)
 def _sent_and_kept_by_two_at_once(one: Scene) -> Iterator[float | None]:
-    """H17. Two people press, one this and one that, before anything goes: the last one counts."""
+    """Two people press, one this and one that, before anything goes: the last one counts."""
     yield from _paid(one, date=dt.date(2026, 3, 10))
     send(one)
     keep(one)
@@ -300,9 +301,9 @@ def _sent_and_kept_by_two_at_once(one: Scene) -> Iterator[float | None]:
     well(one)
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, USA)
 def _enable_goes_off_while_a_create_has_no_answer(one: Scene) -> Iterator[float | None]:
-    """H18. The call was lost before it arrived, and Enable is off since: nothing is sent, and it goes once it is on."""
+    """The call was lost before it arrived, and Enable is off since: nothing is sent, and it goes once it is on."""
     one.say(one.client("c1"))
     one.say(one.project("p1"))
     yield
@@ -318,9 +319,9 @@ def _enable_goes_off_while_a_create_has_no_answer(one: Scene) -> Iterator[float 
     assert owed(one) == gross(one, "100.00")
 
 
-@story(PLOTS, *THREE)
+@story(PLOTS, UK)
 def _enable_goes_off_while_a_create_that_arrived_has_no_answer(one: Scene) -> Iterator[float | None]:
-    """H19. As before, but it arrived."""
+    """As before, but it arrived."""
     one.say(one.invoice("i1"))
     call(one, kinds=("client",))
     call(one, kinds=("project",))

@@ -16,17 +16,19 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from mapping.books import BOOKS, not_taken
-from mapping.case import needed_party
+from mapping.books import BOOKS, VOID, not_taken
+from mapping.case import entity_of, needed_party, why_not_synced
 from mapping.payloads import map_record
-from schemas.events import Client, Event, Invoice, OrgRef, Project, Step
+from schemas.events import Client, Event, Invoice, InvoiceType, OrgRef, Project, Step
 from schemas.observed import Observed
 from simulator import bookkeeper
 from simulator.bookkeeper import BookkeeperError
 from simulator.seeds import UK
 from store.searching import links_by_id
+from sync.by_hand import CannotLink
 from sync.companies import read_company
 from sync.decide import predict
+from sync.keeping import keep_quickbooks
 from tests import pipeline as pipelines
 from tests.builders import client, event, invoice, line, project
 from tests.pipeline import Pipeline
@@ -145,6 +147,7 @@ class History:
             {"step": Step.REJECTED},
             {"step": Step.APPROVED},
             {"step": Step.APPROVED},
+            _as_other_type(was),
         ]
         self.invoices[one] = replace(was, **self.rng.choice(changes))
         return self.invoices[one]
@@ -230,11 +233,19 @@ class History:
             self.pipeline.settle(*answers)
 
     def admin(self) -> None:
-        """Somebody presses Try again, or chooses Kompass's side of one conflict."""
+        """Somebody presses Try again, chooses a side of one conflict, or switches Enable or Project customers."""
+        if self.rng.random() < 0.2:
+            column = self.rng.choice(["enabled", "enabled", "project_customers"])
+            self.journal.append(f"admin: switches {column}")
+            self._execute(f"UPDATE qbo_configuration SET {column} = NOT {column} WHERE org_id = :org")
+            return
         failed = [row for row in self._links() if row.state == "failed"]
         if not failed:
             return
         row = self.rng.choice(failed)
+        if self.rng.random() < 0.3:
+            self._keep(row)
+            return
         overwrite = self.rng.random() < 0.3
         if overwrite:
             self.chosen.add(row.kompass_id)
@@ -246,6 +257,15 @@ class History:
             id=row.id, overwrite=overwrite,
         )  # fmt: skip
 
+    def _keep(self, row: Any) -> None:
+        try:
+            with self.pipeline.engine.begin() as db:
+                keep_quickbooks(db, row.id, by="ada")
+        except CannotLink as problem:
+            self.journal.append(f"admin: may not keep {row.kompass_id} ({row.cause}): {problem}")
+        else:
+            self.journal.append(f"admin: keeps {row.kompass_id} ({row.cause})")
+
     def time(self) -> None:
         self._execute("UPDATE qbo_link SET due_at = now() WHERE due_at IS NOT NULL AND org_id = :org")
         self._execute(
@@ -256,6 +276,7 @@ class History:
 
     def rest(self) -> None:
         """Let everything end, then have every record looked at once more, as a person can ask for."""
+        self._execute("UPDATE qbo_configuration SET enabled = true WHERE org_id = :org")
         for again in ("state IN ('failed', 'waiting', 'retrying')", "true", "true"):
             self._execute("UPDATE qbo_company_facts SET refetch_at = now() WHERE realm_id = :realm")
             self._execute(
@@ -325,6 +346,12 @@ class History:
                 continue
             assert there is not None, f"{row.kompass_id} is synced, and QuickBooks has no {row.entity} {row.qbo_id}"
             case = cases[row.id]
+            record = case.record
+            if VOID in row.kept or (isinstance(record, Invoice) and row.entity != entity_of(record)):
+                # A person left a void, or the former type, as it is.
+                continue
+            if why_not_synced(case) is not None:
+                continue
             assert case.party is None or case.party.qbo_id, row.kompass_id
             payload = map_record(case, case.configuration, needed_party(case)).payload
             left = {*row.kept, *({*row.by_hand} - BOOKS)}
@@ -367,13 +394,24 @@ class History:
             db.execute(text(statement), {name: value for name, value in given.items() if f":{name}" in statement})
 
 
+def _as_other_type(was: Invoice) -> dict[str, Any]:
+    """An invoice that is a credit note of the same lines, or the other way round."""
+    lines = tuple(replace(each, amount_net=-each.amount_net, amount_vat=-each.amount_vat) for each in was.lines)
+    other = InvoiceType.INVOICE if was.type is InvoiceType.CREDIT_NOTE else InvoiceType.CREDIT_NOTE
+    sums = {name: -getattr(was, name) for name in ("amount_net", "amount_vat", "amount_gross")}
+    return {"type": other, "lines": lines, **sums}
+
+
 def _without_price(row: Mapping[str, Any]) -> dict[str, Any]:
     detail = {name: value for name, value in row["SalesItemLineDetail"].items() if name not in ("Qty", "UnitPrice")}
     return {**row, "SalesItemLineDetail": detail}
 
 
 def _books(value: Any) -> Any:
-    """Leave out of lines what the books do not say: texts, and Ids and numbers of lines."""
+    """Leave out what the books do not say: texts, Ids and numbers of lines, and names of references."""
+    if isinstance(value, dict) and "value" in value:
+        # A reference shows the name that its object has now: who pays is the Id.
+        return value["value"]
     if not isinstance(value, list):
         return value
     return [
