@@ -11,6 +11,8 @@ admin.site.site_header = "Kompass administration"
 admin.site.site_title = "Kompass"
 admin.site.index_title = "Administration"
 admin.site.enable_nav_sidebar = True
+# "View site" would lead back here.
+admin.site.site_url = None
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
-_ZERO = Decimal(0)
+_ZERO, _CENT = Decimal(0), Decimal("0.01")
 
 
 class Standing(StrEnum):
@@ -297,7 +297,9 @@ def _spread(lines: Iterable[Line], *, difference: bool = False) -> str:
         amounts = next((one for one in (line.kompass, line.quickbooks) if one is not None and one.gross), NOTHING)
         amount = line.difference if difference else amounts.gross
         sums[line.currency] = sums.get(line.currency, _ZERO) + amount
-    return ", ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in sorted(sums.items()))
+    # As the rows above are rounded: half a cent up.
+    cents = {currency: amount.quantize(_CENT, ROUND_HALF_UP) for currency, amount in sums.items()}
+    return ", ".join(f"{amount:,} {currency}".rstrip() for currency, amount in sorted(cents.items()))
 
 
 def blocks(sheet: Sheet) -> Iterator[tuple[str, list[Line]]]:

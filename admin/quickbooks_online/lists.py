@@ -148,7 +148,7 @@ def facts_listing(realm_id: str | None, what: str, *, refresh: bool = False) -> 
         entries = tuple(
             Entry(
                 code.id,
-                _with_rate(code.name, code.sales_rate),
+                _with_rate(code.name, code.sales_rate, of_usa=facts.country == "US"),
                 code.active,
                 called=code.name,
                 rate=code.sales_rate,
@@ -175,8 +175,11 @@ def _entries(rows: list[Any]) -> tuple[Entry, ...]:
     return tuple(Entry(*row) for row in rows)
 
 
-def _with_rate(name: str, rate: object) -> str:
-    return name if rate is None else f"{name} ({rate:f} %)"
+def _with_rate(name: str, rate: object, *, of_usa: bool) -> str:
+    """Name a tax code. One of purchases has no rate on sales, as all of them in the USA, where nobody maps them."""
+    if rate is None:
+        return name if of_usa else f"{name} (no rate on sales)"
+    return f"{name} ({rate:f} %)"
 
 
 def tracks_classes(realm_id: str | None) -> bool:

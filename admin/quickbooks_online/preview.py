@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 
 from admin.quickbooks_online.naming import NO_NAMES, Names
@@ -12,6 +13,15 @@ from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from store.json import dumps
 from sync.decide import Prediction
+
+LABELS: Mapping[str, str] = {
+    "Active": "Active", "BillAddr": "Billing address", "BillEmail": "Email", "CompanyName": "Company name", "CurrencyRef": "Currency",
+    "CustomField": "Custom fields", "CustomerMemo": "Message", "CustomerRef": "Customer", "DisplayName": "Name", "DocNumber": "Number",
+    "DueDate": "Due date", "ExchangeRate": "Exchange rate", "GlobalTaxCalculation": "Tax calculation", "Line": "Lines",
+    "Notes": "Notes", "ParentRef": "Parent customer", "PrimaryEmailAddr": "Email", "PrimaryPhone": "Phone", "PrivateNote": "Private note",
+    "ShipAddr": "Shipping address", "TxnDate": "Date", "TxnTaxDetail": "Tax",
+}  # fmt: skip
+_DAYS = ("TxnDate", "DueDate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,11 @@ class Difference:
     @property
     def changed(self) -> bool:
         return self.before != self.now
+
+    @property
+    def label(self) -> str:
+        """What a bookkeeper calls the member."""
+        return LABELS.get(self.member, self.member)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,7 @@ def shown(value: object, names: Names = NO_NAMES, member: str = "") -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return _day(value) if member in _DAYS else value
     if isinstance(value, list | tuple):
         return _lines(value, names)
     if isinstance(value, Mapping):
@@ -121,6 +136,13 @@ def shown(value: object, names: Names = NO_NAMES, member: str = "") -> str:
         if set(value) <= {*_ADDRESS, "Id"}:
             return "\n".join(str(value[part]) for part in _ADDRESS if value.get(part))
     return pretty(value)
+
+
+def _day(text: str) -> str:
+    try:
+        return f"{date.fromisoformat(text):%-d %b %Y}"
+    except ValueError:
+        return text
 
 
 _ADDRESS = ("Line1", "Line2", "Line3", "Line4", "Line5", "City", "CountrySubDivisionCode", "PostalCode", "Country")

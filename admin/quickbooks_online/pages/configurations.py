@@ -235,12 +235,13 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
         return super().response_change(request, obj)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        response = super().response_add(request, obj, post_url_continue)
         messages.info(
             request,
             f"Next: tick {obj} in the list, choose Authorize with QuickbooksOnline and click Go. Earlier events of Kompass "
             "are read again now; the Overview of the Org shows how far that is.",
         )
-        return super().response_add(request, obj, post_url_continue)
+        return response
 
     def tell_impact(
         self, request: HttpRequest, configuration: Configuration, *, names: bool, waited: frozenset[int]

@@ -133,7 +133,7 @@ class LinkAdmin(ReadOnlyAdmin):
         if not link.qbo_id:
             return "–"
         return format_html(
-            '<a class="qbo-nowrap" href="{}" target="_blank" rel="noopener noreferrer" aria-label="Open {} {} in QuickBooks">{}</a>',
+            '<a href="{}" target="_blank" rel="noopener noreferrer" aria-label="Open {} {} in QuickBooks">{}</a>',
             address_in_quickbooks(link),
             ENTITIES.get(link.entity, link.entity),
             link.qbo_id,

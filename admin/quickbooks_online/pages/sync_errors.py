@@ -17,6 +17,7 @@ from admin.quickbooks_online.models import Configuration, Failure, Link, Org
 from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
+from admin.quickbooks_online.pages.link_rows import read_said
 from admin.quickbooks_online.pages.org_filters import ALL
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.remedies import cause_in_words, remedy_address
@@ -127,6 +128,7 @@ class FailureAdmin(ReadOnlyAdmin):
             link=link,
             link_address=_link_address(link) if link is not None else "",
             fix=remedy_address(failure, configuration, request.user),
+            currency=_currency(link) if link is not None else "",
             sides=_sides(link) if conflict and link is not None else (),
             conflict=conflict,
             gone=failure.cause == "deleted-in-qbo" and failure.closed_at is None,
@@ -221,6 +223,12 @@ def _sides(link: Link) -> tuple[Difference, ...]:
         for name in members or sorted(observed)
     ]
     return tuple(row for row in rows if row.changed)
+
+
+def _currency(link: Link) -> str:
+    """Give the currency of the amounts of both sides."""
+    read_said([link])
+    return str(link.said.currency) if link.kind == "invoice" else ""  # type: ignore[attr-defined]
 
 
 def _model_of(link: Link) -> str:

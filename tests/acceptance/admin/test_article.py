@@ -83,7 +83,9 @@ def walk(site: Site, page: Page, sync: Sync, tmp_path: Path) -> None:
     expect(page.get_by_label("Default Item ID:")).to_be_disabled()
     assert page.content().count("&lt;will be extracted") == 2
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("was added successfully")).to_be_visible()
+    expect(page.locator(".messagelist li")).to_have_text(
+        [re.compile("was added successfully"), re.compile("^Next: tick")]
+    )
 
     # Step 2 — Link
     sync.publish(

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from admin.quickbooks_online import overview
+from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import CompanyConnection, Configuration, Failure, Link, VatRate
 from schemas.events import OrgRef
 from simulator import CANADA, USA
@@ -83,6 +84,8 @@ def test_the_form_that_an_error_leads_to_suggests_what_the_list_does(
     where = f"{ROOT}taxcodevatrate/add/?configuration={three['org-uk'].pk}&vat_rate={rate.pk}"
     field = ada.get(where).context["adminform"].form["tax_code_id"]
     assert dict(field.field.choices)[field.value()].startswith("20.0% S")
+    offered = {one.name for one in any_listing(CANADA, "tax_codes").entries}
+    assert {"GST (5 %)", "Purchases only (no rate on sales)"} <= offered
 
 
 def test_it_says_until_when_a_retry_pauses_and_why(
@@ -126,6 +129,8 @@ def test_what_was_never_linked_leads_to_intuit(section: Section, ada: Client) ->
     where = f"{ROOT}configuration/{configuration.pk}/overview/"
     assert "Next: Link to QuickBooks" in words(ada.get(where))
     assert "No record has been sent to QuickBooks yet." in words(ada.get(where))
+    steps = ada.get(where).content.decode().partition('class="qbo-steps"')[2].partition("</ol>")[0]
+    assert "href" not in steps, "nothing else can be done before"
     answer = ada.post(f"{ROOT}configuration/", {"action": "authorize", "_selected_action": str(configuration.pk)})
     assert "/connect/oauth2" in answer["Location"]
 

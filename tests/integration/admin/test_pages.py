@@ -597,6 +597,9 @@ def test_a_person_decides_a_conflict(section: Section, ada: Client, ids: dict[st
     section.pipeline.drive()
     failure = Failure.objects.get(closed_at=None)
     page = words(ada.get(f"{ROOT}failure/{failure.pk}/change/"))
+    assert "Both sides, amounts in GBP Field QuickBooks says Kompass says" in page
+    assert " Lines " in page, "a member has a name"
+    assert "Compare both sides below" in page
     assert "77.00" in page
     assert "130.00" in page
     ada.post(f"{ROOT}failure/{failure.pk}/choose/", {"side": side})

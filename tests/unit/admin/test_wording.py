@@ -72,3 +72,5 @@ def test_what_says_the_same_looks_the_same() -> None:
         ("DocNumber", True),
         ("Gone", True),
     ]
+    assert [one.label for one in differences(before, now)] == ["Billing address", "Number", "Gone"]
+    assert differences(None, {"DueDate": "2026-11-27"})[0].now == "27 Nov 2026"
