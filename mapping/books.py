@@ -121,7 +121,9 @@ def made_by_hand(
     differing = set(edited_since_sent(applied, now))
     if before is not None and not before.deleted:
         differing &= {*known, *edited(before, now)}
-    if tax_overridden(now.document, applied, tax):
+    # After a write beside it, ``tax`` is what was put in by hand: that it was, is known.
+    stays = "TxnTaxDetail" in known and before is not None and before.tax == now.tax
+    if stays or tax_overridden(now.document, applied, tax):
         differing.add("TxnTaxDetail")
     return sorted(differing)
 
