@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
 from mapping import cents
-from mapping.booked import Booked, booked_of
+from mapping.booked import Booked
 from mapping.books import VOID
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
-from mapping.expected import OPEN, Month, anything, at_home, code_rounds, differs_by_rounding, expected, typed_tax
+from mapping.expected import (
+    OPEN,
+    Month,
+    anything,
+    at_home,
+    code_rounds,
+    differs_by_rounding,
+    expected,
+    moved_between_rates,
+    typed_tax,
+)
+from mapping.left import is_left, left_members
 from mapping.money import half_up
 from mapping.problems import money
 from mapping.rates import plausible
@@ -164,13 +175,13 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.AGREES, reasons
     if (invoice.date in month) != (found.date in month) and anything(theirs):
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
-        left = _left(one, found, {"TxnDate"}, month.facts.home_currency) and not list(
+        left = is_left(one, found, {"TxnDate"}, month.facts.home_currency) and not list(
             _apart_from_amounts(one, found, month)
         )
         return Standing.LEFT if left else Standing.OTHER_MONTH, [moved, *reasons]
     if (
         reasons
-        and _left(one, found, {VOID, "Line", "TxnTaxDetail"}, month.facts.home_currency)
+        and is_left(one, found, {VOID, "Line", "TxnTaxDetail"}, month.facts.home_currency)
         and not list(_apart_from_amounts(one, found, month))
     ):
         return Standing.LEFT, reasons
@@ -181,8 +192,8 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.DIFFERS, reasons
     remarks = [*_texts(one, found, month)] if anything(theirs) else []
     otherwise = Standing.OTHERWISE if remarks else Standing.AGREES
-    if left_members := [*_left_members(one, found)]:
-        otherwise, remarks = Standing.LEFT, [*left_members, *remarks]
+    if chosen := [*left_members(one, found)]:
+        otherwise, remarks = Standing.LEFT, [*chosen, *remarks]
     if one.state in OPEN:
         remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
     if rounding:
@@ -205,7 +216,8 @@ def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool
             sides = ((theirs.amounts, "QuickBooks"), (ours.amounts, "Kompass"))
             yield ", ".join(f"net {money(one.net)} and tax {money(one.tax)} in {side}" for one, side in sides)
     elif anything(ours) and not rounding:
-        yield from _by_code(one, ours, theirs, month)
+        differing = [*_by_code(one, ours, theirs, month)]
+        yield from differing or _by_rate(one, found, month)
     yield from _apart_from_amounts(one, found, month)
 
 
@@ -249,27 +261,6 @@ def _texts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
         yield f"due {found.due or '(not said)'} in QuickBooks, {due} in Kompass"
 
 
-def _left(one: SentDocument, found: Booked, members: Set[str], home_currency: str) -> bool:
-    """Whether a person chose to leave one of these members as QuickBooks has it, and the document still is as it was then."""
-    if one.left is None or members.isdisjoint(one.left.members):
-        return False
-    then = booked_of(found.entity, one.left.observed.document, home_currency=home_currency)
-    return (then.date, then.amounts, then.nets, then.taxes) == (found.date, found.amounts, found.nets, found.taxes)
-
-
-def _left_members(one: SentDocument, found: Booked) -> Iterator[str]:
-    """What differs from what was sent and counts as sent, because a person chose it."""
-    if one.left is None:
-        return
-    rate, customer = one.left.ours.get("ExchangeRate"), one.left.ours.get("CustomerRef")
-    if "ExchangeRate" in one.left.members and rate is not None and rate != found.exchange_rate:
-        yield f"exchange rate {found.exchange_rate:f}, as a person left it; {rate} was sent"
-    before = str(customer.get("value")) if isinstance(customer, Mapping) else found.customer_id
-    if "CustomerRef" in one.left.members and before != found.customer_id:
-        there = found.customer_name or found.customer_id
-        yield f"booked to customer {there}, as a person left it; sent to customer {before}"
-
-
 def _customer(one: SentDocument, found: Booked) -> Iterator[str]:
     booked = f"booked to customer {found.customer_name or found.customer_id} in QuickBooks"
     if one.newest_customer == found.customer_id or (one.state not in OPEN and one.customer == found.customer_id):
@@ -296,6 +287,12 @@ def _by_code(one: SentDocument, ours: Side, theirs: Side, month: Month) -> Itera
     for code in booked.values():
         if code.net or code.tax:
             yield f"tax code {code.code or '(none)'}: net {money(code.net)} in QuickBooks, nothing in Kompass"
+
+
+def _by_rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
+    """What is under each tax code agrees: so must what each of its rates has of it."""
+    for name, tax, charged in moved_between_rates(one, found, month):
+        yield f"tax rate {name}: {money(tax)} in QuickBooks, and it charges {money(charged)}"
 
 
 def _rate(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:

@@ -158,6 +158,25 @@ def code_rounds(one: SentDocument, ours: CodeAmount, theirs: CodeAmount, month: 
     return ours.tax in allowed and theirs.tax in allowed
 
 
+def moved_between_rates(one: SentDocument, found: Booked, month: Month) -> list[tuple[str, Decimal, Decimal]]:
+    """Give the rates with another tax in QuickBooks than they charge: (name, there, charged); asked where the tax of each code agrees.
+
+    A tax code may have two rates that go to two authorities, as GST and QST do.
+    """
+    if month.facts.automated_tax or _booking(one, month).how is not Regime.EXCLUDED:
+        return []
+    moved, unit = [], max(units(one.invoice.currency))
+    names = {rate.id: rate.name for fact in month.facts.tax_codes.values() for rate in fact.charged()}
+    pieces = _pieces(one, month, day=found.date) or []
+    for rate, tax in found.taxes:
+        of_rate = [piece for piece in pieces if piece.rate == rate]
+        # Kompass's amounts to the cent put what is left of a line's tax into its last rate.
+        if of_rate and tax not in accepted(of_rate, one.invoice.currency).widened(unit * len(of_rate)):
+            charged = half_up(sum((piece.tax for piece in of_rate), Decimal(0)))
+            moved.append((names.get(rate, rate), tax, charged))
+    return moved
+
+
 def typed_tax(one: SentDocument, ours: Side, found: Booked, month: Month) -> Decimal | None:
     """Give the tax that QuickBooks had come to, where another one was typed over it; None where no hand is known to have done so.
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from schemas.events import Step
+from schemas.events import OrgRef, Step, VatRate
 from simulator import bookkeeper
-from simulator.seeds import UK
+from simulator.seeds import CANADA, UK
 from sync.by_hand import Customer, KnownClient, link_customer, take_over
 from sync.keeping import keep_quickbooks
 from tests.builders import client, event, invoice, line, project
@@ -296,6 +296,27 @@ def test_a_taken_over_rate_is_held_against_the_rate_of_the_day(pipeline: Pipelin
     assert (code, standings(found)) == (0, {"INV-i1": "otherwise"})
     assert found["lines"][0]["remark"] == "exchange rate 8.5 in QuickBooks, whose rate of 2026-03-01 is 0.85"
     assert "Look at this first" in found["verdict"]
+
+
+def test_tax_that_was_moved_from_one_authority_to_the_other_differs(pipeline: Pipeline, run: Any) -> None:
+    """Quebec: 1,000.00 has 50.00 of GST and 99.75 of QST. By hand: none, and 149.75."""
+    pipeline.link("org-ca", "Laurentian", realm=CANADA)
+    pipeline.map_vat_rate("qc", "GST/QST QC - 9.975", org_id="org-ca", realm=CANADA)
+    quebec = VatRate("qc", "GST and QST", Decimal("14.975"))
+    lines = (line("1000.00", vat=quebec, amount_vat=Decimal("149.75")),)
+    pipeline.ingest(event(invoice("i1", org=OrgRef("org-ca", "Laurentian"), currency="CAD", lines=lines)))
+    pipeline.drive()
+    code, found = sheet(run, "--org", "org-ca")
+    assert (code, standings(found)) == (0, {"INV-i1": "agrees"})
+    (document,) = pipeline.objects("Invoice", CANADA)
+    gst, qst = document["TxnTaxDetail"]["TaxLine"]
+    assert (gst["Amount"], qst["Amount"]) == (50, Decimal("99.75"))
+    moved = {"TaxLine": [{**gst, "Amount": 0}, {**qst, "Amount": Decimal("149.75")}]}
+    wanted = {"action": "update", "entity": "Invoice", "id": document["Id"], "members": {"TxnTaxDetail": moved}}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[CANADA], wanted))
+    code, found = sheet(run, "--org", "org-ca")
+    assert (code, standings(found)) == (1, {"INV-i1": "differs"})
+    assert "149.75 in QuickBooks, and it charges 99.75" in found["lines"][0]["remark"]
 
 
 def type_by_hand(pipeline: Pipeline, customer: str, number: str, **more: Any) -> dict[str, Any]:
