@@ -9,21 +9,21 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from mapping.agreement import lines_of, ordered, unknown, unread
+from mapping.agreement import Key, lines_of, ordered, unknown, unread
 from mapping.booked import Booked, booked_by_key
-from mapping.case import needed_party
+from mapping.case import billing_client, needed_party
 from mapping.control import Listed, held_against, in_words
 from mapping.expected import OPEN, Month
 from mapping.filing import changes, digest, rows_of
 from mapping.matching import NEAR_DAYS
-from mapping.resemblance import with_resemblances
-from mapping.sheet import Sheet, Standing
+from mapping.resemblance import typed_by_hand, with_resemblances
+from mapping.sheet import Line, Sheet, Standing
 from qbo_client.calls import Call
 from qbo_client.outcomes import Outcome
 from schemas.company import CompanyFacts, Configuration
 from schemas.documents import SentDocument
 from schemas.events import Step
-from store.agreement import documents_dated, documents_of, documents_under
+from store.agreement import customers_of, documents_dated, documents_numbered, documents_of, documents_under
 from store.filing import Filed, file_month, read_filed
 from store.searching import links_by_id
 from sync.booked_documents import Documents
@@ -73,8 +73,7 @@ def read_sheet(
     lines = lines_of(ours, theirs, month)
     words = ""
     with engine.begin() as db:
-        around = _around(db, month)
-        lines = with_resemblances(lines, [*ours, *around], theirs, month)
+        lines = _resembling(db, lines, ours, theirs, month)
         filed = read_filed(db, org_id=org_id, realm_id=realm_id, month=f"{first:%Y-%m}")
     if listed is not None:
         with engine.begin() as db:
@@ -103,6 +102,21 @@ def read_sheet(
         return sheet
     note = f"Filed by {filed.filed_by} on {filed.filed_at:%Y-%m-%d %H:%M} UTC, SHA-256 {filed.digest}."
     return replace(sheet, filed=note, changes=changes(filed.rows, sheet))
+
+
+def _resembling(
+    db: Connection, lines: Sequence[Line], ours: Sequence[SentDocument], theirs: Mapping[Key, Booked], month: Month
+) -> tuple[Line, ...]:
+    """Name what each hand-typed document may be: one of the days around it, or one of any date with its number."""
+    typed = typed_by_hand(lines, theirs)
+    if not typed:
+        return tuple(lines)
+    of = {"org_id": month.configuration.org_id, "realm_id": month.facts.realm_id}
+    numbers = {one.number for one in typed.values()} - {""}
+    # Of those of the month more is known: they come last.
+    known = [*documents_numbered(db, **of, numbers=numbers), *_around(db, month), *ours]
+    customers = customers_of(db, **of, clients={billing_client(one.invoice).id for one in known})
+    return with_resemblances(lines, known, theirs, month, customers)
 
 
 def _around(db: Connection, month: Month) -> list[SentDocument]:
