@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from mapping import cents
-from mapping.booked import Booked
+from mapping.booked import Booked, booked_of
 from mapping.books import VOID
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
@@ -164,11 +164,13 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.AGREES, reasons
     if (invoice.date in month) != (found.date in month) and anything(theirs):
         moved = f"dated {invoice.date} in Kompass and {found.date} in QuickBooks"
-        left = _left(one, found, {"TxnDate"}) and not list(_apart_from_amounts(one, found, month))
+        left = _left(one, found, {"TxnDate"}, month.facts.home_currency) and not list(
+            _apart_from_amounts(one, found, month)
+        )
         return Standing.LEFT if left else Standing.OTHER_MONTH, [moved, *reasons]
     if (
         reasons
-        and _left(one, found, {VOID, "Line", "TxnTaxDetail"})
+        and _left(one, found, {VOID, "Line", "TxnTaxDetail"}, month.facts.home_currency)
         and not list(_apart_from_amounts(one, found, month))
     ):
         return Standing.LEFT, reasons
@@ -179,6 +181,8 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.DIFFERS, reasons
     remarks = [*_texts(one, found, month)] if anything(theirs) else []
     otherwise = Standing.OTHERWISE if remarks else Standing.AGREES
+    if left_members := [*_left_members(one, found)]:
+        otherwise, remarks = Standing.LEFT, [*left_members, *remarks]
     if one.state in OPEN:
         remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
     if rounding:
@@ -190,13 +194,17 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
 def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool, month: Month) -> Iterator[str]:
     """What does not agree, in words; rounding is none of it."""
     theirs = found.side(month.facts)
-    if found.amounts == NOTHING and ours.amounts != NOTHING and found.voided:
+    if found.amounts == NOTHING and anything(ours) and found.voided:
         yield "voided in QuickBooks"
         return
     if ours.amounts != theirs.amounts and not rounding:
         yield _why_amounts_differ(one, ours, found, month)
-        yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.amounts.gross)}"
-    elif ours.amounts != NOTHING and not rounding:
+        if theirs.amounts.gross != ours.amounts.gross:
+            yield f"QuickBooks {money(theirs.amounts.gross)} against {money(ours.amounts.gross)}"
+        else:
+            sides = ((theirs.amounts, "QuickBooks"), (ours.amounts, "Kompass"))
+            yield ", ".join(f"net {money(one.net)} and tax {money(one.tax)} in {side}" for one, side in sides)
+    elif anything(ours) and not rounding:
         yield from _by_code(one, ours, theirs, month)
     yield from _apart_from_amounts(one, found, month)
 
@@ -230,6 +238,10 @@ def _texts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     # Of one that is in another month there, the date is said already.
     if found.date.isoformat() != date and (found.date in month) == (one.invoice.date in month):
         yield f"dated {found.date} in QuickBooks, {date} in Kompass"
+    rate = month.day_rates.get((found.currency, found.date))
+    said = plausible(one.answered.rate, found.currency, month.facts.home_currency) not in (None, found.exchange_rate)
+    if one.exchange_rate is None and not said and rate is not None and found.exchange_rate not in (None, rate):
+        yield f"exchange rate {found.exchange_rate:f} in QuickBooks, whose rate of {found.date} is {rate:f}"
     due = one.text("DueDate")
     if due and newer and one.invoice.due_date is not None:
         due = one.invoice.due_date.isoformat()
@@ -237,12 +249,25 @@ def _texts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
         yield f"due {found.due or '(not said)'} in QuickBooks, {due} in Kompass"
 
 
-def _left(one: SentDocument, found: Booked, members: Set[str]) -> bool:
+def _left(one: SentDocument, found: Booked, members: Set[str], home_currency: str) -> bool:
     """Whether a person chose to leave one of these members as QuickBooks has it, and the document still is as it was then."""
-    left = one.left
-    if left is None or members.isdisjoint(left.members):
+    if one.left is None or members.isdisjoint(one.left.members):
         return False
-    return left.observed.date == found.date and left.observed.total == abs(found.amounts.gross)
+    then = booked_of(found.entity, one.left.observed.document, home_currency=home_currency)
+    return (then.date, then.amounts, then.nets, then.taxes) == (found.date, found.amounts, found.nets, found.taxes)
+
+
+def _left_members(one: SentDocument, found: Booked) -> Iterator[str]:
+    """What differs from what was sent and counts as sent, because a person chose it."""
+    if one.left is None:
+        return
+    rate, customer = one.left.ours.get("ExchangeRate"), one.left.ours.get("CustomerRef")
+    if "ExchangeRate" in one.left.members and rate is not None and rate != found.exchange_rate:
+        yield f"exchange rate {found.exchange_rate:f}, as a person left it; {rate} was sent"
+    before = str(customer.get("value")) if isinstance(customer, Mapping) else found.customer_id
+    if "CustomerRef" in one.left.members and before != found.customer_id:
+        there = found.customer_name or found.customer_id
+        yield f"booked to customer {there}, as a person left it; sent to customer {before}"
 
 
 def _customer(one: SentDocument, found: Booked) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Final
 from mapping.difference import holds, own_lines, same, tax_overridden, touched_by_others
 from schemas.company import CompanyFacts
 from schemas.counting import counted
+from schemas.documents import CHOSEN
 from schemas.observed import Observed
 
 BOOKS: Final = frozenset(
@@ -120,7 +121,9 @@ def made_by_hand(
     differing = set(edited_since_sent(applied, now))
     if before is not None and not before.deleted:
         differing &= {*known, *edited(before, now)}
-    if tax_overridden(now.document, applied, tax):
+    # After a write beside it, ``tax`` is what was put in by hand: that it was, is known.
+    stays = "TxnTaxDetail" in known and before is not None and before.tax == now.tax
+    if stays or tax_overridden(now.document, applied, tax):
         differing.add("TxnTaxDetail")
     return sorted(differing)
 
@@ -136,6 +139,20 @@ def edited(before: Observed, now: Observed) -> tuple[str, ...]:
 
 VOID = "Void"
 """Stands among the members that a person chose to keep for a void in Kompass that does not go to QuickBooks."""
+_NO_MEMBERS = frozenset({VOID, CHOSEN})
+
+
+def still_kept(kept: Sequence[str], before: Observed | None, now: Observed) -> tuple[list[str], list[str]]:
+    """Give what is kept of an object that was read again, and the members that are not any more.
+
+    The choice was of what the person saw: another edit of what the books say ends it, also one of another member.
+    """
+    if before is None or not kept:
+        return list(kept), []
+    same = (before.total, before.tax) == (now.total, now.tax)
+    if same and all(_value(before.document, one) == _value(now.document, one) for one in (*BOOKS, *kept)):
+        return list(kept), []
+    return [], [one for one in kept if one not in _NO_MEMBERS]
 
 
 def edited_since_sent(applied: Mapping[str, object], now: Observed) -> tuple[str, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 from mapping.booked import Booked
 from mapping.difference import own_lines
 from mapping.money import half_up
-from mapping.rates import plausible
+from mapping.rates import Rates, plausible
 from mapping.sheet import NOTHING, Amounts, CodeAmount, Side
 from mapping.tax import Regime, regime, row_of
 from mapping.tax_amounts import Piece, accepted, accepted_together, pieces_of_line, units
@@ -31,6 +31,8 @@ class Month:
     first: dt.date
     configuration: Configuration
     facts: CompanyFacts
+    day_rates: Rates = field(default_factory=dict)
+    """QuickBooks' rates of the days of foreign documents that went without one of ours."""
 
     @property
     def after(self) -> dt.date:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from mapping.agreement import VOIDED, Key, ordered
 from mapping.booked import Booked
-from mapping.books import VOID
 from mapping.case import billing_client, not_synced
 from mapping.expected import OPEN, Month
 from mapping.matching import Match, Sought, alike_numbers, keys_for, keys_of, loose_name, match
@@ -94,7 +93,7 @@ def _is_booked(one: SentDocument, found: Booked | None, configuration: Configura
     """Whether QuickBooks has it, or is to get it."""
     if one.invoice.step is Step.VOIDED or (found is not None and found.amounts == NOTHING):
         return False
-    if found is None and one.left is not None and VOID in one.left.members:
+    if found is None and one.left is not None and one.left.observed.gone:
         return False
     sent = bool(one.qbo_id)
     wanted = not_synced(one.invoice, deleted=one.deleted, configuration=configuration, sent=sent) is None

@@ -31,7 +31,7 @@ class Standing(StrEnum):
     ROUNDING = "rounding"
     """Its tax differs by rounding alone."""
     OTHERWISE = "otherwise"
-    """It is booked right, and its number, its due date or its day in the month is another one in QuickBooks."""
+    """Its number, its due date, its day in the month or a rate that we did not send is another one in QuickBooks."""
     RESEMBLES = "resembles"
     """It was typed by hand and resembles one of ours, but under a number of its own, or in nothing but the number."""
     HAND_TYPED = "only-in-quickbooks"
@@ -50,7 +50,7 @@ TITLES: Mapping[Standing, str] = {
     Standing.TWICE: "Perhaps booked twice: typed by hand, like a document of Kompass",
     Standing.LEFT: "Left as QuickBooks has it, as a person chose",
     Standing.ROUNDING: "Tax rounded differently",
-    Standing.OTHERWISE: "Booked right, under another number, day or due date",
+    Standing.OTHERWISE: "Booked, with another number, day, due date or exchange rate",
     Standing.RESEMBLES: "Typed by hand, resembles a document of Kompass",
     Standing.HAND_TYPED: "Only in QuickBooks, typed by hand or by another program",
     Standing.NOT_SENT: "Not meant for QuickBooks",

@@ -20,12 +20,18 @@ class Answered:
     """At our last write; above zero for a credit memo, too."""
 
 
+CHOSEN = "Chosen"
+"""Stands among the members that are kept where a person chose: what a document was linked with by hand is kept without a choice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Left:
     """What a person chose to leave as QuickBooks has it, and how that was."""
 
     members: frozenset[str]
     observed: Observed
+    ours: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The members as they were sent, or would have been."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from schemas.documents import Answered, Left, SentDocument
+from schemas.documents import CHOSEN, Answered, Left, SentDocument
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
@@ -20,7 +20,8 @@ from store.documents import unpack
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
     " coalesce(l.entity, '') AS entity, coalesce(l.qbo_id, '') AS qbo_id, coalesce(l.cause, '') AS cause,"
-    " l.applied, l.observed, l.qbo_tax, coalesce(l.kept, '{}') AS kept, coalesce(l.adopted, false) AS by_hand,"
+    " l.applied, l.observed, l.qbo_tax, coalesce(l.kept, '{}') AS kept, coalesce(l.adopted, false) AS linked_by_hand,"
+    " coalesce(l.by_hand, '{}') AS edited,"
     " coalesce(l.id, 0) AS link_id"
     " FROM qbo_record r LEFT JOIN qbo_link l ON l.org_id = r.org_id AND l.kind = r.kind AND l.kompass_id = r.kompass_id"
     " AND l.realm_id = :realm WHERE r.org_id = :org AND r.kind = 'invoice'"
@@ -97,10 +98,12 @@ def _document(row: Any) -> SentDocument:
     applied, observed = unpack(row.applied) or {}, unpack(row.observed) or {}
     # What a person chose to keep as QuickBooks has it counts as sent. Lines are compared with Kompass's all the same, and so is whom a
     # document is for that was linked by hand: nobody chose that.
-    kept = set(row.kept) - ({"Line", "CustomerRef"} if row.by_hand else {"Line"})
+    chosen = CHOSEN in row.kept
+    kept = set(row.kept) - ({"Line"} if chosen else {"Line", "CustomerRef"})
     sent = {name: value for name, value in applied.items() if name not in kept}
-    rate = observed.get("ExchangeRate")
-    left = bool(row.kept) and not row.by_hand and row.state == LinkState.SYNCED
+    # What it was at when it was linked by hand says nothing of what it should be at.
+    rate = None if row.linked_by_hand else observed.get("ExchangeRate")
+    left = chosen and row.state == LinkState.SYNCED
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,
@@ -111,6 +114,6 @@ def _document(row: Any) -> SentDocument:
         cause=row.cause,
         sent={**sent, **{name: observed[name] for name in kept if name in observed}},
         answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax),
-        left=Left(frozenset(row.kept), Observed(observed)) if left else None,
+        left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied) if left else None,
         link_id=row.link_id,
     )

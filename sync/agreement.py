@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection, Engine
 
@@ -16,9 +17,11 @@ from mapping.control import Listed, held_against, in_words
 from mapping.expected import OPEN, Month
 from mapping.filing import changes, digest, rows_of
 from mapping.matching import NEAR_DAYS
+from mapping.rates import RateKey, plausible
 from mapping.resemblance import typed_by_hand, with_resemblances
 from mapping.sheet import Line, Sheet, Standing
 from qbo_client.calls import Call
+from qbo_client.exchange_rates import fetch_rate
 from qbo_client.outcomes import Outcome
 from schemas.company import CompanyFacts, Configuration
 from schemas.documents import SentDocument
@@ -31,6 +34,10 @@ from sync.companies import read_company
 from sync.decide import predict
 
 Send = Callable[[Call], Outcome]
+MOST_RATES = 20
+"""So many exchange rates are read for a sheet at most."""
+_NOT_OWED = frozenset({Standing.NOT_SENT, Standing.WITHDRAWN})
+"""What Kompass's own list rightly lacks."""
 
 
 def read_sheet(
@@ -42,6 +49,8 @@ def read_sheet(
     listed: Sequence[Listed] | None = None,
 ) -> Sheet:
     """Make the sheet of the month that begins with ``first``: two metered reads, and one for what is dated elsewhere.
+
+    One more for each currency and day of a foreign document that went without a rate of ours.
 
     :param listed: Kompass's own list of the month, to hold against the events that arrived.
 
@@ -70,6 +79,7 @@ def read_sheet(
     with engine.begin() as db:
         ours += documents_under(db, org_id=org_id, realm_id=realm_id, ids=unknown(ours, theirs))
         ours = _with_newest_customers(db, org_id, ours, theirs)
+    month = replace(month, day_rates=_day_rates(counted, ours, theirs, facts.home_currency))
     lines = lines_of(ours, theirs, month)
     words = ""
     with engine.begin() as db:
@@ -83,7 +93,10 @@ def read_sheet(
         belonging = {
             line.kompass_id: line
             for line in lines
-            if line.ours_counts and line.standing is not Standing.NOT_SENT and line.kompass_id not in void
+            if line.ours is not None
+            and line.ours_counts
+            and line.standing not in _NOT_OWED
+            and line.kompass_id not in void
         }
         disagreeing = held_against(listed, {one.invoice.id: one for one in arrived}, belonging, first)
         lines, words = ordered((*lines, *disagreeing)), in_words(listed, disagreeing)
@@ -117,6 +130,15 @@ def _resembling(
     known = [*documents_numbered(db, **of, numbers=numbers), *_around(db, month), *ours]
     customers = customers_of(db, **of, clients={billing_client(one.invoice).id for one in known})
     return with_resemblances(lines, known, theirs, month, customers)
+
+
+def _day_rates(
+    send: Send, ours: Sequence[SentDocument], theirs: Mapping[tuple[str, str], Booked], home_currency: str
+) -> dict[RateKey, Decimal | None]:
+    """Read QuickBooks' rates of the days of documents that went without one of ours, or were linked by hand."""
+    found = (theirs.get((one.entity, one.qbo_id)) for one in ours if one.exchange_rate is None)
+    keys = {(one.currency, one.date) for one in found if one is not None and one.currency != home_currency}
+    return {key: plausible(fetch_rate(send, *key), key[0], home_currency) for key in sorted(keys)[:MOST_RATES]}
 
 
 def _around(db: Connection, month: Month) -> list[SentDocument]:

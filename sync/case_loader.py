@@ -99,7 +99,7 @@ def standing_of(link: Link) -> Standing:
     Of what was deleted in QuickBooks, and a person asked to recreate, QBO has nothing.
     """
     if link.overwrite and _is_deleted(link):
-        # Whatever it waited for or failed over since it was asked for.
+        # Also when it waited or failed for another reason since then.
         entity = link.entity or None
         return Standing(entity=entity, currency=link.currency, name_override=link.name_override or None)
     if link.state == LinkState.FAILED and link.qbo_id is not None and rests_on_books(link.cause):

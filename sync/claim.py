@@ -20,6 +20,7 @@ from mapping.cents import BILLED
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
+from schemas.documents import CHOSEN
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
@@ -474,5 +475,5 @@ def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[s
         return {"by_hand": [], "kept": sorted(differing)}
     return {
         "by_hand": [one for one in link.by_hand if one in differing or one == "TxnTaxDetail"],
-        "kept": [one for one in link.kept if one in differing],
+        "kept": [one for one in link.kept if one in differing or (one == CHOSEN and differing.intersection(link.kept))],
     }

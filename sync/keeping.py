@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from mapping.books import VOID, edited_since_sent
 from mapping.cents import BILLED
 from mapping.decisions import Fail, Nothing, Write
+from schemas.documents import CHOSEN
 from schemas.events import Kind
 from schemas.link_state import Because, LinkState
 from schemas.observed import Observed
@@ -109,8 +110,9 @@ def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:
     if link.observed is not None:
         kept_members = edited_since_sent(applied, Observed(link.observed))
         void = left is not None and left.voided and not left.temporary
-        facts["kept"] = sorted((*kept_members, VOID) if void else kept_members)
-        facts["by_hand"] = [one for one in link.by_hand if one == "TxnTaxDetail"]
+        facts["by_hand"] = tax = [one for one in link.by_hand if one == "TxnTaxDetail"]
+        members = (*kept_members, VOID) if void else kept_members
+        facts["kept"] = sorted((*members, CHOSEN)) if members or tax else []
     return facts
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import BOOKS, edited_since_sent, left_alone, made_by_hand, not_taken
+from mapping.books import BOOKS, edited_since_sent, left_alone, made_by_hand, not_taken, still_kept
 from mapping.conflicts import APPLIED_TO, NAME_HELD, NAME_IN_USE, NUMBER_IN_USE, RENAME_ONE, TYPE_CHANGED
 from mapping.difference import TAX_BASES
 from mapping.results import Problem
@@ -254,7 +254,9 @@ class _Transaction:
                 what=history.DECIDED,
             )
         now, applied = Observed(kept(document)), row.applied or {}
-        changes["by_hand"] = made_by_hand(applied, before, now, known=row.by_hand, tax=row.qbo_tax)
+        changes["kept"], no_more = still_kept(row.kept, before, now)
+        edited = made_by_hand(applied, before, now, known=row.by_hand, tax=row.qbo_tax)
+        changes["by_hand"] = sorted({*edited, *no_more})
         self._cents.agrees(attempt.link, note_of(applied), document)
         self._remarks.seen(attempt.link, applied, now)
         self._put(

@@ -249,7 +249,9 @@ def test_a_foreign_document_at_a_rate_of_1_is_noticed_where_the_rate_is_left_to_
     code, found = sheet(run)
     (only,) = found["lines"]
     assert (code, only["standing"]) == (1, "differs")
-    assert only["remark"] == "booked at an exchange rate of 1: 1,000,000.00 JPY as GBP"
+    assert only["remark"] == (
+        "booked at an exchange rate of 1: 1,000,000.00 JPY as GBP; exchange rate 1 in QuickBooks, whose rate of 2026-03-01 is 0.0049"
+    )
 
 
 def test_home_amounts_stand_beside_the_documents_own(pipeline: Pipeline, run: Any) -> None:

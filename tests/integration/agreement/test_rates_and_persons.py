@@ -77,7 +77,14 @@ def test_a_rate_that_a_person_kept_agrees(pipeline: Pipeline, run: Any) -> None:
     pipeline.drive()
     code, found = sheet(run)
     # 120.00 × 0.86
-    assert (code, standings(found), found["home"]["kompass"]) == (0, {"INV-i1": "agrees"}, Decimal("103.20"))
+    assert (code, standings(found), found["home"]["kompass"]) == (0, {"INV-i1": "left"}, Decimal("103.20"))
+    assert found["lines"][0]["remark"] == "exchange rate 0.86, as a person left it; 0.85 was sent"
+    # The choice was of 0.86: what is typed afterwards is asked about again, also where Kompass changes a text alone.
+    edit(pipeline, "INV-i1", "update", members={"ExchangeRate": Decimal("8.6")})
+    pipeline.ingest(in_currency("EUR", sequence=3, details="Many thanks"))
+    pipeline.drive()
+    code, found = sheet(run)
+    assert (code, standings(found), found["home"]["quickbooks"]) == (1, {"INV-i1": "differs"}, 1032)
 
 
 @pytest.mark.parametrize("merged", ["gone", "inactive"])
@@ -243,21 +250,9 @@ def test_a_document_that_was_taken_over_at_another_customer_differs(pipeline: Pi
     configure(pipeline, "project_customers", value=False)
     pipeline.ingest(event(client("c1")))
     pipeline.drive()
-    members: dict[str, Any] = {"DisplayName": "Quay", "CurrencyRef": {"value": "GBP"}}
-    by_hand = {"action": "create", "entity": "Customer", "members": members}
-    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], by_hand))
-    quay = next(one for one in pipeline.objects("Customer") if one["DisplayName"] == "Quay")
-    detail = {"ItemRef": {"value": "1"}, "TaxCodeRef": {"value": pipeline.object_id(UK, "TaxCode", "20.0% S")}}
-    typed = {
-        "DocNumber": "INV-i1", "TxnDate": "2026-03-01", "CustomerRef": {"value": quay["Id"]}, "CurrencyRef": {"value": "GBP"},
-        "GlobalTaxCalculation": "TaxExcluded",
-        "Line": [{"Amount": 100, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}],
-    }  # fmt: skip
-    typed_in = {"action": "create", "entity": "Invoice", "members": typed}
-    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], typed_in))
+    document = type_by_hand(pipeline, "Quay", "INV-i1")
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()
-    (document,) = pipeline.objects("Invoice")
     with pipeline.engine.begin() as db:
         take_over(db, pipeline.one("invoice", "i1").id, "Invoice", document, by="ann")
     pipeline.drive()
@@ -265,3 +260,59 @@ def test_a_document_that_was_taken_over_at_another_customer_differs(pipeline: Pi
     code, found = sheet(run)
     assert (code, standings(found)) == (1, {"INV-i1": "differs"})
     assert "booked to customer Quay in QuickBooks" in found["lines"][0]["remark"]
+
+
+def test_a_control_list_does_not_have_what_was_typed_by_hand(pipeline: Pipeline, run: Any, tmp_path: Any) -> None:
+    pipeline.ingest(event(invoice("i1")), event(invoice("i2")))
+    pipeline.drive()
+    pipeline.ingest(event(invoice("i2", sequence=2, step=Step.REJECTED)))
+    pipeline.drive()
+    (quay, other) = (type_by_hand(pipeline, name, number) for name, number in (("Quay", "901"), ("Moss", "902")))
+    assert quay != other
+    edit(pipeline, "INV-i2", "delete")
+    path = tmp_path / "march.csv"
+    path.write_text("id,reference,total\ni1,INV-i1,120.00\n", encoding="utf-8")
+    code, found = sheet(run, "--control", str(path))
+    assert (code, standings(found)["901"], standings(found)["902"]) == (0, *["only-in-quickbooks"] * 2), found[
+        "verdict"
+    ]
+    assert set(found["totals"]) == {"GBP"}
+
+
+def test_a_taken_over_rate_is_held_against_the_rate_of_the_day(pipeline: Pipeline, run: Any) -> None:
+    """120.00 EUR typed at 8.5, where 1 March has 0.85: 1,020.00 GBP instead of 102.00."""
+    know(pipeline, "EUR", "0.85")
+    configure(pipeline, "project_customers", value=False)
+    pipeline.ingest(event(client("c1", currency="EUR")))
+    pipeline.drive()
+    customer = pipeline.one("client", "c1").qbo_id
+    document = type_by_hand(pipeline, customer, "INV-i1", CurrencyRef={"value": "EUR"}, ExchangeRate=Decimal("8.5"))
+    pipeline.ingest(in_currency("EUR"))
+    pipeline.drive()
+    with pipeline.engine.begin() as db:
+        take_over(db, pipeline.one("invoice", "i1").id, "Invoice", document, by="ann")
+    pipeline.drive()
+    code, found = sheet(run)
+    assert (code, standings(found)) == (0, {"INV-i1": "otherwise"})
+    assert found["lines"][0]["remark"] == "exchange rate 8.5 in QuickBooks, whose rate of 2026-03-01 is 0.85"
+    assert "Look at this first" in found["verdict"]
+
+
+def type_by_hand(pipeline: Pipeline, customer: str, number: str, **more: Any) -> dict[str, Any]:
+    """Have a bookkeeper type an invoice of 100.00 and 20 % for a customer by its Id, or for a new one by its name."""
+
+    def edit_by_hand(**wanted: Any) -> None:
+        pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], {"action": "create", **wanted}))
+
+    if not customer.isdigit():
+        edit_by_hand(entity="Customer", members={"DisplayName": customer, "CurrencyRef": {"value": "GBP"}})
+        customer = next(one["Id"] for one in pipeline.objects("Customer") if one["DisplayName"] == customer)
+    detail = {"ItemRef": {"value": "1"}, "TaxCodeRef": {"value": pipeline.object_id(UK, "TaxCode", "20.0% S")}}
+    members = {
+        "DocNumber": number, "TxnDate": "2026-03-01", "CustomerRef": {"value": customer}, "CurrencyRef": {"value": "GBP"},
+        "GlobalTaxCalculation": "TaxExcluded",
+        "Line": [{"Amount": 100, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}],
+        **more,
+    }  # fmt: skip
+    edit_by_hand(entity="Invoice", members=members)
+    return next(one for one in pipeline.objects("Invoice") if one["DocNumber"] == number)

@@ -165,3 +165,15 @@ def test_a_void_found_in_quickbooks_leaves_nothing_billed(pipeline: Pipeline) ->
     link = pipeline.one("invoice", "i1")
     assert (link.state, link.voided, link.qbo_total, link.qbo_tax) == ("synced", True, Decimal(0), Decimal(0))
     assert pipeline.rows("qbo_difference") == []
+
+
+def test_it_is_known_after_a_text_and_another_edit(overridden: Pipeline) -> None:
+    """A read after our own write beside it compares with the tax that was put in by hand."""
+    overridden.ingest(event(invoice(sequence=2, details="Thank you")))
+    overridden.drive()
+    memo = {"CustomerMemo": {"value": "Thanks"}}
+    edit(overridden, action="update", entity="Invoice", id=document(overridden)["Id"], members=memo)
+    overridden.ingest(event(invoice(sequence=3, details="Thank you", lines=(line("200.00"),))))
+    overridden.drive()
+    assert overridden.one("invoice", "i1").cause == "conflict:edited-in-qbo"
+    assert tax(overridden) == Decimal("19.99")

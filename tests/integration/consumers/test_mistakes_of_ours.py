@@ -20,6 +20,7 @@ from simulator.seeds import UK
 from store.secrets import TokenKeys
 from sync import explaining, sending
 from sync.batches import Batch
+from sync.claim import Claimed
 from sync.gates import Gates
 from tests.builders import client, event
 from tests.pipeline import Pipeline
@@ -163,9 +164,9 @@ def test_a_company_that_waits_to_be_prepared_is_not_looked_at_again_and_again(
     gone = threading.Event()
     for _ in range(4):
         process._housekeepers.submit(gone.wait, 10)
-    process._prepare(UK, "org-uk")
+    process._prepare(UK, "org-uk", Claimed())
     gates.unblock(UK)  # as when its time is over, and it still stands in the queue
-    process._prepare(UK, "org-uk")
+    process._prepare(UK, "org-uk", Claimed())
     assert UK in gates.permits().blocked
     gone.set()
 
