@@ -39,6 +39,36 @@ def typed_by_hand(lines: Iterable[Line], theirs: Mapping[Key, Booked]) -> dict[s
     return {one.id: one for one in theirs.values() if one.amounts != NOTHING and one.id in asked}
 
 
+def strangers(typed: Collection[Booked], ours: Iterable[SentDocument], customers: Customers) -> set[str]:
+    """Give the customers of hand-typed documents that are ours but for the customer, and of whom no link knows."""
+    known = {qbo_id for some in customers.values() for qbo_id in some}
+    asked = [one for one in typed if one.customer_id not in known]
+    if not asked:
+        return set()
+    alike: defaultdict[str, dict[str, Sought]] = defaultdict(dict)
+    for one in ours:
+        # As if the customer agreed: total and day, or the number, decide.
+        sought = _sought(one, None, {""}, set())
+        for key in keys_for("", sought):
+            alike[key][one.invoice.id] = sought
+    found = set()
+    for booked in asked:
+        existing = replace(_existing(booked), customer_id="")
+        near = {kompass_id: one for key in keys_of("", existing) for kompass_id, one in alike.get(key, {}).items()}
+        if any(match(one, existing) is not None for one in near.values()):
+            found.add(booked.customer_id)
+    return found
+
+
+def with_jobs(customers: Customers, above: Mapping[str, str]) -> Customers:
+    """Add the jobs that somebody else made: Id → that of the customer above it."""
+    made = {key: set(some) for key, some in customers.items()}
+    for (_, client), some in customers.items():
+        jobs = {job for job, parent in above.items() if parent in some}
+        made.setdefault((Kind.PROJECT, client), set()).update(jobs)
+    return made
+
+
 def with_resemblances(
     lines: Sequence[Line],
     ours: Iterable[SentDocument],
@@ -128,8 +158,8 @@ def _entity(invoice: Invoice) -> str:
     return "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
 
 
-def _said(line: Line, booked: Booked, by_key: Mapping[str, Mapping[str, _Ours]]) -> Line:
-    existing = Existing(
+def _existing(booked: Booked) -> Existing:
+    return Existing(
         booked.entity,
         booked.id,
         booked.number,
@@ -138,6 +168,10 @@ def _said(line: Line, booked: Booked, by_key: Mapping[str, Mapping[str, _Ours]])
         total=abs(booked.amounts.gross),
         currency=booked.currency,
     )
+
+
+def _said(line: Line, booked: Booked, by_key: Mapping[str, Mapping[str, _Ours]]) -> Line:
+    existing = _existing(booked)
     near = {kompass_id: one for key in keys_of("", existing) for kompass_id, one in by_key.get(key, {}).items()}
     matches = [(one, found) for one in near.values() if (found := match(one.sought, existing)) is not None]
     same = [pair for pair in matches if _has_no_own_number(pair[1], pair[0], existing)]
