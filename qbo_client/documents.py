@@ -1,4 +1,4 @@
-"""Invoices and credit memos of a company by their date or Id: two or three metered queries a month."""
+"""Invoices and credit memos of a company by their date or Id, a few metered queries a month; and customers by Id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from qbo_client.calls import Call, query
-from qbo_client.queries import Send, compare, iterate, one_of, select
+from qbo_client.queries import ACTIVE_OR_NOT, Send, compare, iterate, one_of, select
 
 ENTITIES = ("Invoice", "CreditMemo")
 _IDS_AT_ONCE = 200
@@ -36,12 +36,13 @@ def _in_time(first: dt.date, after: dt.date) -> tuple[str, str]:
 
 
 def under(send: Send, entity: str, ids: Iterable[str]) -> Iterator[Mapping[str, object]]:
-    """Give those documents of a kind with these Ids that are there.
+    """Give those documents, or customers, with these Ids that are there.
 
     Raises
     ------
     qbo_client.errors.ReadFailed
     """
     wanted: Sequence[str] = sorted(set(ids))
+    more = (ACTIVE_OR_NOT,) if entity == "Customer" else ()
     for start in range(0, len(wanted), _IDS_AT_ONCE):
-        yield from iterate(send, entity, one_of("Id", wanted[start : start + _IDS_AT_ONCE]))
+        yield from iterate(send, entity, one_of("Id", wanted[start : start + _IDS_AT_ONCE]), *more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
@@ -58,6 +59,37 @@ def documents_of(db: Connection, *, org_id: str, realm_id: str, ids: Collection[
         {"org": org_id, "realm": realm_id, "ids": sorted(ids)},
     )
     return [_document(row) for row in rows]
+
+
+def documents_numbered(db: Connection, *, org_id: str, realm_id: str, numbers: Collection[str]) -> list[SentDocument]:
+    """Give the documents of any date that may have one of these numbers, however it is written: those of its digits above zero."""
+    if not numbers:
+        return []
+    rows = db.execute(
+        text(
+            f"{_DOCUMENTS} AND regexp_replace(r.reference, '[^1-9]', '', 'g') = ANY(CAST(:digits AS text[])) ORDER BY r.id"
+        ),
+        {"org": org_id, "realm": realm_id, "digits": sorted({re.sub("[^1-9]", "", one) for one in numbers})},
+    )
+    return [_document(row) for row in rows]
+
+
+def customers_of(
+    db: Connection, *, org_id: str, realm_id: str, clients: Collection[str]
+) -> dict[tuple[Kind, str], set[str]]:
+    """Give the Ids of these clients' customers, in each currency, and of their jobs: by (client | project, the client's Kompass id)."""
+    rows = db.execute(
+        text(
+            "SELECT * FROM (SELECT kind, CASE kind WHEN 'client' THEN kompass_id ELSE party_id END AS client, qbo_id FROM qbo_link"
+            " WHERE org_id = :org AND realm_id = :realm AND kind IN ('client', 'project') AND qbo_id IS NOT NULL) l"
+            " WHERE l.client = ANY(CAST(:clients AS text[]))"
+        ),
+        {"org": org_id, "realm": realm_id, "clients": sorted(clients)},
+    )
+    found: dict[tuple[Kind, str], set[str]] = {}
+    for row in rows:
+        found.setdefault((Kind(row.kind), row.client), set()).add(row.qbo_id)
+    return found
 
 
 def _document(row: Any) -> SentDocument:

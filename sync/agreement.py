@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, Engine
 
-from mapping.agreement import lines_of, ordered, unknown, unread
+from mapping.agreement import Key, lines_of, ordered, unknown, unread
 from mapping.booked import Booked, booked_by_key
-from mapping.case import needed_party
+from mapping.case import billing_client, needed_party
 from mapping.control import Listed, held_against, in_words
 from mapping.expected import OPEN, Month
 from mapping.filing import changes, digest, rows_of
 from mapping.matching import NEAR_DAYS
 from mapping.rates import RateKey, plausible
-from mapping.resemblance import with_resemblances
-from mapping.sheet import Sheet, Standing
+from mapping.resemblance import strangers, typed_by_hand, with_jobs, with_resemblances
+from mapping.sheet import Line, Sheet, Standing
 from qbo_client.calls import Call
 from qbo_client.exchange_rates import fetch_rate
 from qbo_client.outcomes import Outcome
 from schemas.company import CompanyFacts, Configuration
 from schemas.documents import SentDocument
 from schemas.events import Step
-from store.agreement import documents_dated, documents_of, documents_under
+from store.agreement import customers_of, documents_dated, documents_numbered, documents_of, documents_under
 from store.filing import Filed, file_month, read_filed
 from store.searching import links_by_id
 from sync.booked_documents import Documents
@@ -50,7 +50,8 @@ def read_sheet(
 ) -> Sheet:
     """Make the sheet of the month that begins with ``first``: two metered reads, and one for what is dated elsewhere.
 
-    One more for each currency and day of a foreign document that went without a rate of ours.
+    One more for each currency and day of a foreign document that went without a rate of ours, and one where a customer that no link knows
+    has a document like one of ours.
 
     :param listed: Kompass's own list of the month, to hold against the events that arrived.
 
@@ -82,9 +83,8 @@ def read_sheet(
     month = replace(month, day_rates=_day_rates(counted, ours, theirs, facts.home_currency))
     lines = lines_of(ours, theirs, month)
     words = ""
+    lines = _resembling(engine, lines, _Sides(ours, theirs, documents), month)
     with engine.begin() as db:
-        around = _around(db, month)
-        lines = with_resemblances(lines, [*ours, *around], theirs, month)
         filed = read_filed(db, org_id=org_id, realm_id=realm_id, month=f"{first:%Y-%m}")
     if listed is not None:
         with engine.begin() as db:
@@ -116,6 +116,29 @@ def read_sheet(
         return sheet
     note = f"Filed by {filed.filed_by} on {filed.filed_at:%Y-%m-%d %H:%M} UTC, SHA-256 {filed.digest}."
     return replace(sheet, filed=note, changes=changes(filed.rows, sheet))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    ours: Sequence[SentDocument]
+    theirs: Mapping[Key, Booked]
+    documents: Documents
+
+
+def _resembling(engine: Engine, lines: Sequence[Line], sides: _Sides, month: Month) -> tuple[Line, ...]:
+    """Name what each hand-typed document may be: one of the days around it, or one of any date with its number."""
+    typed = typed_by_hand(lines, sides.theirs)
+    if not typed:
+        return tuple(lines)
+    of = {"org_id": month.configuration.org_id, "realm_id": month.facts.realm_id}
+    numbers = {one.number for one in typed.values()} - {""}
+    # Of those of the month more is known: they come last.
+    with engine.begin() as db:
+        known = [*documents_numbered(db, **of, numbers=numbers), *_around(db, month), *sides.ours]
+        customers = customers_of(db, **of, clients={billing_client(one.invoice).id for one in known})
+    # A bookkeeper makes jobs, too; of one that no link knows QuickBooks says whose it is.
+    above = sides.documents.customers_above(strangers(typed.values(), known, customers))
+    return with_resemblances(lines, known, sides.theirs, month, with_jobs(customers, above))
 
 
 def _day_rates(

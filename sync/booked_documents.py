@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 
 from qbo_client import documents
@@ -43,13 +43,24 @@ class Documents:
         wanted = set(keys)
         for entity in ENTITIES:
             ids = {qbo_id for kind, qbo_id in wanted if kind == entity}
-            try:
-                rows = list(documents.under(self._send, entity, ids))
-            except ReadFailed as error:
-                if not _is_broken(error):
-                    raise
-                rows = [row for one in sorted(ids) if (row := self._one(entity, one)) is not None]
-            yield from ((entity, row) for row in rows)
+            yield from ((entity, row) for row in self._under(entity, ids))
+
+    def customers_above(self, customers: Collection[str]) -> dict[str, str]:
+        """Give the customer above each of these that is a job, by Id. Raises `ReadFailed`."""
+        found = {}
+        for row in self._under("Customer", customers):
+            parent = row.get("ParentRef")
+            if isinstance(parent, Mapping):
+                found[str(row["Id"])] = str(parent.get("value", ""))
+        return found
+
+    def _under(self, entity: str, ids: Collection[str]) -> list[Mapping[str, object]]:
+        try:
+            return list(documents.under(self._send, entity, ids))
+        except ReadFailed as error:
+            if not _is_broken(error):
+                raise
+            return [row for one in sorted(ids) if (row := self._one(entity, one)) is not None]
 
     def _one(self, entity: str, qbo_id: str) -> Mapping[str, object] | None:
         outcome = self._send(read(entity, qbo_id))

@@ -1,4 +1,4 @@
-"""The agreement sheet of one Configuration and month, made now: two or three metered reads, and nothing written."""
+"""The agreement sheet of one Configuration and month, made now: a few metered reads, and nothing written."""
 
 from __future__ import annotations
 

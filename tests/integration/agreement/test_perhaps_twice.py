@@ -9,8 +9,9 @@ from typing import Any
 from schemas.events import Step, VatRate
 from simulator import bookkeeper
 from simulator.seeds import UK
+from sync.keeping import keep_quickbooks
 from tests.builders import client, event, invoice, line, project
-from tests.integration.agreement.sheets import sheet, standings
+from tests.integration.agreement.sheets import edit, sheet, standings
 from tests.pipeline import Pipeline
 
 
@@ -26,11 +27,11 @@ def type_in(pipeline: Pipeline, like: str, number: str, **changed: Any) -> str:
     return number or str(made["Id"])
 
 
-def customer(pipeline: Pipeline, name: str) -> dict[str, str]:
+def customer(pipeline: Pipeline, name: str, **more: Any) -> dict[str, str]:
     wanted = {
         "action": "create",
         "entity": "Customer",
-        "members": {"DisplayName": name, "CurrencyRef": {"value": "GBP"}},
+        "members": {"DisplayName": name, "CurrencyRef": {"value": "GBP"}, **more},
     }
     (made,) = pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
     return {"value": made["Id"]}
@@ -141,3 +142,112 @@ def test_two_clients_of_one_total_are_two(pipeline: Pipeline, run: Any) -> None:
     pipeline.drive()
     code, found = sheet(run)
     assert (code, found["verdict"]) == (0, "The month agrees to the cent.")
+
+
+def test_all_customers_of_a_client_are_one_client(pipeline: Pipeline, run: Any) -> None:
+    """By the links: under any name in QuickBooks, in each currency, and each of the client's jobs."""
+    one, two = (project(f"p{number}", of=client("c1")) for number in (1, 2))
+    rate = {"action": "exchange_rate", "currency": "EUR", "date": "2026-01-01", "rate": "0.85"}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], rate))
+    pipeline.ingest(
+        event(ours(1, of=one)), event(ours(2, of=one, currency="EUR")), event(ours(3, of=one)), event(ours(4, of=two)),
+        event(ours(5, of=one)), event(ours(6, of=project("p9", of=client("c9", name="Somebody else")))),
+    )  # fmt: skip
+    pipeline.drive()
+    customers = {each.currency: each.qbo_id for each in pipeline.links(kind="client", kompass_id="c1")}
+    pounds = next(found for currency, found in customers.items() if currency != "EUR")
+    rename = {"action": "rename", "entity": "Customer", "id": pounds, "name": "H and S Survey"}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], rename))
+    job, stranger = pipeline.one("project", "p2").qbo_id, pipeline.one("client", "c9").qbo_id
+    twice = {
+        type_in(pipeline, "INV-001", "", CustomerRef={"value": pounds}): "INV-001",
+        type_in(pipeline, "INV-002", "", CustomerRef={"value": customers["EUR"]}): "INV-002",
+        type_in(pipeline, "INV-003", "", CustomerRef={"value": job}): "INV-003",
+    }
+    # Of a job that somebody else made QuickBooks says whose it is: one read.
+    parent = {"ParentRef": {"value": pounds}, "Job": True, "BillWithParent": True}
+    twice[type_in(pipeline, "INV-005", "", CustomerRef=customer(pipeline, "Roof", **parent))] = "INV-005"
+    plain = type_in(pipeline, "INV-004", "", CustomerRef={"value": stranger})
+    code, found = sheet(run)
+    assert (code, standings(found)) == (
+        1,
+        {
+            **dict.fromkeys(twice, "perhaps-twice"),
+            plain: "only-in-quickbooks",
+            **{f"INV-00{number}": "agrees" for number in range(1, 7)},
+        },
+    )
+    assert found["reads"] == 3
+    assert [each for each, same in twice.items() if f"the same as {same} of Kompass" not in remark(found, each)] == []
+
+
+def test_a_number_is_one_of_ours_in_any_month(pipeline: Pipeline, run: Any) -> None:
+    setting = {"action": "setting", "setting": "warn_duplicates", "on": False}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], setting))
+    january = {"date": dt.date(2026, 1, 5)}
+    pipeline.ingest(*(event(ours(number, **january)) for number in (1, 2, 3, 4, 6)))
+    pipeline.ingest(
+        event(ours(5, date=dt.date(2026, 7, 1), lines=(line("9.00", vat=VatRate("unmapped", "", Decimal(20))),)))
+    )
+    pipeline.ingest(event(ours(7, **january, step=Step.DRAFT)), event(ours(8)))
+    pipeline.drive()
+    # A person left January's void as it is, to type the document into a month that is open.
+    edit(pipeline, "INV-006", "void")
+    pipeline.ingest(event(ours(6, **january, sequence=2, details="Thank you")))
+    pipeline.drive()
+    with pipeline.engine.begin() as db:
+        keep_quickbooks(db, pipeline.one("invoice", "i6").id, by="ann")
+    pipeline.drive()
+    other, march = customer(pipeline, "Somebody else"), {"TxnDate": "2026-03-20"}
+    wanted = {
+        type_in(pipeline, "INV-001", "inv 1", **march): "perhaps-twice",
+        type_in(pipeline, "INV-002", "INV 02", **march, CustomerRef=other): "perhaps-twice",
+        # In nothing but the number.
+        type_in(pipeline, "INV-001", "inv 03", **march, CustomerRef=other): "resembles",
+        # Ours failed.
+        type_in(pipeline, "INV-001", "INV-5", **march): "perhaps-twice",
+        type_in(pipeline, "INV-001", "INV-6", **march): "only-in-quickbooks",
+        type_in(pipeline, "INV-001", "INV-7", **march): "only-in-quickbooks",
+        type_in(pipeline, "INV-001", "INV-14", **march): "only-in-quickbooks",
+        type_in(pipeline, "INV-001", "", **march): "only-in-quickbooks",
+    }
+    code, found = sheet(run)
+    assert (code, standings(found)) == (1, {**wanted, "INV-008": "agrees"})
+    assert "perhaps the same as INV-001 of Kompass (Id 1): but it is dated 2026-03-20 there" in remark(found, "inv 1")
+
+
+def test_a_copy_of_what_kompass_took_back_is_named(pipeline: Pipeline, run: Any) -> None:
+    """It is in the books, and Kompass says that it is in none. It prevents nothing: nothing is booked twice."""
+    setting = {"action": "setting", "setting": "warn_duplicates", "on": False}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], setting))
+    pipeline.ingest(*(event(ours(number)) for number in range(1, 6)))
+    pipeline.drive()
+    rejected = {"sequence": 2, "step": Step.REJECTED}
+    pipeline.ingest(
+        event(ours(1, sequence=2, step=Step.VOIDED)), event(ours(2, **rejected)), event(ours(3, **rejected))
+    )
+    pipeline.drive()
+    other = customer(pipeline, "Somebody else")
+    for number in (2, 3):
+        (there,) = [one for one in pipeline.objects("Invoice") if one.get("DocNumber") == f"INV-00{number}"]
+        void = {"action": "void", "entity": "Invoice", "id": there["Id"]}
+        pipeline.simulator.call(lambda world, void=void: bookkeeper.edit(world.companies[UK], void))
+    lines = {"Line": _lines(pipeline, "INV-004")}
+    wanted = {
+        type_in(pipeline, "INV-001", "inv 1", **lines, TxnDate="2026-03-20"): "resembles",
+        type_in(pipeline, "INV-002", "inv 2", **lines): "resembles",
+        # The number is free again.
+        type_in(pipeline, "INV-003", "inv 3", **lines, CustomerRef=other): "only-in-quickbooks",
+    }
+    code, found = sheet(run)
+    assert code == 0
+    assert {each: standings(found)[each] for each in wanted} == wanted
+    assert "perhaps the same as INV-001 of Kompass (voided in Kompass)" in remark(found, "inv 1")
+    assert "perhaps the same as INV-002 of Kompass (its step is Rejected; it goes" in remark(found, "inv 2")
+    assert remark(found, "inv 2").endswith("If so, void this one, too")
+
+
+def _lines(pipeline: Pipeline, number: str) -> list[dict[str, Any]]:
+    (document,) = [one for one in pipeline.objects("Invoice") if one.get("DocNumber") == number]
+    sales = [one for one in document["Line"] if one["DetailType"] == "SalesItemLineDetail"]
+    return [{key: value for key, value in one.items() if key != "Id"} for one in sales]
