@@ -115,7 +115,11 @@ def test_the_log_says_who_did_what_and_is_exported(section: Section, ada: Client
     section.person("eve", "change_taxcodevatrate", "add_taxcodevatrate")
     where = f"{ROOT}configuration/1/activity/"
     page = words(ada.get(where))
-    for said in ("Notification recipients", "Asked to try 2 records again.", "Asked for 1 failed records"):
+    for said in (
+        "Notification recipients",
+        "Asked to try 2 records again.",
+        "Asked for 1 failed record to be tried again",
+    ):
         assert said in page, said
     exported = rows_of(ada.get(f"{where}?as=csv"))
     assert {row["by"] for row in exported} == {"ada"}
