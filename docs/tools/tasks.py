@@ -362,7 +362,7 @@ WHEN: Rows = (
     ),
     (
         "a company has customers or invoices already",
-        "They are read first and matched; a person confirms. [First link-up](accounting.md#the-first-link-up)",
+        "They are read first and matched; a person confirms. [First link-up](month-end.md#the-first-link-up)",
     ),
     (
         "a document in a foreign currency is dated on a new day",
