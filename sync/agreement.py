@@ -34,8 +34,6 @@ from sync.companies import read_company
 from sync.decide import predict
 
 Send = Callable[[Call], Outcome]
-MOST_RATES = 20
-"""So many exchange rates are read for a sheet at most."""
 _NOT_OWED = frozenset({Standing.NOT_SENT, Standing.WITHDRAWN})
 """What Kompass's own list rightly lacks."""
 
@@ -50,7 +48,7 @@ def read_sheet(
 ) -> Sheet:
     """Make the sheet of the month that begins with ``first``: two metered reads, and one for what is dated elsewhere.
 
-    One more for each currency and day of a foreign document that went without a rate of ours, and one where a customer that no link knows
+    One more for each currency and day of a foreign document of which no rate is known, and one where a customer that no link knows
     has a document like one of ours.
 
     :param listed: Kompass's own list of the month, to hold against the events that arrived.
@@ -144,10 +142,15 @@ def _resembling(engine: Engine, lines: Sequence[Line], sides: _Sides, month: Mon
 def _day_rates(
     send: Send, ours: Sequence[SentDocument], theirs: Mapping[tuple[str, str], Booked], home_currency: str
 ) -> dict[RateKey, Decimal | None]:
-    """Read QuickBooks' rates of the days of documents that went without one of ours, or were linked by hand."""
-    found = (theirs.get((one.entity, one.qbo_id)) for one in ours if one.exchange_rate is None)
-    keys = {(one.currency, one.date) for one in found if one is not None and one.currency != home_currency}
-    return {key: plausible(fetch_rate(send, *key), key[0], home_currency) for key in sorted(keys)[:MOST_RATES]}
+    """Read QuickBooks' rates of the days of documents of which no rate is known: they were linked by hand, or are booked at 1."""
+    keys = set()
+    for one in ours:
+        found = theirs.get((one.entity, one.qbo_id))
+        if found is None or found.currency == home_currency or one.exchange_rate is not None:
+            continue
+        if plausible(one.answered.rate, found.currency, home_currency) is None:
+            keys.add((found.currency, found.date))
+    return {key: plausible(fetch_rate(send, *key), key[0], home_currency) for key in sorted(keys)}
 
 
 def _around(db: Connection, month: Month) -> list[SentDocument]:

@@ -7,8 +7,7 @@ import io
 from decimal import Decimal
 from typing import Any
 
-import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from consumers.agreement.command import agree
 from qbo_client.calls import create
@@ -16,24 +15,9 @@ from schemas.events import InvoiceType, Step
 from store import json as exact
 from tests.builders import event, invoice, line
 from tests.integration.pipeline.test_bookkeeper import edit
-from tests.pipeline import KEYS, Pipeline
+from tests.pipeline import Pipeline
 
 UK = "9130347000000000002"
-
-
-@pytest.fixture
-def run(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Any:
-    url = pipeline.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("DATABASE_URL", url)
-    monkeypatch.setenv("INTUIT_ENVIRONMENT", pipeline.simulator.base_url)
-    monkeypatch.setattr("consumers.agreement.command.TokenKeys", lambda given: KEYS)
-
-    def invoke(*arguments: str) -> Result:
-        result = CliRunner().invoke(agree, ["--org", "org-uk", "--month", "2026-03", *arguments], standalone_mode=False)
-        assert result.exception is None, result.exception
-        return result
-
-    return invoke
 
 
 def test_a_month_that_agrees(pipeline: Pipeline, run: Any) -> None:
