@@ -20,6 +20,7 @@ from mapping.expected import (
     differs_by_rounding,
     expected,
     moved_between_rates,
+    moved_off_tax_item,
     typed_tax,
 )
 from mapping.left import is_left, left_members
@@ -218,6 +219,8 @@ def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool
     elif anything(ours) and not rounding:
         differing = [*_by_code(one, ours, theirs, month)]
         yield from differing or _by_rate(one, found, month)
+        if (moved := moved_off_tax_item(one, found, month)) is not None:
+            yield f"the item that carries the tax has {money(moved[0])} in QuickBooks, {money(moved[1])} was sent"
     yield from _apart_from_amounts(one, found, month)
 
 

@@ -39,6 +39,8 @@ class Booked:
     """(tax code id, net) of its lines, each code once; the id is empty for lines without."""
     taxes: tuple[tuple[str, Decimal], ...] = ()
     """(tax rate id, tax), each rate once."""
+    items: tuple[tuple[str, Decimal], ...] = ()
+    """(item id, net) of its lines, each item once."""
     voided: bool = False
 
     def side(self, facts: CompanyFacts) -> Side:
@@ -125,6 +127,7 @@ def booked_of(entity: str, document: Mapping[str, object], *, home_currency: str
         home=None if home is None else sign * home + 0,
         marked=marked_id(note),
         nets=_sums((code, sign * amount) for code, amount in _line_nets(document)),
+        items=_sums((item, sign * amount) for item, amount in item_nets(document)),
         taxes=_sums((rate, sign * amount) for rate, amount in _rate_taxes(tax_detail)),
         voided=gross == 0 and note.startswith("Voided"),
     )
@@ -138,6 +141,15 @@ def _line_nets(document: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
             code = str(_part(detail, "TaxCodeRef").get("value") or "")
             # TAX and NON of the USA are no codes of a Tax Code VAT Rate.
             yield "" if code in ("TAX", "NON") else code, _decimal(line.get("Amount")) or _ZERO
+
+
+def item_nets(document: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
+    """Give the item and the net of each line of a document, as we send it or as it is answered."""
+    lines = document.get("Line")
+    for line in lines if isinstance(lines, list | tuple) else ():
+        detail = line.get("SalesItemLineDetail") if isinstance(line, Mapping) else None
+        if isinstance(detail, Mapping):
+            yield str(_part(detail, "ItemRef").get("value") or ""), _decimal(line.get("Amount")) or _ZERO
 
 
 def _rate_taxes(detail: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:

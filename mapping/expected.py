@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from mapping.booked import Booked
+from mapping.booked import Booked, item_nets
 from mapping.difference import own_lines
 from mapping.money import half_up
 from mapping.rates import Rates, plausible
@@ -175,6 +175,21 @@ def moved_between_rates(one: SentDocument, found: Booked, month: Month) -> list[
             charged = half_up(sum((piece.tax for piece in of_rate), Decimal(0)))
             moved.append((names.get(rate, rate), tax, charged))
     return moved
+
+
+def moved_off_tax_item(one: SentDocument, found: Booked, month: Month) -> tuple[Decimal, Decimal] | None:
+    """Give what the item that carries the tax has in QuickBooks, and what was sent, where they differ: it is what is owed to the state."""
+    if one.state in OPEN or not _booking(one, month).carried:
+        return None
+    sent = list(item_nets(one.sent))
+    if not sent:
+        return None
+    # The line that carries the tax is the last.
+    item, _ = sent[-1]
+    sign = -1 if found.entity == "CreditMemo" else 1
+    ours = sign * sum((net for other, net in sent if other == item), Decimal(0))
+    there = dict(found.items).get(item, Decimal(0))
+    return None if there == ours else (there, ours)
 
 
 def typed_tax(one: SentDocument, ours: Side, found: Booked, month: Month) -> Decimal | None:

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.events import OrgRef, Step, VatRate
 from simulator import bookkeeper
-from simulator.seeds import CANADA, UK
+from simulator.seeds import CANADA, UK, USA
 from sync.by_hand import Customer, KnownClient, link_customer, take_over
 from sync.keeping import keep_quickbooks
 from tests.builders import client, event, invoice, line, project
@@ -317,6 +317,31 @@ def test_tax_that_was_moved_from_one_authority_to_the_other_differs(pipeline: Pi
     code, found = sheet(run, "--org", "org-ca")
     assert (code, standings(found)) == (1, {"INV-i1": "differs"})
     assert "149.75 in QuickBooks, and it charges 99.75" in found["lines"][0]["remark"]
+
+
+def test_tax_that_was_folded_into_the_service_line_differs(pipeline: Pipeline, run: Any) -> None:
+    """USA: 1,000.00 and 82.50 of tax on an item of its own. By hand: one line of 1,082.50, and nothing is owed to the state."""
+    pipeline.link("org-us", "Cascade", realm=USA)
+    tax_item = pipeline.object_id(USA, "Item", "Surveying")
+    with pipeline.engine.begin() as db:
+        changed = "UPDATE qbo_configuration SET billed_tax = 'item-line', tax_item_id = %s WHERE org_id = 'org-us'"
+        db.exec_driver_sql(changed, (tax_item,))
+    lines = (line("1000.00", vat=VatRate("ca", "Sales tax", Decimal("8.25")), amount_vat=Decimal("82.50")),)
+    pipeline.ingest(event(invoice("i1", org=OrgRef("org-us", "Cascade"), currency="USD", lines=lines)))
+    pipeline.drive()
+    code, found = sheet(run, "--org", "org-us")
+    assert (code, standings(found)) == (0, {"INV-i1": "agrees"})
+    (document,) = pipeline.objects("Invoice", USA)
+    service, _ = (each for each in document["Line"] if each["DetailType"] == "SalesItemLineDetail")
+    service["SalesItemLineDetail"]["ItemRef"] = {"value": "1"}
+    service["SalesItemLineDetail"].pop("UnitPrice", None)
+    service["SalesItemLineDetail"].pop("Qty", None)
+    members = {"Line": [{**service, "Amount": Decimal("1082.50")}]}
+    wanted = {"action": "update", "entity": "Invoice", "id": document["Id"], "members": members}
+    pipeline.simulator.call(lambda world: bookkeeper.edit(world.companies[USA], wanted))
+    code, found = sheet(run, "--org", "org-us")
+    assert (code, standings(found)) == (1, {"INV-i1": "differs"})
+    assert "the item that carries the tax has 0.00 in QuickBooks" in found["lines"][0]["remark"]
 
 
 def type_by_hand(pipeline: Pipeline, customer: str, number: str, **more: Any) -> dict[str, Any]:
