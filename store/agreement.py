@@ -15,7 +15,7 @@ from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store.documents import unpack
+from store.sql import unpack
 
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"

@@ -9,10 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text, update
 
-from store.bulk import insert_rows
-from store.documents import unpack
 from store.links import FOLDED_NAME
-from store.statements import Statement
+from store.sql import Statement, insert_rows, unpack
 from store.tables import attempt as table
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from schemas.link_state import LinkState
 from store import differences, history, outages
-from store.documents import unpack
+from store.sql import unpack
 
 _UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"

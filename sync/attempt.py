@@ -19,9 +19,9 @@ from qbo_client.calls import Call, Operation
 from qbo_client.outcomes import Done
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
 from schemas.observed import Observed, kept
-from store import json
 from store.attempts import OpenAttempt
 from store.links import Link
+from store.sql import dumps, loads
 
 VOIDED = "#voided"
 """A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
@@ -90,7 +90,7 @@ class Attempt:
             operation=write.operation if write is not None else "read",
             entity=decision.entity,
             object_id=decision.object_id,
-            body=json.dumps(write.body) if write is not None else "",
+            body=dumps(write.body) if write is not None else "",
             request_id=uuid.uuid4().hex,
             applied=applied,
             name=(write.name or "") if write is not None else "",
@@ -176,7 +176,7 @@ class Attempt:
             return self._lookup()
         if self.operation == "read":
             return calls.read(self.entity, self.object_id)
-        body = json.loads(self.body)
+        body = loads(self.body)
         if self.operation == "create":
             return calls.create(self.entity, body, request_id=self.request_id)
         if self.operation == "update":
@@ -191,7 +191,7 @@ class Attempt:
             return calls.read(self.entity, self.object_id)
         if self.looks_everywhere:
             return self.elsewhere()
-        body = json.loads(self.body)
+        body = loads(self.body)
         if self.entity == "Customer":
             # Everything we might have made under that name, also if somebody made it inactive since.
             return calls.query(
@@ -257,7 +257,7 @@ class Late:
 def booked(attempt: Attempt, done: Done) -> dict[str, object]:
     """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
     document = done.entity(attempt.entity)
-    sent = {"members": sorted(json.loads(attempt.body))} if attempt.operation == "update" else {}
+    sent = {"members": sorted(loads(attempt.body))} if attempt.operation == "update" else {}
     found = {
         "qbo_id": "Id",
         "sync_token": "SyncToken",

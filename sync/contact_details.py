@@ -8,7 +8,7 @@ from typing import Any, Final
 from mapping.payloads import REFUSED
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Refused
-from store import json
+from store.sql import loads
 from sync.attempt import Attempt
 
 _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -26,7 +26,7 @@ def without_details(attempt: Attempt, refused: Refused) -> dict[str, Any] | None
     """Give what the link notes as sent, with the addresses that were refused; None when the refusal is about something else too."""
     if not stands_in_quickbooks(refused) or attempt.operation not in ("create", "update"):
         return None
-    body, before = json.loads(attempt.body), attempt.link.applied or {}
+    body, before = loads(attempt.body), attempt.link.applied or {}
     found = {member: body[member] for code in refused.codes for member in _MEMBERS[code] if member in body}
     noted = before.get(REFUSED)
     return {**before, REFUSED: {**(noted if isinstance(noted, Mapping) else {}), **found}} if found else None

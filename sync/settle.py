@@ -24,8 +24,9 @@ from qbo_client.verdicts import Verdict, verdict
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
-from store import attempts, companies, connections, failures, history, json, links, quota
+from store import attempts, companies, connections, failures, history, links, quota
 from store.references import of_payload
+from store.sql import loads
 from sync.attempt import AS_MADE, TEMPORARY, VOIDED, Attempt, Late, booked, figures
 from sync.batches import Split
 from sync.companies import CONTRADICTS_FACTS
@@ -431,7 +432,7 @@ class _Transaction:
         """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
         if not refused.codes & _BY_REFERENCE or not attempt.body:
             return None
-        body = json.loads(attempt.body)
+        body = loads(attempt.body)
         party = body.get("CustomerRef") or body.get("ParentRef")
         if not isinstance(party, Mapping):
             return None
@@ -779,7 +780,7 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
         return (sorted(edited_since_sent(attempt.applied or {}, observed)) if touched else []), []
     if attempt.operation == "void":
         return [], []
-    written = json.loads(attempt.body).keys()
+    written = loads(attempt.body).keys()
     if TAX_BASES & written:
         written |= {"TxnTaxDetail"}
     return [one for one in row.by_hand if one not in written], [one for one in row.kept if one not in written]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
-from store.documents import pack, unpack
-from store.json import dumps
+from store.sql import dumps, pack, unpack
 
 
 class ExactEncoder(json.JSONEncoder):
@@ -35,7 +34,7 @@ else:
 
 
 class DocumentField(_Binary):
-    """What we sent or QuickBooks answered, as `store.documents` packs it; a mapping in Python. No query looks into it."""
+    """What we sent or QuickBooks answered, as `store.sql` packs it; a mapping in Python. No query looks into it."""
 
     def from_db_value(self, value: Any, *_: object) -> Any:
         return unpack(None if value is None else bytes(value))

@@ -20,7 +20,7 @@ from admin.quickbooks_online.impact import AT_ONCE, PATIENCE_S, SHOWN, impact_of
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import Configuration, Link, Service, TaxCodeVatRate, VatRate
 from simulator import UK
-from store import json
+from store.sql import dumps
 from store.tables import link
 from tests.builders import event, invoice
 from tests.integration.admin.conftest import Section, words
@@ -76,7 +76,7 @@ def clone(section: Section, kompass_id: str, number: int, *, older: int = 0) -> 
             db.exec_driver_sql(
                 f"INSERT INTO {table} ({names}) SELECT {', '.join(values.values())} FROM {table} t,"
                 f" generate_series(1, {number}) n WHERE t.kind = 'invoice' AND t.kompass_id = '{kompass_id}'",
-                {"plain": json.dumps(sent).encode()} if table == "qbo_link" else None,
+                {"plain": dumps(sent).encode()} if table == "qbo_link" else None,
             )
 
 

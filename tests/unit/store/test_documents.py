@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from store import json
-from store.documents import pack, unpack
+from store.sql import dumps, pack, unpack
 
 LINE = {
     "Id": "1", "LineNum": 1, "Description": "Survey work", "Amount": Decimal("100.10"), "DetailType": "SalesItemLineDetail",
@@ -32,11 +31,11 @@ def test_a_document_keeps_every_member_and_digit(place: str, small: bool) -> Non
     found = unpack(pack(document, small=small))
     assert found == document
     # Decimals compare by value: the digits, too, are those that were sent.
-    assert json.dumps(found) == json.dumps(document)
+    assert dumps(found) == dumps(document)
 
 
 def test_an_invoice_takes_a_third_of_its_json() -> None:
-    packed, plain = pack(DOCUMENTS["UK"]), json.dumps(DOCUMENTS["UK"])
+    packed, plain = pack(DOCUMENTS["UK"]), dumps(DOCUMENTS["UK"])
     assert packed is not None
     assert len(packed) < len(plain) / 3
 

@@ -1,29 +1,13 @@
-"""What we sent and what QuickBooks answered, packed: these two are most of what the database keeps of an invoice.
+"""The text against which documents are deflated: the members of Intuit's objects, as we send them and as they are answered.
 
-As `jsonb` both took 2.2 kB of an invoice, out of line besides; packed they take 0.5 kB and stay in the row. The members of Intuit's objects
-are the same in each of them, so each is deflated against a text that has them all. SQL cannot look into a document: what it filters by has
-a column of its own.
+Rows in databases are read by it. So it never changes: a better one gets the next number in `store.sql`.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Dialect, LargeBinary
-from sqlalchemy.types import TypeDecorator
-
-from store import json
-
-# The first byte says how the rest is to be read. A number once written is readable for ever: a better dictionary gets the next one.
-_PLAIN: Final = b"\x00"
-"""JSON as it is: what the migration made of the rows that were there."""
-_PACKED: Final = b"\x01"
-_LEVEL, _WINDOW, _MEMORY = 6, -13, 5
-"""The dictionary fits the window, and so little memory is ready sooner: 25 µs for a document, of which level 1 would spare four."""
-
-_DICTIONARY: Final = (
+DICTIONARY: Final = (
     # Members that some objects have.
     b'"Notes":"","Title":"","GivenName":"","MiddleName":"","FamilyName":"","Suffix":"","Mobile":{"FreeFormNumber":""},'
     b'"PrimaryPhone":{"FreeFormNumber":""},"WebAddr":{"URI":"https://www."},"PrimaryTaxIdentifier":"","ResaleNum":"",'
@@ -57,46 +41,3 @@ _DICTIONARY: Final = (
     b'"SubTotalLineDetail":{}}],"CustomerRef":{"value":"","name":""},"TotalAmt":,"LinkedTxn":[],"Balance":,"HomeTotalAmt":,"HomeBalance":,'
     b'"Id":"","SyncToken":"0"}'
 )
-
-
-def pack(document: Mapping[str, Any] | None, *, small: bool = True) -> bytes | None:
-    """Give a document as its column holds it; ``small`` is worth the time for what is kept."""
-    if document is None:
-        return None
-    written = json.dumps(document).encode()
-    if not small:
-        return _PLAIN + written
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, _DICTIONARY)
-    return _PACKED + deflate.compress(written) + deflate.flush()
-
-
-def unpack(stored: bytes | None) -> dict[str, Any] | None:
-    """Give the document that a column holds, its numbers as `Decimal` or int."""
-    if stored is None:
-        return None
-    how, rest = stored[:1], stored[1:]
-    if how == _PACKED:
-        rest = zlib.decompressobj(_WINDOW, _DICTIONARY).decompress(rest)
-    elif how != _PLAIN:
-        raise ValueError(
-            f"a document in the database begins with byte {how.hex()}: it is of a newer kompass-qbo; upgrade this one"
-        )
-    found: dict[str, Any] = json.loads(rest)
-    return found
-
-
-class Document(TypeDecorator[Mapping[str, Any]]):
-    """The column of a document: `bytea` in the database, a mapping in Python."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def __init__(self, *, small: bool = True) -> None:
-        super().__init__()
-        self.small = small
-
-    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> bytes | None:
-        return pack(value, small=self.small)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Mapping[str, Any] | None:
-        return unpack(None if value is None else bytes(value))
