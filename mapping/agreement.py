@@ -8,7 +8,7 @@ from typing import Final
 
 from mapping import cents
 from mapping.booked import Booked
-from mapping.books import VOID
+from mapping.books import OF_THE_WHOLE
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
 from mapping.expected import (
@@ -182,7 +182,7 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.LEFT if left else Standing.OTHER_MONTH, [moved, *reasons]
     if (
         reasons
-        and is_left(one, found, {VOID, "Line", "TxnTaxDetail"}, month.facts.home_currency)
+        and is_left(one, found, {*OF_THE_WHOLE, "Line", "TxnTaxDetail"}, month.facts.home_currency)
         and not list(_apart_from_amounts(one, found, month))
     ):
         return Standing.LEFT, reasons

@@ -139,7 +139,11 @@ def edited(before: Observed, now: Observed) -> tuple[str, ...]:
 
 VOID = "Void"
 """Stands among the members that a person chose to keep for a void in Kompass that does not go to QuickBooks."""
-_NO_MEMBERS = frozenset({VOID, CHOSEN})
+TYPE = "Type"
+"""Stands among them for a document that stays what it was sent as, an invoice or a credit note, although Kompass changed its type."""
+OF_THE_WHOLE = frozenset({VOID, TYPE})
+"""What a person chose about the whole document: it is over once Kompass's side is in QuickBooks."""
+_NO_MEMBERS = OF_THE_WHOLE | {CHOSEN}
 
 
 def still_kept(kept: Sequence[str], before: Observed | None, now: Observed) -> tuple[list[str], list[str]]:

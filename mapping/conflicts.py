@@ -16,7 +16,11 @@ from schemas.observed import Observed
 APPLIED_TO = OWN_NOTE + "applied_to"
 """A note in what was read of a credit note: the invoices it is applied to, by name."""
 TYPE_CHANGED = "conflict:type-changed"
+PAID = "conflict:paid"
 CREDIT_APPLIED = "conflict:credit-applied"
+BOOKS_CLOSED = "books-closed"
+PROTECTED = frozenset({PAID, CREDIT_APPLIED, BOOKS_CLOSED})
+"""A payment or credit is applied, or the period is closed: the document stays as it is until a person has chosen."""
 _CHOOSE = "Open it under Sync errors, compare both sides, and choose which one is right"
 
 
@@ -48,7 +52,7 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
     if entity == "CreditMemo" and isinstance(applied, list | tuple) and applied:
         what, holder = f"applied to {', '.join(map(str, applied))}", holder and f" ({holder.strip()})"
     return Problem(
-        cause=CREDIT_APPLIED if entity == "CreditMemo" else "conflict:paid",
+        cause=CREDIT_APPLIED if entity == "CreditMemo" else PAID,
         message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its {_named(invoice, members)} in Kompass "
         "afterwards",
         field=", ".join(members),
@@ -82,7 +86,7 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, memb
     closed = facts.book_close_date
     if closed is not None and there.date is not None and there.date > closed:
         return Problem(
-            cause="books-closed",
+            cause=BOOKS_CLOSED,
             message=f"{label(invoice)}: its new date {invoice.date} lies in a period that is closed in QuickBooks (to {closed}); "
             f"in QuickBooks it is dated {there.date}",
             field="TxnDate",
@@ -92,7 +96,7 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, memb
         )
     moved = "; QuickBooks does not move a document out of a closed period" if "TxnDate" in members else ""
     return Problem(
-        cause="books-closed",
+        cause=BOOKS_CLOSED,
         message=f"{label(invoice)} lies in a period that is closed in QuickBooks (to {facts.book_close_date}); "
         f"its {_named(invoice, members or ('Line',))} in Kompass",
         field=", ".join(members) or "TxnDate",

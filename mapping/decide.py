@@ -10,12 +10,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import BOOKS, VOID, changed_in_books, in_closed_period, left_alone, not_taken
+from mapping.books import BOOKS, OF_THE_WHOLE, TYPE, VOID, changed_in_books, in_closed_period, left_alone, not_taken
 from mapping.case import (
     Case,
     compared_with,
-    entity_of,
     is_gone,
+    is_of_another_type,
     name_of_party,
     needed_party,
     own_currency,
@@ -41,6 +41,8 @@ from schemas.events import Invoice, Step
 from schemas.link_state import LinkState
 from schemas.observed import Observed
 
+LEFT = "left as it is in QuickBooks, as a person chose"
+
 
 def decide_case(case: Case) -> Decision:
     """Decide what is to be done about a record now."""
@@ -65,7 +67,7 @@ def decide_case(case: Case) -> Decision:
     if is_void:
         return _void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
-        if standing.entity not in (None, entity_of(case.record)):
+        if is_of_another_type(case):
             return _other_type(case)
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
@@ -98,11 +100,22 @@ def _other_type(case: Case) -> Decision:
     entity = standing.entity or "Invoice"
     if is_gone(standing):
         return _push(replace(case, standing=compared_with(case)))
+    if _is_left(case, TYPE):
+        return Nothing(LEFT)
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
     if standing.overwrite and standing.observed is not None:
         return _give_way(case, entity, standing.observed)
     return Fail((conflicts.type_changed(case.record, entity),))
+
+
+def _is_left(case: Case, choice: str) -> bool:
+    """Whether a person chose to leave the whole document as QuickBooks has it, and Kompass bills what it did then."""
+    standing = case.standing
+    assert isinstance(case.record, Invoice)
+    applied = standing.applied or {}
+    now = billed(case.record, applied, case.facts)
+    return choice in standing.kept and not standing.overwrite and applied.get(BILLED) == now
 
 
 def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
@@ -139,8 +152,8 @@ def _void(case: Case) -> Decision:
     observed = standing.observed
     if observed is not None and observed.gone:
         return Nothing("voided or deleted in QuickBooks, too", voided=True)
-    if VOID in standing.kept and not standing.overwrite and (standing.applied or {}).get(BILLED) == applied[BILLED]:
-        return Nothing("left as it is in QuickBooks, as a person chose")
+    if _is_left(case, VOID):
+        return Nothing(LEFT)
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
         # Whether applying a credit note raises its SyncToken is not known.
         return Read(entity, standing.qbo_id)
@@ -242,13 +255,8 @@ def _push(case: Case) -> Decision:
             # Nobody is asked by what was so earlier: a payment may have been taken back since. A read names what a credit is applied to.
             asks = not standing.fresh and (bool(changed) or conflict.cause == conflicts.CREDIT_APPLIED)
             return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
-    if not changed and "DocNumber" in before and "DocNumber" not in payload:
-        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
-        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
     if not changed:
-        return Nothing(
-            "QuickBooks agrees", billed=_billed_anew(before, notes), left_out=_left_out_otherwise(before, notes)
-        )
+        return _unchanged(standing, payload, applied, currency)
     return Write(
         "update",
         mapped.entity,
@@ -258,6 +266,22 @@ def _push(case: Case) -> Decision:
         name,
         choices=mapped.choices,
         currency=currency,
+    )
+
+
+def _unchanged(
+    standing: Standing, payload: Mapping[str, object], applied: Mapping[str, object], currency: str
+) -> Nothing:
+    """Nothing of what was sent has changed: say what is known otherwise than before."""
+    before = standing.applied or {}
+    if "DocNumber" in before and "DocNumber" not in payload:
+        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
+        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
+    if OF_THE_WHOLE.intersection(standing.kept):
+        # Kompass says again what QuickBooks was left with: the choice is over.
+        return Nothing("QuickBooks agrees", adopt=applied, currency=currency)
+    return Nothing(
+        "QuickBooks agrees", billed=_billed_anew(before, applied), left_out=_left_out_otherwise(before, applied)
     )
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from mapping.decisions import Read, Write
-from mapping.difference import own_lines
+from mapping.difference import holds, own_lines
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
 from qbo_client.outcomes import Done
@@ -164,6 +164,13 @@ class Attempt:
         }
 
     @property
+    def members(self) -> set[str]:
+        """The members that an update changes: lines go with the customer that their document has, whoever chose that one."""
+        body, there = loads(self.body), self.link.observed or {}
+        beside = "CustomerRef" in body and holds(there.get("CustomerRef"), body["CustomerRef"])
+        return set(body) - ({"CustomerRef"} if beside else set())
+
+    @property
     def asks(self) -> Operation:
         """What is asked of Intuit: of a look-up, the question, not what it is about."""
         if self.phase == "lookup":
@@ -255,9 +262,9 @@ class Late:
 
 
 def booked(attempt: Attempt, done: Done) -> dict[str, object]:
-    """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
+    """Give what the trail keeps of a write: the members that it changed, and what QuickBooks has by it."""
     document = done.entity(attempt.entity)
-    sent = {"members": sorted(loads(attempt.body))} if attempt.operation == "update" else {}
+    sent = {"members": sorted(attempt.members)} if attempt.operation == "update" else {}
     found = {
         "qbo_id": "Id",
         "sync_token": "SyncToken",

@@ -14,13 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import BOOKS, edited_since_sent, left_alone, made_by_hand, not_taken, still_kept
+from mapping.books import BOOKS, OF_THE_WHOLE, edited_since_sent, left_alone, made_by_hand, not_taken, still_kept
 from mapping.conflicts import APPLIED_TO, NAME_HELD, NAME_IN_USE, NUMBER_IN_USE, RENAME_ONE, TYPE_CHANGED
 from mapping.difference import TAX_BASES
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
 from qbo_client.verdicts import Verdict, verdict
+from schemas.documents import CHOSEN
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed, kept
@@ -780,10 +781,13 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
         return (sorted(edited_since_sent(attempt.applied or {}, observed)) if touched else []), []
     if attempt.operation == "void":
         return [], []
-    written = loads(attempt.body).keys()
+    written = attempt.members
     if TAX_BASES & written:
         written |= {"TxnTaxDetail"}
-    return [one for one in row.by_hand if one not in written], [one for one in row.kept if one not in written]
+    by_hand = [one for one in row.by_hand if one not in written]
+    kept = [one for one in row.kept if one not in written | OF_THE_WHOLE]
+    # A choice that nothing is left of is over.
+    return by_hand, kept if {*kept} - {CHOSEN} or "TxnTaxDetail" in by_hand else []
 
 
 def _doubtful(attempt: Attempt) -> bool:
