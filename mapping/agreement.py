@@ -185,22 +185,24 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         and is_left(one, found, {*OF_THE_WHOLE, "Line", "TxnTaxDetail"}, month.facts.home_currency)
         and not list(_apart_from_amounts(one, found, month))
     ):
-        return Standing.LEFT, reasons
+        return Standing.LEFT, [*reasons, *_texts(one, found, month), *_not_yet(one)]
     if reasons:
         reasons += _texts(one, found, month)
-        if one.state in OPEN:
-            reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
-        return Standing.DIFFERS, reasons
+        return Standing.DIFFERS, [*_not_yet(one), *reasons]
     remarks = [*_texts(one, found, month)] if anything(theirs) else []
     otherwise = Standing.OTHERWISE if remarks else Standing.AGREES
     if chosen := [*left_members(one, found)]:
         otherwise, remarks = Standing.LEFT, [*chosen, *remarks]
-    if one.state in OPEN:
-        remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
+    remarks += _not_yet(one)
     if rounding:
         tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
         return Standing.ROUNDING, [f"{tax}: {words_of(cents.ROUNDING).headline}", *remarks]
     return otherwise, remarks
+
+
+def _not_yet(one: SentDocument) -> list[str]:
+    waits = one.state in OPEN
+    return [f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})"] if waits else []
 
 
 def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool, month: Month) -> Iterator[str]:
@@ -250,8 +252,9 @@ def _texts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     if number and found.number != number:
         yield f"number {found.number or '(none)'} in QuickBooks, {number} was sent"
     date = one.invoice.date.isoformat() if newer else one.text("TxnDate") or one.invoice.date.isoformat()
-    # Of one that is in another month there, the date is said already.
-    if found.date.isoformat() != date and (found.date in month) == (one.invoice.date in month):
+    # Of one that is in another month there, the date is said already. What a person kept, and somebody put right since, is right.
+    right = found.date.isoformat() in (date, one.invoice.date.isoformat())
+    if not right and (found.date in month) == (one.invoice.date in month):
         yield f"dated {found.date} in QuickBooks, {date} in Kompass"
     rate = month.day_rates.get((found.currency, found.date))
     said = plausible(one.answered.rate, found.currency, month.facts.home_currency) not in (None, found.exchange_rate)

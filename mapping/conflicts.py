@@ -63,7 +63,7 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
 
 _MEMBER_NAMES: Mapping[str, str] = {
     "Line": "amounts", "TxnDate": "date", "CustomerRef": "customer", "CurrencyRef": "currency", "ExchangeRate": "exchange rate",
-    "TxnTaxDetail": "tax", "DocNumber": "number",
+    "TxnTaxDetail": "tax", "DocNumber": "number", "Type": "type",
 }  # fmt: skip
 
 
@@ -79,6 +79,11 @@ CLOSED = (
     "and press Keep what QuickBooks says. Or reopen the period in QuickBooks and press Try again"
 )
 """The remedy for a change or a void of what lies in a closed period. What Kompass bills has changed already: only QuickBooks lacks it."""
+CLOSED_TO_TEXTS = (
+    "What it bills has not changed, so there is nothing to type into QuickBooks: open it under Sync errors and press Keep what QuickBooks "
+    "says. "
+    "Or reopen the period in QuickBooks and press Try again"
+)
 
 
 def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, members: Sequence[str] = ()) -> Problem:

@@ -100,10 +100,10 @@ def _other_type(case: Case) -> Decision:
     entity = standing.entity or "Invoice"
     if is_gone(standing):
         return _push(replace(case, standing=compared_with(case)))
-    if _is_left(case, TYPE):
-        return Nothing(LEFT)
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
+    if _is_left(case, TYPE):
+        return Nothing(LEFT)
     if standing.overwrite and standing.observed is not None:
         return _give_way(case, entity, standing.observed)
     return Fail((conflicts.type_changed(case.record, entity),))
@@ -152,7 +152,7 @@ def _void(case: Case) -> Decision:
     observed = standing.observed
     if observed is not None and observed.gone:
         return Nothing("voided or deleted in QuickBooks, too", voided=True)
-    if _is_left(case, VOID):
+    if standing.sync_token is not None and _is_left(case, VOID):
         return Nothing(LEFT)
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
         # Whether applying a credit note raises its SyncToken is not known.
@@ -186,10 +186,11 @@ def _void(case: Case) -> Decision:
 def _protected(case: Case, entity: str, observed: Observed) -> Problem | None:
     """What keeps a document from being voided: a payment or credit on it, or a closed period."""
     assert isinstance(case.record, Invoice)
+    members = (TYPE if is_of_another_type(case) else "Line",)
     if observed.is_settled:
-        return conflicts.paid_in_qbo(case.record, observed, entity, ("Line",))
+        return conflicts.paid_in_qbo(case.record, observed, entity, members)
     if in_closed_period(case.facts, observed.date):
-        return conflicts.books_closed(case.record, case.facts, observed)
+        return conflicts.books_closed(case.record, case.facts, observed, members=members)
     return None
 
 

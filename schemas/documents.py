@@ -49,7 +49,7 @@ class SentDocument:
     """The members that were sent last, apart from the lines with the value that a person left; empty while none were."""
     answered: Answered = Answered()
     left: Left | None = None
-    """None when nobody left it so, or more is to be sent."""
+    """None when nobody left it so. Whether Kompass says the same still, `mapping.left` knows."""
     link_id: int = 0
     """0 where there is no link."""
     newest_customer: str | None = None

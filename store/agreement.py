@@ -13,7 +13,6 @@ from sqlalchemy import Connection, text
 from schemas.documents import CHOSEN, Answered, Left, SentDocument
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
-from schemas.link_state import LinkState
 from schemas.observed import Observed
 from store.sql import unpack
 
@@ -103,7 +102,6 @@ def _document(row: Any) -> SentDocument:
     sent = {name: value for name, value in applied.items() if name not in kept}
     # What it was at when it was linked by hand says nothing of what it should be at.
     rate = None if row.linked_by_hand else observed.get("ExchangeRate")
-    left = chosen and row.state == LinkState.SYNCED
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,
@@ -114,6 +112,6 @@ def _document(row: Any) -> SentDocument:
         cause=row.cause,
         sent={**sent, **{name: observed[name] for name in kept if name in observed}},
         answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax),
-        left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied) if left else None,
+        left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied) if chosen else None,
         link_id=row.link_id,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from mapping.books import changed_in_books
 from mapping.decisions import Read, Write
 from mapping.difference import holds, own_lines
 from qbo_client import calls
@@ -169,6 +170,15 @@ class Attempt:
         body, there = loads(self.body), self.link.observed or {}
         beside = "CustomerRef" in body and holds(there.get("CustomerRef"), body["CustomerRef"])
         return set(body) - ({"CustomerRef"} if beside else set())
+
+    @property
+    def changes_books(self) -> bool:
+        """Whether it changes what the books say; an update may change texts alone."""
+        if self.operation != "update":
+            return True
+        body = loads(self.body)
+        changed = {member: body[member] for member in self.members}
+        return bool(changed_in_books(changed, self.link.applied or {}, Observed(self.link.observed or {})))
 
     @property
     def asks(self) -> Operation:

@@ -292,7 +292,8 @@ class _Transaction:
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
             case Fail(problems, holder):
-                if holder is None and party is not None and party.qbo_id is None:
+                if holder is None and party is not None and (party.qbo_id is None or _over_customer(problems)):
+                    # The client or project may be linked to another one by hand: that may be the one that the document has.
                     holder = party.id
                 self._fail(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():
@@ -462,6 +463,10 @@ class _Transaction:
             links.notify(self._db)
         if self._rows:
             reached("claiming")
+
+
+def _over_customer(problems: Sequence[Problem]) -> bool:
+    return any("CustomerRef" in one.field.split(", ") for one in problems)
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:

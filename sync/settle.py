@@ -354,7 +354,7 @@ class _Transaction:
             return
         if FaultCode.STALE_OBJECT in refused.codes and says_closed(attempt, learned):
             if books_are_closed(self._db, attempt, row):
-                problem = problem_for(attempt.link, attempt.entity, refused)
+                problem = problem_for(attempt.link, attempt.entity, refused, texts_alone=not attempt.changes_books)
                 self._fail(attempt, row, problem, tid=refused.intuit_tid, overwrite=row.overwrite and row.again)
             else:
                 # What the company says of its closing date decides, as soon as it is read.
@@ -403,6 +403,7 @@ class _Transaction:
             refused,
             used=lambda: of_payload(self._db, attempt.link, attempt.body),
             learned=learned,
+            texts_alone=not attempt.changes_books,
         )
         if self._facts_first(attempt, row, problem):
             return
@@ -786,7 +787,6 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
         written |= {"TxnTaxDetail"}
     by_hand = [one for one in row.by_hand if one not in written]
     kept = [one for one in row.kept if one not in written | OF_THE_WHOLE]
-    # A choice that nothing is left of is over.
     return by_hand, kept if {*kept} - {CHOSEN} or "TxnTaxDetail" in by_hand else []
 
 

@@ -203,3 +203,9 @@ def amount(one: Scene, net: str, id: str = "i1") -> None:
     members = {"Line": [{**first, "Amount": Decimal(net), "SalesItemLineDetail": detail}, *others]}
     members["CustomerRef"] = {"value": there["CustomerRef"]["value"]}
     one.bookkeeper("update", entity=one.link(id).entity, id=there["Id"], members=members)
+
+
+def edit(one: Scene, id: str = "i1", **members: Any) -> None:
+    """The bookkeeper changes members of a document."""
+    link = one.link(id)
+    one.bookkeeper("update", entity=link.entity, id=link.qbo_id, members=members)
