@@ -169,7 +169,7 @@ def _made(
 def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tuple[Standing, list[str]]:
     invoice = one.invoice
     theirs = found.side(month.facts)
-    rounding = differs_by_rounding(one, ours, theirs, month)
+    rounding = typed_tax(one, ours, found, month) is None and differs_by_rounding(one, ours, theirs, month)
     reasons = [*_differences(one, ours, found, rounding=rounding, month=month)]
     if not ours.codes and not anything(ours) and not anything(theirs):
         # Voided on both sides: nothing is booked, in no month and for nobody.

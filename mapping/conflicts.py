@@ -145,6 +145,11 @@ def edited_in_qbo(invoice: Invoice, members: Sequence[str]) -> Problem:
     )
 
 
+def over_customer(problems: Sequence[Problem]) -> bool:
+    """Whether it is about the customer: the client or project may be linked by hand to the one that the document has."""
+    return any("CustomerRef" in one.field.split(", ") for one in problems)
+
+
 def not_taken(record: Record, members: Sequence[NotTaken]) -> Problem:
     """QuickBooks answered "done", and says something else than it was asked for."""
     first = members[0]

@@ -37,6 +37,7 @@ from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
 from mapping.texts import folded
 from schemas.company import Standing
+from schemas.documents import CHOSEN
 from schemas.events import Invoice, Step
 from schemas.link_state import LinkState
 from schemas.observed import Observed
@@ -348,6 +349,9 @@ def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, o
         for member in others
         if member in payload and not _says_already(observed, payload, (member,))
     }
+    if "TxnTaxDetail" in standing.by_hand and "TxnTaxDetail" not in payload and "Line" in payload:
+        # QuickBooks computes the tax again of lines that are written.
+        found["Line"] = payload["Line"]
     if "Line" in found:
         found["Line"] = with_line_ids(found["Line"], standing.line_ids)
         found |= {member: payload[member] for member in ("GlobalTaxCalculation",) if member in payload}
@@ -360,12 +364,13 @@ def _edited_by_hand(
     """Name the members of the books in which a bookkeeper's edit and Kompass disagree.
 
     Without a change of ours, what a person chose to keep is no disagreement. A tax that was put in by hand stands until what it is
-    computed from is written: the lines, but the date or customer too.
+    computed from is written: the lines, but the date or customer too; or until somebody has the document looked at.
     """
     found = []
     for member in dict.fromkeys(one for one in (*standing.by_hand, *standing.kept) if one in BOOKS):
         if member == "TxnTaxDetail":
-            disagrees = bool(TAX_BASES & changed.keys())
+            looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
+            disagrees = looked_at or bool(TAX_BASES & changed.keys())
         elif changed:
             disagrees = member in changed and not _says_already(observed, payload, (member,))
         else:

@@ -18,6 +18,8 @@ class Answered:
     """Home units for one of the currency."""
     tax: Decimal | None = None
     """At our last write; above zero for a credit memo, too."""
+    tax_by_hand: bool = False
+    """Whether somebody is known to have put in another one than QuickBooks had come to: ``tax`` may be that one by now."""
 
 
 CHOSEN = "Chosen"

@@ -111,7 +111,7 @@ def _document(row: Any) -> SentDocument:
         qbo_id=row.qbo_id,
         cause=row.cause,
         sent={**sent, **{name: observed[name] for name in kept if name in observed}},
-        answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax),
+        answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax, "TxnTaxDetail" in row.edited),
         left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied) if chosen else None,
         link_id=row.link_id,
     )

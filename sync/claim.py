@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
 from mapping.cents import BILLED
+from mapping.conflicts import over_customer
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
@@ -292,8 +293,7 @@ class _Transaction:
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
             case Fail(problems, holder):
-                if holder is None and party is not None and (party.qbo_id is None or _over_customer(problems)):
-                    # The client or project may be linked to another one by hand: that may be the one that the document has.
+                if holder is None and party is not None and (party.qbo_id is None or over_customer(problems)):
                     holder = party.id
                 self._fail(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():
@@ -463,10 +463,6 @@ class _Transaction:
             links.notify(self._db)
         if self._rows:
             reached("claiming")
-
-
-def _over_customer(problems: Sequence[Problem]) -> bool:
-    return any("CustomerRef" in one.field.split(", ") for one in problems)
 
 
 def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:
