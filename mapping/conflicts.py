@@ -37,10 +37,11 @@ def voided_before(invoice: Invoice) -> Problem:
 def voided_in_qbo(invoice: Invoice) -> Problem:
     return Problem(
         cause="conflict:voided-in-qbo",
-        message=f"{label(invoice)} was voided by hand in QuickBooks and has changed in Kompass since",
+        message=f"{label(invoice)} was voided by hand in QuickBooks, and in Kompass it is not void",
         field="step",
         value=invoice.step.value,
-        remedy="Void it in Kompass too, or raise a new invoice there",
+        remedy="Void it in Kompass too, and raise a new invoice there if one is due. "
+        "To leave it void in QuickBooks alone, press Keep what QuickBooks says under Sync errors",
     )
 
 

@@ -364,17 +364,19 @@ def _edited_by_hand(
     """Name the members of the books in which a bookkeeper's edit and Kompass disagree.
 
     Without a change of ours, what a person chose to keep is no disagreement. A tax that was put in by hand stands until what it is
-    computed from is written: the lines, but the date or customer too; or until somebody has the document looked at.
+    computed from is written: the lines, but the date or customer too. Where somebody has the document looked at, and nobody chose yet,
+    all that differs is named: also what it was linked with by hand.
     """
     found = []
+    looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
     for member in dict.fromkeys(one for one in (*standing.by_hand, *standing.kept) if one in BOOKS):
         if member == "TxnTaxDetail":
-            looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
             disagrees = looked_at or bool(TAX_BASES & changed.keys())
         elif changed:
             disagrees = member in changed and not _says_already(observed, payload, (member,))
         else:
-            disagrees = member not in standing.kept and not _says_already(observed, payload, (member,))
+            asks = looked_at or member not in standing.kept
+            disagrees = asks and not _says_already(observed, payload, (member,))
         if disagrees:
             found.append(member)
     return tuple(found)
