@@ -33,16 +33,15 @@ from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import Company, CompanyCache, asks_company_first, token_ready
-from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.decide import decide
+from sync.differences import Differences, note_of
 from sync.failing import in_mapping, record_failure
 from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
 from sync.policy import Policy
 from sync.reattachment import Reattached, reattach
-from sync.remarks import Remarks
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -110,8 +109,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._wanted: dict[str, list[Attempt]] = {}
-        self._cents = CentCheck()
-        self._remarks = Remarks()
+        self._differences = Differences()
         self._now = datetime.now(UTC)
         self._spent: bool | None = None
         self._left: set[int] = set()
@@ -337,19 +335,19 @@ class _Transaction:
         changes: dict[str, Any] = {}
         if decision.billed is not None:
             changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
-            self._cents.known(link, decision.billed)
+            self._differences.known(link, decision.billed)
         if decision.left_out is not None:
             changes["applied"] = {**(changes.get("applied") or link.applied or {}), LEFT_OUT: decision.left_out}
         if decision.left_out is not None or decision.adopt is not None:
-            self._remarks.decided(link, (decision.adopt or changes.get("applied") or {}).get(LEFT_OUT))
+            self._differences.decided(link, (decision.adopt or changes.get("applied") or {}).get(LEFT_OUT))
         stands = None if link.observed is None else Observed(link.observed)
         if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
             changes = figures(stands.document)
             if (note := note_of(decision.adopt)) is not None:
-                self._cents.document(link, note, stands.document)
+                self._differences.document(link, note, stands.document)
             if decision.adopt is not None:
-                self._remarks.seen(link, decision.adopt, stands)
+                self._differences.seen(link, decision.adopt, stands)
         if decision.adopt is not None:
             changes |= {
                 "applied": decision.adopt,
@@ -363,7 +361,7 @@ class _Transaction:
             changes["name"] = str(name or link.name)
         if decision.voided:
             changes |= {"voided": True}
-            self._cents.over(link)
+            self._differences.over(link)
         self._put(
             link, LinkState.SYNCED, decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
@@ -415,8 +413,7 @@ class _Transaction:
         recreated: dict[str, Any] = {}
         if attempt.operation == "create" and attempt.link.qbo_id is not None:
             recreated = _NOTHING_THERE
-            self._cents.over(attempt.link)
-            self._remarks.over(attempt.link)
+            self._differences.over(attempt.link)
         self._changes.append(sent(attempt.link, epoch=attempt.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
@@ -452,8 +449,7 @@ class _Transaction:
     def _write(self) -> None:
         attempts.write(self._db, self._rows)
         write(self._db, self._changes)
-        self._cents.write(self._db)
-        self._remarks.write(self._db)
+        self._differences.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
         wake_unneeded(self._db, self._left)

@@ -20,8 +20,8 @@ from store.links import Link
 from store.searching import has_newer_record
 from sync.by_hand import BEING_SENT, UNREAD, CannotLink, is_being_sent
 from sync.companies import read_company
-from sync.comparing import CentCheck
 from sync.decide import Prediction, predict
+from sync.differences import Differences
 from sync.link import by_hand, make_due, write
 from sync.looking_up import IN_DOUBT
 
@@ -104,9 +104,9 @@ def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:
     # A name or number that only makes way for another object is nothing that Kompass says of this one.
     if left is not None and not left.temporary:
         facts["applied"] = applied = left.applied
-        check = CentCheck()
-        check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
-        check.write(db)
+        differences = Differences()
+        differences.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
+        differences.write(db)
     if link.observed is not None:
         kept_members = edited_since_sent(applied, Observed(link.observed))
         void = left is not None and left.voided and not left.temporary

@@ -30,10 +30,10 @@ from store.sql import loads
 from sync.attempt import AS_MADE, TEMPORARY, VOIDED, Attempt, Late, booked, figures
 from sync.batches import Split
 from sync.companies import CONTRADICTS_FACTS
-from sync.comparing import CentCheck, note_of
 from sync.contact_details import without_details
 from sync.crash_points import reached
 from sync.daily_retry import FIXED_IN_QUICKBOOKS, went_through
+from sync.differences import Differences, note_of
 from sync.disconnection import connection_words, disconnect
 from sync.explaining import Learned
 from sync.failing import in_call, record_failure
@@ -43,7 +43,6 @@ from sync.looking_up import IN_DOUBT, arrived, not_among_its_customers, what_was
 from sync.patience import Refusals, backoff, tries_for, weigh
 from sync.policy import Policy
 from sync.refusals import books_are_closed, keeps_changing, problem_for, says_closed
-from sync.remarks import Remarks
 
 # A document that somebody changes at every one of our tries is not ours to win.
 MAX_REREADS = 5
@@ -124,8 +123,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._as_before: set[int] = set()
-        self._cents = CentCheck()
-        self._remarks = Remarks()
+        self._differences = Differences()
         self._resolved: set[int] = set()
 
     def settle(self, answer: Answer, row: Any) -> None:
@@ -190,7 +188,7 @@ class _Transaction:
                 f"QuickBooks has {missed[0].member} {missed[0].answered}",
                 what=history.DECIDED,
             )
-        self._remarks.sent(attempt.link, {} if voided else applied, missed)
+        self._differences.sent(attempt.link, {} if voided else applied, missed)
         self._put(
             attempt,
             row,
@@ -219,7 +217,7 @@ class _Transaction:
         if row.batch_most is not None:
             self._changes[-1]["batch_most"] = None
         if (note := note_of(applied)) is not None:
-            differs = self._cents.document(
+            differs = self._differences.document(
                 attempt.link, note, document, by_hand=bool({"Line", "TxnTaxDetail"} & set(by_hand))
             )
             if differs is not None:
@@ -258,8 +256,8 @@ class _Transaction:
         changes["kept"], no_more = still_kept(row.kept, before, now)
         edited = made_by_hand(applied, before, now, known=row.by_hand, tax=row.qbo_tax)
         changes["by_hand"] = sorted({*edited, *no_more})
-        self._cents.agrees(attempt.link, note_of(applied), document)
-        self._remarks.seen(attempt.link, applied, now)
+        self._differences.put_right(attempt.link, note_of(applied), document)
+        self._differences.seen(attempt.link, applied, now)
         self._put(
             attempt,
             row,
@@ -289,7 +287,7 @@ class _Transaction:
             observed=Observed(row.observed or {"Id": attempt.object_id}).as_deleted().document,
             synced_at=self._now, attempts=0, first_failed_at=None,
         )  # fmt: skip
-        self._cents.over(attempt.link)
+        self._differences.over(attempt.link)
         self._note(attempt, "deleted", reason, what=history.DECIDED)
         self._retired.add(attempt.link.id)
         self._well.add(attempt.link.id)
@@ -752,8 +750,7 @@ class _Transaction:
 
     def write(self) -> None:
         self._flush()
-        self._cents.write(self._db)
-        self._remarks.write(self._db)
+        self._differences.write(self._db)
         attempts.release(self._db, self._over, over=True)
         attempts.release(self._db, self._released)
         history.append(self._db, self._history)

@@ -84,7 +84,7 @@ class OneLook(Paginator):  # type: ignore[type-arg]
         number = self.validate_number(number)
         ids = self._ids[(number - 1) * self.per_page : number * self.per_page]
         links: Any = self.object_list
-        rows = links.model._default_manager.select_related("difference").defer("applied", "observed").in_bulk(ids)
+        rows = links.model._default_manager.prefetch_related("differences").defer("applied", "observed").in_bulk(ids)
         return Page([rows[pk] for pk in ids if pk in rows], number, self)
 
 

@@ -16,7 +16,7 @@ from django.utils.text import capfirst
 
 from admin.quickbooks_online import activity
 from admin.quickbooks_online.impact import ask_again
-from admin.quickbooks_online.models import Configuration, Difference, Failure, Link, Record
+from admin.quickbooks_online.models import Configuration, Failure, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.pages.existing import link_by_id
@@ -160,13 +160,18 @@ class LinkAdmin(ReadOnlyAdmin):
     def shown_total(self, link: Link) -> str:
         amount = "" if link.qbo_total is None else f"{link.qbo_total:,.2f} {_said(link).currency}".rstrip()
         total = format_html('<span class="qbo-nowrap">{}</span>', amount) if amount else ""
-        if (found := difference_of(link)) is None:
-            return total
-        return format_html('{} <span class="qbo-badge qbo-waiting" title="{}">differs</span>', total, found.message)
+        for one in link.differences.all():
+            if one.kompass_total is not None:
+                return format_html(
+                    '{} <span class="qbo-badge qbo-waiting" title="{}">differs</span>', total, one.message
+                )
+        return total
 
     @admin.display(description="Compared with Kompass")
     def shown_difference(self, link: Link) -> str:
-        found = [one.message for one in (difference_of(link), *link.remarks.order_by("cause")) if one is not None]
+        # What the total differs by comes first.
+        rows = sorted(link.differences.all(), key=lambda one: (one.kompass_total is None, one.cause))
+        found = [one.message for one in rows]
         if found:
             return "; ".join(found)
         return "–" if link.qbo_total is None else "Agreed to the cent when it was last sent."
@@ -334,11 +339,6 @@ def _said(link: Link) -> Said:
     return getattr(link, "said", Said())
 
 
-def difference_of(link: Link) -> Difference | None:
-    """Give what the document differs by from Kompass; None when it agrees."""
-    return getattr(link, "difference", None)
-
-
 def address_in_quickbooks(link: Link) -> str:
     return f"{intuit().environment.ui_base_url}{_PAGES.get(link.entity, '/app/customerdetail?nameId=')}{link.qbo_id}"
 
@@ -384,7 +384,6 @@ class InvoiceAdmin(LinkAdmin):
     )
     fields = readonly_fields
     list_filter = (StateFilter, CauseFilter, MonthFilter, SumsFilter, OrgFilter, CompanyFilter)
-    list_select_related = ("difference",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
