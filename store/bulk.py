@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
 from store import json
-from store.documents import Document, pack
+from store.documents import Document
 from store.statements import Row, Statement
 
 
@@ -50,7 +50,7 @@ def _values(table: Table, name: str, rows: Sequence[Mapping[str, Any]]) -> list[
     """A large column's values, as they travel."""
     kind = table.c[name].type
     if isinstance(kind, Document):
-        return [pack(row[name], small=kind.small) for row in rows]
+        return [kind.packed(row[name]) for row in rows]
     return [row[name] for row in rows] if _is_binary(table, name) else [row[name].decode() for row in rows]
 
 

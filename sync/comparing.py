@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from mapping.cents import BILLED, compare
+from mapping.cents import compare
+from schemas.applied import Billed
 from store import differences
 from store.differences import Found
 from store.links import Link
@@ -22,9 +23,9 @@ class CentCheck:
     _agreeing: set[int] = field(default_factory=set)
 
     def document(
-        self, link: Link, note: object, document: Mapping[str, object], *, by_hand: bool = False
+        self, link: Link, note: Billed | None, document: Mapping[str, object], *, by_hand: bool = False
     ) -> Found | None:
-        """Compare a document of QuickBooks' with the note of what Kompass billed (`mapping.cents.BILLED`)."""
+        """Compare a document of QuickBooks' with what Kompass billed."""
         difference = compare(note, document, by_hand=by_hand)
         if difference is None:
             if link.qbo_id is not None:
@@ -43,12 +44,12 @@ class CentCheck:
         self.found.append(one)
         return one
 
-    def agrees(self, link: Link, note: object, document: Mapping[str, object]) -> None:
+    def agrees(self, link: Link, note: Billed | None, document: Mapping[str, object]) -> None:
         """Forget a difference that a bookkeeper has put right, as a read shows. A new one is for the decision that follows."""
         if link.qbo_id is not None and note is not None and compare(note, document) is None:
             self._agreeing.add(link.id)
 
-    def known(self, link: Link, note: object) -> Found | None:
+    def known(self, link: Link, note: Billed) -> Found | None:
         """Compare with what QuickBooks came to at our last write."""
         return self.document(
             link, note, {"TotalAmt": link.qbo_total, "TxnTaxDetail": {"TotalTax": link.qbo_tax or Decimal(0)}}
@@ -61,8 +62,3 @@ class CentCheck:
     def write(self, db: Connection) -> None:
         if self.found or self._agreeing:
             differences.write(db, agreeing=self._agreeing, found=self.found)
-
-
-def note_of(applied: Mapping[str, object] | None) -> object:
-    """The note of what Kompass billed, in what was sent; None of a customer."""
-    return (applied or {}).get(BILLED)

@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy import Connection
 
 from mapping.books import NotTaken, details, not_taken
-from mapping.payloads import LEFT_OUT
 from schemas.observed import Observed
 from store import remarks
 from store.links import Link
@@ -32,12 +31,12 @@ class Remarks:
     """Links of which nothing is said any more for these causes."""
     _found: dict[tuple[int, str], Remark] = field(default_factory=dict)
 
-    def sent(self, link: Link, applied: Mapping[str, object], missed: Sequence[NotTaken]) -> None:
+    def sent(self, link: Link, left_out: Mapping[str, str], missed: Sequence[NotTaken]) -> None:
         """Note what a write left out, and what its answer says otherwise."""
         if link.qbo_id is not None:
             # Before there was an object, nothing was said of it.
             self.over(link)
-        self._left_out(link, applied.get(LEFT_OUT))
+        self._left_out(link, left_out)
         for one in missed:
             words = f"QuickBooks has {one.member} {one.answered} instead of {one.asked}, probably because {one.reason}"
             self._add(Remark(link, _cause(one), words))
@@ -46,25 +45,25 @@ class Remarks:
         """Note that nothing that was said before is so any more."""
         self._written.add(link.id)
 
-    def seen(self, link: Link, applied: Mapping[str, object], observed: Observed) -> None:
+    def seen(self, link: Link, sent: Mapping[str, object], observed: Observed) -> None:
         """Forget what was put right in QuickBooks of the members that were sent, as a read shows."""
-        missed = {_cause(one) for one in not_taken(applied, observed)}
+        missed = {_cause(one) for one in not_taken(sent, observed)}
         # What was not sent, since the company took it no more, is as it was.
-        sent = {_OTHERWISE}
-        if "DocNumber" in applied:
-            sent.add(_NOT_TAKEN["not-taken:number"])
-        if any("ClassRef" in one for one in (applied, *details(applied))):
-            sent.add(_NOT_TAKEN["not-taken:class"])
-        self._agreeing.setdefault(frozenset(sent - missed), set()).add(link.id)
+        asked = {_OTHERWISE}
+        if "DocNumber" in sent:
+            asked.add(_NOT_TAKEN["not-taken:number"])
+        if any("ClassRef" in one for one in (sent, *details(sent))):
+            asked.add(_NOT_TAKEN["not-taken:class"])
+        self._agreeing.setdefault(frozenset(asked - missed), set()).add(link.id)
 
-    def decided(self, link: Link, left_out: object) -> None:
+    def decided(self, link: Link, left_out: Mapping[str, str]) -> None:
         """Note what is left out now of a record of which nothing else changed."""
         self._decided.add(link.id)
         self._left_out(link, left_out)
 
-    def _left_out(self, link: Link, note: object) -> None:
-        if isinstance(note, Mapping) and note:
-            self._add(Remark(link, LEFT_OUT_CAUSE, "; ".join(str(why) for why in note.values())))
+    def _left_out(self, link: Link, left_out: Mapping[str, str]) -> None:
+        if left_out:
+            self._add(Remark(link, LEFT_OUT_CAUSE, "; ".join(left_out.values())))
 
     def _add(self, one: Remark) -> None:
         known = self._found.get((one.link.id, one.cause))

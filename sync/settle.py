@@ -15,21 +15,22 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping.books import BOOKS, edited_since_sent, left_alone, made_by_hand, not_taken, still_kept
-from mapping.conflicts import APPLIED_TO, NAME_HELD, NAME_IN_USE, NUMBER_IN_USE, RENAME_ONE, TYPE_CHANGED
+from mapping.conflicts import NAME_HELD, NAME_IN_USE, NUMBER_IN_USE, RENAME_ONE, TYPE_CHANGED
 from mapping.difference import TAX_BASES
 from mapping.results import Problem
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
 from qbo_client.verdicts import Verdict, verdict
+from schemas.applied import NOTHING_SENT
 from schemas.events import Kind
 from schemas.link_state import LinkState
-from schemas.observed import Observed, kept
+from schemas.observed import Observed, kept, with_applied_to
 from store import attempts, companies, connections, failures, history, json, links, quota
 from store.references import of_payload
-from sync.attempt import AS_MADE, TEMPORARY, VOIDED, Attempt, Late, booked, figures
+from sync.attempt import AS_MADE, Attempt, Late, booked, figures
 from sync.batches import Split
 from sync.companies import CONTRADICTS_FACTS
-from sync.comparing import CentCheck, note_of
+from sync.comparing import CentCheck
 from sync.contact_details import without_details
 from sync.crash_points import reached
 from sync.daily_retry import FIXED_IN_QUICKBOOKS, went_through
@@ -145,7 +146,7 @@ class _Transaction:
             case Done() if attempt.operation == "read":
                 document = outcome.entity(attempt.entity)
                 if answer.learned is not None and answer.learned.applied_to:
-                    document = document | {APPLIED_TO: self._named_invoices(attempt, answer.learned.applied_to)}
+                    document = with_applied_to(document, self._named_invoices(attempt, answer.learned.applied_to))
                 self._read(attempt, document, row)
             case Done():
                 self._pushed(attempt, outcome.entity(attempt.entity), row)
@@ -171,13 +172,12 @@ class _Transaction:
     # Done
 
     def _pushed(self, attempt: Attempt, document: Mapping[str, Any], row: Any, *, recovered: bool = False) -> None:
-        applied = {name: value for name, value in (attempt.applied or {}).items() if name not in (VOIDED, TEMPORARY)}
-        makes_way = str((attempt.applied or {}).get(TEMPORARY, ""))
+        applied, makes_way = attempt.applied or NOTHING_SENT, attempt.temporary
         answered = figures(document)
         observed = Observed(answered["observed"])
         by_hand, kept = _left_by_hand(attempt, row, observed, recovered=recovered)
         voided = attempt.voided or attempt.operation == "void"
-        missed = () if voided else not_taken(applied, observed, apart_from=left_alone(by_hand, kept))
+        missed = () if voided else not_taken(applied.members, observed, apart_from=left_alone(by_hand, kept))
         disagrees = bool(missed) or bool(BOOKS.intersection(by_hand) - {*kept, "TxnTaxDetail"})
         if missed:
             # QuickBooks says "done" and something else than it was asked for: a setting of the company is another by now.
@@ -189,7 +189,7 @@ class _Transaction:
                 f"QuickBooks has {missed[0].member} {missed[0].answered}",
                 what=history.DECIDED,
             )
-        self._remarks.sent(attempt.link, {} if voided else applied, missed)
+        self._remarks.sent(attempt.link, {} if voided else applied.notes.left_out, missed)
         self._put(
             attempt,
             row,
@@ -217,7 +217,7 @@ class _Transaction:
         )
         if row.batch_most is not None:
             self._changes[-1]["batch_most"] = None
-        if (note := note_of(applied)) is not None:
+        if (note := applied.notes.billed) is not None:
             differs = self._cents.document(
                 attempt.link, note, document, by_hand=bool({"Line", "TxnTaxDetail"} & set(by_hand))
             )
@@ -253,12 +253,12 @@ class _Transaction:
                 "changed in QuickBooks since a person chose what Kompass says",
                 what=history.DECIDED,
             )
-        now, applied = Observed(kept(document)), row.applied or {}
+        now, sent = Observed(kept(document)), row.applied or NOTHING_SENT
         changes["kept"], no_more = still_kept(row.kept, before, now)
-        edited = made_by_hand(applied, before, now, known=row.by_hand, tax=row.qbo_tax)
+        edited = made_by_hand(sent.members, before, now, known=row.by_hand, tax=row.qbo_tax)
         changes["by_hand"] = sorted({*edited, *no_more})
-        self._cents.agrees(attempt.link, note_of(applied), document)
-        self._remarks.seen(attempt.link, applied, now)
+        self._cents.agrees(attempt.link, sent.notes.billed, document)
+        self._remarks.seen(attempt.link, sent.members, now)
         self._put(
             attempt,
             row,
@@ -776,7 +776,7 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
     if attempt.operation == "create":
         # Somebody may have written to an object that was found later.
         touched = recovered and observed.sync_token != AS_MADE
-        return (sorted(edited_since_sent(attempt.applied or {}, observed)) if touched else []), []
+        return (sorted(edited_since_sent((attempt.applied or NOTHING_SENT).members, observed)) if touched else []), []
     if attempt.operation == "void":
         return [], []
     written = json.loads(attempt.body).keys()

@@ -455,8 +455,8 @@ NEVER: Rows = (
         "Rows in databases are read by it: a better one gets the next number; `store/documents.py`",
     ),
     (
-        "the `#…` notes beside what was sent",
-        "Later decisions read them; `mapping/payloads.py`, `OWN_NOTE` in `mapping/difference.py`",
+        "our notes beside what was sent",
+        "Later decisions read them; `schemas/applied.py`, made in `mapping/payloads.py`",
     ),
     (
         "the keys by which an object of a company is found again",
