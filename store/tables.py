@@ -399,7 +399,7 @@ remark = Table(
     metadata,
     _id(),
     Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), nullable=False),
-    Column("cause", Text, nullable=False),  # sync.remarks
+    Column("cause", Text, nullable=False),  # sync.differences
     Column("org_id", Text, nullable=False),
     Column("realm_id", Text, nullable=False),
     Column("message", Text, nullable=False),

@@ -32,16 +32,15 @@ from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import Company, CompanyCache, asks_company_first, token_ready
-from sync.comparing import CentCheck
 from sync.crash_points import reached
 from sync.decide import decide
+from sync.differences import Differences
 from sync.failing import in_mapping, record_failure
 from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
 from sync.policy import Policy
 from sync.reattachment import Reattached, reattach
-from sync.remarks import Remarks
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -109,8 +108,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._wanted: dict[str, list[Attempt]] = {}
-        self._cents = CentCheck()
-        self._remarks = Remarks()
+        self._differences = Differences()
         self._now = datetime.now(UTC)
         self._spent: bool | None = None
         self._left: set[int] = set()
@@ -338,11 +336,11 @@ class _Transaction:
         members, notes = applied.members, applied.notes
         if decision.billed is not None:
             notes = replace(notes, billed=decision.billed)
-            self._cents.known(link, decision.billed)
+            self._differences.cents.known(link, decision.billed)
         if decision.left_out is not None:
             notes = replace(notes, left_out=decision.left_out)
         if decision.left_out is not None or decision.adopt is not None:
-            self._remarks.decided(link, notes.left_out)
+            self._differences.remarks.decided(link, notes.left_out)
         if notes is not applied.notes:
             changes["applied"] = replace(applied, notes=notes)
         stands = None if link.observed is None else Observed(link.observed)
@@ -351,8 +349,8 @@ class _Transaction:
             changes = figures(stands.document)
             if decision.adopt is not None:
                 if notes.billed is not None:
-                    self._cents.document(link, notes.billed, stands.document)
-                self._remarks.seen(link, members, stands)
+                    self._differences.cents.document(link, notes.billed, stands.document)
+                self._differences.remarks.seen(link, members, stands)
         if decision.adopt is not None:
             changes |= {"applied": decision.adopt, "applied_sequence": sequence, "synced_at": self._now}
             changes |= _left_by_hand(link, members)
@@ -362,7 +360,7 @@ class _Transaction:
             changes["name"] = str(name or link.name)
         if decision.voided:
             changes |= {"voided": True}
-            self._cents.over(link)
+            self._differences.cents.over(link)
         self._put(
             link, LinkState.SYNCED, decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
@@ -414,8 +412,8 @@ class _Transaction:
         recreated: dict[str, Any] = {}
         if attempt.operation == "create" and attempt.link.qbo_id is not None:
             recreated = _NOTHING_THERE
-            self._cents.over(attempt.link)
-            self._remarks.over(attempt.link)
+            self._differences.cents.over(attempt.link)
+            self._differences.remarks.over(attempt.link)
         self._changes.append(sent(attempt.link, epoch=attempt.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
@@ -451,8 +449,7 @@ class _Transaction:
     def _write(self) -> None:
         attempts.write(self._db, self._rows)
         write(self._db, self._changes)
-        self._cents.write(self._db)
-        self._remarks.write(self._db)
+        self._differences.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
         wake_unneeded(self._db, self._left)

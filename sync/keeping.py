@@ -20,8 +20,8 @@ from store.links import Link
 from store.searching import has_newer_record
 from sync.by_hand import BEING_SENT, UNREAD, CannotLink, is_being_sent
 from sync.companies import read_company
-from sync.comparing import CentCheck
 from sync.decide import Prediction, predict
+from sync.differences import CentCheck
 from sync.link import by_hand, make_due, write
 from sync.looking_up import IN_DOUBT
 
