@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sqlalchemy import Engine
 
 from store import failures
+from store.engine import AWAY
 from store.records import headers_from_json
-from store.transactions import AWAY
 from sync.crash_points import reached
 from sync.metrics import Metrics
 

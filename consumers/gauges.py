@@ -24,8 +24,8 @@ from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.metric_declarations import PREFIX
 from store import gauges, quota
+from store.engine import AWAY, retrying
 from store.gauges import Gauges
-from store.transactions import AWAY, retrying
 from sync.metrics import Metrics
 
 log = logging.getLogger(__name__)

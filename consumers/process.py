@@ -43,10 +43,9 @@ from qbo_client.transport import Transport
 from schemas.codec import Codec
 from schemas.events import Kind
 from store import stretches
-from store.engine import check_database, open_engine
+from store.engine import check_database, open_engine, retrying
 from store.links import LANES
 from store.secrets import TokenKeys
-from store.transactions import retrying
 from sync.budget import Budget
 from sync.metrics import Metrics
 from sync.policy import Policy

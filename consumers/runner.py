@@ -23,8 +23,8 @@ from qbo_client.quota import SECOND
 from schemas.link_state import LinkState
 from store import attempts, companies, connections, links
 from store.backlogs import due_of, with_backlog
+from store.engine import AWAY, retrying
 from store.errors import UnreadableToken
-from store.transactions import AWAY, retrying
 from sync import link
 from sync.attempt import Attempt
 from sync.batches import Backlogs, Batch, as_batches

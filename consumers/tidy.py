@@ -11,9 +11,8 @@ import click
 from sqlalchemy import Engine
 
 from schemas.counting import counted
-from store.engine import check_database, open_engine
+from store.engine import check_database, open_engine, retrying
 from store.tidying import BATCH, STATEMENTS, TRAIL, delete_batch
-from store.transactions import retrying
 from sync.settings import settings_from
 
 NEVER = datetime.min.replace(tzinfo=UTC)

@@ -16,7 +16,7 @@ from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store.documents import unpack, unpack_applied
+from store.sql import unpack, unpack_applied
 
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"

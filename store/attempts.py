@@ -10,10 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 
 from schemas.applied import Applied
-from store.bulk import insert_rows
-from store.documents import unpack_applied
 from store.links import FOLDED_NAME
-from store.statements import Statement
+from store.sql import Statement, insert_rows, unpack_applied
 from store.tables import attempt as table
 
 

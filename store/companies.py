@@ -27,7 +27,7 @@ from schemas.company import (
     TaxCodeFact,
 )
 from schemas.link_state import LinkState
-from store.statements import Statement
+from store.sql import Statement
 from store.tables import (
     company_facts,
     configuration,

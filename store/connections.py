@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from store.failures import close_connect
 from store.secrets import TokenKeys
-from store.statements import Statement
+from store.sql import Statement
 from store.tables import configuration
 from store.tables import connection as table
 

@@ -12,9 +12,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select, text, union_all
 
-from store.bulk import insert_rows
 from store.links import Link
-from store.statements import Statement
+from store.sql import Statement, insert_rows
 from store.tables import difference, remark
 
 SUBJECT = "difference:"

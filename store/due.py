@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.link_state import Because, LinkState
-from store.statements import Statement
+from store.sql import Statement
 
 _DUE: Final = "due_at = now(), again = true, due_since = coalesce(l.due_since, now())"
 _NOTE: Final = (

@@ -12,9 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy import insert as plain_insert
 
-from store.bulk import insert_rows
 from store.records import UNREADABLE, SourceEvent, headers_to_json
-from store.statements import Statement
+from store.sql import Statement, insert_rows
 from store.tables import failure, outbox
 from store.texts import WORDS_LENGTH, storable
 

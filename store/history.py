@@ -9,11 +9,9 @@ from typing import Final
 
 from sqlalchemy import Connection, select, text
 
-from store import json
-from store.bulk import insert_rows
 from store.links import Link
 from store.records import SeenRecord
-from store.statements import Statement
+from store.sql import Statement, dumps, insert_rows
 from store.tables import history
 
 DECIDED: Final = "judged"
@@ -97,7 +95,7 @@ def carried_before(db: Connection, events: Sequence[SeenRecord]) -> list[SeenRec
     keys = [
         {"org": one.org_id, "kind": one.kind.value, "id": one.kompass_id, "sequence": one.sequence} for one in events
     ]
-    found = {(row.org, row.kind, row.id) for row in _CARRIED_BEFORE.rows(db, keys=json.dumps(keys))}
+    found = {(row.org, row.kind, row.id) for row in _CARRIED_BEFORE.rows(db, keys=dumps(keys))}
     return [one for one in events if one.key in found]
 
 

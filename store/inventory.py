@@ -13,8 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from schemas.existing import Existing
-from store.bulk import insert_rows
-from store.statements import Statement
+from store.sql import Statement, insert_rows
 from store.tables import existing
 
 CLOCK_SKEW: Final = timedelta(minutes=5)

@@ -19,8 +19,7 @@ from schemas.company import Standing
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store.documents import unpack, unpack_applied
-from store.statements import Statement
+from store.sql import Statement, unpack, unpack_applied
 from store.tables import attempt, link
 
 # Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from schemas.applied import NOTHING_SENT, Applied
 from schemas.link_state import LinkState
 from store import differences, history, outages
-from store.documents import unpack_applied
+from store.sql import unpack_applied
 
 _UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 
 ONLY_STATEMENTS: Final = 1_000_000_000
-"""psycopg's threshold: it prepares what asks for it, which is `store.statements` alone. What SQLAlchemy writes has a text for each length
+"""psycopg's threshold: it prepares what asks for it, which is `store.sql` alone. What SQLAlchemy writes has a text for each length
 of a list, and runs seldom."""
 
 RECYCLE_S: Final = 60

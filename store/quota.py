@@ -12,8 +12,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, text
 from sqlalchemy.dialects.postgresql import insert
 
-from store import json
-from store.statements import Statement
+from store.sql import Statement, dumps
 from store.tables import quota_lease as table
 
 APP = ""
@@ -59,7 +58,7 @@ def save_windows(db: Connection, windows: Mapping[str, Mapping[str, object]]) ->
     """Keep the windows of companies whose leases this transaction has locked: one round trip for all of a claim's."""
     if windows:
         _SAVE_WINDOWS.count(
-            db, rows=json.dumps([{"realm_id": realm_id, "window": window} for realm_id, window in windows.items()])
+            db, rows=dumps([{"realm_id": realm_id, "window": window} for realm_id, window in windows.items()])
         )
 
 

@@ -15,9 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from schemas.events import Kind, Record
 from schemas.jsonlines import record_text
-from store import json
-from store.bulk import insert_rows
-from store.statements import Statement
+from store.sql import Statement, dumps, insert_rows, loads
 from store.tables import configuration, department, org, record, service, vat_rate
 
 Headers = tuple[tuple[str, bytes | None], ...]
@@ -168,7 +166,7 @@ def being_written(db: Connection, keys: Sequence[RecordKey]) -> frozenset[Record
 
 
 def _keys(keys: Iterable[RecordKey]) -> str:
-    return json.dumps([{"org_id": org_id, "kind": kind, "kompass_id": kompass_id} for org_id, kind, kompass_id in keys])
+    return dumps([{"org_id": org_id, "kind": kind, "kompass_id": kompass_id} for org_id, kind, kompass_id in keys])
 
 
 _HOLD_STILL = Statement(
@@ -239,7 +237,7 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> Written:
 
 def _bodies(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, Mapping[str, object]]:
     rows = _BODIES.rows(db, keys=_keys(keys)) if keys else []
-    return {(row.org_id, row.kind, row.kompass_id): json.loads(row.body) for row in rows}
+    return {(row.org_id, row.kind, row.kompass_id): loads(row.body) for row in rows}
 
 
 def remember(db: Connection, names: Iterable[Remembered]) -> None:

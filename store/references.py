@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from store import json
 from store.links import Link
+from store.sql import loads
 
 _KINDS: Mapping[str, str] = {
     "ItemRef": "item",
@@ -36,7 +36,7 @@ def of_payload(db: Connection, link: Link, payload: str) -> tuple[Reference, ...
     """`references_in` for the JSON body of a link's call; an empty one refers to nothing."""
     if not payload:
         return ()
-    return references_in(db, org_id=link.org_id, realm_id=link.realm_id, body=json.loads(payload))
+    return references_in(db, org_id=link.org_id, realm_id=link.realm_id, body=loads(payload))
 
 
 def references_in(db: Connection, *, org_id: str, realm_id: str, body: object) -> tuple[Reference, ...]:

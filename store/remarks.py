@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from store.bulk import insert_rows
 from store.links import Link
-from store.statements import Statement
+from store.sql import Statement, insert_rows
 from store.tables import remark
 
 

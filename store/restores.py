@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text
 
-from store.bulk import insert_rows
 from store.inventory import CLOCK_SKEW, KNOWN_AT, UNKNOWN
+from store.sql import insert_rows
 from store.tables import attempt, history, reached, restore, stock, stocktaking
 
 Place = tuple[str, int]

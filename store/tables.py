@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.link_state import LinkState
-from store.documents import Document, Sent
+from store.sql import Document, Sent
 
 metadata = MetaData()
 

@@ -20,9 +20,9 @@ from qbo_client.outcomes import Done
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
 from schemas.applied import Applied
 from schemas.observed import Observed, kept
-from store import json
 from store.attempts import OpenAttempt
 from store.links import Link
+from store.sql import dumps, loads
 
 Phase = Literal["send", "lookup"]
 
@@ -85,7 +85,7 @@ class Attempt:
             operation=write.operation if write is not None else "read",
             entity=decision.entity,
             object_id=decision.object_id,
-            body=json.dumps(write.body) if write is not None else "",
+            body=dumps(write.body) if write is not None else "",
             request_id=uuid.uuid4().hex,
             applied=write.applied if write is not None else None,
             name=(write.name or "") if write is not None else "",
@@ -175,7 +175,7 @@ class Attempt:
             return self._lookup()
         if self.operation == "read":
             return calls.read(self.entity, self.object_id)
-        body = json.loads(self.body)
+        body = loads(self.body)
         if self.operation == "create":
             return calls.create(self.entity, body, request_id=self.request_id)
         if self.operation == "update":
@@ -190,7 +190,7 @@ class Attempt:
             return calls.read(self.entity, self.object_id)
         if self.looks_everywhere:
             return self.elsewhere()
-        body = json.loads(self.body)
+        body = loads(self.body)
         if self.entity == "Customer":
             # Everything we might have made under that name, also if somebody made it inactive since.
             return calls.query(
@@ -256,7 +256,7 @@ class Late:
 def booked(attempt: Attempt, done: Done) -> dict[str, object]:
     """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
     document = done.entity(attempt.entity)
-    sent = {"members": sorted(json.loads(attempt.body))} if attempt.operation == "update" else {}
+    sent = {"members": sorted(loads(attempt.body))} if attempt.operation == "update" else {}
     found = {
         "qbo_id": "Id",
         "sync_token": "SyncToken",

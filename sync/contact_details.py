@@ -9,7 +9,7 @@ from typing import Final
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Refused
 from schemas.applied import NOTHING_SENT, Applied
-from store import json
+from store.sql import loads
 from sync.attempt import Attempt
 
 _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -27,7 +27,7 @@ def without_details(attempt: Attempt, refused: Refused) -> Applied | None:
     """Give what the link notes as sent, with the addresses that were refused; None when the refusal is about something else too."""
     if not stands_in_quickbooks(refused) or attempt.operation not in ("create", "update"):
         return None
-    body, before = json.loads(attempt.body), attempt.link.applied or NOTHING_SENT
+    body, before = loads(attempt.body), attempt.link.applied or NOTHING_SENT
     found = {member: body[member] for code in refused.codes for member in _MEMBERS[code] if member in body}
     refused_ones = {**before.notes.refused, **found}
     return replace(before, notes=replace(before.notes, refused=refused_ones)) if found else None

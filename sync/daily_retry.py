@@ -13,7 +13,7 @@ from schemas.counting import counted
 from schemas.link_state import Because
 from store import daily_retry, history
 from store.daily_retry import DailyRetry
-from store.transactions import retrying
+from store.engine import retrying
 from sync import link
 from sync.metrics import Metrics
 

@@ -18,8 +18,8 @@ from qbo_client import calls
 from qbo_client.faults import FaultCode, colliding_id
 from qbo_client.outcomes import Done, Refused
 from qbo_client.queries import ACTIVE_OR_NOT, compare, equals, select
-from store import json
 from store.references import DEFAULTS, of_payload
+from store.sql import loads
 from sync.attempt import Attempt
 from sync.looking_up import Ask, Elsewhere, look_elsewhere, not_among_its_customers
 
@@ -115,7 +115,7 @@ class Explainer:
             # It was read and compared before this write, and is stale again. A closed period is reported so, too (python-quickbooks 208).
             outcome = self._ask(attempt, calls.read(attempt.entity, attempt.object_id))
             token = str(outcome.entity(attempt.entity).get("SyncToken")) if isinstance(outcome, Done) else None
-            return Learned(unchanged=True) if token == str(json.loads(attempt.body).get("SyncToken")) else None
+            return Learned(unchanged=True) if token == str(loads(attempt.body).get("SyncToken")) else None
         name = refused.fault(FaultCode.DUPLICATE_NAME)
         if name is not None:
             holder = self._holder(attempt, colliding_id(name))
@@ -138,7 +138,7 @@ class Explainer:
 
     def _holder(self, attempt: Attempt, other: str | None) -> Known | None:
         """Whose a taken name is: QuickBooks gives an Id, though not of what, or nothing."""
-        wanted = str(json.loads(attempt.body).get("DisplayName", "")) if other is None else other
+        wanted = str(loads(attempt.body).get("DisplayName", "")) if other is None else other
         look = self._find if other is None else self._read
         return next((found for entity in _NAMES if (found := look(attempt, entity, wanted)) is not None), None)
 

@@ -19,10 +19,10 @@ from sqlalchemy import Connection, text
 from mapping.conflicts import NAME_HELD
 from mapping.results import PartyKey
 from schemas.link_state import Because, LinkState
-from store import due, json
-from store.bulk import update_rows
+from store import due
 from store.links import LANES, Link, notify
 from store.records import SeenRecord
+from store.sql import dumps, update_rows
 from store.tables import link as table
 
 OWNED: Final = frozenset({
@@ -171,11 +171,11 @@ def newer_records(db: Connection, records: Sequence[SeenRecord], realms: Mapping
         }
         for realm_id, seen in wanted
     ]
-    document = json.dumps(newer)
+    document = dumps(newer)
     present = {tuple(row) for row in due.PRESENT.rows(db, newer=document)}
     missing = [one for one in newer if tuple(one[name] for name in due.RECORD) not in present]
     if missing:
-        due.MAKE.count(db, newer=json.dumps(missing))
+        due.MAKE.count(db, newer=dumps(missing))
     due.NEWER.count(db, newer=document, lane=lane)
 
 

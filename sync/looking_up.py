@@ -18,7 +18,8 @@ from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
 from schemas.applied import NOTHING_SENT
-from store import attempts, json, links
+from store import attempts, links
+from store.sql import loads
 from sync.attempt import AS_MADE, CLOCK_SKEW, Attempt
 from sync.searching import search
 
@@ -56,7 +57,7 @@ def _found(attempt: Attempt, done: Done) -> tuple[Rows, Rows]:
     rows = done.rows(attempt.entity)
     if not attempt.looks_everywhere:
         return rows, ()
-    body = json.loads(attempt.body)
+    body = loads(attempt.body)
     if attempt.entity == "Customer":
         own = [one for one in rows if _has_its_name(body, one)]
         return own, [one for one in rows if one not in own and _is_renamed(attempt, one)]
@@ -76,7 +77,7 @@ def look_elsewhere(attempt: Attempt, ask: Ask) -> Elsewhere | None:
     None when that cannot be asked now. One read, unless the company got more than a page while ours was sent: then one by its number, or
     all pages if it has none.
     """
-    body = json.loads(attempt.body)
+    body = loads(attempt.body)
     number = str(body.get("DocNumber") or "")
 
     def page(start: int, at_most: int) -> Call:
@@ -127,7 +128,7 @@ def what_was_made(
     ours = [one for one in found if _is_ours(attempt, one)]
     if ours and not _rivals(db, attempt):
         return ours[0]
-    named = [one for one in found if attempt.entity == "Customer" and _has_its_name(json.loads(attempt.body), one)]
+    named = [one for one in found if attempt.entity == "Customer" and _has_its_name(loads(attempt.body), one)]
     if named:
         return Problem(
             cause="name-in-doubt",
@@ -162,7 +163,7 @@ def _in_doubt(attempt: Attempt, stranger: Mapping[str, Any], got: str) -> Proble
 def arrived(attempt: Attempt, document: dict[str, Any]) -> bool:
     """Tell whether an object says in every member what an update without an answer was to make it say."""
     sent = _sent(attempt)
-    members = [name for name in json.loads(attempt.body) if name not in ("Id", "SyncToken", "sparse")]
+    members = [name for name in loads(attempt.body) if name not in ("Id", "SyncToken", "sparse")]
     cleared = [name for name in members if name not in sent]
     return not any(document.get(name) for name in cleared) and not touched_by_others(
         document, sent, dict.fromkeys(members)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from mapping.results import Problem
 from schemas.link_state import LinkState
 from store import links
-from store.transactions import AWAY, retrying
+from store.engine import AWAY, retrying
 from sync.claim import Claim, Claimed
 from sync.failing import in_mapping, record_failure
 from sync.link import decided, wake_dependents, write

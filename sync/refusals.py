@@ -20,9 +20,10 @@ from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id
 from qbo_client.outcomes import Refused
 from schemas.observed import Observed
-from store import companies, json
+from store import companies
 from store.links import Link
 from store.references import Reference
+from store.sql import loads
 from sync.attempt import Attempt
 from sync.contact_details import stands_in_quickbooks
 from sync.explaining import Learned
@@ -198,4 +199,4 @@ def books_are_closed(db: Connection, attempt: Attempt, row: Any) -> bool:
     """Whether the company's facts say that the books are closed where the document is, or where it was to be."""
     facts = companies.read_facts(db, [attempt.link.realm_id]).get(attempt.link.realm_id)
     there = None if row.observed is None else Observed(row.observed).date
-    return facts is not None and in_closed_period(facts, there, Observed(json.loads(attempt.body)).date)
+    return facts is not None and in_closed_period(facts, there, Observed(loads(attempt.body)).date)

@@ -15,7 +15,7 @@ from qbo_client.outcomes import Outcome, Unauthorized, Unknown
 from qbo_client.quota import PERMIT_VALID
 from qbo_client.transport import Transport
 from store import attempts
-from store.transactions import retrying
+from store.engine import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Batch, complete
 from sync.crash_points import reached

@@ -17,8 +17,8 @@ from qbo_client.faults import FaultCode
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Done, NotSent, Outcome, Refused
 from qbo_client.transport import Transport
+from store.engine import AWAY, retrying
 from store.secrets import TokenKeys
-from store.transactions import AWAY, retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Batch, Split, refused_for_now
 from sync.claim import Claim, Claimed

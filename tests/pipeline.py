@@ -28,12 +28,11 @@ from simulator.seeds import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX
 from simulator.world import company_shown
 from store import companies, connections, links
 from store.connections import Tokens
-from store.engine import open_engine
+from store.engine import open_engine, retrying
 from store.records import SourceEvent
 from store.secrets import TokenKeys
 from store.tables import link as link_table
 from store.tables import metadata
-from store.transactions import retrying
 from sync.attempt import Attempt, Late
 from sync.batches import Batch, Split, as_batches
 from sync.budget import Budget

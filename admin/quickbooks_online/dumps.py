@@ -13,7 +13,7 @@ from admin.quickbooks_online.companies import Company, CompanyError, error_of
 from admin.quickbooks_online.models import Configuration
 from qbo_client.errors import ReadFailed
 from qbo_client.queries import ACTIVE_OR_NOT, equals, iterate
-from store.json import dumps
+from store.sql import dumps
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from qbo_client.queries import iterate, one_of
 from schemas.link_state import LinkState
 from store import companies as stored_companies
 from store import inventory
+from store.engine import retrying
 from store.inventory import Inventory
 from store.searching import links_by_id
-from store.transactions import retrying
 from sync import by_hand
 from sync.by_hand import CannotLink, send_as_another
 from sync.companies import read_company

@@ -26,10 +26,10 @@ from mapping.decisions import Fail, Write
 from schemas.applied import NOTHING_SENT
 from schemas.counting import counted, form_of
 from schemas.link_state import Because, LinkState
+from store.engine import retrying
 from store.links import READ
 from store.links import Link as LinkRow
 from store.searching import links_by_id
-from store.transactions import retrying
 from sync.companies import Company, read_company, refetch_facts_for
 from sync.decide import Prediction, predict
 from sync.link import Wish, make_due

@@ -20,7 +20,7 @@ from qbo_client.errors import ReadFailed
 from qbo_client.queries import Send
 from schemas.company import CompanyFacts
 from store.companies import read_facts
-from store.json import dumps
+from store.sql import dumps
 
 KEPT = timedelta(hours=1)
 # After a failure, and while somebody else is fetching: nobody asks again before.

@@ -14,7 +14,7 @@ from qbo_client.queries import compare, equals, select
 from schemas.events import Invoice, InvoiceType
 from schemas.link_state import LinkState
 from store.companies import read_facts
-from store.transactions import retrying
+from store.engine import retrying
 from sync import by_hand
 from sync.by_hand import CannotLink, Customer, Existing, KnownClient, link_customer, link_existing
 

@@ -12,7 +12,7 @@ from admin.quickbooks_online.naming import NO_NAMES, Names
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from schemas.applied import NOTHING_SENT
-from store.json import dumps
+from store.sql import dumps
 from sync.decide import Prediction
 
 LABELS: Mapping[str, str] = {

@@ -16,7 +16,7 @@ from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
 from store import backfills
 from store.backfills import AskedBackfill, Progress
-from store.transactions import AWAY, retrying
+from store.engine import AWAY, retrying
 
 log = logging.getLogger(__name__)
 

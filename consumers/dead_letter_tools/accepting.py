@@ -12,8 +12,8 @@ from consumers.ingest.group import topic_of
 from consumers.inquiry.showing import say
 from schemas.events import Kind
 from store import stretches
+from store.engine import retrying
 from store.stretches import Accepted
-from store.transactions import retrying
 
 _TOPICS = [topic_of(kind) for kind in Kind]
 

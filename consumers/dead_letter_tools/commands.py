@@ -20,8 +20,9 @@ from schemas.counting import counted
 from schemas.errors import SchemasError
 from schemas.events import Kind
 from schemas.jsonlines import event_to_json
-from store import dead_letters, history, json
+from store import dead_letters, history
 from store.dead_letters import QUARANTINE_AFTER, Selection
+from store.sql import loads
 from sync.settings import Environment, read_kafka
 
 _EXIT_CODES = (
@@ -145,7 +146,7 @@ def show_command(number: int, as_json: bool) -> int:
         "event": event,
         "event_unreadable": unreadable,
         "event_hex": bytes(row.event_value).hex() if unreadable and row.event_value is not None else None,
-        "payload": json.loads(tried) if isinstance(tried, str) and tried else None,
+        "payload": loads(tried) if isinstance(tried, str) and tried else None,
         "detail": detail,
         "history": [
             {

@@ -19,9 +19,9 @@ from schemas.events import Kind
 from schemas.link_state import Because
 from store import dead_letters
 from store.dead_letters import LeftOut, Selection
+from store.engine import retrying
 from store.records import SourceEvent, source_event
 from store.searching import links_by_id
-from store.transactions import retrying
 from sync import link
 from sync.companies import read_company, refetch_facts_for
 from sync.decide import predict

@@ -16,11 +16,12 @@ from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_text
-from store import failures, history, json, links, records, restores
+from store import failures, history, links, records, restores
+from store.engine import retrying
 from store.failures import Failure
 from store.records import RecordKey, Remembered, SeenRecord, SourceEvent, Written
 from store.restores import Place
-from store.transactions import retrying
+from store.sql import loads
 from sync import link
 from sync.crash_points import reached
 
@@ -229,7 +230,7 @@ def _event_entry(seen: SeenRecord, before: Body | None, *, outcome: str = "newer
     if isinstance(seen.record, Invoice):
         detail["date"] = seen.record.date.isoformat()
     elif before is not None:
-        detail["changed"] = changed_members(before, json.loads(record_text(seen.record)))
+        detail["changed"] = changed_members(before, loads(record_text(seen.record)))
     return history.Entry(
         org_id=seen.org_id,
         kind=seen.kind.value,

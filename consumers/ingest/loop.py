@@ -28,8 +28,8 @@ from consumers.ingest.placing import NoteGap, OnGap, Placing
 from consumers.kafka_errors import Callbacks, ClientDead, end_if_fatal
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
+from store.engine import AWAY, passes
 from store.records import SourceEvent
-from store.transactions import AWAY, passes
 from sync.crash_points import reached
 from sync.metrics import Metrics
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 from confluent_kafka import Consumer, TopicPartition
 
 from consumers.errors import ConsumersError
+from store.engine import AWAY, passes
 from store.stretches import Gap
-from store.transactions import AWAY, passes
 
 log = logging.getLogger(__name__)
 

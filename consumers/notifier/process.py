@@ -28,9 +28,8 @@ from consumers.notifier.smtp import Mailer
 from consumers.process import health_of, owner_name
 from consumers.starting import wait_for
 from schemas.errors import RegistryUnavailable
-from store.engine import check_database, open_engine
+from store.engine import AWAY, check_database, open_engine
 from store.failures import DEAD_LETTERS
-from store.transactions import AWAY
 from sync.settings import Settings, settings_from
 
 log = logging.getLogger(__name__)

@@ -280,7 +280,7 @@ TASKS: dict[str, Rows] = {
             "call settles: `retire` in `store/attempts.py`",
         ),
         ("connections and their pool", "`store/engine.py`, `store/address.py`"),
-        ("what is tried again when Postgres says so", "`store/transactions.py`"),
+        ("what is tried again when Postgres says so", "`store/engine.py`"),
     ),
     "Stand-ins, deployment, tests, docs": (
         ("what the simulator answers", "[teach the simulator](how-to/teach-the-simulator.md)"),
@@ -455,7 +455,7 @@ NEVER: Rows = (
     ),
     (
         "the first byte and the dictionary of a packed document",
-        "Rows in databases are read by it: a better one gets the next number; `store/documents.py`",
+        "Rows in databases are read by it: a better one gets the next number; `store/sql.py`",
     ),
     (
         "our notes beside what was sent",
@@ -473,7 +473,7 @@ NEVER: Rows = (
         "an import of ours in `simulator/`",
         "It must not share our mistakes; [why](decisions/010-simulator-of-its-own.md)",
     ),
-    ("money as a float", "`Decimal` everywhere; `mapping/money.py`, `store/json.py`"),
+    ("money as a float", "`Decimal` everywhere; `mapping/money.py`, `store/sql.py`"),
     (
         "a page that is made: `docs/rooms.md`, `docs/commands.md`, `docs/settings.md`, "
         "`docs/metrics.md`, `docs/faults.md`, `deploy/grafana/operations.json`",

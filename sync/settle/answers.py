@@ -15,7 +15,8 @@ from qbo_client.outcomes import Done, Forbidden, NotSent, Refused, Throttled, Un
 from schemas.applied import NOTHING_SENT
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store import companies, json, links
+from store import companies, links
+from store.sql import loads
 from sync.attempt import AS_MADE, Attempt, Late, figures
 from sync.batches import Split
 from sync.policy import Policy
@@ -155,7 +156,7 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
         return (sorted(edited_since_sent((attempt.applied or NOTHING_SENT).members, observed)) if touched else []), []
     if attempt.operation == "void":
         return [], []
-    written = json.loads(attempt.body).keys()
+    written = loads(attempt.body).keys()
     if TAX_BASES & written:
         written |= {"TxnTaxDetail"}
     return [one for one in row.by_hand if one not in written], [one for one in row.kept if one not in written]

@@ -14,8 +14,9 @@ from qbo_client.outcomes import Done, Refused
 from qbo_client.verdicts import Verdict, verdict
 from schemas.events import Kind
 from schemas.link_state import LinkState
-from store import attempts, companies, json, links
+from store import attempts, companies, links
 from store.references import of_payload
+from store.sql import loads
 from sync.attempt import Attempt
 from sync.companies import CONTRADICTS_FACTS
 from sync.contact_details import without_details
@@ -140,7 +141,7 @@ def _refused_party(transaction: Transaction, attempt: Attempt, refusal: Refused)
     """Give the link of the customer or job that the refused body names: linked to another one, the record goes."""
     if not refusal.codes & _BY_REFERENCE or not attempt.body:
         return None
-    body = json.loads(attempt.body)
+    body = loads(attempt.body)
     party = body.get("CustomerRef") or body.get("ParentRef")
     if not isinstance(party, Mapping):
         return None

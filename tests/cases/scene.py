@@ -16,7 +16,7 @@ from schemas.events import Action, Client, Invoice, InvoiceLine, InvoiceType, Or
 from schemas.link_state import Because
 from simulator import bookkeeper
 from simulator.seeds import CANADA, SELF_NUMBERED, UK, USA, USA_AUTOMATED_TAX
-from store.transactions import retrying
+from store.engine import retrying
 from sync.companies import refetch_facts_for
 from sync.link import Wish, make_due
 from tests import builders

@@ -32,7 +32,7 @@ from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator, bookk
 from simulator.seeds import SELF_NUMBERED, UK, USA
 from simulator.settings import Settings
 from store import companies
-from store.transactions import retrying
+from store.engine import retrying
 from tests import pipeline as pipelines
 from tests.chaos.surroundings import GROUP, consume
 from tests.pipeline import Pipeline, open_pipeline

@@ -25,7 +25,7 @@ from schemas.errors import UndecodableEvent, UnknownSchema
 from schemas.events import Kind, Metadata
 from schemas.jsonlines import record_from_json, record_text, record_to_json
 from schemas.shipped import current, shipped
-from store import json
+from store.sql import dumps, loads
 from sync.decide import link_to_be
 from sync.refusals import problem_for
 from tests.builders import client, event, invoice, line, project
@@ -131,7 +131,7 @@ def run_faults(data: bytes) -> None:
     _take(outcome)
     if isinstance(outcome, Done):
         # What Intuit answered can be kept, and read again.
-        json.loads(json.dumps(outcome.body))
+        loads(dumps(outcome.body))
         if "BatchItemResponse" in outcome.body:
             for one in batch_outcomes(outcome, ("1", "2")).values():
                 _take(one)

@@ -1,6 +1,6 @@
 """Less of the database for an invoice: documents packed, what is large compressed in its row, no index that another one stands in for.
 
-What is there is taken over as plain JSON, which `store.documents` reads, too; it is packed when it is next written. There is no way back but
+What is there is taken over as plain JSON, which `store.sql` reads, too; it is packed when it is next written. There is no way back but
 a backup: SQL cannot unpack what was written meanwhile.
 """
 

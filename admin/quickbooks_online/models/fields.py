@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
-from store.documents import pack, pack_applied, unpack, unpack_applied
-from store.json import dumps
+from store.sql import dumps, pack, pack_applied, unpack, unpack_applied
 
 
 class ExactEncoder(json.JSONEncoder):
@@ -35,7 +34,7 @@ else:
 
 
 class DocumentField(_Binary):
-    """What QuickBooks answered, as `store.documents` packs it; a mapping in Python. No query looks into it."""
+    """What QuickBooks answered, as `store.sql` packs it; a mapping in Python. No query looks into it."""
 
     def from_db_value(self, value: Any, *_: object) -> Any:
         return unpack(None if value is None else bytes(value))
@@ -45,7 +44,7 @@ class DocumentField(_Binary):
 
 
 class SentField(_Binary):
-    """What we sent, as `store.documents` packs it; an `Applied` in Python. No query looks into it."""
+    """What we sent, as `store.sql` packs it; an `Applied` in Python. No query looks into it."""
 
     def from_db_value(self, value: Any, *_: object) -> Any:
         return unpack_applied(None if value is None else bytes(value))

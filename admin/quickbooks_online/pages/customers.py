@@ -15,7 +15,7 @@ from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.models import Configuration
 from admin.quickbooks_online.pages.links import LinkAdmin
 from admin.quickbooks_online.runtime import engine
-from store.transactions import retrying
+from store.engine import retrying
 from sync.by_hand import CannotLink, override_name
 
 

@@ -24,8 +24,8 @@ from admin.quickbooks_online.remedies import cause_in_words, remedy_address
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
 from schemas.counting import counted
+from store.engine import retrying
 from store.searching import links_by_id
-from store.transactions import retrying
 from sync.by_hand import CannotLink
 from sync.keeping import keep_quickbooks, kompass_side, offers_sides
 from sync.link import Wish

@@ -20,7 +20,7 @@ from admin.quickbooks_online.impact import AT_ONCE, PATIENCE_S, SHOWN, impact_of
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import Configuration, Link, Service, TaxCodeVatRate, VatRate
 from simulator import UK
-from store.documents import pack_applied
+from store.sql import pack_applied
 from store.tables import link
 from tests.builders import event, invoice
 from tests.integration.admin.conftest import Section, words

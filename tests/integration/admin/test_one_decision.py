@@ -19,8 +19,8 @@ from consumers.inquiry.explain import explained
 from consumers.inquiry.forecast import Forecast
 from consumers.inquiry.why import find_one, story
 from schemas.events import Action, Invoice, Step, kind_of
-from store import json
 from store.searching import links_of_record
+from store.sql import dumps
 from sync.decide import PLACEHOLDER
 from tests.builders import event
 from tests.integration.admin.conftest import Section
@@ -46,7 +46,7 @@ class Answer:
 
 
 def plain(body: object) -> Any:
-    return None if not body else orjson.loads(body if isinstance(body, str) else json.dumps(body))
+    return None if not body else orjson.loads(body if isinstance(body, str) else dumps(body))
 
 
 def by_claim(world: World) -> tuple[Answer, str]:

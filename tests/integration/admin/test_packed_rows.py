@@ -15,8 +15,8 @@ from sqlalchemy.engine import URL
 
 from schemas.applied import Applied, Billed, Notes
 from store import attempts
-from store.documents import pack
 from store.engine import open_engine
+from store.sql import pack
 from store.tables import link
 from tests.database import ROOT
 

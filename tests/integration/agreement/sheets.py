@@ -6,14 +6,14 @@ from typing import Any
 
 from simulator import bookkeeper
 from simulator.seeds import UK
-from store import json as exact
+from store.sql import loads
 from tests.pipeline import Pipeline
 
 
 def sheet(run: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
     """The exit code, and the sheet as JSON."""
     result = run("--json", *arguments)
-    return result.return_value, exact.loads(result.stdout)
+    return result.return_value, loads(result.stdout)
 
 
 def standings(found: dict[str, Any]) -> dict[str, str]:

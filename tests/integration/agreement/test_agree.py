@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from consumers.agreement.command import agree
 from qbo_client.calls import create
 from schemas.events import InvoiceType, Step
-from store import json as exact
+from store.sql import loads
 from tests.builders import event, invoice, line
 from tests.integration.pipeline.test_bookkeeper import edit
 from tests.pipeline import Pipeline
@@ -28,7 +28,7 @@ def test_a_month_that_agrees(pipeline: Pipeline, run: Any) -> None:
     assert result.return_value == 0, result.stdout
     assert "The month agrees to the cent." in result.stdout
     assert len(pipeline.requests()) - before == 2
-    found = exact.loads(run("--json").stdout)
+    found = loads(run("--json").stdout)
     (sums,) = found["totals"].values()
     assert sums["kompass"] == sums["quickbooks"] == {"net": Decimal(50), "tax": Decimal(10), "gross": Decimal(60)}
     assert found["reads"] == 2
@@ -67,7 +67,7 @@ def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -
 
     result = run("--json")
     assert result.return_value == 1
-    found = {one["reference"]: one for one in exact.loads(result.stdout)["lines"]}
+    found = {one["reference"]: one for one in loads(result.stdout)["lines"]}
     assert {reference: one["standing"] for reference, one in found.items()} == {
         "INV-edited": "differs",
         "INV-back": "withdrawn",
@@ -80,7 +80,7 @@ def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -
     assert "QuickBooks comes to another net amount" in found["INV-edited"]["remark"]
     assert found["INV-skipped"]["remark"] == "Synchronize is off in Kompass"
     rows = list(csv.DictReader(io.StringIO(run("--csv").stdout)))
-    assert [row["remark"] for row in rows if row["standing"] == "verdict"] == [exact.loads(result.stdout)["verdict"]]
+    assert [row["remark"] for row in rows if row["standing"] == "verdict"] == [loads(result.stdout)["verdict"]]
     assert len(rows) == 7
     assert {row["reference"] for row in rows} >= {"'=HAND"}
     text = run().stdout
@@ -92,8 +92,8 @@ def test_another_month_is_empty_and_another_org_is_named(pipeline: Pipeline, run
     pipeline.ingest(event(invoice("i1")))
     pipeline.drive()
     empty = run("--month", "2026-04", "--json")
-    assert (exact.loads(empty.stdout)["lines"], empty.return_value) == ([], 0)
-    assert exact.loads(empty.stdout)["verdict"] == (
+    assert (loads(empty.stdout)["lines"], empty.return_value) == ([], 0)
+    assert loads(empty.stdout)["verdict"] == (
         "The month is empty: neither Kompass nor QuickBooks has a document of it."
     )
     missing = CliRunner().invoke(agree, ["--org", "nobody", "--month", "2026-03"], standalone_mode=False)

@@ -20,9 +20,8 @@ from consumers.ingest.loop import IngestLoop
 from schemas.codec import Codec
 from schemas.events import Kind
 from store import stretches
-from store.engine import open_engine
+from store.engine import open_engine, retrying
 from store.records import SourceEvent
-from store.transactions import retrying
 from sync.metrics import Metrics
 from tests import builders
 from tests.kafka import PARTITIONS, Kafka

@@ -9,9 +9,8 @@ from consumers import cli
 from consumers.errors import ExitCode
 from consumers.ingest.limit import DecodeLimit, TooManyUndecodable
 from store import stretches
-from store.engine import open_engine
+from store.engine import open_engine, retrying
 from store.stretches import Accepted
-from store.transactions import retrying
 from tests.integration.broker.members import TOPIC, Members, Publisher, all_committed, eventually, kept, value_of
 from tests.kafka import Kafka
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
 from store import companies, links
-from store.transactions import retrying
+from store.engine import retrying
 from sync.sweep import sweep
 from tests.builders import client, event
 from tests.pipeline import Pipeline

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 
 from store import engine as engines
 from store.engine import open_engine
-from store.statements import Statement
+from store.sql import Statement
 from tests.pipeline import Pipeline
 
 BACKEND = Statement("SELECT pg_backend_pid() AS pid")

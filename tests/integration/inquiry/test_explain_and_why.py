@@ -18,8 +18,8 @@ from consumers.inquiry.explain import explain
 from consumers.inquiry.why import find_one, story, why
 from schemas.events import Event, Kind, OrgRef, VatRate
 from schemas.jsonlines import event_to_json
-from store import json as exact
 from store.searching import find_records
+from store.sql import dumps, loads
 from tests.builders import client, event, invoice, line, project
 from tests.pipeline import Pipeline
 
@@ -44,7 +44,7 @@ def test_explain_gives_the_very_payload_that_is_sent(pipeline: Pipeline, run: An
     told = run(explain, "-", "--json", input=lines_of(change))
     assert told.exit_code == 0, told.output
     assert told.return_value == 0
-    predicted = {one["kind"]: one for one in map(exact.loads, told.stdout.splitlines())}
+    predicted = {one["kind"]: one for one in map(loads, told.stdout.splitlines())}
     assert list(predicted) == ["client", "project", "invoice"]
     assert pipeline.links() == []
     assert pipeline.rows("qbo_record") == []
@@ -53,8 +53,8 @@ def test_explain_gives_the_very_payload_that_is_sent(pipeline: Pipeline, run: An
     pipeline.drive()
     sent = {one.kind: one.applied.members for one in pipeline.links()}
     job = pipeline.one("project", "p1")
-    assert predicted["client"]["payload"] == exact.loads(exact.dumps(sent["client"]))
-    expected = {**exact.loads(exact.dumps(sent["invoice"])), "CustomerRef": {"value": "(new)"}}
+    assert predicted["client"]["payload"] == loads(dumps(sent["client"]))
+    expected = {**loads(dumps(sent["invoice"])), "CustomerRef": {"value": "(new)"}}
     assert predicted["invoice"]["payload"] == expected
     assert job.qbo_id != "(new)"
     (assumed,) = predicted["invoice"]["assumed"]
@@ -93,7 +93,7 @@ def test_explain_of_what_quickbooks_has_already_is_the_difference(pipeline: Pipe
 
 def test_explain_without_a_database_maps_everything_to_something(run: Any) -> None:
     told = run(explain, "-", "--offline", "--own", "--json", input=lines_of(event(invoice())))
-    predicted = exact.loads(told.stdout)
+    predicted = loads(told.stdout)
     assert predicted["outcome"] == "create"
     assert predicted["payload"]["Line"][0]["SalesItemLineDetail"]["TaxCodeRef"] == {
         "value": "(tax code of Standard 20 %)"

@@ -17,7 +17,7 @@ from demo.embedded.postgres import EmbeddedPostgres
 from store import connections
 from store import engine as engines
 from store.engine import check_database, open_engine
-from store.statements import Statement
+from store.sql import Statement
 from tests import builders
 from tests.chaos.surroundings import ORGS, REALMS, Surroundings
 from tests.integration.broker.members import eventually

@@ -19,7 +19,7 @@ from schemas.events import Client, Invoice, InvoiceLine, OrgRef, Project, Record
 from schemas.link_state import Because
 from simulator import bookkeeper
 from simulator.seeds import CANADA, SELF_NUMBERED, UK, USA
-from store.transactions import retrying
+from store.engine import retrying
 from sync.attempt import Attempt
 from sync.by_hand import Customer, KnownClient, link_customer, override_name
 from sync.keeping import keep_quickbooks

@@ -8,8 +8,7 @@ from decimal import Decimal
 import pytest
 
 from schemas.applied import Applied, Billed, Notes
-from store import json
-from store.documents import pack, pack_applied, unpack, unpack_applied
+from store.sql import dumps, pack, pack_applied, unpack, unpack_applied
 
 LINE = {
     "Id": "1", "LineNum": 1, "Description": "Survey work", "Amount": Decimal("100.10"), "DetailType": "SalesItemLineDetail",
@@ -34,11 +33,11 @@ def test_a_document_keeps_every_member_and_digit(place: str, small: bool) -> Non
     found = unpack(pack(document, small=small))
     assert found == document
     # Decimals compare by value: the digits, too, are those that were sent.
-    assert json.dumps(found) == json.dumps(document)
+    assert dumps(found) == dumps(document)
 
 
 def test_an_invoice_takes_a_third_of_its_json() -> None:
-    packed, plain = pack(DOCUMENTS["UK"]), json.dumps(DOCUMENTS["UK"])
+    packed, plain = pack(DOCUMENTS["UK"]), dumps(DOCUMENTS["UK"])
     assert packed is not None
     assert len(packed) < len(plain) / 3
 
@@ -88,7 +87,7 @@ def test_what_was_sent_keeps_its_members_and_our_notes(place: str, small: bool) 
     found = unpack_applied(pack_applied(APPLIED[place], small=small))
     assert found == APPLIED[place]
     assert found is not None
-    assert json.dumps(found.members) == json.dumps(APPLIED[place].members)
+    assert dumps(found.members) == dumps(APPLIED[place].members)
     assert repr(found.notes.refused) == repr(APPLIED[place].notes.refused)
 
 
