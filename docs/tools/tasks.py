@@ -37,7 +37,7 @@ TASKS: dict[str, Rows] = {
         ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
         (
             "the exchange rate of a document",
-            "`mapping/rates.py`; reading it: `_read_rates` in `sync/company.py`; keeping it: `store/exchange_rates.py`",
+            "`mapping/rates.py`; reading it: `_read_rates` in `sync/preparation.py`; keeping it: `store/exchange_rates.py`",
         ),
         (
             "which currency fits",
@@ -188,7 +188,7 @@ TASKS: dict[str, Rows] = {
         ("the month's budget of metered reads", "`sync/budget.py`"),
         (
             "the facts of a company: which, and how long they are kept",
-            "`qbo_client/company_facts.py`, `sync/company.py`",
+            "`qbo_client/company_facts.py`, `sync/preparation.py`",
         ),
         ("when tokens are refreshed, and what a refused refresh does", "`sync/tokens.py`, `store/connections.py`"),
         ("the one failure of a disconnected company", "`sync/disconnection.py`"),
