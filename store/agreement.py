@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN, Answered, Left, SentDocument
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store.sql import unpack
+from store.sql import unpack, unpack_applied
 
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
@@ -95,7 +96,7 @@ def customers_of(
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
-    applied, observed = unpack(row.applied) or {}, unpack(row.observed) or {}
+    applied, observed = (unpack_applied(row.applied) or NOTHING_SENT).members, unpack(row.observed) or {}
     # What a person chose to keep as QuickBooks has it counts as sent. Lines are compared with Kompass's all the same, and so is whom a
     # document is for that was linked by hand: nobody chose that.
     chosen = CHOSEN in row.kept

@@ -14,9 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from schemas.applied import NOTHING_SENT, Applied
 from schemas.link_state import LinkState
 from store import differences, history, outages
-from store.sql import unpack
+from store.sql import unpack_applied
 
 _UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"
@@ -163,14 +164,14 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
     return [
         Withdrawn(
             link_id=row.id, org_id=row.org_id, reference=row.named, cause=row.cause, reason=row.reason, entity=row.entity,
-            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total, currency=_currency(unpack(row.applied)),
+            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total, currency=_currency(unpack_applied(row.applied)),
         )
         for row in rows
     ]  # fmt: skip
 
 
-def _currency(applied: Mapping[str, Any] | None) -> str:
-    named = (applied or {}).get("CurrencyRef")
+def _currency(applied: Applied | None) -> str:
+    named = (applied or NOTHING_SENT).members.get("CurrencyRef")
     return str(named.get("value", "")) if isinstance(named, Mapping) else ""
 
 

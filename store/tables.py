@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.link_state import LinkState
-from store.sql import Document
+from store.sql import Document, Sent
 
 metadata = MetaData()
 
@@ -319,7 +319,7 @@ link = Table(
     _text("entity"),  # Customer | Invoice | CreditMemo
     Column("qbo_id", Text, nullable=True),
     Column("sync_token", Text, nullable=True),
-    Column("applied", Document(), nullable=True),  # what we sent last and QBO accepted
+    Column("applied", Sent(), nullable=True),  # what we sent last and QBO accepted
     Column("line_ids", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _text("name"),  # DisplayName or DocNumber in QBO
     Column("qbo_total", Numeric(20, 5), nullable=True),
@@ -409,7 +409,7 @@ attempt = Table(
     Column("object_id", Text, nullable=True),
     _text("body"),  # JSON, to the byte
     Column("request_id", Text, nullable=False),
-    Column("applied", Document(small=False), nullable=True),  # what the link's `applied` becomes
+    Column("applied", Sent(small=False), nullable=True),  # what the link's `applied` becomes
     _text("name"),
     Column("sequence", BigInteger, nullable=False),
     Column("configuration_version", BigInteger, nullable=False),
@@ -419,6 +419,8 @@ attempt = Table(
     _moment("first_sent_at", now=True),
     _moment("resend_after", now=True),  # by then the call that was sent is certainly over
     _text("batch_id"),  # of a member of a batch: the request id that all of them went under
+    _flag("voided"),  # once QBO has answered, the document counts as voided
+    _text("temporary"),  # of a name that makes way for others: the cause under which the link is due again
 )
 
 # What happened to each record, for `kompass-qbo why` and the admin's history.

@@ -16,10 +16,9 @@ from sqlalchemy import Connection
 
 from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
-from mapping.cents import BILLED
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
-from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
+from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
 from schemas.events import Kind
 from schemas.link_state import LinkState
@@ -35,7 +34,7 @@ from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies
 from sync.companies import Company, CompanyCache, asks_company_first, token_ready
 from sync.crash_points import reached
 from sync.decide import decide
-from sync.differences import Differences, note_of
+from sync.differences import Differences
 from sync.failing import in_mapping, record_failure
 from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
@@ -333,29 +332,29 @@ class _Transaction:
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}
+        applied = decision.adopt or link.applied or NOTHING_SENT
+        members, notes = applied.members, applied.notes
         if decision.billed is not None:
-            changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
+            notes = replace(notes, billed=decision.billed)
             self._differences.known(link, decision.billed)
         if decision.left_out is not None:
-            changes["applied"] = {**(changes.get("applied") or link.applied or {}), LEFT_OUT: decision.left_out}
+            notes = replace(notes, left_out=decision.left_out)
         if decision.left_out is not None or decision.adopt is not None:
-            self._differences.decided(link, (decision.adopt or changes.get("applied") or {}).get(LEFT_OUT))
+            self._differences.decided(link, notes.left_out)
+        if notes is not applied.notes:
+            changes["applied"] = replace(applied, notes=notes)
         stands = None if link.observed is None else Observed(link.observed)
         if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
             changes = figures(stands.document)
-            if (note := note_of(decision.adopt)) is not None:
-                self._differences.document(link, note, stands.document)
             if decision.adopt is not None:
-                self._differences.seen(link, decision.adopt, stands)
+                if notes.billed is not None:
+                    self._differences.document(link, notes.billed, stands.document)
+                self._differences.seen(link, members, stands)
         if decision.adopt is not None:
-            changes |= {
-                "applied": decision.adopt,
-                **_left_by_hand(link, decision.adopt),
-                "applied_sequence": sequence,
-                "synced_at": self._now,
-            }
-            name = decision.adopt.get("DisplayName", decision.adopt.get("DocNumber"))
+            changes |= {"applied": decision.adopt, "applied_sequence": sequence, "synced_at": self._now}
+            changes |= _left_by_hand(link, members)
+            name = members.get("DisplayName", members.get("DocNumber"))
             if link.observed is not None:
                 name = link.observed.get("DisplayName", link.observed.get("DocNumber", name))
             changes["name"] = str(name or link.name)

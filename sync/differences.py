@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from mapping import cents
 from mapping.books import NotTaken, details, not_taken
-from mapping.payloads import LEFT_OUT
+from schemas.applied import Billed
 from schemas.observed import Observed
 from store import differences
 from store.differences import Figures, Found
@@ -35,9 +35,9 @@ class Differences:
     # --- To the cent
 
     def document(
-        self, link: Link, note: object, document: Mapping[str, object], *, by_hand: bool = False
+        self, link: Link, note: Billed | None, document: Mapping[str, object], *, by_hand: bool = False
     ) -> Found | None:
-        """Compare a document of QuickBooks' with the note of what Kompass billed (`mapping.cents.BILLED`)."""
+        """Compare a document of QuickBooks' with what Kompass billed."""
         difference = cents.compare(note, document, by_hand=by_hand)
         self._end(link, cents.CAUSES)
         for cause in cents.CAUSES:
@@ -48,12 +48,12 @@ class Differences:
         found = self._found[link.id, difference.cause] = Found(link, difference.cause, difference.message, figures)
         return found
 
-    def put_right(self, link: Link, note: object, document: Mapping[str, object]) -> None:
+    def put_right(self, link: Link, note: Billed | None, document: Mapping[str, object]) -> None:
         """Forget a difference that a bookkeeper has put right, as a read shows. A new one is for the decision that follows."""
         if note is not None and cents.compare(note, document) is None:
             self._end(link, cents.CAUSES)
 
-    def known(self, link: Link, note: object) -> Found | None:
+    def known(self, link: Link, note: Billed) -> Found | None:
         """Compare with what QuickBooks came to at our last write."""
         return self.document(
             link, note, {"TotalAmt": link.qbo_total, "TxnTaxDetail": {"TotalTax": link.qbo_tax or Decimal(0)}}
@@ -61,32 +61,32 @@ class Differences:
 
     # --- By member
 
-    def sent(self, link: Link, applied: Mapping[str, object], missed: Sequence[NotTaken]) -> None:
+    def sent(self, link: Link, left_out: Mapping[str, str], missed: Sequence[NotTaken]) -> None:
         """Note what a write left out, and what its answer says otherwise."""
         self._end(link, _MEMBERS)
-        self._left_out(link, applied.get(LEFT_OUT))
+        self._left_out(link, left_out)
         for one in missed:
             words = f"QuickBooks has {one.member} {one.answered} instead of {one.asked}, probably because {one.reason}"
             self._add(link, _cause(one), words)
 
-    def seen(self, link: Link, applied: Mapping[str, object], observed: Observed) -> None:
+    def seen(self, link: Link, sent: Mapping[str, object], observed: Observed) -> None:
         """Forget what was put right in QuickBooks of the members that were sent, as a read shows."""
         # What was not sent, since the company took it no more, is as it was.
-        sent = {_OTHERWISE}
-        if "DocNumber" in applied:
-            sent.add(_NUMBER)
-        if any("ClassRef" in one for one in (applied, *details(applied))):
-            sent.add(_CLASS)
-        self._end(link, frozenset(sent.difference(_cause(one) for one in not_taken(applied, observed))))
+        asked = {_OTHERWISE}
+        if "DocNumber" in sent:
+            asked.add(_NUMBER)
+        if any("ClassRef" in one for one in (sent, *details(sent))):
+            asked.add(_CLASS)
+        self._end(link, frozenset(asked.difference(_cause(one) for one in not_taken(sent, observed))))
 
-    def decided(self, link: Link, left_out: object) -> None:
+    def decided(self, link: Link, left_out: Mapping[str, str]) -> None:
         """Note what is left out now of a record of which nothing else changed."""
         self._end(link, frozenset({_LEFT_OUT}))
         self._left_out(link, left_out)
 
-    def _left_out(self, link: Link, note: object) -> None:
-        if isinstance(note, Mapping) and note:
-            self._add(link, _LEFT_OUT, "; ".join(str(why) for why in note.values()))
+    def _left_out(self, link: Link, left_out: Mapping[str, str]) -> None:
+        if left_out:
+            self._add(link, _LEFT_OUT, "; ".join(left_out.values()))
 
     # --- Both
 
@@ -116,8 +116,3 @@ class Differences:
 
 def _cause(one: NotTaken) -> str:
     return {"not-taken:number": _NUMBER, "not-taken:class": _CLASS}.get(one.cause, _OTHERWISE)
-
-
-def note_of(applied: Mapping[str, object] | None) -> object:
-    """The note of what Kompass billed, in what was sent; None of a customer."""
-    return (applied or {}).get(cents.BILLED)

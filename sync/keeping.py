@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping.books import VOID, edited_since_sent
-from mapping.cents import BILLED
 from mapping.decisions import Fail, Nothing, Write
+from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
 from schemas.events import Kind
 from schemas.link_state import Because, LinkState
@@ -100,15 +100,15 @@ def _what_is_left(db: Connection, link: Link) -> Write | None:
 def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:
     """Give the facts of a link whose object stays as it is, although Kompass would write this."""
     facts: dict[str, Any] = {"overwrite": False}
-    applied = link.applied or {}
+    applied = link.applied or NOTHING_SENT
     # A name or number that only makes way for another object is nothing that Kompass says of this one.
     if left is not None and not left.temporary:
         facts["applied"] = applied = left.applied
         differences = Differences()
-        differences.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
+        differences.document(link, applied.notes.billed, link.observed or {}, by_hand=True)
         differences.write(db)
     if link.observed is not None:
-        kept_members = edited_since_sent(applied, Observed(link.observed))
+        kept_members = edited_since_sent(applied.members, Observed(link.observed))
         void = left is not None and left.voided and not left.temporary
         facts["by_hand"] = tax = [one for one in link.by_hand if one == "TxnTaxDetail"]
         members = (*kept_members, VOID) if void else kept_members

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -213,10 +213,10 @@ def _sides(link: Link) -> tuple[Difference, ...]:
         found = links_by_id(db, [link.pk]).get(link.pk)
         predicted = kompass_side(db, found) if found is not None else None
     observed = link.observed or {}
-    ours: dict[str, object] = {}
+    ours: Mapping[str, object] = {}
     if predicted is not None and isinstance(predicted.outcome, Write):
-        ours = {name: value for name, value in predicted.outcome.applied.items() if not name.startswith("#")}
-    members = [name for name in ours if name in observed or link.applied is None or name in (link.applied or {})]
+        ours = predicted.outcome.applied.members
+    members = [name for name in ours if name in observed or link.applied is None or name in link.applied.members]
     names = Names(link.realm_id)
     rows = [
         Difference(name, shown(observed.get(name), names, name), shown(ours.get(name), names, name))

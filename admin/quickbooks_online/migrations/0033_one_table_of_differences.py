@@ -21,7 +21,7 @@ RENAME = (
 
 
 class Migration(migrations.Migration):
-    dependencies = (("quickbooks_online", "0031_inventory_again"),)
+    dependencies = (("quickbooks_online", "0032_notes_apart"),)
 
     operations = (
         *(
