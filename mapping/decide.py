@@ -10,12 +10,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import BOOKS, VOID, changed_in_books, in_closed_period, left_alone, not_taken
+from mapping.books import BOOKS, OF_THE_WHOLE, TYPE, VOID, changed_in_books, in_closed_period, left_alone, not_taken
 from mapping.case import (
     Case,
     compared_with,
-    entity_of,
     is_gone,
+    is_of_another_type,
     name_of_party,
     needed_party,
     own_currency,
@@ -38,9 +38,12 @@ from mapping.results import PartyKey, Problem, Unmappable
 from mapping.texts import folded
 from schemas.applied import NOTHING_SENT, Applied, Billed, Notes
 from schemas.company import Standing
+from schemas.documents import CHOSEN
 from schemas.events import Invoice, Step
 from schemas.link_state import LinkState
 from schemas.observed import Observed
+
+LEFT = "left as it is in QuickBooks, as a person chose"
 
 
 def decide_case(case: Case) -> Decision:
@@ -66,7 +69,7 @@ def decide_case(case: Case) -> Decision:
     if is_void:
         return _void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
-        if standing.entity not in (None, entity_of(case.record)):
+        if is_of_another_type(case):
             return _other_type(case)
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
@@ -100,9 +103,20 @@ def _other_type(case: Case) -> Decision:
         return _push(replace(case, standing=compared_with(case)))
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
+    if _is_left(case, TYPE):
+        return Nothing(LEFT)
     if standing.overwrite and standing.observed is not None:
         return _give_way(case, entity, standing.observed)
     return Fail((conflicts.type_changed(case.record, entity),))
+
+
+def _is_left(case: Case, choice: str) -> bool:
+    """Whether a person chose to leave the whole document as QuickBooks has it, and Kompass bills what it did then."""
+    standing = case.standing
+    assert isinstance(case.record, Invoice)
+    sent = standing.applied or NOTHING_SENT
+    now = billed(case.record, sent.members, case.facts)
+    return choice in standing.kept and not standing.overwrite and sent.notes.billed == now
 
 
 def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
@@ -143,8 +157,8 @@ def _void(case: Case) -> Decision:
     observed = standing.observed
     if observed is not None and observed.gone:
         return Nothing("voided or deleted in QuickBooks, too", voided=True)
-    if VOID in standing.kept and not standing.overwrite and sent.notes.billed == bills:
-        return Nothing("left as it is in QuickBooks, as a person chose")
+    if standing.sync_token is not None and _is_left(case, VOID):
+        return Nothing(LEFT)
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
         # Whether applying a credit note raises its SyncToken is not known.
         return Read(entity, standing.qbo_id)
@@ -177,10 +191,11 @@ def _void(case: Case) -> Decision:
 def _protected(case: Case, entity: str, observed: Observed) -> Problem | None:
     """What keeps a document from being voided: a payment or credit on it, or a closed period."""
     assert isinstance(case.record, Invoice)
+    members = (TYPE if is_of_another_type(case) else "Line",)
     if observed.is_settled:
-        return conflicts.paid_in_qbo(case.record, observed, entity, ("Line",))
+        return conflicts.paid_in_qbo(case.record, observed, entity, members)
     if in_closed_period(case.facts, observed.date):
-        return conflicts.books_closed(case.record, case.facts, observed)
+        return conflicts.books_closed(case.record, case.facts, observed, members=members)
     return None
 
 
@@ -247,15 +262,8 @@ def _push(case: Case) -> Decision:
             # Nobody is asked by what was so earlier: a payment may have been taken back since. A read names what a credit is applied to.
             asks = not standing.fresh and (bool(changed) or conflict.cause == conflicts.CREDIT_APPLIED)
             return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
-    if not changed and "DocNumber" in before.members and "DocNumber" not in payload:
-        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
-        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
     if not changed:
-        return Nothing(
-            "QuickBooks agrees",
-            billed=_billed_otherwise(before.notes, notes),
-            left_out=None if before.notes.left_out == notes.left_out else notes.left_out,
-        )
+        return _unchanged(standing, applied, currency)
     return Write(
         "update",
         mapped.entity,
@@ -265,6 +273,22 @@ def _push(case: Case) -> Decision:
         name,
         choices=mapped.choices,
         currency=currency,
+    )
+
+
+def _unchanged(standing: Standing, applied: Applied, currency: str) -> Nothing:
+    """Nothing of what was sent has changed: say what is known otherwise than before."""
+    before = standing.applied or NOTHING_SENT
+    if "DocNumber" in before.members and "DocNumber" not in applied.members:
+        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
+        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
+    if OF_THE_WHOLE.intersection(standing.kept):
+        # Kompass says again what QuickBooks was left with: the choice is over.
+        return Nothing("QuickBooks agrees", adopt=applied, currency=currency)
+    return Nothing(
+        "QuickBooks agrees",
+        billed=_billed_otherwise(before.notes, applied.notes),
+        left_out=None if before.notes.left_out == applied.notes.left_out else applied.notes.left_out,
     )
 
 
@@ -327,6 +351,9 @@ def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, o
         for member in others
         if member in payload and not _says_already(observed, payload, (member,))
     }
+    if "TxnTaxDetail" in standing.by_hand and "TxnTaxDetail" not in payload and "Line" in payload:
+        # QuickBooks computes the tax again of lines that are written.
+        found["Line"] = payload["Line"]
     if "Line" in found:
         found["Line"] = with_line_ids(found["Line"], standing.line_ids)
         found |= {member: payload[member] for member in ("GlobalTaxCalculation",) if member in payload}
@@ -339,12 +366,13 @@ def _edited_by_hand(
     """Name the members of the books in which a bookkeeper's edit and Kompass disagree.
 
     Without a change of ours, what a person chose to keep is no disagreement. A tax that was put in by hand stands until what it is
-    computed from is written: the lines, but the date or customer too.
+    computed from is written: the lines, but the date or customer too; or until somebody has the document looked at.
     """
     found = []
     for member in dict.fromkeys(one for one in (*standing.by_hand, *standing.kept) if one in BOOKS):
         if member == "TxnTaxDetail":
-            disagrees = bool(TAX_BASES & changed.keys())
+            looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
+            disagrees = looked_at or bool(TAX_BASES & changed.keys())
         elif changed:
             disagrees = member in changed and not _says_already(observed, payload, (member,))
         else:

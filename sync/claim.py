@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
+from mapping.conflicts import over_customer
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.results import Problem
 from schemas.applied import NOTHING_SENT
@@ -289,7 +290,7 @@ class _Transaction:
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
             case Fail(problems, holder):
-                if holder is None and party is not None and party.qbo_id is None:
+                if holder is None and party is not None and (party.qbo_id is None or over_customer(problems)):
                     holder = party.id
                 self._fail(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():

@@ -12,6 +12,7 @@ from admin.quickbooks_online.impact import ask_again, impact_of, part_of
 from admin.quickbooks_online.models import DepartmentClass, ItemService, Mapping, TaxCodeVatRate
 from admin.quickbooks_online.pages.base import SectionAdmin
 from schemas.counting import counted
+from schemas.link_state import Because
 from sync.link import Wish
 
 RESEND = ("resend_customer", "resend_project", "resend_invoice")
@@ -44,6 +45,7 @@ class ImpactPages(SectionAdmin):
                 by=str(request.user),
                 wishes=(Wish.REFRESH_NAMES,) if names else (),
                 why=f"{request.user} asked for it to be resent with the changed configuration",
+                because=Because.CONFIGURATION,
             )
             self.log_change(request, configuration, f"Asked for {counted(count, 'document')} to be resent.")
             messages.success(request, f"{count} will be resent in the background.")
