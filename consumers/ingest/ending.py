@@ -12,6 +12,9 @@ from consumers.kafka_errors import ClientDead, end_if_fatal
 
 log = logging.getLogger(__name__)
 
+CLOSE_S: Final = 10.0
+"""librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
+
 _REASON_POLLS: Final = 50
 
 

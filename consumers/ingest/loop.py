@@ -18,7 +18,8 @@ from confluent_kafka import (
 
 from consumers.dependencies import Dependencies, Dependency
 from consumers.ingest.batch import BatchResult, Ingest
-from consumers.ingest.ending import leave_group, reason_of
+from consumers.ingest.complaints import Complaints
+from consumers.ingest.ending import CLOSE_S, leave_group, reason_of
 from consumers.ingest.ends import Ends
 from consumers.ingest.group import topic_of
 from consumers.ingest.lag import Lag
@@ -39,9 +40,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 """Records to a transaction, at most."""
-
-CLOSE_S: Final = 10.0
-"""librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
 
 _RETRY_S: Final = 1.0
 
@@ -107,6 +105,7 @@ class IngestLoop:
         # Polled while another batch waited for the database.
         self._early: list[SourceEvent] = []
         self._ends = Ends()
+        self._complaints = Complaints(self.topic)
         self._holding = False
         self._next_placing = 0.0
         self._stopping = False
@@ -192,7 +191,7 @@ class IngestLoop:
             self._ends.note(number, message.offset(), read=self._at_hand.get(number, self._offsets.reached(number)))
         else:
             end_if_fatal(error, self.topic)
-            log.warning("kafka: %s (%s)", error.str(), self.topic)
+            self._complaints.note(error, message.partition())
 
     def _make_durable(self, batch: Sequence[SourceEvent]) -> None:
         """Write a batch, for as long as it takes: the database or the registry may be away, and nothing may be skipped.
