@@ -33,7 +33,7 @@ from store.failures import DEAD_LETTERS
 from store.restores import unknown_companies
 from store.secrets import TokenKeys
 from store.tables import configuration, org
-from sync.settings import DEMO_DEFAULTS, BadSetting, Settings, settings_from
+from sync.settings import DEMO_DEFAULTS, BadSetting, Settings, settings_from, silent
 
 TOPICS: Final = ("kompass.clients", "kompass.projects", "kompass.invoices", DEAD_LETTERS)
 _TIMEOUT_S: Final = 10.0
@@ -156,7 +156,7 @@ def _age(engine: Engine, settings: Settings) -> Finding:
 
 def _kafka(settings: Settings) -> Iterator[Finding]:
     servers = settings.kafka["bootstrap.servers"]
-    admin = AdminClient({**settings.kafka, "log_level": "0"})
+    admin = AdminClient(silent(settings.kafka))
     try:
         known = admin.list_topics(timeout=_TIMEOUT_S)
     except KafkaException as error:

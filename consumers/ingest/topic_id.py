@@ -14,6 +14,8 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from sync.settings import silent
+
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 10.0
@@ -48,7 +50,7 @@ def asking(kafka: Mapping[str, str], topic: str) -> Ask:
 
     def ask() -> str:
         if not clients:
-            clients.append(AdminClient({**kafka, "log_level": "0"}))
+            clients.append(AdminClient(silent(kafka)))
         future: Any = clients[0].describe_topics(TopicCollection([topic]), request_timeout=_ANSWER_S)[topic]
         try:
             return str(future.result(_ANSWER_S + 1.0).topic_id)
