@@ -176,6 +176,19 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def stamp(**values: Any) -> str:
+    """Give what a page is opened with that shows these values."""
+    return Opened(timezone.now(), values).signed()
+
+
+def overtaken(row: models.Model, sent: str, **now: Any) -> str:
+    """Say who changed what a page showed of a row; empty when nobody did, or the page does not say what it was opened with."""
+    was = Opened.parse(sent)
+    if was is None or was.values == now:
+        return ""
+    return f"Nothing was changed: {who_changed(row, since=was.at)} after you opened this page."
+
+
 def stamp_of(row: models.Model) -> str:
     """Give what a page is opened with that deletes a row: what the row holds, and when it was shown."""
     return Opened(timezone.now(), {"held": _digest(row)}).signed()

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
-from admin.quickbooks_online import manual_link
+from admin.quickbooks_online import manual_link, opened
 from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.models import Configuration
@@ -120,6 +120,9 @@ class CustomerAdmin(LinkAdmin):
         if request.method != "POST":
             return self.only_post(request)
         link = self.existing(request, object_id)
+        if problem := opened.overtaken(link, request.POST.get(opened.NAME, ""), qbo_id=link.qbo_id):
+            messages.error(request, problem)
+            return HttpResponseRedirect(reverse("admin:quickbooks_online_customer_change", args=[link.pk]))
         try:
             manual_link.unlink(link, by=str(request.user))
         except CannotLink as problem:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -78,6 +79,14 @@ class GoingLivePages(SectionAdmin):
             at("<path:object_id>/match-customers/", self.match_view, "match"),
         ]
         return own + super().get_urls()
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        if not add and request.session.get("qbo_going_live") == form.instance.pk:
+            # Nothing is enabled before that is confirmed, and a person may leave the page where it would be.
+            form.changed_data.remove("enabled")
+            if not form.changed_data:
+                return "Opened Going live. Enable stays off until it is confirmed there."
+        return super().construct_change_message(request, form, formsets, add)
 
     def going_live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what enabling starts; with POST and a start date, enable."""

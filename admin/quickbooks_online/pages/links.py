@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from admin.quickbooks_online import activity
+from admin.quickbooks_online import activity, opened
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Difference, Failure, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
@@ -238,6 +238,7 @@ class LinkAdmin(ReadOnlyAdmin):
                 if failure is not None and self.may(request, "view_failure")
                 else "",
                 "history": history_of(link),
+                "opened": opened.stamp(qbo_id=link.qbo_id),
                 "may_resend": self.may(request, self._resend_permission()),
                 "show_save_and_add_another": False,
                 "show_save_and_continue": False,
@@ -296,7 +297,9 @@ class LinkAdmin(ReadOnlyAdmin):
         if request.method != "POST":
             return self.only_post(request)
         link = self.existing(request, object_id)
-        if name := link_by_id(request, link, request.POST.get("qbo_id", "").strip()):
+        if problem := opened.overtaken(link, request.POST.get(opened.NAME, ""), qbo_id=link.qbo_id):
+            messages.error(request, problem)
+        elif name := link_by_id(request, link, request.POST.get("qbo_id", "").strip()):
             self.log_change(request, link, f"Linked to {name} in QuickBooks.")
         return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[link.pk]))
 

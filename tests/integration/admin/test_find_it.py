@@ -58,9 +58,11 @@ def test_rows_say_whose_what_and_where(ada: Client, three: None) -> None:
     page = words(ada.get(f"{ROOT}invoice/"))
     for said in (*ORGS.values(), "Client of org-ca", "1 Mar 2026", "2 Apr 2026", "120.00 GBP", "1,481.40"):
         assert said in page, said
-    assert "In QuickBooks" in page
-    assert "Needs attention" in page
-    assert "Waiting" in page
+    # The filters beside the list name states and Orgs, too.
+    rows = page.partition("Filter By state")[0]
+    assert "1 Mar 2026 In QuickBooks 120.00 GBP 120.00 GBP Invoice" in rows, "both totals"
+    assert "2 Apr 2026 Needs attention" in rows
+    assert "2 May 2026 Waiting" in rows
     assert "<h1>Invoices</h1>" in ada.get(f"{ROOT}invoice/").content.decode(), "called by what it holds"
     assert "Harbour & Sons c1" in words(ada.get(f"{ROOT}project/"))
     assert "change-related" not in ada.get(f"{ROOT}itemservice/add/").content.decode(), (

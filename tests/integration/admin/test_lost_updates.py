@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from admin.quickbooks_online.models import (
+    CompanyConnection,
     Configuration,
     Customer,
     CustomField,
@@ -319,6 +320,48 @@ def test_a_client_that_another_person_linked_first_stays(
     said = words(ada.post(f"{ROOT}customer/add/", {**given, "customer": two}))
     assert "Harbour Nine is linked to the QuickBooks customer Old Harbour Company already" in said
     assert Customer.objects.get(kompass_id="c9").qbo_id == one
+
+
+def test_a_link_by_hand_counts_for_what_was_shown(
+    section: Section, ada: Client, bob: Client, ids: dict[str, int]
+) -> None:
+    where, link = f"project/{ids['project']}/change/", f"{ROOT}project/{ids['project']}/link-existing/"
+    opened = shown(ada, where)
+    payer = Link.objects.get(kind="client").qbo_id
+    made = [
+        section.simulator.call(
+            lambda world, name=name: bookkeeper.edit(
+                world.companies[UK], {"action": "project", "name": name, "customer": payer}
+            )
+        )[0]["Id"]
+        for name in ("Quay one", "Quay two")
+    ]
+    bob.post(link, {"qbo_id": made[0], **shown(bob, where)})
+    said = words(ada.post(link, {"qbo_id": made[1], **opened}, follow=True))
+    assert "Nothing was changed: Bob Carter changed it at" in said
+    assert Link.objects.get(kind="project").qbo_id == made[0]
+
+    # A customer: what Ada wants to remove is not what Bob linked since.
+    one = qbo_customer(section, "Old Harbour Company")
+    section.pipeline.ingest(event(client("c9", name="Harbour Nine")))
+    given = {"configuration": "1", "client": "c9", "customer": one}
+    bob.post(f"{ROOT}customer/add/", given)
+    pk = Link.objects.get(kompass_id="c9").pk
+    opened = shown(ada, f"customer/{pk}/change/")
+    bob.post(f"{ROOT}customer/{pk}/remove-link/")
+    bob.post(f"{ROOT}customer/add/", {**given, "customer": qbo_customer(section, "Older Harbour Company")})
+    assert "Nothing was changed" in words(ada.post(f"{ROOT}customer/{pk}/remove-link/", opened, follow=True))
+    assert Link.objects.get(pk=pk).name == "Older Harbour Company"
+
+
+def test_a_company_that_was_linked_meanwhile_is_not_disconnected(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    where = "configuration/1/disconnect/"
+    opened = shown(ada, where)
+    Configuration.objects.update(realm_id=CANADA)
+    assert "Nothing was changed" in words(ada.post(ROOT + where, opened, follow=True))
+    assert CompanyConnection.objects.get().state == "connected"
 
 
 def test_a_forged_value_is_as_none(section: Section, ada: Client, ids: dict[str, int]) -> None:

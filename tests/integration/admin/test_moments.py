@@ -170,6 +170,29 @@ def test_a_tested_connection_says_whether_anything_is_sent(
     assert ("Enable is off for Meridian Geomatics Ltd: nothing is sent" in page) is not enabled
 
 
+def test_the_history_does_not_say_that_it_was_enabled_by_a_person_who_left_going_live(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    Configuration.objects.update(enabled=False, notification_recipients=["a@example.com"])
+    where = f"{ROOT}configuration/1/"
+    shown_now = ada.get(f"{where}change/").context["adminform"].form
+    typed = {one.name: one.value() for one in shown_now} | {"enabled": True}
+    for changes in ({}, {"vat_numbers": not typed["vat_numbers"]}):
+        sent = {name: value for name, value in (typed | changes).items() if value not in (None, False)}
+        form = {name: "on" if value is True else value for name, value in sent.items()}
+        answer = ada.post(f"{where}change/", form | {"notification_recipients": "a@example.com"})
+        assert answer["Location"] == f"{where}going-live/"
+    assert not section.configuration().enabled
+    for page in ("history/", "activity/"):
+        said = words(ada.get(where + page))
+        assert "Opened Going live. Enable stays off until it is confirmed there." in said, page
+        assert "Changed VAT numbers" in said, page
+        assert "Enable." not in said, page
+        assert "Changed Enable" not in said, page
+    ada.post(f"{where}going-live/", {"start_date": "2026-02-01"})
+    assert "Enabled, from 2026-02-01." in words(ada.get(f"{where}activity/"))
+
+
 def test_no_help_text_says_that_nothing_is_lost(ada: Client, ids: dict[str, int]) -> None:
     Configuration.objects.update(enabled=False)
     page = words(ada.get(f"{ROOT}configuration/1/change/"))
