@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from admin.quickbooks_online.models import (
+    Activity,
     CompanyConnection,
     Configuration,
     Customer,
@@ -261,6 +262,7 @@ def test_a_side_that_another_person_chose_first_stays(
     section.pipeline.drive()
     (document,) = section.pipeline.objects("Invoice")
     assert document["Line"][0]["Amount"] == 77
+    assert [(one.by, one.what) for one in Activity.objects.all()] == [("bob", "Chose what QuickBooks says.")]
 
     # Not carried out yet, and so not closed.
     failure = edited_on_both_sides(section, 78, 3)
@@ -308,6 +310,10 @@ def test_a_match_that_another_person_decided_first_stays(
     said = words(ada.post(matches, {"link": "1", "pair": [ten]}, follow=True))
     assert "Client Harbour Ten was decided already: bob said that what QuickBooks has is another one" in said
     assert Link.objects.get(kompass_id="c10").qbo_id is None
+    assert [(one.by, one.what) for one in Activity.objects.order_by("pk")] == [
+        ("bob", "Linked to what QuickBooks had already: client Harbour Nine."),
+        ("bob", "Chose to send as new: client Harbour Ten."),
+    ], "the log says who linked and who decided"
 
 
 def test_a_client_that_another_person_linked_first_stays(
@@ -320,6 +326,9 @@ def test_a_client_that_another_person_linked_first_stays(
     said = words(ada.post(f"{ROOT}customer/add/", {**given, "customer": two}))
     assert "Harbour Nine is linked to the QuickBooks customer Old Harbour Company already" in said
     assert Customer.objects.get(kompass_id="c9").qbo_id == one
+    assert [row.what for row in Activity.objects.all()] == [
+        f"Linked to the QuickBooks customer Old Harbour Company ({one})."
+    ]
 
 
 def test_a_link_by_hand_counts_for_what_was_shown(
