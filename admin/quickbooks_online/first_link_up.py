@@ -152,7 +152,7 @@ def take_over(configuration: Configuration, pairs: Iterable[str], *, by: str) ->
     offered = suggestions(configuration, _link_ids(chosen))
     wanted = {one.pair: one for one in offered if one.pair in chosen}
     documents = dict(_read(configuration, wanted.values()))
-    count, problems = 0, _decided_already(configuration, _link_ids(chosen) - {one.link_id for one in offered})
+    count, problems = 0, _no_longer_waiting(configuration, _link_ids(chosen) - {one.link_id for one in offered})
     for one in wanted.values():
         existing = one.match.existing
         document = documents.get((existing.entity, existing.qbo_id))
@@ -200,16 +200,16 @@ def send_as_others(configuration: Configuration, pairs: Iterable[str], *, by: st
     ids = _link_ids(pairs)
     waiting = {one.link_id for one in suggestions(configuration, ids)}
     count = retrying(engine(), lambda db: send_as_another(db, waiting, by=by))
-    return count, _decided_already(configuration, ids - waiting)
+    return count, _no_longer_waiting(configuration, ids - waiting)
 
 
-def _decided_already(configuration: Configuration, ids: Collection[int]) -> list[str]:
-    """Say of records that wait for no decision any more what was decided, and when."""
+def _no_longer_waiting(configuration: Configuration, ids: Collection[int]) -> list[str]:
+    """Say of records that no longer wait for a decision why, and since when."""
     said = []
     for link in Link.objects.filter(pk__in=ids, realm_id=configuration.realm_id).defer("applied", "observed"):
         last = History.objects.filter(link_id=link.pk, what="due").order_by("-pk").first()
         what = f": {last.message}, {date_format(timezone.localtime(last.at), 'j M Y, H:i')}" if last is not None else ""
-        said.append(f"{capfirst(link.kind)} {link} was decided already{what}. Your choice was not saved.")
+        said.append(f"{capfirst(link.kind)} {link} no longer waits for a decision{what}. Your choice was not saved.")
     return said
 
 

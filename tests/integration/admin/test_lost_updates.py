@@ -302,13 +302,13 @@ def test_a_match_that_another_person_decided_first_stays(
     bob.post(matches, {"link": "1", "pair": [nine]})
     bob.post(matches, {"another": "1", "pair": [ten]})
     said = words(ada.post(matches, {"another": "1", "pair": [nine]}, follow=True))
-    assert "Client Harbour Nine was decided already: bob linked it to the Customer Harbour Nine" in said
+    assert "Client Harbour Nine no longer waits for a decision: bob linked it to the Customer Harbour Nine" in said
     assert "Your choice was not saved." in said
     assert "will be sent as new" not in said
     linked = Link.objects.get(kompass_id="c9")
     assert (linked.adopted, linked.overwrite) == (True, False), "what QuickBooks says of it is not written over"
     said = words(ada.post(matches, {"link": "1", "pair": [ten]}, follow=True))
-    assert "Client Harbour Ten was decided already: bob said that what QuickBooks has is another one" in said
+    assert "Client Harbour Ten no longer waits for a decision: bob said that what QuickBooks has is another one" in said
     assert Link.objects.get(kompass_id="c10").qbo_id is None
     assert [(one.by, one.what) for one in Activity.objects.order_by("pk")] == [
         ("bob", "Linked to what QuickBooks had already: client Harbour Nine."),
