@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from mapping.difference import OWN_NOTE
 from mapping.results import PartyKey
+from schemas.applied import NOTHING_SENT
 from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step
 from schemas.link_state import LinkState
-
-PARTY = OWN_NOTE + "party"
-PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
 
 SYNCED_STEPS = frozenset({Step.APPROVED, Step.POSTED, Step.VOIDED})
 """An invoice goes once it reaches one of these (set-up article, "How the sync runs after setup")."""
@@ -130,13 +127,13 @@ def party_note(key: PartyKey) -> str:
 
 def _kept_party(case: Case) -> PartyKey:
     """Give an invoice's customer or job. Once sent it stays when only *Project customers* was switched."""
-    applied = compared_with(case).applied or {}
+    sent = (compared_with(case).applied or NOTHING_SENT).notes
     wanted = _party_key(case, case.configuration)
-    if case.standing.refresh_names or applied.get(PARTY) in (None, party_note(wanted)):
+    if case.standing.refresh_names or sent.party in (None, party_note(wanted)):
         return wanted
-    before = replace(case.configuration, project_customers=bool(applied.get(PROJECT_CUSTOMERS)))
+    before = replace(case.configuration, project_customers=sent.project_customers)
     kept = _party_key(case, before)
-    return kept if party_note(kept) == applied.get(PARTY) else wanted
+    return kept if party_note(kept) == sent.party else wanted
 
 
 # --- Which records are not to be synced. Such a record needs no mapping and raises no error

@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mapping.books import NotTaken
-from mapping.difference import OWN_NOTE
 from mapping.problems import label
 from mapping.results import Problem
 from schemas.company import CompanyFacts
 from schemas.events import Invoice, Record, Step
 from schemas.observed import Observed
 
-APPLIED_TO = OWN_NOTE + "applied_to"
-"""A note in what was read of a credit note: the invoices it is applied to, by name."""
 TYPE_CHANGED = "conflict:type-changed"
 PAID = "conflict:paid"
 CREDIT_APPLIED = "conflict:credit-applied"
@@ -49,9 +46,8 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
     """A payment or credit is applied, and Kompass changes what it rests on."""
     what = "applied to an invoice" if entity == "CreditMemo" else "paid, in full or in part,"
     holder = f" by {', '.join(observed.settled_by)}" if observed.settled_by else ""
-    applied = observed.document.get(APPLIED_TO)
-    if entity == "CreditMemo" and isinstance(applied, list | tuple) and applied:
-        what, holder = f"applied to {', '.join(map(str, applied))}", holder and f" ({holder.strip()})"
+    if entity == "CreditMemo" and observed.applied_to:
+        what, holder = f"applied to {', '.join(observed.applied_to)}", holder and f" ({holder.strip()})"
     return Problem(
         cause=CREDIT_APPLIED if entity == "CreditMemo" else PAID,
         message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its {_named(invoice, members)} in Kompass "

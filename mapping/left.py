@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Set
 from mapping.booked import Booked, booked_of
 from mapping.books import TYPE
 from mapping.case import entity_of
-from mapping.cents import BILLED
 from mapping.expected import OPEN
 from schemas.documents import Left, SentDocument
 from schemas.events import InvoiceType, Step
@@ -25,16 +24,16 @@ def left_by(one: SentDocument) -> Left | None:
 
 
 def _bills_the_same(one: SentDocument, left: Left) -> bool:
-    invoice, note = one.invoice, left.ours.get(BILLED)
-    if not isinstance(note, Mapping) or left.ours.get("TxnDate") != invoice.date.isoformat():
+    invoice, billed = one.invoice, left.billed
+    if billed is None or left.ours.get("TxnDate") != invoice.date.isoformat():
         return False
     if one.entity != entity_of(invoice) and TYPE not in left.members:
         return False
-    # The note is signed as in QuickBooks. In the USA a line may carry the tax: then it is part of the net amount.
+    # It is signed as in QuickBooks. In the USA a line may carry the tax: then it is part of the net amount.
     sign = 0 if invoice.step is Step.VOIDED else -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
     gross = sign * invoice.amount_gross
     nets = (sign * invoice.amount_net, gross)
-    return note["net"] in nets and note["net"] + note["tax"] == gross and note["lines"] == len(invoice.lines)
+    return billed.net in nets and billed.net + billed.tax == gross and billed.lines == len(invoice.lines)
 
 
 def is_left(one: SentDocument, found: Booked, members: Set[str], home_currency: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from schemas.applied import Billed
 from schemas.events import Invoice
 from schemas.observed import Observed
 
@@ -34,6 +35,8 @@ class Left:
     observed: Observed
     ours: Mapping[str, object] = field(default_factory=dict, repr=False)
     """The members as they were sent, or would have been."""
+    billed: Billed | None = None
+    """What Kompass billed then."""
 
 
 @dataclass(frozen=True, slots=True)

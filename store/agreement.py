@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN, Answered, Left, SentDocument
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
 from schemas.observed import Observed
-from store.sql import unpack
+from store.sql import unpack, unpack_applied
 
 _DOCUMENTS = (
     "SELECT r.body, r.deleted, coalesce(l.state, '') AS state, coalesce(l.reason, '') AS reason,"
@@ -94,7 +95,8 @@ def customers_of(
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
-    applied, observed = unpack(row.applied) or {}, unpack(row.observed) or {}
+    sent_last, observed = unpack_applied(row.applied) or NOTHING_SENT, unpack(row.observed) or {}
+    applied = sent_last.members
     # What a person chose to keep as QuickBooks has it counts as sent. Lines are compared with Kompass's all the same, and so is whom a
     # document is for that was linked by hand: nobody chose that.
     chosen = CHOSEN in row.kept
@@ -112,6 +114,8 @@ def _document(row: Any) -> SentDocument:
         cause=row.cause,
         sent={**sent, **{name: observed[name] for name in kept if name in observed}},
         answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax, "TxnTaxDetail" in row.edited),
-        left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied) if chosen else None,
+        left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied, sent_last.notes.billed)
+        if chosen
+        else None,
         link_id=row.link_id,
     )

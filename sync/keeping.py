@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from mapping.books import TYPE, VOID, edited_since_sent
 from mapping.case import Case, is_of_another_type
-from mapping.cents import BILLED, billed
+from mapping.cents import billed
 from mapping.conflicts import PROTECTED
 from mapping.decisions import Fail, Nothing, Write
+from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
 from schemas.events import Invoice, Kind
 from schemas.link_state import Because, LinkState
@@ -22,8 +23,8 @@ from store.links import Link
 from store.searching import has_newer_record
 from sync.by_hand import BEING_SENT, UNREAD, CannotLink, is_being_sent
 from sync.companies import read_company
-from sync.comparing import CentCheck
 from sync.decide import Prediction, predict
+from sync.differences import Differences
 from sync.link import by_hand, make_due, write
 from sync.looking_up import IN_DOUBT
 
@@ -106,24 +107,24 @@ def _what_is_left(db: Connection, link: Link) -> tuple[Case, Write | None]:
 def _type_left(link: Link, case: Case) -> dict[str, Any]:
     """Give the facts of a link whose document stays what it was sent as, although Kompass changed its type."""
     assert isinstance(case.record, Invoice)
-    applied = link.applied or {}
-    note = {BILLED: billed(case.record, applied, case.facts)}
-    edited = edited_since_sent(applied, Observed(link.observed)) if link.observed is not None else ()
-    return {"overwrite": False, "applied": {**applied, **note}, "kept": sorted((*edited, TYPE, CHOSEN))}
+    sent = link.applied or NOTHING_SENT
+    notes = replace(sent.notes, billed=billed(case.record, sent.members, case.facts))
+    edited = edited_since_sent(sent.members, Observed(link.observed)) if link.observed is not None else ()
+    return {"overwrite": False, "applied": replace(sent, notes=notes), "kept": sorted((*edited, TYPE, CHOSEN))}
 
 
 def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:
     """Give the facts of a link whose object stays as it is, although Kompass would write this."""
     facts: dict[str, Any] = {"overwrite": False}
-    applied = link.applied or {}
+    applied = link.applied or NOTHING_SENT
     # A name or number that only makes way for another object is nothing that Kompass says of this one.
     if left is not None and not left.temporary:
         facts["applied"] = applied = left.applied
-        check = CentCheck()
-        check.document(link, applied.get(BILLED), link.observed or {}, by_hand=True)
-        check.write(db)
+        differences = Differences()
+        differences.document(link, applied.notes.billed, link.observed or {}, by_hand=True)
+        differences.write(db)
     if link.observed is not None:
-        kept_members = edited_since_sent(applied, Observed(link.observed))
+        kept_members = edited_since_sent(applied.members, Observed(link.observed))
         void = left is not None and left.voided and not left.temporary
         facts["by_hand"] = tax = [one for one in link.by_hand if one == "TxnTaxDetail"]
         members = (*kept_members, VOID) if void else kept_members

@@ -58,7 +58,7 @@ def problem_for(
     special = _SPECIAL.get(fault.code)
     if special is not None:
         return special(subject, fault, used, learned or Learned())
-    # What else of 5010 comes here is a period that is closed (`sync.settle`).
+    # What else of 5010 comes here is a period that is closed (`sync.settle.refused`).
     closed = fault.code == FaultCode.STALE_OBJECT and entity != "Customer"
     words = BY_CODE.get(FaultCode.BOOKS_CLOSED if closed else fault.code) or words_of("fault")
     cause = words.cause

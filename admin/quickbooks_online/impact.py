@@ -23,6 +23,7 @@ from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Fail, Write
+from schemas.applied import NOTHING_SENT
 from schemas.counting import counted, form_of
 from schemas.link_state import Because, LinkState
 from store.engine import retrying
@@ -228,9 +229,10 @@ def _differs(predicted: Prediction) -> bool:
 
 def _changed(predicted: Prediction, names: Names) -> Changed:
     assert isinstance(predicted.outcome, Write)
+    sent = predicted.link.applied or NOTHING_SENT
     changed = tuple(
         one
-        for one in differences(predicted.link.applied, predicted.outcome.applied, names)
+        for one in differences(sent.members, predicted.outcome.applied.members, names)
         if one.changed and not _same_number(one)
     )
     return Changed(predicted.link.id, predicted.link.reference, predicted.link.name, changed)
