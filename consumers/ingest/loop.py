@@ -94,7 +94,7 @@ class IngestLoop:
         self._dependencies = dependencies or Dependencies(metrics)
         self._assigned: set[int] = set()
         self._offsets = Offsets(self.topic, all_committed=self._all_committed)
-        self._lag = Lag(self.topic, offsets=self._offsets, metrics=metrics)
+        self._lag = Lag(self.topic, offsets=self._offsets, metrics=metrics, dependencies=self._dependencies)
         self._topic_id = topic_id or TopicId()
         self._callbacks = Callbacks(self.topic)
         self._consumer = make_consumer(self._callbacks.keeping(self._offsets.answered))
