@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from mapping.difference import OWN_NOTE
 from mapping.results import PartyKey
+from schemas.applied import NOTHING_SENT
 from schemas.company import CompanyFacts, Configuration, Standing
 from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step
 from schemas.link_state import LinkState
-
-PARTY = OWN_NOTE + "party"
-PROJECT_CUSTOMERS = OWN_NOTE + "project_customers"
 
 SYNCED_STEPS = frozenset({Step.APPROVED, Step.POSTED, Step.VOIDED})
 """An invoice goes once it reaches one of these (set-up article, "How the sync runs after setup")."""
@@ -57,11 +54,15 @@ def entity_of(invoice: Invoice) -> str:
     return "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
 
 
+def is_of_another_type(case: Case) -> bool:
+    """Whether a document was sent as an invoice and is a credit note by now, or the other way round."""
+    return isinstance(case.record, Invoice) and case.standing.entity not in (None, entity_of(case.record))
+
+
 def compared_with(case: Case) -> Standing:
     """Give what a record is compared with: nothing, where it was another type of document before, and that is gone."""
     standing = case.standing
-    another = isinstance(case.record, Invoice) and standing.entity not in (None, entity_of(case.record))
-    return Standing(currency=standing.currency) if another and is_gone(standing) else standing
+    return Standing(currency=standing.currency) if is_of_another_type(case) and is_gone(standing) else standing
 
 
 def is_gone(standing: Standing) -> bool:
@@ -126,13 +127,13 @@ def party_note(key: PartyKey) -> str:
 
 def _kept_party(case: Case) -> PartyKey:
     """Give an invoice's customer or job. Once sent it stays when only *Project customers* was switched."""
-    applied = compared_with(case).applied or {}
+    sent = (compared_with(case).applied or NOTHING_SENT).notes
     wanted = _party_key(case, case.configuration)
-    if case.standing.refresh_names or applied.get(PARTY) in (None, party_note(wanted)):
+    if case.standing.refresh_names or sent.party in (None, party_note(wanted)):
         return wanted
-    before = replace(case.configuration, project_customers=bool(applied.get(PROJECT_CUSTOMERS)))
+    before = replace(case.configuration, project_customers=sent.project_customers)
     kept = _party_key(case, before)
-    return kept if party_note(kept) == applied.get(PARTY) else wanted
+    return kept if party_note(kept) == sent.party else wanted
 
 
 # --- Which records are not to be synced. Such a record needs no mapping and raises no error

@@ -11,16 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 from mapping.causes.table import words_of
-from mapping.difference import OWN_NOTE
 from mapping.money import CENT, plain
 from mapping.problems import money
 from mapping.tax import document_pieces
 from mapping.tax_amounts import Interval, accepted_together
+from schemas.applied import Billed
 from schemas.company import CompanyFacts
 from schemas.events import Invoice, InvoiceType, Step
-
-BILLED = OWN_NOTE + "billed"
-"""The note in ``sent`` of what Kompass billed: it goes with the payload, so that the settle of the call can compare."""
 
 AUTOMATED = "difference:automated-tax"
 BY_HAND = "difference:edited-in-qbo"
@@ -28,6 +25,7 @@ NET = "difference:net"
 ROUNDING = "difference:tax-rounding"
 BY_DATE = "difference:tax-rate-by-date"
 RATE = "difference:tax-rate"
+CAUSES = frozenset({AUTOMATED, BY_HAND, NET, ROUNDING, BY_DATE, RATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +39,29 @@ class Difference:
     """Both figures and the probable reason, in one sentence without the record's name."""
 
 
-def billed(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> dict[str, object]:
-    """Give the note of what Kompass billed; ``payload`` names the tax codes of the lines."""
+def billed(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> Billed:
+    """Give the note of what Kompass billed, which the settle of the call compares with; ``payload`` names the tax codes of the lines."""
     sign = 0 if invoice.step is Step.VOIDED else -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
     gross = sign * invoice.amount_gross
     # In the USA a line may carry the tax: then it is part of the net amount there.
     carried = len(_lines(payload)) > len(invoice.lines)
     net = gross if carried else sign * invoice.amount_net
-    note: dict[str, object] = {
-        "net": net,
-        "tax": gross - net,
-        "lines": len(invoice.lines),
-        "rates": _rates(line.vat_rate.rate for line in invoice.lines if line.vat_rate is not None),
-        "code_rates": _rates(
+    rounding = _rounding(invoice, payload, facts) if sign else None
+    return Billed(
+        net=net,
+        tax=gross - net,
+        lines=len(invoice.lines),
+        rates=_rates(line.vat_rate.rate for line in invoice.lines if line.vat_rate is not None),
+        code_rates=_rates(
             percent
             for code in _codes(payload)
             if (fact := facts.tax_codes.get(code)) is not None
             and (percent := fact.percent_on(invoice.date)) is not None
         ),
-        "automated": facts.automated_tax,
-    }
-    rounding = _rounding(invoice, payload, facts) if sign else None
-    return note if rounding is None else {**note, "low": rounding.low, "high": rounding.high}
+        automated=facts.automated_tax,
+        low=None if rounding is None else rounding.low,
+        high=None if rounding is None else rounding.high,
+    )
 
 
 def _rounding(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> Interval | None:
@@ -77,17 +76,17 @@ def _rounding(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFac
     return None if unknown else accepted_together(pieces, invoice.currency)
 
 
-def compare(note: object, document: Mapping[str, object], *, by_hand: bool = False) -> Difference | None:
+def compare(note: Billed | None, document: Mapping[str, object], *, by_hand: bool = False) -> Difference | None:
     """Compare a document of QuickBooks' with the note of what was billed; None when they agree or nothing can be said.
 
     :param by_hand: whether somebody is known to have changed its lines or tax in QuickBooks.
     """
     total = _decimal(document.get("TotalAmt"))
-    if not isinstance(note, Mapping) or total is None:
+    if note is None or total is None:
         return None
     detail = document.get("TxnTaxDetail")
     tax = (_decimal(detail.get("TotalTax")) if isinstance(detail, Mapping) else None) or Decimal(0)
-    net, billed_tax = _decimal(note.get("net")) or Decimal(0), _decimal(note.get("tax")) or Decimal(0)
+    net, billed_tax = note.net, note.tax
     if (total, tax) == (net + billed_tax, billed_tax):
         return None
     cause = BY_HAND if by_hand else _cause(note, total - tax - net, tax - billed_tax, tuple(_used(detail)))
@@ -99,31 +98,27 @@ def compare(note: object, document: Mapping[str, object], *, by_hand: bool = Fal
     )
 
 
-def _cause(note: Mapping[str, object], net: Decimal, tax: Decimal, used: tuple[Decimal, ...]) -> str:
+def _cause(note: Billed, net: Decimal, tax: Decimal, used: tuple[Decimal, ...]) -> str:
     if net:
         return NET
-    if note.get("automated") is True:
+    if note.automated:
         return AUTOMATED
-    rates, code_rates = _noted(note, "rates"), _noted(note, "code_rates")
-    low, high = _decimal(note.get("low")), _decimal(note.get("high"))
-    if low is not None and high is not None:
-        billed_tax = _decimal(note.get("tax")) or Decimal(0)
-        within = Interval(low, high)
-        if billed_tax in within and billed_tax + tax in within:
+    if note.low is not None and note.high is not None:
+        within = Interval(note.low, note.high)
+        if note.tax in within and note.tax + tax in within:
             return ROUNDING
-        return BY_DATE if _by_date(used, code_rates) else RATE
+        return BY_DATE if _by_date(used, note.code_rates) else RATE
     # A note of an earlier version does not say what rounding explains.
     # A code of several rates (GST with PST) charges Kompass's one rate in parts.
-    same_rates = not used or _rates(used) == rates or [sum(_rates(used))] == rates
-    lines = note.get("lines")
-    if same_rates and is_rounding(tax, lines=lines if isinstance(lines, int) else 0, rates=len(used)):
+    same_rates = not used or note.rates in (_rates(used), (sum(_rates(used)),))
+    if same_rates and is_rounding(tax, lines=note.lines, rates=len(used)):
         return ROUNDING
-    return BY_DATE if code_rates == rates else RATE
+    return BY_DATE if note.code_rates == note.rates else RATE
 
 
-def _by_date(used: tuple[Decimal, ...], code_rates: list[Decimal]) -> bool:
+def _by_date(used: tuple[Decimal, ...], code_rates: tuple[Decimal, ...]) -> bool:
     """Whether QuickBooks charged other percents than those of the codes as they were known when it was sent."""
-    return bool(used) and _rates(used) != code_rates and [sum(_rates(used))] != code_rates
+    return bool(used) and code_rates not in (_rates(used), (sum(_rates(used)),))
 
 
 def is_rounding(tax: Decimal, *, lines: int, rates: int) -> bool:
@@ -153,14 +148,9 @@ def _used(detail: object) -> Iterable[Decimal]:
             yield percent
 
 
-def _rates(percentages: Iterable[Decimal]) -> list[Decimal]:
+def _rates(percentages: Iterable[Decimal]) -> tuple[Decimal, ...]:
     """Each rate once, without the zeros, which charge nothing."""
-    return sorted({plain(one) for one in percentages if one})
-
-
-def _noted(note: Mapping[str, object], name: str) -> list[Decimal]:
-    found = note.get(name)
-    return _rates(Decimal(one) for one in found) if isinstance(found, list) else []
+    return tuple(sorted({plain(one) for one in percentages if one}))
 
 
 def _decimal(value: object) -> Decimal | None:

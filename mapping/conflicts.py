@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mapping.books import NotTaken
-from mapping.difference import OWN_NOTE
 from mapping.problems import label
 from mapping.results import Problem
 from schemas.company import CompanyFacts
 from schemas.events import Invoice, Record, Step
 from schemas.observed import Observed
 
-APPLIED_TO = OWN_NOTE + "applied_to"
-"""A note in what was read of a credit note: the invoices it is applied to, by name."""
 TYPE_CHANGED = "conflict:type-changed"
+PAID = "conflict:paid"
 CREDIT_APPLIED = "conflict:credit-applied"
+BOOKS_CLOSED = "books-closed"
+PROTECTED = frozenset({PAID, CREDIT_APPLIED, BOOKS_CLOSED})
+"""A payment or credit is applied, or the period is closed: the document stays as it is until a person has chosen."""
 _CHOOSE = "Open it under Sync errors, compare both sides, and choose which one is right"
 
 
@@ -44,11 +45,10 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
     """A payment or credit is applied, and Kompass changes what it rests on."""
     what = "applied to an invoice" if entity == "CreditMemo" else "paid, in full or in part,"
     holder = f" by {', '.join(observed.settled_by)}" if observed.settled_by else ""
-    applied = observed.document.get(APPLIED_TO)
-    if entity == "CreditMemo" and isinstance(applied, list | tuple) and applied:
-        what, holder = f"applied to {', '.join(map(str, applied))}", holder and f" ({holder.strip()})"
+    if entity == "CreditMemo" and observed.applied_to:
+        what, holder = f"applied to {', '.join(observed.applied_to)}", holder and f" ({holder.strip()})"
     return Problem(
-        cause=CREDIT_APPLIED if entity == "CreditMemo" else "conflict:paid",
+        cause=CREDIT_APPLIED if entity == "CreditMemo" else PAID,
         message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its {_named(invoice, members)} in Kompass "
         "afterwards",
         field=", ".join(members),
@@ -59,7 +59,7 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
 
 _MEMBER_NAMES: Mapping[str, str] = {
     "Line": "amounts", "TxnDate": "date", "CustomerRef": "customer", "CurrencyRef": "currency", "ExchangeRate": "exchange rate",
-    "TxnTaxDetail": "tax", "DocNumber": "number",
+    "TxnTaxDetail": "tax", "DocNumber": "number", "Type": "type",
 }  # fmt: skip
 
 
@@ -75,6 +75,11 @@ CLOSED = (
     "and press Keep what QuickBooks says. Or reopen the period in QuickBooks and press Try again"
 )
 """The remedy for a change or a void of what lies in a closed period. What Kompass bills has changed already: only QuickBooks lacks it."""
+CLOSED_TO_TEXTS = (
+    "What it bills has not changed, so there is nothing to type into QuickBooks: open it under Sync errors and press Keep what QuickBooks "
+    "says. "
+    "Or reopen the period in QuickBooks and press Try again"
+)
 
 
 def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, members: Sequence[str] = ()) -> Problem:
@@ -82,7 +87,7 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, memb
     closed = facts.book_close_date
     if closed is not None and there.date is not None and there.date > closed:
         return Problem(
-            cause="books-closed",
+            cause=BOOKS_CLOSED,
             message=f"{label(invoice)}: its new date {invoice.date} lies in a period that is closed in QuickBooks (to {closed}); "
             f"in QuickBooks it is dated {there.date}",
             field="TxnDate",
@@ -92,7 +97,7 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, memb
         )
     moved = "; QuickBooks does not move a document out of a closed period" if "TxnDate" in members else ""
     return Problem(
-        cause="books-closed",
+        cause=BOOKS_CLOSED,
         message=f"{label(invoice)} lies in a period that is closed in QuickBooks (to {facts.book_close_date}); "
         f"its {_named(invoice, members or ('Line',))} in Kompass",
         field=", ".join(members) or "TxnDate",
@@ -134,6 +139,11 @@ def edited_in_qbo(invoice: Invoice, members: Sequence[str]) -> Problem:
         value="",
         remedy=_CHOOSE,
     )
+
+
+def over_customer(problems: Sequence[Problem]) -> bool:
+    """Whether it is about the customer: the client or project may be linked by hand to the one that the document has."""
+    return any("CustomerRef" in one.field.split(", ") for one in problems)
 
 
 def not_taken(record: Record, members: Sequence[NotTaken]) -> Problem:

@@ -10,18 +10,18 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import BOOKS, VOID, changed_in_books, in_closed_period, left_alone, not_taken
+from mapping.books import BOOKS, OF_THE_WHOLE, TYPE, VOID, changed_in_books, in_closed_period, left_alone, not_taken
 from mapping.case import (
     Case,
     compared_with,
-    entity_of,
     is_gone,
+    is_of_another_type,
     name_of_party,
     needed_party,
     own_currency,
     why_not_synced,
 )
-from mapping.cents import BILLED, billed
+from mapping.cents import billed
 from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.difference import (
     TAX_BASES,
@@ -32,14 +32,18 @@ from mapping.difference import (
     with_line_ids,
 )
 from mapping.members import DOC_NUMBER
-from mapping.payloads import LEFT_OUT, TEMPLATE, kept_name, map_record, name_member, notes_of
+from mapping.payloads import kept_name, map_record, name_member, notes_of
 from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
 from mapping.texts import folded
+from schemas.applied import NOTHING_SENT, Applied, Billed, Notes
 from schemas.company import Standing
+from schemas.documents import CHOSEN
 from schemas.events import Invoice, Step
 from schemas.link_state import LinkState
 from schemas.observed import Observed
+
+LEFT = "left as it is in QuickBooks, as a person chose"
 
 
 def decide_case(case: Case) -> Decision:
@@ -65,7 +69,7 @@ def decide_case(case: Case) -> Decision:
     if is_void:
         return _void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
-        if standing.entity not in (None, entity_of(case.record)):
+        if is_of_another_type(case):
             return _other_type(case)
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
@@ -82,9 +86,8 @@ def _named_by_a_person(case: Case) -> Decision | None:
     if standing.sync_token is None:
         return Read("Customer", standing.qbo_id)
     members = {"DisplayName": name}
-    return Write(
-        "update", "Customer", standing.qbo_id, _sparse(standing, members), {**standing.applied, **members}, name
-    )
+    applied = replace(standing.applied, members={**standing.applied.members, **members})
+    return Write("update", "Customer", standing.qbo_id, _sparse(standing, members), applied, name)
 
 
 def _other_type(case: Case) -> Decision:
@@ -100,9 +103,20 @@ def _other_type(case: Case) -> Decision:
         return _push(replace(case, standing=compared_with(case)))
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
+    if _is_left(case, TYPE):
+        return Nothing(LEFT)
     if standing.overwrite and standing.observed is not None:
         return _give_way(case, entity, standing.observed)
     return Fail((conflicts.type_changed(case.record, entity),))
+
+
+def _is_left(case: Case, choice: str) -> bool:
+    """Whether a person chose to leave the whole document as QuickBooks has it, and Kompass bills what it did then."""
+    standing = case.standing
+    assert isinstance(case.record, Invoice)
+    sent = standing.applied or NOTHING_SENT
+    now = billed(case.record, sent.members, case.facts)
+    return choice in standing.kept and not standing.overwrite and sent.notes.billed == now
 
 
 def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
@@ -113,21 +127,23 @@ def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
     protected = _protected(case, entity, observed)
     if protected is not None:
         return Fail((protected,)) if standing.fresh else Read(entity, standing.qbo_id)
-    applied = {name: value for name, value in (standing.applied or {}).items() if name != BILLED}
-    number = applied.get("DocNumber")
+    applied = _without_billed(standing.applied or NOTHING_SENT)
+    number = applied.members.get("DocNumber")
     mark = f" void {standing.qbo_id}"
     if isinstance(number, str) and folded(number) == folded(observed.name) and not number.endswith(mark):
         former = f"{number[: DOC_NUMBER - len(mark)].rstrip()}{mark}"
-        return Write(
-            "update", entity, standing.qbo_id, _sparse(standing, {"DocNumber": former}), {**applied, "DocNumber": former},
-            former, temporary=conflicts.TYPE_CHANGED,
-        )  # fmt: skip
+        sent = replace(applied, members={**applied.members, "DocNumber": former})
+        body = _sparse(standing, {"DocNumber": former})
+        return Write("update", entity, standing.qbo_id, body, sent, former, temporary=conflicts.TYPE_CHANGED)
     void = _void(case)
     if not isinstance(void, Write):
         return void
     # What Kompass bills now is the other document's.
-    left = {name: value for name, value in void.applied.items() if name != BILLED}
-    return replace(void, applied=left, temporary=conflicts.TYPE_CHANGED)
+    return replace(void, applied=_without_billed(void.applied), temporary=conflicts.TYPE_CHANGED)
+
+
+def _without_billed(applied: Applied) -> Applied:
+    return replace(applied, notes=replace(applied.notes, billed=None))
 
 
 def _void(case: Case) -> Decision:
@@ -135,12 +151,14 @@ def _void(case: Case) -> Decision:
     assert isinstance(case.record, Invoice)
     assert standing.qbo_id is not None
     entity = standing.entity or "Invoice"
-    applied = {**(standing.applied or {}), BILLED: billed(case.record, standing.applied or {}, case.facts)}
+    sent = standing.applied or NOTHING_SENT
+    bills = billed(case.record, sent.members, case.facts)
+    applied = replace(sent, notes=replace(sent.notes, billed=bills))
     observed = standing.observed
     if observed is not None and observed.gone:
         return Nothing("voided or deleted in QuickBooks, too", voided=True)
-    if VOID in standing.kept and not standing.overwrite and (standing.applied or {}).get(BILLED) == applied[BILLED]:
-        return Nothing("left as it is in QuickBooks, as a person chose")
+    if standing.sync_token is not None and _is_left(case, VOID):
+        return Nothing(LEFT)
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
         # Whether applying a credit note raises its SyncToken is not known.
         return Read(entity, standing.qbo_id)
@@ -152,19 +170,19 @@ def _void(case: Case) -> Decision:
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
         return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
     # Intuit has no void for a credit memo: its lines go to zero, and a note says why.
-    lines = [_zeroed(line) for line in own_lines(applied)]
-    note = f"Voided in Kompass. {applied.get('PrivateNote', '')}".strip()
+    lines = [_zeroed(line) for line in own_lines(sent.members)]
+    note = f"Voided in Kompass. {sent.members.get('PrivateNote', '')}".strip()
     zeroed = {
         "PrivateNote": note,
         "Line": with_line_ids(lines, standing.line_ids),
-        **({"GlobalTaxCalculation": applied["GlobalTaxCalculation"]} if "GlobalTaxCalculation" in applied else {}),
+        **{name: sent.members[name] for name in ("GlobalTaxCalculation",) if name in sent.members},
     }
     return Write(
         "update",
         entity,
         standing.qbo_id,
         _sparse(standing, zeroed),
-        {**applied, "PrivateNote": note, "Line": lines},
+        replace(applied, members={**sent.members, "PrivateNote": note, "Line": lines}),
         standing.name,
         voided=True,
     )
@@ -173,10 +191,11 @@ def _void(case: Case) -> Decision:
 def _protected(case: Case, entity: str, observed: Observed) -> Problem | None:
     """What keeps a document from being voided: a payment or credit on it, or a closed period."""
     assert isinstance(case.record, Invoice)
+    members = (TYPE if is_of_another_type(case) else "Line",)
     if observed.is_settled:
-        return conflicts.paid_in_qbo(case.record, observed, entity, ("Line",))
+        return conflicts.paid_in_qbo(case.record, observed, entity, members)
     if in_closed_period(case.facts, observed.date):
-        return conflicts.books_closed(case.record, case.facts, observed)
+        return conflicts.books_closed(case.record, case.facts, observed, members=members)
     return None
 
 
@@ -193,7 +212,7 @@ def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, obje
     changed = dict(members)
     if "Line" in changed and "CustomerRef" not in changed:
         there = standing.observed.document if standing.observed is not None else {}
-        customer = there.get("CustomerRef") or (standing.applied or {}).get("CustomerRef")
+        customer = there.get("CustomerRef") or (standing.applied or NOTHING_SENT).members.get("CustomerRef")
         if isinstance(customer, Mapping):
             changed["CustomerRef"] = {"value": customer["value"]}
     return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **changed}
@@ -210,23 +229,24 @@ def _push(case: Case) -> Decision:
         return Fail(unmappable.problems)
     standing = case.standing
     notes = notes_of(case, needed, mapped)
-    before = standing.applied or {}
+    before = standing.applied or NOTHING_SENT
     # What is left out is not taken away: QuickBooks keeps what it had.
     kept_members = {member for name in mapped.left_out if (member := name.partition(".")[0]) not in mapped.payload}
-    payload = {**mapped.payload, **{member: before[member] for member in kept_members & before.keys()}}
+    payload = {**mapped.payload, **{member: before.members[member] for member in kept_members & before.members.keys()}}
     if held_name is not None:
         payload[name_member(case.record)] = held_name
-        notes[TEMPLATE] = str((standing.applied or {}).get(TEMPLATE, notes[TEMPLATE]))
+        held_template = before.notes.template
+        notes = notes if held_template is None else replace(notes, template=held_template)
     name = held_name if held_name is not None else mapped.name
     currency = "" if isinstance(case.record, Invoice) else own_currency(case)
-    applied = {**payload, **notes}
+    applied = Applied(payload, notes)
     if standing.qbo_id is None:
         return Write("create", mapped.entity, None, payload, applied, name, choices=mapped.choices, currency=currency)
     if standing.applied is None:
-        return _adopt(case, payload, applied, currency, mapped.entity)
-    changed = changed_members(standing.applied, payload, line_ids=standing.line_ids)
-    if not _same_currency(case, standing.applied, payload):
-        return Fail((conflicts.currency_changed(case.record, standing.applied.get("CurrencyRef")),))
+        return _adopt(case, applied, currency, mapped.entity)
+    changed = changed_members(before.members, payload, line_ids=standing.line_ids)
+    if not _same_currency(case, before.members, payload):
+        return Fail((conflicts.currency_changed(case.record, before.members.get("CurrencyRef")),))
     if standing.overwrite and standing.observed is not None:
         changed |= _overwritten(standing, standing.observed, payload)
     unknown = isinstance(case.record, Invoice) or (standing.observed is not None and standing.observed.deleted)
@@ -242,13 +262,8 @@ def _push(case: Case) -> Decision:
             # Nobody is asked by what was so earlier: a payment may have been taken back since. A read names what a credit is applied to.
             asks = not standing.fresh and (bool(changed) or conflict.cause == conflicts.CREDIT_APPLIED)
             return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
-    if not changed and "DocNumber" in before and "DocNumber" not in payload:
-        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
-        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
     if not changed:
-        return Nothing(
-            "QuickBooks agrees", billed=_billed_anew(before, notes), left_out=_left_out_otherwise(before, notes)
-        )
+        return _unchanged(standing, applied, currency)
     return Write(
         "update",
         mapped.entity,
@@ -258,6 +273,22 @@ def _push(case: Case) -> Decision:
         name,
         choices=mapped.choices,
         currency=currency,
+    )
+
+
+def _unchanged(standing: Standing, applied: Applied, currency: str) -> Nothing:
+    """Nothing of what was sent has changed: say what is known otherwise than before."""
+    before = standing.applied or NOTHING_SENT
+    if "DocNumber" in before.members and "DocNumber" not in applied.members:
+        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
+        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
+    if OF_THE_WHOLE.intersection(standing.kept):
+        # Kompass says again what QuickBooks was left with: the choice is over.
+        return Nothing("QuickBooks agrees", adopt=applied, currency=currency)
+    return Nothing(
+        "QuickBooks agrees",
+        billed=_billed_otherwise(before.notes, applied.notes),
+        left_out=None if before.notes.left_out == applied.notes.left_out else applied.notes.left_out,
     )
 
 
@@ -272,9 +303,7 @@ def _what_is_missing(case: Case, needed: PartyKey | None) -> Decision | None:
     return None
 
 
-def _adopt(
-    case: Case, payload: Mapping[str, object], applied: Mapping[str, object], currency: str, entity: str
-) -> Decision:
+def _adopt(case: Case, applied: Applied, currency: str, entity: str) -> Decision:
     """An object that was in QBO before us keeps what it says until Kompass changes a member."""
     standing = case.standing
     assert standing.qbo_id is not None
@@ -292,13 +321,12 @@ def _conflict(
 ) -> Problem | None:
     """What keeps an update from being written, or a record from counting as synced, until a person has chosen."""
     standing = case.standing
-    applied = standing.applied or {}
     if observed.deleted:
         return conflicts.deleted_in_qbo(case.record, entity, standing.qbo_id)
     if isinstance(case.record, Invoice):
         if observed.voided:
             return conflicts.voided_in_qbo(case.record)
-        books = changed_in_books(changed, applied, observed)
+        books = changed_in_books(changed, (standing.applied or NOTHING_SENT).members, observed)
         if books and observed.is_settled:
             return conflicts.paid_in_qbo(case.record, observed, entity, books)
         moved_to = case.record.date if "TxnDate" in books else None
@@ -323,6 +351,9 @@ def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, o
         for member in others
         if member in payload and not _says_already(observed, payload, (member,))
     }
+    if "TxnTaxDetail" in standing.by_hand and "TxnTaxDetail" not in payload and "Line" in payload:
+        # QuickBooks computes the tax again of lines that are written.
+        found["Line"] = payload["Line"]
     if "Line" in found:
         found["Line"] = with_line_ids(found["Line"], standing.line_ids)
         found |= {member: payload[member] for member in ("GlobalTaxCalculation",) if member in payload}
@@ -335,12 +366,13 @@ def _edited_by_hand(
     """Name the members of the books in which a bookkeeper's edit and Kompass disagree.
 
     Without a change of ours, what a person chose to keep is no disagreement. A tax that was put in by hand stands until what it is
-    computed from is written: the lines, but the date or customer too.
+    computed from is written: the lines, but the date or customer too; or until somebody has the document looked at.
     """
     found = []
     for member in dict.fromkeys(one for one in (*standing.by_hand, *standing.kept) if one in BOOKS):
         if member == "TxnTaxDetail":
-            disagrees = bool(TAX_BASES & changed.keys())
+            looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
+            disagrees = looked_at or bool(TAX_BASES & changed.keys())
         elif changed:
             disagrees = member in changed and not _says_already(observed, payload, (member,))
         else:
@@ -366,19 +398,15 @@ def _wait_for(case: Case, needed: PartyKey) -> Wait:
     return Wait("dependency", f"waits for {named} to be in QuickBooks", needed)
 
 
-def _left_out_otherwise(applied: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:
-    """Give the note of what is left out, if it says something else than the one that was sent."""
-    before, now = applied.get(LEFT_OUT) or {}, notes.get(LEFT_OUT) or {}
-    return None if before == now or not isinstance(now, Mapping) else now
-
-
-def _billed_anew(applied: Mapping[str, object], notes: Mapping[str, object]) -> Mapping[str, object] | None:
-    """The note of what Kompass bills now, if its amounts are others than those of the note that was sent."""
-    before, now = applied.get(BILLED), notes.get(BILLED)
-    if not isinstance(now, Mapping):
+def _billed_otherwise(sent: Notes, now: Notes) -> Billed | None:
+    """Give what Kompass bills now, if its amounts are others than when it was sent."""
+    if now.billed is None or (sent.billed is not None and _amounts(sent.billed) == _amounts(now.billed)):
         return None
-    known = isinstance(before, Mapping) and all(same(before.get(name), now[name]) for name in ("net", "tax"))
-    return None if known else now
+    return now.billed
+
+
+def _amounts(billed: Billed) -> tuple[Decimal, Decimal]:
+    return billed.net, billed.tax
 
 
 def _same_currency(case: Case, applied: Mapping[str, object], payload: Mapping[str, object]) -> bool:

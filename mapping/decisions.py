@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from mapping.matching import Match
 from mapping.results import Choice, PartyKey, Problem
+from schemas.applied import Applied, Billed
 
 DEPENDENCY: Final = "dependency:"
 """How the cause of a record begins that waits for one that failed: the cause of that one follows."""
@@ -18,13 +19,13 @@ class Nothing:
     """QBO has it in its newest state."""
 
     reason: str
-    adopt: Mapping[str, object] | None = None
+    adopt: Applied | None = None
     """What counts as sent from now on, without a call: the object was linked by hand, or turned out to say it already."""
     currency: str = ""
     voided: bool = False
-    billed: Mapping[str, object] | None = None
+    billed: Billed | None = None
     """What Kompass bills now, when that changed without changing what is sent: a tax that was rounded again."""
-    left_out: Mapping[str, object] | None = None
+    left_out: Mapping[str, str] | None = None
     """What is left out now and why, when that changed without changing what is sent."""
     cause: str = ""
     """Set when it only stays as it is because it is not to be synced now: a changed configuration may end that."""
@@ -89,7 +90,7 @@ class Write:
     entity: str
     object_id: str | None
     body: Mapping[str, object]
-    applied: Mapping[str, object]
+    applied: Applied
     """What counts as sent once QBO has answered."""
     name: str | None
     voided: bool = False

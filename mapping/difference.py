@@ -26,9 +26,6 @@ _MASKED = frozenset({"PrimaryTaxIdentifier"})
 # Left out, QBO keeps or chooses a rate of its own, computes the tax of the lines that go with it, and numbers the document itself.
 _NEVER_CLEARED = frozenset({"ExchangeRate", "TxnTaxDetail", "DocNumber"})
 
-OWN_NOTE = "#"
-"""Members of `sent` that begin so are notes of ours (the template a name came from), not members of QBO."""
-
 
 def same(one: object, other: object) -> bool:
     """Compare two JSON values; numbers by value, so that 10.50 read back as 10.5 is no change."""
@@ -49,7 +46,7 @@ def holds(observed: object, ours: object) -> bool:
         return isinstance(observed, Mapping) and all(
             holds(observed.get(key), value) or (value == "" and observed.get(key) is None)
             for key, value in ours.items()
-            if not key.startswith(OWN_NOTE) and key not in _MASKED
+            if key not in _MASKED
         )
     if isinstance(ours, list | tuple):
         return isinstance(observed, list | tuple) and len(observed) == len(ours) and all(map(holds, observed, ours))
@@ -101,7 +98,7 @@ def changed_members(
     changed: dict[str, object] = {}
     for member, value in payload.items():
         before = applied.get(member)
-        if member in _FIXED | _MASKED or member.startswith(OWN_NOTE) or same(before, value):
+        if member in _FIXED | _MASKED or same(before, value):
             continue
         if member == "Line":
             changed[member] = with_line_ids(value, line_ids)
@@ -112,7 +109,7 @@ def changed_members(
         else:
             changed[member] = value
     for member, before in applied.items():
-        if member in payload or member in _FIXED | _MASKED | _NEVER_CLEARED or member.startswith(OWN_NOTE):
+        if member in payload or member in _FIXED | _MASKED | _NEVER_CLEARED:
             continue
         changed[member] = _fields(before, None) if member == "CustomField" else _cleared(member, before)
     if "Line" in changed:
@@ -165,6 +162,19 @@ def tax_overridden(observed: Mapping[str, object], applied: Mapping[str, object]
     if qbo_tax is None or not isinstance(found, int | Decimal) or isinstance(found, bool):
         return False
     return Decimal(found) != qbo_tax and not touched_by_others(observed, applied, {"Line": None})
+
+
+def tax_shares(document: Mapping[str, object]) -> dict[str, object]:
+    """Give what each tax rate has of a document's tax, by the rate's Id."""
+    detail = document.get("TxnTaxDetail")
+    lines = detail.get("TaxLine") if isinstance(detail, Mapping) else None
+    shares: dict[str, object] = {}
+    for line in lines if isinstance(lines, list | tuple) else ():
+        of_line = line.get("TaxLineDetail") if isinstance(line, Mapping) else None
+        rate = of_line.get("TaxRateRef") if isinstance(of_line, Mapping) else None
+        if isinstance(rate, Mapping):
+            shares[str(rate.get("value"))] = line.get("Amount")
+    return shares
 
 
 def _without_blank_code(line: Mapping[str, object]) -> Mapping[str, object]:

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mapping.case import PARTY, PROJECT_CUSTOMERS, Case, own_currency, party_note
-from mapping.cents import BILLED, billed
+from mapping.case import Case, own_currency, party_note
+from mapping.cents import billed
 from mapping.client import map_client
-from mapping.difference import OWN_NOTE, same
+from mapping.difference import same
 from mapping.invoice import map_invoice, mark
 from mapping.problems import label, quoted
 from mapping.project import map_job
 from mapping.rates import with_rate
 from mapping.results import Choice, Mapped, PartyKey, Unmappable
+from schemas.applied import NOTHING_SENT, Notes
 from schemas.company import Configuration
 from schemas.events import Client, Invoice, Kind, Project, Record
-
-TEMPLATE = OWN_NOTE + "template"
-_SUFFIX = OWN_NOTE + "suffix"
-_SECOND_TEMPLATE = OWN_NOTE + "second_template"
-LEFT_OUT = OWN_NOTE + "left_out"
-"""What was left out because QuickBooks would not take it: why, by member."""
-REFUSED = OWN_NOTE + "refused"
-"""Contact details that QuickBooks refused: the value, by member."""
-MARK = OWN_NOTE + "mark"
-"""The words in a document's PrivateNote by which it can be known for ours."""
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
@@ -49,9 +40,8 @@ def _without_refused(case: Case, mapped: Mapped) -> Mapped:
 
 
 def _refused(case: Case, mapped: Mapped) -> dict[str, object]:
-    noted = (case.standing.applied or {}).get(REFUSED)
-    values = noted if isinstance(noted, Mapping) else {}
-    return {member: value for member, value in values.items() if same(mapped.payload.get(member), value)}
+    refused = (case.standing.applied or NOTHING_SENT).notes.refused
+    return {member: value for member, value in refused.items() if same(mapped.payload.get(member), value)}
 
 
 def _shown(value: object) -> str:
@@ -94,9 +84,9 @@ def _map(case: Case, configuration: Configuration, needed: PartyKey | None) -> M
 
 def suffix_of(case: Case) -> str:
     """Tell apart what stands in QBO more than once: QBO wants every DisplayName unique, and a customer has one currency."""
-    applied = case.standing.applied
-    if applied is not None and _SUFFIX in applied:
-        return str(applied[_SUFFIX])
+    sent = (case.standing.applied or NOTHING_SENT).notes.suffix
+    if sent is not None:
+        return sent
     record = case.record
     client = record if isinstance(record, Client) else case.billing_client
     parts = []
@@ -131,28 +121,26 @@ def _template(record: Record, configuration: Configuration) -> str:
     return configuration.doc_number_template
 
 
-def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> dict[str, object]:
-    """Give what goes into ``sent`` beside the payload, for later decisions and for the cent check."""
-    notes: dict[str, object] = {TEMPLATE: _template(case.record, case.configuration)}
-    if mapped.left_out:
-        notes[LEFT_OUT] = dict(mapped.left_out)
-    noted = (case.standing.applied or {}).get(REFUSED)
-    refused = noted if isinstance(noted, Mapping) else {}
-    if still := {member: value for member, value in refused.items() if member in mapped.left_out}:
-        notes[REFUSED] = still
+def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> Notes:
+    """Give what is noted beside the payload, for later decisions and for the cent check."""
+    refused = (case.standing.applied or NOTHING_SENT).notes.refused
+    notes = Notes(
+        template=_template(case.record, case.configuration),
+        left_out=mapped.left_out,
+        refused={member: value for member, value in refused.items() if member in mapped.left_out},
+    )
     if isinstance(case.record, Invoice):
-        if needed is not None:
-            notes[PARTY] = party_note(needed)
         # What it was sent under, which an edit keeps: the switch itself may be another by now.
         on_job = needed.kind is Kind.PROJECT if needed is not None else False
-        notes[PROJECT_CUSTOMERS] = case.configuration.project_customers if case.record.project is None else on_job
-        notes[MARK] = mark(case.record)
-        notes[BILLED] = billed(case.record, mapped.payload, case.facts)
-    else:
-        notes[_SUFFIX] = suffix_of(case)
-        if _is_second(case):
-            notes[_SECOND_TEMPLATE] = case.configuration.currency_name_template
-    return notes
+        return replace(
+            notes,
+            party=None if needed is None else party_note(needed),
+            project_customers=case.configuration.project_customers if case.record.project is None else on_job,
+            mark=mark(case.record),
+            billed=billed(case.record, mapped.payload, case.facts),
+        )
+    second = case.configuration.currency_name_template if _is_second(case) else None
+    return replace(notes, suffix=suffix_of(case), second_template=second)
 
 
 def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None:
@@ -163,20 +151,21 @@ def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None
     standing = case.standing
     if standing.applied is None or standing.refresh_names or standing.name_override:
         return None
-    held = standing.applied.get(name_member(case.record))
+    held = standing.applied.members.get(name_member(case.record))
     if not isinstance(held, str) or mapped.name in (None, held):
         return None
-    template = standing.applied.get(TEMPLATE)
-    second = standing.applied.get(_SECOND_TEMPLATE, case.configuration.currency_name_template)
+    template, second = standing.applied.notes.template, standing.applied.notes.second_template
+    if second is None:
+        second = case.configuration.currency_name_template
     same_templates = (template, second) == (
         _template(case.record, case.configuration),
         case.configuration.currency_name_template,
     )
-    if not isinstance(template, str) or same_templates:
+    if template is None or same_templates:
         return None
     before = replace(
         case.configuration,
-        currency_name_template=str(second),
+        currency_name_template=second,
         client_name_template=template if isinstance(case.record, Client) else case.configuration.client_name_template,
         project_name_template=template
         if isinstance(case.record, Project)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from mapping.case import Case, compared_with
 from mapping.money import plain
 from mapping.results import Choice, Mapped
+from schemas.applied import NOTHING_SENT
 from schemas.company import ExchangeRates
 from schemas.events import Invoice, Step
 
@@ -58,10 +59,10 @@ def rate_is_unread(case: Case) -> bool:
 
 def with_rate(mapped: Mapped, case: Case) -> Mapped:
     """Put the rate into a document's payload, and say where it is from."""
-    record, applied = case.record, case.standing.applied or {}
+    record, sent_last = case.record, case.standing.applied or NOTHING_SENT
     if not isinstance(record, Invoice) or record.currency == case.facts.home_currency:
         return mapped
-    sent = applied.get(MEMBER)
+    sent = sent_last.members.get(MEMBER)
     key = needed_rate(case)
     if key is None:
         # A rate that was sent stays as long as the date does; one that QuickBooks chose is never replaced.
@@ -81,7 +82,7 @@ def with_rate(mapped: Mapped, case: Case) -> Mapped:
 
 def _same_day(case: Case) -> bool:
     assert isinstance(case.record, Invoice)
-    return (case.standing.applied or {}).get("TxnDate") == case.record.date.isoformat()
+    return (case.standing.applied or NOTHING_SENT).members.get("TxnDate") == case.record.date.isoformat()
 
 
 def _put(mapped: Mapped, rate: object) -> Mapped:

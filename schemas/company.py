@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
+from schemas.applied import Applied
 from schemas.observed import Observed
 
 DEFAULT_CLIENT_NAME_TEMPLATE = "{{ client.name }}"
@@ -216,8 +217,8 @@ class Standing:
     """``Customer``, ``Invoice`` or ``CreditMemo``; also of what was there once, and is gone."""
     sync_token: str | None = None
     """None while a ``qbo_id`` is known: somebody else wrote since, the object must be read again before it is written."""
-    applied: Mapping[str, object] | None = None
-    """Every member we sent and own, with the value last sent."""
+    applied: Applied | None = None
+    """What we sent last; None while nothing was."""
     line_ids: tuple[str, ...] = ()
     """The Ids that QBO gave the lines last sent, in their order."""
     name: str | None = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 _DELETED: Final = "Deleted"
+_APPLIED_TO: Final = "#applied_to"
+"""No member of Intuit's begins so."""
 # Of no use to any decision or page, and a third of the bytes of an invoice.
 _DROPPED: Final = frozenset(
     {
@@ -106,8 +108,19 @@ class Observed:
         """The DisplayName or DocNumber."""
         return str(self.document.get("DisplayName") or self.document.get("DocNumber") or "")
 
+    @property
+    def applied_to(self) -> tuple[str, ...]:
+        """The invoices that a credit memo is applied to, by name, where that was asked."""
+        named = self.document.get(_APPLIED_TO)
+        return tuple(map(str, named)) if isinstance(named, list | tuple) else ()
+
     def as_deleted(self) -> Observed:
         return Observed({**self.document, "status": _DELETED})
+
+
+def with_applied_to(answer: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Put the names of the invoices that a credit memo is applied to beside Intuit's members, as `Observed.applied_to` gives them."""
+    return {**answer, _APPLIED_TO: list(names)}
 
 
 def kept(answer: Mapping[str, object]) -> dict[str, object]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text, update
 
+from schemas.applied import Applied
 from store.links import FOLDED_NAME
-from store.sql import Statement, insert_rows, unpack
+from store.sql import Statement, insert_rows, unpack_applied
 from store.tables import attempt as table
 
 
@@ -26,7 +27,7 @@ class StoredAttempt:
     object_id: str | None
     body: str = field(repr=False)
     request_id: str
-    applied: Mapping[str, object] | None = field(repr=False)
+    applied: Applied | None = field(repr=False)
     name: str
     sequence: int
     configuration_version: int
@@ -37,6 +38,10 @@ class StoredAttempt:
     resend_after: datetime
     batch_id: str
     """The request id of the batch that it is a member of; empty for a call of its own."""
+    voided: bool
+    """Once QuickBooks has answered, the document counts as voided."""
+    temporary: str
+    """Set when the name makes way for others: the cause under which the link is due again."""
 
 
 _LONG_AGO = text("now() - interval '1 year'")
@@ -64,7 +69,7 @@ def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dic
         return {}
     found = {}
     for row in _READ_OPEN.rows(db, ids=sorted(link_ids), lease=lease):
-        *values, busy_for, age = row._replace(applied=unpack(row.applied))
+        *values, busy_for, age = row._replace(applied=unpack_applied(row.applied))
         found[row.link_id] = OpenAttempt(StoredAttempt(*values), busy_for > 0, float(busy_for), float(age))
     return found
 

@@ -41,3 +41,7 @@ DICTIONARY: Final = (
     b'"SubTotalLineDetail":{}}],"CustomerRef":{"value":"","name":""},"TotalAmt":,"LinkedTxn":[],"Balance":,"HomeTotalAmt":,"HomeBalance":,'
     b'"Id":"","SyncToken":"0"}'
 )
+PARTS_DICTIONARY: Final = (
+    DICTIONARY.replace(b',"#template"', b'},{"template"').replace(b'"automated":false,', b"").replace(b'"#', b'"')
+)
+"""For what we sent, in two parts: the notes follow the members, and are left out where they say nothing."""

@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text, update
 
+from schemas.applied import Applied
 from schemas.company import Standing
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-from store.sql import Statement, unpack
+from store.sql import Statement, unpack, unpack_applied
 from store.tables import attempt, link
 
 # Which consumer process works a link, as bits of `lanes`: a customer that an invoice waits for is in the invoices' lane too.
@@ -44,7 +45,7 @@ class Link:
     entity: str
     qbo_id: str | None
     sync_token: str | None
-    applied: Mapping[str, object] | None = field(repr=False)
+    applied: Applied | None = field(repr=False)
     line_ids: tuple[str, ...]
     name: str
     voided: bool
@@ -93,7 +94,7 @@ class Link:
 
 _COLUMNS = ", ".join(Link.__dataclass_fields__)
 _KIND, *_ARRAYS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids", "by_hand", "kept"))
-_DOCUMENTS = tuple(list(Link.__dataclass_fields__).index(name) for name in ("applied", "observed"))
+_APPLIED, _OBSERVED = (list(Link.__dataclass_fields__).index(name) for name in ("applied", "observed"))
 _LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
@@ -115,10 +116,11 @@ def _from_columns(values: Sequence[Any]) -> Link:
     known[_KIND] = Kind(known[_KIND])
     for index in _ARRAYS:
         known[index] = tuple(known[index])
-    for index in _DOCUMENTS:
-        if type(known[index]) is bytes:
-            # As a `Statement` gives it; SQLAlchemy has unpacked it.
-            known[index] = unpack(known[index])
+    # As a `Statement` gives them; SQLAlchemy has unpacked its own.
+    if type(known[_APPLIED]) is bytes:
+        known[_APPLIED] = unpack_applied(known[_APPLIED])
+    if type(known[_OBSERVED]) is bytes:
+        known[_OBSERVED] = unpack(known[_OBSERVED])
     return Link(*known)
 
 
@@ -285,7 +287,7 @@ def still_mine(db: Connection, claims: Iterable[tuple[int, int]], *, whole: Coll
     """Lock those links whose epoch is still the claimed one; ``whole``: those whose applied members are wanted, too."""
     wanted = dict(claims)
     found = {
-        row.id: row._replace(applied=unpack(row.applied), observed=unpack(row.observed))
+        row.id: row._replace(applied=unpack_applied(row.applied), observed=unpack(row.observed))
         for row in _LOCK.rows(db, ids=sorted(wanted), whole=sorted(whole))
         if row.epoch == wanted[row.id]
     }

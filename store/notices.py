@@ -14,9 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from schemas.applied import NOTHING_SENT, Applied
 from schemas.link_state import LinkState
 from store import differences, history, outages
-from store.sql import unpack
+from store.sql import unpack_applied
 
 _UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"
@@ -64,6 +65,10 @@ class Sample:
     field: str
     value: str
     intuit_tid: str
+    client: str
+    """Whose document it is; empty for what is none."""
+    currency: str
+    total: Decimal | None
 
 
 def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Sample]:
@@ -71,7 +76,10 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
     rows = db.execute(
         text(
             "SELECT f.id, f.link_id, f.kind, coalesce(nullif(f.reference, ''), f.kompass_id), f.message, f.remedy, f.field,"
-            f" f.value, f.intuit_tid FROM qbo_failure f WHERE f.org_id = :org AND f.cause = :cause AND {_UNTOLD}"
+            " f.value, f.intuit_tid, coalesce(r.body -> 'client' ->> 'name', ''), coalesce(r.body ->> 'currency', ''),"
+            " CAST(r.body ->> 'amount_gross' AS numeric) FROM qbo_failure f"
+            " LEFT JOIN qbo_record r ON r.org_id = f.org_id AND r.kind = f.kind AND r.kompass_id = f.kompass_id AND f.kind = 'invoice'"
+            f" WHERE f.org_id = :org AND f.cause = :cause AND {_UNTOLD}"
             " ORDER BY f.id DESC LIMIT :limit"
         ),
         {"org": org_id, "cause": cause, "limit": limit},
@@ -163,14 +171,14 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
     return [
         Withdrawn(
             link_id=row.id, org_id=row.org_id, reference=row.named, cause=row.cause, reason=row.reason, entity=row.entity,
-            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total, currency=_currency(unpack(row.applied)),
+            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total, currency=_currency(unpack_applied(row.applied)),
         )
         for row in rows
     ]  # fmt: skip
 
 
-def _currency(applied: Mapping[str, Any] | None) -> str:
-    named = (applied or {}).get("CurrencyRef")
+def _currency(applied: Applied | None) -> str:
+    named = (applied or NOTHING_SENT).members.get("CurrencyRef")
     return str(named.get("value", "")) if isinstance(named, Mapping) else ""
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
@@ -36,8 +37,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator
 
+from schemas.applied import Applied, Billed, Notes
 from store import prepared
-from store.dictionary import DICTIONARY
+from store.dictionary import DICTIONARY, PARTS_DICTIONARY
 
 Row = Any
 """A named tuple of a statement's columns."""
@@ -103,6 +105,9 @@ def loads(text: str | bytes) -> Any:
 _PLAIN: Final = b"\x00"
 """JSON as it is: what the migration made of the rows that were there."""
 _PACKED: Final = b"\x01"
+_PLAIN_PARTS: Final = b"\x02"
+_PACKED_PARTS: Final = b"\x03"
+"""What we sent, in two parts: the members, and our notes."""
 _LEVEL, _WINDOW, _MEMORY = 6, -13, 5
 """The dictionary fits the window, and so little memory is ready sooner: 25 µs for a document, of which level 1 would spare four."""
 
@@ -112,25 +117,85 @@ def pack(document: Mapping[str, Any] | None, *, small: bool = True) -> bytes | N
     if document is None:
         return None
     written = dumps(document).encode()
-    if not small:
-        return _PLAIN + written
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, DICTIONARY)
-    return _PACKED + deflate.compress(written) + deflate.flush()
+    return _PACKED + _deflated(written, DICTIONARY) if small else _PLAIN + written
 
 
 def unpack(stored: bytes | None) -> dict[str, Any] | None:
     """Give the document that a column holds, its numbers as `Decimal` or int."""
     if stored is None:
         return None
-    how, rest = stored[:1], stored[1:]
-    if how == _PACKED:
-        rest = zlib.decompressobj(_WINDOW, DICTIONARY).decompress(rest)
-    elif how != _PLAIN:
-        raise ValueError(
-            f"a document in the database begins with byte {how.hex()}: it is of a newer kompass-qbo; upgrade this one"
-        )
-    found: dict[str, Any] = loads(rest)
+    _begins_with(stored, _PLAIN, _PACKED)
+    found: dict[str, Any] = loads(_written(stored))
     return found
+
+
+def pack_applied(applied: Applied | None, *, small: bool = True) -> bytes | None:
+    """Give what was sent, with our notes, as its column holds it; ``small`` is worth the time for what is kept."""
+    if applied is None:
+        return None
+    written = dumps((applied.members, _noted(applied.notes))).encode()
+    return _PACKED_PARTS + _deflated(written, PARTS_DICTIONARY) if small else _PLAIN_PARTS + written
+
+
+def unpack_applied(stored: bytes | None) -> Applied | None:
+    """Give what a column holds of what was sent, its numbers as `Decimal` or int; of any version."""
+    if stored is None:
+        return None
+    if stored[:1] in (_PLAIN, _PACKED):
+        return _of_one_part(loads(_written(stored)))
+    _begins_with(stored, _PLAIN_PARTS, _PACKED_PARTS)
+    return Applied(*_PARTS.decode(_written(stored)))
+
+
+_PARTS: Final = msgspec.json.Decoder(tuple[dict[str, Any], Notes], float_hook=Decimal)
+_NOTES: Final = {one.name: {} if one.default is MISSING else one.default for one in fields(Notes)}
+_BILLED: Final = {one.name: one.default for one in fields(Billed)}
+
+
+def _noted(notes: Notes) -> dict[str, object]:
+    """Give the notes that say something."""
+    said = {name: value for name, usual in _NOTES.items() if (value := getattr(notes, name)) != usual}
+    if notes.billed is not None:
+        billed = notes.billed
+        said["billed"] = {name: value for name, usual in _BILLED.items() if (value := getattr(billed, name)) != usual}
+    return said
+
+
+_NOTES_BEFORE: Final = {
+    "#template": "template", "#second_template": "second_template", "#suffix": "suffix", "#left_out": "left_out",
+    "#refused": "refused", "#party": "party", "#project_customers": "project_customers", "#mark": "mark", "#billed": "billed",
+}  # fmt: skip
+_OF_ATTEMPTS_BEFORE: Final = frozenset({"#voided", "#temporary"})
+"""Columns of an attempt by now."""
+
+
+def _of_one_part(document: dict[str, Any]) -> Applied:
+    """Read what an earlier version wrote: the notes stood among the members."""
+    notes = {name: document[key] for key, name in _NOTES_BEFORE.items() if key in document}
+    ours = {*_NOTES_BEFORE, *_OF_ATTEMPTS_BEFORE}
+    members = {name: value for name, value in document.items() if name not in ours}
+    return Applied(members, msgspec.convert(notes, Notes))
+
+
+def _deflated(written: bytes, dictionary: bytes) -> bytes:
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    return deflate.compress(written) + deflate.flush()
+
+
+def _written(stored: bytes) -> bytes:
+    """Give the JSON in a column's bytes."""
+    how, rest = stored[:1], stored[1:]
+    if how in (_PACKED, _PACKED_PARTS):
+        return zlib.decompressobj(_WINDOW, DICTIONARY if how == _PACKED else PARTS_DICTIONARY).decompress(rest)
+    return rest
+
+
+def _begins_with(stored: bytes, *known: bytes) -> None:
+    if stored[:1] not in known:
+        how = stored[:1].hex()
+        raise ValueError(
+            f"a document in the database begins with byte {how}: it is of a newer kompass-qbo; upgrade this one"
+        )
 
 
 class Document(TypeDecorator[Mapping[str, Any]]):
@@ -143,11 +208,26 @@ class Document(TypeDecorator[Mapping[str, Any]]):
         super().__init__()
         self.small = small
 
-    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> bytes | None:
+    def packed(self, value: Any) -> bytes | None:
         return pack(value, small=self.small)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Mapping[str, Any] | None:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
+        return self.packed(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return unpack(None if value is None else bytes(value))
+
+
+class Sent(Document):
+    """The column of what was sent: `bytea` in the database, an `Applied` in Python."""
+
+    cache_ok = True
+
+    def packed(self, value: Any) -> bytes | None:
+        return pack_applied(value, small=self.small)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return unpack_applied(None if value is None else bytes(value))
 
 
 # --- Many rows ---
@@ -183,7 +263,7 @@ def _values(table: Table, name: str, rows: Sequence[Mapping[str, Any]]) -> list[
     """A large column's values, as they travel."""
     kind = table.c[name].type
     if isinstance(kind, Document):
-        return [pack(row[name], small=kind.small) for row in rows]
+        return [kind.packed(row[name]) for row in rows]
     return [row[name] for row in rows] if _is_binary(table, name) else [row[name].decode() for row in rows]
 
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.link_state import LinkState
-from store.sql import Document
+from store.sql import Document, Sent
 
 metadata = MetaData()
 
@@ -319,7 +319,7 @@ link = Table(
     _text("entity"),  # Customer | Invoice | CreditMemo
     Column("qbo_id", Text, nullable=True),
     Column("sync_token", Text, nullable=True),
-    Column("applied", Document(), nullable=True),  # what we sent last and QBO accepted
+    Column("applied", Sent(), nullable=True),  # what we sent last and QBO accepted
     Column("line_ids", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     _text("name"),  # DisplayName or DocNumber in QBO
     Column("qbo_total", Numeric(20, 5), nullable=True),
@@ -377,33 +377,22 @@ filed_month = Table(
     UniqueConstraint("org_id", "realm_id", "month"),
 )
 
-# Documents whose total in QBO is another than what Kompass billed: one row as long as it is so.
+# What is in QBO otherwise than Kompass says, although the record is there: one row as long as it is so.
 difference = Table(
     "qbo_difference",
     metadata,
-    Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), primary_key=True),
-    Column("org_id", Text, nullable=False),
-    Column("realm_id", Text, nullable=False),
-    Column("cause", Text, nullable=False),  # mapping.cents
-    Column("kompass_total", Numeric(20, 5), nullable=False),
-    Column("kompass_tax", Numeric(20, 5), nullable=False),
-    Column("qbo_total", Numeric(20, 5), nullable=False),
-    Column("qbo_tax", Numeric(20, 5), nullable=False),
-    Column("message", Text, nullable=False),
-    _moment("found_at", now=True),
-)
-
-# What of a record is not in QBO as Kompass says, although the record is there: one row as long as it is so.
-remark = Table(
-    "qbo_remark",
-    metadata,
     _id(),
     Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), nullable=False),
-    Column("cause", Text, nullable=False),  # sync.remarks
+    Column("cause", Text, nullable=False),  # mapping.cents, sync.differences
     Column("org_id", Text, nullable=False),
     Column("realm_id", Text, nullable=False),
     Column("message", Text, nullable=False),
     _moment("found_at", now=True),
+    # Of a total that is another; NULL of what was left out or not taken.
+    Column("kompass_total", Numeric(20, 5), nullable=True),
+    Column("kompass_tax", Numeric(20, 5), nullable=True),
+    Column("qbo_total", Numeric(20, 5), nullable=True),
+    Column("qbo_tax", Numeric(20, 5), nullable=True),
     UniqueConstraint("link_id", "cause"),
 )
 
@@ -420,7 +409,7 @@ attempt = Table(
     Column("object_id", Text, nullable=True),
     _text("body"),  # JSON, to the byte
     Column("request_id", Text, nullable=False),
-    Column("applied", Document(small=False), nullable=True),  # what the link's `applied` becomes
+    Column("applied", Sent(small=False), nullable=True),  # what the link's `applied` becomes
     _text("name"),
     Column("sequence", BigInteger, nullable=False),
     Column("configuration_version", BigInteger, nullable=False),
@@ -430,6 +419,8 @@ attempt = Table(
     _moment("first_sent_at", now=True),
     _moment("resend_after", now=True),  # by then the call that was sent is certainly over
     _text("batch_id"),  # of a member of a batch: the request id that all of them went under
+    _flag("voided"),  # once QBO has answered, the document counts as voided
+    _text("temporary"),  # of a name that makes way for others: the cause under which the link is due again
 )
 
 # What happened to each record, for `kompass-qbo why` and the admin's history.

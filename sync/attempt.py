@@ -12,22 +12,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from mapping.books import changed_in_books
 from mapping.decisions import Read, Write
-from mapping.difference import own_lines
+from mapping.difference import holds, own_lines
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
 from qbo_client.outcomes import Done
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
+from schemas.applied import NOTHING_SENT, Applied
 from schemas.observed import Observed, kept
 from store.attempts import OpenAttempt
 from store.links import Link
 from store.sql import dumps, loads
-
-VOIDED = "#voided"
-"""A note in an attempt's ``applied``: once QBO has answered, the document counts as voided."""
-
-TEMPORARY = "#temporary"
-"""A note in an attempt's ``applied``: the name makes way for others, and the link is due again under this cause."""
 
 Phase = Literal["send", "lookup"]
 
@@ -51,7 +47,8 @@ class Attempt:
     object_id: str | None
     body: str = field(repr=False)
     request_id: str
-    applied: Mapping[str, object] | None = field(repr=False)
+    applied: Applied | None = field(repr=False)
+    """What counts as sent once QuickBooks has answered; None of a read."""
     name: str
     sequence: int
     configuration_version: int
@@ -63,6 +60,9 @@ class Attempt:
     permitted_at: float = 0.0
     """Monotonic seconds at which the company's quota permitted the call."""
     voided: bool = False
+    """Once QuickBooks has answered, the document counts as voided."""
+    temporary: str = ""
+    """Set when the name makes way for others: the cause under which the link is due again."""
     connection_version: int = 0
     batch_id: str = ""
     """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
@@ -79,10 +79,6 @@ class Attempt:
         :param started: monotonic seconds, before the claim's transaction began; ``now`` is the database's clock.
         """
         write = decision if isinstance(decision, Write) else None
-        applied = None
-        if write is not None:
-            voided = {VOIDED: True} if write.voided else {}
-            applied = {**write.applied, **voided, **({TEMPORARY: write.temporary} if write.temporary else {})}
         return cls(
             link=replace(link, epoch=link.epoch + 1),
             epoch=link.epoch + 1,
@@ -92,7 +88,7 @@ class Attempt:
             object_id=decision.object_id,
             body=dumps(write.body) if write is not None else "",
             request_id=uuid.uuid4().hex,
-            applied=applied,
+            applied=write.applied if write is not None else None,
             name=(write.name or "") if write is not None else "",
             sequence=at[0],
             configuration_version=at[1],
@@ -100,6 +96,7 @@ class Attempt:
             first_sent_at=now,
             claimed_at=started,
             voided=write is not None and write.voided,
+            temporary=write.temporary if write is not None else "",
         )
 
     @classmethod
@@ -123,7 +120,8 @@ class Attempt:
             tries=stored.attempt + 1,
             first_sent_at=stored.first_sent_at,
             claimed_at=started,
-            voided=bool(stored.applied and stored.applied.get(VOIDED)),
+            voided=stored.voided,
+            temporary=stored.temporary,
             # What is looked up goes alone.
             batch_id="" if looks else stored.batch_id,
             over_at=stored.resend_after,
@@ -161,7 +159,27 @@ class Attempt:
             "first_sent_at": self.first_sent_at,
             "resend_after": now + over_after,
             "batch_id": self.batch_id,
+            "voided": self.voided,
+            "temporary": self.temporary,
         }
+
+    @property
+    def members(self) -> set[str]:
+        """The members that an update changes: lines go with the customer that their document has, whoever chose that one."""
+        body, there = loads(self.body), self.link.observed or {}
+        beside = "CustomerRef" in body and holds(there.get("CustomerRef"), body["CustomerRef"])
+        return set(body) - ({"CustomerRef"} if beside else set())
+
+    @property
+    def changes_books(self) -> bool:
+        """Whether it changes what the books say; an update may change texts alone."""
+        if self.operation != "update":
+            return True
+        body = loads(self.body)
+        changed = {member: body[member] for member in self.members}
+        return bool(
+            changed_in_books(changed, (self.link.applied or NOTHING_SENT).members, Observed(self.link.observed or {}))
+        )
 
     @property
     def asks(self) -> Operation:
@@ -255,9 +273,9 @@ class Late:
 
 
 def booked(attempt: Attempt, done: Done) -> dict[str, object]:
-    """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
+    """Give what the trail keeps of a write: the members that it changed, and what QuickBooks has by it."""
     document = done.entity(attempt.entity)
-    sent = {"members": sorted(loads(attempt.body))} if attempt.operation == "update" else {}
+    sent = {"members": sorted(attempt.members)} if attempt.operation == "update" else {}
     found = {
         "qbo_id": "Id",
         "sync_token": "SyncToken",

@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 
 from mapping import rates as mapping_rates
 from mapping.books import edited_since_sent
-from mapping.cents import BILLED
+from mapping.conflicts import over_customer
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
-from mapping.payloads import LEFT_OUT
 from mapping.results import Problem
+from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
 from schemas.events import Kind
 from schemas.link_state import LinkState
@@ -33,16 +33,15 @@ from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import Company, CompanyCache, asks_company_first, token_ready
-from sync.comparing import CentCheck, note_of
 from sync.crash_points import reached
 from sync.decide import decide
+from sync.differences import Differences
 from sync.failing import in_mapping, record_failure
 from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
 from sync.policy import Policy
 from sync.reattachment import Reattached, reattach
-from sync.remarks import Remarks
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -110,8 +109,7 @@ class _Transaction:
         self._well: set[int] = set()
         self._wake: set[int] = set()
         self._wanted: dict[str, list[Attempt]] = {}
-        self._cents = CentCheck()
-        self._remarks = Remarks()
+        self._differences = Differences()
         self._now = datetime.now(UTC)
         self._spent: bool | None = None
         self._left: set[int] = set()
@@ -292,7 +290,7 @@ class _Transaction:
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
             case Fail(problems, holder):
-                if holder is None and party is not None and party.qbo_id is None:
+                if holder is None and party is not None and (party.qbo_id is None or over_customer(problems)):
                     holder = party.id
                 self._fail(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():
@@ -335,35 +333,35 @@ class _Transaction:
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes: dict[str, Any] = {}
+        applied = decision.adopt or link.applied or NOTHING_SENT
+        members, notes = applied.members, applied.notes
         if decision.billed is not None:
-            changes = {"applied": {**(link.applied or {}), BILLED: decision.billed}}
-            self._cents.known(link, decision.billed)
+            notes = replace(notes, billed=decision.billed)
+            self._differences.known(link, decision.billed)
         if decision.left_out is not None:
-            changes["applied"] = {**(changes.get("applied") or link.applied or {}), LEFT_OUT: decision.left_out}
+            notes = replace(notes, left_out=decision.left_out)
         if decision.left_out is not None or decision.adopt is not None:
-            self._remarks.decided(link, (decision.adopt or changes.get("applied") or {}).get(LEFT_OUT))
+            self._differences.decided(link, notes.left_out)
+        if notes is not applied.notes:
+            changes["applied"] = replace(applied, notes=notes)
         stands = None if link.observed is None else Observed(link.observed)
         if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
             # What was read just now is what stands there.
             changes = figures(stands.document)
-            if (note := note_of(decision.adopt)) is not None:
-                self._cents.document(link, note, stands.document)
             if decision.adopt is not None:
-                self._remarks.seen(link, decision.adopt, stands)
+                if notes.billed is not None:
+                    self._differences.document(link, notes.billed, stands.document)
+                self._differences.seen(link, members, stands)
         if decision.adopt is not None:
-            changes |= {
-                "applied": decision.adopt,
-                **_left_by_hand(link, decision.adopt),
-                "applied_sequence": sequence,
-                "synced_at": self._now,
-            }
-            name = decision.adopt.get("DisplayName", decision.adopt.get("DocNumber"))
+            changes |= {"applied": decision.adopt, "applied_sequence": sequence, "synced_at": self._now}
+            changes |= _left_by_hand(link, members)
+            name = members.get("DisplayName", members.get("DocNumber"))
             if link.observed is not None:
                 name = link.observed.get("DisplayName", link.observed.get("DocNumber", name))
             changes["name"] = str(name or link.name)
         if decision.voided:
             changes |= {"voided": True}
-            self._cents.over(link)
+            self._differences.over(link)
         self._put(
             link, LinkState.SYNCED, decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
@@ -415,8 +413,7 @@ class _Transaction:
         recreated: dict[str, Any] = {}
         if attempt.operation == "create" and attempt.link.qbo_id is not None:
             recreated = _NOTHING_THERE
-            self._cents.over(attempt.link)
-            self._remarks.over(attempt.link)
+            self._differences.over(attempt.link)
         self._changes.append(sent(attempt.link, epoch=attempt.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write
@@ -452,8 +449,7 @@ class _Transaction:
     def _write(self) -> None:
         attempts.write(self._db, self._rows)
         write(self._db, self._changes)
-        self._cents.write(self._db)
-        self._remarks.write(self._db)
+        self._differences.write(self._db)
         history.append(self._db, self._history)
         failures.close_for_links(self._db, self._well, "synced")
         wake_unneeded(self._db, self._left)

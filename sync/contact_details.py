@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
-from mapping.payloads import REFUSED
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Refused
+from schemas.applied import NOTHING_SENT, Applied
 from store.sql import loads
 from sync.attempt import Attempt
 
@@ -22,11 +23,11 @@ def stands_in_quickbooks(refused: Refused) -> bool:
     return bool(refused.codes) and refused.codes <= _MEMBERS.keys()
 
 
-def without_details(attempt: Attempt, refused: Refused) -> dict[str, Any] | None:
+def without_details(attempt: Attempt, refused: Refused) -> Applied | None:
     """Give what the link notes as sent, with the addresses that were refused; None when the refusal is about something else too."""
     if not stands_in_quickbooks(refused) or attempt.operation not in ("create", "update"):
         return None
-    body, before = loads(attempt.body), attempt.link.applied or {}
+    body, before = loads(attempt.body), attempt.link.applied or NOTHING_SENT
     found = {member: body[member] for code in refused.codes for member in _MEMBERS[code] if member in body}
-    noted = before.get(REFUSED)
-    return {**before, REFUSED: {**(noted if isinstance(noted, Mapping) else {}), **found}} if found else None
+    refused_ones = {**before.notes.refused, **found}
+    return replace(before, notes=replace(before.notes, refused=refused_ones)) if found else None

@@ -187,9 +187,8 @@ def out_of_the_way(link: Link, record: Record, write: Write, cause: str) -> Writ
     mark = f" ({_base36(link.id)})"
     name = f"{(write.name or '')[: longest - len(mark)].rstrip()}{mark}"
     member = name_member(record)
-    return replace(
-        write, name=name, body={**write.body, member: name}, applied={**write.applied, member: name}, temporary=cause
-    )
+    applied = replace(write.applied, members={**write.applied.members, member: name})
+    return replace(write, name=name, body={**write.body, member: name}, applied=applied, temporary=cause)
 
 
 def _base36(number: int) -> str:

@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.difference import OWN_NOTE, comparable, holds, touched_by_others
+from mapping.difference import comparable, holds, touched_by_others
 from mapping.invoice import marked_id
-from mapping.payloads import MARK
 from mapping.results import Problem
 from mapping.texts import folded
 from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
+from schemas.applied import NOTHING_SENT
 from store import attempts, links
 from store.sql import loads
 from sync.attempt import AS_MADE, CLOCK_SKEW, Attempt
@@ -101,9 +101,9 @@ def _has_its_name(body: Mapping[str, Any], customer: Mapping[str, Any]) -> bool:
 
 def _is_renamed(attempt: Attempt, customer: Mapping[str, Any]) -> bool:
     """Whether it may be what we sent, under a name that a bookkeeper gave it since: it was edited, and still says a part of ours."""
-    applied = attempt.applied or {}
+    sent = _sent(attempt)
     return str(customer.get("SyncToken")) != AS_MADE and any(
-        member in applied and holds(customer.get(member), comparable(member, applied[member])) for member in _TELLING
+        member in sent and holds(customer.get(member), comparable(member, sent[member])) for member in _TELLING
     )
 
 
@@ -162,11 +162,11 @@ def _in_doubt(attempt: Attempt, stranger: Mapping[str, Any], got: str) -> Proble
 
 def arrived(attempt: Attempt, document: dict[str, Any]) -> bool:
     """Tell whether an object says in every member what an update without an answer was to make it say."""
-    applied = attempt.applied or {}
+    sent = _sent(attempt)
     members = [name for name in loads(attempt.body) if name not in ("Id", "SyncToken", "sparse")]
-    cleared = [name for name in members if name not in applied]
+    cleared = [name for name in members if name not in sent]
     return not any(document.get(name) for name in cleared) and not touched_by_others(
-        document, applied, dict.fromkeys(members)
+        document, sent, dict.fromkeys(members)
     )
 
 
@@ -196,10 +196,14 @@ def _may_be_ours(db: Connection, attempt: Attempt, document: Mapping[str, Any]) 
 
 def _is_ours(attempt: Attempt, document: Mapping[str, Any]) -> bool:
     """Carries our mark: the note that names the Kompass record; for a name, every member that we sent."""
-    applied = {name: value for name, value in (attempt.applied or {}).items() if not name.startswith(OWN_NOTE)}
     if attempt.entity == "Customer":
-        return all(holds(document.get(name), comparable(name, value)) for name, value in applied.items())
-    return str((attempt.applied or {})[MARK]) in str(document.get("PrivateNote", ""))
+        return all(holds(document.get(name), comparable(name, value)) for name, value in _sent(attempt).items())
+    mark = (attempt.applied or NOTHING_SENT).notes.mark
+    return bool(mark) and str(mark) in str(document.get("PrivateNote", ""))
+
+
+def _sent(attempt: Attempt) -> Mapping[str, object]:
+    return (attempt.applied or NOTHING_SENT).members
 
 
 def _is_anothers(attempt: Attempt, document: Mapping[str, Any]) -> bool:

@@ -13,8 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from mapping.decisions import Decision, Fail, Write
-from mapping.difference import OWN_NOTE, own_lines, touched_by_others
+from mapping.difference import own_lines, touched_by_others
 from mapping.results import Problem
+from schemas.applied import NOTHING_SENT, Applied
 from schemas.events import Client, Invoice, Project
 from schemas.observed import kept
 from store import restores
@@ -82,30 +83,28 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
             "voided": isinstance(record, Invoice) and _is_void(observed),
             "observed": kept(observed),
             # Nobody knows whether we or a bookkeeper changed these lines: a person is asked.
-            "by_hand": ["Line"] if applied.get("Line") == [] else [],
+            "by_hand": ["Line"] if applied.members.get("Line") == [] else [],
         },
     )
 
 
 def _sent(
     record: Client | Project | Invoice, observed: Mapping[str, Any], write: Write | None, *, untouched: bool
-) -> dict[str, object]:
+) -> Applied:
     """Give what counts as sent: what is there, so that what Kompass says by now is the difference."""
     wanted = write.body if write is not None else {}
-    applied: dict[str, object] = {
-        name: value for name, value in (write.applied if write is not None else {}).items() if name.startswith(OWN_NOTE)
-    }
+    sent: dict[str, object] = {}
     for member in _OURS["Invoice" if isinstance(record, Invoice) else "Customer"]:
         there = observed.get(member)
         if member in wanted and not touched_by_others(observed, wanted, {member: None}):
-            applied[member] = wanted[member]
+            sent[member] = wanted[member]
         elif not there or (write is not None and member not in wanted and member not in _CLEARED[type(record)]):
             continue
         elif member == "Line" and write is not None and not untouched:
-            applied[member] = []
+            sent[member] = []
         else:
-            applied[member] = own_lines(observed) if member == "Line" else _plain(there)
-    return applied
+            sent[member] = own_lines(observed) if member == "Line" else _plain(there)
+    return Applied(sent, (write.applied if write is not None else NOTHING_SENT).notes)
 
 
 def _plain(value: object) -> object:

@@ -22,11 +22,11 @@ from store.secrets import TokenKeys
 from sync.attempt import Attempt, Late
 from sync.batches import Batch, Split, refused_for_now
 from sync.claim import Claim, Claimed
-from sync.company import CompanyPreparation
 from sync.explaining import Explainer, Learned
 from sync.gates import Gates
 from sync.metrics import Metrics
 from sync.policy import Policy
+from sync.preparation import CompanyPreparation
 from sync.quarantine import claim_around
 from sync.sending import Sender
 from sync.settle import Answer, Settle, Settled

@@ -17,9 +17,9 @@ from schemas.company import CompanyFacts
 from store import companies as stored_companies
 from store import connections, quota
 from sync.companies import token_ready
-from sync.company import facts_of
 from sync.disconnection import disconnect
 from sync.permits import wait_for_permit
+from sync.preparation import facts_of
 from sync.settings import AttemptPolicy, CompanyPolicy
 from sync.tokens import Renewal, TokenRenewal
 

@@ -23,6 +23,7 @@ from admin.quickbooks_online.naming import Names
 from admin.quickbooks_online.preview import Difference, differences
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Fail, Write
+from schemas.applied import NOTHING_SENT
 from schemas.counting import counted, form_of
 from schemas.link_state import Because, LinkState
 from store.engine import retrying
@@ -228,9 +229,10 @@ def _differs(predicted: Prediction) -> bool:
 
 def _changed(predicted: Prediction, names: Names) -> Changed:
     assert isinstance(predicted.outcome, Write)
+    sent = predicted.link.applied or NOTHING_SENT
     changed = tuple(
         one
-        for one in differences(predicted.link.applied, predicted.outcome.applied, names)
+        for one in differences(sent.members, predicted.outcome.applied.members, names)
         if one.changed and not _same_number(one)
     )
     return Changed(predicted.link.id, predicted.link.reference, predicted.link.name, changed)
@@ -243,15 +245,23 @@ def _same_number(one: Difference) -> bool:
         return False
 
 
-def ask_again(link_ids: Collection[int], *, by: str, wishes: Collection[Wish] = (), why: str = "") -> int:
+def ask_again(
+    link_ids: Collection[int],
+    *,
+    by: str,
+    wishes: Collection[Wish] = (),
+    why: str = "",
+    because: Because = Because.RESEND,
+) -> int:
     """Have these links decided again, in any state; gives how many there are.
 
-    The pipeline does the rest: what QuickBooks has already costs no call.
+    The pipeline does the rest. `Because.RESEND` reads a document that counts as synced; for any other reason, what QuickBooks has already
+    costs no call.
     """
     words = why or f"{by} asked for it to be looked at again"
 
     def ask(db: Connection) -> int:
-        due = make_due(db, link_ids, Because.RESEND, words, wishes=wishes)
+        due = make_due(db, link_ids, because, words, wishes=wishes)
         # After the links, as a settle locks them.
         refetch_facts_for(db, link_ids)
         return due

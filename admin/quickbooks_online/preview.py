@@ -11,6 +11,7 @@ from decimal import Decimal
 from admin.quickbooks_online.naming import NO_NAMES, Names
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
+from schemas.applied import NOTHING_SENT
 from store.sql import dumps
 from sync.decide import Prediction
 
@@ -68,7 +69,9 @@ def preview_of(predicted: Prediction) -> Preview:
                     "  ", " "
                 ),
                 tone="good",
-                differences=differences(predicted.link.applied, decision.applied, names),
+                differences=differences(
+                    (predicted.link.applied or NOTHING_SENT).members, decision.applied.members, names
+                ),
                 choices=tuple(_named(choice, names) for choice in decision.choices),
                 body=pretty(decision.body),
                 assumed=assumed,
@@ -110,13 +113,12 @@ def _sentence(text: str) -> str:
 
 
 def differences(
-    before: Mapping[str, object] | None, now: Mapping[str, object], names: Names = NO_NAMES
+    before: Mapping[str, object], now: Mapping[str, object], names: Names = NO_NAMES
 ) -> tuple[Difference, ...]:
-    """Member by member, in the order of the payload; notes of our own (``#…``) are left out."""
-    former = before or {}
-    members = [name for name in (*now, *(name for name in former if name not in now)) if not name.startswith("#")]
+    """Member by member, in the order of the payload."""
+    members = (*now, *(name for name in before if name not in now))
     return tuple(
-        Difference(name, shown(former.get(name), names, name), shown(now.get(name), names, name)) for name in members
+        Difference(name, shown(before.get(name), names, name), shown(now.get(name), names, name)) for name in members
     )
 
 

@@ -29,9 +29,9 @@ from store.searching import find_orgs
 from store.secrets import TokenKeys
 from sync.agreement import read_sheet
 from sync.budget import Budget
-from sync.company import CompanyPreparation
 from sync.metrics import Metrics
 from sync.policy import Policy
+from sync.preparation import CompanyPreparation
 from sync.settings import Settings, settings_from
 
 

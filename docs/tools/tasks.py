@@ -37,7 +37,7 @@ TASKS: dict[str, Rows] = {
         ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
         (
             "the exchange rate of a document",
-            "`mapping/rates.py`; reading it: `_read_rates` in `sync/company.py`; keeping it: `store/exchange_rates.py`",
+            "`mapping/rates.py`; reading it: `_read_rates` in `sync/preparation.py`; keeping it: `store/exchange_rates.py`",
         ),
         (
             "which currency fits",
@@ -76,7 +76,7 @@ TASKS: dict[str, Rows] = {
             f"chooses: `choose_view` in `{_PAGES}/sync_errors.py`",
         ),
         ("what is sent when only a part changed", "`mapping/difference.py`"),
-        ("what a void does", "`mapping/decide.py`; the answer: `sync/settle.py`"),
+        ("what a void does", "`mapping/decide.py`; the answer: `sync/settle/answers.py`"),
         (
             "two records that want one name or number (two customers of one name)",
             "the verdict: `_decide` and `_beside` in `sync/decide.py`; the name itself: `Draft.display_name` in `mapping/members.py`, its "
@@ -89,7 +89,7 @@ TASKS: dict[str, Rows] = {
         ("what a person decides about one link", "`sync/by_hand.py`"),
         (
             "a difference of cents after a push, between Kompass and QuickBooks",
-            "`mapping/cents.py`, called by `sync/comparing.py`; on the agreement sheet: `differs_by_rounding` in `mapping/expected.py`",
+            "`mapping/cents.py`, called by `sync/differences.py`; on the agreement sheet: `differs_by_rounding` in `mapping/expected.py`",
         ),
         (
             "the agreement sheet: what agrees, what differs by rounding alone, its columns and its verdict",
@@ -127,7 +127,10 @@ TASKS: dict[str, Rows] = {
             "`_free` in `consumers/runner.py`, `_candidates` in `consumers/runner.py`, with `sync/pace.py`",
         ),
         ("what goes in one batch", "`sync/batches.py`; who has a backlog: `store/backlogs.py`"),
-        ("what an answer means for a link", "`sync/settle.py`"),
+        (
+            "what an answer means for a link",
+            "`sync/settle/`: a write in `answers.py`, a read in `found.py`, a refusal, no answer",
+        ),
         (
             "whether a lost call is repeated or looked up",
             "`Attempt.taken_over` in `sync/attempt.py`; the look-up: `sync/looking_up.py`",
@@ -162,7 +165,7 @@ TASKS: dict[str, Rows] = {
         ),
         ("the dead-letter topic and its outbox", "`consumers/dead_letters.py`, `store/failures.py`"),
         ("what `why` and `trail` show", "`consumers/inquiry/`; what is kept: `store/history.py`, `store/trail.py`"),
-        ("a remark: something of a synced record is missing in QuickBooks", "`sync/remarks.py`"),
+        ("a difference: something of a synced record is otherwise in QuickBooks", "`sync/differences.py`"),
     ),
     "Calls to Intuit": (
         ("the text of a query or the body of a call", "`qbo_client/queries.py`, `qbo_client/calls.py`"),
@@ -175,7 +178,7 @@ TASKS: dict[str, Rows] = {
         ("whether a refusal is final", "`qbo_client/verdicts.py`; how long a passing one is tried: `sync/patience.py`"),
         (
             "how often a call without an answer is tried (503, timeout)",
-            "`sync/settle.py` counts the tries, `backoff` in `sync/patience.py` is the wait, numbers in `sync/settings/policies.py`",
+            "`sync/settle/unanswered.py` counts tries, `backoff` in `sync/patience.py` is the wait, numbers in `sync/settings/policies.py`",
         ),
         ("when a company or Intuit is not called (breakers)", "`sync/gates.py`, `qbo_client/breaker.py`"),
         (
@@ -185,7 +188,7 @@ TASKS: dict[str, Rows] = {
         ("the month's budget of metered reads", "`sync/budget.py`"),
         (
             "the facts of a company: which, and how long they are kept",
-            "`qbo_client/company_facts.py`, `sync/company.py`",
+            "`qbo_client/company_facts.py`, `sync/preparation.py`",
         ),
         ("when tokens are refreshed, and what a refused refresh does", "`sync/tokens.py`, `store/connections.py`"),
         ("the one failure of a disconnected company", "`sync/disconnection.py`"),
@@ -395,7 +398,7 @@ WHEN: Rows = (
     ),
     (
         "QuickBooks books another total",
-        "A difference is noted with both figures. `sync/comparing.py`, `mapping/cents.py`",
+        "A difference is noted with both figures. `sync/differences.py`, `mapping/cents.py`",
     ),
     (
         "a document of a filed month changes",
@@ -421,7 +424,7 @@ NEVER: Rows = (
     ),
     (
         "`qbo_id` of a link, or its row",
-        "It keeps an object from being made twice. Change it only through `sync/by_hand.py` or `sync/settle.py`",
+        "It keeps an object from being made twice. Change it only through `sync/by_hand.py` or `sync/settle/`",
     ),
     (
         "the order of claim, call and settle",
@@ -455,8 +458,8 @@ NEVER: Rows = (
         "Rows in databases are read by it: a better one gets the next number; `store/sql.py`",
     ),
     (
-        "the `#…` notes beside what was sent",
-        "Later decisions read them; `mapping/payloads.py`, `OWN_NOTE` in `mapping/difference.py`",
+        "our notes beside what was sent",
+        "Later decisions read them; `schemas/applied.py`, made in `mapping/payloads.py`",
     ),
     (
         "the keys by which an object of a company is found again",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 
-from store.sql import dumps, pack, unpack
+from store.sql import dumps, pack, pack_applied, unpack, unpack_applied
 
 
 class ExactEncoder(json.JSONEncoder):
@@ -34,10 +34,20 @@ else:
 
 
 class DocumentField(_Binary):
-    """What we sent or QuickBooks answered, as `store.sql` packs it; a mapping in Python. No query looks into it."""
+    """What QuickBooks answered, as `store.sql` packs it; a mapping in Python. No query looks into it."""
 
     def from_db_value(self, value: Any, *_: object) -> Any:
         return unpack(None if value is None else bytes(value))
 
     def get_prep_value(self, value: Any) -> Any:
         return super().get_prep_value(pack(value))
+
+
+class SentField(_Binary):
+    """What we sent, as `store.sql` packs it; an `Applied` in Python. No query looks into it."""
+
+    def from_db_value(self, value: Any, *_: object) -> Any:
+        return unpack_applied(None if value is None else bytes(value))
+
+    def get_prep_value(self, value: Any) -> Any:
+        return super().get_prep_value(pack_applied(value))

@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from admin.quickbooks_online.models.fields import DocumentField, ExactDecoder, ExactEncoder, now
+from admin.quickbooks_online.models.fields import DocumentField, ExactDecoder, ExactEncoder, SentField, now
 from admin.quickbooks_online.models.kompass import KINDS
 from schemas.link_state import LinkState
 
@@ -27,7 +27,7 @@ class Link(models.Model):
     entity = models.TextField(blank=True, default="", db_default="")
     qbo_id = models.TextField("QBO id", null=True, blank=True)
     sync_token = models.TextField(null=True, blank=True)
-    applied = DocumentField(null=True, blank=True)
+    applied = SentField(null=True, blank=True)
     line_ids = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     name = models.TextField(blank=True, default="", db_default="")
     qbo_total = models.DecimalField("Total in QBO", max_digits=20, decimal_places=5, null=True, blank=True)
@@ -177,7 +177,7 @@ class Attempt(models.Model):
     object_id = models.TextField(null=True, blank=True)
     body = models.TextField(blank=True, default="", db_default="")
     request_id = models.TextField()
-    applied = DocumentField(null=True, blank=True)
+    applied = SentField(null=True, blank=True)
     name = models.TextField(blank=True, default="", db_default="")
     sequence = models.BigIntegerField()
     configuration_version = models.BigIntegerField()
@@ -187,6 +187,8 @@ class Attempt(models.Model):
     first_sent_at = models.DateTimeField(db_default=now())
     resend_after = models.DateTimeField(db_default=now())
     batch_id = models.TextField(blank=True, default="", db_default="")
+    voided = models.BooleanField(default=False, db_default=False)
+    temporary = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         db_table = "qbo_attempt"

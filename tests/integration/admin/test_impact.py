@@ -20,7 +20,7 @@ from admin.quickbooks_online.impact import AT_ONCE, PATIENCE_S, SHOWN, impact_of
 from admin.quickbooks_online.lists import any_listing
 from admin.quickbooks_online.models import Configuration, Link, Service, TaxCodeVatRate, VatRate
 from simulator import UK
-from store.sql import dumps
+from store.sql import pack_applied
 from store.tables import link
 from tests.builders import event, invoice
 from tests.integration.admin.conftest import Section, words
@@ -56,8 +56,9 @@ def company(section: Section) -> None:
 def clone(section: Section, kompass_id: str, number: int, *, older: int = 0) -> None:
     """Invoices like this one in everything but their ids, sent before it."""
     with section.pipeline.engine.begin() as db:
-        sent = dict(db.execute(select(link.c.applied).where(link.c.kompass_id == kompass_id)).scalar_one())
-        sent["PrivateNote"] = str(sent["PrivateNote"]).replace(kompass_id, f"{kompass_id}-@n@")
+        sent = db.execute(select(link.c.applied).where(link.c.kompass_id == kompass_id)).scalar_one()
+        note = str(sent.members["PrivateNote"]).replace(kompass_id, f"{kompass_id}-@n@")
+        plain = pack_applied(replace(sent, members={**sent.members, "PrivateNote": note}), small=False)
         for table in ("qbo_record", "qbo_link"):
             rows = db.exec_driver_sql(
                 "SELECT column_name FROM information_schema.columns WHERE table_name = %s", (table,)
@@ -68,7 +69,7 @@ def clone(section: Section, kompass_id: str, number: int, *, older: int = 0) -> 
             if table == "qbo_link":
                 values["qbo_id"] = "t.qbo_id || '0' || n"
                 values["applied"] = (
-                    r"'\x00'::bytea || convert_to(replace(convert_from(%(plain)s, 'UTF8'), '@n@', n::text), 'UTF8')"
+                    r"'\x02'::bytea || convert_to(replace(convert_from(substr(%(plain)s, 2), 'UTF8'), '@n@', n::text), 'UTF8')"
                 )
             else:
                 values["body"] = f"jsonb_set(t.body, '{{id}}', to_jsonb('{kompass_id}-' || n))"
@@ -76,7 +77,7 @@ def clone(section: Section, kompass_id: str, number: int, *, older: int = 0) -> 
             db.exec_driver_sql(
                 f"INSERT INTO {table} ({names}) SELECT {', '.join(values.values())} FROM {table} t,"
                 f" generate_series(1, {number}) n WHERE t.kind = 'invoice' AND t.kompass_id = '{kompass_id}'",
-                {"plain": dumps(sent).encode()} if table == "qbo_link" else None,
+                {"plain": plain} if table == "qbo_link" else None,
             )
 
 

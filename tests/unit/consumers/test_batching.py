@@ -11,6 +11,7 @@ from mapping.decisions import Write
 from qbo_client.calls import MAX_BATCH_ITEM_ID
 from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, NotSent, Refused, Throttled, Unknown
+from schemas.applied import NOTHING_SENT
 from schemas.events import Kind
 from store.attempts import OpenAttempt, StoredAttempt
 from store.links import Link
@@ -27,7 +28,7 @@ def link(number: int, kind: Kind = Kind.INVOICE, **more: Any) -> Link:
 
 def new(number: int, kind: Kind = Kind.INVOICE, *, operation: str = "create", most: int | None = None) -> Attempt:
     entity = "Invoice" if kind is Kind.INVOICE else "Customer"
-    write = Write(operation=operation, entity=entity, object_id=None, body={}, applied={}, name="")  # type: ignore[arg-type]
+    write = Write(operation=operation, entity=entity, object_id=None, body={}, applied=NOTHING_SENT, name="")  # type: ignore[arg-type]
     return Attempt.planned(link(number, kind, batch_most=most), write, (1, 1), now=NOW, started=0.0)
 
 
@@ -35,7 +36,7 @@ def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0
     stored = StoredAttempt(
         link_id=number, realm_id="1", epoch=1, phase=phase, operation="create", entity="Invoice", object_id=None, body="{}",
         request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, owner="a", heartbeat_at=NOW,
-        first_sent_at=NOW, resend_after=NOW, batch_id=batch_id,
+        first_sent_at=NOW, resend_after=NOW, batch_id=batch_id, voided=False, temporary="",
     )  # fmt: skip
     opened = OpenAttempt(stored, alive=False, busy_for=0.0, age=age)
     return Attempt.taken_over(link(number), opened, resend_window=600.0, started=0.0)

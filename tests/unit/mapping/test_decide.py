@@ -14,7 +14,6 @@ from mapping.books import edited
 from mapping.case import Case, Party, needed_party, own_currency
 from mapping.decide import decide_case
 from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
-from mapping.payloads import MARK
 from mapping.results import PartyKey
 from schemas.company import CustomField, Standing
 from schemas.events import Client, InvoiceType, Kind, Record, Step
@@ -253,7 +252,8 @@ def test_a_sent_invoice_moves_when_its_project_changes_in_kompass(make: Make) ->
 def test_a_create_holds_the_payload_and_an_update_only_what_changed(make: Make) -> None:
     create = written(decide_case(case(make, make.client())))
     assert (create.operation, create.entity, create.object_id) == ("create", "Customer", None)
-    assert not any(name.startswith("#") for name in create.body)
+    assert create.body == create.applied.members
+    assert create.applied.notes.template == "{{ client.name }}"
     assert "Id" not in create.body
     later = make.client(phone="+44 1", notes="Pays late")
     update = written(decide_case(case(make, later, standing=settled(create))))
@@ -265,8 +265,8 @@ def test_a_create_holds_the_payload_and_an_update_only_what_changed(make: Make) 
         "PrimaryPhone": {"FreeFormNumber": "+44 1"},
         "Notes": "Pays late",
     }
-    assert update.applied["Notes"] == "Pays late"
-    assert update.applied["DisplayName"] == "Harbour Authority"
+    assert update.applied.members["Notes"] == "Pays late"
+    assert update.applied.members["DisplayName"] == "Harbour Authority"
 
 
 def test_what_was_cleared_in_kompass_is_cleared_in_quickbooks(make: Make) -> None:
@@ -442,8 +442,8 @@ def test_an_edit_by_hand_that_says_what_kompass_says_is_adopted_without_a_call(m
     decision = decide_case(case(make, later, standing=stale(make, {"Line": wanted.body["Line"]})))
     assert isinstance(decision, Nothing)
     assert decision.adopt is not None
-    assert decision.adopt["Line"] == wanted.body["Line"]
-    assert decision.adopt[MARK] == wanted.applied[MARK]
+    assert decision.adopt.members["Line"] == wanted.body["Line"]
+    assert decision.adopt.notes == wanted.applied.notes
 
 
 def test_a_customers_edit_never_stops(make: Make) -> None:
@@ -508,7 +508,7 @@ def test_a_credit_memo_is_read_then_zeroed_with_a_note(make: Make) -> None:
     write = written(decide_case(case(make, void, standing=replace(standing, observed=observed, fresh=True))))
     assert (write.operation, write.voided) == ("update", True)
     assert str(write.body["PrivateNote"]).startswith("Voided in Kompass")
-    assert str(create.applied[MARK]) in str(write.body["PrivateNote"])
+    assert str(create.applied.notes.mark) in str(write.body["PrivateNote"])
     (line,) = write.body["Line"]  # type: ignore[misc]
     assert (line["Id"], line["Amount"]) == ("1", 0)
     assert not {"Qty", "UnitPrice"} & set(line["SalesItemLineDetail"])

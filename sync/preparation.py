@@ -1,4 +1,4 @@
-"""The facts of a company, and a valid access token, before anything is pushed there; the refresh itself is in `sync/tokens.py`.
+"""Prepare a company before anything is pushed there: read its facts, have a valid access token. `sync/tokens.py` does the refresh.
 
 Both are single-flight across all processes, by leases in the database; no transaction is open while Intuit is asked.
 """
