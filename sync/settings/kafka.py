@@ -54,7 +54,7 @@ def read_kafka(environment: Environment) -> dict[str, str]:
 def silent(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give the settings for a client that asks a question and says nothing itself: its answer is said by who asked.
 
-    With ``debug`` set librdkafka writes plain lines to standard error, whatever its log level.
+    With ``debug`` set librdkafka writes plain lines to standard error at every log level.
     """
     return {**{name: value for name, value in settings.items() if name != "debug"}, "log_level": "0"}
 
