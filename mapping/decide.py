@@ -62,8 +62,8 @@ def decide_case(case: Case) -> Decision:
     is_void = isinstance(case.record, Invoice) and case.record.step is Step.VOIDED
     if is_void and standing.qbo_id is None:
         return Skip("void-never-sent", "voided in Kompass before it was ever sent to QuickBooks")
-    if is_void and standing.voided:
-        return Nothing("voided in QuickBooks", voided=True)
+    if is_void and standing.voided and (stays := _stays_void(case)) is not None:
+        return stays
     if not case.configuration.enabled:
         return not_enabled(case.configuration.org_name)
     if is_void:
@@ -74,6 +74,22 @@ def decide_case(case: Case) -> Decision:
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
     return _push(case)
+
+
+def _stays_void(case: Case) -> Decision | None:
+    """Give what becomes of a document that was voided before; None when it is to be voided again, as a person chose."""
+    standing, observed = case.standing, case.standing.observed
+    assert isinstance(case.record, Invoice)
+    assert standing.qbo_id is not None
+    deleted = observed is not None and observed.deleted
+    if standing.sync_token is None and not deleted and case.configuration.enabled:
+        # A person may have brought it back since.
+        return Read(standing.entity or "Invoice", standing.qbo_id)
+    if observed is None or deleted or not observed.total:
+        return Nothing("voided in QuickBooks", voided=True)
+    if _is_left(case, VOID):
+        return Nothing(LEFT)
+    return None if standing.overwrite else Fail((conflicts.brought_back(case.record, observed),))
 
 
 def _named_by_a_person(case: Case) -> Decision | None:
