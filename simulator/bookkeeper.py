@@ -56,7 +56,13 @@ def _write(company: Company, entity: str, operation: str, payload: Object) -> li
 def _change(company: Company, entity: str, identifier: str, members: Object) -> list[Object]:
     found = _found(company, entity, str(identifier))
     token = {"Id": found["Id"], "SyncToken": found["SyncToken"], "sparse": True}
-    return _write(company, entity, "update", {**members, **token})
+    # QuickBooks' own pages send a document whole: its customer goes with the lines.
+    whose = (
+        {"CustomerRef": {"value": found["CustomerRef"]["value"]}}
+        if "Line" in members and "CustomerRef" in found
+        else {}
+    )
+    return _write(company, entity, "update", {**whose, **members, **token})
 
 
 def _create(company: Company, wanted: dict[str, Any]) -> list[Object]:
