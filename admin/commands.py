@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 import click
 import django
@@ -63,8 +64,28 @@ def migrate() -> None:
     call_command("migrate", interactive=False, verbosity=1)
 
 
+class _Bind(click.ParamType[str]):
+    """``host:port``, ``[address]:port`` or ``:port``. gunicorn would take a word for a host and look for it."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        host, colon, port = str(value).rpartition(":")
+        if (
+            not colon
+            or not port.isascii()
+            or not port.isdigit()
+            or int(port) > 65535
+            or (":" in host and host[0] != "[")
+        ):
+            self.fail(f"{value!r} is no address to listen on; give host:port, such as 127.0.0.1:8000", param, ctx)
+        return str(value)
+
+
 @click.command("admin")
-@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address and port to listen on.")
+@click.option(
+    "--bind", default="127.0.0.1:8000", show_default=True, type=_Bind(), help="Address and port to listen on."
+)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--threads", default=4, show_default=True, type=click.IntRange(1), help="Threads in each process.")
 def admin(bind: str, workers: int, threads: int) -> None:

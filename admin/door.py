@@ -21,7 +21,7 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.storage.base import Message
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
@@ -64,6 +64,29 @@ class SessionAgeMiddleware:
             if time.time() - since > settings.SESSION_MAX_AGE:
                 logout(request)
         return self._get_response(request)
+
+
+class PlainTextMiddleware:
+    """Takes the character NUL out of what a browser sends: no text of the database can hold it, in a filter or in a field."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.GET = _without_nul(request.GET)
+        if request.method == "POST":
+            request.POST = _without_nul(request.POST)
+        return self._get_response(request)
+
+
+def _without_nul(sent: QueryDict) -> Any:
+    if not any("\0" in text for name, values in sent.lists() for text in (name, *values)):
+        return sent
+    plain = QueryDict(mutable=True, encoding=sent.encoding)
+    for name, values in sent.lists():
+        plain.setlist(name.replace("\0", ""), [value.replace("\0", "") for value in values])
+    plain._mutable = False
+    return plain
 
 
 class KeptFormMiddleware:

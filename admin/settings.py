@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "admin.door.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "admin.door.PlainTextMiddleware",
     "admin.door.KeptFormMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "admin.quickbooks_online.timezones.ViewerTimezoneMiddleware",

@@ -12,14 +12,14 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from consumers.errors import BrokerRefuses, BrokerUnreachable
 from consumers.logs import LIBRDKAFKA
 from store.failures import DEAD_LETTERS
-from sync.settings import Settings
+from sync.settings import Settings, silent
 
 _REFUSALS: Final = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})
 
 
 def broker_check(settings: Settings) -> Callable[[], str | None]:
     """Give the check that asks a broker, by a client that is made when it is first asked."""
-    client = lru_cache(lambda: Producer({**settings.kafka, "log_level": "0"}, logger=LIBRDKAFKA))
+    client = lru_cache(lambda: Producer(silent(settings.kafka), logger=LIBRDKAFKA))
 
     def check() -> str | None:
         # Shorter than a probe waits, and of one topic alone: a cluster may have thousands.
@@ -33,7 +33,7 @@ def check_broker(settings: Settings, *, timeout: float = 10.0) -> None:
     """See that a broker answers. Raises `BrokerUnreachable`; `BrokerRefuses` where waiting is of no use."""
     met: list[KafkaError] = []
     # What librdkafka would log about it is said in one line below.
-    producer = Producer({**settings.kafka, "log_level": "0", "error_cb": met.append})
+    producer = Producer({**silent(settings.kafka), "error_cb": met.append})
     servers = settings.kafka.get("bootstrap.servers", "")
     until = time.monotonic() + timeout
     while True:

@@ -130,6 +130,7 @@ def run(args: list[str]) -> int:
     """Run the command line; gives the exit code."""
     debug = "--debug" in args
     try:
+        _check_text(args)
         outcome = commands.main(args=args, prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
@@ -149,6 +150,15 @@ def run(args: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last one to see it: said in one line, kept in full
         return say_error(error, debug=debug)
     return outcome if isinstance(outcome, int) else ExitCode.OK
+
+
+def _check_text(args: list[str]) -> None:
+    """See that every argument is text. The shell may pass any bytes; neither the database nor a log takes them."""
+    for number, argument in enumerate(args, 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(f"Argument {number} is not UTF-8: {argument!r}") from None
 
 
 def say_error(error: Exception, *, debug: bool = False) -> ExitCode:

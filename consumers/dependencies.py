@@ -123,11 +123,18 @@ def database_check(engine: Engine, metrics: Metrics) -> Check:
 def registry_check(url: str) -> Check:
     """Give the check of the schema registry; what its address holds of a password stays out of every message."""
 
-    def check() -> str | None:
-        try:
-            answer = requests.get(f"{url}/subjects", params={"limit": "1"}, timeout=_REGISTRY_S)
-        except requests.RequestException as error:
-            return f"it does not answer ({type(error).__name__})"
-        return None if answer.ok else f"it answers {answer.status_code}"
+    return lambda: registry_problem(url)
 
-    return check
+
+def registry_problem(url: str) -> str | None:
+    """Ask the schema registry; gives what is wrong. A proxy's page, say, is an answer with 200 and no registry's."""
+    try:
+        answer = requests.get(f"{url}/subjects", params={"limit": "1"}, timeout=_REGISTRY_S)
+        subjects = answer.json() if answer.ok else None
+    except requests.JSONDecodeError:
+        return "what answers is no schema registry"
+    except requests.RequestException as error:
+        return f"it does not answer ({type(error).__name__})"
+    if not answer.ok:
+        return f"it answers {answer.status_code}"
+    return None if isinstance(subjects, list) else "what answers is no schema registry"

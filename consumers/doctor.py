@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-import smtplib
-import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import click
-import requests
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from cryptography.fernet import Fernet
 from rich.console import Console
 from sqlalchemy import Engine, select
 
+from consumers.dependencies import registry_problem
 from consumers.errors import BrokerUnreachable, ConsumersError
+from consumers.notifier.smtp import Mailer
 from consumers.restoring.places import find_behind, words_for
 from qbo_client.calls import read
 from qbo_client.outcomes import Done
@@ -34,7 +33,7 @@ from store.failures import DEAD_LETTERS
 from store.restores import unknown_companies
 from store.secrets import TokenKeys
 from store.tables import configuration, org
-from sync.settings import DEMO_DEFAULTS, BadSetting, Settings, settings_from
+from sync.settings import DEMO_DEFAULTS, BadSetting, Settings, settings_from, silent
 
 TOPICS: Final = ("kompass.clients", "kompass.projects", "kompass.invoices", DEAD_LETTERS)
 _TIMEOUT_S: Final = 10.0
@@ -157,7 +156,7 @@ def _age(engine: Engine, settings: Settings) -> Finding:
 
 def _kafka(settings: Settings) -> Iterator[Finding]:
     servers = settings.kafka["bootstrap.servers"]
-    admin = AdminClient({**settings.kafka, "log_level": "0"})
+    admin = AdminClient(silent(settings.kafka))
     try:
         known = admin.list_topics(timeout=_TIMEOUT_S)
     except KafkaException as error:
@@ -207,33 +206,18 @@ def _registry(settings: Settings) -> Finding:
         return Finding("schema registry", Verdict.SOUND, "none: events are read with the shipped schemas")
     parts = urlsplit(url)
     shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-    try:
-        answer = requests.get(f"{url}/subjects", timeout=_TIMEOUT_S)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        status = getattr(error.response, "status_code", None)
-        return Finding(
-            "schema registry", Verdict.UNSOUND, f"{shown} {f'answers {status}' if status else 'does not answer'}"
-        )
+    problem = registry_problem(url)
+    if problem is not None:
+        return Finding("schema registry", Verdict.UNSOUND, f"{shown}: {problem}")
     return Finding("schema registry", Verdict.SOUND, f"{shown} answers")
 
 
 def _mail(settings: Settings) -> Finding:
-    parts = urlsplit(settings.smtp_url)
-    host, secure = parts.hostname or "", parts.scheme == "smtps"
-    port = parts.port or {"smtps": 465, "smtp+starttls": 587}.get(parts.scheme, 25)
-    connect: Callable[..., smtplib.SMTP] = smtplib.SMTP_SSL if secure else smtplib.SMTP
-    try:
-        with connect(host, port, timeout=_TIMEOUT_S) as server:
-            if parts.scheme == "smtp+starttls":
-                server.starttls(context=ssl.create_default_context())
-            if parts.username:
-                server.login(unquote(parts.username), unquote(parts.password or ""))
-            server.noop()
-    except (OSError, smtplib.SMTPException) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return Finding("mail", Verdict.UNSOUND, f"{host}:{port}: {reason}; check SMTP_URL")
-    return Finding("mail", Verdict.SOUND, f"{host}:{port} answers")
+    mailer = Mailer(settings.smtp_url, sender=settings.mail_from, timeout=_TIMEOUT_S, whole=3 * _TIMEOUT_S)
+    problem = mailer.problem()
+    if problem is not None:
+        return Finding("mail", Verdict.UNSOUND, f"{mailer.server}: {problem}; check SMTP_URL")
+    return Finding("mail", Verdict.SOUND, f"{mailer.server} answers")
 
 
 def _companies(engine: Engine, settings: Settings, *, calls: bool) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.loop import IngestLoop
 from consumers.ingest.membership import Membership
 from consumers.ingest.placing import OnGap
+from consumers.ingest.topic_id import TopicId, asking
 from consumers.listening import NewsListener
 from consumers.logs import LIBRDKAFKA
 from consumers.restoring.places import check_not_restored
@@ -74,6 +75,7 @@ class Parts:
     gauges: GaugeKeeper
     dependencies: Dependencies
     membership: Membership
+    topic_id: TopicId
     backfills: AskedBackfills
 
 
@@ -104,6 +106,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     )
     reconciler = Reconciler(steps, beat=health.beat)
     topic = topic_of(kind)
+    topic_id = TopicId(asking(settings.kafka, topic))
     loop = IngestLoop(
         lambda on_commit: Consumer(
             {**consumer_settings(settings.kafka, kind), "on_commit": on_commit}, logger=LIBRDKAFKA
@@ -119,6 +122,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         wake=reconciler.wake,
         note_gap=lambda gap: retrying(engine, lambda db: stretches.note_gap(db, gap)),
         dependencies=dependencies,
+        topic_id=topic_id,
     )
     outbox = OutboxPublisher(
         engine,
@@ -149,7 +153,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
     listener = NewsListener(engine, reconciler)
     backfills = AskedBackfills(engine, codec, settings.kafka, owner=owner)
     return Parts(
-        engine, transport, reconciler, loop, outbox, listener, health, gauges, dependencies, membership, backfills
+        engine, transport, reconciler, loop, outbox, listener, health, gauges, dependencies, membership, topic_id, backfills
     )  # fmt: skip
 
 
@@ -253,6 +257,7 @@ def _watch(parts: Parts, stopping: threading.Event) -> None:
     """Stop the process when one of its loops has ended; ask the group after a process that has no partition for long."""
     while not stopping.wait(1.0):
         parts.membership.look(parts.loop)
+        parts.topic_id.look()
         if parts.reconciler.broken is not None:
             parts.loop.stop()
             return

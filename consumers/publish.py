@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from consumers.errors import BrokerUnreachable, ConsumersError
+from consumers.logs import LIBRDKAFKA
 from schemas.codec import Codec
 from schemas.counting import counted
 from schemas.errors import BadLine, BadRecord
@@ -64,7 +65,7 @@ class Publisher:
     def __init__(self, kafka: Mapping[str, str], codec: Codec) -> None:
         self._codec = codec
         self._servers = kafka.get("bootstrap.servers", "")
-        self._producer = Producer(producer_settings(kafka))
+        self._producer = Producer(producer_settings(kafka), logger=LIBRDKAFKA)
         self._refused: str | None = None
         self.acknowledged: Counter[Kind] = Counter()
 

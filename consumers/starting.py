@@ -23,7 +23,7 @@ _REFUSES: Final = (DatabaseRefuses, BrokerRefuses)
 def wait_for(
     what: str, see: Callable[[], None], *, seconds: float, health: Health, stopping: threading.Event | None = None
 ) -> bool:
-    """Call ``see`` until it raises nothing; /readyz says what is missing meanwhile. False when stopped first.
+    """Call ``see`` until it raises nothing; /readyz says what is missing meanwhile, and /metrics. False when stopped first.
 
     Raises
     ------
@@ -43,7 +43,9 @@ def wait_for(
             if str(error) != reason:
                 log.warning("waiting up to %.0f s to start: %s", seconds, error)
             reason = str(error)
+            health.metrics.set("dependency_up", 0.0, what=what)
         else:
+            health.metrics.set("dependency_up", 1.0, what=what)
             return True
         stopping.wait(_PAUSE_S)
     return False

@@ -39,7 +39,7 @@ def tidy_up(
 @click.command()
 @click.option(
     "--days",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 36_500),
     help="Keep what was done in the last so many days.  [default: KOMPASS_QBO_RETENTION_DAYS, 400]",
 )
 def tidy(days: int | None) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from mapping import cents
 from mapping.booked import Booked
-from mapping.books import VOID
+from mapping.books import OF_THE_WHOLE
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
 from mapping.expected import (
@@ -169,7 +169,7 @@ def _made(
 def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tuple[Standing, list[str]]:
     invoice = one.invoice
     theirs = found.side(month.facts)
-    rounding = differs_by_rounding(one, ours, theirs, month)
+    rounding = typed_tax(one, ours, found, month) is None and differs_by_rounding(one, ours, theirs, month)
     reasons = [*_differences(one, ours, found, rounding=rounding, month=month)]
     if not ours.codes and not anything(ours) and not anything(theirs):
         # Voided on both sides: nothing is booked, in no month and for nobody.
@@ -182,25 +182,27 @@ def _compared(one: SentDocument, ours: Side, found: Booked, month: Month) -> tup
         return Standing.LEFT if left else Standing.OTHER_MONTH, [moved, *reasons]
     if (
         reasons
-        and is_left(one, found, {VOID, "Line", "TxnTaxDetail"}, month.facts.home_currency)
+        and is_left(one, found, {*OF_THE_WHOLE, "Line", "TxnTaxDetail"}, month.facts.home_currency)
         and not list(_apart_from_amounts(one, found, month))
     ):
-        return Standing.LEFT, reasons
+        return Standing.LEFT, [*reasons, *_texts(one, found, month), *_not_yet(one)]
     if reasons:
         reasons += _texts(one, found, month)
-        if one.state in OPEN:
-            reasons.insert(0, f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
-        return Standing.DIFFERS, reasons
+        return Standing.DIFFERS, [*_not_yet(one), *reasons]
     remarks = [*_texts(one, found, month)] if anything(theirs) else []
     otherwise = Standing.OTHERWISE if remarks else Standing.AGREES
     if chosen := [*left_members(one, found)]:
         otherwise, remarks = Standing.LEFT, [*chosen, *remarks]
-    if one.state in OPEN:
-        remarks.append(f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})")
+    remarks += _not_yet(one)
     if rounding:
         tax = f"QuickBooks has {money(theirs.amounts.tax)} of tax, Kompass billed {money(ours.amounts.tax)}"
         return Standing.ROUNDING, [f"{tax}: {words_of(cents.ROUNDING).headline}", *remarks]
     return otherwise, remarks
+
+
+def _not_yet(one: SentDocument) -> list[str]:
+    waits = one.state in OPEN
+    return [f"its newest version is not in QuickBooks ({_state_word(one)}: {one.reason})"] if waits else []
 
 
 def _differences(one: SentDocument, ours: Side, found: Booked, *, rounding: bool, month: Month) -> Iterator[str]:
@@ -250,8 +252,9 @@ def _texts(one: SentDocument, found: Booked, month: Month) -> Iterator[str]:
     if number and found.number != number:
         yield f"number {found.number or '(none)'} in QuickBooks, {number} was sent"
     date = one.invoice.date.isoformat() if newer else one.text("TxnDate") or one.invoice.date.isoformat()
-    # Of one that is in another month there, the date is said already.
-    if found.date.isoformat() != date and (found.date in month) == (one.invoice.date in month):
+    # Of one that is in another month there, the date is said already. What a person kept, and somebody put right since, is right.
+    right = found.date.isoformat() in (date, one.invoice.date.isoformat())
+    if not right and (found.date in month) == (one.invoice.date in month):
         yield f"dated {found.date} in QuickBooks, {date} in Kompass"
     rate = month.day_rates.get((found.currency, found.date))
     said = plausible(one.answered.rate, found.currency, month.facts.home_currency) not in (None, found.exchange_rate)

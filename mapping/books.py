@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from mapping.difference import holds, own_lines, same, tax_overridden, touched_by_others
+from mapping.difference import TAX_BASES, holds, own_lines, same, tax_overridden, tax_shares, touched_by_others
 from schemas.company import CompanyFacts
 from schemas.counting import counted
 from schemas.documents import CHOSEN
@@ -123,9 +123,19 @@ def made_by_hand(
         differing &= {*known, *edited(before, now)}
     # After a write beside it, ``tax`` is what was put in by hand: that it was, is known.
     stays = "TxnTaxDetail" in known and before is not None and before.tax == now.tax
-    if stays or tax_overridden(now.document, applied, tax):
+    moved = before is not None and _tax_moved(before, now)
+    # Of lines that somebody typed, ``tax`` says nothing of ours, should those be there again.
+    of_ours = before is None or not touched_by_others(before.document, applied, {"Line": None})
+    if stays or moved or (of_ours and tax_overridden(now.document, applied, tax)):
         differing.add("TxnTaxDetail")
     return sorted(differing)
+
+
+def _tax_moved(before: Observed, now: Observed) -> bool:
+    """Whether a person gave a part of the tax to another of its rates, as from GST to QST. What it is computed from is as it was."""
+    if before.deleted or before.tax != now.tax or TAX_BASES.intersection(edited(before, now)):
+        return False
+    return not same(tax_shares(before.document), tax_shares(now.document))
 
 
 def edited(before: Observed, now: Observed) -> tuple[str, ...]:
@@ -139,7 +149,11 @@ def edited(before: Observed, now: Observed) -> tuple[str, ...]:
 
 VOID = "Void"
 """Stands among the members that a person chose to keep for a void in Kompass that does not go to QuickBooks."""
-_NO_MEMBERS = frozenset({VOID, CHOSEN})
+TYPE = "Type"
+"""Stands among them for a document that stays what it was sent as, an invoice or a credit note, although Kompass changed its type."""
+OF_THE_WHOLE = frozenset({VOID, TYPE})
+"""What a person chose about the whole document: it is over once Kompass's side is in QuickBooks."""
+_NO_MEMBERS = OF_THE_WHOLE | {CHOSEN}
 
 
 def still_kept(kept: Sequence[str], before: Observed | None, now: Observed) -> tuple[list[str], list[str]]:
@@ -149,8 +163,8 @@ def still_kept(kept: Sequence[str], before: Observed | None, now: Observed) -> t
     """
     if before is None or not kept:
         return list(kept), []
-    same = (before.total, before.tax) == (now.total, now.tax)
-    if same and all(_value(before.document, one) == _value(now.document, one) for one in (*BOOKS, *kept)):
+    as_it_was = (before.total, before.tax) == (now.total, now.tax) and not _tax_moved(before, now)
+    if as_it_was and all(_value(before.document, one) == _value(now.document, one) for one in (*BOOKS, *kept)):
         return list(kept), []
     return [], [one for one in kept if one not in _NO_MEMBERS]
 

@@ -54,11 +54,15 @@ def entity_of(invoice: Invoice) -> str:
     return "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
 
 
+def is_of_another_type(case: Case) -> bool:
+    """Whether a document was sent as an invoice and is a credit note by now, or the other way round."""
+    return isinstance(case.record, Invoice) and case.standing.entity not in (None, entity_of(case.record))
+
+
 def compared_with(case: Case) -> Standing:
     """Give what a record is compared with: nothing, where it was another type of document before, and that is gone."""
     standing = case.standing
-    another = isinstance(case.record, Invoice) and standing.entity not in (None, entity_of(case.record))
-    return Standing(currency=standing.currency) if another and is_gone(standing) else standing
+    return Standing(currency=standing.currency) if is_of_another_type(case) and is_gone(standing) else standing
 
 
 def is_gone(standing: Standing) -> bool:

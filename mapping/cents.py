@@ -25,6 +25,7 @@ NET = "difference:net"
 ROUNDING = "difference:tax-rounding"
 BY_DATE = "difference:tax-rate-by-date"
 RATE = "difference:tax-rate"
+CAUSES = frozenset({AUTOMATED, BY_HAND, NET, ROUNDING, BY_DATE, RATE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,11 @@ from schemas.events import Invoice, Record, Step
 from schemas.observed import Observed
 
 TYPE_CHANGED = "conflict:type-changed"
+PAID = "conflict:paid"
 CREDIT_APPLIED = "conflict:credit-applied"
+BOOKS_CLOSED = "books-closed"
+PROTECTED = frozenset({PAID, CREDIT_APPLIED, BOOKS_CLOSED})
+"""A payment or credit is applied, or the period is closed: the document stays as it is until a person has chosen."""
 _CHOOSE = "Open it under Sync errors, compare both sides, and choose which one is right"
 
 
@@ -44,7 +48,7 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
     if entity == "CreditMemo" and observed.applied_to:
         what, holder = f"applied to {', '.join(observed.applied_to)}", holder and f" ({holder.strip()})"
     return Problem(
-        cause=CREDIT_APPLIED if entity == "CreditMemo" else "conflict:paid",
+        cause=CREDIT_APPLIED if entity == "CreditMemo" else PAID,
         message=f"{label(invoice)} has been {what} in QuickBooks{holder}; its {_named(invoice, members)} in Kompass "
         "afterwards",
         field=", ".join(members),
@@ -55,7 +59,7 @@ def paid_in_qbo(invoice: Invoice, observed: Observed, entity: str, members: Sequ
 
 _MEMBER_NAMES: Mapping[str, str] = {
     "Line": "amounts", "TxnDate": "date", "CustomerRef": "customer", "CurrencyRef": "currency", "ExchangeRate": "exchange rate",
-    "TxnTaxDetail": "tax", "DocNumber": "number",
+    "TxnTaxDetail": "tax", "DocNumber": "number", "Type": "type",
 }  # fmt: skip
 
 
@@ -71,6 +75,11 @@ CLOSED = (
     "and press Keep what QuickBooks says. Or reopen the period in QuickBooks and press Try again"
 )
 """The remedy for a change or a void of what lies in a closed period. What Kompass bills has changed already: only QuickBooks lacks it."""
+CLOSED_TO_TEXTS = (
+    "What it bills has not changed, so there is nothing to type into QuickBooks: open it under Sync errors and press Keep what QuickBooks "
+    "says. "
+    "Or reopen the period in QuickBooks and press Try again"
+)
 
 
 def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, members: Sequence[str] = ()) -> Problem:
@@ -78,7 +87,7 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, memb
     closed = facts.book_close_date
     if closed is not None and there.date is not None and there.date > closed:
         return Problem(
-            cause="books-closed",
+            cause=BOOKS_CLOSED,
             message=f"{label(invoice)}: its new date {invoice.date} lies in a period that is closed in QuickBooks (to {closed}); "
             f"in QuickBooks it is dated {there.date}",
             field="TxnDate",
@@ -88,7 +97,7 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, memb
         )
     moved = "; QuickBooks does not move a document out of a closed period" if "TxnDate" in members else ""
     return Problem(
-        cause="books-closed",
+        cause=BOOKS_CLOSED,
         message=f"{label(invoice)} lies in a period that is closed in QuickBooks (to {facts.book_close_date}); "
         f"its {_named(invoice, members or ('Line',))} in Kompass",
         field=", ".join(members) or "TxnDate",
@@ -130,6 +139,11 @@ def edited_in_qbo(invoice: Invoice, members: Sequence[str]) -> Problem:
         value="",
         remedy=_CHOOSE,
     )
+
+
+def over_customer(problems: Sequence[Problem]) -> bool:
+    """Whether it is about the customer: the client or project may be linked by hand to the one that the document has."""
+    return any("CustomerRef" in one.field.split(", ") for one in problems)
 
 
 def not_taken(record: Record, members: Sequence[NotTaken]) -> Problem:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import BOOKS, changed_in_books, in_closed_period, left_alone, not_taken
+from mapping.books import BOOKS, OF_THE_WHOLE, changed_in_books, in_closed_period, left_alone, not_taken
 from mapping.case import (
     Case,
     compared_with,
-    entity_of,
     is_gone,
+    is_of_another_type,
     name_of_party,
     needed_party,
     own_currency,
@@ -36,6 +36,7 @@ from mapping.results import PartyKey, Problem, Unmappable
 from mapping.voids import other_type, void
 from schemas.applied import NOTHING_SENT, Applied, Billed, Notes
 from schemas.company import Standing
+from schemas.documents import CHOSEN
 from schemas.events import Invoice, Step
 from schemas.link_state import LinkState
 from schemas.observed import Observed
@@ -64,7 +65,7 @@ def decide_case(case: Case) -> Decision:
     if is_void:
         return void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
-        if standing.entity not in (None, entity_of(case.record)):
+        if is_of_another_type(case):
             gone = is_gone(standing)
             return _push(replace(case, standing=compared_with(case))) if gone else other_type(case)
         if standing.voided and not standing.overwrite:
@@ -130,15 +131,8 @@ def _push(case: Case) -> Decision:
             # Nobody is asked by what was so earlier: a payment may have been taken back since. A read names what a credit is applied to.
             asks = not standing.fresh and (bool(changed) or conflict.cause == conflicts.CREDIT_APPLIED)
             return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
-    if not changed and "DocNumber" in before.members and "DocNumber" not in payload:
-        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
-        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
     if not changed:
-        return Nothing(
-            "QuickBooks agrees",
-            billed=_billed_otherwise(before.notes, notes),
-            left_out=None if before.notes.left_out == notes.left_out else notes.left_out,
-        )
+        return _unchanged(standing, applied, currency)
     return Write(
         "update",
         mapped.entity,
@@ -148,6 +142,22 @@ def _push(case: Case) -> Decision:
         name,
         choices=mapped.choices,
         currency=currency,
+    )
+
+
+def _unchanged(standing: Standing, applied: Applied, currency: str) -> Nothing:
+    """Nothing of what was sent has changed: say what is known otherwise than before."""
+    before = standing.applied or NOTHING_SENT
+    if "DocNumber" in before.members and "DocNumber" not in applied.members:
+        # The company numbers its documents itself by now: should it stop, Kompass's number is sent again.
+        return Nothing("QuickBooks agrees, under a number of its own", adopt=applied, currency=currency)
+    if OF_THE_WHOLE.intersection(standing.kept):
+        # Kompass says again what QuickBooks was left with: the choice is over.
+        return Nothing("QuickBooks agrees", adopt=applied, currency=currency)
+    return Nothing(
+        "QuickBooks agrees",
+        billed=_billed_otherwise(before.notes, applied.notes),
+        left_out=None if before.notes.left_out == applied.notes.left_out else applied.notes.left_out,
     )
 
 
@@ -210,6 +220,9 @@ def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, o
         for member in others
         if member in payload and not _says_already(observed, payload, (member,))
     }
+    if "TxnTaxDetail" in standing.by_hand and "TxnTaxDetail" not in payload and "Line" in payload:
+        # QuickBooks computes the tax again of lines that are written.
+        found["Line"] = payload["Line"]
     if "Line" in found:
         found["Line"] = with_line_ids(found["Line"], standing.line_ids)
         found |= {member: payload[member] for member in ("GlobalTaxCalculation",) if member in payload}
@@ -222,12 +235,13 @@ def _edited_by_hand(
     """Name the members of the books in which a bookkeeper's edit and Kompass disagree.
 
     Without a change of ours, what a person chose to keep is no disagreement. A tax that was put in by hand stands until what it is
-    computed from is written: the lines, but the date or customer too.
+    computed from is written: the lines, but the date or customer too; or until somebody has the document looked at.
     """
     found = []
     for member in dict.fromkeys(one for one in (*standing.by_hand, *standing.kept) if one in BOOKS):
         if member == "TxnTaxDetail":
-            disagrees = bool(TAX_BASES & changed.keys())
+            looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
+            disagrees = looked_at or bool(TAX_BASES & changed.keys())
         elif changed:
             disagrees = member in changed and not _says_already(observed, payload, (member,))
         else:

@@ -178,5 +178,18 @@ def tax_overridden(observed: Mapping[str, object], applied: Mapping[str, object]
     return Decimal(found) != qbo_tax and not touched_by_others(observed, applied, {"Line": None})
 
 
+def tax_shares(document: Mapping[str, object]) -> dict[str, object]:
+    """Give what each tax rate has of a document's tax, by the rate's Id."""
+    detail = document.get("TxnTaxDetail")
+    lines = detail.get("TaxLine") if isinstance(detail, Mapping) else None
+    shares: dict[str, object] = {}
+    for line in lines if isinstance(lines, list | tuple) else ():
+        of_line = line.get("TaxLineDetail") if isinstance(line, Mapping) else None
+        rate = of_line.get("TaxRateRef") if isinstance(of_line, Mapping) else None
+        if isinstance(rate, Mapping):
+            shares[str(rate.get("value"))] = line.get("Amount")
+    return shares
+
+
 def _without_blank_code(line: Mapping[str, object]) -> Mapping[str, object]:
     return {key: value for key, value in line.items() if key != "LineNum"}

@@ -14,7 +14,7 @@ from mapping.money import half_up
 from mapping.rates import Rates, plausible
 from mapping.sheet import NOTHING, Amounts, CodeAmount, Side
 from mapping.tax import Regime, regime, row_of
-from mapping.tax_amounts import Piece, accepted, accepted_together, pieces_of_line, units
+from mapping.tax_amounts import Piece, accepted, accepted_together, pieces_of_line, predictions, units
 from schemas.company import BilledTax, CompanyFacts, Configuration
 from schemas.documents import SentDocument
 from schemas.events import InvoiceLine, Step
@@ -195,7 +195,7 @@ def moved_off_tax_item(one: SentDocument, found: Booked, month: Month) -> tuple[
 def typed_tax(one: SentDocument, ours: Side, found: Booked, month: Month) -> Decimal | None:
     """Give the tax that QuickBooks had come to, where another one was typed over it; None where no hand is known to have done so.
 
-    The net of each tax code is as it was sent, QuickBooks had another tax at our last write, and no way of rounding gives the one of now.
+    The net of each tax code is as it was sent, QuickBooks had another tax at our last write, and does not compute the one of now.
     A tax that QuickBooks itself computes otherwise is not typed: its tax code has another rate, or its sales tax is automated.
     """
     tax, theirs = found.amounts.tax, found.side(month.facts)
@@ -203,11 +203,14 @@ def typed_tax(one: SentDocument, ours: Side, found: Booked, month: Month) -> Dec
         return None
     booked = -one.answered.tax if found.entity == "CreditMemo" else one.answered.tax
     nets = {code.code: code.net for code in ours.codes}
+    if tax == booked and one.answered.tax_by_hand:
+        # It was put in before our last write, which left it: what QuickBooks had come to is not known any more.
+        booked = ours.amounts.tax
     if tax == booked or nets != {code.code: code.net for code in theirs.codes}:
         return None
     with_codes = _booking(one, month).how is Regime.EXCLUDED
     pieces = _pieces(one, month, day=found.date) if with_codes else None
-    computed = pieces is not None and tax in accepted_together(pieces, one.invoice.currency)
+    computed = pieces is not None and tax in predictions(pieces, one.invoice.currency)
     return None if computed else booked + 0
 
 

@@ -10,6 +10,7 @@ from mapping.agreement import VOIDED, Key, ordered
 from mapping.booked import Booked
 from mapping.case import billing_client, not_synced
 from mapping.expected import OPEN, Month
+from mapping.left import left_by
 from mapping.matching import Match, Sought, alike_numbers, keys_for, keys_of, loose_name, match
 from mapping.sheet import NOTHING, Line, Standing
 from schemas.company import Configuration
@@ -123,7 +124,7 @@ def _is_booked(one: SentDocument, found: Booked | None, configuration: Configura
     """Whether QuickBooks has it, or is to get it."""
     if one.invoice.step is Step.VOIDED or (found is not None and found.amounts == NOTHING):
         return False
-    if found is None and one.left is not None and one.left.observed.gone:
+    if found is None and (left := left_by(one)) is not None and left.observed.gone:
         return False
     sent = bool(one.qbo_id)
     wanted = not_synced(one.invoice, deleted=one.deleted, configuration=configuration, sent=sent) is None

@@ -7,8 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import VOID, in_closed_period
-from mapping.case import Case
+from mapping.books import TYPE, VOID, in_closed_period
+from mapping.case import Case, is_of_another_type
 from mapping.cents import billed
 from mapping.decisions import Decision, Fail, Nothing, Read, Write
 from mapping.difference import own_lines, sparse_body, with_line_ids
@@ -19,9 +19,11 @@ from schemas.applied import NOTHING_SENT, Applied
 from schemas.events import Invoice
 from schemas.observed import Observed
 
+_LEFT = "left as it is in QuickBooks, as a person chose"
+
 
 def void(case: Case) -> Decision:
-    """Void a document that was sent; a void of Kompass's goes to QuickBooks unless the books protect it."""
+    """Take a document out of the books that is voided in Kompass, unless the books protect it."""
     standing = case.standing
     assert isinstance(case.record, Invoice)
     assert standing.qbo_id is not None
@@ -32,8 +34,8 @@ def void(case: Case) -> Decision:
     observed = standing.observed
     if observed is not None and observed.gone:
         return Nothing("voided or deleted in QuickBooks, too", voided=True)
-    if VOID in standing.kept and not standing.overwrite and sent.notes.billed == bills:
-        return Nothing("left as it is in QuickBooks, as a person chose")
+    if standing.sync_token is not None and _is_left(case, VOID):
+        return Nothing(_LEFT)
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
         # Whether applying a credit note raises its SyncToken is not known.
         return Read(entity, standing.qbo_id)
@@ -74,9 +76,20 @@ def other_type(case: Case) -> Decision:
     entity = standing.entity or "Invoice"
     if standing.sync_token is None:
         return Read(entity, standing.qbo_id)
+    if _is_left(case, TYPE):
+        return Nothing(_LEFT)
     if standing.overwrite and standing.observed is not None:
         return _give_way(case, entity, standing.observed)
     return Fail((conflicts.type_changed(case.record, entity),))
+
+
+def _is_left(case: Case, choice: str) -> bool:
+    """Whether a person chose to leave the whole document as QuickBooks has it, and Kompass bills what it did then."""
+    standing = case.standing
+    assert isinstance(case.record, Invoice)
+    sent = standing.applied or NOTHING_SENT
+    now = billed(case.record, sent.members, case.facts)
+    return choice in standing.kept and not standing.overwrite and sent.notes.billed == now
 
 
 def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
@@ -109,10 +122,11 @@ def _without_billed(applied: Applied) -> Applied:
 def _protected(case: Case, entity: str, observed: Observed) -> Problem | None:
     """What keeps a document from being voided: a payment or credit on it, or a closed period."""
     assert isinstance(case.record, Invoice)
+    members = (TYPE if is_of_another_type(case) else "Line",)
     if observed.is_settled:
-        return conflicts.paid_in_qbo(case.record, observed, entity, ("Line",))
+        return conflicts.paid_in_qbo(case.record, observed, entity, members)
     if in_closed_period(case.facts, observed.date):
-        return conflicts.books_closed(case.record, case.facts, observed)
+        return conflicts.books_closed(case.record, case.facts, observed, members=members)
     return None
 
 

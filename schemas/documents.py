@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from schemas.applied import Billed
 from schemas.events import Invoice
 from schemas.observed import Observed
 
@@ -18,6 +19,8 @@ class Answered:
     """Home units for one of the currency."""
     tax: Decimal | None = None
     """At our last write; above zero for a credit memo, too."""
+    tax_by_hand: bool = False
+    """Whether somebody is known to have put in another one than QuickBooks had come to: ``tax`` may be that one by now."""
 
 
 CHOSEN = "Chosen"
@@ -32,6 +35,8 @@ class Left:
     observed: Observed
     ours: Mapping[str, object] = field(default_factory=dict, repr=False)
     """The members as they were sent, or would have been."""
+    billed: Billed | None = None
+    """What Kompass billed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class SentDocument:
     """The members that were sent last, apart from the lines with the value that a person left; empty while none were."""
     answered: Answered = Answered()
     left: Left | None = None
-    """None when nobody left it so, or more is to be sent."""
+    """None when nobody left it so. Whether Kompass says the same still, `mapping.left` knows."""
     link_id: int = 0
     """0 where there is no link."""
     newest_customer: str | None = None

@@ -58,6 +58,12 @@ DECLARATIONS: Final[tuple[Declaration, ...]] = (
         "Events in Kafka that this process has yet to make durable, over its assigned partitions.",
         (("topic", "Kafka topic"), ("partition", "Kafka partition")),
     ),
+    Declaration(
+        "gauge",
+        "ingest_stalled_seconds",
+        "For how long a partition with events to read has not moved, while others may.",
+        (("topic", "Kafka topic"), ("partition", "Kafka partition")),
+    ),
     Declaration("gauge", "ingest_last_commit_timestamp_seconds", "When offsets were last committed.", (_KIND,)),
     Declaration("gauge", "ingest_assigned_partitions", "Partitions assigned to this process.", (_KIND,)),
     Declaration(

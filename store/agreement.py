@@ -14,7 +14,6 @@ from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN, Answered, Left, SentDocument
 from schemas.events import Invoice, Kind
 from schemas.jsonlines import record_from_json
-from schemas.link_state import LinkState
 from schemas.observed import Observed
 from store.sql import unpack, unpack_applied
 
@@ -96,7 +95,8 @@ def customers_of(
 def _document(row: Any) -> SentDocument:
     invoice = record_from_json(Kind.INVOICE, row.body)
     assert isinstance(invoice, Invoice)
-    applied, observed = (unpack_applied(row.applied) or NOTHING_SENT).members, unpack(row.observed) or {}
+    sent_last, observed = unpack_applied(row.applied) or NOTHING_SENT, unpack(row.observed) or {}
+    applied = sent_last.members
     # What a person chose to keep as QuickBooks has it counts as sent. Lines are compared with Kompass's all the same, and so is whom a
     # document is for that was linked by hand: nobody chose that.
     chosen = CHOSEN in row.kept
@@ -104,7 +104,6 @@ def _document(row: Any) -> SentDocument:
     sent = {name: value for name, value in applied.items() if name not in kept}
     # What it was at when it was linked by hand says nothing of what it should be at.
     rate = None if row.linked_by_hand else observed.get("ExchangeRate")
-    left = chosen and row.state == LinkState.SYNCED
     return SentDocument(
         invoice=invoice,
         deleted=row.deleted,
@@ -114,7 +113,9 @@ def _document(row: Any) -> SentDocument:
         qbo_id=row.qbo_id,
         cause=row.cause,
         sent={**sent, **{name: observed[name] for name in kept if name in observed}},
-        answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax),
-        left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied) if left else None,
+        answered=Answered(None if rate is None else Decimal(rate), row.qbo_tax, "TxnTaxDetail" in row.edited),
+        left=Left(frozenset((*row.kept, *row.edited)), Observed(observed), applied, sent_last.notes.billed)
+        if chosen
+        else None,
         link_id=row.link_id,
     )

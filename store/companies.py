@@ -34,10 +34,10 @@ from store.tables import (
     custom_field,
     department,
     department_class,
+    difference,
     item_service,
     link,
     org,
-    remark,
     service,
     tax_code_vat_rate,
     vat_rate,
@@ -288,10 +288,14 @@ def mark_facts_stale(db: Connection, realm_id: str, *, asked: bool = False) -> b
 
 
 def realms_refused(db: Connection, link_ids: Collection[int], *, causes: Collection[str]) -> set[str]:
-    """Give the companies of those links that failed for one of these causes (the part before the colon), or bear a remark."""
+    """Give the companies of those links that failed for one of these causes (the part before the colon), or that were not taken as sent."""
     failed = and_(link.c.state == LinkState.FAILED, func.split_part(link.c.cause, ":", 1).in_(sorted(causes)))
-    remarked = exists().where(remark.c.link_id == link.c.id, remark.c.cause != "difference:left-out")
-    found = select(link.c.realm_id).where(link.c.id.in_(sorted(link_ids)), or_(failed, remarked))
+    not_taken = exists().where(
+        difference.c.link_id == link.c.id,
+        difference.c.kompass_total.is_(None),
+        difference.c.cause != "difference:left-out",
+    )
+    found = select(link.c.realm_id).where(link.c.id.in_(sorted(link_ids)), or_(failed, not_taken))
     return set(db.execute(found.distinct()).scalars())
 
 

@@ -1,29 +1,30 @@
-"""Documents whose total in QBO is another than what Kompass billed, and which of them people were notified of.
+"""What is in QBO otherwise than Kompass says, although the record is there and waits for nothing, and which of it people were notified of.
 
-A row stands as long as the two differ. Only those of the company that is linked now count. Remarks (`store.remarks`) are mailed with them.
+A row for each link and cause, as long as it is so: a total that is another than what Kompass billed, or something that was left out or not
+taken. Only those of the company that is linked now count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, select, text, union_all
+from sqlalchemy import Connection, select, text
 
 from store.links import Link
 from store.sql import Statement, insert_rows
-from store.tables import difference, remark
+from store.tables import difference
 
 SUBJECT = "difference:"
 """How every cause of a difference begins, and with it the subject of its notice: one for an Org and cause."""
 
 _OPEN = (
-    "FROM (SELECT link_id, org_id, realm_id, cause, message, found_at, abs(qbo_total - kompass_total) AS size FROM qbo_difference"
+    "FROM (SELECT r.link_id, r.org_id, r.realm_id, r.cause, r.message, r.found_at, coalesce(abs(r.qbo_total - r.kompass_total), 0) AS size"
+    "  FROM qbo_difference r"
     # One that became a failure is mailed as such.
-    " UNION ALL SELECT r.link_id, r.org_id, r.realm_id, r.cause, r.message, r.found_at, 0 FROM qbo_remark r"
-    "  WHERE NOT EXISTS (SELECT 1 FROM qbo_failure f WHERE f.link_id = r.link_id AND f.closed_at IS NULL"
+    "  WHERE r.kompass_total IS NOT NULL OR NOT EXISTS (SELECT 1 FROM qbo_failure f WHERE f.link_id = r.link_id AND f.closed_at IS NULL"
     "   AND f.cause LIKE 'not-taken:%')) d"
     " JOIN qbo_configuration c ON c.org_id = d.org_id AND c.realm_id = d.realm_id"
     " JOIN qbo_link l ON l.id = d.link_id"
@@ -35,57 +36,59 @@ _UNTOLD = f"d.cause <> '{QUIET}' AND NOT EXISTS ({_TOLD})"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A difference of one link, in the document's currency."""
+class Figures:
+    """What a document comes to on both sides, in its currency."""
 
-    link: Link
-    cause: str
     kompass_total: Decimal
     kompass_tax: Decimal
     qbo_total: Decimal
     qbo_tax: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A difference of one link."""
+
+    link: Link
+    cause: str
     message: str
+    figures: Figures | None = None
+    """Of a total that is another; None of what was left out or not taken."""
 
 
-def write(db: Connection, *, agreeing: Collection[int], found: Sequence[Found]) -> None:
-    """Forget the differences of links that agree by now, and keep those that were found."""
-    if agreeing:
-        _FORGET.count(db, ids=sorted(agreeing))
+def write(db: Connection, *, ended: Mapping[frozenset[str], Collection[int]], found: Sequence[Found]) -> None:
+    """Forget the differences of these causes that links had (causes → links), and keep those that were found."""
+    for causes, link_ids in ended.items():
+        _FORGET.count(db, ids=sorted(link_ids), causes=sorted(causes))
     insert_rows(
         db,
         difference,
         [
             {
                 "link_id": one.link.id, "org_id": one.link.org_id, "realm_id": one.link.realm_id, "cause": one.cause,
-                "kompass_total": one.kompass_total, "kompass_tax": one.kompass_tax, "qbo_total": one.qbo_total,
-                "qbo_tax": one.qbo_tax, "message": one.message,
+                "message": one.message, **(_NO_FIGURES if one.figures is None else asdict(one.figures)),
             }
             for one in found
         ],
-        tail="ON CONFLICT (link_id) DO UPDATE SET org_id = excluded.org_id, cause = excluded.cause, message = excluded.message,"
+        tail="ON CONFLICT (link_id, cause) DO UPDATE SET org_id = excluded.org_id, message = excluded.message,"
         " kompass_total = excluded.kompass_total, kompass_tax = excluded.kompass_tax, qbo_total = excluded.qbo_total,"
         " qbo_tax = excluded.qbo_tax",
     )  # fmt: skip
 
 
-_FORGET = Statement("DELETE FROM qbo_difference WHERE link_id = ANY(%(ids)s::bigint[])")
+_FORGET = Statement(
+    "DELETE FROM qbo_difference WHERE link_id = ANY(%(ids)s::bigint[]) AND cause = ANY(%(causes)s::text[])"
+)
+_NO_FIGURES = dict.fromkeys(("kompass_total", "kompass_tax", "qbo_total", "qbo_tax"))
 
 
 def messages(db: Connection, link_ids: Collection[int]) -> dict[int, str]:
     """Give the sentences of the differences that these links have, by link."""
     if not link_ids:
         return {}
-    wanted = sorted(link_ids)
-    rows = db.execute(
-        union_all(
-            *(
-                select(table.c.link_id, table.c.cause, table.c.message).where(table.c.link_id.in_(wanted))
-                for table in (difference, remark)
-            )
-        )
-    )
+    wanted = select(difference.c.link_id, difference.c.message).where(difference.c.link_id.in_(sorted(link_ids)))
     texts: dict[int, list[str]] = {}
-    for row in sorted(rows, key=lambda one: one.cause):
+    for row in db.execute(wanted.order_by(difference.c.cause)):
         texts.setdefault(row.link_id, []).append(row.message)
     return {link_id: "; ".join(messages) for link_id, messages in texts.items()}
 

@@ -65,6 +65,10 @@ class Sample:
     field: str
     value: str
     intuit_tid: str
+    client: str
+    """Whose document it is; empty for what is none."""
+    currency: str
+    total: Decimal | None
 
 
 def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Sample]:
@@ -72,7 +76,10 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
     rows = db.execute(
         text(
             "SELECT f.id, f.link_id, f.kind, coalesce(nullif(f.reference, ''), f.kompass_id), f.message, f.remedy, f.field,"
-            f" f.value, f.intuit_tid FROM qbo_failure f WHERE f.org_id = :org AND f.cause = :cause AND {_UNTOLD}"
+            " f.value, f.intuit_tid, coalesce(r.body -> 'client' ->> 'name', ''), coalesce(r.body ->> 'currency', ''),"
+            " CAST(r.body ->> 'amount_gross' AS numeric) FROM qbo_failure f"
+            " LEFT JOIN qbo_record r ON r.org_id = f.org_id AND r.kind = f.kind AND r.kompass_id = f.kompass_id AND f.kind = 'invoice'"
+            f" WHERE f.org_id = :org AND f.cause = :cause AND {_UNTOLD}"
             " ORDER BY f.id DESC LIMIT :limit"
         ),
         {"org": org_id, "cause": cause, "limit": limit},

@@ -377,33 +377,22 @@ filed_month = Table(
     UniqueConstraint("org_id", "realm_id", "month"),
 )
 
-# Documents whose total in QBO is another than what Kompass billed: one row as long as it is so.
+# What is in QBO otherwise than Kompass says, although the record is there: one row as long as it is so.
 difference = Table(
     "qbo_difference",
     metadata,
-    Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), primary_key=True),
-    Column("org_id", Text, nullable=False),
-    Column("realm_id", Text, nullable=False),
-    Column("cause", Text, nullable=False),  # mapping.cents
-    Column("kompass_total", Numeric(20, 5), nullable=False),
-    Column("kompass_tax", Numeric(20, 5), nullable=False),
-    Column("qbo_total", Numeric(20, 5), nullable=False),
-    Column("qbo_tax", Numeric(20, 5), nullable=False),
-    Column("message", Text, nullable=False),
-    _moment("found_at", now=True),
-)
-
-# What of a record is not in QBO as Kompass says, although the record is there: one row as long as it is so.
-remark = Table(
-    "qbo_remark",
-    metadata,
     _id(),
     Column("link_id", BigInteger, ForeignKey("qbo_link.id", ondelete="CASCADE"), nullable=False),
-    Column("cause", Text, nullable=False),  # sync.differences
+    Column("cause", Text, nullable=False),  # mapping.cents, sync.differences
     Column("org_id", Text, nullable=False),
     Column("realm_id", Text, nullable=False),
     Column("message", Text, nullable=False),
     _moment("found_at", now=True),
+    # Of a total that is another; NULL of what was left out or not taken.
+    Column("kompass_total", Numeric(20, 5), nullable=True),
+    Column("kompass_tax", Numeric(20, 5), nullable=True),
+    Column("qbo_total", Numeric(20, 5), nullable=True),
+    Column("qbo_tax", Numeric(20, 5), nullable=True),
     UniqueConstraint("link_id", "cause"),
 )
 

@@ -23,11 +23,11 @@ def agreed(link: Link, decision: Nothing, differences: Differences) -> dict[str,
     members, notes = applied.members, applied.notes
     if decision.billed is not None:
         notes = replace(notes, billed=decision.billed)
-        differences.cents.known(link, decision.billed)
+        differences.known(link, decision.billed)
     if decision.left_out is not None:
         notes = replace(notes, left_out=decision.left_out)
     if decision.left_out is not None or decision.adopt is not None:
-        differences.remarks.decided(link, notes.left_out)
+        differences.decided(link, notes.left_out)
     if notes is not applied.notes:
         changes["applied"] = replace(applied, notes=notes)
     stands = None if link.observed is None else Observed(link.observed)
@@ -36,8 +36,8 @@ def agreed(link: Link, decision: Nothing, differences: Differences) -> dict[str,
         changes = figures(stands.document)
         if decision.adopt is not None:
             if notes.billed is not None:
-                differences.cents.document(link, notes.billed, stands.document)
-            differences.remarks.seen(link, members, stands)
+                differences.document(link, notes.billed, stands.document)
+            differences.seen(link, members, stands)
     if decision.adopt is not None:
         changes["applied"] = decision.adopt
         changes |= _left_by_hand(link, members)
@@ -47,7 +47,7 @@ def agreed(link: Link, decision: Nothing, differences: Differences) -> dict[str,
         changes["name"] = str(name or link.name)
     if decision.voided:
         changes["voided"] = True
-        differences.cents.over(link)
+        differences.over(link)
     return changes
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from mapping.books import changed_in_books
 from mapping.decisions import Read, Write
-from mapping.difference import own_lines
+from mapping.difference import holds, own_lines
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
 from qbo_client.outcomes import Done
 from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
-from schemas.applied import Applied
+from schemas.applied import NOTHING_SENT, Applied
 from schemas.observed import Observed, kept
 from store.attempts import OpenAttempt
 from store.links import Link
@@ -163,6 +164,24 @@ class Attempt:
         }
 
     @property
+    def members(self) -> set[str]:
+        """The members that an update changes: lines go with the customer that their document has, also where a person chose that one."""
+        body, there = loads(self.body), self.link.observed or {}
+        beside = "CustomerRef" in body and holds(there.get("CustomerRef"), body["CustomerRef"])
+        return set(body) - ({"CustomerRef"} if beside else set())
+
+    @property
+    def changes_books(self) -> bool:
+        """Whether it changes what the books say; an update may change texts alone."""
+        if self.operation != "update":
+            return True
+        body = loads(self.body)
+        changed = {member: body[member] for member in self.members}
+        return bool(
+            changed_in_books(changed, (self.link.applied or NOTHING_SENT).members, Observed(self.link.observed or {}))
+        )
+
+    @property
     def asks(self) -> Operation:
         """What is asked of Intuit: of a look-up, the question, not what it is about."""
         if self.phase == "lookup":
@@ -254,9 +273,9 @@ class Late:
 
 
 def booked(attempt: Attempt, done: Done) -> dict[str, object]:
-    """Give what the trail keeps of a write: the members that were sent, and what QuickBooks has by it."""
+    """Give what the trail keeps of a write: the members that it changed, and what QuickBooks has by it."""
     document = done.entity(attempt.entity)
-    sent = {"members": sorted(loads(attempt.body))} if attempt.operation == "update" else {}
+    sent = {"members": sorted(attempt.members)} if attempt.operation == "update" else {}
     found = {
         "qbo_id": "Id",
         "sync_token": "SyncToken",

@@ -124,9 +124,13 @@ def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, 
 
 
 def send_as_another(db: Connection, link_ids: Collection[int], *, by: str) -> int:
-    """Have records sent although something in QuickBooks looks like them: a person has said that it is another one."""
+    """Have records sent although something in QuickBooks looks like them: a person has said that it is another one.
+
+    Not those that another person has linked meanwhile: they would write over what QuickBooks has.
+    """
+    unlinked = [one.id for one in links.lock(db, set(link_ids)).values() if one.qbo_id is None]
     return make_due(
-        db, link_ids, Because.RESEND, f"{by} said that what QuickBooks has is another one", wishes=(Wish.OVERWRITE,)
+        db, unlinked, Because.RESEND, f"{by} said that what QuickBooks has is another one", wishes=(Wish.OVERWRITE,)
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping import rates as mapping_rates
+from mapping.conflicts import over_customer
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.results import Problem
 from schemas.events import Kind
@@ -286,7 +287,7 @@ class _Transaction:
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
             case Fail(problems, holder):
-                if holder is None and party is not None and party.qbo_id is None:
+                if holder is None and party is not None and (party.qbo_id is None or over_customer(problems)):
                     holder = party.id
                 self._fail(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():
@@ -382,8 +383,7 @@ class _Transaction:
         recreated: dict[str, Any] = {}
         if attempt.operation == "create" and attempt.link.qbo_id is not None:
             recreated = _NOTHING_THERE
-            self._differences.cents.over(attempt.link)
-            self._differences.remarks.over(attempt.link)
+            self._differences.over(attempt.link)
         self._changes.append(sent(attempt.link, epoch=attempt.epoch, over_at=self._now + horizon, at=at, **recreated))
 
     # Write

@@ -8,11 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import VOID, edited_since_sent
+from mapping.books import TYPE, VOID, edited_since_sent
+from mapping.case import Case, is_of_another_type
+from mapping.cents import billed
+from mapping.conflicts import PROTECTED
 from mapping.decisions import Fail, Nothing, Write
 from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
-from schemas.events import Kind
+from schemas.events import Invoice, Kind
 from schemas.link_state import Because, LinkState
 from schemas.observed import Observed
 from store import attempts, failures, history, links
@@ -21,7 +24,7 @@ from store.searching import has_newer_record
 from sync.by_hand import BEING_SENT, UNREAD, CannotLink, is_being_sent
 from sync.companies import read_company
 from sync.decide import Prediction, predict
-from sync.differences import CentCheck
+from sync.differences import Differences
 from sync.link import by_hand, make_due, write
 from sync.looking_up import IN_DOUBT
 
@@ -57,7 +60,8 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
         return
     if is_being_sent(db, link):
         raise CannotLink(f"It {BEING_SENT}")
-    facts = _as_left(db, link, _what_is_left(db, link))
+    case, left = _what_is_left(db, link)
+    facts = _type_left(link, case) if is_of_another_type(case) else _as_left(db, link, left)
     words = f"{by} chose what QuickBooks says"
     if attempts.read_open(db, [link_id], lease=0.0):
         # A call of which nobody knows whether it was done: it never goes out again, and what is there is read.
@@ -70,8 +74,8 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
     history.append(db, [history.about(link, "asked", "keep-quickbooks", words)])
 
 
-def _what_is_left(db: Connection, link: Link) -> Write | None:
-    """Give what a person who keeps QuickBooks' side leaves unsent; None for nothing.
+def _what_is_left(db: Connection, link: Link) -> tuple[Case, Write | None]:
+    """Give what a person who keeps QuickBooks' side leaves unsent, of which case; None for nothing.
 
     It is what they were shown: there is an object to keep, and Kompass has said nothing since it was compared.
     """
@@ -86,15 +90,27 @@ def _what_is_left(db: Connection, link: Link) -> Write | None:
         raise CannotLink("The QuickBooks company is not linked any more.")
     match predicted.outcome:
         case Write() as left:
-            return left
+            return predicted.case, left
         case Nothing():
-            return None
+            return predicted.case, None
+        case Fail(problems) if is_of_another_type(predicted.case) and problems[0].cause in PROTECTED:
+            # What keeps the former document from being voided is no reason against keeping it.
+            return predicted.case, None
         case Fail(problems):
             raise CannotLink(f"There is another problem by now: {problems[0].message}. {problems[0].remedy}.")
         case _:
             raise CannotLink(
                 "What QuickBooks says has not been read yet: press Try again, and look at both sides then."
             )
+
+
+def _type_left(link: Link, case: Case) -> dict[str, Any]:
+    """Give the facts of a link whose document stays what it was sent as, although Kompass changed its type."""
+    assert isinstance(case.record, Invoice)
+    sent = link.applied or NOTHING_SENT
+    notes = replace(sent.notes, billed=billed(case.record, sent.members, case.facts))
+    edited = edited_since_sent(sent.members, Observed(link.observed)) if link.observed is not None else ()
+    return {"overwrite": False, "applied": replace(sent, notes=notes), "kept": sorted((*edited, TYPE, CHOSEN))}
 
 
 def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:
@@ -104,9 +120,9 @@ def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:
     # A name or number that only makes way for another object is nothing that Kompass says of this one.
     if left is not None and not left.temporary:
         facts["applied"] = applied = left.applied
-        check = CentCheck()
-        check.document(link, applied.notes.billed, link.observed or {}, by_hand=True)
-        check.write(db)
+        differences = Differences()
+        differences.document(link, applied.notes.billed, link.observed or {}, by_hand=True)
+        differences.write(db)
     if link.observed is not None:
         kept_members = edited_since_sent(applied.members, Observed(link.observed))
         void = left is not None and left.voided and not left.temporary

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from mapping.conflicts import NAME_HELD
 from mapping.results import PartyKey
+from schemas.events import Kind
 from schemas.link_state import Because, LinkState
 from store import due
 from store.links import LANES, Link, notify
@@ -138,6 +139,9 @@ def make_due(
     if because in (Because.RESEND, Because.REPLAY) and Wish.REFRESH_NAMES not in wishes:
         # What keeps the name from it may have been renamed in QuickBooks, which says so only when it is asked.
         also += f", {Wish.REFRESH_NAMES} = l.{Wish.REFRESH_NAMES} OR (l.state = '{LinkState.FAILED}' AND l.cause = '{NAME_HELD}')"
+        # A person doubts that it is there as Kompass says: what a bookkeeper made of it is read.
+        doubted = f"l.state = '{LinkState.SYNCED}' AND l.kind = '{Kind.INVOICE}' AND l.qbo_id IS NOT NULL"
+        also += f", sync_token = CASE WHEN {doubted} THEN NULL ELSE l.sync_token END"
     statement = due.makes_due(
         "SELECT l.id FROM qbo_link l WHERE l.id = ANY(CAST(:ids AS bigint[]))",
         because=":because",

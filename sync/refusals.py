@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from mapping.books import in_closed_period
 from mapping.causes.table import BY_CODE, words_of
-from mapping.conflicts import CLOSED
+from mapping.conflicts import CLOSED, CLOSED_TO_TEXTS
 from mapping.problems import quoted
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id
@@ -40,11 +40,18 @@ _WITH_CODE = frozenset({"request-refused"})
 
 
 def problem_for(
-    link: Link, entity: str, refused: Refused, *, used: Used = tuple, learned: Learned | None = None
+    link: Link,
+    entity: str,
+    refused: Refused,
+    *,
+    used: Used = tuple,
+    learned: Learned | None = None,
+    texts_alone: bool = False,
 ) -> Problem:
     """Tell a refusal as a problem: what is wrong with which record, and what to do.
 
     :param learned: what was read about it in QuickBooks.
+    :param texts_alone: the refused update changes nothing that the books say.
     """
     fault = refused.faults[0] if refused.faults else Fault(code="", message="", detail="", element=None)
     subject = f"{_noun(link, entity)} {link.reference or link.kompass_id}"
@@ -64,11 +71,10 @@ def problem_for(
     said = _said(refused) or f" with HTTP status {refused.status}"
     # What is in QuickBooks cannot be dated out of a closed period.
     there = cause == "books-closed" and link.qbo_id is not None
-    remedy = (
-        f"{CLOSED.format(moved='')}. If Kompass changed its date, date it after the closing date"
-        if there
-        else words.remedy
-    )
+    remedy = words.remedy
+    if there:
+        another_date = "If Kompass changed its date, date it after the closing date"
+        remedy = CLOSED_TO_TEXTS if texts_alone else f"{CLOSED.format(moved='')}. {another_date}"
     if link.qbo_id is not None and stands_in_quickbooks(refused):
         remedy = _ADDRESS_IN_QUICKBOOKS
     return Problem(

@@ -160,9 +160,9 @@ class Kafka:
         (found,) = self._admin.describe_consumer_groups([group]).values()
         return len(found.result(60).members)
 
-    def commit(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+    def commit(self, group: str, topic: str, offsets: Mapping[int, int], *, metadata: str = "") -> None:
         """Set an empty group's offsets (Apache Kafka only)."""
-        wanted = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+        wanted = [TopicPartition(topic, partition, offset, metadata) for partition, offset in offsets.items()]
         for done in self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)]).values():
             done.result(60)
 

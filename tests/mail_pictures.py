@@ -31,8 +31,11 @@ def section(
 ) -> Section:
     words = words_of(cause)
     count = len(references) + more
+    # The worst names may be clients' names, too.
+    client = LONG[:60] if LONG in references else "Harbour & Sons"
     items = tuple(
-        Item(short(one, 60), short(f"Invoice {one}: {message}", 250), PAGES.failure(1), "") for one in references
+        Item(short(one, 60), short(f"Invoice {one}: {message}", 250), PAGES.failure(1), "", f"{client}, GBP 1,200.00")
+        for one in references
     )
     state = (
         form_of(count, "is waiting", "are waiting")
@@ -55,6 +58,7 @@ def section(
         link_words="Open these in Kompass",
         code=words.codes[0] if words.codes else "",
         intuit_tid="1-65f0a1b2-3c4d5e6f708192a3b4c5d6e7" if stage == "push" else "",
+        amount=f"GBP {1200 * max(count, 1):,}.00" if count else "",
     )
 
 

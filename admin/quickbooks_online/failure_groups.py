@@ -37,8 +37,9 @@ class OrgErrors:
 
 
 def orgs_of(open_ones: QuerySet[Failure]) -> dict[str, OrgErrors]:
-    """Give the Orgs that have any of these open failures, with how many, by name."""
+    """Give how many of these open failures each Org has, by name; also the Orgs with a Configuration that have none."""
     counted = dict(open_ones.order_by().values_list("org_id").annotate(number=Count("pk")))
+    counted = {**dict.fromkeys(Configuration.objects.values_list("org_id", flat=True), 0), **counted}
     names = dict(Org.objects.filter(pk__in=counted).values_list("pk", "name"))
     found = [OrgErrors(pk, names.get(pk, pk) or _NO_ORG, number) for pk, number in counted.items()]
     return {one.id: one for one in sorted(found, key=lambda one: one.name.casefold())}

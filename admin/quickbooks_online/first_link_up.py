@@ -8,8 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+
 from admin.quickbooks_online.companies import Company, error_of
-from admin.quickbooks_online.models import Configuration, Link
+from admin.quickbooks_online.models import Configuration, History, Link
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Fail
 from mapping.matching import Match
@@ -145,9 +149,10 @@ def take_over(configuration: Configuration, pairs: Iterable[str], *, by: str) ->
     CompanyError
     """
     chosen = set(pairs)
-    wanted = {one.pair: one for one in suggestions(configuration, _link_ids(chosen)) if one.pair in chosen}
+    offered = suggestions(configuration, _link_ids(chosen))
+    wanted = {one.pair: one for one in offered if one.pair in chosen}
     documents = dict(_read(configuration, wanted.values()))
-    count, problems = 0, []
+    count, problems = 0, _no_longer_waiting(configuration, _link_ids(chosen) - {one.link_id for one in offered})
     for one in wanted.values():
         existing = one.match.existing
         document = documents.get((existing.entity, existing.qbo_id))
@@ -190,11 +195,22 @@ def _read(
                 raise error_of(error.outcome) from error
 
 
-def send_as_others(configuration: Configuration, pairs: Iterable[str], *, by: str) -> int:
-    """Have the records of these pairs sent as new ones: what QuickBooks has is another one."""
+def send_as_others(configuration: Configuration, pairs: Iterable[str], *, by: str) -> tuple[int, list[str]]:
+    """Have the records of these pairs sent as new ones: what QuickBooks has is another one. Gives how many, and what could not be done."""
     ids = _link_ids(pairs)
-    ours = list(Link.objects.filter(pk__in=ids, realm_id=configuration.realm_id).values_list("pk", flat=True))
-    return retrying(engine(), lambda db: send_as_another(db, ours, by=by))
+    waiting = {one.link_id for one in suggestions(configuration, ids)}
+    count = retrying(engine(), lambda db: send_as_another(db, waiting, by=by))
+    return count, _no_longer_waiting(configuration, ids - waiting)
+
+
+def _no_longer_waiting(configuration: Configuration, ids: Collection[int]) -> list[str]:
+    """Say of records that no longer wait for a decision why, and since when."""
+    said = []
+    for link in Link.objects.filter(pk__in=ids, realm_id=configuration.realm_id).defer("applied", "observed"):
+        last = History.objects.filter(link_id=link.pk, what="due").order_by("-pk").first()
+        what = f": {last.message}, {date_format(timezone.localtime(last.at), 'j M Y, H:i')}" if last is not None else ""
+        said.append(f"{capfirst(link.kind)} {link} no longer waits for a decision{what}. Your choice was not saved.")
+    return said
 
 
 def _link_ids(pairs: Iterable[str]) -> set[int]:

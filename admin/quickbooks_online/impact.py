@@ -245,15 +245,23 @@ def _same_number(one: Difference) -> bool:
         return False
 
 
-def ask_again(link_ids: Collection[int], *, by: str, wishes: Collection[Wish] = (), why: str = "") -> int:
+def ask_again(
+    link_ids: Collection[int],
+    *,
+    by: str,
+    wishes: Collection[Wish] = (),
+    why: str = "",
+    because: Because = Because.RESEND,
+) -> int:
     """Have these links decided again, in any state; gives how many there are.
 
-    The pipeline does the rest: what QuickBooks has already costs no call.
+    The pipeline does the rest. `Because.RESEND` reads a document that counts as synced; for any other reason, what QuickBooks has already
+    costs no call.
     """
     words = why or f"{by} asked for it to be looked at again"
 
     def ask(db: Connection) -> int:
-        due = make_due(db, link_ids, Because.RESEND, words, wishes=wishes)
+        due = make_due(db, link_ids, because, words, wishes=wishes)
         # After the links, as a settle locks them.
         refetch_facts_for(db, link_ids)
         return due

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Exists, OuterRef
 
@@ -35,8 +35,8 @@ class QboCustomer:
         return f"{self.name} ({self.currency})" if self.currency else self.name
 
 
-def search(configuration: Configuration, words: str) -> list[QboCustomer]:
-    """Find customers whose DisplayName holds the words (one metered read).
+def search(configuration: Configuration, words: str, *, jobs: bool = False) -> list[QboCustomer]:
+    """Find customers, or sub-customers and projects, whose DisplayName holds the words (one metered read).
 
     Raises
     ------
@@ -45,11 +45,14 @@ def search(configuration: Configuration, words: str) -> list[QboCustomer]:
     text = select(
         "Customer",
         compare("DisplayName", "LIKE", f"%{words.replace('%', '')}%"),
-        equals("Job", False),
+        equals("Job", jobs),
         at_most=FOUND_AT_MOST,
     )
     answer = Company(configuration.realm_id or "").ask(query(text))
-    return [_customer(row) for row in answer.rows("Customer")]
+    found = [_customer(row) for row in answer.rows("Customer")]
+    # A sub-customer is named with its parents.
+    whole = [str(row.get("FullyQualifiedName") or "") for row in answer.rows("Customer")]
+    return [replace(one, name=name or one.name) for one, name in zip(found, whole, strict=True)] if jobs else found
 
 
 def customer_by_id(configuration: Configuration, qbo_id: str) -> QboCustomer | None:

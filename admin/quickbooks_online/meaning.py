@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from admin.quickbooks_online.impact import part_of
-from admin.quickbooks_online.models import Configuration, ItemService, Link, Mapping, Record, TaxCodeVatRate
+from admin.quickbooks_online.models import (
+    Configuration,
+    DepartmentClass,
+    ItemService,
+    Link,
+    Mapping,
+    Record,
+    TaxCodeVatRate,
+)
 from admin.quickbooks_online.overview import MAPPINGS, counts_of
 from schemas.company import Locale
 from schemas.counting import counted, form_of
@@ -34,6 +42,8 @@ def _afterwards(row: Mapping, configuration: Configuration) -> str:
     if isinstance(row, ItemService):
         fallback = bool(configuration.default_item_id)
         return "go to the default item." if fallback else "are refused until it is mapped again."
+    if isinstance(row, DepartmentClass):
+        return "go to the default class." if configuration.default_class_id else "go without a class."
     return "go without it."
 
 

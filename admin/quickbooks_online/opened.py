@@ -21,6 +21,7 @@ from django.db import models
 from django.db.models import Q
 from django.forms.models import model_to_dict
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.formats import date_format
 
 from admin.quickbooks_online.list_fields import QuickbooksField
@@ -175,9 +176,46 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def stamp(**values: Any) -> str:
+    """Give what a page is opened with that shows these values."""
+    return Opened(timezone.now(), values).signed()
+
+
+def overtaken(row: models.Model, sent: str, **now: Any) -> str:
+    """Say who changed what a page showed of a row; empty when nobody did, or the page does not say what it was opened with."""
+    was = Opened.parse(sent)
+    if was is None or was.values == now:
+        return ""
+    return f"Nothing was changed: {who_changed(row, since=was.at)} after you opened this page."
+
+
+def stamp_of(row: models.Model) -> str:
+    """Give what a page is opened with that deletes a row: what the row holds, and when it was shown."""
+    return Opened(timezone.now(), {"held": _digest(row)}).signed()
+
+
+def changed_since(row: models.Model, stamp: str) -> str:
+    """Say who changed a row after its page was opened; empty when nobody did, or the page does not say what it was opened with."""
+    was = Opened.parse(stamp)
+    return "" if was is None or was.values["held"] == _digest(row) else who_changed(row, since=was.at)
+
+
+def _digest(row: models.Model) -> str:
+    """What people write of a row; its version and moments are the database's."""
+    written = [
+        field.name for field in row._meta.fields if field.editable and not isinstance(field, models.DateTimeField)
+    ]
+    return salted_hmac(_SALT, repr(sorted(model_to_dict(row, written).items()))).hexdigest()
+
+
+def of_row(row: models.Model) -> Q:
+    """Give the condition that an entry of Django's log is about this row."""
+    return Q(content_type=ContentType.objects.get_for_model(row, for_concrete_model=False), object_id=str(row.pk))
+
+
 def who_changed(row: models.Model, *, since: dt.datetime) -> str:
     """Say who changed a row lately, and when: ``bob changed it at 13:02 on 27 Nov 2026``."""
-    own = Q(content_type=ContentType.objects.get_for_model(row, for_concrete_model=False), object_id=str(row.pk))
+    own = of_row(row)
     if (configuration_id := getattr(row, "configuration_id", None)) is not None:
         # An import is logged with its Configuration.
         own |= Q(content_type=ContentType.objects.get_for_model(Configuration), object_id=str(configuration_id))

@@ -20,6 +20,7 @@ from consumers.ingest.batch import Ingest
 from consumers.ingest.findings import records_in
 from consumers.ingest.group import consumer_settings, topic_of
 from consumers.ingest.messages import source_event
+from consumers.logs import LIBRDKAFKA
 from schemas.codec import Codec
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
@@ -96,8 +97,8 @@ class Backfill:
                 "group.id": self._group,
                 # A partition read here is behind by nature; what retention takes meanwhile cannot be had any more.
                 "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-            }
+            },
+            logger=LIBRDKAFKA,
         )
         self._places: dict[tuple[str, int], _Place] = {}
         self.done = Backfilled()

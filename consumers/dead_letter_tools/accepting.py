@@ -6,7 +6,7 @@ import getpass
 
 import click
 
-from consumers.dead_letter_tools.options import opened
+from consumers.dead_letter_tools.options import OFFSET, opened
 from consumers.errors import ConsumersError, ExitCode
 from consumers.ingest.group import topic_of
 from consumers.inquiry.showing import say
@@ -25,8 +25,8 @@ class NothingUnreadable(ConsumersError):
 @click.command("accept")
 @click.argument("topic", type=click.Choice(_TOPICS))
 @click.argument("partition", type=click.IntRange(0, 2**31 - 1))
-@click.option("--from", "first", required=True, type=click.IntRange(0), help="Offset of the first record.")
-@click.option("--to", "last", required=True, type=click.IntRange(0), help="Offset of the last record.")
+@click.option("--from", "first", required=True, type=OFFSET, help="Offset of the first record.")
+@click.option("--to", "last", required=True, type=OFFSET, help="Offset of the last record.")
 @click.option("--reason", required=True, help="Why it is safe to go on; kept with your name.")
 def accept_command(topic: str, partition: int, first: int, last: int, reason: str) -> int:
     """Have consumers go on past unreadable records that you looked at.

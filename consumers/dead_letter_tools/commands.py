@@ -11,7 +11,7 @@ import click
 
 from consumers.dead_letter_tools import from_topic as topic_tools
 from consumers.dead_letter_tools.accepting import accept_command, who
-from consumers.dead_letter_tools.options import filters, open_codec, opened, selection
+from consumers.dead_letter_tools.options import NUMBER, RATE, filters, open_codec, opened, selection
 from consumers.dead_letter_tools.replay import Pace, Predicted, kind_of_topic, predict_replay, replay
 from consumers.errors import ConsumersError, ExitCode
 from consumers.inquiry.showing import plain, pretty, say
@@ -117,7 +117,7 @@ def _show_row(row: dict[str, object]) -> None:
 
 
 @dead_letters_command.command("show", epilog=_EXIT_CODES)
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show_command(number: int, as_json: bool) -> int:
     """Show one failure: the event, the payload that was tried, the fault, and what happened to the record."""
@@ -212,12 +212,12 @@ def plain_json(value: object) -> str:
 
 @dead_letters_command.command("replay", epilog=_EXIT_CODES)
 @filters
-@click.option("--failure", "failure_id", type=int, help="Only the failure of this number.")
+@click.option("--failure", "failure_id", type=NUMBER, help="Only the failure of this number.")
 @click.option(
     "--dry-run", is_flag=True, help="Say what would become of them: a histogram by cause and predicted outcome."
 )
 @click.option("--max", "most", type=click.IntRange(1), help="At most so many.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many a second.")
+@click.option("--rate", type=RATE, help="At most so many a second.")
 @click.option(
     "--force",
     is_flag=True,

@@ -19,6 +19,7 @@ from consumers.errors import BrokerUnreachable
 from consumers.ingest.batch import BatchResult, Ingest
 from consumers.ingest.messages import source_event
 from consumers.inquiry.explain import explained
+from consumers.logs import LIBRDKAFKA
 from schemas.codec import Codec
 from schemas.events import Kind
 from store.dead_letters import QUARANTINE_AFTER, Selection
@@ -133,7 +134,8 @@ class TopicReader:
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
-            }
+            },
+            logger=LIBRDKAFKA,
         )
 
     def close(self) -> None:

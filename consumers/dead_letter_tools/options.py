@@ -18,6 +18,20 @@ from store.dead_letters import Selection
 from store.engine import check_database, open_engine
 from sync.settings import Environment, read_database, read_registry
 
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""Of a row in the database."""
+OFFSET = click.IntRange(0, 2**63 - 1)
+
+
+class _Rate(click.FloatRange):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value).strip().lower() == "nan":
+            self.fail(f"{value!r} is no number", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+RATE = _Rate(0, 100_000, min_open=True)
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -30,11 +44,11 @@ class Moment(click.ParamType[dt.datetime]):
         if isinstance(value, dt.datetime):
             return value
         ago = re.fullmatch(r"(\d{1,6})([smhdw])", value)
-        if ago is not None:
-            return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
         try:
+            if ago is not None:
+                return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
             moment = dt.datetime.fromisoformat(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(
                 f"{value!r} is no moment; give 2026-03-02, 2026-03-02T09:30, or how long ago: 90m, 2h, 3d", param, ctx
             )

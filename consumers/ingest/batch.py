@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -103,6 +103,12 @@ class Ingest:
                 result.add(under_way.result())
         result.add(self._make_durable(decoded))
         return result
+
+    def note_ends(self, topic: str, ends: Mapping[int, int]) -> None:
+        """Make durable that partitions have nothing more before these offsets. Raises the database's errors."""
+        if ends and self._keeps_place:
+            places = {(topic, partition): offset for partition, offset in ends.items()}
+            retrying(self._engine, lambda db: restores.note_reached(db, places))
 
     def _decode(self, sources: Sequence[SourceEvent]) -> _Decoded:
         """Read a part. Asks no database and changes no cache: the part before may be under way."""

@@ -35,4 +35,6 @@ def consumer_settings(kafka: Mapping[str, str], kind: Kind) -> dict[str, object]
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
         "isolation.level": "read_committed",
+        # The end of a partition may lie behind its last record: aborted records and marks of transactions take offsets, too.
+        "enable.partition.eof": True,
     }

@@ -1,4 +1,4 @@
-"""How many events are still to be read, in each partition that is ours."""
+"""How many events are still to be read, in each partition that is ours, and for how long a partition has not moved though some are."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Lag:
         self._offsets = offsets
         self._metrics = metrics
         self._measured = 0.0
+        # How far each partition was, and since when.
+        self._moved: dict[int, tuple[int, float]] = {}
 
     def measure(self, consumer: Consumer, partitions: Iterable[int], *, paused: bool = False) -> None:
         """Look again, if it is time. The partitions of which nothing is known now keep their last value."""
@@ -44,11 +46,22 @@ class Lag:
             reached = self._offsets.reached(partition)
             if end >= 0 and reached is not None:
                 lag = max(end - reached, 0)
-                self._metrics.set("ingest_lag_events", lag, topic=self._topic, partition=str(partition))
+                labels = {"topic": self._topic, "partition": str(partition)}
+                self._metrics.set("ingest_lag_events", lag, **labels)
+                self._metrics.set("ingest_stalled_seconds", self._stalled(partition, reached, lag), **labels)
+
+    def _stalled(self, partition: int, reached: int, lag: int) -> float:
+        before, since = self._moved.get(partition, (-1, 0.0))
+        if not lag or reached != before:
+            self._moved[partition] = (reached, self._measured)
+            return 0.0
+        return self._measured - since
 
     def forget(self, partition: int) -> None:
-        """Drop the value of a partition that is no longer ours."""
-        self._metrics.remove("ingest_lag_events", topic=self._topic, partition=str(partition))
+        """Drop the values of a partition that is no longer ours."""
+        self._moved.pop(partition, None)
+        for name in ("ingest_lag_events", "ingest_stalled_seconds"):
+            self._metrics.remove(name, topic=self._topic, partition=str(partition))
 
     def _cached(self, consumer: Consumer, partitions: Iterable[int]) -> dict[int, int]:
         return {

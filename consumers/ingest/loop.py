@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -19,12 +18,16 @@ from confluent_kafka import (
 
 from consumers.dependencies import Dependencies, Dependency
 from consumers.ingest.batch import BatchResult, Ingest
+from consumers.ingest.complaints import Complaints
+from consumers.ingest.ending import CLOSE_S, leave_group, reason_of
+from consumers.ingest.ends import Ends
 from consumers.ingest.group import topic_of
 from consumers.ingest.lag import Lag
 from consumers.ingest.limit import DecodeLimit
 from consumers.ingest.messages import source_event
 from consumers.ingest.offsets import Offsets
 from consumers.ingest.placing import NoteGap, OnGap, Placing
+from consumers.ingest.topic_id import TopicId
 from consumers.kafka_errors import Callbacks, ClientDead, end_if_fatal
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
@@ -38,11 +41,7 @@ log = logging.getLogger(__name__)
 BATCH = 500
 """Records to a transaction, at most."""
 
-CLOSE_S: Final = 10.0
-"""librdkafka does not give up a commit on its way as long as the coordinator is away, and closes no consumer before."""
-
 _RETRY_S: Final = 1.0
-_REASON_POLLS: Final = 50
 
 OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
@@ -64,6 +63,8 @@ class IngestLoop:
         makes durable that records were deleted before they were read.
     dependencies
         hears for what a batch waits.
+    topic_id
+        says whether the topic is still the one that is read.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class IngestLoop:
         note_gap: NoteGap,
         wake: Callable[[], None] = lambda: None,
         dependencies: Dependencies | None = None,
+        topic_id: TopicId | None = None,
     ) -> None:
         self._ingest = ingest
         self.topic = topic_of(kind)
@@ -93,6 +95,7 @@ class IngestLoop:
         self._assigned: set[int] = set()
         self._offsets = Offsets(self.topic, all_committed=self._all_committed)
         self._lag = Lag(self.topic, offsets=self._offsets, metrics=metrics)
+        self._topic_id = topic_id or TopicId()
         self._callbacks = Callbacks(self.topic)
         self._consumer = make_consumer(self._callbacks.keeping(self._offsets.answered))
         # Assigned, but where to start could not be found out yet.
@@ -101,6 +104,8 @@ class IngestLoop:
         self._at_hand: dict[int, int] = {}
         # Polled while another batch waited for the database.
         self._early: list[SourceEvent] = []
+        self._ends = Ends()
+        self._complaints = Complaints(self.topic)
         self._holding = False
         self._next_placing = 0.0
         self._stopping = False
@@ -138,45 +143,18 @@ class IngestLoop:
             while not self._stopping:
                 self._beat()
                 batch = self._poll()
-                if batch:
+                if batch or self._ends:
                     reached("polled")
                     self._make_durable(batch)
                 self._offsets.commit(self._send)
+                self._notice_another_topic()
                 if self._unplaced and time.monotonic() >= self._next_placing:
                     self._place_rest()
                 self._measure()
         except ClientDead as dead:
-            raise self._why(dead) from None
+            raise reason_of(dead, self._consumer, self.topic) from None
         finally:
-            self._close()
-
-    def _why(self, dead: ClientDead) -> ClientDead:
-        """Give what ended the client, with its reason: it waits to be polled where a commit or a question met the dead client first."""
-        for _ in range(_REASON_POLLS):
-            if dead.says_why:
-                break
-            try:
-                message = self._consumer.poll(0.1)
-                if message is not None and (error := message.error()) is not None:
-                    end_if_fatal(error, self.topic)
-            except ClientDead as found:
-                dead = found
-        return dead
-
-    def _close(self) -> None:
-        """Leave the group, which commits what is durable, unless the broker is away for longer than anybody should wait."""
-        closing = threading.Thread(target=self._leave, name="closing", daemon=True)
-        closing.start()
-        closing.join(self._close_s)
-        if not self.closed:
-            log.warning("the brokers did not let us leave the group of %s within %.0f s", self.topic, self._close_s)
-
-    def _leave(self) -> None:
-        try:
-            self._consumer.close()
-        except KafkaException as error:
-            log.warning("the group of %s was not left as it should be: %s", self.topic, error.args[0].str())
-        self.closed = True
+            self.closed = leave_group(self._consumer, self.topic, seconds=self._close_s)
 
     def _poll(self) -> list[SourceEvent]:
         """Take what has come, waiting for a first record."""
@@ -208,9 +186,12 @@ class IngestLoop:
     def _on_error(self, error: KafkaError, message: Message) -> None:
         if error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             self._unplaced |= {number for number in self._assigned if number == message.partition()}
-        elif error.code() != KafkaError._PARTITION_EOF:
+        elif error.code() == KafkaError._PARTITION_EOF:
+            number = message.partition() or 0
+            self._ends.note(number, message.offset(), read=self._at_hand.get(number, self._offsets.reached(number)))
+        else:
             end_if_fatal(error, self.topic)
-            log.warning("kafka: %s (%s)", error.str(), self.topic)
+            self._complaints.note(error, message.partition())
 
     def _make_durable(self, batch: Sequence[SourceEvent]) -> None:
         """Write a batch, for as long as it takes: the database or the registry may be away, and nothing may be skipped.
@@ -222,6 +203,8 @@ class IngestLoop:
             try:
                 self._placing.note_gaps()
                 result = self._ingest.write(batch)
+                ends = self._ends.after(self._at_hand, self._early)
+                self._ingest.note_ends(self.topic, ends)
                 break
             except (*AWAY, RegistryUnavailable) as error:
                 what = Dependency.REGISTRY if isinstance(error, RegistryUnavailable) else Dependency.DATABASE
@@ -244,8 +227,9 @@ class IngestLoop:
         self._limit.count(result, len(batch))
         self._count(result)
         # What was taken away meanwhile is read again by the member that has it now, ourselves included.
-        for partition, offset in self._at_hand.items():
+        for partition, offset in {**self._at_hand, **ends}.items():
             self._offsets.durable(partition, offset)
+        self._ends.written(self._early)
 
     def _hold(self, seconds: float) -> None:
         """Take part in the group without reading on. A rebalance may bring partitions meanwhile: they are paused as they come."""
@@ -307,18 +291,27 @@ class IngestLoop:
     def _starts(self, consumer: Consumer) -> dict[int, int]:
         """Find out where unplaced partitions start; those for which nobody answers stay unplaced, and are asked for again."""
         found: dict[int, int] = {}
+        topic_id = self._topic_id.look(at_once=True)
         for partition in sorted(self._unplaced):
             self._beat()
+            known = None if self._offsets.is_of_another(partition, topic_id) else self._offsets.reached(partition)
             try:
-                found[partition] = self._placing.start(consumer, partition, reached=self._offsets.reached(partition))
+                found[partition] = self._placing.start(consumer, partition, reached=known, topic_id=topic_id)
             except KafkaException as error:
                 end_if_fatal(error.args[0], self.topic)
                 log.warning("%s/%d: where to start is not known yet: %s", self.topic, partition, error.args[0].str())
                 self._next_placing = time.monotonic() + _RETRY_S
                 break
         self._unplaced -= found.keys()
-        self._offsets.start(found)
+        self._offsets.start(found, topic_id)
         return found
+
+    def _notice_another_topic(self) -> None:
+        """Have partitions placed again when their topic is another one of the same name: it is read from its start."""
+        another = {number for number in self._assigned if self._offsets.is_of_another(number, self._topic_id.now)}
+        if another - self._unplaced:
+            self._drop(another)
+            self._unplaced |= another
 
     def _place_rest(self) -> None:
         for partition, offset in self._starts(self._consumer).items():
@@ -340,11 +333,17 @@ class IngestLoop:
         consumer.incremental_unassign(partitions)
 
     def _forget(self, partitions: Sequence[TopicPartition]) -> None:
-        for partition in partitions:
-            self._assigned.discard(partition.partition)
-            self._unplaced.discard(partition.partition)
-            self._at_hand.pop(partition.partition, None)
-            self._early = [source for source in self._early if source.partition != partition.partition]
-            if self._offsets.reached(partition.partition) is not None:
-                self._offsets.forget(partition.partition)
-                self._lag.forget(partition.partition)
+        gone = {partition.partition for partition in partitions}
+        self._assigned -= gone
+        self._unplaced -= gone
+        self._drop(gone)
+        for number in gone:
+            self._lag.forget(number)
+
+    def _drop(self, numbers: set[int]) -> None:
+        """Drop what was read of partitions and is not durable yet, and how far they are."""
+        self._early = [source for source in self._early if source.partition not in numbers]
+        self._ends.drop(numbers)
+        for number in numbers:
+            self._at_hand.pop(number, None)
+            self._offsets.forget(number)

@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from consumers.ingest.group import consumer_settings, topic_of
 from schemas.counting import counted
 from schemas.events import Kind
+from sync.settings import silent
 
 _MAX_POLL_MS: Final = 300_000
 """librdkafka's default: for so long a group waits in a rebalance for a member that is busy."""
@@ -85,7 +86,7 @@ class Membership:
         self._suspected = found
 
     def _ask(self, member_id: str) -> str:
-        self._admin = self._admin or AdminClient({**self._kafka, "log_level": "0"})
+        self._admin = self._admin or AdminClient(silent(self._kafka))
         future: Future[Any] = self._admin.describe_consumer_groups([self._group], request_timeout=_ANSWER_S)[
             self._group
         ]

@@ -52,14 +52,20 @@ class Offsets:
         self._all_committed = all_committed
         self._clock = clock
         self._durable: dict[int, int] = {}
+        self._topic_ids: dict[int, str] = {}
         self._due: dict[int, int] = {}
         self._on_its_way: dict[int, int] = {}
         self._not_before = 0.0
         self._answer_until = 0.0
 
-    def start(self, starts: Mapping[int, int]) -> None:
-        """Note where partitions that are new to us are read from."""
+    def start(self, starts: Mapping[int, int], topic_id: str = "") -> None:
+        """Note where partitions that are new to us are read from, and of which topic they are."""
         self._durable |= starts
+        self._topic_ids |= dict.fromkeys(starts, topic_id)
+
+    def is_of_another(self, partition: int, topic_id: str) -> bool:
+        """Say whether a partition is read as one of another topic; False where either id is not known."""
+        return bool(topic_id) and self._topic_ids.get(partition, "") not in ("", topic_id)
 
     def durable(self, partition: int, offset: int) -> None:
         """Note that everything before an offset is durable: it is to be committed."""
@@ -84,7 +90,11 @@ class Offsets:
         if not self._due or (self._on_its_way == self._due if leaving else not self._may_send(now)):
             return
         self._on_its_way, self._answer_until = dict(self._due), now + UNANSWERED_S
-        places = [TopicPartition(self._topic, partition, offset) for partition, offset in self._due.items()]
+        # The id of the topic that was read goes along: without it the offset could be taken for one of a topic created later.
+        places = [
+            TopicPartition(self._topic, partition, offset, self._topic_ids.get(partition, ""))
+            for partition, offset in self._due.items()
+        ]
         try:
             send(places)
         except KafkaException as error:

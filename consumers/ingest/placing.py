@@ -57,8 +57,10 @@ class Placing:
             if not passes(error):
                 raise
 
-    def start(self, consumer: Consumer, partition: int, *, reached: int | None = None) -> int:
+    def start(self, consumer: Consumer, partition: int, *, reached: int | None = None, topic_id: str = "") -> int:
         """Give the offset; ``reached`` is what is durable already though perhaps not committed.
+
+        ``topic_id`` is the id that the topic has now. An offset that was committed with another one says nothing of this topic.
 
         Raises
         ------
@@ -69,6 +71,12 @@ class Placing:
         place = TopicPartition(self._topic, partition)
         (found,) = consumer.committed([place], timeout=_TIMEOUT_S)
         low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        if reached is None and topic_id and found.offset >= 0 and found.metadata not in (None, "", topic_id):
+            self._gap(
+                f"{self._topic}/{partition}: the offset reached, {found.offset}, is of a topic of the same name that was deleted, "
+                "and what was unread in that is gone; reading the new one from its start"
+            )
+            return low
         return self._choose(partition, found.offset if reached is None else max(found.offset, reached), low, high)
 
     def _choose(self, partition: int, wanted: int, low: int, high: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -12,7 +13,7 @@ from consumers.notifier.addresses import AdminPages
 from mapping.causes.table import words_of
 from mapping.problems import money
 from schemas.counting import counted, form_of
-from store import differences, notices
+from store import differences, notices, sums
 from store.notices import Sample, Untold, Withdrawn
 
 SECTIONS = 12
@@ -34,6 +35,8 @@ class Item:
     message: str
     url: str
     intuit_tid: str
+    about: str = ""
+    """Of a document: ``Harbour & Sons, GBP 1,200.00``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Section:
     link_words: str
     code: str
     intuit_tid: str
+    amount: str = ""
+    """What its documents come to: ``GBP 1,200.00 and EUR 80.00``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +149,22 @@ def gather(
     causes = [one.cause for one in untold]
     own = notices.counts(db, org_id, causes)
     behind = notices.held_up(db, org_id, causes)
+    amounts_of = sums.of_causes(db, org_id, causes)
     if any(one.stage == "connect" for one in untold):
         cut_off = notices.cut_off(db, org_id)
         for one in untold:
             if one.stage == "connect":
                 own[one.cause], behind[one.cause] = cut_off, {}
+                amounts_of[one.cause] = sums.cut_off(db, org_id)
     weights = {one.cause: _sum(own.get(one.cause, {})) + _sum(behind.get(one.cause, {})) for one in untold}
     # A lost connection holds up everything, however little waits by now.
     ordered = sorted(untold, key=lambda one: (one.stage != "connect", -weights[one.cause], one.cause))
     shown = [
-        _section(
-            one, notices.samples(db, org_id, one.cause, limit=ITEMS), own.get(one.cause, {}), behind.get(one.cause, {}), pages
+        replace(
+            _section(
+                one, notices.samples(db, org_id, one.cause, limit=ITEMS), own.get(one.cause, {}), behind.get(one.cause, {}), pages
+            ),
+            amount=_amount_words(amounts_of.get(one.cause, {})),
         )
         for one in ordered[:sections]
     ]  # fmt: skip
@@ -177,6 +187,16 @@ def gather(
         url=pages.sync_errors(org_id),
         note=note,
     )
+
+
+def _about(one: Sample) -> str:
+    amount = f"{one.currency} {money(one.total)}".strip() if one.total is not None else ""
+    return ", ".join(filter(None, (short(one.client, 60), amount)))
+
+
+def _amount_words(totals: Mapping[str, Decimal]) -> str:
+    parts = [f"{currency} {money(total)}".strip() for currency, total in totals.items()]
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + (f" and {parts[-1]}" if parts else "")
 
 
 def _sum(counts: Mapping[str, int]) -> int:
@@ -217,7 +237,11 @@ def _section(
         who=words.who.value,
         items=tuple(
             Item(
-                short(each.reference, 60), short(each.message, 250), pages.failure(each.id), short(each.intuit_tid, 60)
+                short(each.reference, 60),
+                short(each.message, 250),
+                pages.failure(each.id),
+                short(each.intuit_tid, 60),
+                about=_about(each),
             )
             for each in shown
         ),

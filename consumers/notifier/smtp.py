@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime, parseaddr
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from consumers.notifier.digest import short
 from store.mails import Outgoing
 
 TIMEOUT_S = 30.0
+"""For each answer."""
+MAIL_S = 120.0
+"""For all of a connection: a server that sends a byte now and then keeps within the time for an answer, for ever."""
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
 
@@ -56,7 +63,13 @@ class Mailer:
     """Hands mails to the server of SMTP_URL, one connection each."""
 
     def __init__(
-        self, url: str, *, sender: str, timeout: float = TIMEOUT_S, context: ssl.SSLContext | None = None
+        self,
+        url: str,
+        *,
+        sender: str,
+        timeout: float = TIMEOUT_S,
+        whole: float = MAIL_S,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         parts = urlsplit(url)
         self._scheme = parts.scheme
@@ -66,6 +79,7 @@ class Mailer:
         self._password = unquote(parts.password or "")
         self._sender = sender
         self._timeout = timeout
+        self._whole = whole
         self._context = context
 
     @property
@@ -98,12 +112,11 @@ class Mailer:
         return handed
 
     def _connect(self) -> smtplib.SMTP:
+        bounds = {"timeout": self._timeout, "whole": self._whole}
         if self._scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                self._host, self._port, timeout=self._timeout, context=self._tls()
-            )  # fmt: skip
+            server: _Bounded = _BoundedTls(self._host, self._port, context=self._tls(), **bounds)
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+            server = _Bounded(self._host, self._port, **bounds)
         try:
             if self._scheme == "smtp+starttls":
                 server.starttls(context=self._tls())
@@ -116,6 +129,46 @@ class Mailer:
 
     def _tls(self) -> ssl.SSLContext:
         return self._context or ssl.create_default_context()
+
+
+class _Bounded(smtplib.SMTP):
+    """A connection that is cut after so many seconds in all."""
+
+    def __init__(self, host: str, port: int, *, whole: float, **options: Any) -> None:
+        self._whole = whole
+        self._over = False
+        self._cut = threading.Timer(whole, self._end)
+        self._cut.daemon = True
+        self._cut.start()
+        try:
+            super().__init__(host, port, **options)
+        except BaseException:
+            self.close()
+            raise
+
+    def getreply(self) -> tuple[int, bytes]:
+        try:
+            return super().getreply()
+        finally:
+            if self._over:
+                # What was read so far may look like an answer.
+                raise smtplib.SMTPServerDisconnected(f"it took longer than {self._whole:.0f} s in all")
+
+    def close(self) -> None:
+        self._cut.cancel()
+        super().close()
+
+    def _end(self) -> None:
+        self._over = True
+        connected = self.sock
+        if connected is not None:
+            # As a plain socket: the thread that reads may be anywhere in TLS. It then reads the end of the connection.
+            with suppress(OSError):
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+
+class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
+    pass
 
 
 def _sorted(mail: Outgoing, refused: Mapping[str, tuple[int, bytes]]) -> Handed:

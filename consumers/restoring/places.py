@@ -16,6 +16,7 @@ from consumers.ingest.group import consumer_settings, topic_of
 from schemas.events import Kind
 from store import restores
 from store.restores import Place
+from sync.settings import silent
 
 _TIMEOUT_S: Final = 10.0
 _SESSION_S: Final = 60.0
@@ -200,7 +201,7 @@ def _join(consumer: Consumer, starts: list[TopicPartition], kind: Kind) -> None:
 @contextmanager
 def _group(kafka: Mapping[str, str], kind: Kind) -> Iterator[Consumer]:
     """Look at a group without becoming a member of it."""
-    consumer = Consumer({**consumer_settings(kafka, kind), "log_level": "0"})
+    consumer = Consumer(silent(consumer_settings(kafka, kind)))
     try:
         yield consumer
     except KafkaException as error:

@@ -165,7 +165,7 @@ TASKS: dict[str, Rows] = {
         ),
         ("the dead-letter topic and its outbox", "`consumers/dead_letters.py`, `store/failures.py`"),
         ("what `why` and `trail` show", "`consumers/inquiry/`; what is kept: `store/history.py`, `store/trail.py`"),
-        ("a remark: something of a synced record is missing in QuickBooks", "`sync/differences.py`"),
+        ("a difference: something of a synced record is otherwise in QuickBooks", "`sync/differences.py`"),
     ),
     "Calls to Intuit": (
         ("the text of a query or the body of a call", "`qbo_client/queries.py`, `qbo_client/calls.py`"),

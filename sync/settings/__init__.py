@@ -3,7 +3,7 @@
 from sync.settings.addresses import MetricsAddress, read_database, read_registry
 from sync.settings.declarations import DEMO_DEFAULTS
 from sync.settings.environment import BadSetting, Environment
-from sync.settings.kafka import read_kafka
+from sync.settings.kafka import read_kafka, silent
 from sync.settings.policies import AttemptPolicy, CompanyPolicy, ProcessPolicy, RetentionPolicy, RetryPolicy
 from sync.settings.settings import (
     Settings,
@@ -32,5 +32,6 @@ __all__ = [
     "read_log_format",
     "read_registry",
     "settings_from",
+    "silent",
     "site_settings_from",
 ]

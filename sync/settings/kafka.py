@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException
 
@@ -20,6 +21,7 @@ _NOT_LIBRDKAFKA: Final = re.compile(
     r"KAFKA_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?"
     r"|HOME|OPTS|HEAP_OPTS|GC_LOG_OPTS|JMX_OPTS|JVM_PERFORMANCE_OPTS|LOG4J_OPTS|DEBUG_FLAG)"
 )
+_UNHEARD: Final = logging.Logger("kompass-qbo.settings", logging.CRITICAL + 1)
 _SERVER: Final = re.compile(r"\s*([A-Za-z_]+://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?\s*")
 
 
@@ -49,24 +51,32 @@ def read_kafka(environment: Environment) -> dict[str, str]:
     return settings
 
 
+def silent(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the settings for a client that asks a question and says nothing itself: its answer is said by who asked.
+
+    With ``debug`` set librdkafka writes plain lines to standard error at any log level.
+    """
+    return {**{name: value for name, value in settings.items() if name != "debug"}, "log_level": "0"}
+
+
 def _let_librdkafka_check(settings: Mapping[str, str], variables: Mapping[str, str]) -> None:
     # An address that nobody answers on, so that checking the settings connects to nothing.
-    checked = {"group.id": "kompass-qbo.settings", **settings, "bootstrap.servers": "", "log_level": "0"}
+    checked = {"group.id": "kompass-qbo.settings", **settings, "bootstrap.servers": ""}
     words = _refusal(checked)
     if words is None:
         return
     culprit = next((name for name in sorted(settings, key=len, reverse=True) if f'"{name}"' in words), None)
     culprit = culprit or next((name for name in sorted(settings, key=len, reverse=True) if name in words), None)
     # librdkafka may call it by its other name (linger.ms is queue.buffering.max.ms): then each is tried alone.
-    alone = {"group.id": "kompass-qbo.settings", "log_level": "0"}
+    alone = {"group.id": "kompass-qbo.settings"}
     others = (name for name in variables if name != "bootstrap.servers")
     culprit = culprit or next((name for name in others if _refusal({**alone, name: settings[name]})), None)
     variable = variables.get(culprit or "", "KAFKA_*")
     secrets = [settings[librdkafka] for librdkafka, name in variables.items() if is_secret(name)]
-    silent = is_secret(variable) or any(secret in words for secret in secrets)
+    holds_secret = is_secret(variable) or any(secret in words for secret in secrets)
     raise BadSetting(
         variable,
-        "is refused by librdkafka" + ("" if silent else f" ({words})"),
+        "is refused by librdkafka" + ("" if holds_secret else f" ({words})"),
         "see librdkafka's CONFIGURATION.md for names and values, in capitals with _ for .",
     )
 
@@ -74,7 +84,7 @@ def _let_librdkafka_check(settings: Mapping[str, str], variables: Mapping[str, s
 def _refusal(settings: Mapping[str, str]) -> str | None:
     """What librdkafka has against these settings, on one line; None when it takes them."""
     try:
-        Consumer(dict(settings)).close()
+        Consumer(dict(settings), logger=_UNHEARD).close()
     except KafkaException as error:
         words = str(error.args[0].str()) if error.args else str(error)
         return " ".join(words.split())

@@ -103,10 +103,14 @@ class RetentionPolicy:
     """What `kompass-qbo tidy` deletes."""
 
     retention_days: int = _number(
-        400, "Decisions in the history, closed failures and unused records are kept for this long after they are done."
+        400,
+        "Decisions in the history, closed failures and unused records are kept for this long after they are done.",
+        most=36_500,
     )
     trail_days: int = _number(
-        2557, "The trail is kept for this long: who changed what in Kompass, and each call. Seven years by default."
+        2557,
+        "The trail is kept for this long: who changed what in Kompass, and each call. Seven years by default.",
+        most=36_500,
     )
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from mapping.books import BOOKS, edited_since_sent, left_alone, not_taken
+from mapping.books import BOOKS, OF_THE_WHOLE, edited_since_sent, left_alone, not_taken
 from mapping.conflicts import TYPE_CHANGED
 from mapping.difference import TAX_BASES
 from qbo_client.outcomes import Done, Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
 from schemas.applied import NOTHING_SENT
+from schemas.documents import CHOSEN
 from schemas.link_state import LinkState
 from schemas.observed import Observed
 from store import companies, links
-from store.sql import loads
 from sync.attempt import AS_MADE, Attempt, Late, figures
 from sync.batches import Split
 from sync.policy import Policy
@@ -102,7 +102,7 @@ def _pushed(
         companies.mark_facts_stale(transaction.db, attempt.link.realm_id)
         transaction.result.not_taken += [(attempt, one.cause) for one in missed]
         transaction.decided(attempt, missed[0].cause, f"QuickBooks has {missed[0].member} {missed[0].answered}")
-    transaction.differences.remarks.sent(attempt.link, {} if voided else applied.notes.left_out, missed)
+    transaction.differences.sent(attempt.link, {} if voided else applied.notes.left_out, missed)
     batch = {} if row.batch_most is None else {"batch_most": None}
     transaction.put(
         attempt,
@@ -131,7 +131,7 @@ def _pushed(
         **answered,
     )
     if (note := applied.notes.billed) is not None:
-        differs = transaction.differences.cents.document(
+        differs = transaction.differences.document(
             attempt.link, note, document, by_hand=bool({"Line", "TxnTaxDetail"} & set(by_hand))
         )
         if differs is not None:
@@ -156,7 +156,9 @@ def _left_by_hand(attempt: Attempt, row: Any, observed: Observed, *, recovered: 
         return (sorted(edited_since_sent((attempt.applied or NOTHING_SENT).members, observed)) if touched else []), []
     if attempt.operation == "void":
         return [], []
-    written = loads(attempt.body).keys()
+    written = attempt.members
     if TAX_BASES & written:
         written |= {"TxnTaxDetail"}
-    return [one for one in row.by_hand if one not in written], [one for one in row.kept if one not in written]
+    by_hand = [one for one in row.by_hand if one not in written]
+    kept = [one for one in row.kept if one not in written | OF_THE_WHOLE]
+    return by_hand, kept if {*kept} - {CHOSEN} or "TxnTaxDetail" in by_hand else []

@@ -33,8 +33,8 @@ def read(transaction: Transaction, answer: Answer, document: Mapping[str, Any], 
     changes["kept"], no_more = still_kept(row.kept, before, now)
     edited = made_by_hand(sent.members, before, now, known=row.by_hand, tax=row.qbo_tax)
     changes["by_hand"] = sorted({*edited, *no_more})
-    transaction.differences.cents.agrees(attempt.link, sent.notes.billed, document)
-    transaction.differences.remarks.seen(attempt.link, sent.members, now)
+    transaction.differences.put_right(attempt.link, sent.notes.billed, document)
+    transaction.differences.seen(attempt.link, sent.members, now)
     _decide_by(transaction, attempt, row, now, token, **changes)
 
 
@@ -72,7 +72,7 @@ def nothing_to_void(transaction: Transaction, attempt: Attempt, row: Any) -> Non
         observed=Observed(row.observed or {"Id": attempt.object_id}).as_deleted().document,
         synced_at=transaction.now, attempts=0, first_failed_at=None,
     )  # fmt: skip
-    transaction.differences.cents.over(attempt.link)
+    transaction.differences.over(attempt.link)
     transaction.decided(attempt, "deleted", reason)
     transaction.synced(attempt)
     transaction.result.events.append((attempt, "pushed", ""))

@@ -78,7 +78,7 @@ def _write_refused(transaction: Transaction, answer: Answer, refusal: Refused, r
 def _closed(transaction: Transaction, answer: Answer, refusal: Refused, row: Any) -> None:
     attempt = answer.attempt
     if books_are_closed(transaction.db, attempt, row):
-        problem = problem_for(attempt.link, attempt.entity, refusal)
+        problem = problem_for(attempt.link, attempt.entity, refusal, texts_alone=not attempt.changes_books)
         transaction.fail(attempt, row, problem, tid=refusal.intuit_tid, overwrite=row.overwrite and row.again)
         return
     # What the company says of its closing date decides, as soon as it is read.
@@ -114,6 +114,7 @@ def _final(transaction: Transaction, answer: Answer, refusal: Refused, row: Any)
         refusal,
         used=lambda: of_payload(transaction.db, attempt.link, attempt.body),
         learned=answer.learned,
+        texts_alone=not attempt.changes_books,
     )
     if _facts_first(transaction, attempt, row, problem):
         return

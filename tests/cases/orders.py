@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,9 +10,12 @@ from typing import Any
 
 from mapping.books import BOOKS, not_taken
 from mapping.case import needed_party, why_not_synced
+from mapping.difference import own_lines
 from mapping.payloads import map_record
+from mapping.sheet import TYPED, Sheet
 from schemas.observed import Observed
 from store.searching import links_by_id
+from sync.agreement import read_sheet
 from sync.by_hand import (
     CannotLink,
     Customer,
@@ -164,3 +168,44 @@ def well(one: Scene) -> None:
     ]
     assert not stuck, stuck
     agrees(one)
+
+
+def sheet(one: Scene, month: str = "2026-03") -> Sheet:
+    """Make the agreement sheet of a month."""
+    pipeline = one.world.pipeline
+    pipeline.jobs.prepare(one.org.id, one.realm)
+    with pipeline.engine.begin() as db:
+        company = read_company(db, one.org.id)
+    assert company is not None
+    assert company.facts is not None
+    token = pipeline.simulator.authorize(one.realm)["access_token"]
+    return read_sheet(
+        pipeline.engine,
+        lambda wanted: pipeline.transport.send(one.realm, token, wanted, deadline=30),
+        company.configuration,
+        company.facts,
+        dt.date.fromisoformat(f"{month}-01"),
+    )
+
+
+def says(one: Scene, id: str = "i1", month: str = "2026-03") -> tuple[bool, str, str]:
+    """Give whether a month agrees, and the standing and the remark of a document on its sheet."""
+    made = sheet(one, month)
+    (line,) = [each for each in made.lines if each.kompass_id == id and each.standing not in TYPED]
+    return made.agrees, line.standing.value, line.remark
+
+
+def amount(one: Scene, net: str, id: str = "i1") -> None:
+    """The bookkeeper types another amount over that of the first line."""
+    there = one.document(id)
+    first, *others = own_lines(there)
+    detail = {name: value for name, value in first["SalesItemLineDetail"].items() if name not in ("Qty", "UnitPrice")}
+    members = {"Line": [{**first, "Amount": Decimal(net), "SalesItemLineDetail": detail}, *others]}
+    members["CustomerRef"] = {"value": there["CustomerRef"]["value"]}
+    one.bookkeeper("update", entity=one.link(id).entity, id=there["Id"], members=members)
+
+
+def edit(one: Scene, id: str = "i1", **members: Any) -> None:
+    """The bookkeeper changes members of a document."""
+    link = one.link(id)
+    one.bookkeeper("update", entity=link.entity, id=link.qbo_id, members=members)

@@ -208,7 +208,7 @@ class Scene:
 
     def remarks(self) -> list[str]:
         """Give the causes of what is in QuickBooks otherwise than Kompass says, sums and members."""
-        rows = [one for table in ("qbo_remark", "qbo_difference") for one in self.world.pipeline.rows(table)]
+        rows = self.world.pipeline.rows("qbo_difference")
         mine = {one.id for one in self.world.pipeline.links(org_id=self.org.id)}
         return sorted(one.cause for one in rows if one.link_id in mine)
 

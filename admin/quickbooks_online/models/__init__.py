@@ -21,7 +21,6 @@ from admin.quickbooks_online.models.kompass import Department, Org, Record, Serv
 from admin.quickbooks_online.models.links import Attempt, Customer, History, Invoice, Link, Project
 from admin.quickbooks_online.models.lists import CompanyList
 from admin.quickbooks_online.models.mails import Mail, Notice
-from admin.quickbooks_online.models.remarks import Remark
 from admin.quickbooks_online.models.restores import Reached, Restore, Stock, Stocktaking
 from admin.quickbooks_online.models.stretches import Stretch
 
@@ -59,7 +58,6 @@ __all__ = [
     "QuotaLease",
     "Reached",
     "Record",
-    "Remark",
     "Restore",
     "Service",
     "Stock",

@@ -107,6 +107,7 @@ class AgreementPages(SectionAdmin):
     def _file(self, request: HttpRequest, configuration: Configuration, sheet: Sheet, month: dt.date) -> Sheet:
         """Keep the sheet as it is; of a month that is filed already nothing is kept."""
         if keep_sheet(configuration, sheet, by=request.user.get_username()):
+            self.log_change(request, configuration, f"Filed {sheet.month}.")
             messages.success(request, _file_words(sheet))
         else:
             messages.warning(request, f"{sheet.month} was filed before; the first filing stands.")

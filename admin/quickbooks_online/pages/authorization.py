@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
 
-from admin.quickbooks_online import linking
+from admin.quickbooks_online import linking, opened
 from admin.quickbooks_online.companies import Company, CompanyError
 from admin.quickbooks_online.linking import Linked, LinkRefused, OtherCompany
 from admin.quickbooks_online.models import Configuration
@@ -151,7 +151,19 @@ class AuthorizationPages(SectionAdmin):
         self.require(request, "authorize_configuration")
         configuration = self.existing(request, object_id)
         if request.method != "POST":
-            return self.page(request, "disconnect.html", "Disconnect from QuickBooks", configuration=configuration)
+            opened_with = opened.stamp(realm=configuration.realm_id)
+            return self.page(
+                request,
+                "disconnect.html",
+                "Disconnect from QuickBooks",
+                configuration=configuration,
+                opened=opened_with,
+            )
+        if problem := opened.overtaken(configuration, request.POST.get(opened.NAME, ""), realm=configuration.realm_id):
+            messages.error(request, problem)
+            return HttpResponseRedirect(
+                reverse("admin:quickbooks_online_configuration_change", args=[configuration.pk])
+            )
         revoked = linking.disconnect(configuration.pk)
         self.log_change(request, configuration, "Disconnected from QuickBooks.")
         if revoked:

@@ -11,7 +11,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
 from django.db.models import DateField, Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.text import capfirst
 from psycopg.errors import DeadlockDetected, SerializationFailure
@@ -83,7 +83,12 @@ class SectionAdmin(BaseAdmin):
     @again_after_deadlock
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         row = self.get_object(request, unquote(object_id))
-        context = {"meaning": self.meaning_of_deletion(row) if row is not None else "", **(extra_context or {})}
+        if row is None:
+            return super().delete_view(request, object_id, extra_context)
+        if request.method == "POST" and (changed := opened.changed_since(row, request.POST.get(opened.NAME, ""))):
+            messages.error(request, f"Nothing was deleted: {changed} after you opened this page.")
+            return HttpResponseRedirect(request.get_full_path())
+        context = {"meaning": self.meaning_of_deletion(row), "opened": opened.stamp_of(row), **(extra_context or {})}
         return super().delete_view(request, object_id, context)
 
     def meaning_of_deletion(self, row: Any) -> str:
@@ -103,6 +108,11 @@ class SectionAdmin(BaseAdmin):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self._note(request, obj, message)
         return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for row in queryset:
+            self._note(request, row, f"Deleted the {self.opts.verbose_name}.")
+        return super().log_deletions(request, queryset)
 
     def _note(self, request: HttpRequest, obj: Any, message: Any) -> None:
         org_id = activity.org_of(obj)

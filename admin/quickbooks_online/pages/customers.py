@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
-from admin.quickbooks_online import manual_link
+from admin.quickbooks_online import manual_link, opened
 from admin.quickbooks_online.companies import CompanyError
 from admin.quickbooks_online.forms import CustomerForm
 from admin.quickbooks_online.models import Configuration
+from admin.quickbooks_online.pages.existing import search_answer
 from admin.quickbooks_online.pages.links import LinkAdmin
 from admin.quickbooks_online.runtime import engine
 from store.engine import retrying
@@ -111,27 +112,7 @@ class CustomerAdmin(LinkAdmin):
     def search_view(self, request: HttpRequest) -> HttpResponse:
         """Search QBO customers by name, for the form above."""
         self.require(request, "add_customer")
-        words, asked = request.GET.get("q", "").strip(), request.GET.get("configuration", "")
-        configuration = (
-            Configuration.objects.exclude(realm_id=None).filter(pk=asked).first() if asked.isdecimal() else None
-        )
-        if configuration is None or len(words) < 2:
-            return JsonResponse({"customers": [], "problem": "Type at least two letters of the name."})
-        try:
-            found = manual_link.search(configuration, words[:100])
-        except CompanyError as error:
-            return JsonResponse({"customers": [], "problem": error.sentence})
-        customers = [
-            {
-                "id": one.id,
-                "label": one.label,
-                "linked": ", ".join(str(link) for link in manual_link.holders(configuration, one.id)),
-            }
-            for one in found
-        ]
-        return JsonResponse(
-            {"customers": customers, "problem": "" if customers else "No customer has this in its name."}
-        )
+        return search_answer(request)
 
     def remove_link_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take a link made by hand back."""
@@ -139,6 +120,9 @@ class CustomerAdmin(LinkAdmin):
         if request.method != "POST":
             return self.only_post(request)
         link = self.existing(request, object_id)
+        if problem := opened.overtaken(link, request.POST.get(opened.NAME, ""), qbo_id=link.qbo_id):
+            messages.error(request, problem)
+            return HttpResponseRedirect(reverse("admin:quickbooks_online_customer_change", args=[link.pk]))
         try:
             manual_link.unlink(link, by=str(request.user))
         except CannotLink as problem:

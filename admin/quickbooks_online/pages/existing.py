@@ -1,9 +1,9 @@
-"""Linking a project or an invoice by hand to what QuickBooks has: a sub-customer or project, or a document typed in there."""
+"""Linking by hand to what QuickBooks has: a customer, a sub-customer or project, or a document typed in there."""
 
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import HttpRequest, JsonResponse
 
 from admin.quickbooks_online import manual_link
 from admin.quickbooks_online.companies import CompanyError
@@ -35,3 +35,25 @@ def link_by_id(request: HttpRequest, link: Link, qbo_id: str) -> str:
         )
         return there.name
     return ""
+
+
+def search_answer(request: HttpRequest, *, jobs: bool = False) -> JsonResponse:
+    """Search customers, or sub-customers and projects, by name in QuickBooks, for the forms that link by hand."""
+    words, asked = request.GET.get("q", "").strip(), request.GET.get("configuration", "")
+    what = "sub-customer or project" if jobs else "customer"
+    configuration = Configuration.objects.exclude(realm_id=None).filter(pk=asked).first() if asked.isdecimal() else None
+    if configuration is None or len(words) < 2:
+        return JsonResponse({"customers": [], "problem": "Type at least two letters of the name."})
+    try:
+        found = manual_link.search(configuration, words[:100], jobs=jobs)
+    except CompanyError as error:
+        return JsonResponse({"customers": [], "problem": error.sentence})
+    customers = [
+        {
+            "id": one.id,
+            "label": one.label,
+            "linked": ", ".join(str(link) for link in manual_link.holders(configuration, one.id)),
+        }
+        for one in found
+    ]
+    return JsonResponse({"customers": customers, "problem": "" if customers else f"No {what} has this in its name."})

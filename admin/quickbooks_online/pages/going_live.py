@@ -7,19 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import messages
 from django.db.models import Count
 from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from admin.quickbooks_online import first_link_up
 from admin.quickbooks_online.companies import CompanyError
-from admin.quickbooks_online.forms import DayInput
 from admin.quickbooks_online.models import (
     Backfill,
     CompanyConnection,
@@ -27,11 +27,13 @@ from admin.quickbooks_online.models import (
     Link,
     Record,
 )
+from admin.quickbooks_online.opened import NAME, Opened
 from admin.quickbooks_online.pages.base import SectionAdmin
 from admin.quickbooks_online.pages.seen_rows import MODELS, Seen
 from admin.quickbooks_online.preview import Preview, preview_of
 from admin.quickbooks_online.runtime import engine
 from admin.quickbooks_online.seen import count_lines, unmapped
+from admin.quickbooks_online.start_date import StartDateForm, enable, iso, not_enabled, read_day
 from mapping.case import SYNCED_STEPS
 from schemas.counting import counted
 from schemas.events import Invoice
@@ -44,14 +46,6 @@ FIRST = 10
 MONTHS = 24
 NAMED = 10
 """Records that an entry of the activity log names."""
-
-
-class StartDateForm(forms.Form):
-    start_date = forms.DateField(
-        label="Send documents dated from",
-        widget=DayInput(),
-        help_text="Earlier ones are never sent, so that nothing that was typed into QuickBooks by hand is booked twice.",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +80,14 @@ class GoingLivePages(SectionAdmin):
         ]
         return own + super().get_urls()
 
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        if not add and request.session.get("qbo_going_live") == form.instance.pk:
+            # Nothing is enabled before that is confirmed, and a person may leave the page where it would be.
+            form.changed_data.remove("enabled")
+            if not form.changed_data:
+                return "Opened Going live. Enable stays off until it is confirmed there."
+        return super().construct_change_message(request, form, formsets, add)
+
     def going_live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what enabling starts; with POST and a start date, enable."""
         self.require(request, "change_configuration")
@@ -100,14 +102,10 @@ class GoingLivePages(SectionAdmin):
         form = StartDateForm(request.POST or None, initial={"start_date": start})
         enabled = False
         if request.method == "POST" and not obstacle and form.is_valid():
-            # The person who enables second does not move the date under what is being sent.
-            enabled = bool(
-                Configuration.objects.filter(pk=configuration.pk, enabled=False).update(
-                    enabled=True, start_date=form.cleaned_data["start_date"]
-                )
-            )
+            was = Opened.parse(request.POST.get(NAME, ""))
+            enabled = enable(configuration, form.cleaned_data["start_date"], was)
             if not enabled:
-                messages.error(request, f"{configuration} is enabled already. Nothing was changed.")
+                messages.error(request, not_enabled(configuration, was))
         if enabled:
             self.log_change(request, configuration, f"Enabled, from {form.cleaned_data['start_date']}.")
             messages.success(
@@ -127,6 +125,7 @@ class GoingLivePages(SectionAdmin):
             obstacle=obstacle,
             startable=not obstacle and not configuration.enabled,
             form=form,
+            opened=Opened(timezone.now(), {"start_date": iso(configuration.start_date)}).signed(),
             waiting=_waiting(configuration, months),
             unmapped=self._unmapped(request, configuration),
             months=months[:MONTHS],
@@ -181,13 +180,18 @@ class GoingLivePages(SectionAdmin):
             count, problems = first_link_up.take_over(configuration, pairs, by=by)
             if count:
                 self.log_change(request, configuration, f"Linked to what QuickBooks had already: {_names_of(pairs)}.")
-            messages.success(request, f"{counted(count, 'record')} linked to what QuickBooks has already.")
+            if count or not problems:
+                messages.success(request, f"{counted(count, 'record')} linked to what QuickBooks has already.")
             for problem in problems:
                 messages.warning(request, problem)
         elif "another" in request.POST:
-            count = first_link_up.send_as_others(configuration, pairs, by=by)
-            self.log_change(request, configuration, f"Chose to send as new: {_names_of(pairs)}.")
-            messages.success(request, f"{counted(count, 'record')} will be sent as new.")
+            count, problems = first_link_up.send_as_others(configuration, pairs, by=by)
+            if count:
+                self.log_change(request, configuration, f"Chose to send as new: {_names_of(pairs)}.")
+            if count or not problems:
+                messages.success(request, f"{counted(count, 'record')} will be sent as new.")
+            for problem in problems:
+                messages.warning(request, problem)
         elif request.POST.get("remove", "").isdecimal():
             first_link_up.remove(configuration, int(request.POST["remove"]), by=by)
             named = _names_of([request.POST["remove"]])
@@ -221,22 +225,15 @@ def _obstacle(configuration: Configuration) -> str:
 
 def _address(name: str, configuration: Configuration, request: HttpRequest) -> str:
     """Give the address of one of the two pages, with the start date that was chosen and is stored nowhere yet."""
-    chosen = _read(request.POST.get("start_date") or request.GET.get("start_date"))
+    chosen = read_day(request.POST.get("start_date") or request.GET.get("start_date"))
     address = reverse(f"admin:quickbooks_online_configuration_{name}", args=[configuration.pk])
     return f"{address}?{urlencode({'start_date': chosen.isoformat()})}" if chosen else address
-
-
-def _read(value: str | None) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(value or "")
-    except ValueError:
-        return None
 
 
 def _start(configuration: Configuration, request: HttpRequest) -> dt.date:
     """Give the date that was chosen on the page or is stored, else the first day of this month."""
     today = dt.date.today()  # noqa: DTZ011 - a date for a form
-    return _read(request.GET.get("start_date")) or configuration.start_date or today.replace(day=1)
+    return read_day(request.GET.get("start_date")) or configuration.start_date or today.replace(day=1)
 
 
 def _waiting(configuration: Configuration, months: Sequence[Month]) -> dict[str, int]:

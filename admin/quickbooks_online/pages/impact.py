@@ -7,11 +7,22 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from admin.quickbooks_online.impact import ask_again, impact_of, part_of
-from admin.quickbooks_online.models import DepartmentClass, ItemService, Mapping, TaxCodeVatRate
+from admin.quickbooks_online.models import (
+    Activity,
+    Configuration,
+    DepartmentClass,
+    ItemService,
+    Mapping,
+    TaxCodeVatRate,
+)
+from admin.quickbooks_online.opened import NAME, Opened
 from admin.quickbooks_online.pages.base import SectionAdmin
 from schemas.counting import counted
+from schemas.link_state import Because
 from sync.link import Wish
 
 RESEND = ("resend_customer", "resend_project", "resend_invoice")
@@ -31,12 +42,16 @@ class ImpactPages(SectionAdmin):
         """Show sent documents that would now differ, with the difference; with POST, ask for the ticked ones."""
         self.require(request, "view_configuration", "change_configuration")
         configuration = self.existing(request, object_id)
+        version = configuration.version
         names = request.GET.get("names") == "1"
         kinds = ("client", "project", "invoice") if names else ("invoice",)
         part = None if names else part_of(_rows(request.GET.getlist("row")))
         impact = impact_of(configuration, kinds=kinds, refresh_names=names, part=part)
         if request.method == "POST":
             self.require(request, *RESEND)
+            if changed := _changed_since(configuration, Opened.parse(request.POST.get(NAME, ""))):
+                messages.error(request, f"Nothing was resent: {changed} The differences are shown as they are now.")
+                return HttpResponseRedirect(request.get_full_path())
             wanted = {int(value) for value in request.POST.getlist("link") if value.isdecimal()}
             everything = "all" in request.POST
             count = ask_again(
@@ -44,6 +59,7 @@ class ImpactPages(SectionAdmin):
                 by=str(request.user),
                 wishes=(Wish.REFRESH_NAMES,) if names else (),
                 why=f"{request.user} asked for it to be resent with the changed configuration",
+                because=Because.CONFIGURATION,
             )
             self.log_change(request, configuration, f"Asked for {counted(count, 'document')} to be resent.")
             messages.success(request, f"{count} will be resent in the background.")
@@ -56,8 +72,20 @@ class ImpactPages(SectionAdmin):
             f"What the change means: {configuration}",
             configuration=configuration,
             impact=impact,
+            opened=Opened(timezone.now(), {"version": version}).signed(),
             may_resend=any(self.may(request, codename) for codename in RESEND),
         )
+
+
+def _changed_since(configuration: Configuration, was: Opened | None) -> str:
+    """Say who changed what the differences rest on after they were shown; empty when nobody did."""
+    if was is None or was.values["version"] == configuration.version:
+        return ""
+    entry = Activity.objects.filter(org_id=configuration.org_id, at__gte=was.at).order_by("-id").first()
+    if entry is None:
+        return "the Configuration or the company was changed after you opened this page."
+    moment = date_format(timezone.localtime(entry.at), "H:i")
+    return f"{entry.by} changed the configuration at {moment} after you opened this page ({entry.what.rstrip('.')})."
 
 
 _MODELS: dict[str, type[Mapping]] = {

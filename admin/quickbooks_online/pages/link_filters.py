@@ -6,12 +6,12 @@ import datetime as dt
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from admin.quickbooks_online.models import Configuration, Failure
+from admin.quickbooks_online.models import Configuration, Difference, Failure
 from admin.quickbooks_online.pages.link_rows import STATE_WORDS, records_of
 from admin.quickbooks_online.pages.org_filters import ManyChoices
 from admin.quickbooks_online.remedies import cause_in_words
@@ -112,5 +112,6 @@ class SumsFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        differing = queryset.filter(difference__isnull=False)
-        return differing if self.value() == "differ" else differing.filter(difference__cause=self.value())
+        differences = Difference.objects.filter(link=OuterRef("pk"), kompass_total__isnull=False)
+        of_cause = differences if self.value() == "differ" else differences.filter(cause=self.value())
+        return queryset.filter(Exists(of_cause))

@@ -17,6 +17,7 @@ from django.db.models import DecimalField, Exists, OuterRef, Q, QuerySet, TextFi
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Concat
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.functional import cached_property
 
 from admin.quickbooks_online.models import History, Link, Org, Record
@@ -42,6 +43,11 @@ STATE_WORDS: dict[str, str] = {
 }
 
 
+LISTS = {"invoice": "Invoices", "customer": "Customers", "project": "Projects"}
+EXPORTED = (
+    "org", "record", "client", "date", "currency", "total_in_kompass", "total_in_qbo", "state", "reason",
+    "name_in_qbo", "qbo_id", "synced_at",
+)  # fmt: skip
 HISTORY_SHOWN = 200
 HAPPENINGS = {
     "event": "Event from Kompass",
@@ -84,7 +90,7 @@ class OneLook(Paginator):  # type: ignore[type-arg]
         number = self.validate_number(number)
         ids = self._ids[(number - 1) * self.per_page : number * self.per_page]
         links: Any = self.object_list
-        rows = links.model._default_manager.select_related("difference").defer("applied", "observed").in_bulk(ids)
+        rows = links.model._default_manager.prefetch_related("differences").defer("applied", "observed").in_bulk(ids)
         return Page([rows[pk] for pk in ids if pk in rows], number, self)
 
 
@@ -135,6 +141,25 @@ def read_said(rows: Sequence[Link]) -> None:
         )
 
 
+def exported(link: Link) -> Sequence[str]:
+    """Give a row of an exported list."""
+    said = getattr(link, "said", Said())
+    return (
+        said.org,
+        link.reference or link.kompass_id,
+        said.client,
+        said.date.isoformat() if said.date else "",
+        said.currency,
+        "" if said.total is None else f"{said.total:.2f}",
+        "" if link.qbo_total is None else f"{link.qbo_total:.2f}",
+        state_in_words(link, said.waits_for),
+        link.reason,
+        link.name,
+        link.qbo_id or "",
+        link.synced_at.isoformat(timespec="seconds") if link.synced_at else "",
+    )
+
+
 def state_in_words(link: Link, waits_for: str = "") -> str:
     """Give the state as people say it: ``Waiting for Harbour & Sons``."""
     words = STATE_WORDS.get(link.state, link.state)
@@ -178,6 +203,16 @@ def found_by(queryset: QuerySet[Any], words: str) -> QuerySet[Any]:
     return queryset.filter(
         found | Q(pk__in=links.filter(own).values("pk")) | Q(pk__in=links.filter(records_of(said)).values("pk"))
     )
+
+
+def other_lists(request: HttpRequest, model: str) -> list[dict[str, str]]:
+    """Give the other lists that can be searched for the same words, of those that the person may see."""
+    may = request.user.has_perm
+    return [
+        {"title": title, "address": reverse(f"admin:quickbooks_online_{name}_changelist")}
+        for name, title in LISTS.items()
+        if name != model and any(may(f"quickbooks_online.{verb}_{name}") for verb in ("view", "change"))
+    ]
 
 
 def any_accents(words: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -14,19 +15,22 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from admin.quickbooks_online import activity
+from admin.quickbooks_online import activity, opened
 from admin.quickbooks_online.impact import ask_again
-from admin.quickbooks_online.models import Configuration, Difference, Failure, Link, Record
+from admin.quickbooks_online.models import Configuration, Failure, Link, Record
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
-from admin.quickbooks_online.pages.existing import link_by_id
+from admin.quickbooks_online.pages.existing import link_by_id, search_answer
 from admin.quickbooks_online.pages.link_filters import CauseFilter, CompanyFilter, MonthFilter, StateFilter, SumsFilter
 from admin.quickbooks_online.pages.link_rows import (
+    EXPORTED,
     LinkChangeList,
     OneLook,
     Said,
+    exported,
     found_by,
     history_of,
+    other_lists,
     read_said,
     state_in_words,
 )
@@ -39,10 +43,6 @@ from sync.companies import read_company
 from sync.decide import predict
 from sync.link import Wish
 
-EXPORTED = (
-    "org", "record", "client", "date", "currency", "total_in_kompass", "total_in_qbo", "state", "reason",
-    "name_in_qbo", "qbo_id", "synced_at",
-)  # fmt: skip
 EXPORTED_AT_MOST = 100_000
 EXPORTED_AT_ONCE = 1_000
 ENTITIES = {"CreditMemo": "Credit note"}
@@ -81,6 +81,11 @@ class LinkAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[LinkChangeList]:
         return LinkChangeList
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(
+            request, {"also_in": other_lists(request, str(self.opts.model_name)), **(extra_context or {})}
+        )
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -160,13 +165,18 @@ class LinkAdmin(ReadOnlyAdmin):
     def shown_total(self, link: Link) -> str:
         amount = "" if link.qbo_total is None else f"{link.qbo_total:,.2f} {_said(link).currency}".rstrip()
         total = format_html('<span class="qbo-nowrap">{}</span>', amount) if amount else ""
-        if (found := difference_of(link)) is None:
-            return total
-        return format_html('{} <span class="qbo-badge qbo-waiting" title="{}">differs</span>', total, found.message)
+        for one in link.differences.all():
+            if one.kompass_total is not None:
+                return format_html(
+                    '{} <span class="qbo-badge qbo-waiting" title="{}">differs</span>', total, one.message
+                )
+        return total
 
     @admin.display(description="Compared with Kompass")
     def shown_difference(self, link: Link) -> str:
-        found = [one.message for one in (difference_of(link), *link.remarks.order_by("cause")) if one is not None]
+        # What the total differs by comes first.
+        rows = sorted(link.differences.all(), key=lambda one: (one.kompass_total is None, one.cause))
+        found = [one.message for one in rows]
         if found:
             return "; ".join(found)
         return "–" if link.qbo_total is None else "Agreed to the cent when it was last sent."
@@ -196,7 +206,11 @@ class LinkAdmin(ReadOnlyAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         """Give the list as it is filtered, as CSV."""
         self.require(request, f"view_{self.opts.model_name}", f"change_{self.opts.model_name}")
-        found = self.get_changelist_instance(request).get_queryset(request)[:EXPORTED_AT_MOST]
+        try:
+            found = self.get_changelist_instance(request).get_queryset(request)[:EXPORTED_AT_MOST]
+        except IncorrectLookupParameters:
+            # As the list itself answers an address that names no filter of it.
+            return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_changelist") + "?e=1")
         rows: list[Sequence[str]] = []
         links = list(found)
         for first in range(0, len(links), EXPORTED_AT_ONCE):
@@ -223,16 +237,17 @@ class LinkAdmin(ReadOnlyAdmin):
             context |= {
                 "link": link,
                 "record": Record.objects.filter(org_id=link.org_id, kind=link.kind, kompass_id=link.kompass_id).first(),
-                "state_words": state_in_words(link),
+                "state_words": state_in_words(link, _said(link).waits_for),
                 "failure": failure,
                 "failure_address": reverse("admin:quickbooks_online_failure_change", args=[failure.pk])
                 if failure is not None and self.may(request, "view_failure")
                 else "",
                 "history": history_of(link),
+                "opened": opened.stamp(qbo_id=link.qbo_id),
                 "may_resend": self.may(request, self._resend_permission()),
                 "show_save_and_add_another": False,
                 "show_save_and_continue": False,
-                "current_company": Configuration.objects.filter(realm_id=link.realm_id).exists(),
+                "current_company": Configuration.objects.filter(realm_id=link.realm_id).first(),
             }
         return super().changeform_view(request, object_id, form_url, context)
 
@@ -287,28 +302,11 @@ class LinkAdmin(ReadOnlyAdmin):
         if request.method != "POST":
             return self.only_post(request)
         link = self.existing(request, object_id)
-        if name := link_by_id(request, link, request.POST.get("qbo_id", "").strip()):
+        if problem := opened.overtaken(link, request.POST.get(opened.NAME, ""), qbo_id=link.qbo_id):
+            messages.error(request, problem)
+        elif name := link_by_id(request, link, request.POST.get("qbo_id", "").strip()):
             self.log_change(request, link, f"Linked to {name} in QuickBooks.")
         return HttpResponseRedirect(reverse(f"admin:quickbooks_online_{self.opts.model_name}_change", args=[link.pk]))
-
-
-def exported(link: Link) -> Sequence[str]:
-    """Give a row of an exported list."""
-    said = _said(link)
-    return (
-        said.org,
-        link.reference or link.kompass_id,
-        said.client,
-        said.date.isoformat() if said.date else "",
-        said.currency,
-        "" if said.total is None else f"{said.total:.2f}",
-        "" if link.qbo_total is None else f"{link.qbo_total:.2f}",
-        state_in_words(link, said.waits_for),
-        link.reason,
-        link.name,
-        link.qbo_id or "",
-        link.synced_at.isoformat(timespec="seconds") if link.synced_at else "",
-    )
 
 
 def _preview(link: Link) -> Preview:
@@ -334,16 +332,20 @@ def _said(link: Link) -> Said:
     return getattr(link, "said", Said())
 
 
-def difference_of(link: Link) -> Difference | None:
-    """Give what the document differs by from Kompass; None when it agrees."""
-    return getattr(link, "difference", None)
-
-
 def address_in_quickbooks(link: Link) -> str:
     return f"{intuit().environment.ui_base_url}{_PAGES.get(link.entity, '/app/customerdetail?nameId=')}{link.qbo_id}"
 
 
 class ProjectAdmin(LinkAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.search_view)
+        return [path("search-quickbooks/", view, name="quickbooks_online_project_search"), *super().get_urls()]
+
+    def search_view(self, request: HttpRequest) -> HttpResponse:
+        """Search sub-customers and projects of QuickBooks by name, to link by hand."""
+        self.require(request, self._resend_permission())
+        return search_answer(request, jobs=True)
+
     list_display = (
         "shown_record",
         "shown_org",
@@ -384,7 +386,6 @@ class InvoiceAdmin(LinkAdmin):
     )
     fields = readonly_fields
     list_filter = (StateFilter, CauseFilter, MonthFilter, SumsFilter, OrgFilter, CompanyFilter)
-    list_select_related = ("difference",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

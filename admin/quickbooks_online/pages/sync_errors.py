@@ -6,15 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.models import LogEntry
 from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from admin.quickbooks_online.failure_groups import groups_of, orgs_of
 from admin.quickbooks_online.impact import ask_again
 from admin.quickbooks_online.models import Configuration, Failure, Link, Org
 from admin.quickbooks_online.naming import Names
+from admin.quickbooks_online.opened import NAME, Opened, of_row, who_changed
 from admin.quickbooks_online.pages.base import ReadOnlyAdmin, again_after_deadlock
 from admin.quickbooks_online.pages.downloads import downloaded
 from admin.quickbooks_online.pages.link_rows import read_said
@@ -57,16 +61,10 @@ class FailureAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """All open failures by cause; with ``cause`` and ``org``, the ones of one group."""
         self.require(request, "view_failure")
-        org_id, cause = request.GET.get("org"), request.GET.get("cause")
-        open_ones = Failure.objects.filter(closed_at=None)
-        orgs = orgs_of(open_ones)
-        if org_id == ALL:
-            org_id = None
-        if org_id is not None:
-            open_ones = open_ones.filter(org_id=org_id)
+        org_id, cause, open_ones = _asked(request)
+        orgs = orgs_of(Failure.objects.filter(closed_at=None))
         failures: list[Failure] = []
         if cause is not None:
-            open_ones = open_ones.filter(cause=cause)
             failures = list(open_ones.defer("event_key", "event_value").order_by("-last_failed_at")[:SHOWN_IN_GROUP])
         return self.page(
             request,
@@ -86,12 +84,7 @@ class FailureAdmin(ReadOnlyAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponse:
         """Give the open sync errors as CSV: all of them, those of an Org, or those of one cause."""
         self.require(request, "view_failure")
-        open_ones = Failure.objects.filter(closed_at=None)
-        asked = {name: request.GET[name] for name in ("org", "cause") if name in request.GET}
-        if "org" in asked:
-            open_ones = open_ones.filter(org_id=asked["org"])
-        if "cause" in asked:
-            open_ones = open_ones.filter(cause=asked["cause"])
+        *_, open_ones = _asked(request)
         names = dict(Org.objects.values_list("pk", "name"))
         rows = [
             (
@@ -119,6 +112,7 @@ class FailureAdmin(ReadOnlyAdmin):
         configuration = Configuration.objects.filter(org_id=failure.org_id).first()
         link = Link.objects.filter(pk=failure.link_id).first() if failure.link_id else None
         conflict = failure.closed_at is None and offers_sides(failure.cause, link.qbo_id if link is not None else None)
+        sides = _sides(link) if conflict and link is not None else ()
         return self.page(
             request,
             "failure.html",
@@ -129,8 +123,9 @@ class FailureAdmin(ReadOnlyAdmin):
             link_address=_link_address(link) if link is not None else "",
             fix=remedy_address(failure, configuration, request.user),
             currency=_currency(link) if link is not None else "",
-            sides=_sides(link) if conflict and link is not None else (),
+            sides=sides,
             conflict=conflict,
+            opened=Opened(timezone.now(), {"sides": _stamp(sides)}).signed(),
             gone=failure.cause == "deleted-in-qbo" and failure.closed_at is None,
             may_retry=self.may(request, "retry_failure"),
             may_choose=link is not None and self.may(request, f"resend_{_model_of(link)}"),
@@ -158,8 +153,9 @@ class FailureAdmin(ReadOnlyAdmin):
         if not links and failures:
             with connection.cursor() as cursor:
                 cursor.execute("NOTIFY kompass_qbo, 'failures'")
-        for failure in failures[:1]:
-            self.log_change(request, failure, f"Asked for {counted(len(failures), 'failed record')} to be tried again.")
+        for org_id in {failure.org_id for failure in failures}:
+            of_org = [failure for failure in failures if failure.org_id == org_id]
+            self.log_change(request, of_org[0], f"Asked for {counted(len(of_org), 'failed record')} to be tried again.")
         if failures:
             messages.success(
                 request,
@@ -179,6 +175,9 @@ class FailureAdmin(ReadOnlyAdmin):
         self.require(request, f"resend_{_model_of(link)}")
         if request.method != "POST":
             return self.only_post(request)
+        if overtaken := _overtaken(failure, link, Opened.parse(request.POST.get(NAME, ""))):
+            messages.error(request, f"Nothing was changed: {overtaken}")
+            return HttpResponseRedirect(reverse("admin:quickbooks_online_failure_change", args=[failure.pk]))
         if request.POST.get("side") == "kompass":
             ask_again(
                 [link.pk], by=str(request.user), wishes=(Wish.OVERWRITE,), why=f"{request.user} chose what Kompass says"
@@ -205,6 +204,33 @@ class FailureAdmin(ReadOnlyAdmin):
         else:
             messages.error(request, "Choose one of the two sides.")
         return HttpResponseRedirect(reverse("admin:quickbooks_online_failure_changelist"))
+
+
+def _asked(request: HttpRequest) -> tuple[str | None, str | None, QuerySet[Failure]]:
+    """Give the Org and the cause that the address names, and the open failures of these."""
+    org_id, cause = request.GET.get("org"), request.GET.get("cause")
+    if org_id == ALL:
+        org_id = None
+    named = {name: value for name, value in (("org_id", org_id), ("cause", cause)) if value is not None}
+    return org_id, cause, Failure.objects.filter(closed_at=None, **named)
+
+
+def _overtaken(failure: Failure, link: Link, opened: Opened | None) -> str:
+    """Say why a side that was chosen on an older page does not count; empty when it does."""
+    if failure.closed_at is not None:
+        return f"this error is closed by now ({failure.closed_because})."
+    if opened is None:
+        return ""
+    if LogEntry.objects.filter(of_row(failure), action_time__gte=opened.at).exists():
+        return f"{who_changed(failure, since=opened.at)} after you opened this page."
+    if opened.values.get("sides") and opened.values["sides"] != _stamp(_sides(link)):
+        return "the two sides are no longer those that you saw. Compare them again, then choose."
+    return ""
+
+
+def _stamp(sides: tuple[Difference, ...]) -> str:
+    """Give what tells whether two comparisons are the same."""
+    return salted_hmac("quickbooks_online.sides", repr(sides)).hexdigest() if sides else ""
 
 
 def _sides(link: Link) -> tuple[Difference, ...]:

@@ -127,6 +127,22 @@ def test_the_log_says_who_did_what_and_is_exported(section: Section, ada: Client
     assert "Asked" not in words(ada.get(f"{ROOT}configuration/2/activity/"))
 
 
+def test_what_is_done_for_several_orgs_or_ends_one_is_noted_for_each(section: Section, ada: Client, two: None) -> None:
+    cause = Failure.objects.filter(closed_at=None)[0].cause
+    both = [str(one.pk) for one in Failure.objects.filter(closed_at=None, cause=cause)]
+    ada.post(f"{ROOT}failure/try-again/", {"ticked": "1", "failure": both})
+    noted = {one.org_id: one.what for one in Activity.objects.all()}
+    assert noted == {
+        "org-uk": "Asked for 2 failed records to be tried again.",
+        "org-ca": "Asked for 1 failed record to be tried again.",
+    }
+    with section.pipeline.engine.begin() as db:
+        db.exec_driver_sql("UPDATE qbo_connection SET state = 'disconnected'")
+    assert ada.post(f"{ROOT}configuration/2/delete/", {"post": "yes"}).status_code == 302
+    last = Activity.objects.filter(org_id="org-ca").order_by("-id")[0]
+    assert (last.by, last.what) == ("ada", "Deleted the configuration.")
+
+
 def test_lists_and_errors_are_exported_as_they_are_filtered(ada: Client, two: None) -> None:
     rows = rows_of(ada.get(f"{ROOT}invoice/export/?org=org-uk"))
     assert [(row["org"], row["record"], row["total_in_kompass"], row["state"]) for row in rows] == [

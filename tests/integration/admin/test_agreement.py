@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
+from admin.quickbooks_online.models import Activity
 from schemas.events import InvoiceType, Step
 from tests.builders import event, invoice, line
 from tests.integration.admin.conftest import Section, words
@@ -85,6 +86,7 @@ def test_a_filed_month_shows_what_changed_in_it_since(section: Section, ada: Cli
     assert "SHA-256" in page
     assert "Nothing changed since." in page
     assert "was filed before; the first filing stands" in words(ada.post(SHEET, {**MARCH, "file": "1"}))
+    assert list(Activity.objects.values_list("what", flat=True)) == ["Filed 2026-03."]
     section.pipeline.ingest(event(invoice("i1", sequence=2, lines=(line("200.00"),))), event(invoice("i3")))
     section.pipeline.drive()
     page = words(ada.post(SHEET, MARCH))

@@ -14,7 +14,7 @@ from admin.quickbooks_online.pages.link_rows import amount_of
 from schemas.events import OrgRef
 from simulator import CANADA, USA
 from tests.builders import client as kompass_client
-from tests.builders import event, invoice, line
+from tests.builders import event, invoice, line, project
 from tests.integration.admin.conftest import Section, words
 
 ROOT = "/admin/quickbooks_online/"
@@ -58,15 +58,50 @@ def test_rows_say_whose_what_and_where(ada: Client, three: None) -> None:
     page = words(ada.get(f"{ROOT}invoice/"))
     for said in (*ORGS.values(), "Client of org-ca", "1 Mar 2026", "2 Apr 2026", "120.00 GBP", "1,481.40"):
         assert said in page, said
-    assert "In QuickBooks" in page
-    assert "Needs attention" in page
-    assert "Waiting" in page
+    # The filters beside the list name states and Orgs, too.
+    rows = page.partition("Filter By state")[0]
+    assert "1 Mar 2026 In QuickBooks 120.00 GBP 120.00 GBP Invoice" in rows, "both totals"
+    assert "2 Apr 2026 Needs attention" in rows
+    assert "2 May 2026 Waiting" in rows
     assert "<h1>Invoices</h1>" in ada.get(f"{ROOT}invoice/").content.decode(), "called by what it holds"
     assert "Harbour & Sons c1" in words(ada.get(f"{ROOT}project/"))
     assert "change-related" not in ada.get(f"{ROOT}itemservice/add/").content.decode(), (
         "nor are Configurations edited there"
     )
     assert ORGS["org-ca"] in words(ada.get(f"{ROOT}customer/"))
+
+
+def test_a_row_says_in_a_sentence_where_it_is_and_what_it_waits_for(section: Section, ada: Client, three: None) -> None:
+    wrong = kompass_client("c-wrong", name="Quay: Works")
+    section.pipeline.ingest(event(invoice("i9", of=project("p9", of=wrong))))
+    section.pipeline.drive()
+    page = words(ada.get(f"{ROOT}invoice/?q=INV-i9"))
+    waits = Link.objects.get(kind="project", kompass_id="p9")
+    assert f"Waiting for {waits}" in page
+    assert f"Waits for project {waits}, which waits for client Quay: Works: Client “Quay: Works”" in page
+    found = Link.objects.get(reference="INV-i9")
+    assert f"Waiting for {waits} Waits for project" in words(ada.get(f"{ROOT}invoice/{found.pk}/change/"))
+
+    # Retry on one.
+    refused = Link.objects.get(reference="INV-i-org-ca")
+    assert refused.due_at is None
+    assert "INV-i-org-ca will be tried again" in words(ada.post(f"{ROOT}invoice/{refused.pk}/resend/", follow=True))
+    refused.refresh_from_db()
+    assert refused.due_at is not None
+
+
+def test_the_same_words_are_searched_in_the_other_lists(section: Section, ada: Client, three: None) -> None:
+    page = ada.get(f"{ROOT}invoice/", {"q": "client of org-ca"}).content.decode()
+    for name in ("customer", "project"):
+        assert f'href="{ROOT}{name}/?q=client%20of%20org-ca"' in page
+    assert len(ada.get(f"{ROOT}customer/", {"q": "client of org-ca"}).context["cl"].result_list) == 1
+    assert "also in" not in words(ada.get(f"{ROOT}invoice/"))
+    # The section opens with a search, and nobody is led to a list that they may not see.
+    assert f'action="{ROOT}invoice/"' in ada.get(ROOT).content.decode()
+    eve = section.person("eve", "view_customer")
+    assert "also in" in words(eve.get(f"{ROOT}customer/", {"q": "org"}))
+    assert f"{ROOT}invoice/" not in eve.get(f"{ROOT}customer/", {"q": "org"}).content.decode()
+    assert f'action="{ROOT}invoice/"' not in eve.get(ROOT).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,15 @@ def test_they_stand_for_what_was_there_and_say_why_not_otherwise(section: Sectio
     for wrong, said in (("x", "such as 145"), ("999", "QuickBooks has no sub-customer"), (payer.qbo_id, "has no sub")):
         answer = ada.post(f"{where}link-existing/", {"qbo_id": wrong}, follow=True)
         assert said in answer.content.decode()
+    # A sub-customer is searched by name, and named with its parent.
+    found = ada.get(f"{ROOT}project/search-quickbooks/", {"configuration": "1", "q": "24-p1 pro"}).json()["customers"]
+    assert [(one["id"], one["label"]) for one in found] == [(made["Id"], "Harbour & Sons c1:24-p1 Project (GBP)")]
+    assert (
+        'data-search="/admin/quickbooks_online/project/search-quickbooks/"'
+        in ada.get(f"{where}change/").content.decode()
+    )
+    found = ada.get(f"{ROOT}customer/search-quickbooks/", {"configuration": "1", "q": "24-p1 pro"}).json()
+    assert found["customers"] == [], "and no sub-customer for a client"
     answer = ada.post(f"{where}link-existing/", {"qbo_id": made["Id"]}, follow=True)
     assert "is linked to 24-p1 Project" in answer.content.decode()
     pipeline.drive()

@@ -9,12 +9,23 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from admin.quickbooks_online.models import Configuration, Customer, CustomField, Department, ItemService, Service
-from simulator import CANADA, UK, USA
+from admin.quickbooks_online.models import (
+    Activity,
+    CompanyConnection,
+    Configuration,
+    Customer,
+    CustomField,
+    Department,
+    Failure,
+    ItemService,
+    Link,
+    Service,
+)
+from simulator import CANADA, UK, USA, bookkeeper
 from tests.admin_story_light import full_house
-from tests.builders import event, invoice
+from tests.builders import client, event, invoice, line
 from tests.integration.admin.conftest import Section, words
-from tests.integration.admin.test_pages import form_of
+from tests.integration.admin.test_pages import form_of, qbo_customer
 
 ROOT = "/admin/quickbooks_online/"
 
@@ -176,6 +187,190 @@ def test_enabling_twice_keeps_the_first_start_date(section: Section, ada: Client
     assert ada.post(where, {"start_date": "2026-02-01"}).status_code == 302
     assert "is enabled already. Nothing was changed." in words(ada.post(where, {"start_date": "2020-01-01"}))
     assert f"{section.configuration().start_date}" == "2026-02-01"
+
+
+def test_enabling_keeps_a_start_date_that_was_stored_meanwhile(
+    section: Section, ada: Client, bob: Client, ids: dict[str, int]
+) -> None:
+    Configuration.objects.update(enabled=False, notification_recipients=["a@example.com"])
+    where = f"{ROOT}configuration/1/going-live/"
+    opened = shown(ada, "configuration/1/going-live/")
+    form = form_of(section.configuration(), **shown(bob, "configuration/1/change/"), start_date="2026-05-01")
+    assert bob.post(f"{ROOT}configuration/1/change/", form).status_code == 302
+    answer = ada.post(where, {"start_date": "2026-03-01", **opened})
+    page = words(answer)
+    assert "It was not enabled: Bob Carter changed it at" in page
+    assert "Start date: empty → 2026-05-01" in page
+    assert not section.configuration().enabled
+    again = {"opened": answer.context["opened"]}
+    assert ada.post(where, {"start_date": "2026-03-01", **again}).status_code == 302
+    assert (section.configuration().enabled, f"{section.configuration().start_date}") == (True, "2026-03-01")
+
+
+def test_a_deletion_counts_for_the_row_that_was_shown(ada: Client, bob: Client, ids: dict[str, int]) -> None:
+    row = ItemService.objects.get()
+    where = f"itemservice/{row.pk}/delete/"
+    opened = shown(ada, where)
+    assert bob.post(f"{ROOT}itemservice/{row.pk}/change/", {"item_id": "3", "class_id": ""}).status_code == 302
+    page = words(ada.post(ROOT + where, {"post": "yes", **opened}, follow=True))
+    assert "Nothing was deleted: Bob Carter changed it at" in page
+    assert ItemService.objects.get().item_id == "3"
+    assert ada.post(ROOT + where, {"post": "yes", **shown(ada, where)}).status_code == 302
+    assert not ItemService.objects.exists()
+
+
+def test_only_differences_that_were_shown_are_resent(
+    section: Section, ada: Client, bob: Client, ids: dict[str, int]
+) -> None:
+    where = "configuration/1/impact/"
+    row = ItemService.objects.get()
+    ItemService.objects.update(item_id="3")
+    opened = shown(ada, where)
+    assert bob.post(f"{ROOT}itemservice/{row.pk}/change/", {"item_id": "4", "class_id": ""}).status_code == 302
+    page = words(ada.post(ROOT + where, {"link": [str(ids["invoice"])], **opened}, follow=True))
+    assert "Nothing was resent: bob changed the configuration at" in page
+    assert "(1 changed: LiDAR → " in page
+    assert not Link.objects.filter(again=True).exists()
+    page = words(ada.post(ROOT + where, {"link": [str(ids["invoice"])], **shown(ada, where)}, follow=True))
+    assert "1 will be resent" in page
+    assert Link.objects.filter(again=True).count() == 1
+
+
+def edited_on_both_sides(section: Section, amount: int, sequence: int) -> Failure:
+    """An invoice that a bookkeeper and Kompass have changed; gives its open failure."""
+    (document,) = section.pipeline.objects("Invoice")
+    detail = document["Line"][0]["SalesItemLineDetail"]
+    kept = {name: detail[name] for name in ("ItemRef", "TaxCodeRef")}
+    line_of = {**document["Line"][0], "Amount": amount, "SalesItemLineDetail": kept}
+    wanted = {"action": "update", "entity": "Invoice", "id": document["Id"], "members": {"Line": [line_of]}}
+    section.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], wanted))
+    section.pipeline.ingest(event(invoice("i1", sequence=sequence, lines=(line(f"{100 + 10 * sequence}.00"),))))
+    section.pipeline.drive()
+    return Failure.objects.get(closed_at=None)
+
+
+def test_a_side_that_another_person_chose_first_stays(
+    section: Section, ada: Client, bob: Client, ids: dict[str, int]
+) -> None:
+    Failure.objects.all().delete()
+    failure = edited_on_both_sides(section, 77, 2)
+    page, choose = f"failure/{failure.pk}/change/", f"{ROOT}failure/{failure.pk}/choose/"
+    opened = shown(ada, page)
+    bob.post(choose, {"side": "quickbooks", **shown(bob, page)})
+    said = words(ada.post(choose, {"side": "kompass", **opened}, follow=True))
+    assert "Nothing was changed: this error is closed by now (bob chose what QuickBooks says)." in said
+    section.pipeline.drive()
+    (document,) = section.pipeline.objects("Invoice")
+    assert document["Line"][0]["Amount"] == 77
+    assert [(one.by, one.what) for one in Activity.objects.all()] == [("bob", "Chose what QuickBooks says.")]
+
+    # Not carried out yet, and so not closed.
+    failure = edited_on_both_sides(section, 78, 3)
+    page, choose = f"failure/{failure.pk}/change/", f"{ROOT}failure/{failure.pk}/choose/"
+    opened = shown(ada, page)
+    bob.post(choose, {"side": "kompass", **shown(bob, page)})
+    said = words(ada.post(choose, {"side": "quickbooks", **opened}, follow=True))
+    assert "Nothing was changed: Bob Carter changed it at" in said
+    section.pipeline.drive()
+    (document,) = section.pipeline.objects("Invoice")
+    assert document["Line"][0]["Amount"] == 130
+
+
+def test_a_side_counts_as_it_was_shown(section: Section, ada: Client, ids: dict[str, int]) -> None:
+    Failure.objects.all().delete()
+    failure = edited_on_both_sides(section, 77, 2)
+    page, choose = f"failure/{failure.pk}/change/", f"{ROOT}failure/{failure.pk}/choose/"
+    opened = shown(ada, page)
+    edited_on_both_sides(section, 99, 3)
+    said = words(ada.post(choose, {"side": "kompass", **opened}, follow=True))
+    assert "the two sides are no longer those that you saw" in said
+    assert "99.00" in said
+    assert not Link.objects.filter(overwrite=True).exists()
+
+
+def test_a_match_that_another_person_decided_first_stays(
+    section: Section, ada: Client, bob: Client, ids: dict[str, int]
+) -> None:
+    matches = f"{ROOT}configuration/1/match-customers/"
+    for name in ("Harbour Nine", "Harbour Ten"):
+        qbo_customer(section, name)
+    ada.post(matches)
+    section.pipeline.ingest(event(client("c9", name="Harbour Nine")), event(client("c10", name="Harbour Ten")))
+    pairs = re.findall(r'name="pair" value="([^"]+)"', ada.get(matches).content.decode())
+    links = [Link.objects.get(kompass_id=one).pk for one in ("c9", "c10")]
+    nine, ten = (next(pair for pair in pairs if pair.startswith(f"{pk}:")) for pk in links)
+    bob.post(matches, {"link": "1", "pair": [nine]})
+    bob.post(matches, {"another": "1", "pair": [ten]})
+    said = words(ada.post(matches, {"another": "1", "pair": [nine]}, follow=True))
+    assert "Client Harbour Nine no longer waits for a decision: bob linked it to the Customer Harbour Nine" in said
+    assert "Your choice was not saved." in said
+    assert "will be sent as new" not in said
+    linked = Link.objects.get(kompass_id="c9")
+    assert (linked.adopted, linked.overwrite) == (True, False), "what QuickBooks says of it is not written over"
+    said = words(ada.post(matches, {"link": "1", "pair": [ten]}, follow=True))
+    assert "Client Harbour Ten no longer waits for a decision: bob said that what QuickBooks has is another one" in said
+    assert Link.objects.get(kompass_id="c10").qbo_id is None
+    assert [(one.by, one.what) for one in Activity.objects.order_by("pk")] == [
+        ("bob", "Linked to what QuickBooks had already: client Harbour Nine."),
+        ("bob", "Chose to send as new: client Harbour Ten."),
+    ], "the log says who linked and who decided"
+
+
+def test_a_client_that_another_person_linked_first_stays(
+    section: Section, ada: Client, bob: Client, ids: dict[str, int]
+) -> None:
+    one, two = qbo_customer(section, "Old Harbour Company"), qbo_customer(section, "Older Harbour Company")
+    section.pipeline.ingest(event(client("c9", name="Harbour Nine")))
+    given = {"configuration": "1", "client": "c9"}
+    assert bob.post(f"{ROOT}customer/add/", {**given, "customer": one}).status_code == 302
+    said = words(ada.post(f"{ROOT}customer/add/", {**given, "customer": two}))
+    assert "Harbour Nine is linked to the QuickBooks customer Old Harbour Company already" in said
+    assert Customer.objects.get(kompass_id="c9").qbo_id == one
+    assert [row.what for row in Activity.objects.all()] == [
+        f"Linked to the QuickBooks customer Old Harbour Company ({one})."
+    ]
+
+
+def test_a_link_by_hand_counts_for_what_was_shown(
+    section: Section, ada: Client, bob: Client, ids: dict[str, int]
+) -> None:
+    where, link = f"project/{ids['project']}/change/", f"{ROOT}project/{ids['project']}/link-existing/"
+    opened = shown(ada, where)
+    payer = Link.objects.get(kind="client").qbo_id
+    made = [
+        section.simulator.call(
+            lambda world, name=name: bookkeeper.edit(
+                world.companies[UK], {"action": "project", "name": name, "customer": payer}
+            )
+        )[0]["Id"]
+        for name in ("Quay one", "Quay two")
+    ]
+    bob.post(link, {"qbo_id": made[0], **shown(bob, where)})
+    said = words(ada.post(link, {"qbo_id": made[1], **opened}, follow=True))
+    assert "Nothing was changed: Bob Carter changed it at" in said
+    assert Link.objects.get(kind="project").qbo_id == made[0]
+
+    # A customer: what Ada wants to remove is not what Bob linked since.
+    one = qbo_customer(section, "Old Harbour Company")
+    section.pipeline.ingest(event(client("c9", name="Harbour Nine")))
+    given = {"configuration": "1", "client": "c9", "customer": one}
+    bob.post(f"{ROOT}customer/add/", given)
+    pk = Link.objects.get(kompass_id="c9").pk
+    opened = shown(ada, f"customer/{pk}/change/")
+    bob.post(f"{ROOT}customer/{pk}/remove-link/")
+    bob.post(f"{ROOT}customer/add/", {**given, "customer": qbo_customer(section, "Older Harbour Company")})
+    assert "Nothing was changed" in words(ada.post(f"{ROOT}customer/{pk}/remove-link/", opened, follow=True))
+    assert Link.objects.get(pk=pk).name == "Older Harbour Company"
+
+
+def test_a_company_that_was_linked_meanwhile_is_not_disconnected(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    where = "configuration/1/disconnect/"
+    opened = shown(ada, where)
+    Configuration.objects.update(realm_id=CANADA)
+    assert "Nothing was changed" in words(ada.post(ROOT + where, opened, follow=True))
+    assert CompanyConnection.objects.get().state == "connected"
 
 
 def test_a_forged_value_is_as_none(section: Section, ada: Client, ids: dict[str, int]) -> None:

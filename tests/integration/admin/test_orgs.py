@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from admin.quickbooks_online.models import Configuration, ItemService, Org, Service
+from admin.quickbooks_online.models import Activity, Configuration, ItemService, Org, Service
 from admin.quickbooks_online.pages.org_filters import LINKS_AT_MOST
 from schemas.events import OrgRef
 from simulator import CANADA, UK, USA
@@ -89,6 +89,8 @@ def test_an_org_that_was_linked_just_now_is_chosen(
     begun = ada.post(f"{ROOT}configuration/", {"action": "authorize", "_selected_action": [str(pk)]})
     linked = ada.get(f"{ROOT}configuration/callback/", authorize(str(begun["Location"]), USA), follow=True)
     assert "Prairie Design LLC is linked to the QuickBooks company" in words(linked)
+    (noted,) = Activity.objects.filter(org_id="org-us")
+    assert (noted.by, noted.what[:10], noted.what[-len(USA) - 3 :]) == ("ada", "Linked to ", f"({USA}).")
     for table in TABLES:
         assert f'<li class="selected"><a href="?configuration__id__exact={pk}">' in filter_of(ada, f"{ROOT}{table}/")
         added = unescape(ada.get(f"{ROOT}{table}/add/").content.decode())
@@ -100,6 +102,25 @@ def test_what_is_unmapped_is_shown_for_the_chosen_org(ada: Client, three: dict[s
     assert "Seen but not mapped: Northern Survey Inc" in page
     saved = ada.post(f"{ROOT}itemservice/map-seen/", {"configuration": str(three["Northern Survey Inc"])})
     assert saved["Location"].endswith(f"?configuration__id__exact={three['Northern Survey Inc']}")
+
+
+def test_every_page_of_an_org_without_a_row_opens_and_names_no_other(ada: Client, three: dict[str, int]) -> None:
+    org = Org.objects.create(id="org-new", name="Newcomer Ltd")
+    unlinked = Configuration.objects.create(org=org)
+    for pk, org_id, name in ((three["Prairie Design LLC"], "org-us", "Prairie"), (unlinked.pk, "org-new", "Newcomer")):
+        own = ("overview", "change", "going-live", "activity", "impact", "agreement", "match-customers", "disconnect")
+        pages = [f"configuration/{pk}/{one}/" for one in own]
+        pages += [f"{one}/?org={org_id}" for one in ("customer", "project", "invoice", "failure")]
+        for where in pages:
+            page = words(ada.get(ROOT + where, follow=True)).partition("Filter By")[0]
+            assert "INV-i" not in page, where
+            assert name in page or where.startswith(("customer", "project", "invoice")), where
+        for table in TABLES:
+            for what in ("export", "template"):
+                rows = ada.get(f"{ROOT}{table}/{what}/?configuration__id__exact={pk}").content.decode().splitlines()
+                assert all("org-uk" not in row and "org-ca" not in row for row in rows), (table, what)
+        for what in ("customer", "project", "invoice", "failure"):
+            assert len(ada.get(f"{ROOT}{what}/export/?org={org_id}").content.splitlines()) == 1, what
 
 
 def test_many_orgs_are_a_dropdown(ada: Client, three: dict[str, int]) -> None:

@@ -17,6 +17,7 @@ from tests.builders import client, event, invoice
 from tests.integration.admin.conftest import Section, words
 
 ROOT = "/admin/quickbooks_online/"
+MAPPINGS = ("itemservice", "departmentclass", "taxcodevatrate", "customfield")
 
 
 @pytest.fixture
@@ -57,7 +58,16 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
     Link.objects.filter(org_id="org-uk", kind="client").update(state="pending")
     cards = ada.get(f"{ROOT}configuration/{three['org-uk'].pk}/overview/").context["cards"]
     assert "/customer/" in cards[1]["address"], "where there is no document, the list that has some"
-    assert "(just now)" in page
+    assert re.search(r"Linked [^()]*\(just now\)", page), "the connection and its age"
+    assert "0 withdrawn in Kompass" in page
+    shown = ada.get(f"{ROOT}configuration/{three['org-uk'].pk}/overview/")
+    assert [(bar["synced"], bar["failed"]) for bar in shown.context["bars"]] == [(0, 0)] * 13 + [(3, 1)], (
+        "the last days"
+    )
+    org = dict.fromkeys(("customer", "project", "invoice", "failure"), f"?org={three['org-uk'].org_id}")
+    tables = dict.fromkeys(MAPPINGS, f"?configuration__id__exact={three['org-uk'].pk}")
+    for name, query in (org | tables).items():
+        assert f'href="{ROOT}{name}/{query}"' in shown.content.decode(), f"a link to {name}"
     assert "0 minutes" not in page
     assert "1 invoice needs attention: Standard 20 % has no QuickBooks tax code" in page
     assert "Last record sent to QuickBooks:" in page
@@ -68,13 +78,21 @@ def test_it_says_where_the_records_are_and_what_fails(ada: Client, three: dict[s
 def test_the_errors_of_one_org_are_shown(ada: Client, three: dict[str, Configuration]) -> None:
     Failure.objects.create(org_id="org-ca", kind="invoice", stage="map", cause="x", message="it broke", remedy="Fix it")
     page = words(ada.get(f"{ROOT}failure/"))
-    assert "All Meridian Geomatics Ltd (1) Northern Survey Inc (1) Show" in page
+    assert "All Meridian Geomatics Ltd (1) Northern Survey Inc (1) Prairie Design LLC (0) Show" in page
     assert "It broke. What to do: Fix it." in page, "sentences"
     page = words(ada.get(f"{ROOT}failure/", {"org": "org-ca"}))
     assert "Sync errors: Northern Survey Inc" in page
     assert "It broke." in page
     assert "Standard 20 %" not in page
     assert "Standard 20 %" in words(ada.get(f"{ROOT}failure/", {"org": "all"}))
+    # An Org without any is said to have none, and not all of them.
+    page = ada.get(f"{ROOT}failure/", {"org": "org-us"}).content.decode()
+    assert "Sync errors: Prairie Design LLC" in page
+    assert '<option value="org-us" selected>' in page
+    assert "No sync errors" in page
+    for org, count in (("all", 2), ("org-ca", 1), ("org-us", 0)):
+        exported = ada.get(f"{ROOT}failure/export/", {"org": org}).content.decode("utf-8-sig")
+        assert len(exported.splitlines()) == 1 + count, org
 
 
 def test_the_form_that_an_error_leads_to_suggests_what_the_list_does(

@@ -7,6 +7,7 @@ import pytest
 
 from consumers.errors import ExitCode
 from consumers.ingest.placing import OnGap, RetentionGap
+from consumers.ingest.topic_id import TopicId, asking
 from sync.settings import BadSetting, settings_from
 from tests.integration.broker.members import (
     GROUP,
@@ -148,6 +149,44 @@ def test_a_topic_that_is_made_anew_is_read_from_its_start(
     members(apache_kafka)
     eventually(lambda: "anew" in kept(database))
     assert f"{TOPIC}/0: the offset reached, 20, is beyond the topic's end, 1: the topic was deleted" in caplog.text
+
+
+def test_a_topic_that_is_created_again_while_it_is_read_is_read_from_its_start(
+    apache_kafka: Kafka, database: str, members: Members, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic_id = TopicId(asking(apache_kafka.settings, TOPIC))
+    member = members(apache_kafka, topic_id=topic_id)
+    Publisher(apache_kafka).send_all([f"old{number}" for number in range(20)], partition=0)
+    eventually(lambda: all_committed(apache_kafka))
+    # So fast that the client sees the topic at no moment without its partition, and reads on where it was in the old one.
+    apache_kafka.delete_topics(TOPIC)
+    apache_kafka.create_topic(TOPIC)
+    created = Publisher(apache_kafka)
+    created.send_all([f"new{number}" for number in range(40)], partition=0)
+    topic_id.look(at_once=True)
+    eventually(lambda: kept(database).keys() >= created.newest.keys())
+    eventually(lambda: apache_kafka.committed(GROUP, TOPIC) == {0: 40})
+    member.end()
+
+    # And a process that did not run meanwhile knows by the id that goes with the offset.
+    old = topic_id.now
+    apache_kafka.delete_topics(TOPIC)
+    apache_kafka.create_topic(TOPIC)
+    created = Publisher(apache_kafka)
+    created.send_all([f"newest{number}" for number in range(60)], partition=0)
+    apache_kafka.commit(GROUP, TOPIC, {0: 40}, metadata=old)
+    member = members(apache_kafka, topic_id=TopicId(asking(apache_kafka.settings, TOPIC)))
+    eventually(lambda: kept(database).keys() >= created.newest.keys())
+    eventually(lambda: apache_kafka.committed(GROUP, TOPIC) == {0: 60})
+    assert f"{TOPIC}/0: the offset reached, 40, is of a topic of the same name that was deleted" in caplog.text
+    member.end()
+
+    # What it committed itself is of the topic that there is.
+    member = members(apache_kafka, topic_id=TopicId(asking(apache_kafka.settings, TOPIC)))
+    Publisher(apache_kafka).send_all(["last"], partition=0)
+    eventually(lambda: "last" in kept(database))
+    assert member.counted("events_total") == 1
+    assert twice(database) == []
 
 
 def test_a_missing_topic_is_waited_for(

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import text
 
 from consumers.inquiry.why import find_one, story
-from schemas.events import Kind, Step
+from schemas.events import Kind, Step, VatRate
 from store import connections
 from store.records import SourceEvent
 from sync.disconnection import refuse_grant
@@ -36,6 +36,28 @@ def test_what_fails_together_is_one_mail_whose_subject_says_it_all(post: Post) -
     (link,) = set(re.findall(r"https://kompass\.example/admin/quickbooks_online/failure/\?\S+", plain(message)))
     assert parse_qs(urlsplit(link).query) == {"org": ["org-uk"], "cause": ["no-tax-code:vat-21-%"]}
     assert len(bytes(message)) < 100_000
+
+
+def test_a_mail_names_client_and_amount_and_the_sum_that_waits(post: Post) -> None:
+    pipeline = post.pipeline
+    owner = client("c7", name="Équipements & Fils")
+    vat = VatRate("vat-21", "VAT 21 %", Decimal(20))
+    for one, amount, currency in (("i1", "1000.00", "GBP"), ("i2", "200.00", "GBP"), ("i3", "50.00", "EUR")):
+        bill = invoice(one, of=project("p7", of=owner), lines=(line(amount, vat=vat),), currency=currency)
+        pipeline.ingest(event(bill))
+    pipeline.drive()
+    (message,) = post.later(seconds=6)
+    assert "Amount:        GBP 1,440.00 and EUR 60.00" in plain(message)
+    assert "  - INV-i1, Équipements & Fils, GBP 1,200.00" in plain(message)
+    assert "GBP 1,440.00 and EUR 60.00" in html(message)
+    assert "Équipements &amp; Fils, GBP 1,200.00" in html(message)
+
+    # One alone, and what waits behind a client.
+    wrong = client("c8", name="A:B")
+    pipeline.ingest(event(invoice("i8", of=project("p8", of=wrong), lines=(line("300.00", vat=None),))))
+    pipeline.drive()
+    (behind,) = post.later(hours=1)
+    assert "Amount:        GBP 300.00" in plain(behind)
 
 
 def test_no_failure_is_told_twice_and_no_cause_while_it_is_open(post: Post) -> None:

@@ -68,6 +68,7 @@ def test_a_process_waits_for_its_database(server: EmbeddedPostgres, database: st
             eventually(lambda: "does not answer" in ask(port, "/readyz")[1])
             assert ask(port, "/readyz")[0] == 503
             assert ask(port, "/livez")[0] == 200
+            eventually(lambda: 'kompass_qbo_dependency_up{what="database"} 0.0' in ask(port, "/metrics")[1])
             server.start()
             eventually(lambda: ask(port, "/readyz")[0] == 200)
             process.terminate()

@@ -304,7 +304,8 @@ class Company:
         return sorted(one.cause for one in self.failures())
 
     def remarks(self) -> list[Any]:
-        return [one for one in self.pipeline.rows("qbo_remark") if one.org_id == self.org.id]
+        rows = [one for one in self.pipeline.rows("qbo_difference") if one.org_id == self.org.id]
+        return [one for one in rows if one.kompass_total is None]
 
     def mails(self, **span: float) -> list[str]:
         """The texts of the mails that this Org gets as so much time goes by."""

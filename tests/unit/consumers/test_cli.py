@@ -61,6 +61,31 @@ def test_an_error_is_one_line_and_a_code(
     assert shown.strip()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "dead-letters show 99999999999999999999",
+        "dead-letters show 0",
+        "dead-letters replay --failure 9223372036854775808",
+        "dead-letters replay --rate 1e400",
+        "dead-letters replay --rate nan",
+        "dead-letters list --since 999999d",
+        "dead-letters list --id a\udcff",
+        "dead-letters accept kompass.clients 0 --from 0 --to 9223372036854775808 --reason x",
+        "tidy --days 99999999999",
+        "admin --bind foo",
+        "admin --bind 127.0.0.1:99999",
+        "admin --bind :::80",
+    ],
+)
+def test_an_argument_out_of_range_is_a_wrong_command_line(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
+    assert cli.run(arguments.split()) == ExitCode.USAGE
+
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    assert "unexpected" not in shown
+
+
 def test_a_mistake_of_ours_goes_to_the_log_with_its_traceback(
     failing: list[BaseException], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import ast
 import io
 import json
 import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from consumers.logs import configure_logs, redact
 
+ROOT = Path(__file__).parents[3]
 SECRETS = (
     "eyJlbmMiOiJBMTI4Q0JDLUhTMjU2In0.access",
     "AB11refresh0123456789",
@@ -93,6 +96,29 @@ def test_details_only_when_asked_for(written: io.StringIO) -> None:
 
     assert "more detail" in written.getvalue()
     assert written.getvalue().count("detail") == 1
+
+
+def test_no_kafka_client_writes_lines_of_its_own() -> None:
+    """librdkafka writes to standard error, where the log may be JSON, unless a client has a logger or says nothing."""
+    unheard: list[str] = []
+    clients = 0
+    for path in [*(ROOT / "consumers").rglob("*.py"), *(ROOT / "sync").rglob("*.py")]:
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Consumer", "Producer", "AdminClient"):
+                clients += 1
+                if not any(word.arg == "logger" for word in call.keywords) and "silent(" not in ast.unparse(call):
+                    unheard.append(f"{path.relative_to(ROOT)}:{call.lineno}")
+    assert not unheard
+    assert clients > 8
+
+
+def test_a_client_that_asks_says_nothing_even_when_librdkafka_is_debugged() -> None:
+    program = (
+        "from confluent_kafka import Producer; from sync.settings import silent\n"
+        "client = Producer(silent({'bootstrap.servers': '127.0.0.1:1', 'debug': 'all'})); client.flush(0.1)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""
 
 
 def test_a_crash_in_a_thread_is_one_json_object() -> None:

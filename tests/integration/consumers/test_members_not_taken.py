@@ -16,7 +16,7 @@ from tests.pipeline import Pipeline
 
 def remarks(pipeline: Pipeline) -> list[tuple[str, str]]:
     kinds = {row.id: row.kind for row in pipeline.links()}
-    return sorted((kinds[row.link_id], row.cause) for row in pipeline.rows("qbo_remark"))
+    return sorted((kinds[row.link_id], row.cause) for row in pipeline.rows("qbo_difference"))
 
 
 def untold(pipeline: Pipeline) -> dict[str, int]:
@@ -37,7 +37,7 @@ def test_a_bad_email_and_a_long_phone_hold_neither_the_client_nor_its_invoice_up
     (document,) = pipeline.objects("Invoice")
     assert "BillEmail" not in document
     assert remarks(pipeline) == [("client", "difference:left-out"), ("invoice", "difference:left-out")]
-    messages = {row.message for row in pipeline.rows("qbo_remark")}
+    messages = {row.message for row in pipeline.rows("qbo_difference")}
     assert any("nobody" in one and "31 characters" in one for one in messages)
     assert untold(pipeline) == {"difference:left-out": 2}
 
@@ -63,7 +63,7 @@ def test_one_that_is_emptied_without_ever_having_been_sent_is_over(pipeline: Pip
     calls = len(pipeline.requests())
     pipeline.ingest(event(client(sequence=2, email="still nobody")))
     pipeline.drive()
-    assert "still nobody" in pipeline.rows("qbo_remark")[0].message
+    assert "still nobody" in pipeline.rows("qbo_difference")[0].message
     pipeline.ingest(event(client(sequence=3, email=None)))
     pipeline.drive()
     assert remarks(pipeline) == []

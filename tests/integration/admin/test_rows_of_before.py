@@ -1,4 +1,4 @@
-"""The migrations of packed documents take over the rows that were there, for `store` to read."""
+"""Migrations take over the rows that were there, for `store` to read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.applied import Applied, Billed, Notes
 from store import attempts
 from store.engine import open_engine
 from store.sql import pack
-from store.tables import link
+from store.tables import difference, link
 from tests.database import ROOT
 
 APPLIED = {"DisplayName": "Hafen & Söhne", "#billed": {"net": 1234.50, "tax": 234.50}}
@@ -56,10 +56,22 @@ def test_documents_of_before_are_read_after_the_migration(database_server: URL) 
             "('o', '1', 'client', 'full', 'pending', %s, %s), ('o', '1', 'client', 'bare', 'pending', NULL, NULL)",
             (Jsonb(APPLIED), Jsonb(OBSERVED)),
         )
+        linked = "(SELECT id FROM qbo_link WHERE kompass_id = 'full'), 'o', '1'"
+        db.execute(
+            "INSERT INTO qbo_difference (link_id, org_id, realm_id, cause, kompass_total, kompass_tax, qbo_total, qbo_tax, message)"
+            f" VALUES ({linked}, 'difference:net', 12, 2, 10, 0, 'two less')"
+        )
+        db.execute(
+            "INSERT INTO qbo_remark (link_id, org_id, realm_id, cause, message)"
+            f" VALUES ({linked}, 'difference:left-out', 'no email')"
+        )
     migrate(url)
     engine = open_engine(url, pool_size=1, application_name="kompass-qbo-test")
     with engine.begin() as db:
         rows = db.execute(select(link.c.kompass_id, link.c.applied, link.c.observed)).all()
+        differences = db.execute(
+            select(difference.c.cause, difference.c.kompass_total, difference.c.message).order_by(difference.c.cause)
+        ).all()
     engine.dispose()
     found = {row.kompass_id: (row.applied, row.observed) for row in rows}
     assert found["bare"] == (None, None)
@@ -69,6 +81,14 @@ def test_documents_of_before_are_read_after_the_migration(database_server: URL) 
     )
     assert observed["TotalAmt"] == Decimal("1481.4")
     assert observed["Line"][0]["Amount"] == Decimal("1234.5")
+    assert [tuple(row) for row in differences] == [
+        ("difference:left-out", None, "no email"),
+        ("difference:net", Decimal(12), "two less"),
+    ]
+    migrate(url, "quickbooks_online", "0032_notes_apart")
+    with psycopg.connect(url) as db:
+        assert db.execute("SELECT cause, message FROM qbo_remark").fetchall() == [("difference:left-out", "no email")]
+        assert db.execute("SELECT cause, qbo_total FROM qbo_difference").fetchall() == [("difference:net", Decimal(10))]
 
 
 def test_notes_among_the_members_are_read_after_the_migration(database_server: URL) -> None:
