@@ -73,6 +73,11 @@ class Dependencies:
         for what in over:
             self._show(what)
 
+    def is_away(self, what: Dependency) -> bool:
+        """Say whether a part was missing when it was last asked or waited for."""
+        with self._lock:
+            return bool(self._shown.get(what))
+
     def run(self, stopping: threading.Event) -> None:
         """Ask until stopped."""
         while not stopping.is_set():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from mapping.books import NotTaken
-from mapping.problems import label
+from mapping.problems import label, money
 from mapping.results import Problem
 from schemas.company import CompanyFacts
 from schemas.events import Invoice, Record, Step
@@ -34,10 +35,11 @@ def voided_before(invoice: Invoice) -> Problem:
 def voided_in_qbo(invoice: Invoice) -> Problem:
     return Problem(
         cause="conflict:voided-in-qbo",
-        message=f"{label(invoice)} was voided by hand in QuickBooks and has changed in Kompass since",
+        message=f"{label(invoice)} was voided by hand in QuickBooks, and in Kompass it is not void",
         field="step",
         value=invoice.step.value,
-        remedy="Void it in Kompass too, or raise a new invoice there",
+        remedy="Void it in Kompass too, and raise a new invoice there if one is due. "
+        "To leave it void in QuickBooks alone, press Keep what QuickBooks says under Sync errors",
     )
 
 
@@ -137,6 +139,18 @@ def edited_in_qbo(invoice: Invoice, members: Sequence[str]) -> Problem:
         f"{', '.join(dict.fromkeys(_MEMBER_NAMES.get(one, one) for one in members))}",
         field=", ".join(members),
         value="",
+        remedy=_CHOOSE,
+    )
+
+
+def brought_back(invoice: Invoice, observed: Observed) -> Problem:
+    """It was voided in Kompass and in QuickBooks, and somebody typed amounts into the voided document."""
+    return Problem(
+        cause="conflict:edited-in-qbo",
+        message=f"{label(invoice)}: changed by hand in QuickBooks, and different from Kompass: it was voided, and comes to "
+        f"{money(observed.total or Decimal(0))} again",
+        field="Line",
+        value=str(observed.total),
         remedy=_CHOOSE,
     )
 

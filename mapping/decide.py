@@ -33,7 +33,7 @@ from mapping.difference import (
 from mapping.payloads import kept_name, map_record, name_member, notes_of
 from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
-from mapping.voids import other_type, void
+from mapping.voids import other_type, stays_void, void
 from schemas.applied import NOTHING_SENT, Applied, Billed, Notes
 from schemas.company import Standing
 from schemas.documents import CHOSEN
@@ -58,8 +58,8 @@ def decide_case(case: Case) -> Decision:
     is_void = isinstance(case.record, Invoice) and case.record.step is Step.VOIDED
     if is_void and standing.qbo_id is None:
         return Skip("void-never-sent", "voided in Kompass before it was ever sent to QuickBooks")
-    if is_void and standing.voided:
-        return Nothing("voided in QuickBooks", voided=True)
+    if is_void and standing.voided and (stays := stays_void(case)) is not None:
+        return stays
     if not case.configuration.enabled:
         return not_enabled(case.configuration.org_name)
     if is_void:
@@ -235,17 +235,19 @@ def _edited_by_hand(
     """Name the members of the books in which a bookkeeper's edit and Kompass disagree.
 
     Without a change of ours, what a person chose to keep is no disagreement. A tax that was put in by hand stands until what it is
-    computed from is written: the lines, but the date or customer too; or until somebody has the document looked at.
+    computed from is written: the lines, but the date or customer too. Where somebody has the document looked at, and nobody chose yet,
+    all that differs is named: also what it was linked with by hand.
     """
     found = []
+    looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
     for member in dict.fromkeys(one for one in (*standing.by_hand, *standing.kept) if one in BOOKS):
         if member == "TxnTaxDetail":
-            looked_at = not changed and standing.fresh and CHOSEN not in standing.kept
             disagrees = looked_at or bool(TAX_BASES & changed.keys())
         elif changed:
             disagrees = member in changed and not _says_already(observed, payload, (member,))
         else:
-            disagrees = member not in standing.kept and not _says_already(observed, payload, (member,))
+            asks = looked_at or member not in standing.kept
+            disagrees = asks and not _says_already(observed, payload, (member,))
         if disagrees:
             found.append(member)
     return tuple(found)

@@ -65,6 +65,22 @@ def void(case: Case) -> Decision:
     )
 
 
+def stays_void(case: Case) -> Decision | None:
+    """Give what becomes of a document that was voided before; None when it is to be voided again, as a person chose."""
+    standing, observed = case.standing, case.standing.observed
+    assert isinstance(case.record, Invoice)
+    assert standing.qbo_id is not None
+    deleted = observed is not None and observed.deleted
+    if standing.sync_token is None and not deleted and case.configuration.enabled:
+        # A person may have brought it back since.
+        return Read(standing.entity or "Invoice", standing.qbo_id)
+    if observed is None or deleted or not observed.total:
+        return Nothing("voided in QuickBooks", voided=True)
+    if _is_left(case, VOID):
+        return Nothing(_LEFT)
+    return None if standing.overwrite else Fail((conflicts.brought_back(case.record, observed),))
+
+
 def other_type(case: Case) -> Decision:
     """A document that was sent as an invoice is a credit note by now, or the other way round.
 

@@ -72,6 +72,8 @@ class Touched:
     """What was done in QuickBooks: create, update, void."""
     members: tuple[str, ...]
     """The members that the updates sent."""
+    dated_here: bool
+    """Whether one of these entries dates it in the month, on either side."""
     first_at: datetime
     mailed: Mapping[str, Mapping[str, str]]
     """What Kompass said of it at the last mail about filed months, by month (`mapping.filing.kompass_row`)."""
@@ -108,14 +110,19 @@ _TOUCHED = (
     " dated AS MATERIALIZED (SELECT r.org_id, r.kompass_id, left(r.body ->> 'date', 7) AS month"
     "  FROM (SELECT DISTINCT org_id, kompass_id FROM entries WHERE NOT detail ? 'date') h"
     "  JOIN qbo_record r ON r.org_id = h.org_id AND r.kind = 'invoice' AND r.kompass_id = h.kompass_id),"
-    # In the month by its rows, or by the day that either side said.
+    # In the month by its rows, or by the day that either side said,
     " counted AS (SELECT f.id, e ->> 'kompass_id' AS kompass_id FROM months f, jsonb_array_elements(f.rows) e"
     "  UNION SELECT f.id, h.kompass_id FROM months f JOIN entries h ON h.org_id = f.org_id AND left(h.detail ->> 'date', 7) = f.month"
-    "  UNION SELECT f.id, r.kompass_id FROM months f JOIN dated r ON r.org_id = f.org_id AND r.month = f.month)"
+    "  UNION SELECT f.id, r.kompass_id FROM months f JOIN dated r ON r.org_id = f.org_id AND r.month = f.month"
+    # or by a mail about it: it may have left the month again.
+    "  UNION SELECT f.id, h.kompass_id FROM months f JOIN (SELECT DISTINCT org_id, kompass_id FROM entries) h ON h.org_id = f.org_id"
+    "  WHERE EXISTS (SELECT 1 FROM qbo_history n WHERE n.org_id = h.org_id AND n.kind = 'invoice' AND n.kompass_id = h.kompass_id"
+    "   AND n.what = 'mailed' AND n.outcome = 'filed' AND n.detail -> 'said' ? f.month))"
     " SELECT f.org_id, f.configuration_id, f.month, f.filed_at, f.filed_by, l.id AS link_id, l.kompass_id,"
     " coalesce(nullif(l.reference, ''), l.kompass_id) AS reference,"
     " array_agg(DISTINCT h.detail ->> 'operation') FILTER (WHERE h.what = 'called') AS operations,"
     " array_agg(DISTINCT m.name) FILTER (WHERE m.name IS NOT NULL) AS members, min(h.at) AS first_at,"
+    " bool_or(NOT h.detail ? 'date' OR left(h.detail ->> 'date', 7) = f.month) AS dated_here,"
     " (SELECT t.detail FROM qbo_history t WHERE t.org_id = f.org_id AND t.kind = 'invoice' AND t.kompass_id = l.kompass_id"
     "  AND t.what = 'mailed' AND t.outcome = 'filed' ORDER BY t.id DESC LIMIT 1) AS mailed"
     " FROM counted d JOIN months f ON f.id = d.id"

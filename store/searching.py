@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, text
 
 from schemas.events import Kind
+from schemas.link_state import Because
 from store import differences
+from store.history import SENT
 from store.links import _LINK_COLUMNS, Link, _link
 from store.tables import failure, link, org, record
 
@@ -142,6 +144,19 @@ def is_billed(db: Connection, party: Link) -> bool:
     )
     asked = {"realm": party.realm_id, "id": party.kompass_id}
     return bool(db.execute(found, asked if party.kind is Kind.CLIENT else {**asked, "party": party.party_id}).scalar())
+
+
+def was_written_since_linked(db: Connection, one: Link) -> bool:
+    """Say whether we changed the object that a person linked a record to."""
+    of_it = "{0}.org_id = :org AND {0}.kind = :kind AND {0}.kompass_id = :kompass AND {0}.link_id = :link"
+    found = text(
+        f"SELECT EXISTS (SELECT 1 FROM qbo_history h WHERE {of_it.format('h')} AND h.what = 'called' AND h.outcome = 'done'"
+        f" AND h.detail ->> 'operation' IN ('update', 'void') AND {SENT.format(entry='h')}"
+        f" AND h.id > (SELECT coalesce(max(d.id), 0) FROM qbo_history d WHERE {of_it.format('d')} AND d.what = 'due'"
+        " AND d.outcome = :linked))"
+    )
+    asked = {"org": one.org_id, "kind": one.kind.value, "kompass": one.kompass_id, "link": one.id}
+    return bool(db.execute(found, {**asked, "linked": Because.LINKED_BY_HAND}).scalar())
 
 
 def has_newer_record(db: Connection, link_id: int) -> bool:

@@ -165,7 +165,7 @@ class Attempt:
 
     @property
     def members(self) -> set[str]:
-        """The members that an update changes: lines go with the customer that their document has, also where a person chose that one."""
+        """The members that an update changes: lines go with the customer that their document has, also one that a person chose."""
         body, there = loads(self.body), self.link.observed or {}
         beside = "CustomerRef" in body and holds(there.get("CustomerRef"), body["CustomerRef"])
         return set(body) - ({"CustomerRef"} if beside else set())

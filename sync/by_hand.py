@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 from mapping.results import PartyKey
 from schemas.events import Kind
 from schemas.link_state import Because, LinkState
-from schemas.observed import kept
+from schemas.observed import Observed, kept
 from store import attempts, links
 from store.links import Link
-from store.searching import is_billed
+from store.searching import is_billed, was_written_since_linked
 from sync.link import Wish, by_hand, make_due, want_party, write
 
 BEING_SENT = "is being sent to QuickBooks right now. Try again in a minute."
@@ -149,7 +149,7 @@ def _client_link(db: Connection, realm_id: str, party: PartyKey) -> Link | None:
 def unlink(db: Connection, link_id: int, *, by: str) -> None:
     """Take a manual link back: Kompass makes an object of its own, as if none had been there.
 
-    Not once documents went to the customer: the next ones would go to another one.
+    Not once documents went to the customer: the next ones would go to another one. Nor once a document was changed: it would be twice.
 
     Raises
     ------
@@ -165,6 +165,12 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
         raise CannotLink(
             f"Documents of {link.reference} were sent to the {what} {link.name} already. Keep the link, or rename the "
             f"{what} in QuickBooks."
+        )
+    gone = link.observed is not None and Observed(link.observed).gone
+    if link.kind is Kind.INVOICE and not gone and was_written_since_linked(db, link):
+        raise CannotLink(
+            f"Kompass has changed {link.entity} {link.name} since {link.reference} was linked to it: without the link, it would be booked "
+            "twice. If it is another document, delete it in QuickBooks, press Try again and then Recreate, and type it again there."
         )
     attempts.retire(db, [link_id])
     write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **UNREAD)])

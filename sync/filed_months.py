@@ -56,6 +56,9 @@ def _of_month(db: Connection, touched: Sequence[Touched]) -> Iterator[ChangedSin
             continue
         now = kompass_row(document, month)
         before = one.mailed.get(name) or former_row(filed.rows, one.kompass_id)
+        if not one.dated_here and not any(row["date"].startswith(name) for row in (before, now) if row is not None):
+            # It has left the month, and a mail has said so.
+            continue
         words = kompass_changes(before, now, name)
         if words or one.operations:
             yield ChangedSince(one, words, now)

@@ -8,6 +8,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from consumers.dependencies import Dependencies, Dependency
 from consumers.ingest.offsets import Offsets
 from consumers.kafka_errors import end_if_fatal
 from sync.metrics import Metrics
@@ -17,6 +18,7 @@ MEASURE_S: Final = 1.0
 MEASURE_PAUSED_S: Final = 5.0
 """While nothing is fetched, the brokers are asked."""
 _ANSWER_S: Final = 1.0
+_GAUGES: Final = ("ingest_lag_events", "ingest_stalled_seconds")
 _LATEST: Final = -1
 """In place of a time: the end of the partition."""
 
@@ -24,17 +26,23 @@ _LATEST: Final = -1
 class Lag:
     """Keeps `ingest_lag_events` true, also while a batch waits for the database: then above all it must not stand at 0."""
 
-    def __init__(self, topic: str, *, offsets: Offsets, metrics: Metrics) -> None:
+    def __init__(self, topic: str, *, offsets: Offsets, metrics: Metrics, dependencies: Dependencies) -> None:
         self._topic = topic
         self._offsets = offsets
         self._metrics = metrics
+        self._dependencies = dependencies
         self._measured = 0.0
         # How far each partition was, and since when.
         self._moved: dict[int, tuple[int, float]] = {}
 
     def measure(self, consumer: Consumer, partitions: Iterable[int], *, paused: bool = False) -> None:
-        """Look again, if it is time. The partitions of which nothing is known now keep their last value."""
+        """Look again, if it is time. While no broker answers nobody knows, and the last value, mostly 0, would look like all is read."""
         if time.monotonic() - self._measured < (MEASURE_PAUSED_S if paused else MEASURE_S):
+            return
+        if self._dependencies.is_away(Dependency.BROKER):
+            self._moved.clear()
+            for name in _GAUGES:
+                self._metrics.forget(name)
             return
         try:
             ends = self._ask(consumer, partitions) if paused else self._cached(consumer, partitions)
@@ -60,7 +68,7 @@ class Lag:
     def forget(self, partition: int) -> None:
         """Drop the values of a partition that is no longer ours."""
         self._moved.pop(partition, None)
-        for name in ("ingest_lag_events", "ingest_stalled_seconds"):
+        for name in _GAUGES:
             self._metrics.remove(name, topic=self._topic, partition=str(partition))
 
     def _cached(self, consumer: Consumer, partitions: Iterable[int]) -> dict[int, int]:

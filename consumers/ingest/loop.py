@@ -94,7 +94,7 @@ class IngestLoop:
         self._dependencies = dependencies or Dependencies(metrics)
         self._assigned: set[int] = set()
         self._offsets = Offsets(self.topic, all_committed=self._all_committed)
-        self._lag = Lag(self.topic, offsets=self._offsets, metrics=metrics)
+        self._lag = Lag(self.topic, offsets=self._offsets, metrics=metrics, dependencies=self._dependencies)
         self._topic_id = topic_id or TopicId()
         self._callbacks = Callbacks(self.topic)
         self._consumer = make_consumer(self._callbacks.keeping(self._offsets.answered))
@@ -294,9 +294,11 @@ class IngestLoop:
         topic_id = self._topic_id.look(at_once=True)
         for partition in sorted(self._unplaced):
             self._beat()
-            known = None if self._offsets.is_of_another(partition, topic_id) else self._offsets.reached(partition)
+            another = bool(self._offsets.of_another({partition}, topic_id))
             try:
-                found[partition] = self._placing.start(consumer, partition, reached=known, topic_id=topic_id)
+                found[partition] = self._placing.start(
+                    consumer, partition, reached=self._offsets.reached(partition), topic_id=topic_id, another=another
+                )
             except KafkaException as error:
                 end_if_fatal(error.args[0], self.topic)
                 log.warning("%s/%d: where to start is not known yet: %s", self.topic, partition, error.args[0].str())
@@ -308,10 +310,9 @@ class IngestLoop:
 
     def _notice_another_topic(self) -> None:
         """Have partitions placed again when their topic is another one of the same name: it is read from its start."""
-        another = {number for number in self._assigned if self._offsets.is_of_another(number, self._topic_id.now)}
-        if another - self._unplaced:
-            self._drop(another)
-            self._unplaced |= another
+        another = self._offsets.of_another(self._assigned - self._unplaced, self._topic_id.now)
+        self._drop(another)
+        self._unplaced |= another
 
     def _place_rest(self) -> None:
         for partition, offset in self._starts(self._consumer).items():

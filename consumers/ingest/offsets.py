@@ -63,9 +63,9 @@ class Offsets:
         self._durable |= starts
         self._topic_ids |= dict.fromkeys(starts, topic_id)
 
-    def is_of_another(self, partition: int, topic_id: str) -> bool:
-        """Say whether a partition is read as one of another topic; False where either id is not known."""
-        return bool(topic_id) and self._topic_ids.get(partition, "") not in ("", topic_id)
+    def of_another(self, partitions: set[int], topic_id: str) -> set[int]:
+        """Give those of the partitions that are read as ones of another topic; none where an id is not known."""
+        return {one for one in partitions if topic_id and self._topic_ids.get(one, "") not in ("", topic_id)}
 
     def durable(self, partition: int, offset: int) -> None:
         """Note that everything before an offset is durable: it is to be committed."""

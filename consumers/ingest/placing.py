@@ -57,10 +57,19 @@ class Placing:
             if not passes(error):
                 raise
 
-    def start(self, consumer: Consumer, partition: int, *, reached: int | None = None, topic_id: str = "") -> int:
+    def start(
+        self,
+        consumer: Consumer,
+        partition: int,
+        *,
+        reached: int | None = None,
+        topic_id: str = "",
+        another: bool = False,
+    ) -> int:
         """Give the offset; ``reached`` is what is durable already though perhaps not committed.
 
-        ``topic_id`` is the id that the topic has now. An offset that was committed with another one says nothing of this topic.
+        ``topic_id`` is the id that the topic has now: an offset that was committed with another one says nothing of this topic.
+        ``another``: it is known already that the topic is not the one that was read.
 
         Raises
         ------
@@ -71,10 +80,11 @@ class Placing:
         place = TopicPartition(self._topic, partition)
         (found,) = consumer.committed([place], timeout=_TIMEOUT_S)
         low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-        if reached is None and topic_id and found.offset >= 0 and found.metadata not in (None, "", topic_id):
+        committed_elsewhere = topic_id and found.offset >= 0 and found.metadata not in (None, "", topic_id)
+        if another or (reached is None and committed_elsewhere):
             self._gap(
-                f"{self._topic}/{partition}: the offset reached, {found.offset}, is of a topic of the same name that was deleted, "
-                "and what was unread in that is gone; reading the new one from its start"
+                f"{self._topic}/{partition}: the topic was deleted and another one of this name created; what was unread in the old "
+                "one is gone; reading the new one from its start"
             )
             return low
         return self._choose(partition, found.offset if reached is None else max(found.offset, reached), low, high)

@@ -81,6 +81,8 @@ class Mailer:
         self._timeout = timeout
         self._whole = whole
         self._context = context
+        # Why the last mail was not taken at all: a server may greet anybody and take nothing.
+        self._not_taken = ""
 
     @property
     def server(self) -> str:
@@ -88,16 +90,21 @@ class Mailer:
         return f"{self._scheme}://{self._host}:{self._port}"
 
     def problem(self) -> str | None:
-        """Log in without sending anything; gives why the server cannot be used, None when it can."""
+        """Log in without sending anything; gives why the server cannot be used, None when it can and took the last mail, too."""
         try:
             with self._connect() as server:
                 server.noop()
         except (smtplib.SMTPException, OSError, ValueError) as error:
             return _words(error)
-        return None
+        return self._not_taken or None
 
     def hand_over(self, mail: Outgoing) -> Handed:
         """Send a mail to those who have not got it yet."""
+        handed = self._hand_over(mail)
+        self._not_taken = f"it takes no mail ({handed.problem})" if handed.problem else ""
+        return handed
+
+    def _hand_over(self, mail: Outgoing) -> Handed:
         message = message_of(mail, sender=self._sender)
         handed = None
         try:

@@ -157,9 +157,10 @@ CONFLICTS: Final = (
         "Undo the application in QuickBooks and press Try again, or correct it with another document.", _BOOKKEEPER,
     ),
     Words(
-        "conflict:voided-in-qbo", "voided in QuickBooks and changed in Kompass",
-        "A document was voided by hand in QuickBooks and has changed in Kompass since.",
-        "Void it in Kompass too, or raise a new invoice there.", _ADMIN,
+        "conflict:voided-in-qbo", "voided in QuickBooks alone",
+        "A document was voided by hand in QuickBooks, and in Kompass it is not void.",
+        "Void it in Kompass too, and raise a new invoice there if one is due. "
+        "To leave it void in QuickBooks alone, press Keep what QuickBooks says under Sync errors.", _ADMIN,
     ),
     Words(
         "conflict:voided-before", "voided, and back in Kompass",

@@ -251,3 +251,49 @@ def _a_conflict_over_the_job_is_over_once_the_project_is_linked(one: Scene) -> I
     link_object(one, "p1", other, "Customer", "project")
     yield
     well(one)
+
+
+@story(PLOTS, UK)
+def _what_was_linked_with_another_amount_can_be_kept(one: Scene) -> Iterator[float | None]:
+    """i2 of 300 is linked to what was typed at 100: the month differs. Try again shows both sides; kept, it agrees."""
+    one.say(one.invoice("i1"))
+    yield
+    there = one.document()
+    lines = [
+        {name: value for name, value in each.items() if name not in ("Id", "LineNum")}
+        for each in there["Line"]
+        if each["DetailType"] == "SalesItemLineDetail"
+    ]
+    members = {name: there[name] for name in ("CustomerRef", "TxnDate", "CurrencyRef", "GlobalTaxCalculation")}
+    (typed,) = one.bookkeeper("create", entity="Invoice", members={**members, "Line": lines, "DocNumber": "T-1"})
+    one.configure(enabled=False)
+    one.say(one.invoice("i2", "300.00"))
+    yield
+    link_object(one, "i2", typed, "Invoice")
+    one.configure(enabled=True)
+    yield
+    assert (one.stands("i2"), says(one, "i2")[:2]) == (SYNCED, (False, "differs"))
+    one.press("i2")
+    yield
+    assert one.stands("i2") == EDITED, one.why("i2")
+    keep(one, "i2")
+    yield
+    assert (one.stands("i2"), says(one, "i2")[:2]) == (SYNCED, (True, "left"))
+
+
+@story(PLOTS, UK)
+def _a_void_in_quickbooks_alone_is_shown_and_kept(one: Scene) -> Iterator[float | None]:
+    """Voided by hand, and Kompass says nothing: Try again says so, and both ways of its remedy work."""
+    one.say(one.invoice("i1"), one.invoice("i2"))
+    yield
+    for each in ("i1", "i2"):
+        one.bookkeeper("void", entity="Invoice", id=one.link(each).qbo_id)
+        one.press(each)
+    yield
+    assert one.stands() == (FAILED, "conflict:voided-in-qbo"), one.why()
+    assert one.link().reason == "Invoice INV-i1 was voided by hand in QuickBooks, and in Kompass it is not void"
+    keep(one)
+    one.say(one.again("i2", step=Step.VOIDED))
+    yield
+    assert (one.stands(), one.stands("i2")) == (SYNCED, SYNCED)
+    assert (says(one)[:2], says(one, "i2")[:2]) == ((True, "left"), (True, "agrees"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from schemas.events import InvoiceType, Step
 from simulator.seeds import CANADA, UK, USA
-from tests.cases.orders import agrees, call, cannot, gross, keep, later, owed, send, unpay, well
+from tests.cases.orders import agrees, amount, call, cannot, gross, keep, later, owed, says, send, unpay, well
 from tests.cases.scenes import FAILED, SYNCED, THREE, Plots, Scene, story, test_it_ends_right
 
 __all__ = ["test_it_ends_right"]
@@ -332,3 +332,44 @@ def _enable_goes_off_while_a_create_that_arrived_has_no_answer(one: Scene) -> It
     yield
     well(one)
     assert owed(one) == gross(one, "100.00")
+
+
+def _brought_back(one: Scene) -> Iterator[float | None]:
+    """i1 is voided in Kompass and in QuickBooks. A bookkeeper types 70 into the voided document, and somebody looks again."""
+    one.say(one.invoice("i1"))
+    yield
+    one.say(one.again("i1", step=Step.VOIDED))
+    yield
+    well(one)
+    amount(one, "70.00")
+    one.press()
+    yield
+    assert one.stands() == (FAILED, "conflict:edited-in-qbo"), one.why()
+    assert one.link().reason.endswith(f"it was voided, and comes to {gross(one, '70.00')} again")
+    assert owed(one) == gross(one, "70.00")
+
+
+@story(PLOTS, *THREE)
+def _a_void_that_a_bookkeeper_brought_back_is_voided_again(one: Scene) -> Iterator[float | None]:
+    """A person chooses Kompass's side."""
+    yield from _brought_back(one)
+    send(one)
+    yield
+    well(one)
+    assert owed(one) == 0, one.why()
+
+
+@story(PLOTS, *THREE)
+def _a_void_that_a_bookkeeper_brought_back_is_left(one: Scene) -> Iterator[float | None]:
+    """A person keeps what QuickBooks says; a text in Kompass ends no choice, and the next edit by hand does."""
+    yield from _brought_back(one)
+    keep(one)
+    one.say(one.again("i1", details="a text"))
+    yield
+    assert one.stands() == SYNCED, one.why()
+    assert owed(one) == gross(one, "70.00")
+    assert says(one)[:2] == (True, "left")
+    amount(one, "80.00")
+    one.press()
+    yield
+    assert one.stands() == (FAILED, "conflict:edited-in-qbo"), one.why()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from schemas.events import OrgRef, Step
 from simulator.seeds import CANADA, UK, USA
 from tests import pipeline as pipelines
-from tests.cases.orders import call, gross, keep, link_object, owed, remove_link, send, unpay, well
+from tests.cases.orders import call, cannot, gross, keep, link_object, owed, remove_link, send, unpay, well
 from tests.cases.scenes import FAILED, SYNCED, Plots, Scene, story, test_it_ends_right
 
 __all__ = ["test_it_ends_right"]
@@ -182,6 +182,40 @@ def _the_wrong_document_is_linked_first(one: Scene) -> Iterator[float | None]:
     well(one)
     assert owed(one) == gross(one, "500.00")
     assert one.document("i2")["DocNumber"] == "INV-i2"
+
+
+@story(PLOTS, UK)
+def _a_document_that_kompass_changed_keeps_its_link(one: Scene) -> Iterator[float | None]:
+    """Linked to a wrong one, which Kompass changed to 400: without the link it is booked twice. The way that the words name works."""
+    one.say(one.invoice("i1"))
+    yield
+    lines = [
+        {name: value for name, value in each.items() if name not in ("Id", "LineNum")}
+        for each in one.document()["Line"]
+        if each["DetailType"] == "SalesItemLineDetail"
+    ]
+    members = {name: one.document()[name] for name in ("CustomerRef", "TxnDate", "CurrencyRef", "GlobalTaxCalculation")}
+    (wrong,) = one.bookkeeper("create", entity="Invoice", members={**members, "Line": lines, "DocNumber": "T-1"})
+    one.configure(enabled=False)
+    one.say(one.invoice("i2", "300.00"))
+    yield
+    link_object(one, "i2", wrong, "Invoice")
+    one.configure(enabled=True)
+    yield
+    one.say(one.again("i2", **one.sums("400.00")))
+    yield
+    send(one, "i2")
+    yield
+    assert owed(one) == gross(one, "500.00")
+    assert "it would be booked twice" in cannot(lambda: remove_link(one, "i2"))
+    one.bookkeeper("delete", entity="Invoice", id=one.link("i2").qbo_id)
+    one.press("i2")
+    yield
+    assert one.stands("i2") == (FAILED, "deleted-in-qbo"), one.why("i2")
+    send(one, "i2")
+    yield
+    well(one)
+    assert owed(one) == gross(one, "500.00")
 
 
 def _another_company(one: Scene, like: str, realm: str) -> str:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,6 +14,7 @@ from consumers.dependencies import registry_problem
 from consumers.doctor import Verdict, _mail, _registry
 from consumers.notifier.smtp import Mailer
 from demo.embedded.ports import HOST
+from store.mails import Outgoing
 from sync.settings import settings_from
 
 Serve = Callable[[Callable[[socket.socket], None]], int]
@@ -99,3 +101,31 @@ def test_a_login_that_the_mail_server_repeats_is_not_shown(serving: Serve) -> No
     assert found.verdict is Verdict.UNSOUND
     assert PASSWORD not in found.words
     assert "does not take the login of SMTP_URL (535)" in found.words
+
+
+def test_a_mail_server_that_lets_us_in_and_takes_no_mail_is_away(serving: Serve) -> None:
+    taking = False
+
+    def dropping(connected: socket.socket) -> None:
+        lines = connected.makefile("rb")
+        connected.sendall(b"220 mail.example\r\n")
+        for line in lines:
+            if line.upper().startswith(b"DATA"):
+                connected.sendall(b"354 go on\r\n")
+                while lines.readline() not in (b".\r\n", b""):
+                    pass
+                if not taking:
+                    return
+            connected.sendall(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 well\r\n")
+
+    mailer = Mailer(f"smtp://{HOST}:{serving(dropping)}", sender="a@b.example", timeout=20.0)
+    mail = Outgoing(
+        id=1, org_id="", kind="digest", recipients=("c@d.example",), subject="s", text="t", html="<p>t</p>", message_id="<1@b>",
+        thread_id="", created_at=datetime(2026, 3, 2, tzinfo=UTC), attempts=1,
+    )  # fmt: skip
+    assert mailer.problem() is None
+    assert mailer.hand_over(mail).problem
+    assert str(mailer.problem()).startswith("it takes no mail (SMTPServerDisconnected")
+    taking = True
+    assert mailer.hand_over(mail).delivered == ("c@d.example",)
+    assert mailer.problem() is None

@@ -73,6 +73,7 @@ ROWS_AND_SETTINGS = {
     "schemas/events.py Project",
     "simulator/company.py Profile",
     "simulator/journal.py Request",
+    "store/filing.py Touched",
     "simulator/oauth.py Grant",
     "simulator/settings.py Settings",
     "simulator/trouble.py Rule",

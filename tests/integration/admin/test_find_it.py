@@ -108,6 +108,7 @@ def test_the_same_words_are_searched_in_the_other_lists(section: Section, ada: C
     ("query", "found"),
     [
         ("q=INV-i1", ["INV-i1"]),
+        ("q=inv-i-org-US", ["INV-i-org-us"]),
         ("q=client+of+ORG-CA", ["INV-i-org-ca"]),
         ("q=120", ["INV-i1"]),
         ("q=1.481,40", ["INV-i-org-ca", "INV-i-org-us"]),

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from consumers.dependencies import Dependencies, Dependency
+from sync.metrics import Metrics
 from tests.integration.broker.members import (
     Members,
     Publisher,
@@ -22,9 +24,16 @@ CLIENTS = [f"c{number}" for number in range(30)]
 
 def test_the_broker_goes_and_comes_back(kafka: Kafka, database: str, members: Members) -> None:
     publisher = Publisher(kafka)
-    member = members(kafka)
+    dependencies = Dependencies(Metrics())
+    member = members(kafka, dependencies=dependencies)
+
+    def lags() -> int:
+        (family,) = (one for one in member.metrics.registry.collect() if one.name == "kompass_qbo_ingest_lag_events")
+        return len(family.samples)
+
     publisher.send_all(CLIENTS, 1)
     eventually(lambda: kept(database) == publisher.newest)
+    eventually(lambda: lags() == PARTITIONS)
     member.ingest.stall = True
     for client in CLIENTS:
         publisher.send(client, 2)
@@ -35,11 +44,15 @@ def test_the_broker_goes_and_comes_back(kafka: Kafka, database: str, members: Me
         turns = len(member.turns)
         member.ingest.go.set()
         eventually(lambda: len(member.turns) > turns + 4, "the loop turns while the broker is away", timeout=90)
+        dependencies.missing(Dependency.BROKER, "no answer")
+        eventually(lambda: lags() == 0, "what nobody knows is not shown")
         for client in CLIENTS:
             publisher.send(client, 3)
     publisher.flush()
+    dependencies.served(Dependency.BROKER)
     eventually(lambda: kept(database) == publisher.newest, timeout=60)
     eventually(lambda: all_committed(kafka), timeout=60)
+    eventually(lambda: lags() == PARTITIONS)
     assert twice(database) == []
     # /livez allows a minute between two turns.
     assert max(later - earlier for earlier, later in pairwise(member.turns)) < 45

@@ -129,6 +129,15 @@ def test_each_way_by_which_a_filed_month_changes_is_mailed_and_on_its_sheet(post
     (mail,) = filed_mails(post, hours=25)
     assert "INV-rejected: 120.00 GBP to be in QuickBooks by now" in plain(mail)
 
+    # What came into the month and leaves it again is said; what becomes of it in April is not March's.
+    pipeline.ingest(event(invoice("in", sequence=3, date=APRIL)))
+    pipeline.drive()
+    (mail,) = filed_mails(post, hours=25)
+    assert "INV-in was changed in QuickBooks: date was 2026-03-01, is 2026-04-02" in plain(mail)
+    pipeline.ingest(*(event(invoice(one, sequence=4, date=APRIL, lines=(line("9.00"),))) for one in ("in", "out")))
+    pipeline.drive()
+    assert filed_mails(post, hours=25) == []
+
 
 UK = "9130347000000000002"
 
@@ -176,7 +185,7 @@ def test_changes_of_a_filed_month_are_mailed_once_a_day(post: Post) -> None:
         db.execute(text("""UPDATE qbo_filed_month SET rows = '[{"kompass_id": "i1"}]'"""))
     (mail,) = post.later(hours=1)
     assert mail["Subject"].startswith("1 document of 2026-03 changed")
-    pipeline.ingest(event(invoice("i1", sequence=4, lines=(line("201.00"),), date=april)))
+    pipeline.ingest(event(invoice("i4", sequence=2, lines=(line("201.00"),))))
     pipeline.drive()
     assert post.later(hours=2) == [], "a mail a day"
     (mail,) = post.later(hours=22)
