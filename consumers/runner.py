@@ -14,30 +14,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from qbo_client.quota import SECOND
-from schemas.link_state import LinkState
-from store import attempts, companies, connections, links
+from consumers.housekeeping import DATABASE_AWAY_S, Housekeeping
+from consumers.run_metrics import count_called, count_claimed, count_settled
+from store import attempts
 from store.backlogs import due_of, with_backlog
-from store.engine import AWAY, retrying
+from store.candidates import due_candidates, next_due_in
+from store.engine import AWAY
 from store.errors import UnreadableToken
-from sync import link
 from sync.attempt import Attempt
 from sync.batches import Backlogs, Batch, as_batches
-from sync.budget import NO_BUDGET
 from sync.claim import Claimed
 from sync.crash_points import reached
-from sync.daily_retry import DailyRetries
-from sync.disconnection import TRY_AFTER_S
 from sync.gates import Permits
 from sync.pace import Pace
-from sync.settle import Answer, Settled
+from sync.settle import Answer
 from sync.steps import Steps
-from sync.sweep import sweep
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +42,7 @@ SETTLE_BATCH = 64
 GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
-_DATABASE_AWAY_S = 1.0
 _CONTENDED_S = 0.01
-
-# What a link became → what was decided of it, in the words of the metrics.
-_DECISIONS: dict[str, str] = {
-    LinkState.SYNCED: "nothing", LinkState.SKIPPED: "skip", LinkState.WAITING: "wait", LinkState.RETRYING: "retry",
-    LinkState.FAILED: "fail", LinkState.WITHDRAWN: "withdraw",
-}  # fmt: skip
 
 
 class Reconciler:
@@ -68,16 +55,14 @@ class Reconciler:
         self._steps = steps
         self._engine = steps.engine
         self._metrics = steps.metrics
-        self._preparation = steps.preparation
         self._gates = steps.gates
-        self._daily_retries = DailyRetries(steps.engine, steps.metrics)
         self._lane = steps.policy.lane
         self._process = steps.policy.process
         self._attempts = steps.policy.attempts
         self._beat = beat
         self._wake = threading.Event()
-        self._sweep_now = threading.Event()
         self._stopping = threading.Event()
+        self._housekeeping = Housekeeping(steps, beat=beat, wake=self.wake, stopping=self._stopping)
         self._answers: queue.SimpleQueue[list[Answer] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._in_flight: dict[int, str] = {}
@@ -87,17 +72,14 @@ class Reconciler:
         self._backlogs = Backlogs()
         self._together = self._process.batch_items
         self._pace = Pace(self._process.workers)
-        self._preparing: set[str] = set()
         self._workers = ThreadPoolExecutor(self._process.workers, thread_name_prefix="worker")
-        # Apart from the workers: a token that is slow to come must not take one from the companies that can be called.
-        self._housekeepers = ThreadPoolExecutor(4, thread_name_prefix="company")
         self._threads = [
             threading.Thread(target=self._guard, args=(run,), name=name, daemon=True)
             for name, run in (
                 ("dispatcher", self._dispatch),
                 ("settler", self._settle_answers),
                 ("heartbeat", self._heartbeats),
-                ("sweeper", self._sweep),
+                ("sweeper", self._housekeeping.sweep),
             )
         ]
         self._after_realm = ""
@@ -121,7 +103,7 @@ class Reconciler:
         """Claim nothing more, finish the calls in flight within the drain, settle them; True when all were and no loop runs on."""
         self._stopping.set()
         self._wake.set()
-        self._sweep_now.set()
+        self._housekeeping.stop()
         self._threads[0].join()
         until = time.monotonic() + self._process.drain_seconds
         while self._busy() and time.monotonic() < until:
@@ -133,7 +115,7 @@ class Reconciler:
             thread.join(self._process.drain_seconds)
         drained = drained and not any(thread.is_alive() for thread in self._threads)
         self._workers.shutdown(wait=drained, cancel_futures=True)
-        self._housekeepers.shutdown(wait=False, cancel_futures=True)
+        self._housekeeping.close()
         return drained
 
     def _guard(self, run: Callable[[], None]) -> None:
@@ -159,7 +141,7 @@ class Reconciler:
                 found = self._claim_some()
             except AWAY as error:
                 log.warning("the database does not answer the claim: %s", str(error).splitlines()[0])
-                self._stopping.wait(_DATABASE_AWAY_S)
+                self._stopping.wait(DATABASE_AWAY_S)
                 continue
             if not found:
                 self._wake.wait(self._pause())
@@ -270,7 +252,7 @@ class Reconciler:
         found: list[tuple[str, int]] = []
         # Two of each company as we go round; when that does not fill the workers, more of those there are.
         for after, per_company in ((self._after_realm, 2), ("", 2), ("", 16)):
-            more = links.due_candidates(
+            more = due_candidates(
                 db, lane=self._lane, after_realm=after, blocked=blocked, per_company=per_company, limit=free
             )
             known = set(found)
@@ -280,18 +262,11 @@ class Reconciler:
         return found[: max(free, 1)]
 
     def _take(self, claimed: Claimed) -> None:
-        for kind, state, cause, org_id in claimed.decided:
-            decision = _DECISIONS.get(state, state)
-            self._metrics.count("decisions", kind=kind.value, decision=decision, cause=cause, org=org_id)
-            if cause == NO_BUDGET:
-                self._metrics.count("quota_waits", limit="budget", org=org_id)
-        for realm_id, (org_id, seconds) in claimed.blocked.items():
+        count_claimed(self._metrics, claimed)
+        for realm_id, (_, seconds) in claimed.blocked.items():
             self._gates.block(realm_id, seconds)
-            limit = _limit(seconds)
-            self._metrics.count("quota_waits", limit=limit, org=org_id)
-            self._metrics.observe("quota_wait_seconds", seconds, limit=limit)
         for realm_id, org_id in claimed.unready.items():
-            self._prepare(realm_id, org_id, claimed)
+            self._housekeeping.prepare(realm_id, org_id, claimed)
         if claimed.attempts:
             reached("claimed")
         for batch in as_batches(claimed.attempts):
@@ -304,38 +279,9 @@ class Reconciler:
                 self._calling += 1
                 self._batches_calling += batch.is_combined
             self._gates.called(first.link.realm_id)
-            for attempt in batch.attempts:
-                self._metrics.count("decisions", kind=attempt.link.kind.value, decision=attempt.operation)
-                if attempt.tries > 1:
-                    self._metrics.count("recoveries", how="resent" if attempt.phase == "send" else "looked-up")
+            count_called(self._metrics, batch)
             self._workers.submit(self._work, batch)
         self._metrics.set("workers_busy", self._busy())
-
-    def _prepare(self, realm_id: str, org_id: str, claimed: Claimed) -> None:
-        with self._lock:
-            under_way = realm_id in self._preparing
-            self._preparing.add(realm_id)
-            # Again for one that is in hand: it may stand in the queue for longer than it was blocked.
-            self._gates.block(realm_id, self._attempts.call_deadline_seconds)
-        if not under_way:
-            self._housekeepers.submit(
-                self._prepare_now, realm_id, org_id, realm_id in claimed.refused_by_facts, realm_id in claimed.held_up
-            )
-
-    def _prepare_now(self, realm_id: str, org_id: str, refused_by_facts: bool, was_held_up: bool) -> None:
-        pause = _DATABASE_AWAY_S
-        try:
-            asked = {"refused_by_facts": refused_by_facts, "was_held_up": was_held_up}
-            pause = self._preparation.prepare(org_id, realm_id, **asked)
-        except Exception:
-            log.exception("company %s cannot be prepared", realm_id)
-        finally:
-            with self._lock:
-                self._preparing.discard(realm_id)
-                self._gates.unblock(realm_id)
-                if pause:
-                    self._gates.block(realm_id, pause)
-            self.wake()
 
     def _pause(self) -> float:
         """Give the seconds until something may be due; a change cuts it short."""
@@ -347,9 +293,9 @@ class Reconciler:
             pauses.append(permits.next_in)
         try:
             with self._engine.begin() as db:
-                due_in = links.next_due_in(db, lane=self._lane)
+                due_in = next_due_in(db, lane=self._lane)
         except AWAY:
-            return _DATABASE_AWAY_S
+            return DATABASE_AWAY_S
         if due_in is not None and due_in > 0:
             pauses.append(due_in)
         return max(min(pauses), 0.005)
@@ -412,33 +358,11 @@ class Reconciler:
                 break
             except AWAY as error:
                 log.warning("answers are not written back yet: %s", str(error).splitlines()[0])
-                if self._stopping.wait(_DATABASE_AWAY_S) and self._busy() == 0:
+                if self._stopping.wait(DATABASE_AWAY_S) and self._busy() == 0:
                     return
         reached("settled")
-        self._observe(settled)
+        count_settled(self._metrics, settled)
         self._done(answer.attempt for answer in answers)
-
-    def _observe(self, settled: Settled) -> None:
-        if settled.fenced:
-            self._metrics.count("fenced", settled.fenced)
-        for how in settled.recoveries:
-            self._metrics.count("recoveries", how=how)
-        for attempt, cause in settled.differences:
-            self._metrics.count("differences_found", reason=cause.partition(":")[2], org=attempt.link.org_id)
-        now = time.time()
-        for attempt, result, cause in settled.events:
-            if (decision := _DECISIONS.get(result)) is not None:
-                kind, org = attempt.link.kind.value, attempt.link.org_id
-                self._metrics.count("decisions", kind=kind, decision=decision, cause=cause, org=org)
-            if cause == "throttled":
-                self._metrics.count("quota_waits", limit="throttled", org=attempt.link.org_id)
-            if result == "recovered":
-                self._metrics.count("recoveries", how="found")
-            created = attempt.link.event_created_at
-            if result in ("pushed", "recovered") and created is not None:
-                self._metrics.observe(
-                    "push_latency_seconds", max(now - created.timestamp(), 0.0), kind=attempt.link.kind.value
-                )
 
     # Beside
 
@@ -456,55 +380,6 @@ class Reconciler:
             except AWAY as error:
                 log.warning("no heartbeat: %s", str(error).splitlines()[0])
 
-    def _sweep(self) -> None:
-        """Carry changed configurations into their links, when notified and every few seconds."""
-        while not self._stopping.is_set():
-            self._beat("sweeper")
-            try:
-                self._sweep_changed()
-                self._daily_retries.turn()
-                if self._preparation.budget_is_back():
-                    retrying(self._engine, partial(link.wake_held, lane=self._lane, cause=NO_BUDGET))
-                    self.wake()
-                if not self._preparation.budget_is_spent():
-                    trials = retrying(self._engine, partial(connections.due_trials, again_after=TRY_AFTER_S))
-                    for org_id, realm_id, version in trials:
-                        self._housekeepers.submit(self._try_disconnected, org_id, realm_id, version)
-                for org_id, realm_id in retrying(self._engine, connections.idle_connections):
-                    self._prepare(realm_id, org_id, Claimed())
-            except AWAY as error:
-                log.warning("configurations are not swept: %s", str(error).splitlines()[0])
-            self._sweep_now.wait(self._process.sweep_seconds)
-            self._sweep_now.clear()
-
-    def _try_disconnected(self, org_id: str, realm_id: str, version: int) -> None:
-        try:
-            self._preparation.try_disconnected(org_id, realm_id, version)
-        except Exception:
-            log.exception("company %s cannot be asked whether it answers again", realm_id)
-
-    def _sweep_changed(self) -> None:
-        failed: BaseException | None = None
-        for configuration_id in retrying(self._engine, companies.changed):
-            self._beat("sweeper")
-            if self._stopping.is_set():
-                return
-            try:
-                if retrying(self._engine, partial(sweep, configuration_id=configuration_id)):
-                    self.wake()
-            except DBAPIError as error:
-                # The others' are carried over all the same.
-                failed = error
-        if failed is not None:
-            raise failed
-
     def configuration_changed(self) -> None:
         """Somebody saved a configuration: carry it into its links now."""
-        self._sweep_now.set()
-
-
-def _limit(seconds: float) -> str:
-    """Tell by the length of a wait which of Intuit's limits it is for."""
-    if seconds <= 0.05:
-        return "in-flight"
-    return "second" if seconds <= SECOND else "minute"
+        self._housekeeping.configuration_changed()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mapping import conflicts
-from mapping.books import BOOKS, OF_THE_WHOLE, TYPE, VOID, changed_in_books, in_closed_period, left_alone, not_taken
+from mapping.books import BOOKS, OF_THE_WHOLE, changed_in_books, in_closed_period, left_alone, not_taken
 from mapping.case import (
     Case,
     compared_with,
@@ -21,29 +21,25 @@ from mapping.case import (
     own_currency,
     why_not_synced,
 )
-from mapping.cents import billed
 from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.difference import (
     TAX_BASES,
     changed_members,
-    own_lines,
     same,
+    sparse_body,
     touched_by_others,
     with_line_ids,
 )
-from mapping.members import DOC_NUMBER
 from mapping.payloads import kept_name, map_record, name_member, notes_of
 from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
-from mapping.texts import folded
+from mapping.voids import other_type, stays_void, void
 from schemas.applied import NOTHING_SENT, Applied, Billed, Notes
 from schemas.company import Standing
 from schemas.documents import CHOSEN
 from schemas.events import Invoice, Step
 from schemas.link_state import LinkState
 from schemas.observed import Observed
-
-LEFT = "left as it is in QuickBooks, as a person chose"
 
 
 def decide_case(case: Case) -> Decision:
@@ -62,34 +58,19 @@ def decide_case(case: Case) -> Decision:
     is_void = isinstance(case.record, Invoice) and case.record.step is Step.VOIDED
     if is_void and standing.qbo_id is None:
         return Skip("void-never-sent", "voided in Kompass before it was ever sent to QuickBooks")
-    if is_void and standing.voided and (stays := _stays_void(case)) is not None:
+    if is_void and standing.voided and (stays := stays_void(case)) is not None:
         return stays
     if not case.configuration.enabled:
         return not_enabled(case.configuration.org_name)
     if is_void:
-        return _void(case)
+        return void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
         if is_of_another_type(case):
-            return _other_type(case)
+            gone = is_gone(standing)
+            return _push(replace(case, standing=compared_with(case))) if gone else other_type(case)
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
     return _push(case)
-
-
-def _stays_void(case: Case) -> Decision | None:
-    """Give what becomes of a document that was voided before; None when it is to be voided again, as a person chose."""
-    standing, observed = case.standing, case.standing.observed
-    assert isinstance(case.record, Invoice)
-    assert standing.qbo_id is not None
-    deleted = observed is not None and observed.deleted
-    if standing.sync_token is None and not deleted and case.configuration.enabled:
-        # A person may have brought it back since.
-        return Read(standing.entity or "Invoice", standing.qbo_id)
-    if observed is None or deleted or not observed.total:
-        return Nothing("voided in QuickBooks", voided=True)
-    if _is_left(case, VOID):
-        return Nothing(LEFT)
-    return None if standing.overwrite else Fail((conflicts.brought_back(case.record, observed),))
 
 
 def _named_by_a_person(case: Case) -> Decision | None:
@@ -103,135 +84,7 @@ def _named_by_a_person(case: Case) -> Decision | None:
         return Read("Customer", standing.qbo_id)
     members = {"DisplayName": name}
     applied = replace(standing.applied, members={**standing.applied.members, **members})
-    return Write("update", "Customer", standing.qbo_id, _sparse(standing, members), applied, name)
-
-
-def _other_type(case: Case) -> Decision:
-    """A document that was sent as an invoice is a credit note by now, or the other way round.
-
-    QuickBooks cannot turn one into the other, and the sum of the former stays in the books until a person takes it out.
-    """
-    standing = case.standing
-    assert isinstance(case.record, Invoice)
-    assert standing.qbo_id is not None
-    entity = standing.entity or "Invoice"
-    if is_gone(standing):
-        return _push(replace(case, standing=compared_with(case)))
-    if standing.sync_token is None:
-        return Read(entity, standing.qbo_id)
-    if _is_left(case, TYPE):
-        return Nothing(LEFT)
-    if standing.overwrite and standing.observed is not None:
-        return _give_way(case, entity, standing.observed)
-    return Fail((conflicts.type_changed(case.record, entity),))
-
-
-def _is_left(case: Case, choice: str) -> bool:
-    """Whether a person chose to leave the whole document as QuickBooks has it, and Kompass bills what it did then."""
-    standing = case.standing
-    assert isinstance(case.record, Invoice)
-    sent = standing.applied or NOTHING_SENT
-    now = billed(case.record, sent.members, case.facts)
-    return choice in standing.kept and not standing.overwrite and sent.notes.billed == now
-
-
-def _give_way(case: Case, entity: str, observed: Observed) -> Decision:
-    """Void the former document of a record whose type changed, as a person chose; its number goes first, since a void keeps it."""
-    standing = case.standing
-    assert isinstance(case.record, Invoice)
-    assert standing.qbo_id is not None
-    protected = _protected(case, entity, observed)
-    if protected is not None:
-        return Fail((protected,)) if standing.fresh else Read(entity, standing.qbo_id)
-    applied = _without_billed(standing.applied or NOTHING_SENT)
-    number = applied.members.get("DocNumber")
-    mark = f" void {standing.qbo_id}"
-    if isinstance(number, str) and folded(number) == folded(observed.name) and not number.endswith(mark):
-        former = f"{number[: DOC_NUMBER - len(mark)].rstrip()}{mark}"
-        sent = replace(applied, members={**applied.members, "DocNumber": former})
-        body = _sparse(standing, {"DocNumber": former})
-        return Write("update", entity, standing.qbo_id, body, sent, former, temporary=conflicts.TYPE_CHANGED)
-    void = _void(case)
-    if not isinstance(void, Write):
-        return void
-    # What Kompass bills now is the other document's.
-    return replace(void, applied=_without_billed(void.applied), temporary=conflicts.TYPE_CHANGED)
-
-
-def _without_billed(applied: Applied) -> Applied:
-    return replace(applied, notes=replace(applied.notes, billed=None))
-
-
-def _void(case: Case) -> Decision:
-    standing = case.standing
-    assert isinstance(case.record, Invoice)
-    assert standing.qbo_id is not None
-    entity = standing.entity or "Invoice"
-    sent = standing.applied or NOTHING_SENT
-    bills = billed(case.record, sent.members, case.facts)
-    applied = replace(sent, notes=replace(sent.notes, billed=bills))
-    observed = standing.observed
-    if observed is not None and observed.gone:
-        return Nothing("voided or deleted in QuickBooks, too", voided=True)
-    if standing.sync_token is not None and _is_left(case, VOID):
-        return Nothing(LEFT)
-    if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
-        # Whether applying a credit note raises its SyncToken is not known.
-        return Read(entity, standing.qbo_id)
-    protected = None if observed is None or standing.overwrite else _protected(case, entity, observed)
-    if protected is not None:
-        # By what is so now: a payment may have been taken back since.
-        return Fail((protected,)) if standing.fresh else Read(entity, standing.qbo_id)
-    if entity == "Invoice":
-        body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
-        return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
-    # Intuit has no void for a credit memo: its lines go to zero, and a note says why.
-    lines = [_zeroed(line) for line in own_lines(sent.members)]
-    note = f"Voided in Kompass. {sent.members.get('PrivateNote', '')}".strip()
-    zeroed = {
-        "PrivateNote": note,
-        "Line": with_line_ids(lines, standing.line_ids),
-        **{name: sent.members[name] for name in ("GlobalTaxCalculation",) if name in sent.members},
-    }
-    return Write(
-        "update",
-        entity,
-        standing.qbo_id,
-        _sparse(standing, zeroed),
-        replace(applied, members={**sent.members, "PrivateNote": note, "Line": lines}),
-        standing.name,
-        voided=True,
-    )
-
-
-def _protected(case: Case, entity: str, observed: Observed) -> Problem | None:
-    """What keeps a document from being voided: a payment or credit on it, or a closed period."""
-    assert isinstance(case.record, Invoice)
-    members = (TYPE if is_of_another_type(case) else "Line",)
-    if observed.is_settled:
-        return conflicts.paid_in_qbo(case.record, observed, entity, members)
-    if in_closed_period(case.facts, observed.date):
-        return conflicts.books_closed(case.record, case.facts, observed, members=members)
-    return None
-
-
-def _zeroed(line: Mapping[str, object]) -> dict[str, object]:
-    detail = line.get("SalesItemLineDetail")
-    zero = {**line, "Amount": Decimal(0)}
-    if isinstance(detail, Mapping):
-        zero["SalesItemLineDetail"] = {key: value for key, value in detail.items() if key not in ("Qty", "UnitPrice")}
-    return zero
-
-
-def _sparse(standing: Standing, members: Mapping[str, object]) -> dict[str, object]:
-    """Make the body of a sparse update. Lines go with their document's customer, without which QuickBooks may refuse them (2020)."""
-    changed = dict(members)
-    if "Line" in changed and "CustomerRef" not in changed:
-        there = standing.observed.document if standing.observed is not None else {}
-        customer = there.get("CustomerRef") or (standing.applied or NOTHING_SENT).members.get("CustomerRef")
-        if isinstance(customer, Mapping):
-            changed["CustomerRef"] = {"value": customer["value"]}
-    return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **changed}
+    return Write("update", "Customer", standing.qbo_id, sparse_body(standing, members), applied, name)
 
 
 def _push(case: Case) -> Decision:
@@ -284,7 +137,7 @@ def _push(case: Case) -> Decision:
         "update",
         mapped.entity,
         standing.qbo_id,
-        _sparse(standing, changed),
+        sparse_body(standing, changed),
         applied,
         name,
         choices=mapped.choices,

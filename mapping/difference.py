@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from schemas.applied import NOTHING_SENT
+from schemas.company import Standing
+
 # How a member that we no longer want is cleared. A full update would null it; in a sparse one it has to be said.
 _BLANK: Mapping[str, object] = {
     "PrimaryEmailAddr": {"Address": ""},
@@ -116,6 +119,17 @@ def changed_members(
         # New lines are read under the tax mode they were made for.
         changed.update({member: payload[member] for member in _TAX_MEMBERS if member in payload})
     return changed
+
+
+def sparse_body(standing: Standing, members: Mapping[str, object]) -> dict[str, object]:
+    """Make the body of a sparse update. Lines go with their document's customer, without which QuickBooks may refuse them (2020)."""
+    changed = dict(members)
+    if "Line" in changed and "CustomerRef" not in changed:
+        there = standing.observed.document if standing.observed is not None else {}
+        customer = there.get("CustomerRef") or (standing.applied or NOTHING_SENT).members.get("CustomerRef")
+        if isinstance(customer, Mapping):
+            changed["CustomerRef"] = {"value": customer["value"]}
+    return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **changed}
 
 
 def own_lines(document: Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -15,20 +15,17 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mapping import rates as mapping_rates
-from mapping.books import edited_since_sent
 from mapping.conflicts import over_customer
 from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.results import Problem
-from schemas.applied import NOTHING_SENT
-from schemas.documents import CHOSEN
 from schemas.events import Kind
 from schemas.link_state import LinkState
-from schemas.observed import Observed
 from store import attempts, companies, connections, exchange_rates, failures, history, links
 from store.attempts import OpenAttempt
 from store.connections import CompanyConnection
 from store.links import Link
-from sync.attempt import Attempt, figures
+from sync.agreed import agreed
+from sync.attempt import Attempt
 from sync.batches import gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
@@ -332,36 +329,9 @@ class _Transaction:
         return not company.has_facts(self._now, newer_than=self._policy.facts_age)
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
-        changes: dict[str, Any] = {}
-        applied = decision.adopt or link.applied or NOTHING_SENT
-        members, notes = applied.members, applied.notes
-        if decision.billed is not None:
-            notes = replace(notes, billed=decision.billed)
-            self._differences.known(link, decision.billed)
-        if decision.left_out is not None:
-            notes = replace(notes, left_out=decision.left_out)
-        if decision.left_out is not None or decision.adopt is not None:
-            self._differences.decided(link, notes.left_out)
-        if notes is not applied.notes:
-            changes["applied"] = replace(applied, notes=notes)
-        stands = None if link.observed is None else Observed(link.observed)
-        if stands is not None and not stands.deleted and (decision.adopt is not None or decision.voided):
-            # What was read just now is what stands there.
-            changes = figures(stands.document)
-            if decision.adopt is not None:
-                if notes.billed is not None:
-                    self._differences.document(link, notes.billed, stands.document)
-                self._differences.seen(link, members, stands)
+        changes = agreed(link, decision, self._differences)
         if decision.adopt is not None:
-            changes |= {"applied": decision.adopt, "applied_sequence": sequence, "synced_at": self._now}
-            changes |= _left_by_hand(link, members)
-            name = members.get("DisplayName", members.get("DocNumber"))
-            if link.observed is not None:
-                name = link.observed.get("DisplayName", link.observed.get("DocNumber", name))
-            changes["name"] = str(name or link.name)
-        if decision.voided:
-            changes |= {"voided": True}
-            self._differences.over(link)
+            changes |= {"applied_sequence": sequence, "synced_at": self._now}
         self._put(
             link, LinkState.SYNCED, decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
@@ -458,18 +428,3 @@ class _Transaction:
             links.notify(self._db)
         if self._rows:
             reached("claiming")
-
-
-def _left_by_hand(link: Link, adopted: Mapping[str, object]) -> dict[str, list[str]]:
-    """Give what of an object that counts as sent from now on is still what a person in QuickBooks made of it."""
-    if link.observed is None:
-        return {"by_hand": [], "kept": []}
-    observed = Observed(link.observed)
-    differing = set(edited_since_sent(adopted, observed))
-    if link.applied is None:
-        # Linked by hand: it keeps what it says until Kompass changes a member.
-        return {"by_hand": [], "kept": sorted(differing)}
-    return {
-        "by_hand": [one for one in link.by_hand if one in differing or one == "TxnTaxDetail"],
-        "kept": [one for one in link.kept if one in differing or (one == CHOSEN and differing.intersection(link.kept))],
-    }

@@ -26,7 +26,7 @@ from schemas.events import Event, Kind, kind_of
 from simulator import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Simulator
 from simulator.seeds import CANADA, IRELAND, UK, USA, USA_AUTOMATED_TAX
 from simulator.world import company_shown
-from store import companies, connections, links
+from store import candidates, companies, connections
 from store.connections import Tokens
 from store.engine import open_engine, retrying
 from store.records import SourceEvent
@@ -227,11 +227,11 @@ class Pipeline:
         with self.engine.begin() as db:
             return [
                 link_id
-                for _, link_id in links.due_candidates(
+                for _, link_id in candidates.due_candidates(
                     db, lane=1, after_realm="", blocked=(), per_company=1000, limit=1000
                 )
-                + links.due_candidates(db, lane=2, after_realm="", blocked=(), per_company=1000, limit=1000)
-                + links.due_candidates(db, lane=4, after_realm="", blocked=(), per_company=1000, limit=1000)
+                + candidates.due_candidates(db, lane=2, after_realm="", blocked=(), per_company=1000, limit=1000)
+                + candidates.due_candidates(db, lane=4, after_realm="", blocked=(), per_company=1000, limit=1000)
             ]
 
     def claim(self, ids: Iterable[int] | None = None, *, together: int | None = None) -> Claimed:

@@ -76,7 +76,7 @@ TASKS: dict[str, Rows] = {
             f"chooses: `choose_view` in `{_PAGES}/sync_errors.py`",
         ),
         ("what is sent when only a part changed", "`mapping/difference.py`"),
-        ("what a void does", "`mapping/decide.py`; the answer: `sync/settle/answers.py`"),
+        ("what a void does", "`mapping/voids.py`; the answer: `sync/settle/answers.py`"),
         (
             "two records that want one name or number (two customers of one name)",
             "the verdict: `_decide` and `_beside` in `sync/decide.py`; the name itself: `Draft.display_name` in `mapping/members.py`, its "
@@ -120,7 +120,7 @@ TASKS: dict[str, Rows] = {
         ),
         (
             "which due links come first",
-            "`due_candidates` in `store/links.py`: longest due first, companies in turn; rounds: `_candidates` in `consumers/runner.py`",
+            "`due_candidates` in `store/candidates.py`: longest due first, by company; rounds: `_candidates` in `consumers/runner.py`",
         ),
         (
             "how many links a claim takes, live or backlog",

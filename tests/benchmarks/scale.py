@@ -15,7 +15,7 @@ from bench.stage import Run, Stage, stage
 from sqlalchemy import text
 
 from schemas.events import Kind
-from store import links
+from store import candidates, links
 from tests.builders import client, event
 
 COMPANIES, FEW, PUSHES, RUNS, DUE, LINKS = 1_000, 10, 500, 3, 100_000, 1_000_000
@@ -145,7 +145,7 @@ def claims(ours: Stage) -> None:
     for _ in range(CLAIMS):
         started = time.perf_counter()
         with ours.watching.begin() as db:
-            found = links.due_candidates(
+            found = candidates.due_candidates(
                 db, lane=links.LANES[Kind.CLIENT], after_realm=after, blocked=(), per_company=2, limit=16
             )
             locked = links.lock_due(db, [link_id for _, link_id in found])

@@ -38,7 +38,7 @@ def process(pipeline: Pipeline) -> Iterator[Opened]:
     yield another
     for one in made:
         one._workers.shutdown()
-        one._housekeepers.shutdown()
+        one._housekeeping._threads.shutdown()
 
 
 @pytest.fixture

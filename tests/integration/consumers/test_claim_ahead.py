@@ -79,7 +79,7 @@ class Busy:
         self.process._stopping.set()
         self.process._in_flight = {}
         self.process._workers.shutdown()
-        self.process._housekeepers.shutdown()
+        self.process._housekeeping._threads.shutdown()
         self.transport.close()
 
 
@@ -225,7 +225,7 @@ def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..
 def test_an_answer_is_kept_until_the_database_takes_it(
     pipeline: Pipeline, held: Callable[..., Busy], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(runner, "_DATABASE_AWAY_S", 0.01)
+    monkeypatch.setattr(runner, "DATABASE_AWAY_S", 0.01)
     pipeline.ingest(event(client()))
     pipeline.sweep()
     (answer,) = pipeline.answers(pipeline.claim().attempts)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from schemas.events import OrgRef
 from simulator.seeds import IRELAND, UK
-from store import companies, links
+from store import candidates, companies
 from store.engine import retrying
 from sync.sweep import sweep
 from tests.builders import client, event
@@ -97,7 +97,7 @@ def test_an_id_too_long_for_an_index_holds_up_nobody(pipeline: Pipeline) -> None
 def test_what_is_due_already_does_not_hide_when_the_next_becomes_due(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client("c1")), event(client("c2")))
     with pipeline.engine.begin() as db:
-        assert links.next_due_in(db, lane=1) is None
+        assert candidates.next_due_in(db, lane=1) is None
         db.execute(text("UPDATE qbo_link SET due_at = now() + interval '40 s' WHERE kompass_id = 'c2'"))
-        assert links.next_due_in(db, lane=1) == pytest.approx(40, abs=1)
-        assert links.next_due_in(db, lane=4) is None
+        assert candidates.next_due_in(db, lane=1) == pytest.approx(40, abs=1)
+        assert candidates.next_due_in(db, lane=4) is None

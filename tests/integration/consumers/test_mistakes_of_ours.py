@@ -42,7 +42,7 @@ def reconciling(pipeline: Pipeline) -> Iterator[Opened]:
     yield another
     for one in made:
         one._workers.shutdown()
-        one._housekeepers.shutdown()
+        one._housekeeping._threads.shutdown()
 
 
 def test_an_error_of_ours_after_the_call_keeps_its_request_id(
@@ -163,10 +163,10 @@ def test_a_company_that_waits_to_be_prepared_is_not_looked_at_again_and_again(
     process = reconciling(gates=gates)
     gone = threading.Event()
     for _ in range(4):
-        process._housekeepers.submit(gone.wait, 10)
-    process._prepare(UK, "org-uk", Claimed())
+        process._housekeeping._threads.submit(gone.wait, 10)
+    process._housekeeping.prepare(UK, "org-uk", Claimed())
     gates.unblock(UK)  # as when its time is over, and it still stands in the queue
-    process._prepare(UK, "org-uk", Claimed())
+    process._housekeeping.prepare(UK, "org-uk", Claimed())
     assert UK in gates.permits().blocked
     gone.set()
 
