@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from mapping import problems, templates
@@ -37,6 +38,11 @@ _WORD = r"[^\s@,;<>\"().]+"
 _LABEL = r"[^\s@,;<>\"().-](?:[^\s@,;<>\"().]*[^\s@,;<>\"().-])?"
 _EMAIL = re.compile(rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+")
 _HOST = re.compile(r"[^\s.@/:]+(?:\.[^\s.@/:]+)+")
+
+
+def _is_written(address: str) -> bool:
+    """Whether it has no pictures, as no address has."""
+    return address.isascii() or all(category(character) != "So" for character in address)
 
 
 class Draft:
@@ -113,7 +119,7 @@ class Draft:
         address = self.text(member, value, EMAIL, source=source, otherwise=self.leave_out)
         if address is None:
             return None
-        if not all(_EMAIL.fullmatch(one.strip()) for one in address.split(",")):
+        if not all(_EMAIL.fullmatch(one.strip()) and _is_written(one) for one in address.split(",")):
             self.leave_out(problems.bad_email(self.record, member=member, source=source, value=address))
             return None
         return {"Address": address}

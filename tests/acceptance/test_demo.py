@@ -25,6 +25,7 @@ from demo.samples import REJECTED
 from tests.conftest import SEED
 from tests.qbo_entities import strangers
 
+pytestmark = pytest.mark.usefixtures("no_background_trouble_here")
 REST_S = 200.0
 WRITES = ("create", "update", "void")
 

@@ -57,6 +57,7 @@ def send(pipeline: Pipeline, attempt: Attempt) -> Outcome | Late:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("no_background_trouble")
 def test_re_authorising_sends_all_that_waited(
     section: Section, mail: EmbeddedMail, authorize: Callable[[str, str], dict[str, str]]
 ) -> None:

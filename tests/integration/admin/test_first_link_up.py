@@ -154,6 +154,7 @@ def numbers(section: Section) -> Counter[str]:
     )
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_a_company_with_a_history_is_linked_and_nothing_is_there_twice(section: Section, ada: Client) -> None:
     documents = [resent(number) for number in range(RESENT)]
     new = project("pn", of=client("cn", name="New Quay"))

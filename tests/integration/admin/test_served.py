@@ -97,6 +97,7 @@ def peak_of_a_dump(ada: Person, customers: int) -> int:
     return max(int(peak[1]) * 1024 for peak in peaks if peak)
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_a_dump_of_12000_customers_takes_the_memory_of_two_pages(ada: Person) -> None:
     """One page of 1,000 is being written while the next is fetched; how many there are makes no difference."""
     already = len(ada.site.pipeline().objects("Customer"))

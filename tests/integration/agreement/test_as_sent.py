@@ -39,6 +39,7 @@ def remap(pipeline: Pipeline, vat: str, code: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_a_change_of_the_configuration_leaves_a_filed_month_as_it_is(pipeline: Pipeline) -> None:
     """Each switch and row that decides about tax and rates is another one after March was filed."""
     pipeline.map_vat_rate("vat-0", "0.0% Z")
@@ -100,6 +101,7 @@ EDITS = {
 }
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_each_member_that_a_bookkeeper_changed_is_said_until_a_person_keeps_it(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(
         event(invoice("other", of=project("p2", of=client("c2", name="Another Ltd")))),

@@ -58,6 +58,7 @@ def wait_until_settled(pipeline: Pipeline, count: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_a_backlog_is_pushed_in_batches_and_what_comes_later_by_itself(
     settled_customer: Pipeline, process: Opened
 ) -> None:
@@ -75,6 +76,7 @@ def test_a_backlog_is_pushed_in_batches_and_what_comes_later_by_itself(
     assert len(pipeline.objects("Invoice")) == 101
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize(("due", "numbers"), [(10, {}), (40, {"batch_items": 1})], ids=["no backlog", "switched off"])
 def test_without_a_backlog_or_switched_off_every_call_is_of_one_link(
     settled_customer: Pipeline, process: Opened, due: int, numbers: dict[str, int]
@@ -88,6 +90,7 @@ def test_without_a_backlog_or_switched_off_every_call_is_of_one_link(
     assert [request.operation for request in pipeline.requests()] == ["create"] * due
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_batches_leave_half_of_the_workers_to_others(settled_customer: Pipeline, process: Opened) -> None:
     pipeline = settled_customer
     pipeline.simulator.call(lambda world: world.troubles.add({"kind": "latency", "seconds": 0.5, "operation": "batch"}))
@@ -153,6 +156,7 @@ def test_a_member_that_cannot_be_written_down_is_found_by_halves(settled_custome
     assert len(pipeline.objects("Invoice")) == 6
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_where_so_few_go_in_a_batch_that_single_calls_are_faster_a_backlog_goes_one_by_one(
     settled_customer: Pipeline, process: Opened
 ) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL
 from tests.simulated_time import push_backlog
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.timeout(120)
 def test_a_backlog_in_batches_is_more_than_twice_as_fast_as_one_by_one(
     database_server: URL, template_database: URL

@@ -78,6 +78,7 @@ def test_what_a_bookkeeper_changed_after_a_person_looked_is_shown_before_it_is_o
     assert (overridden.one("invoice", "i1").state, tax(overridden)) == ("synced", Decimal("40.00"))
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_a_choice_that_quickbooks_refused_is_used_up(overridden: Pipeline) -> None:
     overridden.ingest(event(invoice(sequence=2, lines=(line("200.00"),))))
     overridden.drive()

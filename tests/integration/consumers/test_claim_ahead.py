@@ -204,6 +204,7 @@ def test_a_process_that_stops_makes_the_calls_it_had_claimed_ahead(
     assert pipeline.rows("qbo_attempt") == []
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..., Busy]) -> None:
     count = SETTLE_BATCH + 6
     pipeline.ingest(*(event(client(f"c{number}")) for number in range(count)))

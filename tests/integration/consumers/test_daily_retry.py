@@ -59,6 +59,7 @@ def states(pipeline: Pipeline) -> set[str]:
     return {row.state for row in pipeline.links(kind="invoice")}
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_however_many_records_wait_for_a_period_they_cost_one_call_a_day(days: Days) -> None:
     close_books(days.pipeline, "2026-06-30")
     waiting(days.pipeline)
@@ -71,6 +72,7 @@ def test_however_many_records_wait_for_a_period_they_cost_one_call_a_day(days: D
     assert len(days.pipeline.rows("qbo_outbox")) == letters
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_when_the_daily_retry_goes_through_the_others_follow(days: Days) -> None:
     close_books(days.pipeline, "2026-06-30")
     waiting(days.pipeline)

@@ -99,6 +99,7 @@ def test_a_number_that_quickbooks_gave_is_told_until_the_document_is_written_aga
 
 
 def test_a_class_that_was_dropped_is_told(pipeline: Pipeline) -> None:
+    pipeline.simulator.call(lambda world: world.change_settings({"class_when_tracking_is_off": "drop"}))
     with pipeline.engine.begin() as db:
         wanted = pipeline.objects("Class")[0]["Id"]
         db.exec_driver_sql(f"UPDATE qbo_configuration SET default_class_id = '{wanted}'")

@@ -53,6 +53,7 @@ def refused(pipeline: Pipeline) -> int:
     return sum(1 for row in pipeline.rows("qbo_history") if row.what == "called" and row.outcome == "refused")
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_two_hundred_new_clients_end_as_two_hundred_customers(
     pipeline: Pipeline, process: Callable[..., Pipeline]
 ) -> None:

@@ -83,6 +83,7 @@ def test_one_record_that_keeps_failing_while_others_go_through_is_rejected_after
     assert len(pipeline.rows("qbo_outbox")) == 1
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_half_an_hour_without_intuit_over_many_events(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
     """A scaled-down half hour: every record changes again and again meanwhile, and memory stays flat."""
     count, rounds = 40, 15

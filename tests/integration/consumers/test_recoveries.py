@@ -170,6 +170,7 @@ def test_a_refused_void_of_a_paid_invoice_is_told_with_its_payment_and_does_not_
     assert paid.drive() == []
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("overwrite", [False, True], ids=["try again", "send what Kompass says"])
 def test_a_paid_invoice_that_is_to_be_voided_all_the_same_says_so_once_more(paid: Pipeline, overwrite: bool) -> None:
     paid.ingest(event(invoice(sequence=2, step=Step.VOIDED)))

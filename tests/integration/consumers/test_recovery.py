@@ -135,6 +135,7 @@ def test_a_lost_answer_and_what_follows_it_make_one_object(
     expect_once(impatient, kind, latest)
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("second", ["not sent", "throttled", "unauthorized", "refused", "late", "no answer again"])
 @pytest.mark.parametrize("kind", ["customer", "invoice", "update"])
 def test_a_look_up_that_fails_is_made_again(

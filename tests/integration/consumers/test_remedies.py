@@ -362,7 +362,9 @@ CAUSES = [words.cause for words in (*MAPPING, *CONFLICTS, *REFUSALS)]
 
 @pytest.fixture(scope="module")
 def shared(database_server: URL, template_database: URL) -> Iterator[Pipeline]:
-    settings = Settings.from_environment(quota_enabled=False, concurrent_refresh_seconds=0)
+    settings = Settings.from_environment(
+        quota_enabled=False, concurrent_refresh_seconds=0, inactive_reference_code="610"
+    )
     with cloned_database(database_server, template_database) as url, Simulator(settings=settings) as simulator:
         pipeline = open_pipeline(url, simulator)
         yield pipeline

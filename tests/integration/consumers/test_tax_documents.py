@@ -168,6 +168,7 @@ def home_total(found: dict[str, Any]) -> Decimal:
     return Decimal(str(found.get("HomeTotalAmt", found["TotalAmt"])))
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("omitted", ["one", "day"])
 @pytest.mark.parametrize("rounding", ["per_line", "per_rate"])
 def test_every_document_of_eight_companies_is_booked_to_the_cent_or_refused(
@@ -175,7 +176,7 @@ def test_every_document_of_eight_companies_is_booked_to_the_cent_or_refused(
 ) -> None:
     """The tax of each rate, the total and the home amount, and the sheet of the month names none but what was refused."""
     settings = {"tax_rounding": rounding, "omitted_exchange_rate": omitted}
-    unlinked.simulator.call(lambda world: world.change_settings(settings))
+    unlinked.simulator.call(lambda world: world.change_settings({**settings, "automated_tax_line": "item"}))
     realms = {company.key: linked(unlinked, company) for company in COMPANIES}
     answers = sorted({(one.company, one.answer) for one in AMERICAN})
     orgs = {answer: link_american(unlinked, company, answer) for company, answer in answers}
@@ -221,10 +222,13 @@ def test_every_document_of_eight_companies_is_booked_to_the_cent_or_refused(
         assert prevented(unlinked, org_id, realm) == named, "of what differs the month disagrees"
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("omitted", ["one", "day"])
 def test_the_sheet_finds_what_quickbooks_booked_at_a_rate_of_1(unlinked: Pipeline, omitted: str) -> None:
     """Where the Configuration leaves the rate to QuickBooks: all of it is named or none, and never a document at home."""
-    unlinked.simulator.call(lambda world: world.change_settings({"omitted_exchange_rate": omitted}))
+    unlinked.simulator.call(
+        lambda world: world.change_settings({"omitted_exchange_rate": omitted, "automated_tax_line": "item"})
+    )
     orgs = {company.key: (f"org-{company.key}", linked(unlinked, company)) for company in COMPANIES}
     orgs |= {answer: link_american(unlinked, company, answer) for company, answer in AMERICAN_FOREIGN}
     with unlinked.engine.begin() as db:

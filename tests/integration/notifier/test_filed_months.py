@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from email.message import EmailMessage
 
+import pytest
 from sqlalchemy import text
 
 from schemas.events import Action, Event, Invoice, Step
@@ -77,6 +78,7 @@ def filed_mails(post: Post, **span: float) -> list[EmailMessage]:
     return [one for one in post.later(**span) if "since the month was filed" in one["Subject"]]
 
 
+@pytest.mark.usefixtures("no_background_trouble")
 def test_each_way_by_which_a_filed_month_changes_is_mailed_and_on_its_sheet(post: Post) -> None:
     pipeline = post.pipeline
     before = {one: invoice(one) for one in (*WAYS, "same")}

@@ -16,7 +16,9 @@ def edit(pipeline: Pipeline, entity: str, **members: Any) -> None:
     """Change the newest object of an entity by hand in QBO, with a token of its own."""
     document = pipeline.objects(entity)[-1]
     token = pipeline.simulator.authorize("9130347000000000002")["access_token"]
-    body = {"Id": document["Id"], "SyncToken": document["SyncToken"], "sparse": True, **members}
+    # A page of QuickBooks' sends the customer with the lines.
+    whose = {"CustomerRef": document["CustomerRef"]} if "Line" in members else {}
+    body = {"Id": document["Id"], "SyncToken": document["SyncToken"], "sparse": True, **whose, **members}
     outcome = pipeline.transport.send(
         "9130347000000000002", token, update(entity, body, request_id=None), deadline=10.0
     )

@@ -29,7 +29,11 @@ Send = Callable[[Call], Outcome]
 def intuit() -> Iterator[Simulator]:
     # A company of the USA is sent Chinese here, and a refusal says whose name is taken: neither is sure of Intuit.
     settings = Settings.from_environment(
-        quota_enabled=False, usa_characters="any", duplicate_name_detail="id", requestid_repeated="replay"
+        quota_enabled=False,
+        usa_characters="any",
+        duplicate_name_detail="id",
+        requestid_repeated="replay",
+        background_trouble="none",
     )
     with Simulator(settings=settings) as running:
         yield running

@@ -84,6 +84,14 @@ def test_a_long_company_name_is_left_out_and_said(make: Any) -> None:
     assert any(choice.member == "CompanyName" and "Left out" in choice.reason for choice in mapped.choices)
 
 
+def test_an_address_of_another_script_goes_and_one_of_pictures_does_not(make: Any) -> None:
+    client = make.client(email="jörg@müller.de")
+    payload = map_client(client, make.configuration(), make.facts(), currency="GBP").payload
+    assert payload["PrimaryEmailAddr"] == {"Address": "jörg@müller.de"}
+    mapped = map_client(make.client(email="😀@x.com"), make.configuration(), make.facts(), currency="GBP")
+    assert "“😀@x.com” is not an email address" in mapped.left_out["PrimaryEmailAddr"]
+
+
 def test_contact_details_that_quickbooks_does_not_take_are_left_out(make: Any) -> None:
     client = make.client(
         email="nobody",
