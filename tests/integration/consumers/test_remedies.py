@@ -38,7 +38,7 @@ ELSEWHERE = {
     "conflict:type-changed": f"{BOOKS}::test_a_person_may_have_the_former_document_voided",
     "number-taken": f"{CASES}::_linked_to_the_typed_one",
     "not-taken:class": f"{CASES}::_class_tracking_is_switched_off_and_on",
-    "not-taken:number": "tests/integration/consumers/test_remarks.py::test_a_number_that_quickbooks_gave_is_told",
+    "not-taken:number": "tests/integration/consumers/test_members_not_taken.py::test_a_number_that_quickbooks_gave_is_told",
     "invalid-reference": f"{CASES}::_the_default_item_is_a_category",
     "conflict:in-doubt": "tests/integration/admin/test_in_doubt.py",
     "customer-exists": f"{LINK_UP}::test_a_company_with_a_history_is_linked_and_nothing_is_there_twice",
