@@ -70,6 +70,12 @@ def is_gone(standing: Standing) -> bool:
     return standing.voided or (standing.observed is not None and standing.observed.gone)
 
 
+def may_be_back(standing: Standing) -> bool:
+    """Whether a document that was voided by hand has to be read before another is made in its place: a hand may bring it back."""
+    observed = standing.observed
+    return observed is not None and observed.voided and not standing.voided and not standing.fresh
+
+
 def own_currency(case: Case) -> str:
     """Give the currency of a customer or job: fixed since it was made, else the client's own, else the home currency."""
     if case.standing.currency:

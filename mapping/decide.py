@@ -16,6 +16,7 @@ from mapping.case import (
     compared_with,
     is_gone,
     is_of_another_type,
+    may_be_back,
     name_of_party,
     needed_party,
     own_currency,
@@ -66,8 +67,11 @@ def decide_case(case: Case) -> Decision:
         return void(case)
     if isinstance(case.record, Invoice) and standing.qbo_id is not None:
         if is_of_another_type(case):
-            gone = is_gone(standing)
-            return _push(replace(case, standing=compared_with(case))) if gone else other_type(case)
+            if not is_gone(standing):
+                return other_type(case)
+            if may_be_back(standing):
+                return Read(standing.entity or "Invoice", standing.qbo_id)
+            return _push(replace(case, standing=compared_with(case)))
         if standing.voided and not standing.overwrite:
             return Fail((conflicts.voided_before(case.record),))
     return _push(case)

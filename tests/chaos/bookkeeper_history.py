@@ -64,6 +64,8 @@ class History:
     chosen: set[str] = field(default_factory=set)
     """Kompass ids of documents for which a person chose Kompass's side."""
     by_hand: set[str] = field(default_factory=set)
+    brought_back: set[str] = field(default_factory=set)
+    """Invoices that were void until a bookkeeper typed amounts into them: what was made in their place stays."""
     """Ids of customers that the bookkeeper renamed, merged or made inactive."""
 
     def __post_init__(self) -> None:
@@ -198,10 +200,12 @@ class History:
         self._bookkeeper({"action": "preferences", "group": group, "members": {member: self.rng.random() < 0.5}})
 
     def _bookkeeper(self, wanted: dict[str, Any]) -> None:
+        nothing = {one["Id"] for one in self._objects("Invoice") if not one["TotalAmt"]}
         try:
             changed = self.simulator.call(lambda world: bookkeeper.edit(world.companies[self.realm], wanted))
         except BookkeeperError:
             return
+        self.brought_back |= {one["Id"] for one in self._objects("Invoice") if one["TotalAmt"] and one["Id"] in nothing}
         if wanted["action"] in ("rename", "merge"):
             # Names and parents are not read again until Kompass changes them; a merge moves the sub-customers too.
             self.by_hand |= {wanted["id"], *(one["Id"] for one in changed if "DisplayName" in one)}
@@ -357,12 +361,15 @@ class History:
             left = {*row.kept, *({*row.by_hand} - BOOKS)}
             missed = not_taken(payload, Observed(there), apart_from=left)
             assert not missed, f"{row.kompass_id} is synced, and {missed}"
+        ours = {(row.entity, row.qbo_id) for row in rows}
         for one in self.invoices:
             marked = [
                 document
                 for entity in ("Invoice", "CreditMemo")
                 for document in self._objects(entity)
-                if f"Kompass invoice {one} (" in str(document.get("PrivateNote")) and document["TotalAmt"]
+                if not (document["Id"] in self.brought_back and (entity, document["Id"]) not in ours)
+                and f"Kompass invoice {one} (" in str(document.get("PrivateNote"))
+                and document["TotalAmt"]
             ]
             assert len(marked) <= 1, f"{one} is there {len(marked)} times: {[document['Id'] for document in marked]}"
 
