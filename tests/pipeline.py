@@ -262,10 +262,14 @@ class Pipeline:
             due += retrying(self.engine, partial(sweep, configuration_id=configuration_id))
         return due
 
+    def days_of_trouble(self) -> int:
+        """How many days may go by until what a troubled company refused for now went through."""
+        return DAYS_OF_TROUBLE if self.simulator.world.settings.background_trouble != "none" else 0
+
     def drive(self, *, rounds: int = 60) -> list[Outcome]:
         """Sweep, claim, call and settle until nothing is due; gives what Intuit answered."""
         outcomes: list[Outcome] = []
-        days = DAYS_OF_TROUBLE if self.simulator.world.settings.background_trouble != "none" else 0
+        days = self.days_of_trouble()
         for _ in range(rounds):
             self.sweep()
             ids = self.due()
