@@ -19,7 +19,7 @@ from schemas.link_state import LinkState
 from store import differences, history, outages
 from store.sql import unpack_applied
 
-_UNTOLD = (
+UNTOLD = (
     "f.closed_at IS NULL AND NOT EXISTS (SELECT 1 FROM qbo_notice n WHERE n.cleared_at IS NULL AND n.org_id = f.org_id"
     " AND n.subject IN (f.cause, f.cause || '#' || f.id))"
 )
@@ -46,7 +46,7 @@ def untold(db: Connection) -> list[Untold]:
     rows = db.execute(
         text(
             "SELECT f.org_id, f.cause, min(f.stage), count(*), min(f.first_failed_at) FROM qbo_failure f"
-            f" WHERE {_UNTOLD} GROUP BY f.org_id, f.cause ORDER BY f.org_id, count(*) DESC, f.cause"
+            f" WHERE {UNTOLD} GROUP BY f.org_id, f.cause ORDER BY f.org_id, count(*) DESC, f.cause"
         )
     )
     return [Untold(*row) for row in rows]
@@ -79,7 +79,7 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
             " f.value, f.intuit_tid, coalesce(r.body -> 'client' ->> 'name', ''), coalesce(r.body ->> 'currency', ''),"
             " CAST(r.body ->> 'amount_gross' AS numeric) FROM qbo_failure f"
             " LEFT JOIN qbo_record r ON r.org_id = f.org_id AND r.kind = f.kind AND r.kompass_id = f.kompass_id AND f.kind = 'invoice'"
-            f" WHERE f.org_id = :org AND f.cause = :cause AND {_UNTOLD}"
+            f" WHERE f.org_id = :org AND f.cause = :cause AND {UNTOLD}"
             " ORDER BY f.id DESC LIMIT :limit"
         ),
         {"org": org_id, "cause": cause, "limit": limit},
@@ -91,7 +91,7 @@ def counts(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, di
     """Count the untold failures of each cause, by kind."""
     rows = db.execute(
         text(
-            f"SELECT f.cause, f.kind, count(*) AS n FROM qbo_failure f WHERE f.org_id = :org AND {_UNTOLD}"
+            f"SELECT f.cause, f.kind, count(*) AS n FROM qbo_failure f WHERE f.org_id = :org AND {UNTOLD}"
             " AND f.cause = ANY(CAST(:causes AS text[])) GROUP BY f.cause, f.kind"
         ),
         {"org": org_id, "causes": sorted(causes)},
@@ -108,7 +108,7 @@ def held_up(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, d
         text(
             "WITH RECURSIVE behind(cause, id, kind) AS ("
             " SELECT f.cause, l.id, l.kind FROM qbo_failure f JOIN qbo_link l ON l.depends_on = f.link_id"
-            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND l.state = '{LinkState.WAITING}' AND {_UNTOLD}"
+            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND l.state = '{LinkState.WAITING}' AND {UNTOLD}"
             " UNION SELECT behind.cause, l.id, l.kind FROM behind JOIN qbo_link l ON l.depends_on = behind.id"
             f" AND l.state = '{LinkState.WAITING}'"
             ") SELECT cause, kind, count(*) AS n FROM behind GROUP BY cause, kind"
@@ -189,7 +189,7 @@ def tell_failures(
     if not headlines:
         return
     columns = "c.cause, c.cause, c.headline, NULL" if shared else "f.cause || '#' || f.id, f.cause, c.headline, f.id"
-    source = "" if shared else f" JOIN qbo_failure f ON f.org_id = :org AND f.cause = c.cause AND {_UNTOLD}"
+    source = "" if shared else f" JOIN qbo_failure f ON f.org_id = :org AND f.cause = c.cause AND {UNTOLD}"
     db.execute(
         text(
             "INSERT INTO qbo_notice (org_id, subject, cause, headline, failure_id, mail_id, told_at)"
@@ -209,7 +209,7 @@ def remember_mailed(db: Connection, org_id: str, causes: Collection[str], *, mai
             "INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message, detail)"
             " SELECT f.org_id, f.realm_id, f.kind, f.kompass_id, f.link_id, 'mailed', 'digest', :subject,"
             " jsonb_build_object('mail', CAST(:mail AS bigint)) FROM qbo_failure f"
-            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND f.kompass_id <> '' AND {_UNTOLD}"
+            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND f.kompass_id <> '' AND {UNTOLD}"
         ),
         {"org": org_id, "causes": sorted(causes), "mail": mail_id, "subject": subject},
     )

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 
 from schemas.link_state import LinkState
-from store.notices import _UNTOLD
+from store.notices import UNTOLD
 
 
 def of_causes(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, dict[str, Decimal]]:
@@ -17,7 +17,7 @@ def of_causes(db: Connection, org_id: str, causes: Collection[str]) -> dict[str,
         text(
             "WITH RECURSIVE behind(cause, id) AS ("
             " SELECT f.cause, f.link_id FROM qbo_failure f"
-            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND f.link_id IS NOT NULL AND {_UNTOLD}"
+            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND f.link_id IS NOT NULL AND {UNTOLD}"
             " UNION SELECT behind.cause, l.id FROM behind JOIN qbo_link l ON l.depends_on = behind.id"
             f" AND l.state = '{LinkState.WAITING}'"
             ") SELECT behind.cause, r.body ->> 'currency' AS currency, sum(CAST(r.body ->> 'amount_gross' AS numeric)) AS total"
