@@ -38,7 +38,7 @@ from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
 from sync.policy import Policy
-from sync.reattachment import Reattached, reattach
+from sync.reattachment import InDoubt, Reattached, has_nothing_there, reattach
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -143,13 +143,7 @@ class _Transaction:
             elif stored is not None:
                 self._resume(link, stored, connected.get(link.realm_id))
             elif company.facts is None or (company.unknown and link.qbo_id is None):
-                connection = connected.get(link.realm_id)
-                if connection is None or not connection.connected:
-                    self._disconnected(link, connection)
-                elif self._budget_is_spent():
-                    self._hold_for_budget(link)
-                else:
-                    self._unready(link)
+                self._look_through(link, connected.get(link.realm_id))
             else:
                 decidable.append((link, company))
         self._decide(decidable, connected)
@@ -217,17 +211,33 @@ class _Transaction:
             if link.id in moved:
                 self._busy(link)
                 continue
-            if company.stocked and link.qbo_id is None:
-                taken = reattach(self._db, link, case, decision)
+            connection = connected.get(link.realm_id)
+            if has_nothing_there(link, decision):
+                if company.unknown:
+                    self._look_through(link, connection)
+                    continue
+                taken = reattach(self._db, link, case, decision) if company.stocked else decision
                 if isinstance(taken, Reattached):
                     self._reattach(link, taken)
                     continue
+                if isinstance(taken, InDoubt):
+                    at = {"sequence": case.sequence, "version": company.configuration.version}
+                    self._fail(link, [taken.problem], None, **at, observed=taken.observed)
+                    continue
                 decision = taken
-            connection = connected.get(link.realm_id)
             if connection and connection.connected and was_held_up(link, company, decision, now=self._now):
                 self._read_first(link)
                 continue
             self._apply(link, company, case, decision, parties.found.get(link.id), connection)
+
+    def _look_through(self, link: Link, connection: CompanyConnection | None) -> None:
+        """Decide nothing before what the company is and has is known."""
+        if connection is None or not connection.connected:
+            self._disconnected(link, connection)
+        elif self._budget_is_spent():
+            self._hold_for_budget(link)
+        else:
+            self._unready(link)
 
     def _read_first(self, link: Link) -> None:
         """Make nothing that was held up before it is known what was typed in meanwhile."""
@@ -245,6 +255,8 @@ class _Transaction:
     def _reattach(self, link: Link, taken: Reattached) -> None:
         """Stand for what was made before the database was restored, and decide again: Kompass may say something else by now."""
         self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
+        if link.qbo_id is not None:
+            self._differences.over(link)
         attached = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
         self._history.append(history.about(link, "recovered", "recovered", attached))
         self._well.add(link.id)
@@ -339,12 +351,20 @@ class _Transaction:
         self._well.add(link.id)
 
     def _fail(
-        self, link: Link, problems: Sequence[Problem], rests_on: int | None, *, sequence: int, version: int
+        self,
+        link: Link,
+        problems: Sequence[Problem],
+        rests_on: int | None,
+        *,
+        sequence: int,
+        version: int,
+        **facts: Any,
     ) -> None:
         first = problems[0]
         self._put(
-            link, LinkState.FAILED, first.cause, first.message, sequence=sequence, version=version, depends_on=rests_on
-        )
+            link, LinkState.FAILED, first.cause, first.message,
+            sequence=sequence, version=version, depends_on=rests_on, **facts,
+        )  # fmt: skip
         record_failure(self._db, link, in_mapping(problems, sequence=sequence))
 
     # Call

@@ -151,7 +151,7 @@ class Transaction:
             last_failed_at=self.now,
             **changes,
         )
-        looked_for = attempt.phase == "lookup" and attempt.operation == "create" and problem.cause != "name-in-doubt"
+        looked_for = attempt.phase == "lookup" and attempt.operation == "create"
         # What became of the first call may still not be known: trying again begins with looking it up.
         self.become(attempt, Fate.RETIRED if retire and not looked_for else Fate.OVER)
         link = attempt.link

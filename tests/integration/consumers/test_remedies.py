@@ -49,7 +49,6 @@ ELSEWHERE = {
     "conflict:keeps-changing": f"{SITUATIONS}::test_conflict_keeps_changing",
     "conflict:currency": f"{SITUATIONS}::test_conflict_currency",
     "conflict:credit-applied": f"{SITUATIONS}::test_conflict_credit_applied",
-    "name-in-doubt": f"{SITUATIONS}::test_name_in_doubt",
     "keeps-failing": f"{SITUATIONS}::test_keeps_failing",
     "party-not-synced": f"{SITUATIONS}::test_party_not_synced",
 }
