@@ -218,7 +218,8 @@ def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, o
     """Give the members in which QuickBooks says something else and a person chose what Kompass says."""
     others = {*standing.by_hand, *standing.kept, *(one.member for one in not_taken(payload, observed))}
     if observed.voided:
-        others.add("Line")
+        # QuickBooks has put "Voided" before the note: it would stand there of a document that is alive.
+        others |= {"Line", "PrivateNote"}
     found = {
         member: payload[member]
         for member in others
