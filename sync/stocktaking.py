@@ -10,7 +10,7 @@ from mapping.invoice import marked_id
 from qbo_client.calls import Call, query
 from qbo_client.errors import ReadFailed
 from qbo_client.outcomes import Done, NotSent, Outcome
-from qbo_client.queries import Send, compare, one_of, select
+from qbo_client.queries import Send, compare, count, one_of, select
 from store.restores import Found, Wanted
 from sync.searching import search
 
@@ -52,7 +52,16 @@ def _made_since(send: Send, entity: str, since: datetime) -> Sequence[Mapping[st
     def page(start: int, at_most: int) -> Call:
         return query(select(entity, *conditions, order_by="MetaData.CreateTime", start=start, at_most=at_most))
 
-    rows = search(ask, entity, page, questions=_MOST_QUESTIONS)
+    def newest_before() -> int | None:
+        earlier = compare("MetaData.CreateTime", "<", since.isoformat(timespec="seconds"))
+        at = count(send, entity, earlier)
+        if not at:
+            return 0
+        outcome = ask(query(select(entity, earlier, order_by="MetaData.CreateTime", start=at, at_most=1)))
+        rows = outcome.rows(entity) if isinstance(outcome, Done) else ()
+        return int(str(rows[0]["Id"])) if rows else None
+
+    rows = search(ask, entity, page, questions=_MOST_QUESTIONS, newest_before=newest_before)
     if rows is None:
         last = refused[-1] if refused else NotSent("too many questions")
         raise ReadFailed(f"reading {entity} made since {since:%Y-%m-%d %H:%M}: {last}", last)
