@@ -71,6 +71,7 @@ MEASURE = """
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.usefixtures("no_background_trouble")
 def test_every_page_is_sound_readable_and_keeps_its_secrets(site: Site, page: Page) -> None:
     tell(site)
     typed_before(site)
