@@ -66,7 +66,7 @@ class Settings:
     merged_customer: Literal["inactive", "gone"] = "gone"
     inactive_name_is_free: bool = False
     duplicate_name_detail: Literal["id", "null", "sentence"] = "null"
-    forbidden_character_code: Literal["6000", "2040"] = "6000"
+    forbidden_character_code: Literal["6000", "2040"] = "2040"
     inactive_reference_code: Literal["610", "2500"] = "610"
     inactive_customer_code: Literal["610", "2500", "6250"] = "610"
 
@@ -88,7 +88,7 @@ class Settings:
     validation_fault_status: Literal[400, 200] = 400
     order_by_two_words: bool = True
     query_url_limit: int = 8_192
-
+    query_characters: Literal["any", "latin-1", "ascii"] = "latin-1"
     usa_characters: Literal["any", "latin-1"] = "any"
     cdc_reach: Literal["30_days", "any"] = "30_days"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator import SELF_NUMBERED, UK, USA, bookkeeper
+from simulator import CANADA, SELF_NUMBERED, UK, USA, bookkeeper
 
 from .conftest import CATEGORY, INACTIVE_ITEM, Books, OpenBooks, line
 
@@ -37,6 +37,20 @@ def test_a_line_without_an_item_is_documentation(books: Books) -> None:
     made = books.invoice(books.customer(), line(10), remark)
     assert made["Line"][1]["DetailType"] == "DescriptionOnly"
     assert made["TotalAmt"] == 10
+
+
+def test_a_line_of_words_keeps_the_code_that_it_has(open_books: OpenBooks) -> None:
+    """JonBeak/Nexus, November 2025, Canada: "NON" and a blank description are left out, a code is kept and taxes nothing."""
+    books = open_books(CANADA)
+    sent = [
+        {"DetailType": "DescriptionOnly", "Description": text, "DescriptionLineDetail": {"TaxCodeRef": {"value": code}}}
+        for text, code in ((" ", "2"), ("words", "NON"))
+    ]
+    made = books.invoice(books.customer(), line(100, TaxCodeRef={"value": "2"}), *sent)
+    blank, words = made["Line"][1:3]
+    assert ("Description" in blank, blank["DescriptionLineDetail"]) == (False, {"TaxCodeRef": {"value": "2"}})
+    assert (words["Description"], words["DescriptionLineDetail"]) == ("words", {})
+    assert (made["TxnTaxDetail"]["TotalTax"], made["Line"][-1]["Amount"]) == (13, 100)
 
 
 def test_a_category_on_a_line_is_2500(books: Books) -> None:
@@ -96,6 +110,8 @@ def test_amount_is_quantity_times_price_rounded_half_up(
     refused = books.refuses(lambda: books.invoice(customer, sold))
     assert refused.codes == ("6070",)
     assert refused.errors[0].detail == f"Amount is not equal to UnitPrice * Qty. Supplied value:{amount:,}"
+    # A refusal that a public file of 2026 quotes names the member.
+    assert refused.errors[0].element == "Line.Amount"
 
 
 def test_a_quantity_and_price_of_zero_are_taken_for_not_given(books: Books) -> None:
