@@ -194,6 +194,19 @@ def unsupported(path: str) -> ApiFault:
     )
 
 
+def in_lower_case(body: dict[str, Any], milliseconds: int) -> dict[str, Any]:
+    """A service fault in the other form that QuickBooks gives it at times (quickbooks-ruby PR 612, June 2024)."""
+    said = body["Fault"]
+    errors = [{name.lower(): value for name, value in one.items()} for one in said["Error"]]
+    return {
+        "fault": {"error": errors, "type": said["type"]},
+        "batchItemResponse": [],
+        "attachableResponse": [],
+        "time": milliseconds,
+        "cdcresponse": [],
+    }
+
+
 def gateway_fault(
     code: str, message: str, detail: str | None, kind: str, status: int, milliseconds: int
 ) -> dict[str, Any]:
