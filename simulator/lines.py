@@ -172,7 +172,9 @@ def _component(company: Company, one: Object, count: Decimal) -> Object:
 def _sale(selling: Selling, line: Object, wire: Object, detail: Object, old: Object | None) -> DocumentLine:
     company = selling.company
     item_id = value_of(detail["ItemRef"]) or ""
-    item = resolve(company, "Item", item_id, kept=value_of((old or {}).get("ItemRef")))
+    item = resolve(
+        company, "Item", item_id, kept=value_of((old or {}).get("ItemRef")), path="Line.SalesItemLineDetail.ItemRef"
+    )
     check_sale(item, detail, selling.day)
     detail["ItemRef"] = reference("Item", item)
     if not dec(detail.get("RatePercent")):

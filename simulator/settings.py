@@ -67,6 +67,7 @@ class Settings:
     inactive_name_is_free: bool = False
     duplicate_name_detail: Literal["id", "null", "sentence"] = "null"
     forbidden_character_code: Literal["6000", "2040"] = "2040"
+    missing_item_detail: Literal["element_id", "path"] = "path"
     inactive_reference_code: Literal["610", "2500"] = "610"
     inactive_customer_code: Literal["610", "2500", "6250"] = "610"
 

@@ -164,6 +164,15 @@ def test_headlines(cause: str, value: str, headline: str) -> None:
             "Names element id 583 not found; code 2500)",
         ),
         (
+            told(
+                "2500", "Invalid Reference Id : Line.SalesItemLineDetail.ItemRef",
+                used=(Reference("item", "12", "LiDAR"), Reference("customer", "583", "A")),
+            ),
+            "invalid-reference",
+            "Invoice INV-1042: its item “LiDAR” (Id 12) is deleted, merged or inactive in QuickBooks (QuickBooks says: "
+            "Invalid Reference Id : Line.SalesItemLineDetail.ItemRef; code 2500)",
+        ),
+        (
             told("2500", "Klasses element id 99 not found"),
             "invalid-reference",
             "Invoice INV-1042: it refers to Id 99, which QuickBooks does not have, or which is inactive (QuickBooks says: "

@@ -60,6 +60,18 @@ def test_a_category_on_a_line_is_2500(books: Books) -> None:
     assert refused.errors[0].detail.endswith("is set up as a category instead of a product or service.")
 
 
+def test_switch_missing_item_detail(open_books: OpenBooks) -> None:
+    """PHP SDK 102: the member, without the Id."""
+    member = "Line.SalesItemLineDetail.ItemRef"
+    said = {"path": (member, member), "element_id": ("Item element id 777 not found", "Reference Id")}
+    for value, (detail, element) in said.items():
+        books = open_books(missing_item_detail=value)
+        (error,) = books.refuses(
+            lambda books=books: books.invoice(books.customer(), line(1, ItemRef={"value": "777"}))
+        ).errors  # type: ignore[misc]
+        assert (error.code, error.detail, error.element) == ("2500", f"Invalid Reference Id : {detail}", element)
+
+
 def test_missing_references_are_2500_in_the_words_of_each_list(books: Books) -> None:
     customer = books.customer()
 
@@ -68,7 +80,6 @@ def test_missing_references_are_2500_in_the_words_of_each_list(books: Books) -> 
         assert refused.codes == ("2500",)
         return refused.errors[0].detail
 
-    assert detail(ItemRef={"value": "777"}) == "Invalid Reference Id : Item element id 777 not found"
     assert detail(ClassRef={"value": "778"}) == "Invalid Reference Id : Klasses element id 778 not found"
     refused = books.refuses(lambda: books.invoice({"Id": "779"}))
     assert refused.errors[0].detail == "Invalid Reference Id : Names element id 779 not found"
