@@ -46,6 +46,7 @@ MESSAGES = {
     "2220": "Invalid Currency",
     "2290": "Negative Amount",
     "2310": "Error parsing object",
+    "2390": "There is no income account associated with the item",
     "2500": "Invalid Reference Id",
     "2600": "Conflict",
     "3000": "Invalid Custom Field",

@@ -172,6 +172,7 @@ def _component(company: Company, one: Object, count: Decimal) -> Object:
 def _sale(selling: Selling, line: Object, wire: Object, detail: Object, old: Object | None) -> DocumentLine:
     company = selling.company
     item_id = value_of(detail["ItemRef"]) or ""
+    _check_stock(company, item_id, kept=value_of((old or {}).get("ItemRef")))
     item = resolve(
         company, "Item", item_id, kept=value_of((old or {}).get("ItemRef")), path="Line.SalesItemLineDetail.ItemRef"
     )
@@ -198,6 +199,13 @@ def _sale(selling: Selling, line: Object, wire: Object, detail: Object, old: Obj
             detail.pop(name, None)
     wire.update({"Amount": number(amount), "DetailType": SALES_LINE, SALES_LINE: detail})
     return DocumentLine(wire, SALES_LINE, amount, code=value_of(detail.get("TaxCodeRef")))
+
+
+def _check_stock(company: Company, identifier: str, *, kept: str | None) -> None:
+    """:raises ApiFault: 6000 for stock that was made inactive, whose quantity a sale would change (two reports of 2026)."""
+    found = company.get("Item", identifier)
+    if found and found["Type"] == "Inventory" and found.get("Active") is False and identifier != kept:
+        raise business("You need to activate this item before updating the quantity.")
 
 
 def _check_product(company: Company, line: Object, detail: Object) -> None:

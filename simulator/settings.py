@@ -103,7 +103,7 @@ class Settings:
     quota_batch_per_minute_realm: int = 120
     batch_items: int = 30
     metered_per_month: int = 500_000
-    throttle_shape: Literal["gateway", "service", "xml"] = "gateway"
+    throttle_shape: Literal["gateway", "service", "xml"] = "xml"
     throttle_code: Literal["3001", "003001"] = "3001"
     throttle_status: Literal[429, 403] = 429
     throttle_retry_after: int = 0
