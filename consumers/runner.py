@@ -25,7 +25,7 @@ from store.candidates import due_candidates, next_due_in
 from store.engine import AWAY
 from store.errors import UnreadableToken
 from sync.attempt import Attempt
-from sync.batches import Backlogs, Batch, as_batches
+from sync.batches import Backlogs, Batch
 from sync.claim import Claimed
 from sync.crash_points import reached
 from sync.gates import Permits
@@ -228,7 +228,7 @@ class Reconciler:
 
     def _take_or_wait(self, claimed: Claimed) -> None:
         self._take(claimed)
-        if not (claimed.attempts or claimed.decided or claimed.unready or claimed.blocked):
+        if not (claimed.batches or claimed.decided or claimed.unready or claimed.blocked):
             # Another process holds these very links at this moment; there may be others behind them.
             self._stopping.wait(_CONTENDED_S)
 
@@ -267,9 +267,9 @@ class Reconciler:
             self._gates.block(realm_id, seconds)
         for realm_id, org_id in claimed.unready.items():
             self._housekeeping.prepare(realm_id, org_id, claimed)
-        if claimed.attempts:
+        if claimed.batches:
             reached("claimed")
-        for batch in as_batches(claimed.attempts):
+        for batch in claimed.batches:
             first = batch.first
             # Decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
             with suppress(UnreadableToken):
