@@ -217,9 +217,7 @@ class Attempt:
         body = loads(self.body)
         if self.entity == "Customer":
             # Everything we might have made under that name, also if somebody made it inactive since.
-            return calls.query(
-                select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
-            )
+            return self._made_since(equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
         # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
         return self._made_since(equals("CustomerRef", str(body["CustomerRef"]["value"])))
 
