@@ -133,7 +133,9 @@ def _push(case: Case) -> Decision:
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
             # Nobody is asked by what was so earlier: a payment may have been taken back since. A read names what a credit is applied to.
-            asks = not standing.fresh and (bool(changed) or conflict.cause == conflicts.CREDIT_APPLIED)
+            # Without a SyncToken, what is observed is what a person was asked about before.
+            doubted = bool(changed) or standing.sync_token is None or conflict.cause == conflicts.CREDIT_APPLIED
+            asks = doubted and not standing.fresh
             return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
     if not changed:
         return _unchanged(standing, applied, currency)
