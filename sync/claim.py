@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from store.connections import CompanyConnection
 from store.links import Link
 from sync.agreed import agreed
 from sync.attempt import Attempt
-from sync.batches import gather_members, put_together
+from sync.batches import Batch, gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import Company, CompanyCache, asks_company_first, token_ready, unless_connected
@@ -59,7 +59,8 @@ _At = tuple[int, int]
 class Claimed:
     """What a claim found."""
 
-    attempts: list[Attempt] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    """The calls to be made now."""
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
     refused_by_facts: set[str] = field(default_factory=set)
@@ -72,6 +73,10 @@ class Claimed:
     """(kind, outcome, cause, Org) of links that needed no call."""
     woken: bool = False
     """A link of ours became due by what was decided here."""
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        return [attempt for batch in self.batches for attempt in batch.attempts]
 
 
 class Claim:
@@ -175,7 +180,8 @@ class _Transaction:
             self._wait(link, wait)
         else:
             window = self._policy.attempts.resend_window_seconds
-            attempt = Attempt.taken_over(link, opened, resend_window=window, started=self._started)
+            version = self._connected[link.realm_id].version
+            attempt = Attempt.taken_over(link, opened, connection=version, resend_window=window, started=self._started)
             if attempt.asks not in WRITES and self._budget_is_spent():
                 self._hold_for_budget(link)
             elif not token_ready(self._connected[link.realm_id]):
@@ -300,7 +306,10 @@ class _Transaction:
                 ):
                     self._unready(link)
                 else:
-                    attempt = Attempt.planned(link, decision, at, now=self._now, started=self._started)
+                    attempt = Attempt.planned(
+                        link, decision, at,
+                        connection=self._connected[link.realm_id].version, now=self._now, started=self._started,
+                    )  # fmt: skip
                     self._want(attempt)
 
     def _want_rate(self, link: Link, case: RecordCase) -> None:
@@ -343,23 +352,20 @@ class _Transaction:
             allowed=self._allowed,
             limits=policy.limits,
             lease=policy.attempts.lease_seconds,
-            clock=self._clock,
         )
         self._result.blocked |= {
             realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
         for attempt in (attempt for batch in permitted.names_later for attempt in batch.attempts):
             self._busy(attempt.link, for_s=NAMES_AGAIN_S)
-        for attempt in (attempt for batch in permitted.batches for attempt in batch.attempts):
-            self._start(replace(attempt, permitted_at=permitted.at))
+        self._result.batches += permitted.batches
+        for attempt in self._result.attempts:
+            self._start(attempt)
 
     def _want(self, attempt: Attempt) -> None:
-        realm_id = attempt.link.realm_id
-        attempt = replace(attempt, connection_version=self._connected[realm_id].version)
-        self._wanted.setdefault(realm_id, []).append(attempt)
+        self._wanted.setdefault(attempt.link.realm_id, []).append(attempt)
 
     def _start(self, attempt: Attempt) -> None:
-        self._result.attempts.append(attempt)
         self._rows.append(attempt.row(owner=self._policy.owner, now=self._now, over_after=self._over_after))
         # Should this process die, the link is due once its call is certainly over.
         horizon = max(self._over_after, timedelta(seconds=self._policy.attempts.lease_seconds))

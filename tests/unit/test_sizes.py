@@ -25,7 +25,7 @@ LARGER_FILES = {
     "simulator/seeds.py": 400,
     "store/companies.py": 380,
     "store/tables.py": 680,
-    "sync/claim.py": 415,
+    "sync/claim.py": 420,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 
