@@ -138,7 +138,8 @@ def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, b
     entity = (
         "Customer" if link.kind is not Kind.INVOICE else "CreditMemo" if "RemainingCredit" in observed else "Invoice"
     )
-    name = str(observed.get("DisplayName") or observed.get("DocNumber") or "")
-    there: dict[str, Any] = {"entity": entity, "qbo_id": str(observed["Id"]), "name": name, "adopted": True}
+    there: dict[str, Any] = {
+        "entity": entity, "qbo_id": str(observed["Id"]), "name": Observed(observed).name, "adopted": True,
+    }  # fmt: skip
     write(db, [by_hand(link, LinkState.PENDING, **there, **UNREAD)])
     make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")

@@ -17,10 +17,11 @@ from mapping.difference import own_lines, touched_by_others
 from mapping.results import Problem
 from schemas.applied import NOTHING_SENT, Applied
 from schemas.events import Client, Invoice, Project
-from schemas.observed import kept
+from schemas.observed import Observed
 from store import restores
 from store.links import Link
 from store.restores import Found
+from sync.attempt import AS_MADE, figures
 from sync.case_loader import RecordCase
 
 _OURS: Final = {
@@ -68,7 +69,7 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
     restores.take(db, link.realm_id, found)
     write = decision if isinstance(decision, Write) else None
     observed = found.body
-    untouched = str(observed.get("SyncToken")) == "0"
+    untouched = Observed(observed).sync_token == AS_MADE
     applied = _sent(record, observed, write, untouched=untouched)
     return Reattached(
         found.entity,
@@ -76,12 +77,10 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
         {
             "entity": found.entity,
             "qbo_id": found.qbo_id,
-            "sync_token": str(observed["SyncToken"]),
             "applied": applied,
-            "line_ids": [str(line["Id"]) for line in own_lines(observed) if "Id" in line],
-            "name": str(observed.get("DisplayName", observed.get("DocNumber", ""))),
-            "voided": isinstance(record, Invoice) and _is_void(observed),
-            "observed": kept(observed),
+            "name": Observed(observed).name,
+            "voided": isinstance(record, Invoice) and Observed(observed).voided,
+            **figures(observed),
             # Nobody knows whether we or a bookkeeper changed these lines: a person is asked.
             "by_hand": ["Line"] if applied.members.get("Line") == [] else [],
         },
@@ -136,10 +135,6 @@ def _alike(found: Found, decision: Write) -> bool:
         member in decision.body and not touched_by_others(found.body, decision.body, {member: None})
         for member in ("PrimaryEmailAddr", "PrimaryPhone")
     )
-
-
-def _is_void(observed: Mapping[str, Any]) -> bool:
-    return observed.get("TotalAmt") == 0 and str(observed.get("PrivateNote", "")).startswith("Voided")
 
 
 def _in_doubt(link: Link, found: Found) -> Problem:
