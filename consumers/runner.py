@@ -43,6 +43,8 @@ GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
 _CONTENDED_S = 0.01
+# So many links of a company are claimed in its turn, and so many where workers are left over.
+_EACH, _MORE = 2, 16
 
 
 class Reconciler:
@@ -183,7 +185,8 @@ class Reconciler:
         claimed = self._steps.claim_due(find, calls_allowed=dict.fromkeys(permits.trials, 1))
         if not candidates:
             return False
-        self._after_realm = candidates[-1][0]
+        # Where all have their turn nobody has to be the first of the next.
+        self._after_realm = candidates[-1][0] if len(candidates) >= free else ""
         if claimed is not None:
             self._take_or_wait(claimed)
         return True
@@ -250,8 +253,12 @@ class Reconciler:
 
     def _candidates(self, db: Connection, free: int, blocked: frozenset[str]) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
-        # Two of each company as we go round; when that does not fill the workers, more of those there are.
-        for after, per_company in ((self._after_realm, 2), ("", 2), ("", 16)):
+        # Some of each company as we go round; when that does not fill the workers, more of those there are.
+        rounds = [(self._after_realm, _EACH)] * bool(self._after_realm) + [("", _EACH), ("", _MORE)]
+        for after, per_company in rounds:
+            if per_company == _MORE and _EACH not in Counter(realm_id for realm_id, _ in found).values():
+                # Nobody has more than what there was.
+                break
             more = due_candidates(
                 db, lane=self._lane, after_realm=after, blocked=blocked, per_company=per_company, limit=free
             )

@@ -13,7 +13,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import ConnStatus, PGconn
 from sqlalchemy import URL, Engine
 
 from store.errors import BadDatabaseUrl
@@ -21,6 +22,14 @@ from store.errors import BadDatabaseUrl
 _FORM: Final = "it should read postgresql://user:password@host:5432/name"
 _ENCODED: Final = "write @ : / ? [ ] % and spaces of a user or password as %40 %3A %2F %3F %5B %5D %25 %20"
 _SCHEMES: Final = ("postgresql", "postgres")
+_NUMBERS: Final = frozenset(
+    {"connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
+)
+_WHERE_AND_WHO: Final = frozenset(
+    {"host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service", "application_name"}
+)
+_NOWHERE: Final = "/nowhere"
+"""A socket that is not there: libpq looks at every value of an address before it looks for the first host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,20 @@ class DatabaseAddress:
             raise BadDatabaseUrl("DATABASE_URL has a port that is no number from 1 to 65535; " + _FORM)
         if len(ports) > 1 and len(ports) != len(self.hosts):
             raise BadDatabaseUrl("DATABASE_URL has another number of ports than of hosts; give each host its port")
+        self._check_values()
+
+    def _check_values(self) -> None:
+        values = {name: value for name, value in self.parameters.items() if name not in _WHERE_AND_WHO}
+        wrong = [name for name in values if name in _NUMBERS and not re.fullmatch(r"-?[0-9]{1,9}", values[name])]
+        trial = PGconn.connect_start(make_conninfo(host=_NOWHERE, **values).encode())
+        words = trial.error_message.decode("utf-8", "replace")
+        if trial.status == ConnStatus.BAD and not words.startswith("connection to server"):
+            wrong += [name for name in values if re.search(rf"\b{name}\b", words)] or ["an option"]
+        trial.finish()
+        if wrong:
+            raise BadDatabaseUrl(
+                f"DATABASE_URL gives {wrong[0]} a value that libpq does not take; see its list of options, or remove it"
+            )
 
     @property
     def hosts(self) -> list[str]:

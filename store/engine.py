@@ -166,7 +166,10 @@ _COLUMNS = text(
 
 
 # Of a connection that failed the driver has only words, one line for each host of the address.
-_REFUSES = re.compile(r"password authentication failed|(database|role) .* does not exist|no pg_hba.conf entry")
+_REFUSES = re.compile(
+    r"password authentication failed|(database|role) .* does not exist|no pg_hba.conf entry"
+    r"|certificate verify failed|does not match host name|does not support SSL|(certificate|private key) file|certificate authority"
+)
 _AWAY = re.compile(r"refused|timeout|timed out|starting up|shutting down|recovery|closed the connection")
 
 

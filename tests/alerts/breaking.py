@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from confluent_kafka import Producer
 
 from demo.installation import Installation
 from demo.processes import Part
@@ -23,6 +24,7 @@ from tests.schema_registry import Guard
 
 FAKETIME: Final = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 TOPIC: Final = "kompass.projects"
+STANDING: Final = "kompass.clients"
 RETENTION_DAYS: Final = RetentionPolicy().retention_days
 
 
@@ -44,6 +46,25 @@ class Surroundings:
     registry: Guard
 
 
+class OpenTransaction:
+    """A transaction of another producer: a consumer of what is committed waits at it, while the topic's other partitions go on."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._producer: Producer | None = None
+
+    def leave_open(self) -> None:
+        self._producer = self._kafka.producer(**{"transactional.id": "left-open", "transaction.timeout.ms": 900_000})
+        self._producer.init_transactions(60)
+        self._producer.begin_transaction()
+        self._producer.produce(STANDING, key=b"client/open", partition=1)
+        self._producer.flush(60)
+
+    def abort(self) -> None:
+        assert self._producer is not None
+        self._producer.abort_transaction(60)
+
+
 def groups(around: Surroundings) -> tuple[tuple[Breakage, ...], ...]:
     """Give what is broken at a time: parts that have nothing to do with each other are broken together."""
     installation, processes = around.installation, around.installation.processes
@@ -56,6 +77,7 @@ def groups(around: Surroundings) -> tuple[tuple[Breakage, ...], ...]:
     def signal_to(name: str, number: signal.Signals) -> Callable[[], None]:
         return lambda: os.kill(processes.process_id(name), number)
 
+    transaction = OpenTransaction(around.kafka)
     # librdkafka does not bear a faked clock: its threads wait for ever. Postgres does.
     ahead = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+30s"}
     return (
@@ -103,6 +125,10 @@ def groups(around: Surroundings) -> tuple[tuple[Breakage, ...], ...]:
                 "notifier", "it is killed (SIGKILL)", "NotifierSilent", "notifier-silent",
                 lambda: processes.stop("notify", how=signal.SIGKILL),
                 lambda: processes.start(installation.notifier()),
+            ),
+            Breakage(
+                "one partition", "a producer leaves its transaction open", "IngestStuck", "ingest-stuck",
+                transaction.leave_open, transaction.abort,
             ),
         ),
         (

@@ -98,7 +98,13 @@ def test_a_process_that_is_stopped_while_it_waits_ends_well(database: str) -> No
 
 
 @pytest.mark.parametrize(
-    "wrong", ["postgresql://nobody@{host}/migrated", "postgresql://kompass@{host}/no_such_database"]
+    "wrong",
+    [
+        "postgresql://nobody@{host}/migrated",
+        "postgresql://kompass@{host}/no_such_database",
+        "postgresql://kompass@{host}/migrated?sslmode=require",
+        "postgresql://kompass@{host}/migrated?sslmode=verify-full&sslrootcert=/no/authority.pem",
+    ],
 )
 def test_a_server_that_does_not_let_us_in_is_not_waited_for(server: EmbeddedPostgres, wrong: str) -> None:
     engine = open_engine(wrong.format(host=f"127.0.0.1:{server.port}"))

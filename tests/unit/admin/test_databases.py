@@ -31,3 +31,23 @@ def test_django_and_the_pipeline_mean_the_same_database(url: str) -> None:
 def test_a_bad_database_url_is_named(url: str) -> None:
     with pytest.raises(BadDatabaseUrl, match=r"^DATABASE_URL"):
         django_database(url)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("sslmode", "verify-full", "verify"),
+        ("target_session_attrs", "read-write", "primry"),
+        ("connect_timeout", "5", "5s"),
+        ("keepalives_idle", "10", "ten"),
+        ("channel_binding", "require", "yes"),
+        ("ssl_min_protocol_version", "TLSv1.3", "1.3"),
+        ("load_balance_hosts", "random", "on"),
+    ],
+)
+def test_an_option_has_a_value_that_libpq_takes(name: str, good: str, bad: str) -> None:
+    address = "postgresql://user:hidden@one,two/kompass?application_name=x&"
+    assert DatabaseAddress.parse(f"{address}{name}={good}").parameters[name] == good
+    with pytest.raises(BadDatabaseUrl, match=rf"^DATABASE_URL gives {name} a value") as refused:
+        DatabaseAddress.parse(f"{address}{name}={bad}")
+    assert "hidden" not in str(refused.value)
