@@ -35,7 +35,6 @@ class StoredAttempt:
     configuration_version: int
     attempt: int
     owner: str
-    heartbeat_at: datetime
     first_sent_at: datetime
     resend_after: datetime
     batch_id: str

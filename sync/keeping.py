@@ -139,8 +139,7 @@ def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, b
     entity = (
         "Customer" if link.kind is not Kind.INVOICE else "CreditMemo" if "RemainingCredit" in observed else "Invoice"
     )
-    name = str(observed.get("DisplayName") or observed.get("DocNumber") or "")
-    qbo_id = str(observed["Id"])
+    name, qbo_id = Observed(observed).name, str(observed["Id"])
     holder = links.holder_of(db, realm_id=link.realm_id, entity=entity, qbo_id=qbo_id, other_than=link.id)
     if holder is not None:
         raise CannotLink(f"{entity} {name} is linked to {holder.kind.value} {holder.reference} already.")

@@ -18,6 +18,7 @@ from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
 from schemas.applied import NOTHING_SENT
+from schemas.observed import reference
 from store import attempts, links
 from store.sql import loads
 from sync.attempt import AS_MADE, CLOCK_SKEW, Attempt
@@ -62,13 +63,8 @@ def _found(attempt: Attempt, done: Done) -> tuple[Rows, Rows]:
         own = [one for one in rows if _has_its_name(body, one)]
         return own, [one for one in rows if one not in own and _is_renamed(attempt, one)]
     number, customer = str(body.get("DocNumber") or ""), body["CustomerRef"]["value"]
-    own = [one for one in rows if _customer_of(one) == customer]
-    return own, [one for one in rows if _customer_of(one) != customer and _may_be_it(attempt, one, number)]
-
-
-def _customer_of(document: Mapping[str, Any]) -> object:
-    reference = document.get("CustomerRef")
-    return reference.get("value") if isinstance(reference, Mapping) else None
+    own = [one for one in rows if reference(one, "CustomerRef") == customer]
+    return own, [one for one in rows if reference(one, "CustomerRef") != customer and _may_be_it(attempt, one, number)]
 
 
 def look_elsewhere(attempt: Attempt, ask: Ask) -> Elsewhere | None:

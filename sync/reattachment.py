@@ -21,6 +21,7 @@ from schemas.observed import Observed, kept
 from store import restores
 from store.links import Link
 from store.restores import Found
+from sync.attempt import AS_MADE, figures
 from sync.case_loader import RecordCase
 from sync.looking_up import in_doubt
 
@@ -74,7 +75,7 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
         marked = restores.find_document(db, link.realm_id, link.kompass_id)
         if link.qbo_id is not None:
             # One void document is as good as another.
-            marked = [one for one in marked if not _is_void(one.body)]
+            marked = [one for one in marked if not Observed(one.body).voided]
         found = min(marked, key=lambda one: _preferred(one, record), default=None)
     elif isinstance(decision, Write):
         candidates = [one for one in restores.find_customers(db, link.realm_id) if _same_place(one, decision.body)]
@@ -91,7 +92,7 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
     restores.take(db, link.realm_id, found)
     write = decision if isinstance(decision, Write) else None
     observed = found.body
-    untouched = str(observed.get("SyncToken")) == "0"
+    untouched = Observed(observed).sync_token == AS_MADE
     applied = _sent(record, observed, write, untouched=untouched)
     return Reattached(
         found.entity,
@@ -99,15 +100,13 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
         {
             "entity": found.entity,
             "qbo_id": found.qbo_id,
-            "sync_token": str(observed["SyncToken"]),
             "applied": applied,
-            "line_ids": [str(line["Id"]) for line in own_lines(observed) if "Id" in line],
-            "name": str(observed.get("DisplayName", observed.get("DocNumber", ""))),
-            "voided": isinstance(record, Invoice) and _is_void(observed),
-            "observed": kept(observed),
             # What a person chose, they chose of what the link stood for before.
             "kept": [],
             "overwrite": False,
+            "name": Observed(observed).name,
+            "voided": isinstance(record, Invoice) and Observed(observed).voided,
+            **figures(observed),
             # Nobody knows whether we or a bookkeeper changed these lines: a person is asked.
             "by_hand": ["Line"] if applied.members.get("Line") == [] else [],
         },
@@ -117,7 +116,7 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
 def _preferred(found: Found, invoice: Invoice) -> tuple[bool, bool, int]:
     """Order what bears the mark of one invoice: what is not void, then what is of its type, then what was made last."""
     entity = "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
-    return _is_void(found.body), found.entity != entity, -int(found.qbo_id)
+    return Observed(found.body).voided, found.entity != entity, -int(found.qbo_id)
 
 
 def _sent(
@@ -168,10 +167,6 @@ def _alike(found: Found, decision: Write) -> bool:
         member in decision.body and not touched_by_others(found.body, decision.body, {member: None})
         for member in ("PrimaryEmailAddr", "PrimaryPhone")
     )
-
-
-def _is_void(observed: Mapping[str, Any]) -> bool:
-    return observed.get("TotalAmt") == 0 and str(observed.get("PrivateNote", "")).startswith("Voided")
 
 
 def _in_doubt(link: Link, found: Found) -> Problem:
