@@ -25,7 +25,7 @@ from store.candidates import due_candidates, next_due_in
 from store.engine import AWAY
 from store.errors import UnreadableToken
 from sync.attempt import Attempt
-from sync.batches import Backlogs, Batch, as_batches
+from sync.batches import Backlogs, Batch
 from sync.claim import Claimed
 from sync.crash_points import reached
 from sync.gates import Permits
@@ -43,6 +43,8 @@ GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
 _CONTENDED_S = 0.01
+# So many links of a company are claimed in its turn, and so many where workers are left over.
+_EACH, _MORE = 2, 16
 
 
 class Reconciler:
@@ -183,7 +185,8 @@ class Reconciler:
         claimed = self._steps.claim_due(find, calls_allowed=dict.fromkeys(permits.trials, 1))
         if not candidates:
             return False
-        self._after_realm = candidates[-1][0]
+        # Where all have their turn nobody has to be the first of the next.
+        self._after_realm = candidates[-1][0] if len(candidates) >= free else ""
         if claimed is not None:
             self._take_or_wait(claimed)
         return True
@@ -228,7 +231,7 @@ class Reconciler:
 
     def _take_or_wait(self, claimed: Claimed) -> None:
         self._take(claimed)
-        if not (claimed.attempts or claimed.decided or claimed.unready or claimed.blocked):
+        if not (claimed.batches or claimed.decided or claimed.unready or claimed.blocked):
             # Another process holds these very links at this moment; there may be others behind them.
             self._stopping.wait(_CONTENDED_S)
 
@@ -250,8 +253,12 @@ class Reconciler:
 
     def _candidates(self, db: Connection, free: int, blocked: frozenset[str]) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
-        # Two of each company as we go round; when that does not fill the workers, more of those there are.
-        for after, per_company in ((self._after_realm, 2), ("", 2), ("", 16)):
+        # Some of each company as we go round; when that does not fill the workers, more of those there are.
+        rounds = [(self._after_realm, _EACH)] * bool(self._after_realm) + [("", _EACH), ("", _MORE)]
+        for after, per_company in rounds:
+            if per_company == _MORE and _EACH not in Counter(realm_id for realm_id, _ in found).values():
+                # Nobody has more than what there was.
+                break
             more = due_candidates(
                 db, lane=self._lane, after_realm=after, blocked=blocked, per_company=per_company, limit=free
             )
@@ -267,9 +274,9 @@ class Reconciler:
             self._gates.block(realm_id, seconds)
         for realm_id, org_id in claimed.unready.items():
             self._housekeeping.prepare(realm_id, org_id, claimed)
-        if claimed.attempts:
+        if claimed.batches:
             reached("claimed")
-        for batch in as_batches(claimed.attempts):
+        for batch in claimed.batches:
             first = batch.first
             # Decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
             with suppress(UnreadableToken):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from mapping import problems, templates
 from mapping.results import Choice, Problem, Unmappable
-from mapping.texts import control_character, one_line, several_lines
+from mapping.texts import one_line
 from schemas.events import Address
 
 DISPLAY_NAME = 500
@@ -38,6 +38,8 @@ _WORD = r"[^\s@,;<>\"().]+"
 _LABEL = r"[^\s@,;<>\"().-](?:[^\s@,;<>\"().]*[^\s@,;<>\"().-])?"
 _EMAIL = re.compile(rf"{_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+")
 _HOST = re.compile(r"[^\s.@/:]+(?:\.[^\s.@/:]+)+")
+# What JSON or QBO would not carry: Unicode's categories Cc and Cs, save for tabs and line feeds.
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _is_written(address: str) -> bool:
@@ -102,12 +104,17 @@ class Draft:
             return None
         # Most texts are printable: they have neither line breaks nor anything that JSON or QBO would not carry.
         printable = value.isprintable()
-        text = value.strip() if printable else several_lines(value) if multiline else one_line(value)
+        if printable:
+            text = value.strip()
+        elif multiline:
+            text = value.replace("\r\n", "\n").replace("\r", "\n").strip()
+        else:
+            text = one_line(value)
         if not text:
             return None
-        if not printable and (character := control_character(text)) is not None:
+        if not printable and (found := _CONTROL.search(text)) is not None:
             refuse(
-                problems.control_character(self.record, member=member, source=source, value=text, character=character)
+                problems.control_character(self.record, member=member, source=source, value=text, character=found[0])
             )
             return None
         if len(text) > limit:

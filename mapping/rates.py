@@ -39,13 +39,14 @@ def plausible(rate: Decimal | None, currency: str, home: str) -> Decimal | None:
 
 def needed_rate(case: Case) -> RateKey | None:
     """Give the rate that must be read from QuickBooks for a record; None when none is to be sent, or the one sent stays."""
-    record, standing = case.record, compared_with(case)
+    record = case.record
     if not isinstance(record, Invoice) or record.step is Step.VOIDED:
         return None
     if record.currency == case.facts.home_currency or not case.facts.multicurrency:
         return None
     if case.configuration.exchange_rates is not ExchangeRates.DAY:
         return None
+    standing = compared_with(case)
     if standing.qbo_id is not None and (standing.applied is None or _same_day(case)):
         return None
     return record.currency, record.date

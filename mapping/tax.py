@@ -157,7 +157,8 @@ def _check_tax(
         if row_of(line) not in unknown:
             billed[row_of(line)] += sign * line.amount_vat
             rates[row_of(line)] = line.vat_rate
-    for wrong in beyond_rounding(pieces, billed, invoice.currency):
+    differing = beyond_rounding(pieces, billed, invoice.currency)
+    for wrong in differing:
         code = facts.tax_codes[wrong.code]
         draft.refuse(
             tax_would_differ(
@@ -169,7 +170,7 @@ def _check_tax(
                 day=invoice.date,
             )
         )
-    if draft.refused or unknown:
+    if differing or unknown:
         return
     net, total = sum((sign * line.amount_net for line in lines), Decimal(0)), sum(billed.values(), Decimal(0))
     expected = predictions(pieces, invoice.currency)

@@ -1,14 +1,10 @@
-"""What of a text QBO takes as it is typed, and what it would not."""
+"""Forms of a text: on one line, as QuickBooks compares names, and as a spreadsheet may hold it."""
 
 from __future__ import annotations
-
-import re
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """With these a cell begins that a spreadsheet runs."""
 BREAKS = "\t\n\r\v\f\x85\u2028\u2029"
-# Unicode's categories Cc and Cs, save for tabs and line feeds.
-_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def one_line(value: str) -> str:
@@ -21,17 +17,6 @@ def one_line(value: str) -> str:
 def folded(name: str) -> str:
     """As QuickBooks compares names and numbers: neither case nor the number of inner spaces counts."""
     return " ".join(name.split()).casefold()
-
-
-def several_lines(value: str) -> str:
-    """Trimmed, with line breaks of one kind."""
-    return value.replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-def control_character(text: str) -> str | None:
-    """The first character that JSON or QBO would not carry; tabs and line breaks are fine in texts of several lines."""
-    found = _CONTROL.search(text)
-    return None if found is None else found.group()
 
 
 def harmless(value: str) -> str:

@@ -50,6 +50,7 @@ class FaultCode:
     EMAIL_INVALID: Final = "2210"
     CURRENCY_INVALID: Final = "2220"
     NEGATIVE_AMOUNT: Final = "2290"
+    ITEM_WITHOUT_ACCOUNT: Final = "2390"
     REFERENCE_INVALID: Final = "2500"
     CONFLICT: Final = "2600"
     CUSTOM_FIELD_INVALID: Final = "3000"

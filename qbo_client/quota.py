@@ -106,15 +106,22 @@ def permit(
 
 def _at(window: Window, now: float) -> Window:
     """What of the window still counts at `now`."""
+    second = [time for time in window.second if time + SECOND > now]
+    if second and second[-1] > now:
+        second = [min(time, now) for time in second]
     return Window(
-        second=tuple(min(time, now) for time in window.second if time + SECOND > now),
+        second=tuple(second),
         minute=_still(window.minute, now),
         batches=_still(window.batches, now),
     )
 
 
 def _still(runs: Runs, now: float) -> Runs:
-    return tuple((min(first, now), min(last, now), n) for first, last, n in runs if last + MINUTE > now)
+    still = [run for run in runs if run[1] + MINUTE > now]
+    # The last is the latest: where that one is not after `now`, none is.
+    if still and still[-1][1] > now:
+        still = [(min(first, now), min(last, now), n) for first, last, n in still]
+    return tuple(still)
 
 
 def _with(runs: Runs, now: float, n: int) -> Runs:
@@ -124,7 +131,7 @@ def _with(runs: Runs, now: float, n: int) -> Runs:
 
 
 def _total(runs: Runs) -> int:
-    return sum(n for _, _, n in runs)
+    return sum([n for _, _, n in runs])
 
 
 def _next_free(window: Window, now: float, limits: Limits, batch: bool) -> float:

@@ -146,12 +146,14 @@ def _with_payload(made: dict[str, Any], operation: str, entity: str) -> ApiCall:
 def _read(body: bytes, content_type: str, operation: str, entity: str) -> Any:
     """The body's members, from JSON or from XML.
 
-    :raises ApiFault: 500 for bytes that are not UTF-8; 2010 for what cannot be read, or is XML of another entity.
+    :raises ApiFault: 2310 for nothing; 2010 for bytes that are not UTF-8, what cannot be read, or XML of another entity.
     """
+    if not body.strip():
+        raise fault("2310", "ObjectParserError: Request Body is Empty")
     try:
         body.decode()
-    except UnicodeDecodeError:
-        raise fault("500", "Unsupported Operation : The body is not UTF-8.") from None
+    except UnicodeDecodeError as error:
+        raise _not_utf_8(error) from None
     if content_type in _XML_TYPES:
         if operation == "batch":
             return xml_form.read_batch(body)
@@ -163,6 +165,16 @@ def _read(body: bytes, content_type: str, operation: str, entity: str) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise fault("2010", f"Property Name:{error} specified is unsupported or invalid") from None
+
+
+def _not_utf_8(error: UnicodeDecodeError) -> ApiFault:
+    """2010 in the words that Intuit's sandbox had for it in March 2022 (Java SDK issue 181)."""
+    place, kind = (error.end, "middle") if "continuation" in error.reason else (error.start, "start")
+    return fault(
+        "2010",
+        f"Property Name:Invalid UTF-8 {kind} byte {hex(error.object[min(place, len(error.object) - 1)])} "
+        "specified is unsupported or invalid",
+    )
 
 
 def check_requestid(call: ApiCall) -> ApiFault | None:

@@ -112,7 +112,7 @@ class Execution:
 
     def _used(self, company: Company, answer: Answer) -> Answer:
         """6000 for a request id that was answered before: the whole call, or each item of a batch."""
-        refused = requestid_used(self.call.requestid)
+        refused = requestid_used()
         if self.call.operation != "batch":
             return accounting.refusal_answer(company, refused)
         body = orjson.loads(answer.body)
@@ -209,7 +209,7 @@ class Execution:
         if NAME_LISTS.get(item.entity) in self._refused_lists:
             return batch.Trouble(instead=locked(item.entity))
         if repeated and self.world.settings.requestid_repeated == "6000":
-            return batch.Trouble(instead=requestid_used(call.requestid))
+            return batch.Trouble(instead=requestid_used())
         if not struck:
             return batch.Trouble()
         made = fault_of(struck[0].kind, seen, struck[0].random)

@@ -30,7 +30,7 @@ MESSAGES = {
     "2010": "Request has invalid or unsupported property",
     "2020": "Required param missing, need to supply the required value for the API",
     "2030": "Invalid ID",
-    "2040": "Invalid String",
+    "2040": "Invalid String. The String may contain unsupported or illegal chars",
     "2050": "String length is either shorter or longer than supported by specification",
     "2060": "Invalid Date",
     "2070": "Invalid Date",
@@ -45,6 +45,8 @@ MESSAGES = {
     "2210": "Invalid Email Address",
     "2220": "Invalid Currency",
     "2290": "Negative Amount",
+    "2310": "Error parsing object",
+    "2390": "There is no income account associated with the item",
     "2500": "Invalid Reference Id",
     "2600": "Conflict",
     "3000": "Invalid Custom Field",
@@ -163,6 +165,11 @@ def business(detail: str) -> ApiFault:
     return fault("6000", f"Business Validation Error: {detail}")
 
 
+def invalid_string(name: str, value: str) -> ApiFault:
+    """2040 in the words of an answer of July 2026 to a customer whose name has a colon."""
+    return fault("2040", f"Element contains invalid characters. {value}", name)
+
+
 def missing(name: str) -> FaultError:
     return error("2020", f"Required parameter {name} is missing in the request", name)
 
@@ -186,6 +193,19 @@ def unsupported(path: str) -> ApiFault:
     return fault(
         "500", f"Operation Could not find resource for relative : {path} of full path: {full} is not supported."
     )
+
+
+def in_lower_case(body: dict[str, Any], milliseconds: int) -> dict[str, Any]:
+    """A service fault in the other form that QuickBooks gives it at times (quickbooks-ruby PR 612, June 2024)."""
+    said = body["Fault"]
+    errors = [{name.lower(): value for name, value in one.items()} for one in said["Error"]]
+    return {
+        "fault": {"error": errors, "type": said["type"]},
+        "batchItemResponse": [],
+        "attachableResponse": [],
+        "time": milliseconds,
+        "cdcresponse": [],
+    }
 
 
 def gateway_fault(

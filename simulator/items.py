@@ -53,7 +53,7 @@ def check_sale(item: Object, detail: Object, day: str) -> None:
     """What a line that sells the item has to hold.
 
     :raises ApiFault: 2500 for a category, 6520 for stock without a quantity, 6270 for a day before the stock was counted,
-        6000 for a group or an item that has no account for its income.
+        6000 for a group, 2390 for an item that has no account for its income.
     """
     kind = item["Type"]
     if kind == "Category":
@@ -68,4 +68,5 @@ def check_sale(item: Object, detail: Object, day: str) -> None:
             sentence = "cant be dated earlier than the Inventory Start Date for the product"
             raise fault("6270", f"Transactions with inventory (QOH) products {sentence}")
     if "IncomeAccountRef" not in item:
-        raise business("Select an account for this transaction.")
+        sentence = "There is no income account associated with the item"
+        raise fault("2390", f'{sentence} : {sentence} "{item["Name"]}".')

@@ -11,6 +11,7 @@ from simulator.faults import ApiFault, FaultError, business, error, fault, missi
 from simulator.items import check_sale
 from simulator.members import Object
 from simulator.references import put_reference, reference, resolve, value_of
+from simulator.tax import PSEUDO_CODES
 
 MAXIMUM_LINES = 10_000
 MAXIMUM_DESCRIPTION = 4_000
@@ -123,13 +124,16 @@ def _line(selling: Selling, line: Object, old: Object | None) -> DocumentLine:
     if kind not in _KINDS:
         raise business(f"A sales form cannot have a line of type {kind}.")
     member = _DETAIL_MEMBER.get(kind, kind)
-    wire: Object = {name: line[name] for name in ("Id", "Description") if name in line}
+    wire: Object = {name: line[name] for name in ("Id", "Description") if line.get(name, "").strip()}
     detail = dict(line.get(member, {}))
     if kind == SALES_LINE and value_of(detail.get("ItemRef")) is None:
         # A line without an item is documentation; its amount is ignored.
         kind, member, detail = DESCRIPTION, "DescriptionLineDetail", {}
     if kind == DESCRIPTION:
-        detail.pop("TaxCodeRef", None)
+        # A code that is none is left out, any other is kept and taxes nothing (recorded: JonBeak/Nexus, November 2025).
+        code = value_of(detail.pop("TaxCodeRef", None))
+        if code is not None and code not in PSEUDO_CODES:
+            detail["TaxCodeRef"] = {"value": resolve(company, "TaxCode", code, kept=code)["Id"]}
         return DocumentLine({**wire, "DetailType": kind, member: detail}, kind, ZERO)
     if kind == DISCOUNT:
         return _discount(company, line, wire, detail)
@@ -168,7 +172,10 @@ def _component(company: Company, one: Object, count: Decimal) -> Object:
 def _sale(selling: Selling, line: Object, wire: Object, detail: Object, old: Object | None) -> DocumentLine:
     company = selling.company
     item_id = value_of(detail["ItemRef"]) or ""
-    item = resolve(company, "Item", item_id, kept=value_of((old or {}).get("ItemRef")))
+    _check_stock(company, item_id, kept=value_of((old or {}).get("ItemRef")))
+    item = resolve(
+        company, "Item", item_id, kept=value_of((old or {}).get("ItemRef")), path="Line.SalesItemLineDetail.ItemRef"
+    )
     check_sale(item, detail, selling.day)
     detail["ItemRef"] = reference("Item", item)
     if not dec(detail.get("RatePercent")):
@@ -194,13 +201,20 @@ def _sale(selling: Selling, line: Object, wire: Object, detail: Object, old: Obj
     return DocumentLine(wire, SALES_LINE, amount, code=value_of(detail.get("TaxCodeRef")))
 
 
+def _check_stock(company: Company, identifier: str, *, kept: str | None) -> None:
+    """:raises ApiFault: 6000 for stock that was made inactive, whose quantity a sale would change (two reports of 2026)."""
+    found = company.get("Item", identifier)
+    if found and found["Type"] == "Inventory" and found.get("Active") is False and identifier != kept:
+        raise business("You need to activate this item before updating the quantity.")
+
+
 def _check_product(company: Company, line: Object, detail: Object) -> None:
     if "Qty" not in detail or "UnitPrice" not in detail or not (detail["Qty"] or detail["UnitPrice"]):
         return
     product = cents(dec(detail["Qty"]) * dec(detail["UnitPrice"]))
     sent = dec(line["Amount"])
     if abs(product - sent) > company.settings.amount_tolerance_cents * CENT:
-        raise fault("6070", f"Amount is not equal to UnitPrice * Qty. Supplied value:{sent:,}", None)
+        raise fault("6070", f"Amount is not equal to UnitPrice * Qty. Supplied value:{sent:,}", "Line.Amount")
 
 
 def put_class(company: Company, members: Object, old: Object | None, *, allowed: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from simulator.amounts import number
-from simulator.faults import ApiFault, FaultError, error
+from simulator.faults import ApiFault, FaultError, error, invalid_string
 
 Object: TypeAlias = dict[str, Any]
 
@@ -146,7 +146,7 @@ def _string(name: str, value: Any) -> str:
         return "true" if value else "false"
     text = str(value)
     if _XML_FORBIDDEN.search(text):
-        raise ApiFault(error("2040", f"Invalid String : {name} contains a character that is not allowed", name))
+        raise invalid_string(name, text)
     return text
 
 

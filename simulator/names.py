@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.company import DELETED_SUFFIX, PEOPLE, Company
-from simulator.faults import ApiFault, fault
+from simulator.faults import ApiFault, business, fault, invalid_string
 from simulator.members import Object
 
 NAME_PARTS = ("Title", "GivenName", "MiddleName", "FamilyName", "Suffix")
@@ -11,13 +11,13 @@ _FORBIDDEN = ":\t\n\r"
 
 
 def check_characters(company: Company, members: Object, names: tuple[str, ...]) -> None:
-    """:raises ApiFault: 6000 (or as switched) for a colon, tab or line end in a name."""
+    """:raises ApiFault: 2040 (or as switched) for a colon, tab or line end in a name."""
     for name in names:
         value = members.get(name)
         if isinstance(value, str) and any(character in value for character in _FORBIDDEN):
-            sentence = f"The {name} cannot contain a colon, a tab or a new line. Supplied value:{value[:100]}"
-            code = company.settings.forbidden_character_code
-            raise fault(code, f"Business Validation Error: {sentence}" if code == "6000" else sentence, name)
+            if company.settings.forbidden_character_code == "2040":
+                raise invalid_string(name, value)
+            raise business(f"The {name} cannot contain a colon, a tab or a new line. Supplied value:{value[:100]}")
 
 
 def check_unique(company: Company, entity: str, name: str, *, own: str | None) -> None:

@@ -9,7 +9,7 @@ from simulator import document_tax, lists, payments, people, sales
 from simulator.amounts import dec
 from simulator.changes import check_sparse_lines, checked_id, existing, object_not_found, wanted_members
 from simulator.company import SALES, TRANSACTIONS, Company
-from simulator.faults import SUBSCRIPTION_SENTENCE, ApiFault, business, fault, missing, unsupported
+from simulator.faults import SUBSCRIPTION_SENTENCE, ApiFault, business, fault, invalid_string, missing, unsupported
 from simulator.members import Object, clean
 
 WRITABLE = ("Customer", "Vendor", "Item", "Class", "Department", "Term", "Invoice", "CreditMemo", "Payment")
@@ -55,13 +55,13 @@ def write(company: Company, request: Write) -> Object:
     return company.render(entity, _save(company, request, wanted, old))
 
 
-def _check_characters(value: Any) -> None:
+def _check_characters(value: Any, name: str = "") -> None:
     """:raises ApiFault: 2040 for a character outside ISO-8859-1, which is all that is documented for the USA."""
     if isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            _check_characters(one)
+        for key, one in value.items() if isinstance(value, dict) else ((name, one) for one in value):
+            _check_characters(one, key)
     elif isinstance(value, str) and any(ord(character) > 0xFF for character in value):
-        raise fault("2040", f"Invalid String : {value[:100]}")
+        raise invalid_string(name, value)
 
 
 def _save(company: Company, request: Write, wanted: Object, old: Object | None) -> Object:

@@ -14,13 +14,22 @@ DEFAULT_RESULTS = 100
 MAXIMUM_RESULTS = 1_000
 _COMPARISONS = ("=", "<", ">", "<=", ">=")
 OPERATORS = (*_COMPARISONS, "IN", "LIKE")
-_TOKEN = re.compile(
-    r"""\s*(?:
-        (?P<text>'(?:[^'\\]|\\.)*') | (?P<number>-?\d+(?:\.\d+)?(?![\w.])) | (?P<word>[A-Za-z_][\w.]*)
+_TEXT = r"'(?:[^'\\{above}]|\\[{known}])*"
+_LEXEME = r"""\s*(?:
+        (?P<text>{text}') | (?P<number>-?\d+(?:\.\d+)?(?![\w.])) | (?P<word>[A-Za-z_][\w.]*)
         | (?P<sign><=|>=|=|<|>|\*|\(|\)|,)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
+    )"""
+# What a text between quotes can hold, and what it cannot, by the setting `query_characters`.
+_CHARACTERS = {
+    "any": (r"\x00-\U0010ffff", ""),
+    "latin-1": (r"\x00-\xff", r"\u0100-\U0010ffff"),
+    "ascii": (r"\x00-\x7f", r"\x80-\U0010ffff"),
+}
+_TEXTS = {name: _TEXT.format(known=known, above=above) for name, (known, above) in _CHARACTERS.items()}
+_TOKENS = {name: re.compile(_LEXEME.format(text=text), re.VERBOSE | re.DOTALL) for name, text in _TEXTS.items()}
+_READABLE = {name: re.compile(rf"{text}\\?", re.DOTALL) for name, text in _TEXTS.items()}
+"""The part of a text without end that can be read, by the same setting."""
+_ESCAPED = {"\b": r"\b", "\t": r"\t", "\n": r"\n", "\f": r"\f", "\r": r"\r", '"': r"\"", "'": r"\'", "\\": r"\\"}
 _KEYWORDS = {
     *("SELECT", "FROM", "WHERE", "AND", "ORDERBY", "ORDER", "STARTPOSITION", "MAXRESULTS", "IN", "LIKE"),
     # Words that its parser knows and that no query can use (recorded in what it says that it expects).
@@ -51,7 +60,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """`kind` is text, number, word, sign, end, or wrong: where the text stops being one of the language."""
+    """`kind` is text, number, word, sign, end, or wrong: where the text stops being one of the language.
+
+    A wrong one's `text` is what can be read of it, and `at` is the place of the first character that cannot.
+    """
 
     kind: str
     text: str
@@ -59,22 +71,24 @@ class _Token:
 
     @property
     def is_value(self) -> bool:
-        return self.kind in ("text", "number") or self.text.lower() in ("true", "false")
+        return self.kind == "text" or self.text.lower() in ("true", "false")
 
 
-def parse(text: str, *, two_words: bool = True) -> Query:
-    """Read a query.
+def parse(text: str, *, two_words: bool = True, characters: str = "any") -> Query:
+    """Read a query. A value is text in quotes, numbers too; true and false stand bare.
 
     :param two_words: whether `ORDER BY` is taken as well as the documented `ORDERBY`.
+    :param characters: what a text in quotes can hold: any, latin-1 or ascii.
     :raises ApiFault: 4000 for what the grammar does not know, 4001 for a number out of range.
     """
-    return _Parser(text, two_words=two_words).query()
+    return _Parser(text, two_words=two_words, characters=characters).query()
 
 
 class _Parser:
-    def __init__(self, text: str, *, two_words: bool) -> None:
+    def __init__(self, text: str, *, two_words: bool, characters: str) -> None:
         self._text = text
         self._two_words = two_words
+        self._characters = characters
         self._tokens = self._scan()
         self._place = 0
 
@@ -132,9 +146,10 @@ class _Parser:
         sign = operator.text.upper()
         if sign not in OPERATORS or operator.kind == "text":
             raise self._unexpected(operator)
-        if sign in _COMPARISONS and not self._peek().is_value:
-            # It looks two tokens ahead, and names the first of them.
-            raise self._unexpected(operator)
+        ahead = self._peek()
+        if sign in _COMPARISONS and not ahead.is_value:
+            # It looks two tokens ahead, and names the first of them, if both can be read.
+            raise self._unexpected(ahead if ahead.kind == "wrong" else operator)
         if sign != "IN":
             return Condition(name.text, sign, (self._value(),))
         self._sign("(")
@@ -185,11 +200,13 @@ class _Parser:
         place = 0
         end = len(self._text.rstrip())
         while place < end:
-            match = _TOKEN.match(self._text, place)
+            match = _TOKENS[self._characters].match(self._text, place)
             if match is None:
                 # It reads as it goes: what comes before is refused first.
-                at = place + len(self._text[place:]) - len(self._text[place:].lstrip())
-                return [*tokens, _Token("wrong", self._text[at], at)]
+                start = place + len(self._text[place:]) - len(self._text[place:].lstrip())
+                readable = _READABLE[self._characters].match(self._text, start)
+                before = "" if readable is None else readable[0]
+                return [*tokens, _Token("wrong", before, start + len(before))]
             kind = match.lastgroup or "end"
             tokens.append(_Token(kind, match.group(kind), match.start(kind)))
             place = match.end()
@@ -228,7 +245,12 @@ class _Parser:
     def _unexpected(self, token: _Token) -> ApiFault:
         line, column = _where(self._text, token.at)
         if token.kind == "wrong":
-            return fault("4000", f"QueryParserError: Lexical error at line {line}, column {column}.", None)
+            return fault(
+                "4000",
+                f"QueryParserError: Invalid content. Lexical error at line {line}, column {column}.  "
+                f'Encountered: {_encountered(self._text[token.at :])}after : "{_escaped(token.text)}"',
+                None,
+            )
         seen = f'" {_image(token)} "{token.text[:200]} ""' if token.kind != "end" else '"<EOF>"'
         return fault("4000", f"QueryParserError: Encountered {seen} at line {line}, column {column}.", None)
 
@@ -240,6 +262,24 @@ def _image(token: _Token) -> str:
     if token.kind == "sign" or token.text.upper() in _KEYWORDS:
         return f'"{token.text.lower()}"'
     return {"number": "<INTEGER>", "text": "<STRING>"}.get(token.kind, "<IDENTIFIER>")
+
+
+def _encountered(rest: str) -> str:
+    """The first character of `rest` in the words of QuickBooks' parser (recorded: quickbooks-ruby 309 and 362)."""
+    if not rest:
+        return "<EOF> "
+    first = _halves(rest[0])[0]
+    return f'"{_escaped(first)}" ({ord(first)}), '
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPED.get(one) or (one if " " <= one <= "~" else f"\\u{ord(one):04x}") for one in _halves(text))
+
+
+def _halves(text: str) -> str:
+    """`text` as Java counts it: a character above U+FFFF is two."""
+    units = text.encode("utf-16-be", "surrogatepass")
+    return "".join(chr(units[place] << 8 | units[place + 1]) for place in range(0, len(units), 2))
 
 
 def _where(text: str, at: int) -> tuple[int, int]:

@@ -27,13 +27,16 @@ def value_of(reference: Object | None) -> str | None:
     return str(found) if found else None
 
 
-def resolve(company: Company, entity: str, identifier: str, *, kept: str | None = None) -> Object:
+def resolve(company: Company, entity: str, identifier: str, *, kept: str | None = None, path: str = "") -> Object:
     """The active object of that id.
 
     :param kept: the id this very reference had before; an update may keep one that has been made inactive since.
+    :param path: the member that holds the reference, where the fault may name that instead of the id.
     :raises ApiFault: 2500 when it does not exist, 610 (or as switched) when it is inactive.
     """
     found = company.get(entity, identifier)
+    if found is None and path and company.settings.missing_item_detail == "path":
+        raise fault("2500", f"Invalid Reference Id : {path}", path)
     if found is None:
         raise not_found(ELEMENTS[entity], identifier)
     if found.get("Active") is False and identifier != kept:

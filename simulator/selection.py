@@ -39,7 +39,8 @@ def run(company: Company, text: str) -> Object:
 
     :raises ApiFault: 4000 and 4001 with Intuit's words.
     """
-    query = parse(text, two_words=company.settings.order_by_two_words)
+    settings = company.settings
+    query = parse(text, two_words=settings.order_by_two_words, characters=settings.query_characters)
     if query.entity.lower() == currencies.ENTITY.lower():
         return currencies.select_rates(company, query)
     entity = BY_PATH.get(query.entity.lower())

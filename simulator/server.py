@@ -14,7 +14,7 @@ from aiohttp import web
 from simulator import accounting, audit, books_pages, controls, identity, pages, xml_form
 from simulator.accounting import ApiCall
 from simulator.execution import Execution
-from simulator.faults import gateway_fault
+from simulator.faults import gateway_fault, in_lower_case
 from simulator.journal import Request
 from simulator.reply import HTML, JSON, XML, Reply, json_reply
 from simulator.transient import Call
@@ -93,6 +93,8 @@ class Edge:
             reply = await execution.perform()
             if reply.status == 200 and not reply.codes:
                 self.world.quotas.count_reads(record.client, call.reads)
+            if "lower_case" in kinds and reply.codes and reply.content_type == JSON and not _wants_xml(request):
+                reply = self._lower_cased(reply)
             if reply.content_type == JSON and reply.body is not None and _wants_xml(request):
                 reply = Reply(reply.status, xml_form.as_xml(reply.body), XML, codes=reply.codes)
             return await self._send(request, record, reply, kinds)
@@ -129,6 +131,13 @@ class Edge:
             error["code"], error["message"], error["detail"], wire["fault"]["type"], self.world.clock.envelope_stamp()
         )
         return Reply(refused.status, text.encode(), XML, refused.headers, refused.codes)
+
+    def _lower_cased(self, reply: Reply) -> Reply:
+        body = orjson.loads(reply.body or b"{}")
+        if "Fault" not in body:
+            return reply
+        wire = in_lower_case(body, int(self.world.clock.time() * 1000))
+        return Reply(reply.status, orjson.dumps(wire), headers=reply.headers, codes=reply.codes)
 
     def _throttled(self) -> Reply:
         settings = self.world.settings

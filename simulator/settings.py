@@ -66,7 +66,8 @@ class Settings:
     merged_customer: Literal["inactive", "gone"] = "gone"
     inactive_name_is_free: bool = False
     duplicate_name_detail: Literal["id", "null", "sentence"] = "null"
-    forbidden_character_code: Literal["6000", "2040"] = "6000"
+    forbidden_character_code: Literal["6000", "2040"] = "2040"
+    missing_item_detail: Literal["element_id", "path"] = "path"
     inactive_reference_code: Literal["610", "2500"] = "610"
     inactive_customer_code: Literal["610", "2500", "6250"] = "610"
 
@@ -88,7 +89,7 @@ class Settings:
     validation_fault_status: Literal[400, 200] = 400
     order_by_two_words: bool = True
     query_url_limit: int = 8_192
-
+    query_characters: Literal["any", "latin-1", "ascii"] = "latin-1"
     usa_characters: Literal["any", "latin-1"] = "any"
     cdc_reach: Literal["30_days", "any"] = "30_days"
 
@@ -102,7 +103,7 @@ class Settings:
     quota_batch_per_minute_realm: int = 120
     batch_items: int = 30
     metered_per_month: int = 500_000
-    throttle_shape: Literal["gateway", "service", "xml"] = "gateway"
+    throttle_shape: Literal["gateway", "service", "xml"] = "xml"
     throttle_code: Literal["3001", "003001"] = "3001"
     throttle_status: Literal[429, 403] = 429
     throttle_retry_after: int = 0

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from simulator.faults import MESSAGES, ApiFault, FaultError, business, fault
 
 OfAnItem = Literal["name_lock", "try_again", "saved_anyway", "requestid_used", "bad_email", "period_closed"]
-OfARequest = Literal["unsupported", "not_found_page", "server_error", "country_code"]
+OfARequest = Literal["unsupported", "not_found_page", "server_error", "country_code", "lower_case"]
 ITEM_KINDS: tuple[str, ...] = get_args(OfAnItem)
 REQUEST_KINDS: tuple[str, ...] = get_args(OfARequest)
 TRANSIENT_KINDS = (*ITEM_KINDS, *REQUEST_KINDS)
@@ -29,6 +29,9 @@ NAME_LISTS: Mapping[str, str] = {
 DOCUMENTS = ("Invoice", "CreditMemo", "Payment")
 _ADDRESSED = ("Customer", "Vendor", "Invoice", "CreditMemo")
 _WRITES = ("create", "update", "void", "delete")
+_UNEXPECTED = (
+    "An unexpected error occurred while accessing or saving your data. Please wait a few minutes and try again."
+)
 _INTERNAL = ("-30000", "-30035", "-30003", "-10600")
 NOT_FOUND_PAGE = (
     "<!doctype html><html lang='en'><head><title>HTTP Status 404 – Not Found</title></head>"
@@ -87,9 +90,9 @@ def period_closed() -> ApiFault:
     return fault("5010", PERIOD_CLOSED)
 
 
-def requestid_used(requestid: str) -> ApiFault:
-    """6000 for a request id that was answered before, instead of its first answer."""
-    return business(f"Duplicate request : the request id {requestid} has already been used.")
+def requestid_used() -> ApiFault:
+    """6000 for a request id that was answered before, instead of its first answer; nothing says why (quickbooks-ruby PR 344)."""
+    return business(f"{_UNEXPECTED}  If the problem persists, contact customer support.")
 
 
 def fault_of(kind: str, call: Call, draw: random.Random) -> ApiFault:
@@ -101,7 +104,7 @@ def fault_of(kind: str, call: Call, draw: random.Random) -> ApiFault:
         case "name_lock":
             return locked(call.entity)
         case "requestid_used":
-            return requestid_used(call.requestid)
+            return requestid_used()
         case "bad_email":
             return bad_email()
         case "period_closed":
@@ -110,8 +113,7 @@ def fault_of(kind: str, call: Call, draw: random.Random) -> ApiFault:
             sentence = f"Operation Could not find resource for relative : {call.path} is not supported."
             return ApiFault(FaultError("500", MESSAGES["500"], sentence))
         case _:
-            sentence = "An unexpected error occurred while accessing or saving your data. "
-            return business(f"{sentence}Please wait a few minutes and try again. ({draw.choice(_INTERNAL)})")
+            return business(f"{_UNEXPECTED} ({draw.choice(_INTERNAL)})")
 
 
 def with_country_codes(value: Any) -> Any:

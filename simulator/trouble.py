@@ -49,7 +49,7 @@ class Rule:
     The transient ones (`simulator.transient`): `name_lock` and `try_again`: 6000, nothing is saved. `saved_anyway`: 6000,
     and it is saved. `requestid_used`: 6000 for a request id that was answered before. `bad_email`: 4002 for a query.
     `period_closed`: 5010. `unsupported`: 400 with code 500. `not_found_page`: 404 with HTML. `server_error`: HTTP 500 with
-    `code` (3100 or 120). `country_code`: Country comes back as three letters.
+    `code` (3100 or 120). `country_code`: Country comes back as three letters. `lower_case`: a fault comes in the gateway's lower case.
     """
 
     kind: Kind

@@ -87,52 +87,6 @@ def samples(db: Connection, org_id: str, cause: str, *, limit: int) -> list[Samp
     return [Sample(*row) for row in rows]
 
 
-def counts(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, dict[str, int]]:
-    """Count the untold failures of each cause, by kind."""
-    rows = db.execute(
-        text(
-            f"SELECT f.cause, f.kind, count(*) AS n FROM qbo_failure f WHERE f.org_id = :org AND {UNTOLD}"
-            " AND f.cause = ANY(CAST(:causes AS text[])) GROUP BY f.cause, f.kind"
-        ),
-        {"org": org_id, "causes": sorted(causes)},
-    )
-    found: dict[str, dict[str, int]] = {}
-    for row in rows:
-        found.setdefault(row.cause, {})[row.kind] = row.n
-    return found
-
-
-def held_up(db: Connection, org_id: str, causes: Collection[str]) -> dict[str, dict[str, int]]:
-    """Count by kind what waits behind the failed records of each cause, however many steps behind."""
-    rows = db.execute(
-        text(
-            "WITH RECURSIVE behind(cause, id, kind) AS ("
-            " SELECT f.cause, l.id, l.kind FROM qbo_failure f JOIN qbo_link l ON l.depends_on = f.link_id"
-            f" WHERE f.org_id = :org AND f.cause = ANY(CAST(:causes AS text[])) AND l.state = '{LinkState.WAITING}' AND {UNTOLD}"
-            " UNION SELECT behind.cause, l.id, l.kind FROM behind JOIN qbo_link l ON l.depends_on = behind.id"
-            f" AND l.state = '{LinkState.WAITING}'"
-            ") SELECT cause, kind, count(*) AS n FROM behind GROUP BY cause, kind"
-        ),
-        {"org": org_id, "causes": sorted(causes)},
-    )
-    found: dict[str, dict[str, int]] = {}
-    for row in rows:
-        found.setdefault(row.cause, {})[row.kind] = row.n
-    return found
-
-
-def cut_off(db: Connection, org_id: str) -> dict[str, int]:
-    """Count by kind what waits because the Org's connection is lost."""
-    rows = db.execute(
-        text(
-            "SELECT l.kind, count(*) AS n FROM qbo_configuration c JOIN qbo_link l ON l.realm_id = c.realm_id AND l.org_id = c.org_id"
-            f" WHERE c.org_id = :org AND l.state = '{LinkState.WAITING}' AND l.cause = 'disconnected' GROUP BY l.kind"
-        ),
-        {"org": org_id},
-    )
-    return {row.kind: row.n for row in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
     link_id: int

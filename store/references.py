@@ -19,6 +19,11 @@ _KINDS: Mapping[str, str] = {
 }
 
 
+def kind_of(member: str) -> str | None:
+    """What a member such as `Line.SalesItemLineDetail.ItemRef` refers to; None for any other."""
+    return _KINDS.get(member.rpartition(".")[2])
+
+
 DEFAULTS = ("Default Item ID", "Default Class ID")
 """The Configuration's fields by which a default is named that no mapping names."""
 

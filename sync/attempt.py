@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ class Attempt:
     """One call for one link, claimed under ``epoch``."""
 
     link: Link
+    """As the claim found it."""
     epoch: int
     phase: Phase
     operation: str
@@ -57,13 +58,12 @@ class Attempt:
     first_sent_at: datetime | None
     claimed_at: float
     """Monotonic seconds, taken before the claim's transaction began."""
-    permitted_at: float = 0.0
-    """Monotonic seconds at which the company's quota permitted the call."""
+    connection_version: int
+    """Of the connection whose token the call goes under."""
     voided: bool = False
     """Once QuickBooks has answered, the document counts as voided."""
     temporary: str = ""
     """Set when the name makes way for others: the cause under which the link is due again."""
-    connection_version: int = 0
     batch_id: str = ""
     """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
     over_at: datetime | None = None
@@ -71,16 +71,17 @@ class Attempt:
 
     @classmethod
     def planned(
-        cls, link: Link, decision: Write | Read, at: tuple[int, int], *, now: datetime, started: float
+        cls, link: Link, decision: Write | Read, at: tuple[int, int], *, connection: int, now: datetime, started: float
     ) -> Attempt:
         """Plan the call of a decision, under a new request id.
 
         :param at: the record's sequence and the configuration's version that the decision rests on.
+        :param connection: the version of the company's connection.
         :param started: monotonic seconds, before the claim's transaction began; ``now`` is the database's clock.
         """
         write = decision if isinstance(decision, Write) else None
         return cls(
-            link=replace(link, epoch=link.epoch + 1),
+            link=link,
             epoch=link.epoch + 1,
             phase="send",
             operation=write.operation if write is not None else "read",
@@ -95,17 +96,20 @@ class Attempt:
             tries=1,
             first_sent_at=now,
             claimed_at=started,
+            connection_version=connection,
             voided=write is not None and write.voided,
             temporary=write.temporary if write is not None else "",
         )
 
     @classmethod
-    def taken_over(cls, link: Link, opened: OpenAttempt, *, resend_window: float, started: float) -> Attempt:
+    def taken_over(
+        cls, link: Link, opened: OpenAttempt, *, connection: int, resend_window: float, started: float
+    ) -> Attempt:
         """Send one without an answer again as it was written, while Intuit is trusted to remember its request id; look up afterwards."""
         stored = opened.stored
         looks = stored.phase == "lookup" or opened.age > resend_window
         return cls(
-            link=replace(link, epoch=link.epoch + 1),
+            link=link,
             epoch=link.epoch + 1,
             phase="lookup" if looks else "send",
             operation=stored.operation,
@@ -120,6 +124,7 @@ class Attempt:
             tries=stored.attempt + 1,
             first_sent_at=stored.first_sent_at,
             claimed_at=started,
+            connection_version=connection,
             voided=stored.voided,
             temporary=stored.temporary,
             # What is looked up goes alone.
@@ -212,9 +217,7 @@ class Attempt:
         body = loads(self.body)
         if self.entity == "Customer":
             # Everything we might have made under that name, also if somebody made it inactive since.
-            return calls.query(
-                select("Customer", equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
-            )
+            return self._made_since(equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
         # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
         return self._made_since(equals("CustomerRef", str(body["CustomerRef"]["value"])))
 

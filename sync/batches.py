@@ -8,6 +8,7 @@ another body under one request id. It says of how many members it is; once one o
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -44,6 +45,8 @@ class Batch:
     """What goes in one request: the call for one link, or a batch of them."""
 
     attempts: tuple[Attempt, ...]
+    permitted_at: float = field(default_factory=time.monotonic, compare=False)
+    """Monotonic seconds: a request is put together when its company's quota is asked for the call."""
     first: Attempt = field(init=False, repr=False, compare=False)
     is_combined: bool = field(init=False, compare=False)
 

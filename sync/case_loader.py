@@ -86,7 +86,7 @@ def read_cases(
                 standing=standing_of(link),
                 deleted=bodies[key].deleted,
                 billing_client=billing_client,
-                inventoried=company.inventoried,
+                inventoried=company.known_at is not None,
             ),
             sequence=bodies[key].sequence,
         )

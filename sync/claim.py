@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from mapping import rates as mapping_rates
 from mapping.conflicts import over_customer
-from mapping.decisions import Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
+from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.results import Problem
 from schemas.events import Kind
 from schemas.link_state import LinkState
@@ -26,10 +26,10 @@ from store.connections import CompanyConnection
 from store.links import Link
 from sync.agreed import agreed
 from sync.attempt import Attempt
-from sync.batches import gather_members, put_together
+from sync.batches import Batch, gather_members, put_together
 from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
-from sync.companies import Company, CompanyCache, asks_company_first, token_ready
+from sync.companies import Company, CompanyCache, asks_company_first, token_ready, unless_connected
 from sync.crash_points import reached
 from sync.decide import decide
 from sync.differences import Differences
@@ -55,7 +55,8 @@ _NOTHING_THERE: dict[str, Any] = {
 class Claimed:
     """What a claim found."""
 
-    attempts: list[Attempt] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    """The calls to be made now."""
     unready: dict[str, str] = field(default_factory=dict)
     """Realm → Org: a token has to be refreshed or facts fetched before anything can be called there."""
     refused_by_facts: set[str] = field(default_factory=set)
@@ -69,6 +70,10 @@ class Claimed:
     woken: bool = False
     """A link of ours became due by what was decided here."""
 
+    @property
+    def attempts(self) -> list[Attempt]:
+        return [attempt for batch in self.batches for attempt in batch.attempts]
+
 
 class Claim:
     """Claims of one process. Not shared between threads: one dispatcher claims at a time."""
@@ -77,6 +82,8 @@ class Claim:
         self.policy = policy
         self.cache = cache
         self.clock = clock
+        self.facts_age = policy.facts_age
+        self.over_after = timedelta(seconds=policy.over_after)
 
     def __call__(
         self, db: Connection, ids: Sequence[int], *, calls_allowed: Mapping[str, int], together: int = 1
@@ -94,6 +101,8 @@ class _Transaction:
     def __init__(self, claim: Claim, db: Connection, allowed: Mapping[str, int], together: int) -> None:
         self._policy = claim.policy
         self._cache = claim.cache
+        self._facts_age = claim.facts_age
+        self._over_after = claim.over_after
         self._clock = claim.clock
         self._started = claim.clock()
         self._db = db
@@ -108,6 +117,9 @@ class _Transaction:
         self._wanted: dict[str, list[Attempt]] = {}
         self._differences = Differences()
         self._now = datetime.now(UTC)
+        self._connected: Mapping[str, CompanyConnection] = {}
+        self._ended: Mapping[str, Wait] = {}
+        """What the links of companies that are not authorised wait for."""
         self._spent: bool | None = None
         self._left: set[int] = set()
         """What records rested on that rest on something else by now."""
@@ -127,7 +139,9 @@ class _Transaction:
         )
         due, opened = gathered.links, gathered.opened
         versions = companies.hold_versions(self._db, {link.org_id for link in due})
-        connected = connections.read_connections(self._db, {link.realm_id for link in due})
+        realms = {link.realm_id for link in due}
+        self._connected = connections.read_connections(self._db, realms)
+        self._ended = {one: wait for one in realms if (wait := unless_connected(self._connected.get(one))) is not None}
         known = self._cache.get(self._db, versions.values())
         decidable: list[tuple[Link, Company]] = []
         for link in due:
@@ -138,43 +152,43 @@ class _Transaction:
             elif link.id in gathered.torn:
                 self._busy(link)
             elif (stored := opened.get(link.id)) is not None and not (stored.alive or company.configuration.enabled):
-                wait = not_enabled(company.configuration.org_name)
-                self._put(link, LinkState.WAITING, wait.cause, wait.reason, sequence=None, version=None)
+                self._wait(link, not_enabled(company.configuration.org_name))
             elif stored is not None:
-                self._resume(link, stored, connected.get(link.realm_id))
+                self._resume(link, stored)
             elif company.facts is None or (company.unknown and link.qbo_id is None):
-                connection = connected.get(link.realm_id)
-                if connection is None or not connection.connected:
-                    self._disconnected(link, connection)
+                if (wait := self._ended.get(link.realm_id)) is not None:
+                    self._wait(link, wait)
                 elif self._budget_is_spent():
                     self._hold_for_budget(link)
                 else:
                     self._unready(link)
             else:
                 decidable.append((link, company))
-        self._decide(decidable, connected)
+        self._decide(decidable)
         self._permit()
         self._write()
         return self._result
 
     # Recover
 
-    def _resume(self, link: Link, opened: OpenAttempt, connection: CompanyConnection | None) -> None:
+    def _resume(self, link: Link, opened: OpenAttempt) -> None:
         if opened.alive:
             self._busy(link, for_s=max(opened.busy_for, 0.01))
-        elif connection is None or not connection.connected:
-            self._disconnected(link, connection)
+        elif (wait := self._ended.get(link.realm_id)) is not None:
+            self._wait(link, wait)
         elif (
             resumes_by_reading(opened, resend_window=self._policy.attempts.resend_window_seconds)
             and self._budget_is_spent()
         ):
             self._hold_for_budget(link)
-        elif not token_ready(connection):
+        elif not token_ready(self._connected[link.realm_id]):
             self._unready(link)
         else:
             window = self._policy.attempts.resend_window_seconds
-            attempt = Attempt.taken_over(link, opened, resend_window=window, started=self._started)
-            self._want(attempt, connection)
+            version = self._connected[link.realm_id].version
+            self._want(
+                Attempt.taken_over(link, opened, connection=version, resend_window=window, started=self._started)
+            )
 
     # The month's budget
 
@@ -192,7 +206,7 @@ class _Transaction:
 
     # Decide
 
-    def _decide(self, decidable: Sequence[tuple[Link, Company]], connected: Mapping[str, CompanyConnection]) -> None:
+    def _decide(self, decidable: Sequence[tuple[Link, Company]]) -> None:
         # As with facts, the old ones serve once the month's budget is spent.
         cases = with_rates(
             self._db, {link.id: link for link, _ in decidable}, read_cases(self._db, decidable),
@@ -223,11 +237,10 @@ class _Transaction:
                     self._reattach(link, taken)
                     continue
                 decision = taken
-            connection = connected.get(link.realm_id)
-            if connection and connection.connected and was_held_up(link, company, decision, now=self._now):
+            if link.realm_id not in self._ended and was_held_up(link, company, decision, now=self._now):
                 self._read_first(link)
                 continue
-            self._apply(link, company, case, decision, parties.found.get(link.id), connection)
+            self._apply(link, company, case, decision, parties.found.get(link.id))
 
     def _read_first(self, link: Link) -> None:
         """Make nothing that was held up before it is known what was typed in meanwhile."""
@@ -251,21 +264,13 @@ class _Transaction:
         self._wake.add(link.id)
         self._result.woken = True
 
-    def _apply(
-        self,
-        link: Link,
-        company: Company,
-        case: RecordCase,
-        decision: Any,
-        party: Link | None,
-        connection: CompanyConnection | None,
-    ) -> None:
+    def _apply(self, link: Link, company: Company, case: RecordCase, decision: Decision, party: Link | None) -> None:
         sequence, version = case.sequence, company.configuration.version
         if link.depends_on is not None and (party is None or party.id != link.depends_on):
             self._left.add(link.depends_on)
-        connected = connection is not None and connection.connected
-        asks = asks_company_first(company, decision, now=self._now, facts_age=self._policy.facts_age)
-        if asks and connected and not self._budget_is_spent():
+        wait = self._ended.get(link.realm_id)
+        asks = wait is None and asks_company_first(company, decision, now=self._now, facts_age=self._facts_age)
+        if asks and not self._budget_is_spent():
             self._unready(link)
             self._result.refused_by_facts.add(link.realm_id)
             return
@@ -279,7 +284,7 @@ class _Transaction:
                 # People are asked to take it out of the books: should it come back, what is there is read first.
                 self._put(link, LinkState.WITHDRAWN, cause, reason, sequence=sequence, version=version, sync_token=None)
                 self._well.add(link.id)
-            case Wait(cause=mapping_rates.WAITING) if connection is not None and connection.connected:
+            case Wait(cause=mapping_rates.WAITING) if wait is None:
                 self._want_rate(link, case)
             case Wait(cause, reason, on, holder):
                 self._put(
@@ -291,16 +296,20 @@ class _Transaction:
                     holder = party.id
                 self._fail(link, problems, holder, sequence=sequence, version=version)
             case Read() | Write():
-                if connection is None or not connection.connected:
-                    self._disconnected(link, connection, sequence=sequence, version=version)
+                if wait is not None:
+                    self._wait(link, wait, sequence=sequence, version=version)
                 elif isinstance(decision, Read) and self._budget_is_spent():
                     self._hold_for_budget(link, sequence=sequence, version=version)
-                elif not token_ready(connection) or (self._stale_facts(company) and not self._budget_is_spent()):
+                elif not token_ready(self._connected[link.realm_id]) or (
+                    self._stale_facts(company) and not self._budget_is_spent()
+                ):
                     self._unready(link)
                 else:
-                    at = (sequence, version)
-                    attempt = Attempt.planned(link, decision, at, now=self._now, started=self._started)
-                    self._want(attempt, connection)
+                    attempt = Attempt.planned(
+                        link, decision, (sequence, version),
+                        connection=self._connected[link.realm_id].version, now=self._now, started=self._started,
+                    )  # fmt: skip
+                    self._want(attempt)
 
     def _want_rate(self, link: Link, case: RecordCase) -> None:
         """Have the rate of its day read, like facts that are not known yet."""
@@ -312,21 +321,12 @@ class _Transaction:
             exchange_rates.want_rates(self._db, link.realm_id, [key])
             self._unready(link)
 
-    def _disconnected(
-        self,
-        link: Link,
-        connection: CompanyConnection | None,
-        *,
-        sequence: int | None = None,
-        version: int | None = None,
-    ) -> None:
-        """Put a link to wait until its company is authorised again, which raises the version and so makes it due."""
-        said = connection.disconnect_message if connection is not None else ""
-        reason = said or "the connection to QuickBooks has ended"
-        self._put(link, LinkState.WAITING, "disconnected", reason, sequence=sequence, version=version)
+    def _wait(self, link: Link, wait: Wait, *, sequence: int | None = None, version: int | None = None) -> None:
+        """Put a link to wait for its Configuration or company, whose version is raised when that may go on: so it is due again."""
+        self._put(link, LinkState.WAITING, wait.cause, wait.reason, sequence=sequence, version=version)
 
     def _stale_facts(self, company: Company) -> bool:
-        return not company.has_facts(self._now, newer_than=self._policy.facts_age)
+        return not company.has_facts(self._now, newer_than=self._facts_age)
 
     def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
         changes = agreed(link, decision, self._differences)
@@ -358,26 +358,23 @@ class _Transaction:
             allowed=self._allowed,
             limits=policy.limits,
             lease=policy.attempts.lease_seconds,
-            clock=self._clock,
         )
         self._result.blocked |= {
             realm_id: (self._wanted[realm_id][0].link.org_id, seconds) for realm_id, seconds in permitted.waits.items()
         }
         for attempt in (attempt for batch in permitted.names_later for attempt in batch.attempts):
             self._busy(attempt.link, for_s=NAMES_AGAIN_S)
-        for attempt in (attempt for batch in permitted.batches for attempt in batch.attempts):
-            self._start(replace(attempt, permitted_at=permitted.at))
+        self._result.batches += permitted.batches
+        for attempt in self._result.attempts:
+            self._start(attempt)
 
-    def _want(self, attempt: Attempt, connection: CompanyConnection) -> None:
-        attempt = replace(attempt, connection_version=connection.version)
+    def _want(self, attempt: Attempt) -> None:
         self._wanted.setdefault(attempt.link.realm_id, []).append(attempt)
 
     def _start(self, attempt: Attempt) -> None:
-        over_after = timedelta(seconds=self._policy.over_after)
-        self._result.attempts.append(attempt)
-        self._rows.append(attempt.row(owner=self._policy.owner, now=self._now, over_after=over_after))
+        self._rows.append(attempt.row(owner=self._policy.owner, now=self._now, over_after=self._over_after))
         # Should this process die, the link is due once its call is certainly over.
-        horizon = max(over_after, timedelta(seconds=self._policy.attempts.lease_seconds))
+        horizon = max(self._over_after, timedelta(seconds=self._policy.attempts.lease_seconds))
         at = (attempt.sequence, attempt.configuration_version) if attempt.is_new else None
         # It is created again: in any outcome of this call, what was deleted is never written to again.
         recreated: dict[str, Any] = {}

@@ -55,11 +55,6 @@ class Company:
     known_at: datetime | None = None
     """When it was looked through last: what it had by then is known. None when it was not looked through."""
 
-    @property
-    def inventoried(self) -> bool:
-        """Whether what it had before us is known."""
-        return self.known_at is not None
-
     def has_facts(self, now: datetime, *, newer_than: timedelta) -> bool:
         """Whether there are facts to decide by that are not older than this, and that nobody wants again."""
         if self.facts is None or now - self.facts.fetched_at > newer_than:
@@ -141,6 +136,14 @@ class CompanyCache:
         """Read this Org's company again: its facts were fetched and may say the same as before."""
         with self._lock:
             self._companies.pop(org_id, None)
+
+
+def unless_connected(connection: CompanyConnection | None) -> Wait | None:
+    """Give what calls to a company wait for that is not authorised; None while it is."""
+    if connection is not None and connection.connected:
+        return None
+    said = connection.disconnect_message if connection is not None else ""
+    return Wait("disconnected", said or "the connection to QuickBooks has ended")
 
 
 def token_ready(tokens: CompanyConnection | Tokens) -> bool:

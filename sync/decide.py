@@ -19,7 +19,6 @@ from mapping.decisions import DEPENDENCY, Decision, Fail, Read, Wait, Write
 from schemas.events import Client, Kind, Project, Record, kind_of
 from schemas.link_state import LinkState
 from store import connections
-from store.connections import CompanyConnection
 from store.links import Link
 from store.records import RecordKey
 from sync import giving_way
@@ -33,7 +32,7 @@ from sync.case_loader import (
     with_currency,
     with_rates,
 )
-from sync.companies import Company
+from sync.companies import Company, unless_connected
 from sync.giving_way import Holding, Wanting, new_name
 from sync.inventory import unless_there
 
@@ -124,14 +123,6 @@ def _suffix(link: Link, holder: Link, case: Case) -> str:
     return f" ({case.billing_client.name if case.billing_client else link.party_id})"
 
 
-def unless_disconnected(decision: Decision, connection: CompanyConnection | None) -> Decision:
-    """Wait instead of calling a company that is not authorised."""
-    if isinstance(decision, Read | Write) and (connection is None or not connection.connected):
-        said = connection.disconnect_message if connection is not None else ""
-        return Wait("disconnected", said or "the connection to QuickBooks has ended")
-    return decision
-
-
 # --- Without a lock, a write or a call
 
 
@@ -181,8 +172,9 @@ def predict(
     then = _assuming(cases, decided, parties, lambda changed: _decide(db, changed).decisions) if assume else {}
     for link, case in cases:
         later, words = then.get(link.id, (decided[link.id], ()))
-        decision = unless_disconnected(decided[link.id], connected.get(link.realm_id))
-        if assume and isinstance(unless_disconnected(later, connected.get(link.realm_id)), Wait) and _calls(later):
+        wait = unless_connected(connected.get(link.realm_id))
+        decision = wait if wait is not None and _calls(decided[link.id]) else decided[link.id]
+        if assume and wait is not None and _calls(later):
             words = (*words, "the company has to be authorised again first")
         existing = link if link.id > _NO_ID else replace(link, id=0)
         predicted.append(Prediction(existing, case, decision, words, later if words else None))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from qbo_client.breaker import Breaker, State
 from qbo_client.outcomes import NotSent, Outcome, Unknown
-from sync.silence import Silence
 
 INTUIT = ""
 """The breaker of Intuit as a whole stands beside those of the companies."""
+
+LATELY_S = 600.0
+"""Calls of a company that came through in so long show that it answers."""
 
 SILENT_S = 45.0
 """Longer than Intuit mostly takes over a large batch, and short enough to page within five minutes."""
@@ -31,6 +34,33 @@ class Permits:
 
 
 @dataclass(slots=True)
+class _Silence:
+    """Companies that wait for an answer while Intuit answers nobody: seen long before their calls are given up. `Gates` locks it."""
+
+    _in_flight: Counter[str] = field(default_factory=Counter)
+    _asked: dict[str, float] = field(default_factory=dict)
+    """Realm → since when it has waited for a first answer."""
+    _heard: float = float("-inf")
+
+    def called(self, realm_id: str, now: float) -> None:
+        """Note that a call goes out."""
+        self._in_flight[realm_id] += 1
+        self._asked.setdefault(realm_id, now)
+
+    def over(self, realm_id: str, now: float, *, answered: bool | None) -> None:
+        """Note the end of a call: with an answer, without one, or (None) that it was not sent after all."""
+        self._in_flight[realm_id] = max(self._in_flight[realm_id] - 1, 0)
+        if answered:
+            self._heard = now
+        if answered is not False and not self._in_flight[realm_id]:
+            self._asked.pop(realm_id, None)
+
+    def companies(self, now: float, *, seconds: float) -> int:
+        """Count the companies that have waited for so long, in which nobody had an answer."""
+        return sum(1 for since in self._asked.values() if now - max(since, self._heard) >= seconds)
+
+
+@dataclass(slots=True)
 class Gates:
     """Shared by the dispatcher and the settler of a process."""
 
@@ -45,7 +75,7 @@ class Gates:
     """The links whose question a company refused since it last answered one."""
     _intuit: Breaker = field(default_factory=lambda: Breaker())
     _last_success: dict[str, float] = field(default_factory=dict)
-    _silence: Silence = field(default_factory=Silence)
+    _silence: _Silence = field(default_factory=_Silence)
 
     def block(self, realm_id: str, seconds: float) -> None:
         """Leave a company alone for some seconds."""
@@ -135,10 +165,10 @@ class Gates:
                 self._intuit = self._intuit.succeeded()
                 self._last_success[realm_id] = now
 
-    def answers_lately(self, realm_id: str, *, within: float = 600.0) -> bool:
+    def answers_lately(self, realm_id: str) -> bool:
         """Whether other calls of the company came through lately."""
         with self._lock:
-            return self.clock() - self._last_success.get(realm_id, float("-inf")) < within
+            return self.clock() - self._last_success.get(realm_id, float("-inf")) < LATELY_S
 
     def intuit_trouble(self) -> str | None:
         """Give why Intuit as a whole counts as away; None while it is there, or while nobody asks it anything."""

@@ -48,16 +48,16 @@ def not_among_its_customers(attempt: Attempt, done: Done) -> bool:
     if attempt.looks_everywhere and len(rows) < PAGE_SIZE:
         return False
     if attempt.entity == "Customer" and not attempt.looks_everywhere:
-        return not rows
+        return not any(_has_its_name(loads(attempt.body), one) for one in rows)
     return not any(_is_ours(attempt, one) for one in rows)
 
 
 def _found(attempt: Attempt, done: Done) -> tuple[Rows, Rows]:
     """What a look-up found: of the customer (or of the name) that was asked for, and of others what the lost one may be."""
-    rows = done.rows(attempt.entity)
+    rows, body = done.rows(attempt.entity), loads(attempt.body)
     if not attempt.looks_everywhere:
-        return rows, ()
-    body = loads(attempt.body)
+        # A query for a name that is not ASCII finds others too.
+        return [one for one in rows if attempt.entity != "Customer" or _has_its_name(body, one)], ()
     if attempt.entity == "Customer":
         own = [one for one in rows if _has_its_name(body, one)]
         return own, [one for one in rows if one not in own and _is_renamed(attempt, one)]

@@ -18,8 +18,6 @@ from sync.batches import Batch
 class Permitted:
     """What the quotas gave."""
 
-    at: float
-    """The caller's clock, when it was given: a permit grows old (`qbo_client.quota.PERMIT_VALID`)."""
     batches: list[Batch] = field(default_factory=list)
     """Those that may go now."""
     names_later: list[Batch] = field(default_factory=list)
@@ -35,7 +33,6 @@ def permit_calls(
     allowed: Mapping[str, int],
     limits: Limits,
     lease: float,
-    clock: Callable[[], float],
 ) -> Permitted:
     """Take these calls out of each company's quota, or as many as there are; ``allowed`` caps a company (no cap if absent).
 
@@ -43,7 +40,7 @@ def permit_calls(
     """
     leases = quota.lock_leases(db, wanted)
     flying = attempts.in_flight(db, wanted, lease=lease) if wanted else {}
-    found = Permitted(clock())
+    found = Permitted()
     windows: dict[str, Mapping[str, object]] = {}
     for realm_id, batches in wanted.items():
         one = leases[realm_id]
@@ -64,10 +61,17 @@ def permit_calls(
             [each for each in asked if not each.is_combined],
         )
         cap = allowed.get(realm_id, len(asked))
-        calls, window, next_call = permit(window, one.now, min(len(singles), cap), in_flight=flies.calls, limits=limits)
-        together, window, next_batch = permit(
-            window, one.now, min(len(combined), cap - calls), in_flight=flies.calls + calls, limits=limits, batch=True
-        )
+        calls = together = 0
+        next_call = next_batch = one.now
+        if singles:
+            calls, window, next_call = permit(
+                window, one.now, min(len(singles), cap), in_flight=flies.calls, limits=limits
+            )
+        if combined:
+            wanted_now = min(len(combined), cap - calls)
+            together, window, next_batch = permit(
+                window, one.now, wanted_now, in_flight=flies.calls + calls, limits=limits, batch=True
+            )
         if calls or together:
             windows[realm_id] = window.to_json()
         found.batches += singles[:calls] + combined[:together]

@@ -40,7 +40,7 @@ def claim_around(
         for attempt in one.attempts:
             if attempt.link.realm_id in left:
                 left[attempt.link.realm_id] -= 1
-        found.attempts += one.attempts
+        found.batches += one.batches
         found.unready |= one.unready
         found.refused_by_facts |= one.refused_by_facts
         found.held_up |= one.held_up

@@ -22,7 +22,7 @@ from qbo_client.outcomes import Refused
 from schemas.observed import Observed
 from store import companies
 from store.links import Link
-from store.references import Reference
+from store.references import Reference, kind_of
 from store.sql import loads
 from sync.attempt import Attempt
 from sync.contact_details import stands_in_quickbooks
@@ -148,6 +148,8 @@ def _reference_refused(subject: str, fault: Fault, used: Used, learned: Learned)
     # What was read and found inactive is no suspect any more.
     inactive = {known.id for known in learned.names.values() if not known.active}
     suspects = [one for one in suspects if one.id in inactive] or suspects
+    kind = kind_of(fault.element or "") or kind_of(fault.detail)
+    suspects = [one for one in suspects if one.what == kind] or suspects
     match = _ELEMENT_ID.search(fault.detail)
     if match is not None:
         suspects = [one for one in suspects if one.id == match[1]]

@@ -57,7 +57,7 @@ class Sender:
         token = self._tokens.get(first.link.realm_id, first.connection_version)
         if token is None:
             return Unauthorized()
-        if time.monotonic() - first.permitted_at > PERMIT_VALID and not self._permit_again(batch):
+        if time.monotonic() - batch.permitted_at > PERMIT_VALID and not self._permit_again(batch):
             return Late()
         send_by = self._still_ours(batch)
         if send_by is None:

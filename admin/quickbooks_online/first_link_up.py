@@ -102,7 +102,7 @@ def suggestions(configuration: Configuration, only: Collection[int] | None = Non
     """Give the records that are not in QuickBooks through us, and what was there before that they may be."""
     with engine().begin() as db:
         company = read_company(db, configuration.org_id)
-    if company is None or company.facts is None or not company.inventoried:
+    if company is None or company.facts is None or company.known_at is None:
         return []
     # What is not enabled yet is shown as it will be.
     company = replace(company, configuration=replace(company.configuration, enabled=True))

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 from admin.quickbooks_online.companies import Company
 from admin.quickbooks_online.models import Configuration, Link, Record
 from admin.quickbooks_online.runtime import engine
+from mapping.texts import folded
 from qbo_client.calls import query
 from qbo_client.queries import compare, equals, select
 from schemas.events import Invoice, InvoiceType
@@ -52,7 +53,10 @@ def search(configuration: Configuration, words: str, *, jobs: bool = False) -> l
     found = [_customer(row) for row in answer.rows("Customer")]
     # A sub-customer is named with its parents.
     whole = [str(row.get("FullyQualifiedName") or "") for row in answer.rows("Customer")]
-    return [replace(one, name=name or one.name) for one, name in zip(found, whole, strict=True)] if jobs else found
+    if jobs:
+        found = [replace(one, name=name or one.name) for one, name in zip(found, whole, strict=True)]
+    # A query for words that are not ASCII finds others too.
+    return found if words.isascii() else [one for one in found if folded(words) in folded(one.name)]
 
 
 def customer_by_id(configuration: Configuration, qbo_id: str) -> QboCustomer | None:

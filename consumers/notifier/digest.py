@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy import Connection
@@ -13,7 +13,8 @@ from consumers.notifier.addresses import AdminPages
 from mapping.causes.table import words_of
 from mapping.problems import money
 from schemas.counting import counted, form_of
-from store import differences, notices, sums
+from store import concerned, differences, notices
+from store.concerned import Concerned
 from store.notices import Sample, Untold, Withdrawn
 
 SECTIONS = 12
@@ -143,35 +144,22 @@ def gather(
     differing: Sequence[differences.Untold] = (),
     pages: AdminPages,
     note: str = "",
-    sections: int = SECTIONS,
 ) -> Digest:
     """Put together what an Org has to be notified of. Reads only."""
     causes = [one.cause for one in untold]
-    own = notices.counts(db, org_id, causes)
-    behind = notices.held_up(db, org_id, causes)
-    amounts_of = sums.of_causes(db, org_id, causes)
-    if any(one.stage == "connect" for one in untold):
-        cut_off = notices.cut_off(db, org_id)
-        for one in untold:
-            if one.stage == "connect":
-                own[one.cause], behind[one.cause] = cut_off, {}
-                amounts_of[one.cause] = sums.cut_off(db, org_id)
-    weights = {one.cause: _sum(own.get(one.cause, {})) + _sum(behind.get(one.cause, {})) for one in untold}
+    found = concerned.of_causes(db, org_id, causes)
+    found |= {one.cause: concerned.cut_off(db, org_id) for one in untold if one.stage == "connect"}
+    weights = {cause: _sum(one.own) + _sum(one.behind) for cause, one in found.items()}
     # A lost connection holds up everything, however little waits by now.
     ordered = sorted(untold, key=lambda one: (one.stage != "connect", -weights[one.cause], one.cause))
     shown = [
-        replace(
-            _section(
-                one, notices.samples(db, org_id, one.cause, limit=ITEMS), own.get(one.cause, {}), behind.get(one.cause, {}), pages
-            ),
-            amount=_amount_words(amounts_of.get(one.cause, {})),
-        )
-        for one in ordered[:sections]
-    ]  # fmt: skip
+        _section(one, notices.samples(db, org_id, one.cause, limit=ITEMS), found[one.cause], pages)
+        for one in ordered[:SECTIONS]
+    ]
     differ = tuple(_differing(one, differences.samples(db, org_id, one.cause, limit=ITEMS), pages) for one in differing)
     left = tuple(_left(one, pages) for one in withdrawn[: 2 * ITEMS])
     total: dict[str, int] = {}
-    for counts in (*own.values(), *behind.values()):
+    for counts in (counts for one in found.values() for counts in (one.own, one.behind)):
         for kind, count in counts.items():
             total[kind] = total.get(kind, 0) + count
     return Digest(
@@ -203,9 +191,8 @@ def _sum(counts: Mapping[str, int]) -> int:
     return sum(counts.values())
 
 
-def _section(
-    one: Untold, samples: Sequence[Sample], own: Mapping[str, int], behind: Mapping[str, int], pages: AdminPages
-) -> Section:
+def _section(one: Untold, samples: Sequence[Sample], records: Concerned, pages: AdminPages) -> Section:
+    own, behind = records.own, records.behind
     words = words_of(one.cause)
     sample = samples[0]
     match = _CODE.search(sample.message)
@@ -250,6 +237,7 @@ def _section(
         link_words=link_words,
         code=code,
         intuit_tid=short(sample.intuit_tid, 60),
+        amount=_amount_words(records.amounts),
     )
 
 

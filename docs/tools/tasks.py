@@ -46,7 +46,7 @@ TASKS: dict[str, Rows] = {
         ),
         (
             "how long a text may be (`DOC_NUMBER`, `DISPLAY_NAME`), which email or address goes",
-            "`mapping/members.py`, `mapping/texts.py`",
+            "`mapping/members.py`",
         ),
         ("the number or the due date of an invoice", "`mapping/invoice.py`"),
         (

@@ -73,6 +73,12 @@ REFUSALS: Final = (
         _ADMIN, codes=("6270", "6520"), refused="QuickBooks counts one of its items as stock and does not take the line",
     ),
     Words(
+        "item-without-account", "an item has no income account in QuickBooks",
+        "A line sells an item that has no income account in QuickBooks: QuickBooks cannot book its sale.",
+        "Edit the Product/Service in QuickBooks: tick that it is sold, select its income account, then press Try again.", _BOOKKEEPER,
+        codes=("2390",), refused="one of its items has no income account in QuickBooks",
+    ),
+    Words(
         "business-rule", "a rule of the QuickBooks company forbids it",
         "A rule of the company is not met: tax on every line, a total below zero, a setting. The message of QuickBooks says which.",
         "Do what QuickBooks says in the message, in Kompass or in QuickBooks, then press Try again.", _BOOKKEEPER, codes=("6000",),

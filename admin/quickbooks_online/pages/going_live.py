@@ -176,23 +176,17 @@ class GoingLivePages(SectionAdmin):
     def _match(self, request: HttpRequest, configuration: Configuration) -> None:
         """Do what was asked. Raises `CompanyError` and `CannotLink`."""
         by, pairs = str(request.user), request.POST.getlist("pair")
-        if "link" in request.POST:
-            count, problems = first_link_up.take_over(configuration, pairs, by=by)
-            if count:
-                self.log_change(request, configuration, f"Linked to what QuickBooks had already: {_names_of(pairs)}.")
-            if count or not problems:
-                messages.success(request, f"{counted(count, 'record')} linked to what QuickBooks has already.")
-            for problem in problems:
-                messages.warning(request, problem)
-        elif "another" in request.POST:
-            count, problems = first_link_up.send_as_others(configuration, pairs, by=by)
-            if count:
-                self.log_change(request, configuration, f"Chose to send as new: {_names_of(pairs)}.")
-            if count or not problems:
-                messages.success(request, f"{counted(count, 'record')} will be sent as new.")
-            for problem in problems:
-                messages.warning(request, problem)
-        elif request.POST.get("remove", "").isdecimal():
+        for button, (choose, logged, said) in _CHOICES.items():
+            if button in request.POST:
+                count, problems = choose(configuration, pairs, by=by)
+                if count:
+                    self.log_change(request, configuration, f"{logged}: {_names_of(pairs)}.")
+                if count or not problems:
+                    messages.success(request, f"{counted(count, 'record')} {said}.")
+                for problem in problems:
+                    messages.warning(request, problem)
+                return
+        if request.POST.get("remove", "").isdecimal():
             first_link_up.remove(configuration, int(request.POST["remove"]), by=by)
             named = _names_of([request.POST["remove"]])
             self.log_change(request, configuration, f"Removed the link to what QuickBooks had already: {named}.")
@@ -201,6 +195,17 @@ class GoingLivePages(SectionAdmin):
             found = first_link_up.start_looking(configuration)
             if not found.taken:
                 messages.info(request, "QuickBooks is large: the rest is read in the background. Reload this page.")
+
+
+_CHOICES = {
+    "link": (
+        first_link_up.take_over,
+        "Linked to what QuickBooks had already",
+        "linked to what QuickBooks has already",
+    ),
+    "another": (first_link_up.send_as_others, "Chose to send as new", "will be sent as new"),
+}
+"""By button: what is done with the ticked records, what the activity log says of it, and what the person reads."""
 
 
 def _names_of(pairs: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ def turn(pipeline: Pipeline) -> None:
 
 def send(pipeline: Pipeline, attempt: Attempt) -> Outcome | Late:
     """Call, unless the grant has grown old on a slow machine and there is no other: as a worker does."""
-    if time.monotonic() - attempt.permitted_at > PERMIT_VALID:
+    if time.monotonic() - attempt.claimed_at > PERMIT_VALID:
         with pipeline.engine.begin() as db:
             if permit_in(db, attempt.link.realm_id, pipeline.steps.claims.policy.limits) is not None:
                 return Late()

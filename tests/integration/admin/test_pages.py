@@ -471,6 +471,10 @@ def test_a_client_is_linked_to_an_existing_customer(section: Section, ada: Clien
     section.pipeline.ingest(event(kompass_client("c9", name="Harbour Nine")))
     found = ada.get(f"{ROOT}customer/search-quickbooks/?configuration=1&q=Old").json()["customers"]
     assert [(one["id"], one["label"]) for one in found] == [(known, "Old Harbour Company (GBP)")]
+    # QuickBooks refuses a query that holds such a name.
+    elsewhere = qbo_customer(section, "Łoś – Company")
+    found = ada.get(f"{ROOT}customer/search-quickbooks/?configuration=1&q=ŁOŚ –").json()["customers"]
+    assert [one["id"] for one in found] == [elsewhere]
     answer = ada.post(f"{ROOT}customer/add/", {"configuration": "1", "client": "c9", "customer": known}, follow=True)
     assert "is linked to Old Harbour Company" in words(answer)
     section.pipeline.drive()

@@ -136,6 +136,30 @@ def test_a_lost_answer_and_what_follows_it_make_one_object(
 
 
 @pytest.mark.usefixtures("no_background_trouble")
+@pytest.mark.parametrize(("name", "characters"), [("Włodarski – Söhne", "latin-1"), ("小鳥遊", "ascii")])
+def test_a_lost_customer_is_found_by_a_name_that_no_query_can_hold(
+    opened: Callable[..., Pipeline], impatient: Pipeline, name: str, characters: str
+) -> None:
+    """quickbooks-ruby 362: QuickBooks refuses the question. Another customer that is like it is not ours."""
+    impatient.simulator.call(lambda world: world.change_settings({"query_characters": characters}))
+    impatient.ingest(event(client(name=name)))
+    (attempt,) = impatient.claim().attempts
+    trouble(impatient, kind="reset_after", count=1)
+    outcome = impatient.call(attempt)
+    other = {"action": "create", "entity": "Customer", "members": {"DisplayName": "Wxodarski - Sxhne"}}
+    impatient.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], other))
+    impatient.settle(Answer(attempt, outcome))
+    asked = len(impatient.requests())
+    later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0)
+    later.drive()
+    link = later.one("client", "c1")
+    assert sorted(one["DisplayName"] for one in impatient.objects("Customer")) == ["Wxodarski - Sxhne", name]
+    (ours,) = [one for one in impatient.objects("Customer") if one["DisplayName"] == name]
+    assert (link.state, link.qbo_id) == ("synced", ours["Id"])
+    assert [(one.operation, one.status) for one in impatient.requests()[asked:]] == [("query", 200)]
+
+
+@pytest.mark.usefixtures("no_background_trouble")
 @pytest.mark.parametrize("second", ["not sent", "throttled", "unauthorized", "refused", "late", "no answer again"])
 @pytest.mark.parametrize("kind", ["customer", "invoice", "update"])
 def test_a_look_up_that_fails_is_made_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import time
 import urllib.request
@@ -152,8 +153,9 @@ def test_the_weather_shows(scraped: Scraped) -> None:
     prometheus = scraped.prometheus
 
     def number(expression: str) -> float:
-        (sample,) = prometheus.query(expression)
-        return float(sample["value"][1])
+        """Give a figure; NaN, which equals nothing, before the first scrape that has it."""
+        found = prometheus.query(expression)
+        return float(found[0]["value"][1]) if found else math.nan
 
     def in_database(query: str) -> float:
         with scraped.installation.engine.connect() as db:
@@ -167,9 +169,8 @@ def test_the_weather_shows(scraped: Scraped) -> None:
     open_failures = (
         "SELECT count(*) FROM qbo_failure WHERE closed_at IS NULL AND org_id = 'org-uk' AND cause LIKE 'no-tax-code%%'"
     )
-    assert (
-        number('max(kompass_qbo_failures_open{cause="no-tax-code", org="org-uk"})') == in_database(open_failures) >= 1
-    )
+    shown_open = 'max(kompass_qbo_failures_open{cause="no-tax-code", org="org-uk"})'
+    until(lambda: number(shown_open) == in_database(open_failures) >= 1)
     undecodable = in_database("SELECT count(*) FROM qbo_failure WHERE stage = 'decode'")
     assert number('sum(kompass_qbo_events_total{outcome="undecodable"})') == undecodable
     assert number('sum(kompass_qbo_dead_letters_total{stage="decode"})') == undecodable

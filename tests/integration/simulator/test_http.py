@@ -62,10 +62,29 @@ def test_an_unknown_path_or_method_is_500_unsupported_operation(usa: Http) -> No
     assert fault_codes(answer) == ["500"]
 
 
-def test_bytes_that_are_not_utf_8_are_500(usa: Http) -> None:
+@pytest.mark.parametrize(
+    ("body", "code", "detail"),
+    [
+        pytest.param(
+            b'{"GivenName":"R\xe9mi"}',
+            "2010",
+            "Property Name:Invalid UTF-8 middle byte 0x6d specified is unsupported or invalid",
+            id="Java SDK 181",
+        ),
+        pytest.param(
+            b'{"DisplayName":"\xff"}',
+            "2010",
+            "Property Name:Invalid UTF-8 start byte 0xff specified is unsupported or invalid",
+            id="the same, of a byte that starts nothing",
+        ),
+        pytest.param(b"", "2310", "ObjectParserError: Request Body is Empty", id="node-quickbooks 156"),
+    ],
+)
+def test_a_body_that_is_no_text(usa: Http, body: bytes, code: str, detail: str) -> None:
     kind = usa.headers(**{"Content-Type": "application/json"})
-    answer = usa.session.post(f"{usa.base}/customer", data=b'{"DisplayName":"\xff"}', headers=kind, timeout=60)
-    assert fault_codes(answer) == ["500"]
+    answer = usa.session.post(f"{usa.base}/customer", data=body, headers=kind, timeout=60)
+    (error,) = answer.json()["Fault"]["Error"]
+    assert (answer.status_code, error["code"], error["Detail"]) == (400, code, detail)
 
 
 def test_a_dead_token_is_401_in_the_gateways_lower_case(usa: Http) -> None:

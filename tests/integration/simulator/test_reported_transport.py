@@ -67,7 +67,37 @@ def test_quickbooks_ruby_pr_344_and_qbo_api_pr_88_a_request_id_used_again(usa: H
     assert usa.post(path, body, requestid="r").status_code == 200
     strike(usa, "requestid_used")
     answer = usa.post(path, body, requestid="r")
-    assert (answer.status_code, '"code":"6000"' in answer.text) == (200 if batched else 400, True)
+    found = answer.json()["BatchItemResponse"][0] if batched else answer.json()
+    (error,) = found["Fault"]["Error"]
+    assert (answer.status_code, error["code"], error["element"]) == (200 if batched else 400, "6000", "")
+    assert error["Detail"] == (
+        "Business Validation Error: An unexpected error occurred while accessing or saving your data. "
+        "Please wait a few minutes and try again.  If the problem persists, contact customer support."
+    )
+
+
+def test_quickbooks_ruby_pr_612_a_fault_in_lower_case(usa: Http) -> None:
+    assert usa.post("customer", LARCH).status_code == 200
+    strike(usa, "lower_case")
+    answer = usa.post("customer", LARCH)
+    body = answer.json()
+    assert (answer.status_code, type(body.pop("time"))) == (400, int)
+    assert body == {
+        "fault": {
+            "error": [
+                {
+                    "message": "Duplicate Name Exists Error",
+                    "detail": "The name supplied already exists. : null",
+                    "code": "6240",
+                }
+            ],
+            "type": "ValidationFault",
+        },
+        "batchItemResponse": [],
+        "attachableResponse": [],
+        "cdcresponse": [],
+    }
+    assert "Fault" in usa.post("customer", LARCH).json()
 
 
 def test_qbo_api_81_unsupported_operation_on_a_path_that_worked(usa: Http) -> None:

@@ -123,8 +123,9 @@ def test_a_429_storm(usa: Http) -> None:
     usa.control("POST", "faults", {"kind": "throttle", "count": 3})
     answers = [usa.get("term/1") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [429, 429, 429, 200]
-    (error,) = answers[0].json()["fault"]["error"]
-    assert error["message"] == "message=ThrottleExceeded; errorCode=003001; statusCode=429"
+    # XML, although JSON was asked for (python-quickbooks 43).
+    assert answers[0].headers["Content-Type"].startswith("application/xml")
+    assert "<Message>message=ThrottleExceeded; errorCode=003001; statusCode=429</Message>" in answers[0].text
 
 
 @pytest.mark.parametrize("shape", ["gateway", "service", "xml"])

@@ -29,7 +29,7 @@ def link(number: int, kind: Kind = Kind.INVOICE, **more: Any) -> Link:
 def new(number: int, kind: Kind = Kind.INVOICE, *, operation: str = "create", most: int | None = None) -> Attempt:
     entity = "Invoice" if kind is Kind.INVOICE else "Customer"
     write = Write(operation=operation, entity=entity, object_id=None, body={}, applied=NOTHING_SENT, name="")  # type: ignore[arg-type]
-    return Attempt.planned(link(number, kind, batch_most=most), write, (1, 1), now=NOW, started=0.0)
+    return Attempt.planned(link(number, kind, batch_most=most), write, (1, 1), connection=1, now=NOW, started=0.0)
 
 
 def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0) -> Attempt:
@@ -39,7 +39,7 @@ def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0
         first_sent_at=NOW, resend_after=NOW, batch_id=batch_id, voided=False, temporary="",
     )  # fmt: skip
     opened = OpenAttempt(stored, alive=False, busy_for=0.0, age=age)
-    return Attempt.taken_over(link(number), opened, resend_window=600.0, started=0.0)
+    return Attempt.taken_over(link(number), opened, connection=1, resend_window=600.0, started=0.0)
 
 
 def sizes(*wanted: Attempt, most: int = 30) -> list[int]:
@@ -87,7 +87,7 @@ def attempt(number: int, batch_id: str = "b1") -> Attempt:
     return Attempt(
         link=link(number), epoch=2, phase="send", operation="create", entity="Invoice", object_id=None, body='{"a": 1}',
         request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, tries=1, first_sent_at=None,
-        claimed_at=0.0, batch_id=batch_id,
+        claimed_at=0.0, connection_version=1, batch_id=batch_id,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 INTUITS_CODES = re.findall(
     r"\d+",
     "100 110 120 130 140 150 500 600 610 620 630 700 800 900 1040 2010 2020 2030 2040 2050 2060 2070 2090 2100 2110 2130 2140 "
-    "2160 2170 2200 2210 2220 2290 2500 2600 3000 3001 3100 3200 3202 4000 4001 5010 5020 5030 6000 6070 6080 6100 6130 6140 "
+    "2160 2170 2200 2210 2220 2290 2390 2500 2600 3000 3001 3100 3200 3202 4000 4001 5010 5020 5030 6000 6070 6080 6100 6130 6140 "
     "6150 6160 6170 6180 6190 6200 6210 6220 6230 6240 6250 6280 6420 6440 6450 6470 6540 10000 10100 10200",
 )
 
@@ -162,6 +162,15 @@ def test_headlines(cause: str, value: str, headline: str) -> None:
             "invalid-reference",
             "Invoice INV-1042: its customer “A” (Id 583) is deleted, merged or inactive in QuickBooks (QuickBooks says: "
             "Names element id 583 not found; code 2500)",
+        ),
+        (
+            told(
+                "2500", "Invalid Reference Id : Line.SalesItemLineDetail.ItemRef",
+                used=(Reference("item", "12", "LiDAR"), Reference("customer", "583", "A")),
+            ),
+            "invalid-reference",
+            "Invoice INV-1042: its item “LiDAR” (Id 12) is deleted, merged or inactive in QuickBooks (QuickBooks says: "
+            "Invalid Reference Id : Line.SalesItemLineDetail.ItemRef; code 2500)",
         ),
         (
             told("2500", "Klasses element id 99 not found"),

@@ -29,6 +29,22 @@ def test_statements() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("Amy's", r"DisplayName = 'Amy\'s'"),
+        ("50% off", "DisplayName = '50% off'"),
+        ("Włodarski – Söhne", "DisplayName LIKE 'W%odarski % S%hne'"),
+        ("Kimberly O’Neil", "DisplayName LIKE 'Kimberly O%Neil'"),
+        ("小鳥遊", "DisplayName LIKE '%'"),
+    ],
+)
+def test_a_query_holds_no_character_outside_ascii(name: str, condition: str) -> None:
+    """quickbooks-ruby 54, 309 and 362, PHP SDK 397: QuickBooks refuses it with 4000."""
+    assert equals("DisplayName", name) == condition
+    assert compare("DisplayName", "LIKE", f"%{name}").isascii()
+
+
 @STEADY
 @given(st.text(st.characters(blacklist_categories=["Cc", "Cs"])))
 def test_no_value_breaks_out_of_its_quotes(value: str) -> None:

@@ -66,11 +66,24 @@ def test_inventory_on_a_line_needs_a_quantity_and_a_day_of_its_time(books: Books
 
 
 def test_an_item_without_an_income_account_cannot_be_sold(books: Books) -> None:
+    """The words of JobBox's help 19000159563, the code of a public client of 2026."""
     made = enter(books, Name="Bought only", Type="Service")
-    refused = books.refuses(lambda: books.invoice(books.customer(), sells(made)))
-    assert (refused.codes, "Select an account" in refused.errors[0].detail) == (("6000",), True)
+    (error,) = books.refuses(lambda: books.invoice(books.customer(), sells(made))).errors
+    assert (error.code, error.message) == ("2390", "There is no income account associated with the item")
+    assert error.detail.endswith('"Bought only".')
     # It can still be renamed; only its sale needs the account.
     assert books.update("Item", made, Name="Bought")["Name"] == "Bought"
+
+
+def test_inactive_stock_is_refused_in_words_of_its_own(books: Books) -> None:
+    """Two public clients of 2026 quote it; other inactive items are 610."""
+    made, customer = books.create("Item", Name="Drone", **STOCK), books.customer()
+    books.update("Item", made, Active=False)
+    (error,) = books.refuses(lambda: books.invoice(customer, sells(made, Qty=2))).errors
+    assert (error.code, error.detail) == (
+        "6000",
+        "Business Validation Error: You need to activate this item before updating the quantity.",
+    )
 
 
 def test_non_inventory_is_sold_as_a_service_is(books: Books) -> None:

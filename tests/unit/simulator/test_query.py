@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simulator.faults import ApiFault
 from simulator.selection import run
 
 from .conftest import Books, OpenBooks, line
@@ -36,7 +37,7 @@ def filled(books: Books) -> Books:
         ("where Active = false", ["Dead (deleted)"]),
         ("where Active in (true, false) orderby DisplayName desc", ["Dead (deleted)", "Cedar", "Birch", "Amy's Birds"]),
         ("where Balance > '300.00'", ["Birch"]),
-        ("where Balance >= 350", ["Birch"]),
+        ("where Balance >= '350'", ["Birch"]),
         ("where MetaData.CreateTime > '2026-03-10T10:30:00-07:00'", ["Birch", "Cedar"]),
         ("startposition 2 maxresults 1", ["Birch"]),
         ("maxresults 1 startposition 3", ["Cedar"]),
@@ -122,6 +123,84 @@ def test_a_parser_error_says_what_it_met_and_where(books: Books) -> None:
 def test_what_the_entity_has_not_is_4001(books: Books, text: str, detail: str) -> None:
     refused = books.refuses(lambda: run(books.company, text))
     assert (refused.codes, refused.errors[0].detail) == (("4001",), f"QueryValidationError: {detail}")
+
+
+@pytest.mark.parametrize(
+    ("where", "met"),
+    [
+        ("Balance > 0", '">" "> "" at line 1, column 38.'),
+        ("Balance = 0", '"=" "= "" at line 1, column 38.'),
+        ("Id in (1, 2)", '<INTEGER> "1 "" at line 1, column 37.'),
+    ],
+)
+def test_a_number_without_quotes(books: Books, where: str, met: str) -> None:
+    """node-quickbooks 41 (2016); a column of a report of December 2025."""
+    refused = books.refuses(lambda: run(books.company, f"select * from Customer where {where}"))
+    assert (refused.codes, refused.errors[0].detail) == (("4000",), f'QueryParserError: Encountered " {met}')
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "detail"),
+    [
+        (
+            "quickbooks-ruby 309",
+            "SELECT * FROM ITEM WHERE NAME LIKE '%Fleur’t'",
+            r'''column 43.  Encountered: "\u2019" (8217), after : "\'%Fleur"''',
+        ),
+        (
+            "quickbooks-ruby 362",
+            "SELECT * FROM Customer WHERE FamilyName = 'Włodarski'",
+            r'''column 45.  Encountered: "\u0142" (322), after : "\'W"''',
+        ),
+        (
+            "PHP SDK 397",
+            "select * from Item WHERE Name='Boot – Wolverine'",
+            r'''column 37.  Encountered: "\u2013" (8211), after : "\'Boot "''',
+        ),
+        (
+            "quickbooks-node-promise 1",
+            "select * from account where AccountSubType %3D %27Inventory%27",
+            r'''column 44.  Encountered: "%" (37), after : ""''',
+        ),
+    ],
+)
+def test_a_character_that_a_query_cannot_hold(books: Books, source: str, text: str, detail: str) -> None:
+    refused = books.refuses(lambda: run(books.company, text))
+    said = f"QueryParserError: Invalid content. Lexical error at line 1, {detail}"
+    assert (refused.codes, refused.errors[0].detail, refused.timed) == (("4000",), said, False), source
+
+
+def test_a_text_without_end_and_a_character_of_two_halves(books: Books) -> None:
+    details = [
+        books.refuses(lambda text=text: run(books.company, text)).errors[0].detail  # type: ignore[misc]
+        for text in ("select * from Customer where Id = '5", "select * from Customer where DisplayName = '🐦'")
+    ]
+    assert [detail.partition("column ")[2] for detail in details] == [
+        r'''37.  Encountered: <EOF> after : "\'5"''',
+        r'''45.  Encountered: "\ud83d" (55357), after : "\'"''',
+    ]
+
+
+def test_switch_query_characters(open_books: OpenBooks) -> None:
+    found = {}
+    for value in ("any", "latin-1", "ascii"):
+        books = open_books(query_characters=value)
+        for name in ("Łoś", "Müller"):
+            books.customer(name)
+        for name in ("Łoś", "Müller"):
+            text = f"select * from Customer where DisplayName = '{name}'"
+            try:
+                found[value, name] = names(books, text)
+            except ApiFault as refused:
+                found[value, name] = list(refused.codes)
+    assert found == {
+        ("any", "Łoś"): ["Łoś"],
+        ("any", "Müller"): ["Müller"],
+        ("latin-1", "Łoś"): ["4000"],
+        ("latin-1", "Müller"): ["Müller"],
+        ("ascii", "Łoś"): ["4000"],
+        ("ascii", "Müller"): ["4000"],
+    }
 
 
 def test_switch_order_by_two_words(open_books: OpenBooks) -> None:

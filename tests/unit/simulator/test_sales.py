@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator import SELF_NUMBERED, UK, USA, bookkeeper
+from simulator import CANADA, SELF_NUMBERED, UK, USA, bookkeeper
 
 from .conftest import CATEGORY, INACTIVE_ITEM, Books, OpenBooks, line
 
@@ -39,11 +39,37 @@ def test_a_line_without_an_item_is_documentation(books: Books) -> None:
     assert made["TotalAmt"] == 10
 
 
+def test_a_line_of_words_keeps_the_code_that_it_has(open_books: OpenBooks) -> None:
+    """JonBeak/Nexus, November 2025, Canada: "NON" and a blank description are left out, a code is kept and taxes nothing."""
+    books = open_books(CANADA)
+    sent = [
+        {"DetailType": "DescriptionOnly", "Description": text, "DescriptionLineDetail": {"TaxCodeRef": {"value": code}}}
+        for text, code in ((" ", "2"), ("words", "NON"))
+    ]
+    made = books.invoice(books.customer(), line(100, TaxCodeRef={"value": "2"}), *sent)
+    blank, words = made["Line"][1:3]
+    assert ("Description" in blank, blank["DescriptionLineDetail"]) == (False, {"TaxCodeRef": {"value": "2"}})
+    assert (words["Description"], words["DescriptionLineDetail"]) == ("words", {})
+    assert (made["TxnTaxDetail"]["TotalTax"], made["Line"][-1]["Amount"]) == (13, 100)
+
+
 def test_a_category_on_a_line_is_2500(books: Books) -> None:
     customer = books.customer()
     refused = books.refuses(lambda: books.invoice(customer, line(1, ItemRef={"value": CATEGORY})))
     assert refused.codes == ("2500",)
     assert refused.errors[0].detail.endswith("is set up as a category instead of a product or service.")
+
+
+def test_switch_missing_item_detail(open_books: OpenBooks) -> None:
+    """PHP SDK 102: the member, without the Id."""
+    member = "Line.SalesItemLineDetail.ItemRef"
+    said = {"path": (member, member), "element_id": ("Item element id 777 not found", "Reference Id")}
+    for value, (detail, element) in said.items():
+        books = open_books(missing_item_detail=value)
+        (error,) = books.refuses(
+            lambda books=books: books.invoice(books.customer(), line(1, ItemRef={"value": "777"}))
+        ).errors  # type: ignore[misc]
+        assert (error.code, error.detail, error.element) == ("2500", f"Invalid Reference Id : {detail}", element)
 
 
 def test_missing_references_are_2500_in_the_words_of_each_list(books: Books) -> None:
@@ -54,7 +80,6 @@ def test_missing_references_are_2500_in_the_words_of_each_list(books: Books) -> 
         assert refused.codes == ("2500",)
         return refused.errors[0].detail
 
-    assert detail(ItemRef={"value": "777"}) == "Invalid Reference Id : Item element id 777 not found"
     assert detail(ClassRef={"value": "778"}) == "Invalid Reference Id : Klasses element id 778 not found"
     refused = books.refuses(lambda: books.invoice({"Id": "779"}))
     assert refused.errors[0].detail == "Invalid Reference Id : Names element id 779 not found"
@@ -96,6 +121,8 @@ def test_amount_is_quantity_times_price_rounded_half_up(
     refused = books.refuses(lambda: books.invoice(customer, sold))
     assert refused.codes == ("6070",)
     assert refused.errors[0].detail == f"Amount is not equal to UnitPrice * Qty. Supplied value:{amount:,}"
+    # A refusal that a public file of 2026 quotes names the member.
+    assert refused.errors[0].element == "Line.Amount"
 
 
 def test_a_quantity_and_price_of_zero_are_taken_for_not_given(books: Books) -> None:
