@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
+from schemas.counting import counted
 from store import companies, connections
 from store.engine import AWAY, retrying
 from sync import link
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 DATABASE_AWAY_S = 1.0
 """How long to leave alone what needs a database that does not answer."""
+_AHEAD_S = 60.0
+"""How often is looked for what a clock that was ahead has queued."""
 
 
 class Housekeeping:
@@ -40,6 +44,7 @@ class Housekeeping:
         self._wake = wake
         self._stopping = stopping
         self._sweep_now = threading.Event()
+        self._looked_ahead = float("-inf")
         self._lock = threading.Lock()
         self._preparing: set[str] = set()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="company")
@@ -99,6 +104,7 @@ class Housekeeping:
                 self._sweep_changed()
                 self._daily_retries.turn()
                 self._see_to_companies()
+                self._look_ahead()
             except AWAY as error:
                 log.warning("configurations are not swept: %s", str(error).splitlines()[0])
             self._sweep_now.wait(self._steps.policy.process.sweep_seconds)
@@ -116,6 +122,14 @@ class Housekeeping:
                 self._threads.submit(self._try_disconnected, org_id, realm_id, version)
         for org_id, realm_id in retrying(engine, connections.idle_connections):
             self.prepare(realm_id, org_id, Claimed())
+
+    def _look_ahead(self) -> None:
+        if time.monotonic() - self._looked_ahead < _AHEAD_S:
+            return
+        if woken := retrying(self._steps.engine, partial(link.wake_ahead, lane=self._steps.policy.lane)):
+            log.warning("the clock of the database was set back: %s", counted(woken, "link is due", "links are due"))
+            self._wake()
+        self._looked_ahead = time.monotonic()
 
     def _sweep_changed(self) -> None:
         failed: BaseException | None = None

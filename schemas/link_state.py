@@ -40,3 +40,4 @@ class Because(StrEnum):
     DAILY_RETRY = "daily-retry"
     FIXED_IN_QUICKBOOKS = "fixed-in-quickbooks"
     RESTORED = "restored"
+    CLOCK = "clock"

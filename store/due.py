@@ -7,7 +7,8 @@ from typing import Final
 from schemas.link_state import Because, LinkState
 from store.sql import Statement
 
-_DUE: Final = "due_at = now(), again = true, due_since = coalesce(l.due_since, now())"
+_DUE: Final = "due_at = now(), again = true, due_since = least(l.due_since, now())"
+"""Work is not queued since a moment to come: the clock may have been set back. `least` leaves out a null."""
 _NOTE: Final = (
     " INSERT INTO qbo_history (org_id, realm_id, kind, kompass_id, link_id, what, outcome, message)"
     " SELECT org_id, realm_id, kind, kompass_id, id, 'due', {because}, {message} FROM due"

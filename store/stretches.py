@@ -27,12 +27,14 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Records ``first`` to ``last`` that Kafka deleted before they were read."""
+    """Records ``first`` to ``last`` that Kafka deleted before they were read, or cannot give; then a person said so."""
 
     topic: str
     partition: int
     first: int
     last: int
+    by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,13 @@ class Accepted:
 def note_gap(db: Connection, gap: Gap) -> None:
     """Keep a gap once, whichever processes meet it; retention may have made it longer meanwhile."""
     statement = insert(stretch).values(
-        what=What.GAP.value, topic=gap.topic, partition=gap.partition, first=gap.first, last=gap.last
+        what=What.GAP.value,
+        topic=gap.topic,
+        partition=gap.partition,
+        first=gap.first,
+        last=gap.last,
+        by=gap.by,
+        reason=gap.reason,
     )
     db.execute(
         statement.on_conflict_do_update(

@@ -33,6 +33,8 @@ OWNED: Final = frozenset({
 
 QUEUED: Final = frozenset({LinkState.PENDING, LinkState.RETRYING})
 """The states in which work is queued: in all others `due_since` is empty, unless something newer came meanwhile."""
+_CLOCKS_DIFFER_S: Final = 5
+"""As `KompassQboClockOff` has it."""
 
 
 # --- Transitions of links that a transaction has locked
@@ -266,6 +268,21 @@ def wake_held(db: Connection, *, lane: int, cause: str) -> int:
         lock=due.FREE_ONLY,
     )
     return db.execute(text(statement), {"cause": cause}).rowcount
+
+
+def wake_ahead(db: Connection, *, lane: int) -> int:
+    """Make those of this lane due that were queued, or tried, at a moment to come: the database's clock was set back since.
+
+    Else each would wait for as long as the clock was ahead.
+    """
+    statement = due.makes_due(
+        f"SELECT l.id FROM qbo_link l WHERE l.due_at > now() AND (l.lanes & {lane:d}) <> 0"
+        f" AND greatest(l.due_since, l.last_failed_at) > now() + interval '{_CLOCKS_DIFFER_S} seconds'",
+        because=f"'{Because.CLOCK}'",
+        message="'the clock of the database was set back'",
+        lock=due.FREE_ONLY,
+    )
+    return db.execute(text(statement)).rowcount
 
 
 def configuration_changed(db: Connection, *, org_id: str, realm_id: str, version: int) -> int:

@@ -1,8 +1,9 @@
-"""`kompass-qbo dead-letters accept`: have consumers go on past unreadable records that a person looked at."""
+"""`kompass-qbo dead-letters accept`: have consumers go on past unreadable or damaged records that a person looked at."""
 
 from __future__ import annotations
 
 import getpass
+import os
 
 import click
 
@@ -10,10 +11,12 @@ from consumers.dead_letter_tools.options import OFFSET, opened
 from consumers.errors import ConsumersError, ExitCode
 from consumers.ingest.group import topic_of
 from consumers.inquiry.showing import say
+from consumers.restoring.damaged import go_past
 from schemas.events import Kind
 from store import stretches
 from store.engine import retrying
-from store.stretches import Accepted
+from store.stretches import Accepted, Gap
+from sync.settings import Environment, read_kafka
 
 _TOPICS = [topic_of(kind) for kind in Kind]
 
@@ -28,14 +31,29 @@ class NothingUnreadable(ConsumersError):
 @click.option("--from", "first", required=True, type=OFFSET, help="Offset of the first record.")
 @click.option("--to", "last", required=True, type=OFFSET, help="Offset of the last record.")
 @click.option("--reason", required=True, help="Why it is safe to go on; kept with your name.")
-def accept_command(topic: str, partition: int, first: int, last: int, reason: str) -> int:
+@click.option(
+    "--damaged", is_flag=True, help="Kafka cannot give these records any more; stop the topic's consumers first."
+)
+def accept_command(topic: str, partition: int, first: int, last: int, reason: str, damaged: bool) -> int:
     """Have consumers go on past unreadable records that you looked at.
 
     A consumer stops when too many records in a row cannot be read. This lets it go on past those of one stretch of a partition.
     Nothing is skipped: each record is a dead letter, and `dead-letters replay` reads its bytes again once they can be read.
+
+    With --damaged, the records are gone: it sees first that Kafka gives an error instead of them, and what follows them. They are kept
+    as a gap.
     """
     if last < first:
         raise click.UsageError(f"--to {last} is before --from {first}")
+    if damaged:
+        with opened() as engine:
+            lost = Gap(topic, partition, first, last, by=who(), reason=reason)
+            go_past(engine, read_kafka(Environment(os.environ)), lost)
+        say(
+            f"Consumers of {topic}/{partition} go on at {last + 1}. Have Kompass send again what changed in the records before. Start "
+            "the consumers."
+        )
+        return ExitCode.OK
     accepted = Accepted(topic, partition, first, last, by=who(), reason=reason)
     with opened() as engine:
         with engine.connect() as db:

@@ -59,7 +59,7 @@ def find_behind(engine: Engine, kafka: Mapping[str, str]) -> list[Behind]:
     """
     committed: dict[Place, int] = {}
     for kind in Kind:
-        with _group(kafka, kind) as consumer:
+        with open_group(kafka, kind) as consumer:
             if wanted := _partitions(consumer, topic_of(kind)):
                 committed |= {
                     (one.topic, one.partition): one.offset for one in consumer.committed(wanted, timeout=_TIMEOUT_S)
@@ -102,13 +102,18 @@ def check_stopped(engine: Engine, kafka: Mapping[str, str]) -> None:
     with engine.begin() as db:
         reached = restores.read_reached(db)
     for kind in Kind:
-        with _group(kafka, kind) as consumer:
-            if wanted := _partitions(consumer, topic_of(kind)):
-                same = [
-                    one if one.offset >= 0 else _at(one, reached.get((one.topic, one.partition), 0))
-                    for one in consumer.committed(wanted, timeout=_TIMEOUT_S)
-                ]
-                _commit(consumer, same, kafka, kind)
+        with open_group(kafka, kind) as consumer:
+            if same := standing(consumer, kind, reached):
+                commit(consumer, same, kafka, kind)
+
+
+def standing(consumer: Consumer, kind: Kind, reached: Mapping[Place, int]) -> list[TopicPartition]:
+    """Give where the group of this kind stands in each partition; where it has committed nothing, how far the database was read."""
+    wanted = _partitions(consumer, topic_of(kind))
+    return [
+        one if one.offset >= 0 else _at(one, reached.get((one.topic, one.partition), 0))
+        for one in (consumer.committed(wanted, timeout=_TIMEOUT_S) if wanted else [])
+    ]
 
 
 def rewind(engine: Engine, kafka: Mapping[str, str]) -> Rewound:
@@ -122,7 +127,7 @@ def rewind(engine: Engine, kafka: Mapping[str, str]) -> Rewound:
         reached = restores.read_reached(db)
     events = lost = 0
     for kind in Kind:
-        with _group(kafka, kind) as consumer:
+        with open_group(kafka, kind) as consumer:
             starts = []
             for place in _partitions(consumer, topic_of(kind)):
                 low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
@@ -131,7 +136,7 @@ def rewind(engine: Engine, kafka: Mapping[str, str]) -> Rewound:
                 lost += max(low - known, 0)
                 events += high - start
                 starts.append(_at(place, start))
-            _commit(consumer, starts, kafka, kind)
+            commit(consumer, starts, kafka, kind)
         # Where Kafka has deleted what the backup had not read, the group starts later than the database knows.
         with engine.begin() as db:
             restores.note_reached(db, {(one.topic, one.partition): one.offset for one in starts})
@@ -158,14 +163,14 @@ def _partitions(consumer: Consumer, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(found.partitions)]
 
 
-def _commit(consumer: Consumer, starts: list[TopicPartition], kafka: Mapping[str, str], kind: Kind) -> None:
+def commit(consumer: Consumer, starts: list[TopicPartition], kafka: Mapping[str, str], kind: Kind) -> None:
     """Commit for a group without members; one of those that ended without leaving may still be counted for a while."""
     failed = _refusal(consumer, starts)
     if failed is None:
         return
     if failed.code() not in _IN_USE:
         raise KafkaException(failed)
-    with _group(kafka, kind) as member:
+    with open_group(kafka, kind) as member:
         _join(member, starts, kind)
         if (failed := _refusal(member, starts)) is not None:
             raise KafkaException(failed)
@@ -199,7 +204,7 @@ def _join(consumer: Consumer, starts: list[TopicPartition], kind: Kind) -> None:
 
 
 @contextmanager
-def _group(kafka: Mapping[str, str], kind: Kind) -> Iterator[Consumer]:
+def open_group(kafka: Mapping[str, str], kind: Kind) -> Iterator[Consumer]:
     """Look at a group without becoming a member of it."""
     consumer = Consumer(silent(consumer_settings(kafka, kind)))
     try:

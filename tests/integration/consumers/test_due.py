@@ -129,6 +129,27 @@ def test_a_restore_is_named(pipeline: Pipeline) -> None:
     assert reasons(pipeline, "c1") == [Because.RESTORED]
 
 
+@pytest.mark.parametrize(
+    ("state", "moments", "woken"),
+    [
+        ("pending", "due_since = now() + interval '1 hour'", 1),
+        ("retrying", "due_since = now() - interval '1 day', last_failed_at = now() + interval '1 hour'", 1),
+        ("retrying", "due_since = now() - interval '1 day', last_failed_at = now()", 0),
+    ],
+)
+def test_what_was_queued_by_a_clock_that_was_ahead_does_not_wait_for_it(
+    pipeline: Pipeline, state: str, moments: str, woken: int
+) -> None:
+    pipeline.ingest(event(client()))
+    run(pipeline, f"UPDATE qbo_link SET state = '{state}', cause = 'x', due_at = now() + interval '1 hour', {moments}")
+    with pipeline.engine.begin() as db:
+        assert link_life.wake_ahead(db, lane=links.LANES[Kind.CLIENT]) == woken
+        assert link_life.wake_ahead(db, lane=links.LANES[Kind.CLIENT]) == 0
+    assert reasons(pipeline, "c1") == [Because.CLOCK] * woken
+    with pipeline.engine.begin() as db:
+        assert db.exec_driver_sql("SELECT bool_and(due_since <= now()) FROM qbo_link").scalar()
+
+
 def test_a_held_link_is_made_due_when_there_is_budget_again(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client()))
     run(pipeline, "UPDATE qbo_link SET state = 'retrying', cause = 'no-budget', due_at = now() + interval '9 days'")

@@ -21,6 +21,8 @@ _OURS = re.compile(rf"(?:^|[\s=(-]){NAME} (?=[a-z-])")
 _COMPOSED = re.compile(r"docker compose -f (\S+) (?:run|exec)(?: -\S+)* (\S+) ?(.*)")
 # What a page writes in place of a value, several commands or the rest: `FILE|-`, `list\|show`, `<id>`, `…`.
 _CUT = re.compile(r" (?:\||<|>|>>|&&|#)(?: .*|$)")
+_IN_A_POD = re.compile(r"kubectl .*\bexec .*-- (\S+)")
+_IN_THE_IMAGE = {NAME, "python", "sh"}
 _CHANGES = "CHANGELOG.md"
 """It also names commands of before."""
 
@@ -45,6 +47,8 @@ def lines_of(page: str) -> list[str]:
 def wrong_with(line: str) -> str | None:
     """What is wrong with the command line, if it is one."""
     line = _CUT.sub("", line)
+    if (inside := _IN_A_POD.search(line)) and inside[1] not in _IN_THE_IMAGE:
+        return f"the image has no {inside[1]}"
     if (ours := _OURS.search(line)) and not re.search(
         "(?:buildah|kubectl) [^-]*-", line[: ours.end()].rpartition(" -- ")[2]
     ):
@@ -149,6 +153,7 @@ def _files(words: list[str]) -> str | None:
         ("kubectl -n a exec deployment/kompass-qbo-clients -- kompass-qbo doctr", "doctr"),
         ("docker compose -f deploy/compose.yaml run --rm clients doctr", "doctr"),
         ("docker compose -f deploy/compose.yaml exec client doctor", "no service client"),
+        ("kubectl exec a -- curl http://localhost:9100/livez", "no curl"),
         ("make brokrs", "brokrs"),
         ("make fuzz INPUT=1", "INPUT"),
         ("LINK_UP=300 pytest tests/unit/nothing.py", "no tests/unit/nothing.py"),
