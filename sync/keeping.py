@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -27,6 +27,8 @@ from sync.decide import Prediction, predict
 from sync.differences import Differences
 from sync.link import by_hand, make_due, wake_dependents, write
 from sync.looking_up import IN_DOUBT
+
+UNSEEN: Final = "What QuickBooks says has not been read yet: press Try again, and look at both sides then."
 
 
 def offers_sides(cause: str, qbo_id: str | None) -> bool:
@@ -60,6 +62,9 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
         return
     if is_being_sent(db, link):
         raise CannotLink(f"It {BEING_SENT}")
+    if link.state in (LinkState.FAILED, LinkState.RETRYING) and not offers_sides(link.cause, link.qbo_id):
+        # What was refused without proof may have been done all the same: nobody has seen what QuickBooks says now.
+        raise CannotLink(UNSEEN)
     case, left = _what_is_left(db, link)
     facts = _type_left(link, case) if is_of_another_type(case) else _as_left(db, link, left)
     words = f"{by} chose what QuickBooks says"
@@ -101,9 +106,7 @@ def _what_is_left(db: Connection, link: Link) -> tuple[Case, Write | None]:
         case Fail(problems):
             raise CannotLink(f"There is another problem by now: {problems[0].message}. {problems[0].remedy}.")
         case _:
-            raise CannotLink(
-                "What QuickBooks says has not been read yet: press Try again, and look at both sides then."
-            )
+            raise CannotLink(UNSEEN)
 
 
 def _type_left(link: Link, case: Case) -> dict[str, Any]:

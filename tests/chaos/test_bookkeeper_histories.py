@@ -22,7 +22,7 @@ from tests.database import cloned_database
 from tests.pipeline import Pipeline, open_pipeline
 
 ALWAYS = (1, 2, 3, 4, 5, 6)
-FOUND: tuple[int, ...] = (1026449213, 1026449546, 375864279)
+FOUND: tuple[int, ...] = (1026449213, 1026449546, 375864279, 176195747)
 """Seeds that found something once."""
 PER_WORLD = 40
 """Companies that share a database and a simulator."""
