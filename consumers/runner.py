@@ -1,4 +1,4 @@
-"""The reconciler of one process: a dispatcher that claims, workers that call, a settler that writes back.
+"""The reconciler of one process: a dispatcher that claims, workers that call, a settler (`consumers.settler`) that writes back.
 
 No worker waits for a company that waits: waiting is a moment in the database, not a thread. No transaction is open while Intuit is
 asked, and before anything is sent the worker sees to it that the claim is still its own.
@@ -7,7 +7,6 @@ asked, and before anything is sent the worker sees to it that the claim is still
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import Counter
@@ -18,7 +17,8 @@ from contextlib import suppress
 from sqlalchemy import Connection
 
 from consumers.housekeeping import DATABASE_AWAY_S, Housekeeping
-from consumers.run_metrics import count_called, count_claimed, count_settled
+from consumers.run_metrics import count_called, count_claimed
+from consumers.settler import GATHER_S, Settler
 from store import attempts
 from store.backlogs import due_of, with_backlog
 from store.candidates import due_candidates, next_due_in
@@ -30,16 +30,10 @@ from sync.claim import Claimed
 from sync.crash_points import reached
 from sync.gates import Permits
 from sync.pace import Pace
-from sync.settle import Answer
 from sync.steps import Steps
 
 log = logging.getLogger(__name__)
 
-SETTLE_BATCH = 64
-
-# A claim and a settle cost about as much for one link as for thirty, so each waits this long for company: 2.5 ms on average against a call
-# of 100 ms or more. Measured at 16 workers and a 2 ms Intuit, that more than halves the CPU of a push.
-GATHER_S = 0.005
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
 _CONTENDED_S = 0.01
@@ -65,7 +59,9 @@ class Reconciler:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._housekeeping = Housekeeping(steps, beat=beat, wake=self.wake, stopping=self._stopping)
-        self._answers: queue.SimpleQueue[list[Answer] | None] = queue.SimpleQueue()
+        self._settler = Settler(
+            steps, beat=beat, stopping=self._stopping, calling=lambda: self._calling, busy=self._busy, done=self._done
+        )
         self._lock = threading.Lock()
         self._in_flight: dict[int, str] = {}
         """Link → request id."""
@@ -79,7 +75,7 @@ class Reconciler:
             threading.Thread(target=self._guard, args=(run,), name=name, daemon=True)
             for name, run in (
                 ("dispatcher", self._dispatch),
-                ("settler", self._settle_answers),
+                ("settler", self._settler.run),
                 ("heartbeat", self._heartbeats),
                 ("sweeper", self._housekeeping.sweep),
             )
@@ -112,7 +108,7 @@ class Reconciler:
             self._wake.wait(0.05)
             self._wake.clear()
         drained = not self._busy()
-        self._answers.put(None)
+        self._settler.end()
         for thread in self._threads[1:]:
             thread.join(self._process.drain_seconds)
         drained = drained and not any(thread.is_alive() for thread in self._threads)
@@ -319,8 +315,7 @@ class Reconciler:
         if sent.is_too_large:
             self._heard_how_many(batch)
         if answers := self._steps.answers(sent):
-            # Written back together: a batch of which some have their answer can never be sent again as it was.
-            self._answers.put(answers)
+            self._settler.take(answers)
         else:
             self._done(batch.attempts)
 
@@ -329,47 +324,6 @@ class Reconciler:
             for attempt in attempts:
                 self._in_flight.pop(attempt.link.id, None)
         self.wake()
-
-    # Settle
-
-    def _settle_answers(self) -> None:
-        last = False
-        while not last:
-            self._beat("settler")
-            try:
-                first = self._answers.get(timeout=1.0)
-            except queue.Empty:
-                continue
-            answers: list[Answer] = []
-            until = time.monotonic() + GATHER_S
-            more: list[Answer] | None = first
-            while more is not None:
-                answers += more
-                if len(answers) >= SETTLE_BATCH:
-                    break
-                # Nobody waits for company that cannot come.
-                left = until - time.monotonic() if self._calling else 0.0
-                try:
-                    more = self._answers.get(timeout=max(left, 0.0))
-                except queue.Empty:
-                    break
-            last = more is None
-            if answers:
-                self._write_back(answers)
-
-    def _write_back(self, answers: list[Answer]) -> None:
-        """Write answers back, for as long as it takes: an answer that is not written costs a look-up later."""
-        while True:
-            try:
-                settled = self._steps.settle(answers)
-                break
-            except AWAY as error:
-                log.warning("answers are not written back yet: %s", str(error).splitlines()[0])
-                if self._stopping.wait(DATABASE_AWAY_S) and self._busy() == 0:
-                    return
-        reached("settled")
-        count_settled(self._metrics, settled)
-        self._done(answer.attempt for answer in answers)
 
     # Beside
 

@@ -11,6 +11,7 @@ from mapping.invoice import marked_id
 from mapping.money import half_up
 from mapping.sheet import Amounts, CodeAmount, Side
 from schemas.company import CompanyFacts
+from schemas.observed import Observed, amount, part, reference, rows
 
 _ZERO = Decimal(0)
 
@@ -101,18 +102,17 @@ def booked_by_key(
 def booked_of(entity: str, document: Mapping[str, object], *, home_currency: str) -> Booked:
     """Read a document of QuickBooks'."""
     sign = -1 if entity == "CreditMemo" else 1
-    gross = _decimal(document.get("TotalAmt")) or _ZERO
-    tax_detail = _part(document, "TxnTaxDetail")
-    tax = _decimal(tax_detail.get("TotalTax")) or _ZERO
-    currency = str(_part(document, "CurrencyRef").get("value") or home_currency)
-    rate = Decimal(1) if currency == home_currency else _decimal(document.get("ExchangeRate"))
-    home = _decimal(document.get("HomeTotalAmt"))
+    gross = amount(document, "TotalAmt") or _ZERO
+    tax_detail = part(document, "TxnTaxDetail")
+    tax = amount(tax_detail, "TotalTax") or _ZERO
+    currency = reference(document, "CurrencyRef") or home_currency
+    rate = Decimal(1) if currency == home_currency else amount(document, "ExchangeRate")
+    home = amount(document, "HomeTotalAmt")
     if currency == home_currency:
         home = gross
     elif home is None and rate is not None:
         home = half_up(gross * rate)
     note = str(document.get("PrivateNote") or "")
-    customer = _part(document, "CustomerRef")
     return Booked(
         entity=entity,
         id=str(document["Id"]),
@@ -121,56 +121,41 @@ def booked_of(entity: str, document: Mapping[str, object], *, home_currency: str
         currency=currency,
         amounts=Amounts(sign * (gross - tax) + 0, sign * tax + 0, sign * gross + 0),
         due=str(document.get("DueDate") or ""),
-        customer_id=str(customer.get("value") or ""),
-        customer_name=str(customer.get("name") or ""),
+        customer_id=reference(document, "CustomerRef"),
+        customer_name=str(part(document, "CustomerRef").get("name") or ""),
         exchange_rate=rate,
         home=None if home is None else sign * home + 0,
         marked=marked_id(note),
-        nets=_sums((code, sign * amount) for code, amount in _line_nets(document)),
-        items=_sums((item, sign * amount) for item, amount in item_nets(document)),
-        taxes=_sums((rate, sign * amount) for rate, amount in _rate_taxes(tax_detail)),
-        voided=gross == 0 and note.startswith("Voided"),
+        nets=_sums((code, sign * net) for code, net in _line_nets(document)),
+        items=_sums((item, sign * net) for item, net in item_nets(document)),
+        taxes=_sums((rate, sign * net) for rate, net in _rate_taxes(tax_detail)),
+        voided=Observed(document).voided,
     )
 
 
 def _line_nets(document: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
-    lines = document.get("Line")
-    for line in lines if isinstance(lines, list | tuple) else ():
-        detail = line.get("SalesItemLineDetail") if isinstance(line, Mapping) else None
-        if isinstance(detail, Mapping):
-            code = str(_part(detail, "TaxCodeRef").get("value") or "")
+    for line in rows(document.get("Line")):
+        if "SalesItemLineDetail" in line:
+            code = reference(part(line, "SalesItemLineDetail"), "TaxCodeRef")
             # TAX and NON of the USA are no codes of a Tax Code VAT Rate.
-            yield "" if code in ("TAX", "NON") else code, _decimal(line.get("Amount")) or _ZERO
+            yield "" if code in ("TAX", "NON") else code, amount(line, "Amount") or _ZERO
 
 
 def item_nets(document: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
     """Give the item and the net of each line of a document, as we send it or as it is answered."""
-    lines = document.get("Line")
-    for line in lines if isinstance(lines, list | tuple) else ():
-        detail = line.get("SalesItemLineDetail") if isinstance(line, Mapping) else None
-        if isinstance(detail, Mapping):
-            yield str(_part(detail, "ItemRef").get("value") or ""), _decimal(line.get("Amount")) or _ZERO
+    for line in rows(document.get("Line")):
+        if "SalesItemLineDetail" in line:
+            yield reference(part(line, "SalesItemLineDetail"), "ItemRef"), amount(line, "Amount") or _ZERO
 
 
 def _rate_taxes(detail: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
-    lines = detail.get("TaxLine")
-    for line in lines if isinstance(lines, list | tuple) else ():
-        rate = _part(_part(line, "TaxLineDetail"), "TaxRateRef").get("value")
-        if rate is not None:
-            yield str(rate), _decimal(line.get("Amount")) or _ZERO
+    for line in rows(detail.get("TaxLine")):
+        if rate := reference(part(line, "TaxLineDetail"), "TaxRateRef"):
+            yield rate, amount(line, "Amount") or _ZERO
 
 
 def _sums(parts: Iterable[tuple[str, Decimal]]) -> tuple[tuple[str, Decimal], ...]:
     made: dict[str, Decimal] = {}
-    for key, amount in parts:
-        made[key] = made.get(key, _ZERO) + amount
+    for key, value in parts:
+        made[key] = made.get(key, _ZERO) + value
     return tuple(made.items())
-
-
-def _part(mapping: Mapping[str, object], name: str) -> Mapping[str, object]:
-    part = mapping.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _decimal(value: object) -> Decimal | None:
-    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None

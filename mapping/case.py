@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from mapping.results import PartyKey
@@ -38,7 +38,7 @@ class Case:
     standing: Standing = field(default_factory=Standing)
     deleted: bool = False
     party: Party | None = None
-    """Where the record depends on another (see `needs_party`); None when that has no link yet."""
+    """Where the record depends on another (see `needed_party`); None when that has no link yet."""
     billing_client: Client | None = None
     """A job's: the client it is (or was) billed to."""
     rates: Mapping[tuple[str, dt.date], Decimal | None] | None = None
@@ -110,20 +110,9 @@ def needed_party(case: Case) -> PartyKey | None:
     if isinstance(case.record, Client):
         return None
     if isinstance(case.record, Project):
-        billing_client = case.billing_client or case.record.billing_client
-        return replace(
-            _party_key(case, case.configuration),
-            kompass_id=billing_client.id,
-            currency=own_currency(case),
-        )
-    return _kept_party(case)
-
-
-def _party_key(case: Case, configuration: Configuration) -> PartyKey:
-    key = party_key(case.record, configuration, case.facts)
-    if key is None:
-        raise AssertionError("only a client depends on nothing")
-    return key
+        payer = case.billing_client or case.record.billing_client
+        return PartyKey(Kind.CLIENT, payer.id, "", own_currency(case))
+    return _kept_party(case, case.record)
 
 
 def party_note(key: PartyKey) -> str:
@@ -131,14 +120,13 @@ def party_note(key: PartyKey) -> str:
     return f"{key.kind}/{key.kompass_id}/{key.party_id}/{key.currency}"
 
 
-def _kept_party(case: Case) -> PartyKey:
+def _kept_party(case: Case, invoice: Invoice) -> PartyKey:
     """Give an invoice's customer or job. Once sent it stays when only *Project customers* was switched."""
     sent = (compared_with(case).applied or NOTHING_SENT).notes
-    wanted = _party_key(case, case.configuration)
+    wanted = document_party(invoice, project_customers=case.configuration.project_customers)
     if case.standing.refresh_names or sent.party in (None, party_note(wanted)):
         return wanted
-    before = replace(case.configuration, project_customers=sent.project_customers)
-    kept = _party_key(case, before)
+    kept = document_party(invoice, project_customers=sent.project_customers)
     return kept if party_note(kept) == sent.party else wanted
 
 
@@ -184,7 +172,7 @@ def _document_not_synced(invoice: Invoice, configuration: Configuration, *, sent
     return None
 
 
-# --- What a record depends on: an invoice on a customer or job, a job on a customer
+# --- What a document depends on: a customer or a job
 
 
 def billing_client(invoice: Invoice) -> Client:
@@ -192,22 +180,15 @@ def billing_client(invoice: Invoice) -> Client:
     return invoice.client if invoice.project is None else invoice.project.billing_client
 
 
-def party_key(record: Record, configuration: Configuration, facts: CompanyFacts, currency: str = "") -> PartyKey | None:
-    """The link that ``record``'s link needs first; None for a client, which needs nothing.
+def document_party(invoice: Invoice, *, project_customers: bool) -> PartyKey:
+    """Give the link that a document needs first: its project's job (with *Project customers*), else a customer, in its own currency.
 
-    An invoice depends on its project's job (with *Project customers*), else on a customer, in the invoice's currency: a
-    QBO customer has one currency for ever. A job depends on the customer of its billing client, in ``currency`` when its
-    link has one, else in the billing client's own currency, else in the company's home currency.
+    A QBO customer has one currency for ever.
     """
-    if isinstance(record, Invoice):
-        payer = billing_client(record)
-        if configuration.project_customers and record.project is not None:
-            return PartyKey(Kind.PROJECT, record.project.id, payer.id, record.currency)
-        return PartyKey(Kind.CLIENT, payer.id, "", record.currency)
-    if isinstance(record, Project):
-        payer = record.billing_client
-        return PartyKey(Kind.CLIENT, payer.id, "", currency or payer.currency or facts.home_currency)
-    return None
+    payer = billing_client(invoice)
+    if project_customers and invoice.project is not None:
+        return PartyKey(Kind.PROJECT, invoice.project.id, payer.id, invoice.currency)
+    return PartyKey(Kind.CLIENT, payer.id, "", invoice.currency)
 
 
 def name_of_party(case: Case, key: PartyKey) -> str:

@@ -108,16 +108,20 @@ def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, memb
     )
 
 
-def type_changed(invoice: Invoice, entity: str) -> Problem:
+def type_changed(invoice: Invoice, entity: str, there: Observed) -> Problem:
     """Sent as the one, it is the other by now: the sum of the former still stands in the books."""
+    settled = (
+        f". {', '.join(there.settled_by) or 'A payment or credit'} is on it in QuickBooks" if there.is_settled else ""
+    )
+    first = "Undo that in QuickBooks first. Then open" if settled else "Open"
     was = "a credit note" if entity == "CreditMemo" else "an invoice"
     now = invoice.type.value.lower().replace("_", " ")
     return Problem(
         cause=TYPE_CHANGED,
-        message=f"{label(invoice)} is in QuickBooks as {was}; in Kompass it is {'an' if now[0] in 'aeiou' else 'a'} {now} now",
+        message=f"{label(invoice)} is in QuickBooks as {was}; in Kompass it is {'an' if now[0] in 'aeiou' else 'a'} {now} now{settled}",
         field="type",
         value=invoice.type.value,
-        remedy="Open it under Sync errors and press Send what Kompass says: the old document is voided and the new one is created; "
+        remedy=f"{first} it under Sync errors and press Send what Kompass says: the old document is voided and the new one is created; "
         "or delete the old document in QuickBooks and press Try again",
     )
 

@@ -133,7 +133,9 @@ def _push(case: Case) -> Decision:
         conflict = _conflict(case, observed, payload, changed, mapped.entity)
         if conflict is not None:
             # Nobody is asked by what was so earlier: a payment may have been taken back since. A read names what a credit is applied to.
-            asks = not standing.fresh and (bool(changed) or conflict.cause == conflicts.CREDIT_APPLIED)
+            # Without a SyncToken, what is observed is what a person was asked about before.
+            doubted = bool(changed) or standing.sync_token is None or conflict.cause == conflicts.CREDIT_APPLIED
+            asks = doubted and not standing.fresh
             return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
     if not changed:
         return _unchanged(standing, applied, currency)
@@ -218,7 +220,8 @@ def _overwritten(standing: Standing, observed: Observed, payload: Mapping[str, o
     """Give the members in which QuickBooks says something else and a person chose what Kompass says."""
     others = {*standing.by_hand, *standing.kept, *(one.member for one in not_taken(payload, observed))}
     if observed.voided:
-        others.add("Line")
+        # QuickBooks has put "Voided" before the note: it would stand there of a document that is alive.
+        others |= {"Line", "PrivateNote"}
     found = {
         member: payload[member]
         for member in others

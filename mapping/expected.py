@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -19,6 +19,7 @@ from schemas.company import BilledTax, CompanyFacts, Configuration
 from schemas.documents import SentDocument
 from schemas.events import InvoiceLine, Step
 from schemas.link_state import LinkState
+from schemas.observed import part, reference
 
 OPEN: Final = frozenset({LinkState.PENDING, LinkState.WAITING, LinkState.RETRYING, LinkState.FAILED})
 """The newest version is not in QuickBooks."""
@@ -73,19 +74,14 @@ def _as_sent(one: SentDocument) -> _Booking | None:
     if not sent or len(sent) not in (count, count + 1):
         return None
     how = next((each for each in Regime if each.value == one.sent.get("GlobalTaxCalculation")), Regime.NO_CODES)
-    return _Booking(how, tuple(_code_of(line) for line in sent[:count]), carried=len(sent) > count)
+    codes = tuple(reference(part(line, "SalesItemLineDetail"), "TaxCodeRef") for line in sent[:count])
+    return _Booking(how, codes, carried=len(sent) > count)
 
 
 def _as_of_today(one: SentDocument, month: Month) -> _Booking:
     how = regime(month.configuration, month.facts)
     carried = how is Regime.NO_CODES and month.configuration.billed_tax is BilledTax.ITEM_LINE
     return _Booking(how, tuple(month.configuration.tax_codes.get(row_of(line), "") for line in _lines(one)), carried)
-
-
-def _code_of(line: Mapping[str, object]) -> str:
-    detail = line.get("SalesItemLineDetail")
-    code = detail.get("TaxCodeRef") if isinstance(detail, Mapping) else None
-    return str(code.get("value", "")) if isinstance(code, Mapping) else ""
 
 
 def expected(one: SentDocument, month: Month) -> Side:

@@ -40,7 +40,7 @@ def marked_id(note: str) -> str | None:
 def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFacts, *, customer_id: str) -> Mapped:
     """The Invoice or CreditMemo for ``invoice``, as `docs/fields.md` lists it.
 
-    :param customer_id: the QBO Id of the customer or job that `mapping.case.party_key` names.
+    :param customer_id: the QBO Id of the customer or job that `mapping.case.needed_party` names.
     :raises Unmappable: with every problem of the record.
     """
     credit = invoice.type is InvoiceType.CREDIT_NOTE
@@ -82,16 +82,10 @@ def map_invoice(invoice: Invoice, configuration: Configuration, facts: CompanyFa
         tax_line = map_usa_tax(draft, invoice, configuration, facts, lines=len(made))
         made += [] if tax_line is None else [tax_line]
     else:
-        map_tax(draft, invoice, lines, [_detail(entry) for entry in made], configuration, facts)
+        map_tax(draft, invoice, lines, made, configuration, facts)
     draft.put("Line", made)
     payload, choices = draft.settle()
     return Mapped("CreditMemo" if credit else "Invoice", payload, number, choices, draft.left_out)
-
-
-def _detail(entry: Mapping[str, object]) -> dict[str, object]:
-    detail = entry["SalesItemLineDetail"]
-    assert isinstance(detail, dict)
-    return detail
 
 
 def _number(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 
 from mapping.booked import Booked, booked_of
 from mapping.books import TYPE
@@ -11,6 +11,7 @@ from mapping.expected import OPEN
 from schemas.documents import Left, SentDocument
 from schemas.events import InvoiceType, Step
 from schemas.link_state import LinkState
+from schemas.observed import reference
 
 
 def left_by(one: SentDocument) -> Left | None:
@@ -50,10 +51,10 @@ def left_members(one: SentDocument, found: Booked) -> Iterator[str]:
     left = left_by(one)
     if left is None:
         return
-    rate, customer = left.ours.get("ExchangeRate"), left.ours.get("CustomerRef")
+    rate = left.ours.get("ExchangeRate")
     if "ExchangeRate" in left.members and rate is not None and rate != found.exchange_rate:
         yield f"exchange rate {found.exchange_rate:f}, as a person left it; {rate} was sent"
-    before = str(customer.get("value")) if isinstance(customer, Mapping) else found.customer_id
+    before = reference(left.ours, "CustomerRef") or found.customer_id
     if "CustomerRef" in left.members and before != found.customer_id:
         there = found.customer_name or found.customer_id
         yield f"booked to customer {there}, as a person left it; sent to customer {before}"

@@ -43,11 +43,11 @@ def map_tax(
     draft: Draft,
     invoice: Invoice,
     lines: Sequence[InvoiceLine],
-    details: Sequence[dict[str, object]],
+    made: Sequence[Mapping[str, object]],
     configuration: Configuration,
     facts: CompanyFacts,
 ) -> None:
-    """Put GlobalTaxCalculation into ``draft`` and a TaxCodeRef into each of ``details``, the lines' details. Not for the USA."""
+    """Put GlobalTaxCalculation into ``draft`` and a TaxCodeRef into the details of each of ``made``, its lines. Not for the USA."""
     how = regime(configuration, facts)
     draft.put("GlobalTaxCalculation", how.value)
     if how is Regime.EXCLUDED:
@@ -56,6 +56,7 @@ def map_tax(
             draft.refuse(
                 problems.too_many_lines(draft.record, count=taxable, limit=MAX_TAXABLE_LINES, what="lines with tax")
             )
+        details = [_detail(entry) for entry in made]
         _put_codes(draft, lines, details, configuration, facts)
         if not draft.refused:
             _check_tax(draft, invoice, lines, details, configuration, facts)
@@ -71,6 +72,12 @@ def map_tax(
                 remedy="Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax.",
             )
         )
+
+
+def _detail(entry: Mapping[str, object]) -> dict[str, object]:
+    detail = entry["SalesItemLineDetail"]
+    assert isinstance(detail, dict)
+    return detail
 
 
 def _put_codes(

@@ -8,12 +8,14 @@ from decimal import Decimal
 
 from mapping import conflicts
 from mapping.books import TYPE, VOID, in_closed_period
-from mapping.case import Case, is_of_another_type
+from mapping.case import Case, is_of_another_type, needed_party
 from mapping.cents import billed
 from mapping.decisions import Decision, Fail, Nothing, Read, Write
 from mapping.difference import own_lines, sparse_body, with_line_ids
 from mapping.members import DOC_NUMBER
-from mapping.results import Problem
+from mapping.payloads import kept_name, map_record
+from mapping.rates import rate_is_unread
+from mapping.results import Problem, Unmappable
 from mapping.texts import folded
 from schemas.applied import NOTHING_SENT, Applied
 from schemas.events import Invoice
@@ -33,7 +35,7 @@ def void(case: Case) -> Decision:
     applied = replace(sent, notes=replace(sent.notes, billed=bills))
     observed = standing.observed
     if observed is not None and observed.gone:
-        return Nothing("voided or deleted in QuickBooks, too", voided=True)
+        return _renumbered(case) or Nothing("voided or deleted in QuickBooks, too", voided=True)
     if standing.sync_token is not None and _is_left(case, VOID):
         return Nothing(_LEFT)
     if standing.sync_token is None or (entity == "CreditMemo" and not standing.fresh):
@@ -43,9 +45,11 @@ def void(case: Case) -> Decision:
     if protected is not None:
         # By what is so now: a payment may have been taken back since.
         return Fail((protected,)) if standing.fresh else Read(entity, standing.qbo_id)
+    # The void alone goes now: should the number be another, its answer says so, and the link is decided again.
+    name = _other_number(case) or standing.name
     if entity == "Invoice":
         body: Mapping[str, object] = {"Id": standing.qbo_id, "SyncToken": standing.sync_token}
-        return Write("void", entity, standing.qbo_id, body, applied, standing.name, voided=True)
+        return Write("void", entity, standing.qbo_id, body, applied, name, voided=True)
     # Intuit has no void for a credit memo: its lines go to zero, and a note says why.
     lines = [_zeroed(line) for line in own_lines(sent.members)]
     note = f"Voided in Kompass. {sent.members.get('PrivateNote', '')}".strip()
@@ -60,7 +64,7 @@ def void(case: Case) -> Decision:
         standing.qbo_id,
         sparse_body(standing, zeroed),
         replace(applied, members={**sent.members, "PrivateNote": note, "Line": lines}),
-        standing.name,
+        name,
         voided=True,
     )
 
@@ -75,10 +79,43 @@ def stays_void(case: Case) -> Decision | None:
         # A person may have brought it back since.
         return Read(standing.entity or "Invoice", standing.qbo_id)
     if observed is None or deleted or not observed.total:
-        return Nothing("voided in QuickBooks", voided=True)
+        return _renumbered(case) or Nothing("voided in QuickBooks", voided=True)
     if _is_left(case, VOID):
         return Nothing(_LEFT)
     return None if standing.overwrite else Fail((conflicts.brought_back(case.record, observed),))
+
+
+def _renumbered(case: Case) -> Decision | None:
+    """Give a void document the number that Kompass has given it since: another one may need the number that it has."""
+    standing, number = case.standing, _other_number(case)
+    if number is None or standing.observed is None or standing.observed.deleted or not case.configuration.enabled:
+        return None
+    assert standing.qbo_id is not None
+    entity, sent = standing.entity or "Invoice", standing.applied or NOTHING_SENT
+    if standing.sync_token is None:
+        return Read(entity, standing.qbo_id)
+    applied = replace(sent, members={**sent.members, "DocNumber": number})
+    body = sparse_body(standing, {"DocNumber": number})
+    return Write("update", entity, standing.qbo_id, body, applied, number, voided=True)
+
+
+def _other_number(case: Case) -> str | None:
+    """Give the number of a void document if Kompass has changed it since it was sent, and QuickBooks takes another."""
+    sent = (case.standing.applied or NOTHING_SENT).members.get("DocNumber")
+    needed, observed = needed_party(case), case.standing.observed
+    if not isinstance(sent, str) or is_of_another_type(case) or needed is None:
+        return None
+    if case.party is None or case.party.qbo_id is None or rate_is_unread(case):
+        return None
+    if observed is not None and in_closed_period(case.facts, observed.date):
+        return None
+    try:
+        mapped = map_record(case, case.configuration, needed)
+        held = kept_name(case, needed, mapped)
+    except Unmappable:
+        return None
+    number = mapped.payload.get("DocNumber") if held is None else held
+    return number if isinstance(number, str) and number != sent else None
 
 
 def other_type(case: Case) -> Decision:
@@ -96,7 +133,10 @@ def other_type(case: Case) -> Decision:
         return Nothing(_LEFT)
     if standing.overwrite and standing.observed is not None:
         return _give_way(case, entity, standing.observed)
-    return Fail((conflicts.type_changed(case.record, entity),))
+    # What a person is asked about is what is so now: a payment may be on it by now, or a hand may have taken it out.
+    if not standing.fresh or standing.observed is None:
+        return Read(entity, standing.qbo_id)
+    return Fail((conflicts.type_changed(case.record, entity, standing.observed),))
 
 
 def _is_left(case: Case, choice: str) -> bool:

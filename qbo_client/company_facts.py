@@ -46,7 +46,6 @@ class TaxCodeFact:
     id: str
     name: str
     active: bool
-    taxable: bool
     sales_rate: Decimal | None
     rates: tuple[TaxRateFact, ...] = ()
 
@@ -118,7 +117,6 @@ def fetch_tax_codes(send: Send) -> tuple[TaxCodeFact, ...]:
             id=_text(code, "Id"),
             name=_text(code, "Name"),
             active=_flag(code, "Active", default=True),
-            taxable=_flag(code, "Taxable"),
             sales_rate=_combined(_part(code, "SalesTaxRateList"), rates),
             rates=_one_by_one(_part(code, "SalesTaxRateList"), found),
         )

@@ -99,7 +99,6 @@ class Refused(_WithFaults):
 
     status: int
     faults: tuple[Fault, ...]
-    fault_type: str = ""
     intuit_tid: str | None = None
     duration: float = 0.0
 
@@ -209,8 +208,7 @@ def of_faults(
             intuit_tid=intuit_tid,
             duration=duration,
         )
-    fault_type = report.type if report else ""
-    return Refused(status, faults, fault_type=fault_type, intuit_tid=intuit_tid, duration=duration)
+    return Refused(status, faults, intuit_tid=intuit_tid, duration=duration)
 
 
 # A 403 in HTML comes from some firewall on the way, and it must not disconnect a company; a 408 or 425 without a fault

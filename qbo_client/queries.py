@@ -10,17 +10,22 @@ outside ASCII. A condition on such a text asks for everything that is like it wi
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from qbo_client.calls import Call, query
+from qbo_client.calls import Call, Operation, query
 from qbo_client.errors import CallInvalid, ReadFailed
-from qbo_client.outcomes import Done, Outcome
+from qbo_client.faults import FaultCode
+from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown
+from qbo_client.verdicts import Verdict, verdict
 
 Send = Callable[[Call], Outcome]
 
 # The most that Intuit gives at once; it gives 100 when not asked for a number.
 PAGE_SIZE: Final = 1000
+PAUSES: Final = (0.5, 1.5)
+"""Seconds before a read is made again for somebody who waits for it."""
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9.]*", re.ASCII)
 _UNREADABLE: Final = re.compile(r"[^\x00-\x7f]+")
@@ -100,6 +105,30 @@ def iterate(
 def count(send: Send, entity: str, *where: str) -> int:
     """How many objects fulfil the conditions: one metered call. Raises `ReadFailed`."""
     return done(send(query(select_count(entity, *where))), f"counting {entity}").count()
+
+
+def patient(send: Send, *, sleep: Callable[[float], None] = time.sleep) -> Send:
+    """Make calls with `send`; a read that had no answer, or was refused in passing, is made again after each of `PAUSES`.
+
+    For somebody who waits for it: a sheet of forty reads is not lost over one of them. A refusal over one bad document (4002) stays.
+    """
+
+    def sent(call: Call) -> Outcome:
+        outcome = send(call)
+        for pause in PAUSES if call.operation in (Operation.READ, Operation.QUERY) else ():
+            if not _may_pass(outcome, call.operation):
+                break
+            sleep(pause)
+            outcome = send(call)
+        return outcome
+
+    return sent
+
+
+def _may_pass(outcome: Outcome, operation: Operation) -> bool:
+    if isinstance(outcome, Refused):
+        return verdict(outcome, operation) is Verdict.PASSING and FaultCode.QUERY_BROKEN not in outcome.codes
+    return isinstance(outcome, Unknown | NotSent)
 
 
 def done(outcome: Outcome, doing: str) -> Done:

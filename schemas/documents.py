@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from schemas.applied import Billed
 from schemas.events import Invoice
-from schemas.observed import Observed
+from schemas.observed import Observed, amount, reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,12 @@ class SentDocument:
     @property
     def customer(self) -> str:
         """The Id of the customer to whom it was sent last, or with whom a person left it; empty when that is not known."""
-        customer = self.sent.get("CustomerRef")
-        return str(customer.get("value", "")) if isinstance(customer, Mapping) else ""
+        return reference(self.sent, "CustomerRef")
 
     @property
     def exchange_rate(self) -> Decimal | None:
         """The rate that was sent with it, or that a person kept; None when QuickBooks chose one."""
-        rate = self.sent.get("ExchangeRate")
-        return Decimal(rate) if isinstance(rate, int | Decimal) and not isinstance(rate, bool) else None
+        return amount(self.sent, "ExchangeRate")
 
     def text(self, member: str) -> str:
         """Give a member that was sent and is a text; empty when it was not."""

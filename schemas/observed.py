@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -61,13 +61,7 @@ class Observed:
 
     @property
     def tax(self) -> Decimal | None:
-        detail = self.document.get("TxnTaxDetail")
-        return amount(detail, "TotalTax") if isinstance(detail, Mapping) else None
-
-    @property
-    def home_total(self) -> Decimal | None:
-        """In the company's home currency; None where QuickBooks does not say it."""
-        return amount(self.document, "HomeTotalAmt")
+        return amount(part(self.document, "TxnTaxDetail"), "TotalTax")
 
     @property
     def exchange_rate(self) -> Decimal | None:
@@ -86,7 +80,7 @@ class Observed:
         """The payments and credits on it, as ``Payment 145``."""
         return tuple(
             f"{entry['TxnType']} {entry.get('TxnId')}"
-            for entry in _rows(self.document.get("LinkedTxn"))
+            for entry in rows(self.document.get("LinkedTxn"))
             if entry.get("TxnType") in _SETTLING
         )
 
@@ -134,5 +128,17 @@ def amount(document: Mapping[str, object], member: str) -> Decimal | None:
     return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
-def _rows(value: object) -> Iterable[Mapping[str, object]]:
-    return (one for one in value if isinstance(one, Mapping)) if isinstance(value, list | tuple) else ()
+def reference(document: Mapping[str, object], member: str) -> str:
+    """Give the Id or code that a member refers to; empty when it is missing."""
+    return str(part(document, member).get("value") or "")
+
+
+def part(document: Mapping[str, object], member: str) -> Mapping[str, object]:
+    """Give a member that has members of its own; none of them when it is missing."""
+    found = document.get(member)
+    return found if isinstance(found, Mapping) else {}
+
+
+def rows(value: object) -> list[Mapping[str, object]]:
+    """Give the objects of a member that is a list of them, such as lines; none when it is missing."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []

@@ -22,6 +22,7 @@ DISCOUNT = "DiscountLineDetail"
 SUBTOTAL = "SubTotalLineDetail"
 _DETAIL_MEMBER = {DESCRIPTION: "DescriptionLineDetail"}
 GROUP = "GroupLineDetail"
+DEFAULT_ITEM = "1"
 _KINDS = (SALES_LINE, GROUP, DESCRIPTION, DISCOUNT, SUBTOTAL)
 
 
@@ -109,6 +110,8 @@ def _shape(line: Object) -> list[FaultError]:
     if kind is None:
         return [missing("Line.DetailType")]
     errors = []
+    if kind == SALES_LINE and SALES_LINE not in line:
+        errors.append(missing("Line.SalesItemLineDetail"))
     if kind in (SALES_LINE, DISCOUNT) and "Amount" not in line and not (kind == DISCOUNT and DISCOUNT in line):
         errors.append(missing("Line.Amount"))
     if len(line.get("Description", "")) > MAXIMUM_DESCRIPTION:
@@ -127,8 +130,11 @@ def _line(selling: Selling, line: Object, old: Object | None) -> DocumentLine:
     wire: Object = {name: line[name] for name in ("Id", "Description") if line.get(name, "").strip()}
     detail = dict(line.get(member, {}))
     if kind == SALES_LINE and value_of(detail.get("ItemRef")) is None:
-        # A line without an item is documentation; its amount is ignored.
-        kind, member, detail = DESCRIPTION, "DescriptionLineDetail", {}
+        if company.settings.line_without_item == "item" and dec(line.get("Amount")):
+            detail["ItemRef"] = {"value": DEFAULT_ITEM}
+        else:
+            # Documentation; its amount is ignored.
+            kind, member, detail = DESCRIPTION, "DescriptionLineDetail", {}
     if kind == DESCRIPTION:
         # A code that is none is left out, any other is kept and taxes nothing (recorded: JonBeak/Nexus, November 2025).
         code = value_of(detail.pop("TaxCodeRef", None))

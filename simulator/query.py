@@ -14,7 +14,7 @@ DEFAULT_RESULTS = 100
 MAXIMUM_RESULTS = 1_000
 _COMPARISONS = ("=", "<", ">", "<=", ">=")
 OPERATORS = (*_COMPARISONS, "IN", "LIKE")
-_TEXT = r"'(?:[^'\\{above}]|\\[{known}])*"
+_TEXT = r"'(?:[^'\\{above}]++|\\[{known}])*+"
 _LEXEME = r"""\s*(?:
         (?P<text>{text}') | (?P<number>-?\d+(?:\.\d+)?(?![\w.])) | (?P<word>[A-Za-z_][\w.]*)
         | (?P<sign><=|>=|=|<|>|\*|\(|\)|,)

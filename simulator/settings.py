@@ -82,6 +82,7 @@ class Settings:
     amount_tolerance_cents: int = 0
     omitted_exchange_rate: Literal["day", "one"] = "one"
     line_limit: Literal["any", "taxed"] = "any"
+    line_without_item: Literal["item", "documentation"] = "item"
     automated_tax_line: Literal["non", "item"] = "item"
     tax_rounding: Literal["per_rate", "per_line"] = "per_line"
     country_in_answers: Literal["as_sent", "iso3"] = "iso3"

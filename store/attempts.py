@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text, update
 
 from schemas.applied import Applied
+from schemas.link_state import LinkState
 from store.links import FOLDED_NAME
 from store.sql import Statement, insert_rows, unpack_applied
 from store.tables import attempt as table
+from store.tables import link
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,6 @@ class StoredAttempt:
     configuration_version: int
     attempt: int
     owner: str
-    heartbeat_at: datetime
     first_sent_at: datetime
     resend_after: datetime
     batch_id: str
@@ -191,11 +192,13 @@ def others_writing(db: Connection, *, realm_id: str, entity: str, name: str, oth
 
 
 def others_creating(db: Connection, *, realm_id: str, entity: str, name: str, other_than: int) -> bool:
-    """Whether a create of another link, under the same name, has no answer yet."""
+    """Whether a create of another link, under the same name, has no answer yet. One of which a person is asked is left to them."""
     return (
         db.execute(
             select(table.c.link_id)
+            .join(link, link.c.id == table.c.link_id)
             .where(
+                link.c.state != LinkState.FAILED,
                 table.c.realm_id == realm_id,
                 table.c.entity == entity,
                 table.c.operation == "create",

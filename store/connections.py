@@ -33,7 +33,6 @@ REFRESH_GAP = timedelta(seconds=10)
 class CompanyConnection:
     """A connection without its secrets."""
 
-    configuration_id: int
     realm_id: str
     version: int
     state: str
@@ -41,10 +40,7 @@ class CompanyConnection:
     access_expires_at: datetime | None
     refresh_expires_at: datetime | None
     refreshed_at: datetime | None
-    refresh_lease_until: datetime | None
-    disconnect_cause: str
     disconnect_message: str
-    probe_at: datetime | None
 
     @property
     def connected(self) -> bool:

@@ -78,6 +78,8 @@ SENT: Final = "coalesce({entry}.detail ->> 'phase', 'send') = 'send'"
 
 
 def append(db: Connection, entries: Sequence[Entry]) -> None:
+    if not entries:
+        return
     insert_rows(
         db,
         history,

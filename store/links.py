@@ -64,7 +64,6 @@ class Link:
     first_failed_at: datetime | None
     event_created_at: datetime | None
     epoch: int
-    lanes: int
     batch_most: int | None = None
     """The most that may go in one batch with it, after one was refused as a whole; None: as many as Intuit takes."""
 
@@ -94,7 +93,7 @@ class Link:
 _COLUMNS = ", ".join(Link.__dataclass_fields__)
 _KIND, *_ARRAYS = (list(Link.__dataclass_fields__).index(name) for name in ("kind", "line_ids", "by_hand", "kept"))
 _APPLIED, _OBSERVED = (list(Link.__dataclass_fields__).index(name) for name in ("applied", "observed"))
-_LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
+LINK_COLUMNS = tuple(link.c[name] for name in Link.__dataclass_fields__)
 
 
 # Of a customer or job that others depend on, what it holds in QBO is known by its id: the documents stay where they are.
@@ -109,7 +108,7 @@ _FIND_PARTY = Statement(
 )
 
 
-def _from_columns(values: Sequence[Any]) -> Link:
+def link_of(values: Sequence[Any]) -> Link:
     """Make a link of its columns, in the order of its fields."""
     known = list(values)
     known[_KIND] = Kind(known[_KIND])
@@ -123,10 +122,6 @@ def _from_columns(values: Sequence[Any]) -> Link:
     return Link(*known)
 
 
-def _link(row: Any) -> Link:
-    return _from_columns(row)
-
-
 @dataclass(frozen=True, slots=True)
 class Due:
     links: list[Link]
@@ -137,7 +132,7 @@ class Due:
 def lock_due(db: Connection, ids: Sequence[int]) -> Due | None:
     """Lock those of these links that are still due and that nobody else holds; None when none is left."""
     rows = _LOCK_DUE.rows(db, ids=list(ids))
-    return Due([_from_columns(row[:-1]) for row in rows], rows[0].now) if rows else None
+    return Due([link_of(row[:-1]) for row in rows], rows[0].now) if rows else None
 
 
 _LOCK_DUE = Statement(
@@ -151,15 +146,15 @@ def lock_free(db: Connection, ids: Collection[int]) -> list[Link]:
     if not ids:
         return []
     rows = db.execute(
-        select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update(skip_locked=True)
+        select(*LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update(skip_locked=True)
     )
-    return [_link(row) for row in rows]
+    return [link_of(row) for row in rows]
 
 
 def lock(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Lock these links, and wait for those that another transaction holds."""
-    rows = db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update())
-    return {row.id: _link(row) for row in rows}
+    rows = db.execute(select(*LINK_COLUMNS).where(link.c.id.in_(sorted(ids))).order_by(link.c.id).with_for_update())
+    return {row.id: link_of(row) for row in rows}
 
 
 def is_linked_by_hand(db: Connection, link_id: int) -> bool:
@@ -185,7 +180,7 @@ def find_party(
         parties=[key[3] for key in wanted],
         currencies=[key[4] for key in wanted],
     )
-    found = [_from_columns(row) for row in rows]
+    found = [link_of(row) for row in rows]
     return {(one.realm_id, one.kind.value, one.kompass_id, one.party_id, one.currency): one for one in found}
 
 
@@ -198,12 +193,12 @@ def hold(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     if not ids:
         return {}
     rows = db.execute(
-        select(*_LINK_COLUMNS)
+        select(*LINK_COLUMNS)
         .where(link.c.id.in_(sorted(ids)))
         .order_by(link.c.id)
         .with_for_update(read=True, key_share=True, skip_locked=True)
     )
-    return {row.id: _link(row) for row in rows}
+    return {row.id: link_of(row) for row in rows}
 
 
 def set_currencies(db: Connection, currencies: Mapping[int, str]) -> None:
@@ -292,7 +287,7 @@ def name_holders(db: Connection, names: Collection[WantedName]) -> dict[WantedNa
         ids=[name.by for name in wanted],
         numbers=[name.is_number for name in wanted],
     )
-    return {wanted[row.place - 1]: _from_columns(row[:-1]) for row in rows}
+    return {wanted[row.place - 1]: link_of(row[:-1]) for row in rows}
 
 
 FOLDED_NAME = r"lower(regexp_replace(btrim({column}), '\s+', ' ', 'g'))"
@@ -312,7 +307,7 @@ def read(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Give these links; no lock."""
     if not ids:
         return {}
-    return {row.id: _link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
+    return {row.id: link_of(row) for row in db.execute(select(*LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
 
 
 def synced_since_sent(db: Connection, link_id: int, *, other: int) -> bool:
@@ -327,11 +322,11 @@ def synced_since_sent(db: Connection, link_id: int, *, other: int) -> bool:
 def holder_of(db: Connection, *, realm_id: str, entity: str, qbo_id: str, other_than: int) -> Link | None:
     """Give the link that already stands for an object in QBO."""
     row = db.execute(
-        select(*_LINK_COLUMNS)
+        select(*LINK_COLUMNS)
         .where(link.c.realm_id == realm_id, link.c.qbo_id == qbo_id, link.c.entity == entity, link.c.id != other_than)
         .limit(1)
     ).one_or_none()
-    return None if row is None else _link(row)
+    return None if row is None else link_of(row)
 
 
 def notify(db: Connection) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from schemas.applied import NOTHING_SENT, Applied
+from schemas.applied import NOTHING_SENT
 from schemas.link_state import LinkState
+from schemas.observed import reference
 from store import differences, history, outages
 from store.sql import unpack_applied
 
@@ -125,15 +126,11 @@ def withdrawn(db: Connection, *, before: datetime) -> list[Withdrawn]:
     return [
         Withdrawn(
             link_id=row.id, org_id=row.org_id, reference=row.named, cause=row.cause, reason=row.reason, entity=row.entity,
-            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total, currency=_currency(unpack_applied(row.applied)),
+            qbo_id=row.qbo_id, name=row.name, total=row.qbo_total,
+            currency=reference((unpack_applied(row.applied) or NOTHING_SENT).members, "CurrencyRef"),
         )
         for row in rows
     ]  # fmt: skip
-
-
-def _currency(applied: Applied | None) -> str:
-    named = (applied or NOTHING_SENT).members.get("CurrencyRef")
-    return str(named.get("value", "")) if isinstance(named, Mapping) else ""
 
 
 def tell_failures(

@@ -13,7 +13,7 @@ from schemas.events import Kind
 from schemas.link_state import Because
 from store import differences
 from store.history import SENT
-from store.links import _LINK_COLUMNS, Link, _link
+from store.links import LINK_COLUMNS, Link, link_of
 from store.tables import failure, link, org, record
 
 
@@ -76,19 +76,19 @@ def links_of_record(
     db: Connection, *, org_id: str, kind: Kind, kompass_id: str, realm_id: str | None = None
 ) -> list[Link]:
     """Give the links of a record, in every company it ever had one or in one of them; no lock."""
-    query = select(*_LINK_COLUMNS).where(
+    query = select(*LINK_COLUMNS).where(
         link.c.org_id == org_id, link.c.kind == kind.value, link.c.kompass_id == kompass_id
     )
     if realm_id is not None:
         query = query.where(link.c.realm_id == realm_id)
-    return [_link(row) for row in db.execute(query.order_by(link.c.id))]
+    return [link_of(row) for row in db.execute(query.order_by(link.c.id))]
 
 
 def links_by_id(db: Connection, ids: Collection[int]) -> dict[int, Link]:
     """Give links by their ids; no lock."""
     if not ids:
         return {}
-    return {row.id: _link(row) for row in db.execute(select(*_LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
+    return {row.id: link_of(row) for row in db.execute(select(*LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
 
 
 @dataclass(frozen=True, slots=True)

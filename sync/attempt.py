@@ -17,8 +17,7 @@ from mapping.decisions import Read, Write
 from mapping.difference import holds, own_lines
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
-from qbo_client.outcomes import Done
-from qbo_client.queries import PAGE_SIZE, compare, equals, one_of, select
+from qbo_client.queries import ACTIVE_OR_NOT, PAGE_SIZE, compare, equals, select
 from schemas.applied import NOTHING_SENT, Applied
 from schemas.observed import Observed, kept
 from store.attempts import OpenAttempt
@@ -107,7 +106,7 @@ class Attempt:
     ) -> Attempt:
         """Send one without an answer again as it was written, while Intuit is trusted to remember its request id; look up afterwards."""
         stored = opened.stored
-        looks = stored.phase == "lookup" or opened.age > resend_window
+        looks = is_looked_up(opened, resend_window)
         return cls(
             link=link,
             epoch=link.epoch + 1,
@@ -217,7 +216,7 @@ class Attempt:
         body = loads(self.body)
         if self.entity == "Customer":
             # Everything we might have made under that name, also if somebody made it inactive since.
-            return self._made_since(equals("DisplayName", str(body["DisplayName"])), one_of("Active", (True, False)))
+            return self._made_since(equals("DisplayName", str(body["DisplayName"])), ACTIVE_OR_NOT)
         # Not by its number or note, which may be others by now. A customer's documents of some minutes are few.
         return self._made_since(equals("CustomerRef", str(body["CustomerRef"]["value"])))
 
@@ -236,12 +235,12 @@ class Attempt:
             raise ValueError(f"look-up for link {self.link.id}: its call was never sent")
         until = compare("MetaData.CreateTime", "<=", _moment(self.over_at + CLOCK_SKEW))
         # Lists of names hold the active ones alone unless asked for both.
-        conditions = (until, one_of("Active", (True, False))) if self.entity == "Customer" else (until,)
+        conditions = (until, ACTIVE_OR_NOT) if self.entity == "Customer" else (until,)
         return self._made_since(*conditions, start=start, at_most=at_most)
 
     def itself(self) -> Call:
         """Give the query for the very object: another way to ask what a read by its Id should have said."""
-        any_state = (one_of("Active", (True, False)),) if self.entity == "Customer" else ()
+        any_state = (ACTIVE_OR_NOT,) if self.entity == "Customer" else ()
         return calls.query(select(self.entity, equals("Id", str(self.object_id)), *any_state))
 
     def by_number(self, number: str) -> Call:
@@ -264,6 +263,11 @@ class Attempt:
         )
 
 
+def is_looked_up(opened: OpenAttempt, resend_window: float) -> bool:
+    """Whether one without an answer is looked up, and no longer sent again as it was written."""
+    return opened.stored.phase == "lookup" or opened.age > resend_window
+
+
 def _moment(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
 
@@ -273,24 +277,6 @@ class Late:
     """Not sent: so much time went by since the call was permitted that the call would have been one too many in its second."""
 
     duration: float = 0.0
-
-
-def booked(attempt: Attempt, done: Done) -> dict[str, object]:
-    """Give what the trail keeps of a write: the members that it changed, and what QuickBooks has by it."""
-    document = done.entity(attempt.entity)
-    sent = {"members": sorted(attempt.members)} if attempt.operation == "update" else {}
-    found = {
-        "qbo_id": "Id",
-        "sync_token": "SyncToken",
-        "date": "TxnDate",
-        "total": "TotalAmt",
-        "home_total": "HomeTotalAmt",
-    }
-    said = {name: document[member] for name, member in found.items() if member in document}
-    if said.get("home_total") == said.get("total"):
-        # As in nearly every company: where it is not written down, it is the total.
-        said.pop("home_total", None)
-    return sent | said
 
 
 def figures(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from qbo_client.verdicts import Verdict, verdict
 from store import attempts, links
 from store.attempts import OpenAttempt
 from store.links import Link
-from sync.attempt import Attempt, Late
+from sync.attempt import Attempt, Late, is_looked_up
 
 # Not voids: Intuit documents `optionsData` of a batch item on one page alone, and one that was not heeded would look done.
 _TOGETHER = ("create", "update")
@@ -172,8 +172,7 @@ def _combined(attempts: Sequence[Attempt]) -> Batch:
 
 def is_resent(opened: OpenAttempt, resend_window: float) -> bool:
     """Whether an attempt is sent again as a member of its batch; later each is looked up alone."""
-    stored = opened.stored
-    return bool(stored.batch_id) and stored.phase == "send" and opened.age <= resend_window
+    return bool(opened.stored.batch_id) and not is_looked_up(opened, resend_window)
 
 
 @dataclass(frozen=True, slots=True)

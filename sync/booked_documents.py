@@ -13,6 +13,7 @@ from qbo_client.errors import ReadFailed
 from qbo_client.faults import FaultCode
 from qbo_client.outcomes import Refused
 from qbo_client.queries import Send, done
+from schemas.observed import reference
 from sync.searching import readable
 
 
@@ -47,12 +48,8 @@ class Documents:
 
     def customers_above(self, customers: Collection[str]) -> dict[str, str]:
         """Give the customer above each of these that is a job, by Id. Raises `ReadFailed`."""
-        found = {}
-        for row in self._under("Customer", customers):
-            parent = row.get("ParentRef")
-            if isinstance(parent, Mapping):
-                found[str(row["Id"])] = str(parent.get("value", ""))
-        return found
+        read = self._under("Customer", customers)
+        return {str(row["Id"]): above for row in read if (above := reference(row, "ParentRef"))}
 
     def _under(self, entity: str, ids: Collection[str]) -> list[Mapping[str, object]]:
         try:

@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy import Connection
 
 from store import quota
-from store.attempts import OpenAttempt
 
 NO_BUDGET: Final = "no-budget"
 """The cause of a link that waits for it."""
@@ -35,8 +34,3 @@ def next_month(now: datetime) -> datetime:
     now = now.astimezone(UTC)
     year, month = (now.year, now.month + 1) if now.month < 12 else (now.year + 1, 1)
     return datetime(year, month, 1, tzinfo=UTC)
-
-
-def resumes_by_reading(opened: OpenAttempt, *, resend_window: float) -> bool:
-    """Whether an attempt that is taken over is looked up, or was a read to begin with."""
-    return opened.stored.phase == "lookup" or opened.stored.operation == "read" or opened.age > resend_window

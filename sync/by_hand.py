@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from mapping.results import PartyKey
 from schemas.events import Kind
 from schemas.link_state import Because, LinkState
-from schemas.observed import Observed, kept
+from schemas.observed import Observed, kept, reference
 from store import attempts, links
 from store.links import Link
 from store.searching import is_billed, was_written_since_linked
@@ -103,7 +103,7 @@ def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, 
     link = links.lock(db, {link_id}).get(link_id)
     if link is None:
         raise CannotLink("The record is gone.")
-    qbo_id, name = str(document["Id"]), str(document.get("DisplayName") or document.get("DocNumber") or "")
+    qbo_id, name = str(document["Id"]), Observed(document).name
     if (entity == "Customer") is (link.kind is Kind.INVOICE):
         raise CannotLink(f"{link.reference} is a {link.kind.value}, and {name} is a {entity}.")
     if is_being_sent(db, link):
@@ -114,9 +114,8 @@ def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, 
     if holder is not None:
         raise CannotLink(f"{entity} {name} is linked to {holder.kind.value} {holder.reference} already.")
     there: dict[str, Any] = {"entity": entity, "qbo_id": qbo_id, "name": name, "adopted": True, "overwrite": False}
-    currency = document.get("CurrencyRef")
-    if entity == "Customer" and isinstance(currency, Mapping) and currency.get("value"):
-        there["currency"] = str(currency["value"])
+    if entity == "Customer" and (currency := reference(document, "CurrencyRef")):
+        there["currency"] = currency
     read: dict[str, Any] = {"observed": kept(document), "sync_token": str(document["SyncToken"]), "applied": None}
     attempts.retire(db, [link_id])
     write(db, [by_hand(link, LinkState.PENDING, **there, **read)])

@@ -18,6 +18,7 @@ from mapping import rates as mapping_rates
 from mapping.conflicts import over_customer
 from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
 from mapping.results import Problem
+from qbo_client.calls import WRITES
 from schemas.events import Kind
 from schemas.link_state import LinkState
 from store import attempts, companies, connections, exchange_rates, failures, history, links
@@ -27,7 +28,7 @@ from store.links import Link
 from sync.agreed import agreed
 from sync.attempt import Attempt
 from sync.batches import Batch, gather_members, put_together
-from sync.budget import NO_BUDGET, REASON, next_month, resumes_by_reading
+from sync.budget import NO_BUDGET, REASON, next_month
 from sync.case_loader import Decidable, RecordCase, find_parties, fix_currencies, read_cases, with_rates
 from sync.companies import Company, CompanyCache, asks_company_first, token_ready, unless_connected
 from sync.crash_points import reached
@@ -38,7 +39,7 @@ from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
 from sync.policy import Policy
-from sync.reattachment import Reattached, reattach
+from sync.reattachment import InDoubt, Reattached, has_nothing_there, reattach
 
 # A link that depends on one that is busy right now: look again when that one has had time to settle.
 BUSY_AGAIN_S = 0.05
@@ -49,6 +50,9 @@ _NOTHING_THERE: dict[str, Any] = {
     "qbo_id": None, "sync_token": None, "applied": None, "line_ids": [], "observed": None, "by_hand": [], "kept": [],
     "voided": False,
 }  # fmt: skip
+
+_At = tuple[int, int]
+"""The record's sequence and the Configuration's version that a decision rests on."""
 
 
 @dataclass(slots=True)
@@ -156,12 +160,7 @@ class _Transaction:
             elif stored is not None:
                 self._resume(link, stored)
             elif company.facts is None or (company.unknown and link.qbo_id is None):
-                if (wait := self._ended.get(link.realm_id)) is not None:
-                    self._wait(link, wait)
-                elif self._budget_is_spent():
-                    self._hold_for_budget(link)
-                else:
-                    self._unready(link)
+                self._look_through(link)
             else:
                 decidable.append((link, company))
         self._decide(decidable)
@@ -176,19 +175,16 @@ class _Transaction:
             self._busy(link, for_s=max(opened.busy_for, 0.01))
         elif (wait := self._ended.get(link.realm_id)) is not None:
             self._wait(link, wait)
-        elif (
-            resumes_by_reading(opened, resend_window=self._policy.attempts.resend_window_seconds)
-            and self._budget_is_spent()
-        ):
-            self._hold_for_budget(link)
-        elif not token_ready(self._connected[link.realm_id]):
-            self._unready(link)
         else:
             window = self._policy.attempts.resend_window_seconds
             version = self._connected[link.realm_id].version
-            self._want(
-                Attempt.taken_over(link, opened, connection=version, resend_window=window, started=self._started)
-            )
+            attempt = Attempt.taken_over(link, opened, connection=version, resend_window=window, started=self._started)
+            if attempt.asks not in WRITES and self._budget_is_spent():
+                self._hold_for_budget(link)
+            elif not token_ready(self._connected[link.realm_id]):
+                self._unready(link)
+            else:
+                self._want(attempt)
 
     # The month's budget
 
@@ -198,9 +194,9 @@ class _Transaction:
             self._spent = self._policy.budget.spent(self._db)
         return self._spent
 
-    def _hold_for_budget(self, link: Link, *, sequence: int | None = None, version: int | None = None) -> None:
+    def _hold_for_budget(self, link: Link, *, at: _At | None = None) -> None:
         self._put(
-            link, LinkState.RETRYING, NO_BUDGET, REASON, sequence=sequence, version=version, due_at=next_month(self._now),
+            link, LinkState.RETRYING, NO_BUDGET, REASON, at=at, due_at=next_month(self._now),
             first_failed_at=link.first_failed_at or self._now,
         )  # fmt: skip
 
@@ -231,24 +227,40 @@ class _Transaction:
             if link.id in moved:
                 self._busy(link)
                 continue
-            if company.stocked and link.qbo_id is None:
-                taken = reattach(self._db, link, case, decision)
+            if has_nothing_there(link, decision):
+                if company.unknown:
+                    self._look_through(link)
+                    continue
+                taken = reattach(self._db, link, case, decision) if company.stocked else decision
                 if isinstance(taken, Reattached):
                     self._reattach(link, taken)
                     continue
+                if isinstance(taken, InDoubt):
+                    at = (case.sequence, company.configuration.version)
+                    self._fail(link, [taken.problem], None, at=at, observed=taken.observed)
+                    continue
                 decision = taken
             if link.realm_id not in self._ended and was_held_up(link, company, decision, now=self._now):
-                self._read_first(link)
+                # Nothing that was held up is made before it is known what was typed in meanwhile.
+                if self._read_first(link):
+                    self._result.held_up.add(link.realm_id)
                 continue
             self._apply(link, company, case, decision, parties.found.get(link.id))
 
-    def _read_first(self, link: Link) -> None:
-        """Make nothing that was held up before it is known what was typed in meanwhile."""
+    def _look_through(self, link: Link) -> None:
+        """Decide nothing before what the company is and has is known."""
+        if (wait := self._ended.get(link.realm_id)) is not None:
+            self._wait(link, wait)
+        else:
+            self._read_first(link)
+
+    def _read_first(self, link: Link) -> bool:
+        """Have its company read before the link is decided; False, and the link waits, once the month's budget is spent."""
         if self._budget_is_spent():
             self._hold_for_budget(link)
-        else:
-            self._unready(link)
-            self._result.held_up.add(link.realm_id)
+            return False
+        self._unready(link)
+        return True
 
     def _moved(self, holders: Mapping[int, Link]) -> set[int]:
         """Hold those still whose names others wait for; gives the others of one that somebody works on at this moment."""
@@ -258,6 +270,8 @@ class _Transaction:
     def _reattach(self, link: Link, taken: Reattached) -> None:
         """Stand for what was made before the database was restored, and decide again: Kompass may say something else by now."""
         self._changes.append(decided(link, LinkState.PENDING, cause="", reason="", due_at=self._now, **taken.changes))
+        if link.qbo_id is not None:
+            self._differences.over(link)
         attached = f"{taken.entity} {taken.qbo_id} was made before the database was restored"
         self._history.append(history.about(link, "recovered", "recovered", attached))
         self._well.add(link.id)
@@ -265,7 +279,7 @@ class _Transaction:
         self._result.woken = True
 
     def _apply(self, link: Link, company: Company, case: RecordCase, decision: Decision, party: Link | None) -> None:
-        sequence, version = case.sequence, company.configuration.version
+        at = (case.sequence, company.configuration.version)
         if link.depends_on is not None and (party is None or party.id != link.depends_on):
             self._left.add(link.depends_on)
         wait = self._ended.get(link.realm_id)
@@ -276,37 +290,37 @@ class _Transaction:
             return
         match decision:
             case Nothing():
-                self._settled(link, decision, sequence=sequence, version=version)
+                self._settled(link, decision, at=at)
             case Skip(cause, reason):
-                self._put(link, LinkState.SKIPPED, cause, reason, sequence=sequence, version=version)
+                self._put(link, LinkState.SKIPPED, cause, reason, at=at)
                 self._well.add(link.id)
             case Withdraw(cause, reason):
                 # People are asked to take it out of the books: should it come back, what is there is read first.
-                self._put(link, LinkState.WITHDRAWN, cause, reason, sequence=sequence, version=version, sync_token=None)
+                self._put(link, LinkState.WITHDRAWN, cause, reason, at=at, sync_token=None)
                 self._well.add(link.id)
             case Wait(cause=mapping_rates.WAITING) if wait is None:
                 self._want_rate(link, case)
             case Wait(cause, reason, on, holder):
                 self._put(
-                    link, LinkState.WAITING, cause, reason, sequence=sequence, version=version,
+                    link, LinkState.WAITING, cause, reason, at=at,
                     depends_on=party.id if on is not None and party is not None else holder,
                 )  # fmt: skip
             case Fail(problems, holder):
                 if holder is None and party is not None and (party.qbo_id is None or over_customer(problems)):
                     holder = party.id
-                self._fail(link, problems, holder, sequence=sequence, version=version)
+                self._fail(link, problems, holder, at=at)
             case Read() | Write():
                 if wait is not None:
-                    self._wait(link, wait, sequence=sequence, version=version)
+                    self._wait(link, wait, at=at)
                 elif isinstance(decision, Read) and self._budget_is_spent():
-                    self._hold_for_budget(link, sequence=sequence, version=version)
+                    self._hold_for_budget(link, at=at)
                 elif not token_ready(self._connected[link.realm_id]) or (
                     self._stale_facts(company) and not self._budget_is_spent()
                 ):
                     self._unready(link)
                 else:
                     attempt = Attempt.planned(
-                        link, decision, (sequence, version),
+                        link, decision, at,
                         connection=self._connected[link.realm_id].version, now=self._now, started=self._started,
                     )  # fmt: skip
                     self._want(attempt)
@@ -315,37 +329,30 @@ class _Transaction:
         """Have the rate of its day read, like facts that are not known yet."""
         key = mapping_rates.needed_rate(case.case)
         assert key is not None
-        if self._budget_is_spent():
-            self._hold_for_budget(link)
-        else:
+        if self._read_first(link):
             exchange_rates.want_rates(self._db, link.realm_id, [key])
-            self._unready(link)
 
-    def _wait(self, link: Link, wait: Wait, *, sequence: int | None = None, version: int | None = None) -> None:
+    def _wait(self, link: Link, wait: Wait, *, at: _At | None = None) -> None:
         """Put a link to wait for its Configuration or company, whose version is raised when that may go on: so it is due again."""
-        self._put(link, LinkState.WAITING, wait.cause, wait.reason, sequence=sequence, version=version)
+        self._put(link, LinkState.WAITING, wait.cause, wait.reason, at=at)
 
     def _stale_facts(self, company: Company) -> bool:
         return not company.has_facts(self._now, newer_than=self._facts_age)
 
-    def _settled(self, link: Link, decision: Nothing, *, sequence: int, version: int) -> None:
+    def _settled(self, link: Link, decision: Nothing, *, at: _At) -> None:
         changes = agreed(link, decision, self._differences)
         if decision.adopt is not None:
-            changes |= {"applied_sequence": sequence, "synced_at": self._now}
+            changes |= {"applied_sequence": at[0], "synced_at": self._now}
         self._put(
-            link, LinkState.SYNCED, decision.cause, decision.reason, sequence=sequence, version=version, attempts=0, first_failed_at=None,
+            link, LinkState.SYNCED, decision.cause, decision.reason, at=at, attempts=0, first_failed_at=None,
             refresh_names=False, overwrite=False, **changes,
         )  # fmt: skip
         self._well.add(link.id)
 
-    def _fail(
-        self, link: Link, problems: Sequence[Problem], rests_on: int | None, *, sequence: int, version: int
-    ) -> None:
+    def _fail(self, link: Link, problems: Sequence[Problem], rests_on: int | None, *, at: _At, **facts: Any) -> None:
         first = problems[0]
-        self._put(
-            link, LinkState.FAILED, first.cause, first.message, sequence=sequence, version=version, depends_on=rests_on
-        )
-        record_failure(self._db, link, in_mapping(problems, sequence=sequence))
+        self._put(link, LinkState.FAILED, first.cause, first.message, at=at, depends_on=rests_on, **facts)
+        record_failure(self._db, link, in_mapping(problems, sequence=at[0]))
 
     # Call
 
@@ -398,19 +405,17 @@ class _Transaction:
         cause: str,
         reason: str,
         *,
-        sequence: int | None,
-        version: int | None,
+        at: _At | None = None,
         **changes: Any,
     ) -> None:
         """Write a decision that needs no call."""
-        at = None if sequence is None or version is None else (sequence, version)
         self._changes.append(decided(link, state, cause=cause, reason=reason, at=at, **changes))
         self._result.decided.append((link.kind, state, cause, link.org_id))
         if link.depends_on is None or (state, cause, reason) != (link.state, link.cause, link.reason):
             # What rests on it may rest on something else by now. Links that rest on each other in a circle do not wake each other for ever.
             self._wake.add(link.id)
         if (state, cause) != (link.state, link.cause):
-            detail = {"cause": cause, "sequence": sequence}
+            detail = {"cause": cause, "sequence": at and at[0]}
             self._history.append(history.about(link, history.DECIDED, state, reason, detail=detail))
 
     def _write(self) -> None:

@@ -285,5 +285,4 @@ def link_to_be(record: Record, *, org_id: str, realm_id: str) -> Link:
         first_failed_at=None,
         event_created_at=None,
         epoch=0,
-        lanes=0,
     )

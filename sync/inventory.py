@@ -29,6 +29,7 @@ from qbo_client.queries import PAGE_SIZE, Send, compare, done, select
 from schemas.events import Client, Invoice, Project, Record
 from schemas.existing import Existing
 from schemas.link_state import LinkState
+from schemas.observed import reference
 from store import inventory
 from store.inventory import ENTITIES, Page, Progress
 from store.links import Link
@@ -129,23 +130,18 @@ def was_held_up(link: Link, company: Company, decision: Decision, *, now: dateti
 def existing_of(entity: str, row: Mapping[str, Any]) -> Existing:
     """Read what is kept of a customer or document."""
     if entity == "Customer":
-        name, parent_id = str(row.get("DisplayName") or ""), _reference(row, "ParentRef")
-        return Existing(entity, str(row["Id"]), name, parent_id=parent_id, currency=_reference(row, "CurrencyRef"))
+        name, parent_id = str(row.get("DisplayName") or ""), reference(row, "ParentRef")
+        return Existing(entity, str(row["Id"]), name, parent_id=parent_id, currency=reference(row, "CurrencyRef"))
     return Existing(
         entity,
         str(row["Id"]),
         str(row.get("DocNumber") or ""),
-        customer_id=_reference(row, "CustomerRef"),
+        customer_id=reference(row, "CustomerRef"),
         date=dt.date.fromisoformat(str(row["TxnDate"])),
         total=Decimal(str(row.get("TotalAmt") or 0)),
-        currency=_reference(row, "CurrencyRef"),
+        currency=reference(row, "CurrencyRef"),
         kompass_id=marked_id(str(row.get("PrivateNote") or "")) or "",
     )
-
-
-def _reference(row: Mapping[str, Any], member: str) -> str:
-    reference = row.get(member)
-    return str(reference.get("value") or "") if isinstance(reference, Mapping) else ""
 
 
 # --- What a record may stand for
@@ -216,7 +212,7 @@ class _Customers:
     @classmethod
     def around(cls, db: Connection, documents: Sequence[tuple[str, Record, Write]]) -> Self:
         payers = {
-            (realm_id, billing_client(record).id): (billing_client(record).name, _reference(write.body, "CustomerRef"))
+            (realm_id, billing_client(record).id): (billing_client(record).name, reference(write.body, "CustomerRef"))
             for realm_id, record, write in documents
             if isinstance(record, Invoice)
         }
@@ -254,7 +250,7 @@ def _sought(case: Case, write: Write, realm_id: str, customers: _Customers) -> S
     if isinstance(record, Invoice):
         number = str(body.get("DocNumber") or "")
         payer = (realm_id, billing_client(record).id)
-        own = {_reference(body, "CustomerRef"), *customers.linked.get(payer, ())}
+        own = {reference(body, "CustomerRef"), *customers.linked.get(payer, ())}
         return Sought(
             write.entity,
             (number,) if number else (),
@@ -272,7 +268,7 @@ def _sought(case: Case, write: Write, realm_id: str, customers: _Customers) -> S
         write.entity,
         tuple(dict.fromkeys(names)),
         write.currency or case.facts.home_currency,
-        parent_id=_reference(body, "ParentRef"),
+        parent_id=reference(body, "ParentRef"),
         reference=record.reference if isinstance(record, Project) else "",
     )
 

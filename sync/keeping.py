@@ -25,7 +25,7 @@ from sync.by_hand import BEING_SENT, UNREAD, CannotLink, is_being_sent
 from sync.companies import read_company
 from sync.decide import Prediction, predict
 from sync.differences import Differences
-from sync.link import by_hand, make_due, write
+from sync.link import by_hand, make_due, wake_dependents, write
 from sync.looking_up import IN_DOUBT
 
 
@@ -70,6 +70,8 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
         make_due(db, [link_id], Because.RESEND, words)
     else:
         write(db, [by_hand(link, LinkState.SYNCED, reason=f"kept as it is in QuickBooks, as {by} chose", **facts)])
+        # What waits for the name or number that it was to give up waits for nothing any more.
+        wake_dependents(db, [link_id])
     failures.close_for_links(db, [link_id], words)
     history.append(db, [history.about(link, "asked", "keep-quickbooks", words)])
 
@@ -134,11 +136,14 @@ def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:
 
 def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, by: str) -> None:
     """Link a record to the customer or document that a call of ours without an answer may have made."""
-    attempts.retire(db, [link.id])
     entity = (
         "Customer" if link.kind is not Kind.INVOICE else "CreditMemo" if "RemainingCredit" in observed else "Invoice"
     )
-    name = str(observed.get("DisplayName") or observed.get("DocNumber") or "")
-    there: dict[str, Any] = {"entity": entity, "qbo_id": str(observed["Id"]), "name": name, "adopted": True}
+    name, qbo_id = Observed(observed).name, str(observed["Id"])
+    holder = links.holder_of(db, realm_id=link.realm_id, entity=entity, qbo_id=qbo_id, other_than=link.id)
+    if holder is not None:
+        raise CannotLink(f"{entity} {name} is linked to {holder.kind.value} {holder.reference} already.")
+    attempts.retire(db, [link.id])
+    there: dict[str, Any] = {"entity": entity, "qbo_id": qbo_id, "name": name, "adopted": True}
     write(db, [by_hand(link, LinkState.PENDING, **there, **UNREAD)])
     make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")

@@ -18,6 +18,7 @@ from qbo_client.calls import Call
 from qbo_client.outcomes import Done, Outcome
 from qbo_client.queries import PAGE_SIZE
 from schemas.applied import NOTHING_SENT
+from schemas.observed import reference
 from store import attempts, links
 from store.sql import loads
 from sync.attempt import AS_MADE, CLOCK_SKEW, Attempt
@@ -62,13 +63,8 @@ def _found(attempt: Attempt, done: Done) -> tuple[Rows, Rows]:
         own = [one for one in rows if _has_its_name(body, one)]
         return own, [one for one in rows if one not in own and _is_renamed(attempt, one)]
     number, customer = str(body.get("DocNumber") or ""), body["CustomerRef"]["value"]
-    own = [one for one in rows if _customer_of(one) == customer]
-    return own, [one for one in rows if _customer_of(one) != customer and _may_be_it(attempt, one, number)]
-
-
-def _customer_of(document: Mapping[str, Any]) -> object:
-    reference = document.get("CustomerRef")
-    return reference.get("value") if isinstance(reference, Mapping) else None
+    own = [one for one in rows if reference(one, "CustomerRef") == customer]
+    return own, [one for one in rows if reference(one, "CustomerRef") != customer and _may_be_it(attempt, one, number)]
 
 
 def look_elsewhere(attempt: Attempt, ask: Ask) -> Elsewhere | None:
@@ -128,16 +124,6 @@ def what_was_made(
     ours = [one for one in found if _is_ours(attempt, one)]
     if ours and not _rivals(db, attempt):
         return ours[0]
-    named = [one for one in found if attempt.entity == "Customer" and _has_its_name(loads(attempt.body), one)]
-    if named:
-        return Problem(
-            cause="name-in-doubt",
-            message=f"Customer {attempt.link.reference}: QuickBooks got a customer of that name (Id {named[0].get('Id')}) "
-            "while a call of ours went without an answer, but it does not say what we sent",
-            field="DisplayName",
-            value=str(named[0].get("Id", "")),
-            remedy="If it is the same customer, link it by hand under Customers; if not, rename one of the two",
-        )
     strangers = [one for one in found if not _is_anothers(attempt, one)]
     if not strangers or decided:
         return None
@@ -150,12 +136,21 @@ def what_was_made(
 
 
 def _in_doubt(attempt: Attempt, stranger: Mapping[str, Any], got: str) -> Problem:
+    return in_doubt(
+        attempt.entity,
+        str(stranger.get("Id", "")),
+        f"{attempt.entity} {attempt.link.reference}: while a call of ours went without an answer, {got} "
+        f"(Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
+    )
+
+
+def in_doubt(entity: str, qbo_id: str, message: str) -> Problem:
+    """Ask a person whether an object that QuickBooks got is what we made: nothing is made before they have chosen."""
     return Problem(
         cause=IN_DOUBT,
-        message=f"{attempt.entity} {attempt.link.reference}: while a call of ours went without an answer, {got} "
-        f"(Id {stranger.get('Id')}) in QuickBooks, which does not say whose it is: perhaps ours, edited since",
-        field="DisplayName" if attempt.entity == "Customer" else "PrivateNote",
-        value=str(stranger.get("Id", "")),
+        message=message,
+        field="DisplayName" if entity == "Customer" else "PrivateNote",
+        value=qbo_id,
         remedy="Open it under Sync errors: keep what QuickBooks says if it is this one; send what Kompass says if it is another",
     )
 

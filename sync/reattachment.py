@@ -12,16 +12,18 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from mapping.decisions import Decision, Fail, Write
+from mapping.decisions import Decision, Write
 from mapping.difference import own_lines, touched_by_others
 from mapping.results import Problem
 from schemas.applied import NOTHING_SENT, Applied
-from schemas.events import Client, Invoice, Project
-from schemas.observed import kept
+from schemas.events import Client, Invoice, InvoiceType, Kind, Project
+from schemas.observed import Observed, kept
 from store import restores
 from store.links import Link
 from store.restores import Found
+from sync.attempt import AS_MADE, figures
 from sync.case_loader import RecordCase
+from sync.looking_up import in_doubt
 
 _OURS: Final = {
     "Customer": (
@@ -49,18 +51,40 @@ class Reattached:
     """Of the link."""
 
 
-def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -> Reattached | Decision:
+def has_nothing_there(link: Link, decision: Decision) -> bool:
+    """Whether a link stands for nothing in QuickBooks: it never did, it makes another object now, or what it stood for is void or deleted.
+
+    In the time that was lost, a person may have had that one made again, or its type may have changed.
+    """
+    if link.qbo_id is None or (isinstance(decision, Write) and decision.operation == "create"):
+        return True
+    return link.kind is Kind.INVOICE and link.observed is not None and Observed(link.observed).gone
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    problem: Problem
+    observed: Mapping[str, Any] = field(repr=False)
+    """What is shown to the person who decides."""
+
+
+def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -> Reattached | InDoubt | Decision:
     """Give what the link stands for from now on; else the decision, or in its place the question for a person."""
     record = case.case.record
     if isinstance(record, Invoice):
-        found = next(iter(restores.find_document(db, link.realm_id, link.kompass_id)), None)
+        marked = restores.find_document(db, link.realm_id, link.kompass_id)
+        if link.qbo_id is not None:
+            # One void document is as good as another.
+            marked = [one for one in marked if not Observed(one.body).voided]
+        found = min(marked, key=lambda one: _preferred(one, record), default=None)
     elif isinstance(decision, Write):
         candidates = [one for one in restores.find_customers(db, link.realm_id) if _same_place(one, decision.body)]
         found = next((one for one in candidates if _same_name(one, decision) or _same_project(one, record)), None)
         if found is None and (alike := next((one for one in candidates if _alike(one, decision)), None)) is not None:
-            # Asked once: who presses Try again has looked.
+            if not link.overwrite:
+                return InDoubt(_in_doubt(link, alike), kept(alike.body))
+            # A person has said that it is another one.
             restores.take(db, link.realm_id, alike)
-            return Fail((_in_doubt(link, alike),))
     else:
         found = None
     if found is None:
@@ -68,7 +92,7 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
     restores.take(db, link.realm_id, found)
     write = decision if isinstance(decision, Write) else None
     observed = found.body
-    untouched = str(observed.get("SyncToken")) == "0"
+    untouched = Observed(observed).sync_token == AS_MADE
     applied = _sent(record, observed, write, untouched=untouched)
     return Reattached(
         found.entity,
@@ -76,16 +100,23 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
         {
             "entity": found.entity,
             "qbo_id": found.qbo_id,
-            "sync_token": str(observed["SyncToken"]),
             "applied": applied,
-            "line_ids": [str(line["Id"]) for line in own_lines(observed) if "Id" in line],
-            "name": str(observed.get("DisplayName", observed.get("DocNumber", ""))),
-            "voided": isinstance(record, Invoice) and _is_void(observed),
-            "observed": kept(observed),
+            # What a person chose, they chose of what the link stood for before.
+            "kept": [],
+            "overwrite": False,
+            "name": Observed(observed).name,
+            "voided": isinstance(record, Invoice) and Observed(observed).voided,
+            **figures(observed),
             # Nobody knows whether we or a bookkeeper changed these lines: a person is asked.
             "by_hand": ["Line"] if applied.members.get("Line") == [] else [],
         },
     )
+
+
+def _preferred(found: Found, invoice: Invoice) -> tuple[bool, bool, int]:
+    """Order what bears the mark of one invoice: what is not void, then what is of its type, then what was made last."""
+    entity = "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
+    return Observed(found.body).voided, found.entity != entity, -int(found.qbo_id)
 
 
 def _sent(
@@ -138,16 +169,10 @@ def _alike(found: Found, decision: Write) -> bool:
     )
 
 
-def _is_void(observed: Mapping[str, Any]) -> bool:
-    return observed.get("TotalAmt") == 0 and str(observed.get("PrivateNote", "")).startswith("Voided")
-
-
 def _in_doubt(link: Link, found: Found) -> Problem:
-    return Problem(
-        cause="name-in-doubt",
-        message=f"Customer {link.reference}: QuickBooks got {found.name!r} (Id {found.qbo_id}), with the same email or phone, in the "
+    return in_doubt(
+        found.entity,
+        found.qbo_id,
+        f"Customer {link.reference}: QuickBooks got {found.name!r} (Id {found.qbo_id}), with the same email or phone, in the "
         "time that was lost when the database was restored: it may be this one under an earlier name",
-        field="DisplayName",
-        value=found.qbo_id,
-        remedy="If it is the same customer, link it by hand under Customers; if not, press Try again to have it made",
     )

@@ -40,17 +40,27 @@ class _Search:
 
 
 def search(
-    ask: Ask, entity: str, page: Callable[[int, int], Call], *, questions: int = MOST_QUESTIONS
+    ask: Ask,
+    entity: str,
+    page: Callable[[int, int], Call],
+    *,
+    questions: int = MOST_QUESTIONS,
+    newest_before: Callable[[], int | None] = lambda: None,
 ) -> Sequence[Mapping[str, Any]] | None:
     """Give all objects that a query finds, the broken ones too; None when one of them cannot be asked for now.
 
     :param page: makes the query for so many objects (second) from a place on (first, counted from 1), in the order of their making.
     :param questions: after so many it is given up.
+    :param newest_before: gives the Id of the last object before those that the query finds, 0 for none, None when it is not known;
+        asked where all that it finds are broken, so that none of them has a neighbour.
     """
     found = _around(ask, entity, page, questions)
     if found is None:
         return None
     known = [int(row["Id"]) for row in found.rows]
+    if found.broken and not known:
+        before = newest_before()
+        return found.rows if before is not None and _all_read(found, before) else None
     if not all(_read_broken(found, known, place) for place in found.broken):
         return None
     return found.rows
@@ -88,6 +98,17 @@ def _around(ask: Ask, entity: str, page: Callable[[int, int], Call], questions: 
             half = size // 2
             pages += [(start + half, size - half), (start, half)]
     return found
+
+
+def _all_read(found: _Search, before: int) -> bool:
+    """Read broken documents, among which no query returns another one, after the one with this Id."""
+    for number in range(before + 1, before + 1 + MOST_IDS):
+        outcome = found.question(calls.read(found.entity, str(number)))
+        if isinstance(outcome, Done):
+            found.rows.append(outcome.entity(found.entity))
+        if len(found.rows) == len(found.broken):
+            return True
+    return False
 
 
 def _read_broken(found: _Search, known: Sequence[int], place: int) -> bool:

@@ -10,11 +10,11 @@ from mapping.invoice import marked_id
 from qbo_client.calls import Call, query
 from qbo_client.errors import ReadFailed
 from qbo_client.outcomes import Done, NotSent, Outcome
-from qbo_client.queries import Send, compare, one_of, select
+from qbo_client.queries import ACTIVE_OR_NOT, Send, compare, count, select
+from store.inventory import ENTITIES
 from store.restores import Found, Wanted
 from sync.searching import search
 
-_ENTITIES: Final = ("Customer", "Invoice", "CreditMemo")
 _MOST_QUESTIONS: Final = 10_000
 """A company got no ten million objects since a backup."""
 
@@ -22,7 +22,7 @@ _MOST_QUESTIONS: Final = 10_000
 def take_stock(send: Send, wanted: Wanted) -> list[Found]:
     """Read what was made since the backup: a metered call for each thousand, three at least. Raises `ReadFailed`."""
     found = []
-    for entity in _ENTITIES:
+    for entity in ENTITIES:
         for row in _made_since(send, entity, wanted.since):
             body: dict[str, Any] = dict(row)
             found.append(
@@ -40,7 +40,7 @@ def take_stock(send: Send, wanted: Wanted) -> list[Found]:
 def _made_since(send: Send, entity: str, since: datetime) -> Sequence[Mapping[str, Any]]:
     """Give all that was made since then, also what no query returns: what is left out here would be made a second time."""
     made = compare("MetaData.CreateTime", ">=", since.isoformat(timespec="seconds"))
-    conditions = (made, one_of("Active", (True, False))) if entity == "Customer" else (made,)
+    conditions = (made, ACTIVE_OR_NOT) if entity == "Customer" else (made,)
     refused: list[Outcome] = []
 
     def ask(call: Call) -> Outcome:
@@ -52,7 +52,16 @@ def _made_since(send: Send, entity: str, since: datetime) -> Sequence[Mapping[st
     def page(start: int, at_most: int) -> Call:
         return query(select(entity, *conditions, order_by="MetaData.CreateTime", start=start, at_most=at_most))
 
-    rows = search(ask, entity, page, questions=_MOST_QUESTIONS)
+    def newest_before() -> int | None:
+        earlier = compare("MetaData.CreateTime", "<", since.isoformat(timespec="seconds"))
+        at = count(send, entity, earlier)
+        if not at:
+            return 0
+        outcome = ask(query(select(entity, earlier, order_by="MetaData.CreateTime", start=at, at_most=1)))
+        rows = outcome.rows(entity) if isinstance(outcome, Done) else ()
+        return int(str(rows[0]["Id"])) if rows else None
+
+    rows = search(ask, entity, page, questions=_MOST_QUESTIONS, newest_before=newest_before)
     if rows is None:
         last = refused[-1] if refused else NotSent("too many questions")
         raise ReadFailed(f"reading {entity} made since {since:%Y-%m-%d %H:%M}: {last}", last)

@@ -13,6 +13,7 @@ from qbo_client import company_facts as intuit_facts
 from qbo_client.calls import Call
 from qbo_client.errors import FactMissing, ReadFailed
 from qbo_client.outcomes import Done, Forbidden, NotSent, Outcome, Refused, Throttled, Unauthorized, Unknown
+from qbo_client.queries import patient
 from schemas.company import CompanyFacts
 from store import companies as stored_companies
 from store import connections, quota
@@ -58,13 +59,16 @@ class Company:
         self._access: _Access | None = None
 
     def send(self, call: Call) -> Outcome:
-        """Make a call; a refused access token is renewed once.
+        """Make a call; a read that was refused in passing is made again (`qbo_client.queries.patient`), a refused token renewed once.
 
         Raises
         ------
         CompanyError
             the company is not linked, or cannot be reached before the call is even made.
         """
+        return patient(self._send, sleep=self._sleep)(call)
+
+    def _send(self, call: Call) -> Outcome:
         wait_for_quota(self.realm_id, sleep=self._sleep)
         for last in (False, True):
             access = self._fresh_access()

@@ -14,6 +14,7 @@ from qbo_client.calls import query
 from qbo_client.queries import compare, equals, select
 from schemas.events import Invoice, InvoiceType
 from schemas.link_state import LinkState
+from schemas.observed import reference
 from store.companies import read_facts
 from store.engine import retrying
 from sync import by_hand
@@ -72,8 +73,7 @@ def customer_by_id(configuration: Configuration, qbo_id: str) -> QboCustomer | N
 
 
 def _customer(row: dict[str, object]) -> QboCustomer:
-    currency = row.get("CurrencyRef")
-    code = str(currency.get("value") or "") if isinstance(currency, dict) else ""
+    code = reference(row, "CurrencyRef")
     return QboCustomer(str(row.get("Id")), str(row.get("DisplayName") or ""), code, bool(row.get("Active", True)))
 
 

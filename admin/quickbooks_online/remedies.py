@@ -133,7 +133,6 @@ _WAYS: dict[str, Callable[[Failure, Configuration, str], _Way]] = {
     "connect": _to_authorize,
     "name-taken": _to_holder,
     "name-held-by-another": _to_name,
-    "name-in-doubt": _to_name,
     "name-characters": _to_name,
     "customer-exists": _to_matches,
     "document-exists": _to_matches,

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import re
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Final, TextIO
 
 import click
 from sqlalchemy import Engine
@@ -21,6 +21,7 @@ from mapping.sheet_rows import as_csv
 from qbo_client.calls import Call
 from qbo_client.oauth import OAuthApp
 from qbo_client.outcomes import Outcome
+from qbo_client.queries import patient
 from qbo_client.transport import Transport
 from store import companies, connections
 from store.engine import check_database, open_engine
@@ -30,9 +31,13 @@ from store.secrets import TokenKeys
 from sync.agreement import read_sheet
 from sync.budget import Budget
 from sync.metrics import Metrics
+from sync.permits import wait_for_permit
 from sync.policy import Policy
 from sync.preparation import CompanyPreparation
 from sync.settings import Settings, settings_from
+
+PERMIT_S: Final = 60.0
+"""How long each read waits for the company's quota, which its pushes draw on too."""
 
 
 class CannotAgree(ConsumersError):
@@ -114,15 +119,23 @@ def make_sheet(
     realm_id = configuration.realm_id
     token = _token(engine, settings, transport, org_id=configuration.org_id, realm_id=realm_id)
 
+    made = 0
+
     def send(call: Call) -> Outcome:
+        nonlocal made
+        if not wait_for_permit(engine, realm_id, patience=PERMIT_S):
+            raise CannotAgree(
+                f"Intuit's limit of calls for {orgs[0][1]} is used up by what is being sent; run it again in a minute"
+            )
+        made += 1
         return transport.send(realm_id, token, call, deadline=settings.attempts.call_deadline_seconds)
 
     with engine.connect() as db:
         facts = companies.read_facts(db, [realm_id])[realm_id]
-    sheet = read_sheet(engine, send, configuration, facts, month, listed)
+    sheet = read_sheet(engine, patient(send), configuration, facts, month, listed)
     with engine.begin() as db:
         # Intuit allows metered reads by the month; every one of them counts.
-        count_metered(db, sheet.reads)
+        count_metered(db, made)
     return sheet
 
 

@@ -42,7 +42,7 @@ TASKS: dict[str, Rows] = {
         (
             "which currency fits",
             "`Draft.currency` in `mapping/members.py`; changed or linked by hand: `_same_currency` in `mapping/decide.py`, "
-            "`_adopt` in `mapping/decide.py`; which customer: `party_key` in `mapping/case.py`",
+            "`_adopt` in `mapping/decide.py`; which customer: `needed_party` in `mapping/case.py`",
         ),
         (
             "how long a text may be (`DOC_NUMBER`, `DISPLAY_NAME`), which email or address goes",
@@ -255,7 +255,7 @@ TASKS: dict[str, Rows] = {
     "Processes and commands": (
         (
             "the threads of a consumer",
-            "`consumers/runner.py` (claim, send, settle), `consumers/process.py` (all of them)",
+            "`consumers/runner.py` (claim, send), `consumers/settler.py`, `consumers/process.py` (all of them)",
         ),
         ("how a process starts, waits and stops", "`consumers/starting.py`, `consumers/process.py`"),
         ("/livez, /readyz and the stack dump", "`consumers/health.py`; of the admin: `admin/probes.py`"),

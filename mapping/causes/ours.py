@@ -220,11 +220,6 @@ CONFLICTS: Final = (
         "Give one of the two another name in Kompass, or a DisplayName override in the admin.", _ADMIN,
     ),
     Words(
-        "name-in-doubt", "perhaps in QuickBooks already under its name",
-        "A customer of that name appeared while a call of ours went without an answer, but it does not say what we sent.",
-        "If it is the same customer, link it by hand under Customers; if not, rename one of the two.", _ADMIN,
-    ),
-    Words(
         "conflict:in-doubt", "perhaps in QuickBooks already, edited since",
         "A call of ours went without an answer, and there is a new document that does not say whose it is: of the same customer, or "
         "with the same number. Or a new customer was renamed since.",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from mapping.books import BOOKS, OF_THE_WHOLE, edited_since_sent, left_alone, not_taken
 from mapping.conflicts import TYPE_CHANGED
 from mapping.difference import TAX_BASES
+from mapping.texts import folded
 from qbo_client.outcomes import Done, Forbidden, NotSent, Refused, Throttled, Unauthorized, Unknown
 from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
@@ -96,7 +97,8 @@ def _pushed(
     by_hand, kept = _left_by_hand(attempt, row, observed, recovered=recovered)
     voided = attempt.voided or attempt.operation == "void"
     missed = () if voided else not_taken(applied.members, observed, apart_from=left_alone(by_hand, kept))
-    disagrees = bool(missed) or bool(BOOKS.intersection(by_hand) - {*kept, "TxnTaxDetail"})
+    renumbers = voided and bool(attempt.name) and folded(attempt.name) != folded(observed.name)
+    disagrees = bool(missed) or renumbers or bool(BOOKS.intersection(by_hand) - {*kept, "TxnTaxDetail"})
     if missed:
         # QuickBooks says "done" and something else than it was asked for: a setting of the company is another by now.
         companies.mark_facts_stale(transaction.db, attempt.link.realm_id)

@@ -13,7 +13,7 @@ from schemas.link_state import LinkState
 from schemas.observed import Observed, kept, with_applied_to
 from store import links
 from sync.attempt import Attempt
-from sync.looking_up import IN_DOUBT, arrived, not_among_its_customers, what_was_made
+from sync.looking_up import arrived, not_among_its_customers, what_was_made
 from sync.settle.transaction import Answer, Fate, Transaction
 
 
@@ -102,7 +102,7 @@ def looked_up(transaction: Transaction, answer: Answer, done: Done, row: Any) ->
         seen_there = [*done.rows(attempt.entity), *(elsewhere.candidates if elsewhere is not None else ())]
         stranger = next((one for one in seen_there if str(one.get("Id")) == made.value), None)
         # Both sides are shown to the person who decides.
-        seen: dict[str, Any] = {"observed": kept(stranger)} if stranger and made.cause == IN_DOUBT else {}
+        seen: dict[str, Any] = {"observed": kept(stranger)} if stranger else {}
         # What came meanwhile is decided once a person has said whose it is. Due again, it would be looked up for ever.
         transaction.fail(attempt, row, made, tid=done.intuit_tid, again=False, **seen)
         return None

@@ -18,7 +18,7 @@ from mapping.results import Problem
 from qbo_client.outcomes import Done, Outcome
 from schemas.link_state import LinkState
 from store import attempts, failures, history, links
-from sync.attempt import Attempt, Late, booked
+from sync.attempt import Attempt, Late
 from sync.batches import Split
 from sync.crash_points import reached
 from sync.daily_retry import went_through
@@ -151,7 +151,7 @@ class Transaction:
             last_failed_at=self.now,
             **changes,
         )
-        looked_for = attempt.phase == "lookup" and attempt.operation == "create" and problem.cause != "name-in-doubt"
+        looked_for = attempt.phase == "lookup" and attempt.operation == "create"
         # What became of the first call may still not be known: trying again begins with looking it up.
         self.become(attempt, Fate.RETIRED if retire and not looked_for else Fate.OVER)
         link = attempt.link
@@ -194,7 +194,7 @@ class Transaction:
             "seconds": round(outcome.duration, 3),
         }
         if isinstance(outcome, Done) and attempt.phase == "send" and attempt.operation != "read":
-            detail |= booked(attempt, outcome)
+            detail |= _booked(attempt, outcome)
         codes = sorted(getattr(outcome, "codes", ()))
         if codes:
             detail["codes"] = codes
@@ -245,3 +245,21 @@ class Transaction:
 def doubtful(attempt: Attempt) -> bool:
     """Whether an earlier call of the attempt may have been done: only its own answer, or a look, can retire the request id."""
     return attempt.tries > 1 or attempt.phase == "lookup"
+
+
+def _booked(attempt: Attempt, done: Done) -> dict[str, object]:
+    """Give what the trail keeps of a write: the members that it changed, and what QuickBooks has by it."""
+    document = done.entity(attempt.entity)
+    sent = {"members": sorted(attempt.members)} if attempt.operation == "update" else {}
+    found = {
+        "qbo_id": "Id",
+        "sync_token": "SyncToken",
+        "date": "TxnDate",
+        "total": "TotalAmt",
+        "home_total": "HomeTotalAmt",
+    }
+    said = {name: document[member] for name, member in found.items() if member in document}
+    if said.get("home_total") == said.get("total"):
+        # As in nearly every company: where it is not written down, it is the total.
+        said.pop("home_total", None)
+    return sent | said

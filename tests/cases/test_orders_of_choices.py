@@ -257,10 +257,7 @@ def _the_credit_note_of_a_changed_type_is_applied(one: Scene) -> Iterator[float 
     one.say(one.again("i1", type=InvoiceType.INVOICE, **one.sums("100.00")))
     yield
     assert one.stands() == (FAILED, "conflict:type-changed")
-    send(one)
-    yield
-    # It changed in QuickBooks since the person looked: both sides are shown again first.
-    assert one.stands() == (FAILED, "conflict:type-changed"), one.why()
+    assert "Payment" in one.link().reason
     send(one)
     yield
     assert one.stands() == (FAILED, "conflict:credit-applied"), one.why()

@@ -19,14 +19,13 @@ LARGER_FILES = {
     "admin/quickbooks_online/pages/links.py": 400,
     "admin/quickbooks_online/pages/mappings.py": 390,
     "consumers/notifier/notifier.py": 400,
-    "consumers/runner.py": 392,
     "mapping/causes/ours.py": 430,
     "mapping/template_functions.py": 420,
     "mapping/templates.py": 370,
     "simulator/seeds.py": 400,
     "store/companies.py": 380,
     "store/tables.py": 680,
-    "sync/claim.py": 430,
+    "sync/claim.py": 435,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,13 +12,10 @@ import pytest
 
 from admin.quickbooks_online.models import Configuration, Org
 from demo.embedded.mail import EmbeddedMail
-from qbo_client.outcomes import Outcome
-from qbo_client.quota import INTUIT, PERMIT_VALID
+from qbo_client.quota import INTUIT
 from simulator import UK
 from simulator.world import World
-from sync.attempt import Attempt, Late
-from sync.permits import permit_in
-from sync.settle import Answer
+from sync.batches import Batch
 from tests.acceptance.recovery.clock import let_pass, now_at_intuit
 from tests.builders import event, invoice, project
 from tests.integration.admin.conftest import Section, words
@@ -43,17 +39,10 @@ def turn(pipeline: Pipeline) -> None:
     claimed = pipeline.claim(pipeline.due()[:WORKERS])
     for realm, org in claimed.unready.items():
         pipeline.jobs.prepare(org, realm)
-    if claimed.attempts:
-        pipeline.settle(*[Answer(attempt, send(pipeline, attempt)) for attempt in claimed.attempts])
-
-
-def send(pipeline: Pipeline, attempt: Attempt) -> Outcome | Late:
-    """Call, unless the grant has grown old on a slow machine and there is no other: as a worker does."""
-    if time.monotonic() - attempt.claimed_at > PERMIT_VALID:
-        with pipeline.engine.begin() as db:
-            if permit_in(db, attempt.link.realm_id, pipeline.steps.claims.policy.limits) is not None:
-                return Late()
-    return pipeline.call(attempt)
+    # Workers call side by side: what one call takes here makes no other late.
+    sent = (pipeline.steps.send(Batch(batch.attempts)) for batch in claimed.batches)
+    if answers := [answer for one in sent for answer in pipeline.steps.answers(one)]:
+        pipeline.settle(*answers)
 
 
 @pytest.mark.timeout(600)

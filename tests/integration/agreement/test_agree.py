@@ -34,6 +34,19 @@ def test_a_month_that_agrees(pipeline: Pipeline, run: Any) -> None:
     assert found["reads"] == 2
 
 
+def test_a_read_that_is_refused_in_passing_is_made_again(pipeline: Pipeline, run: Any) -> None:
+    pipeline.ingest(event(invoice("i1")))
+    pipeline.drive()
+    before = len(pipeline.requests())
+    refused = {"kind": "fault", "code": "6000", "operation": "query", "count": 1}
+    absent = {"kind": "http", "status": 503, "operation": "query", "skip": 1, "count": 1}
+    pipeline.simulator.call(lambda world: [world.troubles.add(one) for one in (refused, absent)])
+    result = run()
+    assert result.return_value == 0, result.stdout
+    assert "The month agrees to the cent." in result.stdout
+    assert len(pipeline.requests()) - before == 4
+
+
 def test_everything_that_does_not_agree_is_named(pipeline: Pipeline, run: Any) -> None:
     pipeline.ingest(
         event(invoice("skipped", synchronize=False)),

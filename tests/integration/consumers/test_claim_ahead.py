@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
-from consumers import runner
-from consumers.runner import SETTLE_BATCH, Reconciler
+from consumers import settler
+from consumers.runner import Reconciler
+from consumers.settler import SETTLE_BATCH
 from qbo_client.calls import Call
 from qbo_client.environment import environment_for
 from qbo_client.outcomes import Outcome
@@ -71,7 +72,7 @@ class Busy:
         self.process._pace = pace
 
     def answers(self, count: int) -> list[Answer]:
-        found = [self.process._answers.get(timeout=PATIENCE_S) for _ in range(count)]
+        found = [self.process._settler._answers.get(timeout=PATIENCE_S) for _ in range(count)]
         return [one for answers in found for one in answers or ()]
 
     def close(self) -> None:
@@ -159,7 +160,7 @@ def test_what_waits_for_a_worker_is_beaten_for_and_nobody_takes_it(
     wait_for(beaten)
     assert opened().claim().attempts == []
     busy.transport.let_go()
-    busy.process._write_back(busy.answers(WORKERS + AHEAD))
+    busy.process._settler._write_back(busy.answers(WORKERS + AHEAD))
     busy.process._stopping.set()
     beating.join(PATIENCE_S)
     assert len(pipeline.objects("Customer")) == WORKERS + AHEAD
@@ -213,11 +214,11 @@ def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..
     process = held().process
     process._in_flight = {answer.attempt.link.id: answer.attempt.request_id for answer in answers}
     for answer in answers:
-        process._answers.put([answer])
-    process._answers.put(None)
+        process._settler.take([answer])
+    process._settler.end()
     committed: list[object] = []
     listen(pipeline.engine, "commit", committed.append)
-    process._settle_answers()
+    process._settler.run()
     assert len(committed) == 2
     assert process._in_flight == {}
     assert len(pipeline.links(state="synced")) == count
@@ -226,13 +227,13 @@ def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..
 def test_an_answer_is_kept_until_the_database_takes_it(
     pipeline: Pipeline, held: Callable[..., Busy], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(runner, "DATABASE_AWAY_S", 0.01)
+    monkeypatch.setattr(settler, "DATABASE_AWAY_S", 0.01)
     pipeline.ingest(event(client()))
     pipeline.sweep()
     (answer,) = pipeline.answers(pipeline.claim().attempts)
     with pipeline.engine.begin() as db:
         db.execute(text("ALTER TABLE qbo_attempt RENAME TO qbo_intent_away"))
-    writing = threading.Thread(target=held().process._write_back, args=([answer],), daemon=True)
+    writing = threading.Thread(target=held().process._settler._write_back, args=([answer],), daemon=True)
     writing.start()
     wait_for(lambda: "not written back yet" in caplog.text)
     with pipeline.engine.begin() as db:

@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from consumers.ingest.batch import Ingest
 from schemas.events import Kind
+from schemas.link_state import Because
 from simulator import UK, bookkeeper
 from simulator.world import World
 from store import restores
+from sync.link import Wish, make_due
 from tests.builders import client, event, invoice, line, project
 from tests.pipeline import Pipeline
 
@@ -59,11 +61,17 @@ def test_a_customer_that_was_renamed_is_asked_about(pipeline: Pipeline) -> None:
     pipeline.ingest(event(client("c1", sequence=2, name="After")))
     pipeline.drive()
     link = pipeline.one("client", "c1")
-    assert (link.state, link.cause) == ("failed", "name-in-doubt")
+    assert (link.state, link.cause) == ("failed", "conflict:in-doubt")
     assert "'Before' (Id " in link.reason
+    pipeline.ingest(event(client("c1", sequence=3, name="After", notes="neither an event nor Try again is a choice")))
+    pipeline.drive()
+    with pipeline.engine.begin() as db:
+        make_due(db, [link.id], Because.RESEND, "ada pressed Try again")
+    pipeline.drive()
+    assert pipeline.one("client", "c1").cause == "conflict:in-doubt"
     assert len(pipeline.objects("Customer")) == 1
     with pipeline.engine.begin() as db:
-        db.execute(text("UPDATE qbo_link SET due_at = now(), again = true"))
+        make_due(db, [link.id], Because.RESEND, "ada chose what Kompass says", wishes=(Wish.OVERWRITE,))
     pipeline.drive()
     assert {one["DisplayName"] for one in pipeline.objects("Customer")} == {"Before", "After"}
 

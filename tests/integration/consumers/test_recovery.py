@@ -249,7 +249,7 @@ def test_a_customer_that_appeared_meanwhile_and_says_something_else_is_not_attac
     later = opened(lease=0.0, server_timeout=0.0, resend_window=0.0)
     later.drive()
     link = later.one("client", "c1")
-    assert (link.state, link.cause, link.qbo_id) == ("failed", "name-in-doubt", None)
+    assert (link.state, link.cause, link.qbo_id) == ("failed", "conflict:in-doubt", None)
 
 
 def test_a_customer_made_by_another_links_lost_call_is_not_taken(

@@ -12,6 +12,8 @@ from store import restores
 from tests.integration.situations.company import SELF_NUMBERED_PLACE, SYNCED, Company
 from tests.integration.situations.world import World
 
+IN_DOUBT = ("failed", "conflict:in-doubt")
+
 SAVED = {"kind": "saved_anyway", "entity": "Invoice", "operation": "create"}
 """Answered 6000 "try again", and saved."""
 
@@ -166,8 +168,19 @@ def test_a_client_that_kompass_renamed_before_we_looked_is_not_made_twice(three:
         one.say(one.client(name="Meadow Surveys Ltd"))
         one.later()
         one.go()
-        assert one.stands("client", "c1") == ("failed", "name-in-doubt"), one.why("client", "c1")
+        assert one.stands("client", "c1") == IN_DOUBT, one.why("client", "c1")
+        # Neither another event nor Try again is a person's word that it is another customer.
+        one.said(one.client(name="Meadow Surveys Ltd", phone="0117 496 0000"))
+        one.try_again()
+        one.go()
+        assert one.stands("client", "c1") == IN_DOUBT, one.why("client", "c1")
         assert len(one.objects("Customer")) == 1
+        one.choose_quickbooks("client", "c1")
+        one.go()
+        one.said(one.client(name="Meadow Surveys Ltd", phone="0117 496 0001"))
+        assert one.stands("client", "c1") == SYNCED, one.why("client", "c1")
+        (customer,) = one.objects("Customer")
+        assert (customer["Id"], customer["PrimaryPhone"]["FreeFormNumber"]) == (there["Id"], "0117 496 0001")
 
 
 def test_an_amount_that_changed_before_the_look_up_is_sent_to_the_document_found(three: list[Company]) -> None:

@@ -128,6 +128,20 @@ def test_a_restored_company_with_a_broken_document_is_looked_through_before_anyt
     assert company.stands() == SYNCED
 
 
+def test_a_restored_company_whose_only_document_is_broken_is_looked_through(three: list[Company]) -> None:
+    """8f. No other document says near which Id it is."""
+    for one in three:
+        one.said(one.invoice("i0"))
+        break_queries(one, "i0")
+        restored(one, without="i0")
+        one.sequences["invoice i0"] = 0
+        one.say(one.invoice("i0"), one.invoice("i1"))
+        one.go()
+        one.hours(1)
+        assert [one.stands("invoice", which) for which in ("i0", "i1")] == [SYNCED, SYNCED], one.why("invoice", "i0")
+        assert [len(one.marked(which)) for which in ("i0", "i1")] == [1, 1]
+
+
 def test_a_month_without_reads_makes_no_second_document(world: World) -> None:
     """8g. The month's reads are used up when the answer is lost; Try again is pressed all the same."""
     one = world.company()

@@ -128,7 +128,7 @@ def test_name_in_doubt(three: list[Company]) -> None:
         (there,) = one.bookkeeper("create", entity="Customer", members=members)
         one.later(60)
         one.go()
-        assert one.stands("client", "c1") == ("failed", "name-in-doubt"), one.why("client", "c1")
+        assert one.stands("client", "c1") == ("failed", "conflict:in-doubt"), one.why("client", "c1")
         one.link_client(there)
         one.go()
         assert one.stands() == SYNCED, one.why()

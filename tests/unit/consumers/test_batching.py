@@ -35,7 +35,7 @@ def new(number: int, kind: Kind = Kind.INVOICE, *, operation: str = "create", mo
 def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0) -> Attempt:
     stored = StoredAttempt(
         link_id=number, realm_id="1", epoch=1, phase=phase, operation="create", entity="Invoice", object_id=None, body="{}",
-        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, owner="a", heartbeat_at=NOW,
+        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, owner="a",
         first_sent_at=NOW, resend_after=NOW, batch_id=batch_id, voided=False, temporary="",
     )  # fmt: skip
     opened = OpenAttempt(stored, alive=False, busy_for=0.0, age=age)

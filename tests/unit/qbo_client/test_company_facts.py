@@ -142,12 +142,12 @@ def test_the_facts_of_a_company_cost_four_metered_reads() -> None:
         custom_numbers=True,
         book_close_date=date(2023, 12, 31),
         tax_codes=(
-            TaxCodeFact("8", "Broken", active=True, taxable=True, sales_rate=None),
-            TaxCodeFact("9", "Exempt", active=True, taxable=False, sales_rate=None),
-            TaxCodeFact("6", "GST/PST BC", active=True, taxable=True, sales_rate=Decimal(12)),
-            TaxCodeFact("5", "HST ON", active=True, taxable=True, sales_rate=Decimal(13)),
+            TaxCodeFact("8", "Broken", active=True, sales_rate=None),
+            TaxCodeFact("9", "Exempt", active=True, sales_rate=None),
+            TaxCodeFact("6", "GST/PST BC", active=True, sales_rate=Decimal(12)),
+            TaxCodeFact("5", "HST ON", active=True, sales_rate=Decimal(13)),
             # 5 % on the amount, then 9.5 % on amount and tax: 5 + 9.5 x 1.05.
-            TaxCodeFact("7", "QST (old)", active=False, taxable=True, sales_rate=Decimal("14.975")),
+            TaxCodeFact("7", "QST (old)", active=False, sales_rate=Decimal("14.975")),
         ),
         custom_fields=(("1", "Crew #"), ("3", "Custom field 3")),
     )

@@ -32,11 +32,28 @@ def test_a_line_needs_an_amount_and_a_detail_type(books: Books) -> None:
     assert books.refuses(lambda: books.invoice(customer, {"Amount": 1})).codes == ("2020",)
 
 
-def test_a_line_without_an_item_is_documentation(books: Books) -> None:
-    remark = {"Amount": 99, "Description": "Stage 2", "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {}}
-    made = books.invoice(books.customer(), line(10), remark)
-    assert made["Line"][1]["DetailType"] == "DescriptionOnly"
-    assert made["TotalAmt"] == 10
+def test_switch_line_without_item(open_books: OpenBooks) -> None:
+    """.NET SDK 53 and a sandbox of September 2026; the invoice page has it as documentation."""
+    detail = {"ServiceDate": "2026-03-01"}
+    remark = {"Amount": 99, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
+    found = {}
+    for value in ("item", "documentation"):
+        books = open_books(line_without_item=value)
+        made = books.invoice(books.customer(), line(10), remark, {**remark, "Amount": 0})
+        found[value] = ([one["DetailType"] for one in made["Line"][1:3]], made["TotalAmt"])
+    assert found == {
+        "item": (["SalesItemLineDetail", "DescriptionOnly"], 109),
+        "documentation": (["DescriptionOnly", "DescriptionOnly"], 10),
+    }
+
+
+def test_a_sales_line_needs_its_detail(books: Books) -> None:
+    """quickbooks-ruby 220; one that holds nothing is none."""
+    (error,) = books.refuses(
+        lambda: books.invoice(books.customer(), {"Amount": 1, "DetailType": "SalesItemLineDetail"})
+    ).errors
+    assert (error.code, error.element) == ("2020", "Line.SalesItemLineDetail")
+    assert error.detail == "Required parameter Line.SalesItemLineDetail is missing in the request"
 
 
 def test_a_line_of_words_keeps_the_code_that_it_has(open_books: OpenBooks) -> None:
