@@ -227,11 +227,11 @@ class _Transaction:
             if link.id in moved:
                 self._busy(link)
                 continue
-            if has_nothing_there(link, decision):
+            if (company.stocked or company.unknown) and has_nothing_there(link, decision):
                 if company.unknown:
                     self._look_through(link)
                     continue
-                taken = reattach(self._db, link, case, decision) if company.stocked else decision
+                taken = reattach(self._db, link, case, decision)
                 if isinstance(taken, Reattached):
                     self._reattach(link, taken)
                     continue

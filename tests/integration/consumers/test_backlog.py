@@ -127,7 +127,7 @@ def test_a_batch_of_which_one_member_was_taken_over_does_not_go(settled_customer
         db.execute(text("DELETE FROM qbo_attempt WHERE link_id = :id"), {"id": stalled[0].link.id})
     one = process()
     one._work(batch)
-    answers = one._answers.get(timeout=60) or []
+    answers = one._settler._answers.get(timeout=60) or []
     assert pipeline.requests() == []
     assert [type(answer.outcome) for answer in answers] == [Late] * 4
     settled = pipeline.settle(*answers)
@@ -145,7 +145,7 @@ def test_a_member_that_cannot_be_written_down_is_found_by_halves(settled_custome
     (batch,) = as_batches([replace(attempts[0], body='{"no": "end"'), *attempts[1:]])
     one = process()
     one._work(batch)
-    answers = one._answers.get(timeout=60) or []
+    answers = one._settler._answers.get(timeout=60) or []
     assert pipeline.requests() == []
     assert [type(answer.outcome) for answer in answers] == [Split] * 6
     pipeline.settle(*(answer for answer in answers if answer is not None))
@@ -197,7 +197,7 @@ def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothi
         one = process(transport=transport)
         monkeypatch.setattr(sending, "reached", stop)
         one._work(Batch((attempt,)))
-    (answer,) = one._answers.get(timeout=60) or []
+    (answer,) = one._settler._answers.get(timeout=60) or []
     assert isinstance(answer.outcome, NotSent)
     assert pipeline.requests() == []
 

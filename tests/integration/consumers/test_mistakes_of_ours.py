@@ -58,7 +58,7 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     process = reconciling()
     (attempt,) = pipeline.claim().attempts
     process._work(Batch((attempt,)))
-    (answer,) = process._answers.get(timeout=60) or []
+    (answer,) = process._settler._answers.get(timeout=60) or []
     assert len(pipeline.objects("Customer")) == 1
     pipeline.settle(answer)
     (stored,) = pipeline.rows("qbo_attempt")
@@ -81,7 +81,7 @@ def test_an_answer_is_written_back_although_nothing_could_be_learned_of_it(
 
     monkeypatch.setattr(explaining, "of_payload", away)
     process._work(Batch((attempt,)))
-    (answer,) = process._answers.get(timeout=60) or []
+    (answer,) = process._settler._answers.get(timeout=60) or []
     assert (answer.outcome, answer.learned) == (refused, None)
 
 
@@ -148,7 +148,7 @@ def test_tokens_that_no_key_opens_stop_no_process(pipeline: Pipeline, reconcilin
     gates = Gates()
     process = reconciling(keys=TokenKeys([Fernet.generate_key().decode()]), gates=gates)
     assert process._claim_some()
-    (answer,) = process._answers.get(timeout=60) or []
+    (answer,) = process._settler._answers.get(timeout=60) or []
     pipeline.settle(answer)
     assert pipeline.one("client", "c1").state == "retrying"
     assert pipeline.rows("qbo_attempt") == []
@@ -195,5 +195,5 @@ def test_an_answer_without_ids_to_a_look_up_is_no_answer(
 
     process = reconciling(transport=WithoutTokens())
     process._work(Batch((look,)))
-    (answer,) = process._answers.get(timeout=60) or []
+    (answer,) = process._settler._answers.get(timeout=60) or []
     assert type(answer.outcome).__name__ == "Unknown"
