@@ -63,7 +63,7 @@ def measure(ours: Stage, backlog: int, rounds: int, seconds: float) -> None:
     calls = ours.simulator.ask("GET", f"requests?bodies=false&realm={UK}")["requests"]
     batches = sum(one["operation"] == "batch" for one in calls)
     figures = (
-        f"{statistics.median(beside) * 1000:.0f} ms with it, {statistics.median(alone) * 1000:.0f} ms without, from ingest to the settled "
+        f"{statistics.median(beside) * 1000:.0f} ms with it, {statistics.median(alone) * 1000:.0f} ms without, from ingest to the synced "
         f"link; medians of {rounds} rounds of {seconds:.0f} s each in turns, {PER_SECOND:.0f} new invoices a second over {COMPANIES} "
         f"companies, {SINGLE_S * 1000:.0f} ms a call and {BATCH_S * 1000:.0f} ms a batch, {WORKERS} workers, one process. Of the backlog "
         f"of {backlog:,} went {pushed:,} meanwhile, in {batches} batches, at the pace of the company's quota."
