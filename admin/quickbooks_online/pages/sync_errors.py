@@ -27,6 +27,7 @@ from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.remedies import cause_in_words, remedy_address
 from admin.quickbooks_online.runtime import engine
 from mapping.decisions import Write
+from mapping.difference import comparable, holds
 from schemas.counting import counted
 from store.engine import retrying
 from store.searching import links_by_id
@@ -247,6 +248,8 @@ def _sides(link: Link) -> tuple[Difference, ...]:
     rows = [
         Difference(name, shown(observed.get(name), names, name), shown(ours.get(name), names, name))
         for name in members or sorted(observed)
+        # What counts as the same for the sync is no difference to look at: a country that QuickBooks writes as a code.
+        if name not in ours or not holds(observed.get(name), comparable(name, ours[name]))
     ]
     return tuple(row for row in rows if row.changed)
 

@@ -603,6 +603,7 @@ def test_a_person_decides_a_conflict(section: Section, ada: Client, ids: dict[st
     page = words(ada.get(f"{ROOT}failure/{failure.pk}/change/"))
     assert "Both sides, amounts in GBP Field QuickBooks says Kompass says" in page
     assert " Lines " in page, "a member has a name"
+    assert "Billing address" not in page, "a country that QuickBooks writes as a code is no difference"
     assert "Compare both sides below" in page
     assert "77.00" in page
     assert "130.00" in page
