@@ -6,7 +6,7 @@ They are kept here, and not counted by a process: several processes meet the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -54,15 +54,7 @@ class Accepted:
 
 def note_gap(db: Connection, gap: Gap) -> None:
     """Keep a gap once, whichever processes meet it; retention may have made it longer meanwhile."""
-    statement = insert(stretch).values(
-        what=What.GAP.value,
-        topic=gap.topic,
-        partition=gap.partition,
-        first=gap.first,
-        last=gap.last,
-        by=gap.by,
-        reason=gap.reason,
-    )
+    statement = insert(stretch).values(what=What.GAP.value, **asdict(gap))
     db.execute(
         statement.on_conflict_do_update(
             index_elements=["what", "topic", "partition", "first"],
@@ -73,15 +65,7 @@ def note_gap(db: Connection, gap: Gap) -> None:
 
 def accept(db: Connection, accepted: Accepted) -> None:
     """Keep that a person accepted a stretch, by whom and why."""
-    statement = insert(stretch).values(
-        what=What.ACCEPTED.value,
-        topic=accepted.topic,
-        partition=accepted.partition,
-        first=accepted.first,
-        last=accepted.last,
-        by=accepted.by,
-        reason=accepted.reason,
-    )
+    statement = insert(stretch).values(what=What.ACCEPTED.value, **asdict(accepted))
     db.execute(
         statement.on_conflict_do_update(
             index_elements=["what", "topic", "partition", "first"],
