@@ -14,6 +14,7 @@ from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
+from consumers.waits import Wait
 from schemas.counting import counted
 from store import companies, connections
 from store.engine import AWAY, retrying
@@ -49,6 +50,8 @@ class Housekeeping:
         self._lock = threading.Lock()
         self._preparing: set[str] = set()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="company")
+        self._sweep_waits = Wait("the sweep of configurations")
+        self._companies_wait = Wait("making companies ready")
 
     def stop(self) -> None:
         """Let the sweeper see that it is to end."""
@@ -75,6 +78,9 @@ class Housekeeping:
         try:
             asked = {"refused_by_facts": refused_by_facts, "was_held_up": was_held_up}
             pause = self._steps.preparation.prepare(org_id, realm_id, **asked)
+            self._companies_wait.over()
+        except AWAY as error:
+            self._companies_wait.goes_on(error)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:
@@ -88,6 +94,9 @@ class Housekeeping:
     def _try_disconnected(self, org_id: str, realm_id: str, version: int) -> None:
         try:
             self._steps.preparation.try_disconnected(org_id, realm_id, version)
+            self._companies_wait.over()
+        except AWAY as error:
+            self._companies_wait.goes_on(error)
         except Exception:
             log.exception("company %s cannot be asked whether it answers again", realm_id)
 
@@ -106,8 +115,9 @@ class Housekeeping:
                 self._daily_retries.turn()
                 self._see_whether_budget_is_back()
                 self._look_seldom()
+                self._sweep_waits.over()
             except AWAY as error:
-                log.warning("configurations are not swept: %s", str(error).splitlines()[0])
+                self._sweep_waits.goes_on(error)
             self._sweep_now.wait(self._steps.policy.process.sweep_seconds)
             self._sweep_now.clear()
 

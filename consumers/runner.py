@@ -20,6 +20,7 @@ from consumers.housekeeping import DATABASE_AWAY_S, Housekeeping
 from consumers.run_metrics import count_called, count_claimed
 from consumers.settler import GATHER_S, Settler
 from consumers.turns import Candidate, Turns
+from consumers.waits import Wait
 from store import attempts
 from store.backlogs import due_of, with_backlog
 from store.candidates import next_due_in
@@ -61,9 +62,9 @@ class Reconciler:
         self._settler = Settler(
             steps, beat=beat, stopping=self._stopping, calling=lambda: self._calling, busy=self._busy, done=self._done
         )
+        self._claim_waits, self._heartbeat_waits = Wait("the claim of due links"), Wait("the heartbeat of calls")
         self._lock = threading.Lock()
-        self._in_flight: dict[int, Attempt] = {}
-        """By link: what is claimed and not written back."""
+        self._in_flight: dict[int, Attempt] = {}  # by link
         self._calling = 0
         self._batches_calling = 0
         self._backlogs = Backlogs()
@@ -136,8 +137,9 @@ class Reconciler:
             self._wake.clear()
             try:
                 found = self._claim_some()
+                self._claim_waits.over()
             except AWAY as error:
-                log.warning("the database does not answer the claim: %s", str(error).splitlines()[0])
+                self._claim_waits.goes_on(error)
                 self._stopping.wait(DATABASE_AWAY_S)
                 continue
             if not found:
@@ -317,12 +319,14 @@ class Reconciler:
             if self._stopping.is_set():
                 time.sleep(min(self._attempts.heartbeat_seconds, 0.2))
             if not ids:
+                self._heartbeat_waits.over()
                 continue
             try:
                 with self._engine.begin() as db:
                     attempts.heartbeat(db, self._steps.policy.owner, ids)
+                self._heartbeat_waits.over()
             except AWAY as error:
-                log.warning("no heartbeat: %s", str(error).splitlines()[0])
+                self._heartbeat_waits.goes_on(error)
 
     def configuration_changed(self) -> None:
         """Somebody saved a configuration: carry it into its links now."""

@@ -268,7 +268,7 @@ def test_an_answer_is_kept_until_the_database_takes_it(
         db.execute(text("ALTER TABLE qbo_attempt RENAME TO qbo_intent_away"))
     writing = threading.Thread(target=held().process._settler._write_back, args=([answer],), daemon=True)
     writing.start()
-    wait_for(lambda: "not written back yet" in caplog.text)
+    wait_for(lambda: "writing answers back waits: " in caplog.text)
     with pipeline.engine.begin() as db:
         db.execute(text("ALTER TABLE qbo_intent_away RENAME TO qbo_attempt"))
     writing.join(PATIENCE_S)
