@@ -31,9 +31,9 @@ TASKS: dict[str, Rows] = {
             "which members are sent",
             "`mapping/client.py`, `mapping/project.py`, `mapping/invoice.py`; [fields](fields.md)",
         ),
-        ("which Item or Class a line gets, and its description", "`mapping/lines.py`"),
+        ("which Item or Class a line gets, and its description", "`mapping/invoice.py`"),
         ("which QuickBooks tax code a VAT rate or a line gets", "`mapping/tax.py`"),
-        ("sales tax in the USA", "`mapping/usa_tax.py`"),
+        ("sales tax in the USA", "`mapping/tax.py`"),
         ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
         (
             "the exchange rate of a document",
