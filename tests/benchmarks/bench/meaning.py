@@ -52,7 +52,7 @@ MEANING: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "push-cpu": (
         "python tests/benchmarks/push.py",
-        "The CPU of a consumer process for each change that it sends, against that of the bare HTTP call: it says how many cores to request.",
+        "The CPU of a consumer process for each change that it sends, against that of the bare HTTP call: so many cores to request.",
     ),
     "push-cpu-postgres": (
         "python tests/benchmarks/push.py",
