@@ -141,7 +141,7 @@ def figures(processes: Mapping[str, Watched], count: int, database: float) -> It
         )  # fmt: skip
     yield Figure(
         "idle-2-database", "At rest", f"CPU of Postgres beside {count:,} idle Orgs", "% of a core", [database], "lower", None,
-        f"for all {len(processes)} processes at once. Each consumer looks over all Configurations every five seconds, and one of them "
+        f"for all {len(processes)} processes at once. Each consumer looks over all Configurations once a minute, and one of them "
         "counts the gauges for all.",
     )  # fmt: skip
     for number, (name, one) in enumerate(processes.items()):
