@@ -46,7 +46,7 @@ class Housekeeping:
         self._wake = wake
         self._stopping = stopping
         self._sweep_now = threading.Event()
-        self._looked = float("-inf")
+        self._looked = self._swept = float("-inf")
         self._lock = threading.Lock()
         self._preparing: set[str] = set()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="company")
@@ -107,19 +107,22 @@ class Housekeeping:
         self._sweep_now.set()
 
     def sweep(self) -> None:
-        """Carry changed configurations into their links, when notified and every few seconds, until the process is to end."""
+        """Carry changed configurations into their links when notified, and see to the rest every few seconds, until it is to end."""
+        asked = True
         while not self._stopping.is_set():
             self._beat("sweeper")
             try:
-                self._sweep_changed()
+                if asked or time.monotonic() - self._swept > _SELDOM_S:
+                    self._sweep_changed()
                 self._daily_retries.turn()
                 self._see_whether_budget_is_back()
                 self._look_seldom()
                 self._sweep_waits.over()
             except AWAY as error:
                 self._sweep_waits.goes_on(error)
-            self._sweep_now.wait(self._steps.policy.process.sweep_seconds)
-            self._sweep_now.clear()
+            # Cleared before the look, and only where it was heard: none is lost.
+            if asked := self._sweep_now.wait(self._steps.policy.process.sweep_seconds):
+                self._sweep_now.clear()
 
     def _see_whether_budget_is_back(self) -> None:
         """Wake what waited for the month's budget."""
@@ -151,7 +154,10 @@ class Housekeeping:
 
     def _sweep_changed(self) -> None:
         failed: BaseException | None = None
-        for configuration_id in retrying(self._steps.engine, companies.changed):
+        # Until a look finds nothing it is made at every turn: a company may be locked, or in the hands of a process that dies.
+        self._swept = float("-inf")
+        found = retrying(self._steps.engine, companies.changed)
+        for configuration_id in found:
             self._beat("sweeper")
             if self._stopping.is_set():
                 return
@@ -163,3 +169,5 @@ class Housekeeping:
                 failed = error
         if failed is not None:
             raise failed
+        if not found:
+            self._swept = time.monotonic()

@@ -150,7 +150,7 @@ def build(settings: Settings, kind: Kind, codec: Codec, *, health: Health | None
         open_breakers=steps.gates.open_breakers,
     )
     gauges.start_from_zero(kind)
-    listener = NewsListener(engine, reconciler)
+    listener = NewsListener(engine, reconciler, poll_seconds=process.sweep_seconds)
     backfills = AskedBackfills(engine, codec, settings.kafka, owner=owner)
     return Parts(
         engine, transport, reconciler, loop, outbox, listener, health, gauges, dependencies, membership, topic_id, backfills

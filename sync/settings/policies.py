@@ -79,7 +79,10 @@ class ProcessPolicy:
         10, "A company with more links due than this has a backlog: a second of its quota is not enough for them."
     )
     poll_seconds: float = _number(5.0, "How often due links are looked for when no notification came.")
-    sweep_seconds: float = _number(5.0, "How often changed configurations are carried into their links.")
+    sweep_seconds: float = _number(
+        5.0,
+        "How often changed Configurations are looked for where the database cannot say so at once, as behind a pooler.",
+    )
     drain_seconds: float = _number(20.0, "How long a stopping process waits for its calls in flight.")
     outbox_seconds: float = _number(1.0, "How often dead letters to be produced are looked for.")
     stuck_seconds: float = _number(

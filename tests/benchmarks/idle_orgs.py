@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -49,18 +49,21 @@ class Watched:
     busy: float = 0.0
     """Per cent of a core, the scrapes among it."""
     scrape_bytes: int = 0
+    series: int = 0
     scrape_seconds: float = 0.0
 
     def scrape(self) -> None:
         started = time.perf_counter()
         with urllib.request.urlopen(f"http://{HOST}:{self.port}/metrics", timeout=60) as answer:
-            size = len(answer.read())
-        self.scrape_bytes = max(self.scrape_bytes, size)
+            page = answer.read()
+        self.scrape_bytes = max(self.scrape_bytes, len(page))
+        self.series = max(self.series, sum(not line.startswith(b"#") for line in page.splitlines()))
         self.scrape_seconds = max(self.scrape_seconds, time.perf_counter() - started)
 
-    def resident(self) -> Sequence[float]:
-        """Megabytes of it and of each of its children."""
-        return [one.memory_info().rss / 1e6 for one in (self.process, *self.process.children(recursive=True))]
+    def resident(self) -> tuple[Sequence[float], float]:
+        """Megabytes of it and of each of its children; and of all together, where what they share counts once."""
+        family = (self.process, *self.process.children(recursive=True))
+        return [one.memory_info().rss / 1e6 for one in family], sum(one.memory_full_info().pss for one in family) / 1e6
 
 
 def main(count: int) -> None:
@@ -115,7 +118,7 @@ def _wait_until_ready(name: str, port: int) -> None:
     raise SystemExit(f"{name} was not ready within {START_S:.0f} s")
 
 
-def measure(ours: Stage, processes: Iterator[Watched] | Sequence[Watched]) -> float:
+def measure(ours: Stage, processes: Iterable[Watched]) -> float:
     """Watch them for a while, and scrape them as Prometheus does; gives what Postgres used, in per cent of a core."""
     watched = list(processes)
     before, database, started = [cpu(one.process) for one in watched], cpu(ours.postgres), time.perf_counter()
@@ -133,21 +136,25 @@ def figures(processes: Mapping[str, Watched], count: int, database: float) -> It
     for number, (name, one) in enumerate(processes.items()):
         yield Figure(
             f"idle-1-core-{number}", "At rest", f"CPU of `{name}` beside {count:,} idle Orgs", "% of a core", [one.busy], "lower", CORE,
-            f"over {MEASURED_S:.0f} s, with a scrape every {SCRAPE_S:.0f} s: {one.scrape_bytes / 1e3:.0f} kB in at most "
-            f"{one.scrape_seconds * 1e3:.0f} ms.",
+            f"over {MEASURED_S:.0f} s, with a scrape every {SCRAPE_S:.0f} s: {one.series} series, {one.scrape_bytes / 1e3:.0f} kB in "
+            f"at most {one.scrape_seconds * 1e3:.0f} ms.",
         )  # fmt: skip
     yield Figure(
         "idle-2-database", "At rest", f"CPU of Postgres beside {count:,} idle Orgs", "% of a core", [database], "lower", None,
-        f"for all {len(processes)} processes at once. One of the consumers counts the gauges for all: that is most of it.",
+        f"for all {len(processes)} processes at once. Each consumer looks over all Configurations once a minute, and one of them "
+        "counts the gauges for all.",
     )  # fmt: skip
     for number, (name, one) in enumerate(processes.items()):
-        resident = one.resident()
-        children = (
-            f": {', '.join(f'{size:.0f}' for size in resident)} of it and its workers" if len(resident) > 1 else ""
+        resident, together = one.resident()
+        workers = (
+            f": it and its workers have {', '.join(f'{size:.0f}' for size in resident)} MB, and {together:.0f} MB together, for what they "
+            "share counts once"
+            if len(resident) > 1
+            else ""
         )
         yield Figure(
             f"idle-3-memory-{number}", "At rest", f"Memory of `{name}` beside {count:,} idle Orgs", "MB", [max(resident)], "lower", MEMORY,
-            f"resident, after {SETTLING_S + MEASURED_S:.0f} s{children}.",
+            f"resident, after {SETTLING_S + MEASURED_S:.0f} s{workers}.",
         )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def worker(url: str, simulator: str) -> None:
     one = Stage(url, _Address(simulator), pipeline, psutil.Process()).reconciler(
         workers=WORKERS, lane=LANES[Kind.CLIENT]
     )
-    listener = NewsListener(pipeline.engine, one)
+    listener = NewsListener(pipeline.engine, one, poll_seconds=5.0)
     one.start()
     listener.start()
     print("ready", flush=True)

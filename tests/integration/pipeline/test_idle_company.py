@@ -6,11 +6,12 @@ import threading
 from collections import Counter
 from dataclasses import replace
 
-from sqlalchemy import event, text
+import pytest
+from sqlalchemy import Connection, text
 
 from consumers.housekeeping import Housekeeping
 from simulator import UK
-from store import connections
+from store import companies, connections
 from tests.pipeline import Pipeline
 
 
@@ -27,26 +28,39 @@ def test_a_refresh_token_is_used_before_it_ends(pipeline: Pipeline) -> None:
         assert connections.read_connections(db)[UK].version > 1
 
 
-def test_what_takes_days_to_come_is_not_looked_for_at_every_turn(pipeline: Pipeline) -> None:
-    stopping, turns, looks = threading.Event(), Counter[str](), Counter[str]()
+def test_a_turn_without_a_change_reads_no_row_of_each_company(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: Counter[str] = Counter()
+    changed, idle_connections = companies.changed, connections.idle_connections
+
+    def look_for_changed(db: Connection) -> list[int]:
+        looks["changed"] += 1
+        return changed(db)
+
+    def look_for_idle(db: Connection) -> list[tuple[str, str]]:
+        looks["idle"] += 1
+        return idle_connections(db)
+
+    monkeypatch.setattr(companies, "changed", look_for_changed)
+    monkeypatch.setattr(connections, "idle_connections", look_for_idle)
+    stopping, turns = threading.Event(), Counter[str]()
 
     def beat(loop: str) -> None:
         turns[loop] += 1
-        if turns[loop] == 5:
+        if turns[loop] == 8:
+            with pipeline.engine.begin() as db:
+                db.execute(text("UPDATE qbo_configuration SET default_class_id = '1'"))
+            housekeeping.configuration_changed()
+        elif turns[loop] > 20:
             stopping.set()
 
-    def count(connection: object, cursor: object, statement: str, *_: object) -> None:
-        looks["connections"] += "FROM qbo_connection" in statement
-
-    pipeline.steps.policy = replace(
-        pipeline.steps.policy, process=replace(pipeline.steps.policy.process, sweep_seconds=0.001)
-    )
+    process = replace(pipeline.steps.policy.process, sweep_seconds=0.001)
+    pipeline.steps.policy = replace(pipeline.steps.policy, process=process)
     housekeeping = Housekeeping(pipeline.steps, beat=beat, wake=lambda: None, stopping=stopping)
-    event.listen(pipeline.engine, "before_cursor_execute", count)
     try:
         housekeeping.sweep()
     finally:
-        event.remove(pipeline.engine, "before_cursor_execute", count)
         housekeeping.close()
-    assert turns["sweeper"] >= 5
-    assert looks["connections"] == 1
+    # The company is new, and changed once: each is followed by a look that finds nothing.
+    assert looks == {"changed": 4, "idle": 1}
