@@ -8,7 +8,7 @@ from typing import Final
 
 from mapping import cents
 from mapping.booked import Booked
-from mapping.books import OF_THE_WHOLE
+from mapping.books import OF_THE_WHOLE, VOID
 from mapping.case import billing_client, not_synced
 from mapping.causes.table import words_of
 from mapping.expected import (
@@ -104,7 +104,9 @@ def _not_to_be_there(one: SentDocument, found: Booked | None, month: Month, *, r
             return None
         over = "; QuickBooks has nothing of it" if one.qbo_id else ""
         return _made(one, Standing.NOT_SENT, reason + over, month, ours=_billed(one))
-    return _made(one, Standing.WITHDRAWN, reason, month, ours=Side(NOTHING, Decimal(0)), found=found)
+    left = is_left(one, found, {VOID}, month.facts.home_currency)
+    standing = Standing.LEFT if left else Standing.WITHDRAWN
+    return _made(one, standing, reason, month, ours=Side(NOTHING, Decimal(0)), found=found)
 
 
 def kompass_line(one: SentDocument, month: Month) -> Line:

@@ -77,6 +77,10 @@ CLOSED = (
     "and press Keep what QuickBooks says. Or reopen the period in QuickBooks and press Try again"
 )
 """The remedy for a change or a void of what lies in a closed period. What Kompass bills has changed already: only QuickBooks lacks it."""
+CLOSED_TO_VOIDS = (
+    "Type the opposite into QuickBooks, as a credit note or an invoice dated in the open period. Then open it under Sync errors and press "
+    "Keep what QuickBooks says. Or approve it again in Kompass. Or reopen the period in QuickBooks, void it there, and press Try again"
+)
 CLOSED_TO_TEXTS = (
     "What it bills has not changed, so there is nothing to type into QuickBooks: open it under Sync errors and press Keep what QuickBooks "
     "says. "
@@ -84,9 +88,20 @@ CLOSED_TO_TEXTS = (
 )
 
 
-def books_closed(invoice: Invoice, facts: CompanyFacts, there: Observed, *, members: Sequence[str] = ()) -> Problem:
+def books_closed(
+    invoice: Invoice, facts: CompanyFacts, there: Observed, *, members: Sequence[str] = (), taken_back: str = ""
+) -> Problem:
     """The document lies in a closed period, or is to be moved into one, and Kompass changes what the books say."""
     closed = facts.book_close_date
+    if taken_back:
+        return Problem(
+            cause=BOOKS_CLOSED,
+            message=f"{label(invoice)} lies in a period that is closed in QuickBooks (to {closed}); in Kompass it was taken back: "
+            f"{taken_back}",
+            field="step",
+            value=invoice.step.value,
+            remedy=CLOSED_TO_VOIDS,
+        )
     if closed is not None and there.date is not None and there.date > closed:
         return Problem(
             cause=BOOKS_CLOSED,

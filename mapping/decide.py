@@ -22,7 +22,7 @@ from mapping.case import (
     own_currency,
     why_not_synced,
 )
-from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write, not_enabled
+from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Read, Skip, Wait, Write, not_enabled
 from mapping.difference import (
     TAX_BASES,
     changed_members,
@@ -34,7 +34,7 @@ from mapping.difference import (
 from mapping.payloads import kept_name, map_record, name_member, notes_of
 from mapping.rates import WAITING, rate_is_unread
 from mapping.results import PartyKey, Problem, Unmappable
-from mapping.voids import other_type, stays_void, void
+from mapping.voids import other_type, stays_void, taken_back, void
 from schemas.applied import NOTHING_SENT, Applied, Billed, Notes
 from schemas.company import Standing
 from schemas.documents import CHOSEN
@@ -52,7 +52,7 @@ def decide_case(case: Case) -> Decision:
         if standing.qbo_id is None:
             return Skip(cause, reason)
         if isinstance(case.record, Invoice) and not is_gone(standing):
-            return Withdraw(cause, reason)
+            return taken_back(case, cause, reason)
         if (named := _named_by_a_person(case)) is not None:
             return named
         return Nothing(f"stays in QuickBooks as it is: {reason}", cause=cause)

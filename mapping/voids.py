@@ -10,7 +10,7 @@ from mapping import conflicts
 from mapping.books import TYPE, VOID, in_closed_period
 from mapping.case import Case, is_of_another_type, needed_party
 from mapping.cents import billed
-from mapping.decisions import Decision, Fail, Nothing, Read, Write
+from mapping.decisions import Decision, Fail, Nothing, Read, Withdraw, Write
 from mapping.difference import own_lines, sparse_body, with_line_ids
 from mapping.members import DOC_NUMBER
 from mapping.payloads import kept_name, map_record
@@ -18,7 +18,7 @@ from mapping.rates import rate_is_unread
 from mapping.results import Problem, Unmappable
 from mapping.texts import folded
 from schemas.applied import NOTHING_SENT, Applied
-from schemas.events import Invoice
+from schemas.events import Invoice, Step
 from schemas.observed import Observed
 
 _LEFT = "left as it is in QuickBooks, as a person chose"
@@ -116,6 +116,23 @@ def _other_number(case: Case) -> str | None:
         return None
     number = mapped.payload.get("DocNumber") if held is None else held
     return number if isinstance(number, str) and number != sent else None
+
+
+def taken_back(case: Case, cause: str, reason: str) -> Decision:
+    """Leave a document to the people whom the mail asks to void it; in a closed period, where they cannot, a person chooses."""
+    standing, observed = case.standing, case.standing.observed
+    assert isinstance(case.record, Invoice)
+    assert standing.qbo_id is not None
+    closed = observed is not None and in_closed_period(case.facts, observed.date)
+    if observed is None or not closed or not case.configuration.enabled:
+        return Withdraw(cause, reason)
+    if standing.sync_token is None:
+        return Read(standing.entity or "Invoice", standing.qbo_id)
+    if _is_left(replace(case, record=replace(case.record, step=Step.VOIDED)), VOID):
+        return Nothing(_LEFT)
+    if not standing.fresh:
+        return Read(standing.entity or "Invoice", standing.qbo_id)
+    return Fail((conflicts.books_closed(case.record, case.facts, observed, taken_back=reason),))
 
 
 def other_type(case: Case) -> Decision:

@@ -36,6 +36,8 @@ class Notes:
     """The template that the name or number came from."""
     second_template: str | None = None
     """The template of a customer's name in a further currency; None where the name has no currency."""
+    former: str | None = None
+    """The name or number that an object had before the temporary one it has now; None where it has none."""
     suffix: str | None = None
     """What tells a customer's or job's name apart from others; None of a document, and where nothing was sent."""
     left_out: Mapping[str, str] = field(default_factory=dict)

@@ -288,15 +288,15 @@ def mark_facts_stale(db: Connection, realm_id: str, *, asked: bool = False) -> b
 
 
 def realms_refused(db: Connection, link_ids: Collection[int], *, causes: Collection[str]) -> set[str]:
-    """Give the companies of those links that failed for one of these causes (the part before the colon), or that were not taken as sent."""
+    """Give the companies of those links that failed for one of these causes, were not taken as sent, or were taken back in Kompass."""
     failed = and_(link.c.state == LinkState.FAILED, func.split_part(link.c.cause, ":", 1).in_(sorted(causes)))
     not_taken = exists().where(
         difference.c.link_id == link.c.id,
         difference.c.kompass_total.is_(None),
         difference.c.cause != "difference:left-out",
     )
-    found = select(link.c.realm_id).where(link.c.id.in_(sorted(link_ids)), or_(failed, not_taken))
-    return set(db.execute(found.distinct()).scalars())
+    asks = or_(failed, not_taken, link.c.state == LinkState.WITHDRAWN)
+    return set(db.scalars(select(link.c.realm_id).where(link.c.id.in_(sorted(link_ids)), asks).distinct()))
 
 
 def facts_are_stale(db: Connection, realm_id: str, *, older_than: timedelta) -> bool:

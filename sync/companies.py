@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Wait
+from mapping.decisions import DEPENDENCY, Decision, Fail, Nothing, Wait, Withdraw
 from schemas.company import CompanyFacts, Configuration
 from store import companies, restores
 from store.companies import ConfigurationVersion
@@ -71,6 +71,9 @@ def asks_company_first(company: Company, decision: Decision, *, now: datetime, f
     match decision:
         case Nothing():
             return company.refetch_at is not None and company.refetch_at <= now
+        case Withdraw():
+            # Whether its period is closed: then a person has to choose.
+            return not company.has_facts(now, newer_than=facts_age)
         case Fail(problems):
             causes = [one.cause for one in problems]
         case Wait(cause):

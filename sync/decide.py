@@ -82,17 +82,20 @@ def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> Decided:
     if holders:
         known = {link_id: Wanting(of[link_id], case) for link_id, case in full.items()}
         for link_id, holding in giving_way.look(db, known, holders, known).items():
-            decided[link_id] = _beside(of[link_id], full[link_id].record, decided[link_id], holding)
+            decided[link_id] = _beside(db, of[link_id], full[link_id].record, decided[link_id], holding)
     decided |= unless_there(db, of, full, decided)
     return Decided(decided, holders)
 
 
-def _beside(link: Link, record: Record, decision: Decision, holding: Holding) -> Decision:
+def _beside(db: Connection, link: Link, record: Record, decision: Decision, holding: Holding) -> Decision:
     """Decide about a record whose name or number another one of ours has."""
     assert isinstance(decision, Write)
     name = new_name(link, decision)
     cause, reason = conflicts.in_use(record, name, holding.shown)
-    if holding.goes_first:
+    if holding.is_stuck or not holding.gives_way:
+        if (former := giving_way.as_before(db, link, record, decision, cause)) is not None:
+            return former
+    elif holding.goes_first:
         return giving_way.out_of_the_way(link, record, decision, cause)
     if holding.gives_way:
         return Wait(cause, reason, holder=holding.holder.id)

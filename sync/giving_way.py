@@ -2,7 +2,7 @@
 
 QuickBooks wants every DisplayName once, and in companies that warn of duplicates every number. So a record waits for the one that has its
 name, as long as that one is to have another. Where several exchange theirs, each waits for the next: the one with the smallest id gets a
-temporary name first, and the others follow.
+temporary name first, and the others follow. Should one of the others fail, it gets its former name back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from mapping.case import Case
-from mapping.conflicts import NUMBER_IN_USE, Holder
+from mapping.conflicts import NAME_HELD, NUMBER_IN_USE, Holder
 from mapping.decide import decide_case
 from mapping.decisions import Decision, Read, Wait, Write
 from mapping.members import DISPLAY_NAME, DOC_NUMBER
@@ -22,7 +22,9 @@ from mapping.payloads import name_member
 from mapping.texts import folded
 from qbo_client.faults import FaultCode, colliding_document, colliding_id
 from qbo_client.outcomes import Refused
+from schemas.applied import Applied
 from schemas.events import Client, Kind, Project, Record
+from schemas.link_state import LinkState
 from store import attempts, links
 from store.links import Link, WantedName
 from sync.attempt import Attempt
@@ -53,6 +55,8 @@ class Holding:
     """It is to have another name, or is not decided yet."""
     goes_first: bool
     """All wait for each other in a circle, and the one that wants the name goes out of the way first."""
+    is_stuck: bool
+    """One of those that would have to give way first has failed: nobody knows whether it ever can."""
 
     @property
     def shown(self) -> Holder:
@@ -137,6 +141,7 @@ def look(
             references[holder.id],
             gives_way=wishes[holder.id] != "",
             goes_first=link_id in circles and min(paths[link_id]) == link_id,
+            is_stuck=any(_has_failed(met[one]) for one in paths[link_id][1:]),
         )
         for link_id, holder in holders.items()
     }
@@ -177,6 +182,11 @@ def _wish(one: Wanting) -> str | None:
     return new_name(one.link, decision)
 
 
+def _has_failed(link: Link) -> bool:
+    """Whether a link has failed over something else than the very name that it waits for."""
+    return link.state == LinkState.FAILED and link.cause not in (NAME_HELD, *NUMBER_CAUSES)
+
+
 def _reference(record: Record) -> str:
     return record.name if isinstance(record, Client) else record.reference
 
@@ -187,8 +197,23 @@ def out_of_the_way(link: Link, record: Record, write: Write, cause: str) -> Writ
     mark = f" ({_base36(link.id)})"
     name = f"{(write.name or '')[: longest - len(mark)].rstrip()}{mark}"
     member = name_member(record)
-    applied = replace(write.applied, members={**write.applied.members, member: name})
+    notes = replace(write.applied.notes, former=link.name)
+    applied = Applied({**write.applied.members, member: name}, notes)
     return replace(write, name=name, body={**write.body, member: name}, applied=applied, temporary=cause)
+
+
+def as_before(db: Connection, link: Link, record: Record, write: Write, cause: str) -> Write | None:
+    """Give an object the name back that it had before its temporary one; None when it has no temporary one, or another took that name."""
+    sent = link.applied
+    if sent is None or sent.notes.former is None or link.qbo_id is None:
+        return None
+    if links.name_holders(db, [WantedName(link.realm_id, sent.notes.former, link.id, link.kind is Kind.INVOICE)]):
+        return None
+    member = name_member(record)
+    applied = Applied({**sent.members, member: sent.notes.former}, replace(sent.notes, former=None))
+    body = {name: write.body[name] for name in ("Id", "SyncToken", "sparse") if name in write.body}
+    body |= {member: sent.notes.former}
+    return replace(write, name=sent.notes.former, body=body, applied=applied, temporary=cause)
 
 
 def _base36(number: int) -> str:

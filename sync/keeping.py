@@ -9,13 +9,13 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from mapping.books import TYPE, VOID, edited_since_sent
-from mapping.case import Case, is_of_another_type
+from mapping.case import Case, is_of_another_type, why_not_synced
 from mapping.cents import billed
 from mapping.conflicts import PROTECTED
 from mapping.decisions import Fail, Nothing, Write
 from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
-from schemas.events import Invoice, Kind
+from schemas.events import Invoice, Kind, Step
 from schemas.link_state import Because, LinkState
 from schemas.observed import Observed
 from store import attempts, failures, history, links
@@ -66,7 +66,8 @@ def keep_quickbooks(db: Connection, link_id: int, *, by: str) -> None:
         # What was refused without proof may have been done all the same: nobody has seen what QuickBooks says now.
         raise CannotLink(UNSEEN)
     case, left = _what_is_left(db, link)
-    facts = _type_left(link, case) if is_of_another_type(case) else _as_left(db, link, left)
+    whole = _whole(case)
+    facts = _as_left(db, link, left) if whole is None else _whole_left(link, *whole)
     words = f"{by} chose what QuickBooks says"
     if attempts.read_open(db, [link_id], lease=0.0):
         # A call of which nobody knows whether it was done: it never goes out again, and what is there is read.
@@ -100,8 +101,8 @@ def _what_is_left(db: Connection, link: Link) -> tuple[Case, Write | None]:
             return predicted.case, left
         case Nothing():
             return predicted.case, None
-        case Fail(problems) if is_of_another_type(predicted.case) and problems[0].cause in PROTECTED:
-            # What keeps the former document from being voided is no reason against keeping it.
+        case Fail(problems) if _whole(predicted.case) is not None and problems[0].cause in PROTECTED:
+            # What keeps the document from being voided is no reason against keeping it.
             return predicted.case, None
         case Fail(problems):
             raise CannotLink(f"There is another problem by now: {problems[0].message}. {problems[0].remedy}.")
@@ -109,13 +110,22 @@ def _what_is_left(db: Connection, link: Link) -> tuple[Case, Write | None]:
             raise CannotLink(UNSEEN)
 
 
-def _type_left(link: Link, case: Case) -> dict[str, Any]:
-    """Give the facts of a link whose document stays what it was sent as, although Kompass changed its type."""
+def _whole(case: Case) -> tuple[Case, str] | None:
+    """Give the case and the choice, where the whole document is kept: taken back in Kompass, or of another type by now."""
+    if not isinstance(case.record, Invoice):
+        return None
+    if why_not_synced(case) is not None:
+        return replace(case, record=replace(case.record, step=Step.VOIDED)), VOID
+    return (case, TYPE) if is_of_another_type(case) else None
+
+
+def _whole_left(link: Link, case: Case, choice: str) -> dict[str, Any]:
+    """Give the facts of a link whose document stays what it was sent as, although Kompass took it back or changed its type."""
     assert isinstance(case.record, Invoice)
     sent = link.applied or NOTHING_SENT
     notes = replace(sent.notes, billed=billed(case.record, sent.members, case.facts))
     edited = edited_since_sent(sent.members, Observed(link.observed)) if link.observed is not None else ()
-    return {"overwrite": False, "applied": replace(sent, notes=notes), "kept": sorted((*edited, TYPE, CHOSEN))}
+    return {"overwrite": False, "applied": replace(sent, notes=notes), "kept": sorted((*edited, choice, CHOSEN))}
 
 
 def _as_left(db: Connection, link: Link, left: Write | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from mapping.problems import quoted
 from mapping.results import Problem
 from qbo_client.faults import Fault, FaultCode, colliding_document, colliding_id
 from qbo_client.outcomes import Refused
+from schemas.events import Kind
 from schemas.observed import Observed
 from store import companies
 from store.links import Link
@@ -39,6 +40,24 @@ _ADDRESS_IN_QUICKBOOKS = (
 _WITH_CODE = frozenset({"request-refused"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """The record that was refused."""
+
+    words: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        return self.words
+
+    @property
+    def link_by_hand(self) -> str:
+        """What to do when QuickBooks has it already: a project's sub-customer is linked on another page than a client's customer."""
+        if self.kind is Kind.PROJECT:
+            return "If it is the same sub-customer, link it by hand under Projects; if not, rename one of the two"
+        return "If it is the same customer, link it by hand under Customers; if not, rename one of the two"
+
+
 def problem_for(
     link: Link,
     entity: str,
@@ -54,7 +73,7 @@ def problem_for(
     :param texts_alone: the refused update changes nothing that the books say.
     """
     fault = refused.faults[0] if refused.faults else Fault(code="", message="", detail="", element=None)
-    subject = f"{_noun(link, entity)} {link.reference or link.kompass_id}"
+    subject = _Subject(f"{_noun(link, entity)} {link.reference or link.kompass_id}", link.kind)
     special = _SPECIAL.get(fault.code)
     if special is not None:
         return special(subject, fault, used, learned or Learned())
@@ -103,14 +122,14 @@ def _one_said(fault: Fault) -> str:
     return f" (QuickBooks says: {said}; code {fault.code})" if said else f" (code {fault.code})"
 
 
-def _name_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> Problem:
+def _name_taken(subject: _Subject, fault: Fault, used: Used, learned: Learned) -> Problem:
     other = colliding_id(fault)
     if (holder := learned.holder) is not None:
         kind = holder.entity.lower()
         inactive = "" if holder.active else ", which is inactive"
         remedy = f"Rename one of the two, or give a DisplayName override: customers and {kind}s cannot share a name"
         if kind == "customer":
-            remedy = "If it is the same customer, link it by hand under Customers; if not, rename one of the two"
+            remedy = subject.link_by_hand
         return Problem(
             cause="name-taken",
             message=f"{subject}: QuickBooks already has {'an' if kind[0] in 'aeiou' else 'a'} {kind} of that name "
@@ -125,11 +144,11 @@ def _name_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> Pro
         + (f" (Id {other}, perhaps inactive)" if other else ""),
         field="DisplayName",
         value=other or "",
-        remedy=words_of("name-taken").remedy,
+        remedy=f"{subject.link_by_hand} or give a DisplayName override",
     )
 
 
-def _number_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> Problem:
+def _number_taken(subject: _Subject, fault: Fault, used: Used, learned: Learned) -> Problem:
     other = colliding_document(fault)
     held = f", by {other.txn_type or 'a document'} with Id {other.txn_id}" if other is not None else ""
     return Problem(
@@ -141,7 +160,7 @@ def _number_taken(subject: str, fault: Fault, used: Used, learned: Learned) -> P
     )
 
 
-def _reference_refused(subject: str, fault: Fault, used: Used, learned: Learned) -> Problem:
+def _reference_refused(subject: _Subject, fault: Fault, used: Used, learned: Learned) -> Problem:
     """Name what is inactive by its name: by the Id where QuickBooks gives one, else all that it could be."""
     words = BY_CODE[fault.code]
     suspects = [_named(one, learned) for one in used()]
@@ -174,7 +193,7 @@ def _named(one: Reference, learned: Learned) -> Reference:
     return one if known is None else replace(one, name=known.name.removesuffix(" (deleted)"))
 
 
-_SPECIAL: Mapping[str, Callable[[str, Fault, Used, Learned], Problem]] = {
+_SPECIAL: Mapping[str, Callable[[_Subject, Fault, Used, Learned], Problem]] = {
     FaultCode.DUPLICATE_NAME: _name_taken,
     FaultCode.DUPLICATE_DOCUMENT_NUMBER: _number_taken,
     FaultCode.OBJECT_NOT_FOUND: _reference_refused,

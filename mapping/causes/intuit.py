@@ -17,7 +17,8 @@ REFUSALS: Final = (
     Words(
         "name-taken", "the name is taken in QuickBooks",
         "A customer, vendor or employee of that name is in QuickBooks already; all three share one list of names.",
-        "If it is the same customer, link it by hand under Customers; if not, rename one of the two or give a DisplayName override.",
+        "If it is the same customer, link it by hand under Customers, and a sub-customer under Projects; if not, rename one of the two "
+        "or give a DisplayName override.",
         _ADMIN, codes=("6240",),
     ),
     Words(
@@ -137,7 +138,8 @@ REFUSALS: Final = (
     Words(
         "duplicate-object", "QuickBooks has it already",
         "QuickBooks says that it has this object already.",
-        "Look for it in QuickBooks; a customer can be linked by hand under Customers.", _ADMIN, codes=("630", "2600"),
+        "Look for it in QuickBooks; a customer can be linked by hand under Customers, a sub-customer under Projects.", _ADMIN,
+        codes=("630", "2600"),
         refused="QuickBooks says that it has it already",
     ),
     Words(

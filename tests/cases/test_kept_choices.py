@@ -96,6 +96,63 @@ def _a_changed_type_is_kept_in_a_closed_period(one: Scene) -> Iterator[float | N
     assert owed(one) == gross(one, "100.00")
 
 
+@story(PLOTS, *THREE)
+def _what_was_taken_back_in_a_closed_period_is_kept(one: Scene) -> Iterator[float | None]:
+    """March is closed with i1 to i3. i3 was rejected before, i1 is deleted, i2 a draft: nobody can void them, so a person keeps them."""
+    one.say(one.invoice("i1"), one.invoice("i2"), one.invoice("i3"))
+    yield
+    one.say(one.again("i3", step=Step.REJECTED))
+    yield
+    assert one.stands("i3")[0] == "withdrawn"
+    one.bookkeeper("close_books", date="2026-03-31")
+    one.press("i3")
+    yield
+    one.delete("i1", "invoice")
+    one.say(one.again("i2", step=Step.DRAFT))
+    yield
+    for each in ("i1", "i2", "i3"):
+        assert one.stands(each) == CLOSED, one.why(each)
+        assert "taken back" in one.link(each).reason
+        assert "press Keep what QuickBooks says" in one.failures()[0].remedy
+        assert says(one, each)[:2] == (False, "withdrawn")
+    for each in ("i1", "i3"):
+        keep(one, each)
+    send(one, "i2")
+    yield
+    for each in ("i1", "i3"):
+        assert one.stands(each) == SYNCED, one.why(each)
+        assert says(one, each)[1] == "left"
+    # The other side sends nothing: what is taken back is left to people, and the question is the same.
+    assert (one.stands("i2"), owed(one)) == (CLOSED, 3 * gross(one, "100.00"))
+    # The choice lasts, also for a void in Kompass; an approval ends it.
+    one.say(one.again("i1", step=Step.VOIDED), one.again("i3", step=Step.APPROVED), one.again("i2", step=Step.APPROVED))
+    yield
+    assert (one.stands("i1"), says(one)[:2]) == (SYNCED, (True, "left"))
+    for each in ("i2", "i3"):
+        assert (one.stands(each), says(one, each)[:2]) == (SYNCED, (True, "agrees")), one.why(each)
+
+
+@story(PLOTS, UK)
+def _what_was_taken_back_is_withdrawn_once_the_period_is_open(one: Scene) -> Iterator[float | None]:
+    """The other way of the remedy: the period is opened, and the document is voided there."""
+    one.say(one.invoice("i1"))
+    yield
+    one.bookkeeper("close_books", date="2026-03-31")
+    one.say(one.again("i1", step=Step.REJECTED))
+    yield
+    one.press("i1")
+    yield
+    assert one.stands() == CLOSED, one.why()
+    one.bookkeeper("close_books", date=None)
+    one.press("i1")
+    yield
+    assert one.stands()[0] == "withdrawn", one.why()
+    one.bookkeeper("void", entity="Invoice", id=one.link().qbo_id)
+    one.press("i1")
+    yield
+    assert says(one)[:2] == (True, "not-sent"), one.why()
+
+
 @story(PLOTS, UK)
 def _a_changed_type_is_kept_though_a_payment_is_applied(one: Scene) -> Iterator[float | None]:
     """What keeps the former document from being voided is no reason against keeping it."""

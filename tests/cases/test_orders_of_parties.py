@@ -261,6 +261,73 @@ def _merged_linked_and_both_are_renamed(one: Scene) -> Iterator[float | None]:
     assert one.failures() == [], [each.message for each in one.failures()]
 
 
+@story(PLOTS, UK, CANADA)
+def _two_swap_names_and_one_of_them_is_merged_away(one: Scene) -> Iterator[float | None]:
+    """Birch's customer is merged into Quay: Alder cannot have the name, and keeps its own until a person says whose Quay is."""
+    one.say(one.client("c1", name="Alder"), one.client("c2", name="Birch"))
+    yield
+    gone = str(one.link("c2", "client").qbo_id)
+    (quay,) = one.bookkeeper(
+        "create", entity="Customer", members={"DisplayName": "Quay", "CurrencyRef": {"value": one.currency}}
+    )
+    one.bookkeeper("merge", id=gone, into=quay["Id"])
+    one.say(one.again("c1", "client", name="Birch"), one.again("c2", "client", name="Alder"))
+    yield
+    assert one.stands("c2", "client") == (FAILED, "deleted-in-qbo"), one.why("c2", "client")
+    assert one.link("c1", "client").name == "Alder", one.why("c1", "client")
+    assert _names(one) == ["Alder", "Quay"]
+    one.press("c1", "client")
+    yield
+    assert _names(one) == ["Alder", "Quay"]
+    link_client(one, "c2", quay, gone=gone)
+    yield
+    assert one.link("c1", "client").name == "Birch", one.why("c1", "client")
+    well(one)
+
+
+@story(PLOTS, USA)
+def _a_third_takes_the_name_that_cannot_be_given_back(one: Scene) -> Iterator[float | None]:
+    """The same, and c3 waits for the name that Alder gives up: whoever of the two has it, the other waits and nothing goes round."""
+    one.say(one.client("c1", name="Alder"), one.client("c2", name="Birch"))
+    yield
+    (quay,) = one.bookkeeper("create", entity="Customer", members={"DisplayName": "Quay"})
+    one.bookkeeper("merge", id=str(one.link("c2", "client").qbo_id), into=quay["Id"])
+    one.say(one.again("c1", "client", name="Birch"), one.again("c2", "client", name="Alder"))
+    one.say(one.client("c3", name="Alder"))
+    yield
+    assert one.stands("c1", "client") == ("waiting", "name-in-use"), one.why("c1", "client")
+    assert _names(one).count("Alder") == 1, _names(one)
+
+
+@story(PLOTS, UK)
+def _a_linked_project_moves_to_another_payer(one: Scene) -> Iterator[float | None]:
+    """p1 stands for a sub-customer that a person chose, then moves to c2: the sub-customer of before has the name."""
+    c1, c2 = one.client("c1", name="Alder"), one.client("c2", name="Birch")
+    one.say(one.project("p1", c1))
+    yield
+    made = str(one.link("p1", "project").qbo_id)
+    members = {"DisplayName": "Tower", "Job": True, "ParentRef": {"value": one.link("c1", "client").qbo_id}}
+    (tower,) = one.bookkeeper(
+        "create", entity="Customer", members={**members, "BillWithParent": True, "CurrencyRef": {"value": one.currency}}
+    )
+    one.bookkeeper("deactivate", entity="Customer", id=made)
+    one.press("p1", "project")
+    yield
+    link_object(one, "p1", tower, "Customer", "project")
+    yield
+    one.say(one.invoice("i0", of=one.project("p1", c1)))
+    yield
+    one.say(one.invoice("i1", of=one.project("p1", c2)))
+    yield
+    # QuickBooks alone knows that the former sub-customer has the name; the remedy that the failure gives works.
+    (failed,) = one.failures()
+    assert (failed.cause, "DisplayName override" in failed.remedy) == ("name-taken", True)
+    one.by_hand(lambda db: override_name(db, failed.link_id, "Tower of Birch", by="ada"))
+    yield
+    well(one)
+    assert _names(one) == ["Alder", "Birch", "Tower", "Tower of Birch"]
+
+
 @story(PLOTS, UK)
 def _a_job_is_merged_into_a_project_and_moves(one: Scene) -> Iterator[float | None]:
     """Linked to QuickBooks' project, to another client in Kompass, and back."""

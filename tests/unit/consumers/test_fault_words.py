@@ -20,6 +20,7 @@ from schemas.events import Kind
 from store.links import Link
 from store.references import Reference
 from sync.decide import link_to_be
+from sync.explaining import Known, Learned
 from sync.refusals import problem_for
 from tests.builders import invoice
 
@@ -41,6 +42,15 @@ def told(code: str, detail: str = "", *, entity: str = "Invoice", used: tuple[Re
     fault = Fault(code=code, message="In the company's language", detail=detail, element=None)
     kind = Kind.CLIENT if entity == "Customer" else Kind.INVOICE
     return problem_for(link(kind), entity, Refused(400, (fault,)), used=lambda: used)
+
+
+@pytest.mark.parametrize(("kind", "page"), [(Kind.CLIENT, "Customers"), (Kind.PROJECT, "Projects")])
+@pytest.mark.parametrize("holder", [None, Known("Customer", "7", "Northfield", active=True)])
+def test_a_taken_name_names_the_page_where_the_record_is_linked(kind: Kind, page: str, holder: Known | None) -> None:
+    refused = Refused(400, (Fault(code="6240", message="", detail="", element=None),))
+    problem = problem_for(link(kind), "Customer", refused, learned=Learned(holder=holder))
+    assert f"link it by hand under {page};" in problem.remedy
+    assert problem.remedy.count("under") == 1
 
 
 @pytest.mark.parametrize("code", INTUITS_CODES)
