@@ -26,7 +26,7 @@ from schemas.events import Client, Kind, Project, Record
 from store import attempts, links
 from store.links import Link, WantedName
 from sync.attempt import Attempt
-from sync.case_loader import known_parties, party_of, read_cases
+from sync.case_loader import known_parties, read_cases, with_party
 from sync.companies import Company
 
 NUMBER_CAUSES: Final = frozenset({NUMBER_IN_USE, "number-taken"})
@@ -158,9 +158,7 @@ def _cases(
     loaded = [(link, cases[link.id]) for link, _ in unread if link.id in cases]
     parties = known_parties(db, loaded)
     for link, one in loaded:
-        party = parties.get(link.id)
-        case = one.case if party is None else replace(one.case, party=party_of(party))
-        found[link.id] = Wanting(link, case)
+        found[link.id] = Wanting(link, with_party(one.case, parties.get(link.id)))
     return found
 
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from mapping.books import TYPE, VOID, edited_since_sent
 from mapping.case import Case, is_of_another_type
-from mapping.cents import billed
 from mapping.conflicts import PROTECTED
 from mapping.decisions import Fail, Nothing, Write
+from mapping.payloads import billed
 from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
 from schemas.events import Invoice, Kind

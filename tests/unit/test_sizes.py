@@ -23,9 +23,8 @@ LARGER_FILES = {
     "mapping/template_functions.py": 420,
     "mapping/templates.py": 370,
     "simulator/seeds.py": 400,
-    "store/companies.py": 380,
-    "store/tables.py": 680,
-    "sync/claim.py": 435,
+    "store/tables.py": 665,
+    "sync/claim.py": 425,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 
