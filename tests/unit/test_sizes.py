@@ -13,7 +13,6 @@ ROOMS = ("schemas", "mapping", "qbo_client", "store", "sync", "consumers", "admi
 LINES, PARAMETERS, ATTRIBUTES = 350, 6, 12
 
 LARGER_FILES = {
-    "admin/quickbooks_online/forms.py": 370,
     "admin/quickbooks_online/linking.py": 380,
     "admin/quickbooks_online/pages/configurations.py": 410,
     "admin/quickbooks_online/pages/links.py": 400,
