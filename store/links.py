@@ -303,13 +303,6 @@ _NAME_HOLDERS = Statement(
 )
 
 
-def read(db: Connection, ids: Collection[int]) -> dict[int, Link]:
-    """Give these links; no lock."""
-    if not ids:
-        return {}
-    return {row.id: link_of(row) for row in db.execute(select(*LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
-
-
 def synced_since_sent(db: Connection, link_id: int, *, other: int) -> bool:
     """Whether ``other`` was written to QBO after the call of this link was planned."""
     found = select(link.c.id).where(

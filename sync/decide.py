@@ -16,7 +16,7 @@ from mapping import conflicts, rates
 from mapping.case import Case, Party, own_currency
 from mapping.decide import decide_case
 from mapping.decisions import DEPENDENCY, Decision, Fail, Read, Wait, Write
-from schemas.events import Client, Kind, Project, Record, kind_of
+from schemas.events import Kind, Project, Record, kind_of, reference_of
 from schemas.link_state import LinkState
 from store import connections
 from store.links import Link
@@ -249,5 +249,5 @@ def link_to_be(record: Record, *, org_id: str, realm_id: str) -> Link:
         kind=kind_of(record),
         kompass_id=record.id,
         party_id=record.billing_client.id if isinstance(record, Project) else "",
-        reference=record.name if isinstance(record, Client) else record.reference,
+        reference=reference_of(record),
     )
