@@ -68,7 +68,7 @@ differential: $(READY) ## Compare what OLD and this commit send to QuickBooks fo
 memory: $(READY) ## Measure the memory of a process over EVENTS=1000000 events
 	@$(BIN)/python tests/benchmarks/memory.py $(EVENTS)
 
-idle: $(READY) ## Measure a process beside 100,000 idle Orgs
+idle: $(READY) ## Measure every kind of process beside 100,000 idle Orgs
 	@$(BIN)/python tests/benchmarks/idle_orgs.py $(ARGS)
 
 chaos: $(READY) ## Kill, stop and restart at random moments, ROUNDS=2000 times, and any interleaving

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from consumers.errors import ConsumersError, EmbeddedPartFailed, ExitCode
+from consumers.heap import give_back_what_is_free
 from consumers.kafka_errors import is_fatal, words_for
 from consumers.logs import configure_logs, in_json, log_crashes
 from qbo_client.errors import EnvironmentInvalid, QboClientError
@@ -121,6 +122,7 @@ def commands(ctx: click.Context, debug: bool) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit with its code; a crash in a C library writes every Python thread's stack."""
+    give_back_what_is_free()
     faulthandler.enable(file=_STDERR)
     log_crashes()
     sys.exit(run(sys.argv[1:] if args is None else args))

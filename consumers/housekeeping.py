@@ -14,6 +14,7 @@ from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
+from consumers.waits import Wait
 from schemas.counting import counted
 from store import companies, connections
 from store.engine import AWAY, retrying
@@ -29,8 +30,9 @@ log = logging.getLogger(__name__)
 
 DATABASE_AWAY_S = 1.0
 """How long to leave alone what needs a database that does not answer."""
-_AHEAD_S = 60.0
-"""How often is looked for what a clock that was ahead has queued."""
+_SELDOM_S = 60.0
+"""How often is looked at all companies for what takes hours or days to come, and for what a clock that was ahead has queued: such a look
+reads a row of each. The ten idle ones that a look finds are 14,000 a day, and each is due once in 30 days."""
 
 
 class Housekeeping:
@@ -44,10 +46,12 @@ class Housekeeping:
         self._wake = wake
         self._stopping = stopping
         self._sweep_now = threading.Event()
-        self._looked_ahead = float("-inf")
+        self._looked = float("-inf")
         self._lock = threading.Lock()
         self._preparing: set[str] = set()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="company")
+        self._sweep_waits = Wait("the sweep of configurations")
+        self._companies_wait = Wait("making companies ready")
 
     def stop(self) -> None:
         """Let the sweeper see that it is to end."""
@@ -74,6 +78,9 @@ class Housekeeping:
         try:
             asked = {"refused_by_facts": refused_by_facts, "was_held_up": was_held_up}
             pause = self._steps.preparation.prepare(org_id, realm_id, **asked)
+            self._companies_wait.over()
+        except AWAY as error:
+            self._companies_wait.goes_on(error)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:
@@ -87,6 +94,9 @@ class Housekeeping:
     def _try_disconnected(self, org_id: str, realm_id: str, version: int) -> None:
         try:
             self._steps.preparation.try_disconnected(org_id, realm_id, version)
+            self._companies_wait.over()
+        except AWAY as error:
+            self._companies_wait.goes_on(error)
         except Exception:
             log.exception("company %s cannot be asked whether it answers again", realm_id)
 
@@ -103,20 +113,31 @@ class Housekeeping:
             try:
                 self._sweep_changed()
                 self._daily_retries.turn()
-                self._see_to_companies()
-                self._look_ahead()
+                self._see_whether_budget_is_back()
+                self._look_seldom()
+                self._sweep_waits.over()
             except AWAY as error:
-                log.warning("configurations are not swept: %s", str(error).splitlines()[0])
+                self._sweep_waits.goes_on(error)
             self._sweep_now.wait(self._steps.policy.process.sweep_seconds)
             self._sweep_now.clear()
 
-    def _see_to_companies(self) -> None:
-        """Wake what waited for the month's budget; try companies that are disconnected, and keep idle ones connected."""
-        engine, preparation = self._steps.engine, self._steps.preparation
-        if preparation.budget_is_back():
-            retrying(engine, partial(link.wake_held, lane=self._steps.policy.lane, cause=NO_BUDGET))
+    def _see_whether_budget_is_back(self) -> None:
+        """Wake what waited for the month's budget."""
+        if self._steps.preparation.budget_is_back():
+            retrying(self._steps.engine, partial(link.wake_held, lane=self._steps.policy.lane, cause=NO_BUDGET))
             self._wake()
-        if not preparation.budget_is_spent():
+
+    def _look_seldom(self) -> None:
+        if time.monotonic() - self._looked < _SELDOM_S:
+            return
+        self._see_to_companies()
+        self._look_ahead()
+        self._looked = time.monotonic()
+
+    def _see_to_companies(self) -> None:
+        """Try companies that are disconnected, and keep idle ones connected."""
+        engine = self._steps.engine
+        if not self._steps.preparation.budget_is_spent():
             trials = retrying(engine, partial(connections.due_trials, again_after=TRY_AFTER_S))
             for org_id, realm_id, version in trials:
                 self._threads.submit(self._try_disconnected, org_id, realm_id, version)
@@ -124,12 +145,9 @@ class Housekeeping:
             self.prepare(realm_id, org_id, Claimed())
 
     def _look_ahead(self) -> None:
-        if time.monotonic() - self._looked_ahead < _AHEAD_S:
-            return
         if woken := retrying(self._steps.engine, partial(link.wake_ahead, lane=self._steps.policy.lane)):
             log.warning("the clock of the database was set back: %s", counted(woken, "link is due", "links are due"))
             self._wake()
-        self._looked_ahead = time.monotonic()
 
     def _sweep_changed(self) -> None:
         failed: BaseException | None = None

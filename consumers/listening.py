@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import Final
 
@@ -10,10 +9,9 @@ import psycopg
 from sqlalchemy import Engine
 
 from consumers.runner import Reconciler
+from consumers.waits import Wait
 from store.engine import CONNECT_TIMEOUT_S
 from store.links import CHANNEL
-
-log = logging.getLogger(__name__)
 
 _LISTENER_ENDS_S: Final = 2.0
 
@@ -25,6 +23,7 @@ class NewsListener:
         self._url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._reconciler = reconciler
         self._stopping = threading.Event()
+        self._wait = Wait("listening for notifications")
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def start(self) -> None:
@@ -41,11 +40,12 @@ class NewsListener:
             try:
                 with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
+                    self._wait.over()
                     while not self._stopping.is_set():
                         for notice in connection.notifies(timeout=0.5, stop_after=1):
                             if notice.payload == "configuration":
                                 self._reconciler.configuration_changed()
                             self._reconciler.wake()
             except psycopg.Error as error:
-                log.info("not listening for notifications, polling instead: %s", str(error).strip().splitlines()[:1])
+                self._wait.goes_on(str(error).strip())
                 self._stopping.wait(1.0)

@@ -120,11 +120,11 @@ TASKS: dict[str, Rows] = {
         ),
         (
             "which due links come first",
-            "`due_candidates` in `store/candidates.py`: longest due first, by company; rounds: `_candidates` in `consumers/runner.py`",
+            "`due_candidates` in `store/candidates.py`: longest due first, by company; rounds: `consumers/turns.py`",
         ),
         (
             "how many links a claim takes, live or backlog",
-            "`_free` in `consumers/runner.py`, `_candidates` in `consumers/runner.py`, with `sync/pace.py`",
+            "`_free` in `consumers/runner.py`, `_EACH` and `_MORE` in `consumers/turns.py`, with `sync/pace.py`",
         ),
         ("what goes in one batch", "`sync/batches.py`; who has a backlog: `store/backlogs.py`"),
         (

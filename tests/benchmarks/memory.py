@@ -137,8 +137,8 @@ def chart(samples: Sequence[Sample]) -> str:
 
 
 _CAUSE = (
-    "Cause: not the memory of sequences, which was the cause of steps at 350,000 and 850,000 events: a dict from which the oldest entry is "
-    "taken for each new one is rebuilt at those."
+    "Cause: none of the two that were found: a dict from which the oldest entry is taken for each new one is rebuilt at 350,000 and 850,000"
+    " events, and a heap of the C library keeps what is free (consumers/heap.py)."
 )
 
 if __name__ == "__main__":

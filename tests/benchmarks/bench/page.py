@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import ROOT
+from bench.meaning import meaning_of
 
 if TYPE_CHECKING:
     from bench.figures import Figure
@@ -27,13 +28,16 @@ _INTRODUCTION = """# Benchmarks
 Made by `make bench`; every run of one of its programs replaces that program's rows. Wherever another way of doing the same work exists,
 both were run in turns within one program, so that a figure is a ratio that a faster or busier machine leaves as it is. A figure is the
 median of its runs, with the smallest and the largest beside it. The load is the machine's (one minute) when the figure was taken.
+Below each table stands what a figure was made of, with the command that measures it again, and what it says to who runs the machines:
+[operations](operations.md) and [scale](scale.md) size them by these figures.
 """
 
 
 _APART = """
 ## By themselves
 
-- Memory over a million events: `make memory`. The cost of a push with 10,000 companies: `python tests/benchmarks/scale.py 10000`.
+- Memory over a million events: `make memory`. Every kind of process at rest: `make idle`. The cost of a push with 10,000 companies:
+  `python tests/benchmarks/scale.py 10000`.
 - Peers side by side are in [peers.md](peers.md).
 """
 
@@ -54,7 +58,9 @@ def write_page(figures: Sequence[Figure]) -> None:
             )
         lines.append("")
         for one in shown:
-            lines.append(f"- **{one.title}** ({one.measured} UTC): {one.note}")
+            command, meaning = meaning_of(one.key)
+            lines.append(f"- **{one.title}** ({one.measured} UTC, `{command}`): {one.note}")
+            lines.append(f"  *It says*: {meaning}")
             if one.cause:
                 lines.append(f"  {one.cause}")
     lines.append(_APART.rstrip())
