@@ -19,7 +19,7 @@ from mapping.tax import document_pieces
 from mapping.tax_amounts import Interval, accepted_together
 from schemas.applied import NOTHING_SENT, Billed, Notes
 from schemas.company import CompanyFacts, Configuration
-from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step
+from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step, kind_of
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
@@ -116,12 +116,14 @@ def name_member(record: Record) -> str:
     return "DocNumber" if isinstance(record, Invoice) else "DisplayName"
 
 
+_TEMPLATES: Mapping[Kind, str] = {
+    Kind.CLIENT: "client_name_template", Kind.PROJECT: "project_name_template", Kind.INVOICE: "doc_number_template",
+}  # fmt: skip
+"""The member of a configuration with the template that makes a record's name or number."""
+
+
 def _template(record: Record, configuration: Configuration) -> str:
-    if isinstance(record, Client):
-        return configuration.client_name_template
-    if isinstance(record, Project):
-        return configuration.project_name_template
-    return configuration.doc_number_template
+    return str(getattr(configuration, _TEMPLATES[kind_of(record)]))
 
 
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> Notes:
@@ -166,15 +168,8 @@ def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None
     )
     if template is None or same_templates:
         return None
-    before = replace(
-        case.configuration,
-        currency_name_template=second,
-        client_name_template=template if isinstance(case.record, Client) else case.configuration.client_name_template,
-        project_name_template=template
-        if isinstance(case.record, Project)
-        else case.configuration.project_name_template,
-        doc_number_template=template if isinstance(case.record, Invoice) else case.configuration.doc_number_template,
-    )
+    earlier: dict[str, Any] = {"currency_name_template": second, _TEMPLATES[kind_of(case.record)]: template}
+    before = replace(case.configuration, **earlier)
     try:
         unchanged = map_record(case, before, needed).name == held
     except Unmappable:
