@@ -56,10 +56,6 @@ class Finding:
     words: str
 
 
-class Unsound(ConsumersError):
-    """Something in the set-up is not sound."""
-
-
 @click.command()
 @click.option("--calls/--no-calls", default=True, help="Ask Intuit about each company: one metered call for each.")
 @click.option(
@@ -81,7 +77,7 @@ def doctor(calls: bool, rotate_keys: bool) -> None:
         if finding.verdict is not Verdict.SOUND and worst is not Verdict.UNSOUND:
             worst = finding.verdict
     if worst is Verdict.UNSOUND:
-        raise Unsound("the set-up is not sound: see the lines that begin with FAIL")
+        raise ConsumersError("the set-up is not sound: see the lines that begin with FAIL")
 
 
 def examine(environ: Mapping[str, str], *, calls: bool = True) -> Iterator[Finding]:

@@ -33,10 +33,6 @@ _LONG: Final = 500
 """A file with fewer events is through before a progress bar could be read."""
 
 
-class PublishFailed(ConsumersError):
-    """The broker did not take an event, or a line is none."""
-
-
 def key_of(event: Event) -> str:
     """``<kind>/<id>``: all events of a record share a partition, and so keep their order."""
     return f"{kind_of(event.object)}/{event.object.id}"
@@ -81,7 +77,7 @@ class Publisher:
     def send(self, number: int, event: Event) -> None:
         """Hand one event to the producer; waits while its queue is full.
 
-        Raises `BadLine` for a value that Avro cannot hold, `PublishFailed` when the broker has refused an earlier event.
+        Raises `BadLine` for a value that Avro cannot hold, `ConsumersError` when the broker has refused an earlier event.
         """
         kind = kind_of(event.object)
         value = encoded(self._codec, number, event)
@@ -107,7 +103,7 @@ class Publisher:
     def settle(self) -> Iterator[int]:
         """Wait for every acknowledgement; gives now and then how many have come.
 
-        Raises `PublishFailed` when one was refused, or none comes any more.
+        Raises `ConsumersError` when one was refused, or none comes any more.
         """
         waiting, since = len(self._producer), time.monotonic()
         while waiting:
@@ -124,7 +120,7 @@ class Publisher:
 
     def _stop_if_refused(self) -> None:
         if self._refused is not None:
-            raise PublishFailed(
+            raise ConsumersError(
                 f"not acknowledged: {self._refused}. {counted(self.acknowledged.total(), 'event was', 'events were')}; "
                 "publishing all again does no harm"
             )
@@ -162,7 +158,7 @@ def publish(source: str) -> None:
             for _ in publisher.settle():
                 pass
             sent = counted(publisher.acknowledged.total(), "event before it was", "events before it were")
-            raise PublishFailed(f"{error} {sent} sent") from None
+            raise ConsumersError(f"{error} {sent} sent") from None
         for acknowledged in publisher.settle():
             progress.update(task, completed=acknowledged)
     counts = ", ".join(
@@ -172,7 +168,7 @@ def publish(source: str) -> None:
 
 
 def _checked(path: Path, codec: Codec) -> int:
-    """The number of events in the file. Raises `PublishFailed` at the first line that is none."""
+    """The number of events in the file. Raises `ConsumersError` at the first line that is none."""
     total = 0
     try:
         with path.open("rb") as lines:
@@ -180,9 +176,9 @@ def _checked(path: Path, codec: Codec) -> int:
                 encoded(codec, number, event)
                 total += 1
     except BadLine as error:
-        raise PublishFailed(f"{path}: {error} Nothing was sent") from None
+        raise ConsumersError(f"{path}: {error} Nothing was sent") from None
     except OSError as error:
-        raise PublishFailed(f"{path} cannot be read ({error.strerror}); nothing was sent") from None
+        raise ConsumersError(f"{path} cannot be read ({error.strerror}); nothing was sent") from None
     return total
 
 

@@ -126,26 +126,21 @@ def booked_of(entity: str, document: Mapping[str, object], *, home_currency: str
         exchange_rate=rate,
         home=None if home is None else sign * home + 0,
         marked=marked_id(note),
-        nets=_sums((code, sign * net) for code, net in _line_nets(document)),
-        items=_sums((item, sign * net) for item, net in item_nets(document)),
+        # TAX and NON of the USA are no codes of a Tax Code VAT Rate.
+        nets=_sums(
+            ("" if code in ("TAX", "NON") else code, sign * net) for code, net in line_nets(document, "TaxCodeRef")
+        ),
+        items=_sums((item, sign * net) for item, net in line_nets(document, "ItemRef")),
         taxes=_sums((rate, sign * net) for rate, net in _rate_taxes(tax_detail)),
         voided=Observed(document).voided,
     )
 
 
-def _line_nets(document: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
+def line_nets(document: Mapping[str, object], member: str) -> Iterable[tuple[str, Decimal]]:
+    """Give what each line of a document refers to by a member of its detail, and its net, as we send it or as it is answered."""
     for line in rows(document.get("Line")):
         if "SalesItemLineDetail" in line:
-            code = reference(part(line, "SalesItemLineDetail"), "TaxCodeRef")
-            # TAX and NON of the USA are no codes of a Tax Code VAT Rate.
-            yield "" if code in ("TAX", "NON") else code, amount(line, "Amount") or _ZERO
-
-
-def item_nets(document: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:
-    """Give the item and the net of each line of a document, as we send it or as it is answered."""
-    for line in rows(document.get("Line")):
-        if "SalesItemLineDetail" in line:
-            yield reference(part(line, "SalesItemLineDetail"), "ItemRef"), amount(line, "Amount") or _ZERO
+            yield reference(part(line, "SalesItemLineDetail"), member), amount(line, "Amount") or _ZERO
 
 
 def _rate_taxes(detail: Mapping[str, object]) -> Iterable[tuple[str, Decimal]]:

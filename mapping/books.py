@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from mapping.difference import TAX_BASES, holds, own_lines, same, tax_overridden, tax_shares, touched_by_others
+from mapping.difference import TAX_BASES, holds, same, tax_overridden, tax_shares, touched_by_others
 from schemas.company import CompanyFacts
 from schemas.counting import counted
 from schemas.documents import CHOSEN
-from schemas.observed import Observed
+from schemas.observed import Observed, own_lines, part, rows
 
 BOOKS: Final = frozenset(
     {"Line", "GlobalTaxCalculation", "TxnTaxDetail", "CustomerRef", "TxnDate", "CurrencyRef", "ExchangeRate"}
@@ -39,7 +39,7 @@ def changed_in_books(
 
 def _same_amounts(before: object, now: object) -> bool:
     """Whether two sets of lines differ in their texts alone."""
-    return same([_plain(one) for one in _rows(before)], [_plain(one) for one in _rows(now)])
+    return same([_plain(one) for one in rows(before)], [_plain(one) for one in rows(now)])
 
 
 def _plain(line: Mapping[str, object]) -> dict[str, object]:
@@ -94,9 +94,9 @@ def not_taken(
             )
         )  # fmt: skip
     if "Line" in payload and "Line" not in left_out:
-        found += _lines_not_taken(_rows(payload["Line"]), own_lines(document))
+        found += _lines_not_taken(rows(payload["Line"]), own_lines(document))
     if "CustomField" in payload and "CustomField" not in left_out:
-        found += _fields_not_taken(_rows(payload["CustomField"]), _rows(document.get("CustomField")))
+        found += _fields_not_taken(rows(payload["CustomField"]), rows(document.get("CustomField")))
     return tuple(found)
 
 
@@ -189,10 +189,10 @@ def _value(document: Mapping[str, object], member: str) -> object:
                 **{name: _plain_reference(detail.get(name)) for name in (*_LINE_MEMBERS, "Qty", "UnitPrice")},
             }
             for line in own_lines(document)
-            for detail in (_detail(line),)
+            for detail in (part(line, "SalesItemLineDetail"),)
         ]
     if member == "CustomField":
-        return {str(one.get("DefinitionId")): one.get("StringValue") for one in _rows(value) if one.get("StringValue")}
+        return {str(one.get("DefinitionId")): one.get("StringValue") for one in rows(value) if one.get("StringValue")}
     return _plain_reference(value)
 
 
@@ -234,7 +234,7 @@ def _lines_not_taken(asked: Sequence[Mapping[str, object]], answered: Sequence[M
                     "QuickBooks computed another amount",
                 ),
             )  # fmt: skip
-        our_detail, their_detail = _detail(ours), _detail(theirs)
+        our_detail, their_detail = part(ours, "SalesItemLineDetail"), part(theirs, "SalesItemLineDetail")
         for member, (cause, reason) in _LINE_MEMBERS.items():
             if member in our_detail and not holds(their_detail.get(member), our_detail[member]):
                 asked_for = f"{_shown(our_detail[member])} in line {number}"
@@ -262,18 +262,9 @@ def _fields_not_taken(
     return []
 
 
-def _detail(line: Mapping[str, object]) -> Mapping[str, object]:
-    detail = line.get("SalesItemLineDetail")
-    return detail if isinstance(detail, Mapping) else {}
-
-
 def details(document: Mapping[str, object]) -> list[Mapping[str, object]]:
     """Give what the lines of a document say of their items."""
-    return [_detail(line) for line in _rows(document.get("Line"))]
-
-
-def _rows(value: object) -> list[Mapping[str, object]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
+    return [part(line, "SalesItemLineDetail") for line in rows(document.get("Line"))]
 
 
 def _shown(value: object) -> str:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from schemas.applied import NOTHING_SENT
 from schemas.company import Standing
+from schemas.observed import amount, own_lines, part, reference, rows
 
 # How a member that we no longer want is cleared. A full update would null it; in a sparse one it has to be said.
 _BLANK: Mapping[str, object] = {
@@ -137,14 +138,6 @@ def sparse_body(standing: Standing, members: Mapping[str, object]) -> dict[str, 
     return {"Id": standing.qbo_id, "SyncToken": standing.sync_token, "sparse": True, **changed}
 
 
-def own_lines(document: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """Give a document's lines without those that QBO adds (the subtotal)."""
-    lines = document.get("Line")
-    if not isinstance(lines, list | tuple):
-        return []
-    return [line for line in lines if isinstance(line, Mapping) and line.get("DetailType") != "SubTotalLineDetail"]
-
-
 def touched_by_others(
     observed: Mapping[str, object], applied: Mapping[str, object], members: Mapping[str, object]
 ) -> tuple[str, ...]:
@@ -176,24 +169,17 @@ def tax_overridden(observed: Mapping[str, object], applied: Mapping[str, object]
 
     Other lines make QBO compute another tax: then it is the lines that were edited.
     """
-    detail = observed.get("TxnTaxDetail")
-    found = detail.get("TotalTax") if isinstance(detail, Mapping) else None
-    if qbo_tax is None or not isinstance(found, int | Decimal) or isinstance(found, bool):
+    found = amount(part(observed, "TxnTaxDetail"), "TotalTax")
+    if qbo_tax is None or found is None:
         return False
-    return Decimal(found) != qbo_tax and not touched_by_others(observed, applied, {"Line": None})
+    return found != qbo_tax and not touched_by_others(observed, applied, {"Line": None})
 
 
 def tax_shares(document: Mapping[str, object]) -> dict[str, object]:
     """Give what each tax rate has of a document's tax, by the rate's Id."""
-    detail = document.get("TxnTaxDetail")
-    lines = detail.get("TaxLine") if isinstance(detail, Mapping) else None
-    shares: dict[str, object] = {}
-    for line in lines if isinstance(lines, list | tuple) else ():
-        of_line = line.get("TaxLineDetail") if isinstance(line, Mapping) else None
-        rate = of_line.get("TaxRateRef") if isinstance(of_line, Mapping) else None
-        if isinstance(rate, Mapping):
-            shares[str(rate.get("value"))] = line.get("Amount")
-    return shares
+    lines = rows(part(document, "TxnTaxDetail").get("TaxLine"))
+    named = ((reference(part(line, "TaxLineDetail"), "TaxRateRef"), line) for line in lines)
+    return {rate: line.get("Amount") for rate, line in named if rate}
 
 
 def _without_blank_code(line: Mapping[str, object]) -> Mapping[str, object]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from mapping.booked import Booked, item_nets
-from mapping.difference import own_lines
+from mapping.booked import Booked, line_nets
 from mapping.money import half_up
 from mapping.rates import Rates, plausible
 from mapping.sheet import NOTHING, Amounts, CodeAmount, Side
@@ -19,7 +18,7 @@ from schemas.company import BilledTax, CompanyFacts, Configuration
 from schemas.documents import SentDocument
 from schemas.events import InvoiceLine, Step
 from schemas.link_state import LinkState
-from schemas.observed import part, reference
+from schemas.observed import own_lines, part, reference
 
 OPEN: Final = frozenset({LinkState.PENDING, LinkState.WAITING, LinkState.RETRYING, LinkState.FAILED})
 """The newest version is not in QuickBooks."""
@@ -177,7 +176,7 @@ def moved_off_tax_item(one: SentDocument, found: Booked, month: Month) -> tuple[
     """Give what the item that carries the tax has in QuickBooks, and what was sent, where they differ: it is what is owed to the state."""
     if one.state in OPEN or not _booking(one, month).carried:
         return None
-    sent = list(item_nets(one.sent))
+    sent = list(line_nets(one.sent, "ItemRef"))
     if not sent:
         return None
     # The line that carries the tax is the last.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
@@ -60,3 +61,8 @@ def plain(value: Decimal) -> Decimal:
     normal = value.normalize() + 0
     exponent = normal.as_tuple().exponent
     return normal.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else normal
+
+
+def distinct(percentages: Iterable[Decimal]) -> tuple[Decimal, ...]:
+    """Each percentage once, in its one form, without the zeros, which charge nothing."""
+    return tuple(sorted({plain(one) for one in percentages if one}))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 from mapping.case import Case, own_currency, party_note
-from mapping.cents import billed
 from mapping.client import map_client
 from mapping.difference import same
 from mapping.invoice import map_invoice, mark
+from mapping.money import distinct
 from mapping.problems import label, quoted
 from mapping.project import map_job
 from mapping.rates import with_rate
 from mapping.results import Choice, Mapped, PartyKey, Unmappable
-from schemas.applied import NOTHING_SENT, Notes
-from schemas.company import Configuration
-from schemas.events import Client, Invoice, Kind, Project, Record
+from mapping.tax import document_pieces
+from mapping.tax_amounts import Interval, accepted_together
+from schemas.applied import NOTHING_SENT, Billed, Notes
+from schemas.company import CompanyFacts, Configuration
+from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step, kind_of
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
@@ -113,12 +116,14 @@ def name_member(record: Record) -> str:
     return "DocNumber" if isinstance(record, Invoice) else "DisplayName"
 
 
+_TEMPLATES: Mapping[Kind, str] = {
+    Kind.CLIENT: "client_name_template", Kind.PROJECT: "project_name_template", Kind.INVOICE: "doc_number_template",
+}  # fmt: skip
+"""The member of a configuration with the template that makes a record's name or number."""
+
+
 def _template(record: Record, configuration: Configuration) -> str:
-    if isinstance(record, Client):
-        return configuration.client_name_template
-    if isinstance(record, Project):
-        return configuration.project_name_template
-    return configuration.doc_number_template
+    return str(getattr(configuration, _TEMPLATES[kind_of(record)]))
 
 
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> Notes:
@@ -163,17 +168,45 @@ def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None
     )
     if template is None or same_templates:
         return None
-    before = replace(
-        case.configuration,
-        currency_name_template=second,
-        client_name_template=template if isinstance(case.record, Client) else case.configuration.client_name_template,
-        project_name_template=template
-        if isinstance(case.record, Project)
-        else case.configuration.project_name_template,
-        doc_number_template=template if isinstance(case.record, Invoice) else case.configuration.doc_number_template,
-    )
+    earlier: dict[str, Any] = {"currency_name_template": second, _TEMPLATES[kind_of(case.record)]: template}
+    before = replace(case.configuration, **earlier)
     try:
         unchanged = map_record(case, before, needed).name == held
     except Unmappable:
         return None
     return held if unchanged else None
+
+
+# --- What Kompass billed
+
+
+def billed(invoice: Invoice, payload: Mapping[str, object], facts: CompanyFacts) -> Billed:
+    """Give the note that the settle of the call compares with; ``payload`` names the tax codes of the lines."""
+    sign = 0 if invoice.step is Step.VOIDED else -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
+    gross = sign * invoice.amount_gross
+    details = [line["SalesItemLineDetail"] for line in cast("Sequence[Any]", payload.get("Line", ()))]
+    # In the USA a line may carry the tax: then it is part of the net amount there.
+    net = gross if len(details) > len(invoice.lines) else sign * invoice.amount_net
+    rounding = _rounding(invoice, details, facts) if sign else None
+    codes = [facts.tax_codes.get(str(one["TaxCodeRef"]["value"])) for one in details if "TaxCodeRef" in one]
+    percents = [code.percent_on(invoice.date) for code in codes if code is not None]
+    return Billed(
+        net=net,
+        tax=gross - net,
+        lines=len(invoice.lines),
+        rates=distinct([line.vat_rate.rate for line in invoice.lines if line.vat_rate is not None]),
+        code_rates=distinct([one for one in percents if one is not None]),
+        automated=facts.automated_tax,
+        low=None if rounding is None else rounding.low,
+        high=None if rounding is None else rounding.high,
+    )
+
+
+def _rounding(invoice: Invoice, details: Sequence[Mapping[str, object]], facts: CompanyFacts) -> Interval | None:
+    """The taxes that differ from what was billed by rounding alone; None when a rate is not known."""
+    lines = sorted(invoice.lines, key=lambda line: line.position)
+    if len(details) != len(lines):
+        return None
+    credit = invoice.type is InvoiceType.CREDIT_NOTE
+    pieces, unknown = document_pieces(lines, details, facts, day=invoice.date, credit=credit)
+    return None if unknown else accepted_together(pieces, invoice.currency)

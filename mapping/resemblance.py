@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from mapping.agreement import VOIDED, Key, ordered
 from mapping.booked import Booked
-from mapping.case import billing_client, not_synced
+from mapping.case import billing_client, entity_of, not_synced
 from mapping.expected import OPEN, Month
 from mapping.left import left_by
 from mapping.matching import Match, Sought, alike_numbers, keys_for, keys_of, loose_name, match
 from mapping.sheet import NOTHING, Line, Standing
 from schemas.company import Configuration
 from schemas.documents import SentDocument
-from schemas.events import Invoice, InvoiceType, Kind, Step
+from schemas.events import Kind, Step
 from schemas.existing import Existing
 
 _REMEDY = "void one of the two, or give this one a number of its own"
@@ -144,7 +144,7 @@ def _sought(one: SentDocument, found: Booked | None, own: Set[str], near: Set[st
     invoice = one.invoice
     numbers = {invoice.reference, found.number if found is not None else ""} - {""}
     return Sought(
-        entity=one.entity or _entity(invoice),
+        entity=one.entity or entity_of(invoice),
         names=tuple(sorted(numbers)),
         currency=invoice.currency,
         kompass_id=invoice.id,
@@ -153,10 +153,6 @@ def _sought(one: SentDocument, found: Booked | None, own: Set[str], near: Set[st
         customer_ids=frozenset(own),
         near_customer_ids=frozenset(near - own),
     )
-
-
-def _entity(invoice: Invoice) -> str:
-    return "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
 
 
 def _existing(booked: Booked) -> Existing:

@@ -100,13 +100,9 @@ def tax_by_rate(pieces: Iterable[Piece], rounding: Rounding, unit: Decimal = CEN
     return {rate: rounded(tax, unit) for rate, tax in made.items()}
 
 
-def total_tax(pieces: Iterable[Piece], rounding: Rounding, unit: Decimal = CENT) -> Decimal:
-    return sum(tax_by_rate(pieces, rounding, unit).values(), _ZERO)
-
-
 def predictions(pieces: Sequence[Piece], currency: str) -> Interval:
     """Give the least and the most that QuickBooks may come to."""
-    found = [total_tax(pieces, way, unit) for unit in units(currency) for way in Rounding]
+    found = [sum(tax_by_rate(pieces, way, unit).values(), _ZERO) for unit in units(currency) for way in Rounding]
     return Interval(min(found), max(found))
 
 
@@ -188,14 +184,14 @@ class RateTax:
     tax: Decimal
 
 
-def billed_by_rate(pieces: Sequence[Piece], billed: Mapping[str, Decimal], unit: Decimal = CENT) -> list[RateTax]:
+def billed_by_rate(pieces: Sequence[Piece], billed: Mapping[str, Decimal]) -> list[RateTax]:
     """Share out what Kompass billed for each VAT rate among the rates of its tax code, the last one taking what is left.
 
     A rate that several codes charge comes once, as Intuit wants it.
     """
     made: dict[str, RateTax] = {}
     for row, of_row in _by_row(pieces).items():
-        shares = tax_by_rate(of_row, Rounding.BY_SUM, unit)
+        shares = tax_by_rate(of_row, Rounding.BY_SUM)
         *_, last = shares
         shares[last] = billed[row] - sum((tax for rate, tax in shares.items() if rate != last), _ZERO)
         for piece in of_row:

@@ -9,17 +9,16 @@ from decimal import Decimal
 from mapping import conflicts
 from mapping.books import TYPE, VOID, in_closed_period
 from mapping.case import Case, is_of_another_type, needed_party
-from mapping.cents import billed
 from mapping.decisions import Decision, Fail, Nothing, Read, Withdraw, Write
-from mapping.difference import own_lines, sparse_body, with_line_ids
+from mapping.difference import sparse_body, with_line_ids
 from mapping.members import DOC_NUMBER
-from mapping.payloads import kept_name, map_record
+from mapping.payloads import billed, kept_name, map_record
 from mapping.rates import rate_is_unread
 from mapping.results import Problem, Unmappable
 from mapping.texts import folded
 from schemas.applied import NOTHING_SENT, Applied
 from schemas.events import Invoice, Step
-from schemas.observed import Observed
+from schemas.observed import Observed, own_lines
 
 _LEFT = "left as it is in QuickBooks, as a person chose"
 

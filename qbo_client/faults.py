@@ -50,7 +50,6 @@ class FaultCode:
     EMAIL_INVALID: Final = "2210"
     CURRENCY_INVALID: Final = "2220"
     NEGATIVE_AMOUNT: Final = "2290"
-    ITEM_WITHOUT_ACCOUNT: Final = "2390"
     REFERENCE_INVALID: Final = "2500"
     CONFLICT: Final = "2600"
     CUSTOM_FIELD_INVALID: Final = "3000"
@@ -58,8 +57,6 @@ class FaultCode:
     APPLICATION_NOT_AUTHORIZED: Final = "3100"
     TOKEN_REFUSED: Final = "3200"  # noqa: S105 - a fault code
     TOKEN_INVALID: Final = "3202"  # noqa: S105 - a fault code
-    QUERY_SYNTAX: Final = "4000"
-    QUERY_INVALID: Final = "4001"
     QUERY_BROKEN: Final = "4002"
     STALE_OBJECT: Final = "5010"
     PERMISSION_DENIED: Final = "5020"
@@ -90,7 +87,6 @@ class FaultCode:
     STOCK_WITHOUT_QUANTITY: Final = "6520"
     ALREADY_DEPOSITED: Final = "6540"
     SYSTEM_FAILURE: Final = "10000"
-    RESULT_TOO_BIG: Final = "10100"
     COMPANY_RESET: Final = "10200"
 
 

@@ -221,6 +221,11 @@ class Event(Typed, frozen=True):
     object: Record
 
 
+def reference_of(record: Record) -> str:
+    """Give what people call a record by: a client's name, else the reference."""
+    return record.name if isinstance(record, Client) else record.reference
+
+
 def kind_of(record: Record) -> Kind:
     if isinstance(record, Invoice):
         return Kind.INVOICE

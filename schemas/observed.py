@@ -122,6 +122,23 @@ def kept(answer: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in answer.items() if name not in _DROPPED}
 
 
+def figures(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a link keeps of an object as QuickBooks answered it, by the link's columns."""
+    observed = Observed(answer)
+    return {
+        "observed": kept(answer),
+        "sync_token": observed.sync_token,
+        "line_ids": [str(line["Id"]) for line in own_lines(answer) if "Id" in line],
+        "qbo_total": observed.total,
+        "qbo_tax": observed.tax,
+    }
+
+
+def own_lines(document: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Give a document's lines without those that QuickBooks adds (the subtotal)."""
+    return [line for line in rows(document.get("Line")) if line.get("DetailType") != "SubTotalLineDetail"]
+
+
 def amount(document: Mapping[str, object], member: str) -> Decimal | None:
     """Give a member as an amount; None when it is missing or no number."""
     value = document.get(member)

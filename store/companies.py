@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, and_, case, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -20,11 +20,7 @@ from schemas.company import (
     ExchangeRates,
     ItemService,
     Locale,
-    RateBase,
-    RatePeriod,
-    SalesRate,
     TaxAmounts,
-    TaxCodeFact,
 )
 from schemas.link_state import LinkState
 from store.sql import Statement
@@ -150,84 +146,27 @@ def read_configurations(db: Connection, org_ids: Iterable[str]) -> dict[str, Con
     }
 
 
-def facts_to_json(facts: CompanyFacts) -> dict[str, object]:
-    return {
-        "name": facts.name,
-        "country": facts.country,
-        "home_currency": facts.home_currency,
-        "multicurrency": facts.multicurrency,
-        "tax_enabled": facts.tax_enabled,
-        "automated_tax": facts.automated_tax,
-        "class_per_line": facts.class_per_line,
-        "class_per_transaction": facts.class_per_transaction,
-        "custom_numbers": facts.custom_numbers,
-        "book_close_date": None if facts.book_close_date is None else facts.book_close_date.isoformat(),
-        "tax_codes": [
-            {
-                "id": code.id,
-                "name": code.name,
-                "active": code.active,
-                "sales_rate": None if code.sales_rate is None else str(code.sales_rate),
-                "rates": [_rate_to_json(rate) for rate in code.rates],
-            }
-            for code in facts.tax_codes.values()
-        ],
-        "custom_fields": dict(facts.custom_fields),
-    }
+_PERIOD = ("percent", "first", "last")
+_APART = ("realm_id", "fetched_at")
+"""Members that have columns of their own."""
+
+
+def facts_to_json(facts: CompanyFacts) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.to_builtins(facts)
+    body = {name: value for name, value in body.items() if name not in _APART}
+    for code in body["tax_codes"].values():
+        for rate in code["rates"]:
+            rate["periods"] = [[one[name] for name in _PERIOD] for one in rate["periods"]]
+    return {**body, "tax_codes": list(body["tax_codes"].values())}
 
 
 def facts_from_json(realm_id: str, fetched_at: dt.datetime, body: Mapping[str, Any]) -> CompanyFacts:
-    return CompanyFacts(
-        realm_id=realm_id,
-        name=body["name"],
-        country=body["country"],
-        home_currency=body["home_currency"],
-        fetched_at=fetched_at,
-        multicurrency=body["multicurrency"],
-        tax_enabled=body["tax_enabled"],
-        automated_tax=body["automated_tax"],
-        class_per_line=body["class_per_line"],
-        class_per_transaction=body["class_per_transaction"],
-        custom_numbers=body["custom_numbers"],
-        book_close_date=None if body["book_close_date"] is None else dt.date.fromisoformat(body["book_close_date"]),
-        tax_codes={
-            code["id"]: TaxCodeFact(
-                code["id"],
-                code["name"],
-                code["active"],
-                None if code["sales_rate"] is None else Decimal(code["sales_rate"]),
-                # A snapshot of an earlier version has no single rates.
-                tuple(_rate_from_json(rate) for rate in code.get("rates", ())),
-            )
-            for code in body["tax_codes"]
-        },
-        custom_fields=dict(body["custom_fields"]),
-    )
+    codes = {code["id"]: {**code, "rates": [_rate(one) for one in code.get("rates", ())]} for code in body["tax_codes"]}
+    return msgspec.convert({**body, "tax_codes": codes, "realm_id": realm_id, "fetched_at": fetched_at}, CompanyFacts)
 
 
-def _rate_to_json(rate: SalesRate) -> dict[str, object]:
-    return {
-        "id": rate.id,
-        "name": rate.name,
-        "base": rate.base.value,
-        "periods": [
-            [str(period.percent), *(None if day is None else day.isoformat() for day in (period.first, period.last))]
-            for period in rate.periods
-        ],
-    }
-
-
-def _rate_from_json(body: Mapping[str, Any]) -> SalesRate:
-    return SalesRate(
-        body["id"],
-        body["name"],
-        RateBase(body["base"]),
-        tuple(RatePeriod(Decimal(percent), _day(first), _day(last)) for percent, first, last in body["periods"]),
-    )
-
-
-def _day(text: str | None) -> dt.date | None:
-    return None if text is None else dt.date.fromisoformat(text)
+def _rate(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {**body, "periods": [dict(zip(_PERIOD, one, strict=True)) for one in body["periods"]]}
 
 
 def read_facts(db: Connection, realm_ids: Iterable[str]) -> dict[str, CompanyFacts]:

@@ -98,23 +98,7 @@ def grouped(db: Connection, selection: Selection, *, limit: int) -> list[Group]:
         )
     }
     names = org_names(db, {row[0] for row in rows})
-    return [
-        Group(
-            org_id=row[0],
-            org_name=names.get(row[0], row[0]),
-            cause=row[1],
-            stage=row[2],
-            count=row[3],
-            oldest=row[4],
-            newest=row[5],
-            sample=row[6],
-            message=samples[row[6]].message,
-            remedy=samples[row[6]].remedy,
-            value=samples[row[6]].value,
-            field=samples[row[6]].field,
-        )
-        for row in rows
-    ]
+    return [Group(row[0], names.get(row[0], row[0]), *row[1:], *samples[row[6]][1:]) for row in rows]
 
 
 def org_names(db: Connection, ids: Collection[str]) -> dict[str, str]:

@@ -42,24 +42,19 @@ class Failure:
     detail: Mapping[str, object] | None = None
 
 
-def record_failure(db: Connection, what: Failure) -> int:
-    """Open a failure, or bring the link's open one up to date; a new or changed one gets a dead letter. Gives its id.
+def record_failure(db: Connection, what: Failure) -> None:
+    """Open a failure, or bring the link's open one up to date; a new or changed one gets a dead letter.
 
     The same cause again changes nothing: it counts an attempt and writes no second dead letter.
     """
     known = None
+    open_ones = select(failure.c.id, failure.c.cause, failure.c.sequence, failure.c.replay_asked_at)
+    open_ones = open_ones.where(failure.c.closed_at.is_(None))
     if what.link_id is not None:
-        known = db.execute(
-            select(failure.c.id, failure.c.cause, failure.c.sequence, failure.c.replay_asked_at).where(
-                failure.c.link_id == what.link_id, failure.c.closed_at.is_(None)
-            )
-        ).one_or_none()
+        known = db.execute(open_ones.where(failure.c.link_id == what.link_id)).one_or_none()
     elif what.stage == "connect":
-        known = db.execute(
-            select(failure.c.id, failure.c.cause, failure.c.sequence, failure.c.replay_asked_at).where(
-                failure.c.realm_id == what.realm_id, failure.c.stage == "connect", failure.c.closed_at.is_(None)
-            )
-        ).first()
+        of_company = (failure.c.realm_id == what.realm_id, failure.c.stage == "connect")
+        known = db.execute(open_ones.where(*of_company)).first()
     values = _columns(what)
     if known is not None:
         changed = known.cause != what.cause or known.sequence != what.sequence or known.replay_asked_at is not None
@@ -76,12 +71,9 @@ def record_failure(db: Connection, what: Failure) -> int:
         )
         if changed:
             _send(db, known.id)
-        return int(known.id)
-    failure_id = db.execute(
-        plain_insert(failure).values(**values, attempts=what.attempts).returning(failure.c.id)
-    ).scalar_one()
-    _send(db, failure_id)
-    return int(failure_id)
+        return
+    opened = plain_insert(failure).values(**values, attempts=what.attempts)
+    _send(db, db.execute(opened.returning(failure.c.id)).scalar_one())
 
 
 def says_so_already(db: Connection, link_id: int, cause: str, message: str) -> bool:

@@ -38,32 +38,32 @@ class Link:
     realm_id: str
     kind: Kind
     kompass_id: str
-    party_id: str
-    currency: str
-    reference: str
-    entity: str
-    qbo_id: str | None
-    sync_token: str | None
-    applied: Applied | None = field(repr=False)
-    line_ids: tuple[str, ...]
-    name: str
-    voided: bool
-    qbo_total: Decimal | None
-    qbo_tax: Decimal | None
-    observed: Mapping[str, object] | None = field(repr=False)
-    by_hand: tuple[str, ...]
-    kept: tuple[str, ...]
-    name_override: str
-    refresh_names: bool
-    overwrite: bool
-    state: str
-    cause: str
-    reason: str
-    depends_on: int | None
-    attempts: int
-    first_failed_at: datetime | None
-    event_created_at: datetime | None
-    epoch: int
+    party_id: str = ""
+    currency: str = ""
+    reference: str = ""
+    entity: str = ""
+    qbo_id: str | None = None
+    sync_token: str | None = None
+    applied: Applied | None = field(default=None, repr=False)
+    line_ids: tuple[str, ...] = ()
+    name: str = ""
+    voided: bool = False
+    qbo_total: Decimal | None = None
+    qbo_tax: Decimal | None = None
+    observed: Mapping[str, object] | None = field(default=None, repr=False)
+    by_hand: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    name_override: str = ""
+    refresh_names: bool = False
+    overwrite: bool = False
+    state: str = LinkState.PENDING
+    cause: str = ""
+    reason: str = ""
+    depends_on: int | None = None
+    attempts: int = 0
+    first_failed_at: datetime | None = None
+    event_created_at: datetime | None = None
+    epoch: int = 0
     batch_most: int | None = None
     """The most that may go in one batch with it, after one was refused as a whole; None: as many as Intuit takes."""
 
@@ -301,13 +301,6 @@ _NAME_HOLDERS = Statement(
     " AND l.id <> n.id AND (l.kind = 'invoice') = n.is_number"
     " WHERE l.qbo_id IS NOT NULL AND l.name <> '' ORDER BY l.id DESC"
 )
-
-
-def read(db: Connection, ids: Collection[int]) -> dict[int, Link]:
-    """Give these links; no lock."""
-    if not ids:
-        return {}
-    return {row.id: link_of(row) for row in db.execute(select(*LINK_COLUMNS).where(link.c.id.in_(sorted(ids))))}
 
 
 def synced_since_sent(db: Connection, link_id: int, *, other: int) -> bool:

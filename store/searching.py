@@ -36,16 +36,9 @@ def find_records(db: Connection, kind: Kind, wanted: str, *, org_id: str | None 
 
     A client of several Orgs is a record in each of them.
     """
-    columns = (
-        record.c.org_id,
-        org.c.name.label("org_name"),
-        record.c.kompass_id,
-        record.c.reference,
-        record.c.sequence,
-        record.c.deleted,
-        record.c.received_at,
-    )
-    base = select(*columns).join_from(record, org, org.c.id == record.c.org_id, isouter=True)
+    name = func.coalesce(org.c.name, record.c.org_id).label("org_name")
+    own = (record.c[one] for one in ("org_id", "kompass_id", "reference", "sequence", "deleted", "received_at"))
+    base = select(*own, name).join_from(record, org, org.c.id == record.c.org_id, isouter=True)
     base = base.where(record.c.kind == kind.value)
     if org_id is not None:
         base = base.where(or_(record.c.org_id == org_id, org.c.name == org_id))
@@ -56,19 +49,7 @@ def find_records(db: Connection, kind: Kind, wanted: str, *, org_id: str | None 
     for query in (by_id, by_name, by_part):
         rows = db.execute(query.order_by(record.c.org_id, record.c.kompass_id).limit(limit)).all()
         if rows:
-            return [
-                Match(
-                    org_id=row.org_id,
-                    org_name=row.org_name or row.org_id,
-                    kind=kind,
-                    kompass_id=row.kompass_id,
-                    reference=row.reference,
-                    sequence=row.sequence,
-                    deleted=row.deleted,
-                    received_at=row.received_at,
-                )
-                for row in rows
-            ]
+            return [Match(kind=kind, **row._mapping) for row in rows]
     return []
 
 

@@ -64,7 +64,6 @@ org = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
-    _moment("first_seen_at", now=True),
 )
 
 # The newest state of each record, per Org, with the original event: a dead letter must give it back unchanged.
@@ -162,7 +161,6 @@ configuration = Table(
     _text("default_item_id"),
     _text("default_class_id"),
     _moment("created_at", now=True),
-    _moment("modified_at", now=True),
 )
 
 # How far the reconciler has carried a configuration into its links. Not in the configuration itself, whose every change
@@ -475,7 +473,6 @@ restore = Table(
     "qbo_restore",
     metadata,
     _id(),
-    _moment("restored_at", now=True),
     Column("since", DateTime(timezone=True), nullable=False),  # what QBO got after this moment is not in the backup
 )
 

@@ -10,9 +10,8 @@ from mapping.books import edited_since_sent
 from mapping.decisions import Nothing
 from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
-from schemas.observed import Observed
+from schemas.observed import Observed, figures
 from store.links import Link
-from sync.attempt import figures
 from sync.differences import Differences
 
 

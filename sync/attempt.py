@@ -7,19 +7,18 @@ it, and what of it is kept in the database until QBO has answered is in its row.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from mapping.books import changed_in_books
 from mapping.decisions import Read, Write
-from mapping.difference import holds, own_lines
+from mapping.difference import holds
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
 from qbo_client.queries import ACTIVE_OR_NOT, PAGE_SIZE, compare, equals, moment, select
 from schemas.applied import NOTHING_SENT
-from schemas.observed import Observed, kept
+from schemas.observed import Observed
 from store.attempts import KeptAttempt, OpenAttempt
 from store.links import Link
 from store.sql import dumps, loads
@@ -227,15 +226,3 @@ class Late:
     """Not sent: so much time went by since the call was permitted that the call would have been one too many in its second."""
 
     duration: float = 0.0
-
-
-def figures(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a link keeps of an object as QBO answered it: the object, its SyncToken, the Ids of its lines, its total and tax."""
-    observed = Observed(document)
-    return {
-        "observed": kept(document),
-        "sync_token": observed.sync_token,
-        "line_ids": [str(line["Id"]) for line in own_lines(document) if "Id" in line],
-        "qbo_total": observed.total,
-        "qbo_tax": observed.tax,
-    }

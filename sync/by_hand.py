@@ -84,11 +84,16 @@ def link_customer(
         "event_created_at": client.event_created_at,
         "lanes": _ALL_LANES,
     }
-    attempts.retire(db, [link.id])
-    write(db, [by_hand(link, LinkState.PENDING, **there, **known, **UNREAD, adopted=True)])
     words = f"{by} linked it to the QuickBooks customer {customer.name} ({customer.id})"
-    make_due(db, [link.id], Because.LINKED_BY_HAND, words)
+    stand_for(db, link, words, **there, **known, **UNREAD, adopted=True)
     return link.id
+
+
+def stand_for(db: Connection, link: Link, words: str, **facts: Any) -> None:
+    """Write what a person said that a link stands for, and have it decided again: no earlier call of it counts."""
+    attempts.retire(db, [link.id])
+    write(db, [by_hand(link, LinkState.PENDING, **facts)])
+    make_due(db, [link.id], Because.LINKED_BY_HAND, words)
 
 
 def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, Any], *, by: str) -> None:
@@ -117,9 +122,7 @@ def take_over(db: Connection, link_id: int, entity: str, document: Mapping[str, 
     if entity == "Customer" and (currency := reference(document, "CurrencyRef")):
         there["currency"] = currency
     read: dict[str, Any] = {"observed": kept(document), "sync_token": str(document["SyncToken"]), "applied": None}
-    attempts.retire(db, [link_id])
-    write(db, [by_hand(link, LinkState.PENDING, **there, **read)])
-    make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} linked it to the {entity} {name} ({qbo_id}) of QuickBooks")
+    stand_for(db, link, f"{by} linked it to the {entity} {name} ({qbo_id}) of QuickBooks", **there, **read)
 
 
 def send_as_another(db: Connection, link_ids: Collection[int], *, by: str) -> int:
@@ -171,9 +174,8 @@ def unlink(db: Connection, link_id: int, *, by: str) -> None:
             f"Kompass has changed {link.entity} {link.name} since {link.reference} was linked to it: without the link, it would be booked "
             "twice. If it is another document, delete it in QuickBooks, press Try again and then Recreate, and type it again there."
         )
-    attempts.retire(db, [link_id])
-    write(db, [by_hand(link, LinkState.PENDING, qbo_id=None, entity="", name="", adopted=False, **UNREAD)])
-    make_due(db, [link_id], Because.LINKED_BY_HAND, f"{by} removed the link to {link.entity} {link.name}")
+    words = f"{by} removed the link to {link.entity} {link.name}"
+    stand_for(db, link, words, qbo_id=None, entity="", name="", adopted=False, **UNREAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +213,9 @@ def link_existing(db: Connection, link_id: int, there: Existing, *, by: str) -> 
     holder = links.holder_of(db, realm_id=link.realm_id, entity=there.entity, qbo_id=there.id, other_than=link.id)
     if holder is not None:
         raise CannotLink(f"{there.name} stands for {holder.reference} of Kompass already.")
-    attempts.retire(db, [link.id])
     known: dict[str, Any] = {"entity": there.entity, "qbo_id": there.id, "name": there.name, "voided": False}
-    write(db, [by_hand(link, LinkState.PENDING, **known, **UNREAD, adopted=True)])
     words = f"{by} linked it to the {what} {there.name} ({there.entity} {there.id})"
-    make_due(db, [link.id], Because.LINKED_BY_HAND, words)
+    stand_for(db, link, words, **known, **UNREAD, adopted=True)
 
 
 def override_name(db: Connection, link_id: int, name: str, *, by: str) -> None:

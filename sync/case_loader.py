@@ -122,10 +122,6 @@ def with_currency(case: RecordCase, link: Link) -> RecordCase:
     return replace(case, case=replace(case.case, standing=standing_of(link)))
 
 
-def currency_of(case: RecordCase) -> str:
-    return own_currency(case.case)
-
-
 def with_rates(
     db: Connection,
     known_links: Mapping[int, Link],
@@ -157,7 +153,7 @@ def fix_currencies(db: Connection, decidable: Sequence[Decidable]) -> list[Decid
     A customer or job that was never sent, and that no record needs any more, becomes the one that its client or project is to have.
     """
     unfixed = {
-        link.id: (link.realm_id, link.kind.value, link.kompass_id, link.party_id, currency_of(case))
+        link.id: (link.realm_id, link.kind.value, link.kompass_id, link.party_id, own_currency(case.case))
         for link, _, case in decidable
         if link.kind is not Kind.INVOICE and not link.currency
     }
@@ -211,15 +207,12 @@ def _with_currency(one: Decidable, currency: str | None) -> Decidable:
     return link, company, with_currency(case, link)
 
 
-def party_of(party: Link) -> Party:
-    """Give what a case needs of the link of its customer or job."""
-    return Party(
-        key=PartyKey(party.kind, party.kompass_id, party.party_id, party.currency),
-        qbo_id=party.qbo_id,
-        state=party.state,
-        cause=party.cause,
-        reason=party.reason,
-    )
+def with_party(case: Case, party: Link | None) -> Case:
+    """The case with what it needs of the link of its customer or job, where there is one."""
+    if party is None:
+        return case
+    key = PartyKey(party.kind, party.kompass_id, party.party_id, party.currency)
+    return replace(case, party=Party(key, party.qbo_id, party.state, party.cause, party.reason))
 
 
 def known_parties(db: Connection, cases: Sequence[tuple[Link, RecordCase]]) -> dict[int, Link]:

@@ -34,7 +34,7 @@ from sync.companies import Company, CompanyCache, asks_company_first, token_read
 from sync.crash_points import reached
 from sync.decide import decide
 from sync.differences import Differences
-from sync.failing import in_mapping, record_failure
+from sync.failing import failed_in_mapping
 from sync.inventory import was_held_up
 from sync.link import Change, decided, dropped, later, sent, wake_dependents, wake_unneeded, write
 from sync.permits import permit_calls
@@ -107,7 +107,6 @@ class _Transaction:
         self._cache = claim.cache
         self._facts_age = claim.facts_age
         self._over_after = claim.over_after
-        self._clock = claim.clock
         self._started = claim.clock()
         self._db = db
         self._allowed = allowed
@@ -216,17 +215,14 @@ class _Transaction:
                 known.append((link, company, case))
         ready = fix_currencies(self._db, known)
         parties = find_parties(self._db, [(link, case) for link, _, case in ready], lane=self._policy.lane)
-        held = [one for one in ready if one[0].id not in parties.busy]
-        found = decide(self._db, [(link, case, parties.found.get(link.id)) for link, _, case in held])
-        decided, moved = found.decisions, self._moved(found.holders)
-        for link, _, _ in ready:
-            if link.id in parties.busy:
-                self._busy(link)
-        for link, company, case in held:
-            decision = decided[link.id]
-            if link.id in moved:
+        free = [(link, case, parties.found.get(link.id)) for link, _, case in ready if link.id not in parties.busy]
+        found = decide(self._db, free)
+        busy = parties.busy | self._moved(found.holders)
+        for link, company, case in ready:
+            if link.id in busy:
                 self._busy(link)
                 continue
+            decision = found.decisions[link.id]
             if (company.stocked or company.unknown) and has_nothing_there(link, decision):
                 if company.unknown:
                     self._look_through(link)
@@ -314,8 +310,8 @@ class _Transaction:
                     self._wait(link, wait, at=at)
                 elif isinstance(decision, Read) and self._budget_is_spent():
                     self._hold_for_budget(link, at=at)
-                elif not token_ready(self._connected[link.realm_id]) or (
-                    self._stale_facts(company) and not self._budget_is_spent()
+                elif not token_ready(self._connected[link.realm_id]) or not (
+                    company.has_facts(self._now, newer_than=self._facts_age) or self._budget_is_spent()
                 ):
                     self._unready(link)
                 else:
@@ -336,9 +332,6 @@ class _Transaction:
         """Put a link to wait for its Configuration or company, whose version is raised when that may go on: so it is due again."""
         self._put(link, LinkState.WAITING, wait.cause, wait.reason, at=at)
 
-    def _stale_facts(self, company: Company) -> bool:
-        return not company.has_facts(self._now, newer_than=self._facts_age)
-
     def _settled(self, link: Link, decision: Nothing, *, at: _At) -> None:
         changes = agreed(link, decision, self._differences)
         if decision.adopt is not None:
@@ -352,7 +345,7 @@ class _Transaction:
     def _fail(self, link: Link, problems: Sequence[Problem], rests_on: int | None, *, at: _At, **facts: Any) -> None:
         first = problems[0]
         self._put(link, LinkState.FAILED, first.cause, first.message, at=at, depends_on=rests_on, **facts)
-        record_failure(self._db, link, in_mapping(problems, sequence=at[0]))
+        failed_in_mapping(self._db, link, problems, sequence=at[0])
 
     # Call
 

@@ -16,22 +16,13 @@ from mapping import conflicts, rates
 from mapping.case import Case, Party, own_currency
 from mapping.decide import decide_case
 from mapping.decisions import DEPENDENCY, Decision, Fail, Read, Wait, Write
-from schemas.events import Client, Kind, Project, Record, kind_of
+from schemas.events import Kind, Project, Record, kind_of, reference_of
 from schemas.link_state import LinkState
 from store import connections
 from store.links import Link
 from store.records import RecordKey
 from sync import giving_way
-from sync.case_loader import (
-    RecordCase,
-    Said,
-    currency_of,
-    known_parties,
-    party_of,
-    read_cases,
-    with_currency,
-    with_rates,
-)
+from sync.case_loader import RecordCase, Said, known_parties, read_cases, with_currency, with_party, with_rates
 from sync.companies import Company, unless_connected
 from sync.giving_way import Holding, Wanting, new_name
 from sync.inventory import unless_there
@@ -52,11 +43,7 @@ class Decided:
 
 def decide(db: Connection, cases: Sequence[tuple[Link, RecordCase, Link | None]]) -> Decided:
     """Decide about links, each with the link of what it depends on."""
-    return _decide(db, [(link, _with_party(case.case, party)) for link, case, party in cases])
-
-
-def _with_party(case: Case, party: Link | None) -> Case:
-    return case if party is None else replace(case, party=party_of(party))
+    return _decide(db, [(link, with_party(case.case, party)) for link, case, party in cases])
 
 
 def _decide(db: Connection, cases: Sequence[tuple[Link, Case]]) -> Decided:
@@ -165,10 +152,12 @@ def predict(
     known: list[tuple[Link, RecordCase]] = []
     for link, _ in asked:
         if (found := loaded.get(link.id)) is not None:
-            fixed = link if link.kind is Kind.INVOICE or link.currency else replace(link, currency=currency_of(found))
+            fixed = (
+                link if link.kind is Kind.INVOICE or link.currency else replace(link, currency=own_currency(found.case))
+            )
             known.append((fixed, with_currency(found, fixed)))
     parties = known_parties(db, known)
-    cases = [(link, _with_party(one.case, parties.get(link.id))) for link, one in known]
+    cases = [(link, with_party(one.case, parties.get(link.id))) for link, one in known]
     decided = _decide(db, cases).decisions
     connected = connections.read_connections(db, {link.realm_id for link, _ in known})
     predicted = []
@@ -263,29 +252,5 @@ def link_to_be(record: Record, *, org_id: str, realm_id: str) -> Link:
         kind=kind_of(record),
         kompass_id=record.id,
         party_id=record.billing_client.id if isinstance(record, Project) else "",
-        currency="",
-        reference=record.name if isinstance(record, Client) else record.reference,
-        entity="",
-        qbo_id=None,
-        sync_token=None,
-        applied=None,
-        line_ids=(),
-        name="",
-        voided=False,
-        qbo_total=None,
-        qbo_tax=None,
-        observed=None,
-        by_hand=(),
-        kept=(),
-        name_override="",
-        refresh_names=False,
-        overwrite=False,
-        state=LinkState.PENDING,
-        cause="",
-        reason="",
-        depends_on=None,
-        attempts=0,
-        first_failed_at=None,
-        event_created_at=None,
-        epoch=0,
+        reference=reference_of(record),
     )

@@ -23,12 +23,13 @@ from mapping.texts import folded
 from qbo_client.faults import FaultCode, colliding_document, colliding_id
 from qbo_client.outcomes import Refused
 from schemas.applied import Applied
-from schemas.events import Client, Kind, Project, Record
+from schemas.events import Client, Kind, Project, Record, reference_of
 from schemas.link_state import LinkState
 from store import attempts, links
 from store.links import Link, WantedName
+from store.searching import links_by_id
 from sync.attempt import Attempt
-from sync.case_loader import known_parties, party_of, read_cases
+from sync.case_loader import known_parties, read_cases, with_party
 from sync.companies import Company
 
 NUMBER_CAUSES: Final = frozenset({NUMBER_IN_USE, "number-taken"})
@@ -88,7 +89,7 @@ def holders_of(db: Connection, wanted: Mapping[int, tuple[Link, str]]) -> dict[i
         for link_id, (link, name) in wanted.items()
         if link.kind is Kind.INVOICE and name and link.cause in NUMBER_CAUSES and link.depends_on is not None
     }
-    named = links.read(db, set(numbers.values())) if numbers else {}
+    named = links_by_id(db, set(numbers.values())) if numbers else {}
     for link_id, other in numbers.items():
         holder = named.get(other)
         if holder is not None and holder.qbo_id is not None and folded(holder.name) == folded(wanted[link_id][1]):
@@ -116,7 +117,7 @@ def look(
         found = _cases(db, {one: met[one] for one in ends}, asked_by, known)
         for one in ends:
             wishes[one] = _wish(found[one]) if one in found else ""
-            references[one] = _reference(found[one].case.record) if one in found else met[one].reference
+            references[one] = reference_of(found[one].case.record) if one in found else met[one].reference
         named = {
             WantedName(met[one].realm_id, name, one, met[one].kind is Kind.INVOICE): one
             for one in ends
@@ -163,9 +164,7 @@ def _cases(
     loaded = [(link, cases[link.id]) for link, _ in unread if link.id in cases]
     parties = known_parties(db, loaded)
     for link, one in loaded:
-        party = parties.get(link.id)
-        case = one.case if party is None else replace(one.case, party=party_of(party))
-        found[link.id] = Wanting(link, case)
+        found[link.id] = Wanting(link, with_party(one.case, parties.get(link.id)))
     return found
 
 
@@ -185,10 +184,6 @@ def _wish(one: Wanting) -> str | None:
 def _has_failed(link: Link) -> bool:
     """Whether a link has failed over something else than the very name that it waits for."""
     return link.state == LinkState.FAILED and link.cause not in (NAME_HELD, *NUMBER_CAUSES)
-
-
-def _reference(record: Record) -> str:
-    return record.name if isinstance(record, Client) else record.reference
 
 
 def out_of_the_way(link: Link, record: Record, write: Write, cause: str) -> Write:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from mapping.books import TYPE, VOID, edited_since_sent
 from mapping.case import Case, is_of_another_type, why_not_synced
-from mapping.cents import billed
 from mapping.conflicts import PROTECTED
 from mapping.decisions import Fail, Nothing, Write
+from mapping.payloads import billed
 from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
 from schemas.events import Invoice, Kind, Step
@@ -21,7 +21,7 @@ from schemas.observed import Observed
 from store import attempts, failures, history, links
 from store.links import Link
 from store.searching import has_newer_record
-from sync.by_hand import BEING_SENT, UNREAD, CannotLink, is_being_sent
+from sync.by_hand import BEING_SENT, UNREAD, CannotLink, is_being_sent, stand_for
 from sync.companies import read_company
 from sync.decide import Prediction, predict
 from sync.differences import Differences
@@ -156,7 +156,5 @@ def _take_for_ours(db: Connection, link: Link, observed: Mapping[str, Any], *, b
     holder = links.holder_of(db, realm_id=link.realm_id, entity=entity, qbo_id=qbo_id, other_than=link.id)
     if holder is not None:
         raise CannotLink(f"{entity} {name} is linked to {holder.kind.value} {holder.reference} already.")
-    attempts.retire(db, [link.id])
-    there: dict[str, Any] = {"entity": entity, "qbo_id": qbo_id, "name": name, "adopted": True}
-    write(db, [by_hand(link, LinkState.PENDING, **there, **UNREAD)])
-    make_due(db, [link.id], Because.LINKED_BY_HAND, f"{by} said that it is {entity} {observed['Id']} in QuickBooks")
+    words = f"{by} said that it is {entity} {qbo_id} in QuickBooks"
+    stand_for(db, link, words, entity=entity, qbo_id=qbo_id, name=name, adopted=True, **UNREAD)

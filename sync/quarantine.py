@@ -12,7 +12,7 @@ from schemas.link_state import LinkState
 from store import links
 from store.engine import AWAY, retrying
 from sync.claim import Claim, Claimed
-from sync.failing import in_mapping, record_failure
+from sync.failing import failed_in_mapping
 from sync.link import decided, wake_dependents, write
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def _quarantine(db: Connection, link_id: int, words: str) -> Claimed:
             remedy="Hand this message to the operator of the sync: the log says more. The next change of the record is tried again",
         )
         write(db, [decided(link, LinkState.FAILED, cause=problem.cause, reason=problem.message)])
-        record_failure(db, link, in_mapping((problem,)))
+        failed_in_mapping(db, link, (problem,))
         found.decided.append((link.kind, LinkState.FAILED, "unforeseen", link.org_id))
         found.woken = bool(wake_dependents(db, [link.id]))
     return found

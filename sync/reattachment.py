@@ -12,16 +12,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from mapping.case import entity_of
 from mapping.decisions import Decision, Write
-from mapping.difference import own_lines, touched_by_others
+from mapping.difference import touched_by_others
 from mapping.results import Problem
 from schemas.applied import NOTHING_SENT, Applied
-from schemas.events import Client, Invoice, InvoiceType, Kind, Project
-from schemas.observed import Observed, kept
+from schemas.events import Client, Invoice, Kind, Project
+from schemas.observed import Observed, figures, kept, own_lines
 from store import restores
 from store.links import Link
 from store.restores import Found
-from sync.attempt import AS_MADE, figures
+from sync.attempt import AS_MADE
 from sync.case_loader import RecordCase
 from sync.looking_up import in_doubt
 
@@ -115,7 +116,7 @@ def reattach(db: Connection, link: Link, case: RecordCase, decision: Decision) -
 
 def _preferred(found: Found, invoice: Invoice) -> tuple[bool, bool, int]:
     """Order what bears the mark of one invoice: what is not void, then what is of its type, then what was made last."""
-    entity = "CreditMemo" if invoice.type is InvoiceType.CREDIT_NOTE else "Invoice"
+    entity = entity_of(invoice)
     return Observed(found.body).voided, found.entity != entity, -int(found.qbo_id)
 
 

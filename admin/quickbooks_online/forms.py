@@ -16,13 +16,10 @@ from admin.quickbooks_online.models import (
     Configuration,
     Customer,
     CustomField,
-    Department,
     DepartmentClass,
     ItemService,
     Org,
-    Service,
     TaxCodeVatRate,
-    VatRate,
 )
 from admin.quickbooks_online.opened import OpenedForm
 from mapping.templates import (
@@ -351,6 +348,3 @@ class CustomerForm(OpenedForm):
         if re.search(r"[:\t\r\n]", value):
             raise ValidationError("QuickBooks allows no colon, tab or line break in a name.")
         return value
-
-
-KOMPASS_SIDE = {ItemService: Service, DepartmentClass: Department, TaxCodeVatRate: VatRate}

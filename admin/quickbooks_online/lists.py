@@ -25,7 +25,6 @@ from store.sql import dumps
 KEPT = timedelta(hours=1)
 # After a failure, and while somebody else is fetching: nobody asks again before.
 RETRY = timedelta(minutes=1)
-SALES_TYPES = ("Service", "NonInventory", "Inventory")
 
 Choices = Sequence[tuple[str, str]]
 

@@ -40,10 +40,6 @@ PERMIT_S: Final = 60.0
 """How long each read waits for the company's quota, which its pushes draw on too."""
 
 
-class CannotAgree(ConsumersError):
-    """The sheet cannot be made: no such Org, no company, no connection."""
-
-
 class Month(click.ParamType[dt.date]):
     """``2026-03``"""
 
@@ -106,16 +102,16 @@ def make_sheet(
     month: dt.date,
     listed: Sequence[Listed] | None = None,
 ) -> Sheet:
-    """Read both sides and compare them. Raises `CannotAgree`, `qbo_client.errors.ReadFailed`."""
+    """Read both sides and compare them. Raises `ConsumersError`, `qbo_client.errors.ReadFailed`."""
     with engine.connect() as db:
         orgs = find_orgs(db, org)
         if len(orgs) != 1:
-            raise CannotAgree(
+            raise ConsumersError(
                 f"no Org has the id or name {org!r}" if not orgs else f"{org!r} names several Orgs; give the id"
             )
         configuration = companies.read_configuration(db, orgs[0][0])
     if configuration is None or configuration.realm_id is None:
-        raise CannotAgree(f"{orgs[0][1]} is linked to no QuickBooks company; run Authorize with QuickbooksOnline")
+        raise ConsumersError(f"{orgs[0][1]} is linked to no QuickBooks company; run Authorize with QuickbooksOnline")
     realm_id = configuration.realm_id
     token = _token(engine, settings, transport, org_id=configuration.org_id, realm_id=realm_id)
 
@@ -124,7 +120,7 @@ def make_sheet(
     def send(call: Call) -> Outcome:
         nonlocal made
         if not wait_for_permit(engine, realm_id, patience=PERMIT_S):
-            raise CannotAgree(
+            raise ConsumersError(
                 f"Intuit's limit of calls for {orgs[0][1]} is used up by what is being sent; run it again in a minute"
             )
         made += 1
@@ -158,7 +154,7 @@ def _token(engine: Engine, settings: Settings, transport: Transport, *, org_id: 
         connection = connections.read_connections(db, [realm_id]).get(realm_id)
     token = jobs.tokens.get(realm_id, connection.version) if connection is not None and connection.connected else None
     if token is None:
-        raise CannotAgree(
+        raise ConsumersError(
             "the connection to QuickBooks has ended; run Authorize with QuickbooksOnline on the Configuration"
         )
     return token

@@ -29,10 +29,6 @@ from sync.settings import Environment, read_kafka
 _LONG = 1000
 
 
-class NoConfiguration(ConsumersError):
-    """The Org has no Configuration, so its events would not be kept."""
-
-
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """What an Org's company has still to be sent."""
@@ -49,13 +45,13 @@ class Waiting:
 
 
 def waiting(engine: Engine, org_id: str) -> Waiting:
-    """Give what is due for the company of an Org. Raises `NoConfiguration`."""
+    """Give what is due for the company of an Org. Raises `ConsumersError`."""
     with engine.begin() as db:
         row = db.execute(
             select(configuration.c.realm_id, configuration.c.enabled).where(configuration.c.org_id == org_id)
         ).one_or_none()
         if row is None:
-            raise NoConfiguration(
+            raise ConsumersError(
                 f"Org {org_id!r} has no Configuration, so its events would not be kept; add it in the admin "
                 "(Quickbooks_online → Configurations) and run this again"
             )

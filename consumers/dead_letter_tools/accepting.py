@@ -21,10 +21,6 @@ from sync.settings import Environment, read_kafka
 _TOPICS = [topic_of(kind) for kind in Kind]
 
 
-class NothingUnreadable(ConsumersError):
-    """No record of the stretch is kept as an unreadable one: there is nothing to go on past."""
-
-
 @click.command("accept")
 @click.argument("topic", type=click.Choice(_TOPICS))
 @click.argument("partition", type=click.IntRange(0, 2**31 - 1))
@@ -59,7 +55,7 @@ def accept_command(topic: str, partition: int, first: int, last: int, reason: st
         with engine.connect() as db:
             kept = stretches.unreadable(db, topic, partition, first, last)
         if not kept:
-            raise NothingUnreadable(
+            raise ConsumersError(
                 f"no record of {topic}/{partition} from {first} to {last} is kept as unreadable; see their offsets with: "
                 "kompass-qbo dead-letters list --flat"
             )

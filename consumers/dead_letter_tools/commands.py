@@ -31,10 +31,6 @@ _EXIT_CODES = (
 )
 
 
-class NoSuchFailure(ConsumersError):
-    """There is no failure of that number."""
-
-
 @click.group("dead-letters", epilog=_EXIT_CODES)
 def dead_letters_command() -> None:
     """Look through what could not be pushed, and have it tried again.
@@ -124,7 +120,7 @@ def show_command(number: int, as_json: bool) -> int:
     with opened() as engine, engine.connect() as db:
         row = dead_letters.read(db, number)
         if row is None:
-            raise NoSuchFailure(
+            raise ConsumersError(
                 f"there is no failure {number}; kompass-qbo dead-letters list --flat shows their numbers"
             )
         happened = (

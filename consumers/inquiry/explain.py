@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from consumers.errors import ExitCode
 from consumers.ingest.findings import records_in
-from consumers.inquiry.forecast import Forecast, assumed_facts, forecast_alone, forecast_of, label_of
+from consumers.inquiry.forecast import Forecast, assumed_facts, forecast_alone, forecast_of
 from consumers.inquiry.showing import forecast_lines, one_line_json
-from schemas.events import Client, Event, Invoice, Record, kind_of
+from schemas.events import Client, Event, Invoice, Record, kind_of, reference_of
 from schemas.jsonlines import read_json_lines
 from store.engine import check_database, open_engine
 from store.errors import StoreError
@@ -96,7 +96,7 @@ def _in_order(found: Iterable[SeenRecord], event: Event) -> list[SeenRecord]:
 
 def explain_record(db: Connection, seen: SeenRecord) -> Iterator[Forecast]:
     """Decide about one record of an event as its Org's consumers would."""
-    found = Forecast(seen.org_id, seen.kind, seen.kompass_id, label_of(seen.record), outcome="nothing")
+    found = Forecast(seen.org_id, seen.kind, seen.kompass_id, reference_of(seen.record), outcome="nothing")
     company = read_company(db, seen.org_id)
     if company is None:
         yield replace(

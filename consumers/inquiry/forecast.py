@@ -11,7 +11,7 @@ from mapping.case import Case
 from mapping.decisions import Decision, Fail, Nothing, Read, Skip, Wait, Withdraw, Write
 from mapping.results import Choice, Problem
 from schemas.company import CompanyFacts, Configuration, TaxCodeFact
-from schemas.events import Client, Invoice, Kind, Project, Record, VatRate, kind_of
+from schemas.events import Client, Invoice, Kind, Project, Record, VatRate, kind_of, reference_of
 from sync.decide import Prediction, predict_alone
 
 Outcome = Literal[
@@ -75,10 +75,6 @@ class Forecast:
             "assumed": list(self.assumed),
             "now": None if self.now is None else asdict(self.now),
         }  # fmt: skip
-
-
-def label_of(record: Record) -> str:
-    return record.name if isinstance(record, Client) else record.reference
 
 
 def forecast_of(predicted: Prediction) -> Forecast:
@@ -150,7 +146,7 @@ def _client_of(record: Record) -> Client:
 
 def _said(predicted: Prediction, decision: Decision) -> Forecast:
     link, record = predicted.link, predicted.case.record
-    found = Forecast(link.org_id, kind_of(record), record.id, label_of(record), outcome="nothing")
+    found = Forecast(link.org_id, kind_of(record), record.id, reference_of(record), outcome="nothing")
     match decision:
         case Write():
             return replace(

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 import click
 
 from consumers.agreement.command import Month
-from consumers.errors import ExitCode
-from consumers.inquiry.why import NoSuchRecord
+from consumers.errors import ConsumersError, ExitCode
 from schemas.events import Kind
 from store.engine import check_database, open_engine
 from store.searching import find_orgs
@@ -56,7 +55,7 @@ def trail(org: str, kind: str, month: dt.date | None, client: str | None, invoic
             orgs = find_orgs(db, org)
             if len(orgs) != 1:
                 found = "no Org has" if not orgs else "several Orgs have"
-                raise NoSuchRecord(f"{found} the id or name {org!r}")
+                raise ConsumersError(f"{found} the id or name {org!r}")
             steps = read_trail(db, orgs[0][0], kind=Kind(kind), month=month, client=client, document=invoice)
             written = _write(rows_of(steps))
     finally:

@@ -12,11 +12,11 @@ import click
 from sqlalchemy import Connection
 
 from consumers.errors import ConsumersError, ExitCode
-from consumers.inquiry.forecast import Forecast, forecast_of, label_of
+from consumers.inquiry.forecast import Forecast, forecast_of
 from consumers.inquiry.showing import forecast_lines, plain, pretty, say
 from mapping.problems import money
 from schemas.counting import counted
-from schemas.events import Kind
+from schemas.events import Kind, reference_of
 from schemas.jsonlines import record_from_json
 from schemas.link_state import LinkState
 from store import history, mails
@@ -27,11 +27,6 @@ from store.searching import LinkTimes, Match, failures_of_record, find_orgs, fin
 from sync.companies import read_company
 from sync.decide import link_to_be, predict
 from sync.settings import Environment, read_database
-
-
-class NoSuchRecord(ConsumersError):
-    """REF fits no record, or more than one."""
-
 
 _SHOWN = {"judged": "decided"}
 """What people read in place of a stored word; `--json` keeps the stored one."""
@@ -109,20 +104,20 @@ def why(kind: str, ref: str, org: str | None, as_json: bool) -> int:
 
 
 def find_one(db: Connection, kind: Kind, ref: str, org: str | None) -> Match:
-    """Give the one record that is meant. Raises `NoSuchRecord`, which names what there is."""
+    """Give the one record that is meant. Raises `ConsumersError`, which names what there is."""
     if org is not None and not find_orgs(db, org):
-        raise NoSuchRecord(f"no Org has the id or name {org!r}")
+        raise ConsumersError(f"no Org has the id or name {org!r}")
     found = find_records(db, kind, ref, org_id=org)
     if not found:
         where = f" in Org {org}" if org else ""
-        raise NoSuchRecord(
+        raise ConsumersError(
             f"no {kind.value} with id, reference or name {ref!r} was seen{where}; events of an Org without a Configuration "
             "are not kept"
         )
     if len(found) > 1:
         shown = ", ".join(f"{one.reference} (id {one.kompass_id}, Org {one.org_name})" for one in found[:5])
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        raise NoSuchRecord(f"{ref!r} fits {counted(len(found), kind.value)}: {shown}{more}; give the id, or --org")
+        raise ConsumersError(f"{ref!r} fits {counted(len(found), kind.value)}: {shown}{more}; give the id, or --org")
     return found[0]
 
 
@@ -174,7 +169,7 @@ def _now(db: Connection, record: Match, found: Sequence[Link]) -> Iterator[Forec
     """Decide about the record's links in the company that is linked now."""
     rows = read_records(db, [(record.org_id, record.kind.value, record.kompass_id)])
     body = record_from_json(record.kind, next(iter(rows.values())).body)
-    base = Forecast(record.org_id, record.kind, record.kompass_id, label_of(body), outcome="wait")
+    base = Forecast(record.org_id, record.kind, record.kompass_id, reference_of(body), outcome="wait")
     company = read_company(db, record.org_id)
     if company is None:
         yield replace(base, cause="unconfigured", reason="the Org has no Configuration any more")

@@ -22,10 +22,6 @@ _MARGIN: Final = dt.timedelta(hours=1)
 """The last thing written down is not the last thing sent; and clocks differ."""
 
 
-class NothingKnown(ConsumersError):
-    """The database holds no moment from which to tell how old it is."""
-
-
 @click.command()
 @click.option(
     "--since", type=Moment(), help="When the backup was taken; by default the last moment the database knows."
@@ -44,7 +40,7 @@ def restored(since: dt.datetime | None, keep_offsets: bool) -> None:
         with engine.begin() as db:
             since = since or restores.last_moment(db)
             if since is None:
-                raise NothingKnown("the database is empty: give the moment of the backup, --since 2026-03-02T02:00")
+                raise ConsumersError("the database is empty: give the moment of the backup, --since 2026-03-02T02:00")
             under_way = restores.begin(db, since - _MARGIN)
             link.make_due(db, under_way, Because.RESTORED, "the database was restored while its call was under way")
         calls = counted(len(under_way), "call was", "calls were")

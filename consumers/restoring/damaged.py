@@ -19,16 +19,12 @@ from store.stretches import Gap
 _ANSWER_S: Final = 20.0
 
 
-class NotDamaged(ConsumersError):
-    """The stretch is not what the partition stands at, or Kafka can give records of it."""
-
-
 def go_past(engine: Engine, kafka: Mapping[str, str], lost: Gap) -> None:
     """Have the group go on after ``lost``, which is kept as a gap. Nothing changes unless Kafka proves that it cannot give the records.
 
     Raises
     ------
-    NotDamaged, StillConsuming, BrokerUnreachable
+    ConsumersError, StillConsuming, BrokerUnreachable
     """
     kind = next(kind for kind in Kind if topic_of(kind) == lost.topic)
     with engine.begin() as db:
@@ -37,10 +33,10 @@ def go_past(engine: Engine, kafka: Mapping[str, str], lost: Gap) -> None:
         places = {one.partition: one for one in standing(consumer, kind, reached)}
         here = places.get(lost.partition)
         if here is None:
-            raise NotDamaged(f"{lost.topic} has no partition {lost.partition}")
+            raise ConsumersError(f"{lost.topic} has no partition {lost.partition}")
         stands = max(here.offset, reached.get((lost.topic, lost.partition), 0))
         if stands != lost.first:
-            raise NotDamaged(
+            raise ConsumersError(
                 f"{lost.topic}/{lost.partition} stands at {stands}, and not at {lost.first}: give --from {stands}"
             )
         _check(consumer, lost)
@@ -58,12 +54,12 @@ def _check(consumer: Consumer, lost: Gap) -> None:
     given = _first_from(consumer, lost, lost.first)
     if not isinstance(given, KafkaError):
         has = f"gives record {given}" if given is not None else "gives neither a record nor an error"
-        raise NotDamaged(
+        raise ConsumersError(
             f"{place} is not damaged at {lost.first}: Kafka {has} (a transaction that is open also stops a partition)"
         )
     given = _first_from(consumer, lost, lost.last + 1)
     if isinstance(given, KafkaError):
-        raise NotDamaged(f"{place} is damaged at {lost.last + 1}, too ({given.str()}): give a larger --to")
+        raise ConsumersError(f"{place} is damaged at {lost.last + 1}, too ({given.str()}): give a larger --to")
     consumer.unassign()
 
 

@@ -16,9 +16,9 @@ from qbo_client.outcomes import Done, Forbidden, NotSent, Refused, Throttled, Un
 from schemas.applied import NOTHING_SENT
 from schemas.documents import CHOSEN
 from schemas.link_state import LinkState
-from schemas.observed import Observed
+from schemas.observed import Observed, figures
 from store import companies, links
-from sync.attempt import AS_MADE, Attempt, Late, figures
+from sync.attempt import AS_MADE, Attempt, Late
 from sync.batches import Split
 from sync.policy import Policy
 from sync.settle.found import looked_up, read

@@ -24,7 +24,7 @@ from sync.crash_points import reached
 from sync.daily_retry import went_through
 from sync.differences import Differences
 from sync.explaining import Learned
-from sync.failing import in_call, record_failure
+from sync.failing import failed_in_call
 from sync.link import answered, wake_dependents, write
 from sync.patience import backoff
 from sync.policy import Policy
@@ -154,10 +154,9 @@ class Transaction:
         looked_for = attempt.phase == "lookup" and attempt.operation == "create"
         # What became of the first call may still not be known: trying again begins with looking it up.
         self.become(attempt, Fate.RETIRED if retire and not looked_for else Fate.OVER)
-        link = attempt.link
-        setback = in_call(attempt, problem, stage="push", tid=tid, attempts=row.attempts + 1)
-        self._wake[link.id] = failures.says_so_already(self.db, link.id, problem.cause, problem.message)
-        record_failure(self.db, link, setback)
+        link_id = attempt.link.id
+        self._wake[link_id] = failures.says_so_already(self.db, link_id, problem.cause, problem.message)
+        failed_in_call(self.db, attempt, problem, tid=tid, attempts=row.attempts + 1)
         self.result.events.append((attempt, LinkState.FAILED, problem.cause))
 
     def look(self, attempt: Attempt, row: Any, words: str) -> None:

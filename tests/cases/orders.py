@@ -10,10 +10,9 @@ from typing import Any
 
 from mapping.books import BOOKS, not_taken
 from mapping.case import needed_party, why_not_synced
-from mapping.difference import own_lines
 from mapping.payloads import map_record
 from mapping.sheet import TYPED, Sheet
-from schemas.observed import Observed
+from schemas.observed import Observed, own_lines
 from store.searching import links_by_id
 from sync.agreement import read_sheet
 from sync.by_hand import (

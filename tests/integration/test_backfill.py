@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from consumers.backfill import reading
-from consumers.backfill.command import NoConfiguration, backfill, duration
+from consumers.backfill.command import backfill, duration
 from consumers.backfill.reading import Backfill, Backfilled, group_of
+from consumers.errors import ConsumersError
 from demo.embedded.broker import PARTITIONS, EmbeddedBroker
 from schemas.events import Event, Kind, OrgRef, kind_of
 from simulator.seeds import IRELAND
@@ -224,7 +225,7 @@ def test_what_cannot_be_read_is_counted_and_left_to_the_live_consumers(
 def test_an_org_without_configuration_is_refused(run: Callable[..., Result]) -> None:
     result = run("--org", "org-nobody")
 
-    assert isinstance(result.exception, NoConfiguration)
+    assert isinstance(result.exception, ConsumersError)
     assert "'org-nobody' has no Configuration" in str(result.exception)
 
 

@@ -13,7 +13,6 @@ ROOMS = ("schemas", "mapping", "qbo_client", "store", "sync", "consumers", "admi
 LINES, PARAMETERS, ATTRIBUTES = 350, 6, 12
 
 LARGER_FILES = {
-    "admin/quickbooks_online/forms.py": 370,
     "admin/quickbooks_online/linking.py": 380,
     "admin/quickbooks_online/pages/configurations.py": 410,
     "admin/quickbooks_online/pages/links.py": 400,
@@ -23,9 +22,8 @@ LARGER_FILES = {
     "mapping/template_functions.py": 420,
     "mapping/templates.py": 370,
     "simulator/seeds.py": 400,
-    "store/companies.py": 380,
-    "store/tables.py": 680,
-    "sync/claim.py": 435,
+    "store/tables.py": 665,
+    "sync/claim.py": 425,
 }
 """With the lines that each may have. The tables and the words of the causes are lists: they grow with what they list."""
 

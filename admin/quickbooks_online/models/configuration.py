@@ -23,8 +23,8 @@ from schemas.company import (
 class Configuration(models.Model):
     """An Org's QBO Configuration.
 
-    ``version``, ``realm_version`` (the version that last changed the company), ``modified_at`` and ``enabled_at`` (since when it is
-    enabled) are kept by triggers, for every writer.
+    ``version``, ``realm_version`` (the version that last changed the company) and ``enabled_at`` (since when it is enabled) are kept by
+    triggers, for every writer.
     """
 
     org = models.OneToOneField(
@@ -159,7 +159,6 @@ class Configuration(models.Model):
         "Department gives one.",
     )
     created_at = models.DateTimeField(db_default=now(), editable=False)
-    modified_at = models.DateTimeField(db_default=now(), editable=False)
 
     class Meta:
         db_table = "qbo_configuration"

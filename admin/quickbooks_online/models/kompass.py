@@ -18,7 +18,6 @@ class Org(models.Model):
 
     id = models.TextField(primary_key=True)
     name = models.TextField()
-    first_seen_at = models.DateTimeField(db_default=now())
 
     class Meta:
         db_table = "qbo_org"

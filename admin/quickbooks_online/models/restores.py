@@ -26,7 +26,6 @@ class Reached(models.Model):
 class Restore(models.Model):
     """An operator's word that the database was restored."""
 
-    restored_at = models.DateTimeField(db_default=now())
     since = models.DateTimeField()
 
     class Meta:
@@ -34,7 +33,7 @@ class Restore(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.restored_at:%Y-%m-%d %H:%M}"
+        return f"{self.since:%Y-%m-%d %H:%M}"
 
 
 class Stocktaking(models.Model):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from admin.quickbooks_online import activity
@@ -24,15 +22,11 @@ class ActivityPages(SectionAdmin):
     """A part of the Configurations' admin."""
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            wrapped = self.admin_site.admin_view(view)
-            return path(route, wrapped, name=f"quickbooks_online_configuration_{name}")
-
-        own = [
-            at("<path:object_id>/activity/", self.activity_view, "activity"),
-            at("<path:object_id>/undo/", self.undo_view, "undo"),
+        return [
+            self.at("<path:object_id>/activity/", self.activity_view, "activity"),
+            self.at("<path:object_id>/undo/", self.undo_view, "undo"),
+            *super().get_urls(),
         ]
-        return own + super().get_urls()
 
     def activity_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show who changed, mapped, linked, retried and decided what, the newest first; with ``as=csv`` all of it."""
@@ -78,4 +72,4 @@ class ActivityPages(SectionAdmin):
                 "The last change of the mappings is undone. Records that it affects are compared with QuickBooks again.",
             )
         own = reverse("admin:quickbooks_online_configuration_activity", args=[configuration.pk])
-        return HttpResponseRedirect(self.address_in(request, "next") or own)
+        return HttpResponseRedirect(self.way_back(request) or own)

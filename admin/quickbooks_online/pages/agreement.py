@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -65,10 +64,7 @@ class AgreementPages(SectionAdmin):
     """A part of the Configurations' admin."""
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_configuration_{name}")
-
-        return [at("<path:object_id>/agreement/", self.agreement_view, "agreement"), *super().get_urls()]
+        return [self.at("<path:object_id>/agreement/", self.agreement_view, "agreement"), *super().get_urls()]
 
     def agreement_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for a month; with POST, read QuickBooks and show the sheet, or give it as CSV."""

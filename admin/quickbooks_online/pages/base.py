@@ -13,6 +13,7 @@ from django.db import OperationalError, transaction
 from django.db.models import DateField, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from psycopg.errors import DeadlockDetected, SerializationFailure
 
@@ -119,6 +120,10 @@ class SectionAdmin(BaseAdmin):
         if org_id is not None and not isinstance(obj, Mapping):
             activity.note(request, org_id, activity.sentence_of(message), str(obj))
 
+    def at(self, route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        """Give a page of its own a place below the list, under the name of the model and this one."""
+        return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_{self.opts.model_name}_{name}")
+
     def may(self, request: HttpRequest, codename: str) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.{codename}")
 
@@ -141,9 +146,9 @@ class SectionAdmin(BaseAdmin):
             },
         )
 
-    def address_in(self, request: HttpRequest, name: str) -> str | None:
+    def way_back(self, request: HttpRequest) -> str | None:
         """Give the address on this site that a form names as the way back."""
-        back = request.POST.get(name, "")
+        back = request.POST.get("next", "")
         return back if back.startswith("/") and not back.startswith("//") and "\\" not in back else None
 
     def only_post(self, request: HttpRequest) -> HttpResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -347,15 +346,12 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
     # --- small pages of their own
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_configuration_{name}")
-
-        own = [
-            at("template-preview/", self.template_preview_view, "template_preview"),
-            at("<path:object_id>/lists/<slug:what>/", self.search_list_view, "search_list"),
-            at("<path:object_id>/refresh-lists/", self.refresh_lists_view, "refresh_lists"),
+        return [
+            self.at("template-preview/", self.template_preview_view, "template_preview"),
+            self.at("<path:object_id>/lists/<slug:what>/", self.search_list_view, "search_list"),
+            self.at("<path:object_id>/refresh-lists/", self.refresh_lists_view, "refresh_lists"),
+            *super().get_urls(),
         ]
-        return own + super().get_urls()
 
     def template_preview_view(self, request: HttpRequest) -> HttpResponse:
         """Render a template that is being written against recent records of the Org; saves nothing."""
@@ -385,7 +381,7 @@ class ConfigurationAdmin(OverviewPages, ActivityPages, AuthorizationPages, Going
             if not problems:
                 messages.success(request, "Items, classes and tax codes are as in QuickBooks now.")
         own = reverse("admin:quickbooks_online_configuration_change", args=[configuration.pk])
-        return HttpResponseRedirect(self.address_in(request, "next") or own)
+        return HttpResponseRedirect(self.way_back(request) or own)
 
     def search_list_view(self, request: HttpRequest, object_id: str, what: str) -> HttpResponse:
         """Search a list of the company, for the dropdowns of long lists."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 
 from admin.quickbooks_online import manual_link, opened
 from admin.quickbooks_online.companies import CompanyError
@@ -43,14 +42,11 @@ class CustomerAdmin(LinkAdmin):
         retrying(engine(), lambda db: override_name(db, obj.pk, obj.name_override, by=str(request.user)))
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_customer_{name}")
-
-        own = [
-            at("search-quickbooks/", self.search_view, "search"),
-            at("<path:object_id>/remove-link/", self.remove_link_view, "remove_link"),
+        return [
+            self.at("search-quickbooks/", self.search_view, "search"),
+            self.at("<path:object_id>/remove-link/", self.remove_link_view, "remove_link"),
+            *super().get_urls(),
         ]
-        return own + super().get_urls()
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Link a Kompass Client to an existing QBO customer by hand."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from django.contrib import messages
 from django.db.models import Count
 from django.db.models.fields.json import KT
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -70,15 +70,11 @@ class GoingLivePages(SectionAdmin):
     """A part of the Configurations' admin."""
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            wrapped = self.admin_site.admin_view(view)
-            return path(route, wrapped, name=f"quickbooks_online_configuration_{name}")
-
-        own = [
-            at("<path:object_id>/going-live/", self.going_live_view, "going_live"),
-            at("<path:object_id>/match-customers/", self.match_view, "match"),
+        return [
+            self.at("<path:object_id>/going-live/", self.going_live_view, "going_live"),
+            self.at("<path:object_id>/match-customers/", self.match_view, "match"),
+            *super().get_urls(),
         ]
-        return own + super().get_urls()
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         if not add and request.session.get("qbo_going_live") == form.instance.pk:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -32,11 +30,7 @@ class ImpactPages(SectionAdmin):
     """A part of the Configurations' admin."""
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            wrapped = self.admin_site.admin_view(view)
-            return path(route, wrapped, name=f"quickbooks_online_configuration_{name}")
-
-        return [at("<path:object_id>/impact/", self.impact_view, "impact"), *super().get_urls()]
+        return [self.at("<path:object_id>/impact/", self.impact_view, "impact"), *super().get_urls()]
 
     def impact_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show sent documents that would now differ, with the difference; with POST, ask for the ticked ones."""

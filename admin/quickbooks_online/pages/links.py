@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -255,17 +255,13 @@ class LinkAdmin(ReadOnlyAdmin):
         return f"resend_{self.opts.model_name}"
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            wrapped = self.admin_site.admin_view(view)
-            return path(route, wrapped, name=f"quickbooks_online_{self.opts.model_name}_{name}")
-
-        own = [
-            at("export/", self.export_view, "export"),
-            at("<path:object_id>/preview/", self.preview_view, "preview"),
-            at("<path:object_id>/resend/", self.resend_view, "resend"),
-            at("<path:object_id>/link-existing/", self.link_existing_view, "link_existing"),
+        return [
+            self.at("export/", self.export_view, "export"),
+            self.at("<path:object_id>/preview/", self.preview_view, "preview"),
+            self.at("<path:object_id>/resend/", self.resend_view, "resend"),
+            self.at("<path:object_id>/link-existing/", self.link_existing_view, "link_existing"),
+            *super().get_urls(),
         ]
-        return own + super().get_urls()
 
     def preview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show what would be sent now beside what was sent last. Makes no call."""
@@ -338,8 +334,7 @@ def address_in_quickbooks(link: Link) -> str:
 
 class ProjectAdmin(LinkAdmin):
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.search_view)
-        return [path("search-quickbooks/", view, name="quickbooks_online_project_search"), *super().get_urls()]
+        return [self.at("search-quickbooks/", self.search_view, "search"), *super().get_urls()]
 
     def search_view(self, request: HttpRequest) -> HttpResponse:
         """Search sub-customers and projects of QuickBooks by name, to link by hand."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
@@ -181,20 +181,16 @@ class MappingAdmin(SectionAdmin):
     # --- pages of its own
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            wrapped = self.admin_site.admin_view(view)
-            return path(route, wrapped, name=f"quickbooks_online_{self.opts.model_name}_{name}")
-
-        own = [
-            at("map-seen/", self.map_seen_view, "map_seen"),
-            at("export/", self.export_view, "export"),
-            at("template/", self.template_view, "template"),
-            at("import/", self.import_view, "import"),
+        return [
+            self.at("map-seen/", self.map_seen_view, "map_seen"),
+            self.at("export/", self.export_view, "export"),
+            self.at("template/", self.template_view, "template"),
+            self.at("import/", self.import_view, "import"),
+            *super().get_urls(),
         ]
-        return own + super().get_urls()
 
     def _list(self, request: HttpRequest) -> HttpResponseRedirect:
-        if (back := self.address_in(request, "next")) is not None:
+        if (back := self.way_back(request)) is not None:
             return HttpResponseRedirect(back)
         address = reverse(f"admin:quickbooks_online_{self.opts.model_name}_changelist")
         asked = request.POST.get("configuration", "")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.http import urlencode
 
 from admin.quickbooks_online import overview
@@ -29,11 +28,7 @@ class OverviewPages(SectionAdmin):
     """A part of the Configurations' admin."""
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            wrapped = self.admin_site.admin_view(view)
-            return path(route, wrapped, name=f"quickbooks_online_configuration_{name}")
-
-        return [at("<path:object_id>/overview/", self.overview_view, "overview"), *super().get_urls()]
+        return [self.at("<path:object_id>/overview/", self.overview_view, "overview"), *super().get_urls()]
 
     def overview_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show an Org at a glance. Makes no call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -49,15 +49,12 @@ class FailureAdmin(ReadOnlyAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"quickbooks_online_failure_{name}")
-
-        own = [
-            at("export/", self.export_view, "export"),
-            at("try-again/", self.try_again_view, "try_again"),
-            at("<path:object_id>/choose/", self.choose_view, "choose"),
+        return [
+            self.at("export/", self.export_view, "export"),
+            self.at("try-again/", self.try_again_view, "try_again"),
+            self.at("<path:object_id>/choose/", self.choose_view, "choose"),
+            *super().get_urls(),
         ]
-        return own + super().get_urls()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """All open failures by cause; with ``cause`` and ``org``, the ones of one group."""
@@ -163,7 +160,7 @@ class FailureAdmin(ReadOnlyAdmin):
                 f"{len(failures)} will be tried again in the background. Records that succeed disappear from here.",
             )
         own = reverse("admin:quickbooks_online_failure_changelist")
-        return HttpResponseRedirect(self.address_in(request, "next") or own)
+        return HttpResponseRedirect(self.way_back(request) or own)
 
     @again_after_deadlock
     def choose_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -46,8 +46,7 @@ class TracedInvoiceAdmin(InvoiceAdmin):
     """The Invoices' admin with the trail of each."""
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.trail_view)
-        return [path("<path:object_id>/trail/", view, name="quickbooks_online_invoice_trail"), *super().get_urls()]
+        return [self.at("<path:object_id>/trail/", self.trail_view, "trail"), *super().get_urls()]
 
     def trail_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Show the trail of a document, or give it as CSV."""

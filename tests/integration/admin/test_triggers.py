@@ -76,12 +76,6 @@ def test_an_update_that_changes_nothing_does_not_count(db: psycopg.Connection) -
     assert version(db) == before
 
 
-def test_modified_at_is_kept_by_the_database(db: psycopg.Connection) -> None:
-    db.execute("UPDATE qbo_configuration SET locale = 'USA', modified_at = '2001-01-01Z' WHERE org_id = 'a'")
-    row = db.execute("SELECT modified_at > now() - interval '1 minute' FROM qbo_configuration WHERE org_id = 'a'")
-    assert row.fetchone() == (True,)
-
-
 def test_facts_count_when_their_body_changes(db: psycopg.Connection) -> None:
     before = version(db)
     db.execute("INSERT INTO qbo_company_facts (realm_id, body) VALUES ('1', '{}')")

@@ -14,7 +14,6 @@ from consumers.runner import Reconciler
 from qbo_client.outcomes import NotSent
 from qbo_client.quota import INTUIT
 from qbo_client.transport import Transport
-from sync import sending
 from sync.attempt import Late
 from sync.batches import Batch, Split, as_batches
 from sync.settings import AttemptPolicy
@@ -195,7 +194,7 @@ def test_stopped_between_its_look_at_the_claim_and_its_first_byte_it_sends_nothi
 
     with Transport(pipeline.transport.environment, clock=lambda: time.monotonic() + stopped) as transport:
         one = process(transport=transport)
-        monkeypatch.setattr(sending, "reached", stop)
+        monkeypatch.setattr("sync.steps.reached", stop)
         one._work(Batch((attempt,)))
     (answer,) = one._settler._answers.get(timeout=60) or []
     assert isinstance(answer.outcome, NotSent)
@@ -210,7 +209,7 @@ def test_what_goes_out_late_may_be_sent_again_only_so_much_later(
     (attempt,) = pipeline.claim().attempts
     assert resent_in(pipeline) <= 0
     found: list[float] = []
-    monkeypatch.setattr(sending, "reached", lambda point: found.append(resent_in(pipeline)))
+    monkeypatch.setattr("sync.steps.reached", lambda point: found.append(resent_in(pipeline)))
     one = process(attempts=AttemptPolicy())
     one._work(Batch((replace(attempt, claimed_at=attempt.claimed_at - 100),)))
     assert len(pipeline.objects("Invoice")) == 1

@@ -18,7 +18,7 @@ from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, Refused, Unknown
 from simulator.seeds import UK
 from store.secrets import TokenKeys
-from sync import explaining, sending
+from sync import explaining
 from sync.batches import Batch
 from sync.claim import Claimed
 from sync.gates import Gates
@@ -54,7 +54,7 @@ def test_an_error_of_ours_after_the_call_keeps_its_request_id(
     def broken(*args: object, **more: object) -> None:
         raise RuntimeError("a metric of the wrong name")
 
-    monkeypatch.setattr(sending, "observe_call", broken)
+    monkeypatch.setattr("sync.steps.observe_call", broken)
     process = reconciling()
     (attempt,) = pipeline.claim().attempts
     process._work(Batch((attempt,)))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping.difference import changed_members, holds, own_lines, same, touched_by_others, with_line_ids
+from mapping.difference import changed_members, holds, same, touched_by_others, with_line_ids
+from schemas.observed import own_lines
 
 SCALARS = st.one_of(st.text(max_size=5), st.integers(-99, 99), st.booleans(), st.decimals(-99, 99, places=2))
 VALUES: st.SearchStrategy[Any] = st.recursive(

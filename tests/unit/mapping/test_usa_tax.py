@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from mapping.cents import AUTOMATED, billed, compare
+from mapping.cents import AUTOMATED, compare
 from mapping.invoice import map_invoice
+from mapping.payloads import billed
 from schemas.company import BilledTax, Locale
 
 D = Decimal
