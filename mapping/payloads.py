@@ -116,12 +116,14 @@ def name_member(record: Record) -> str:
     return "DocNumber" if isinstance(record, Invoice) else "DisplayName"
 
 
+_TEMPLATES: Mapping[type[Record], str] = {
+    Client: "client_name_template", Project: "project_name_template", Invoice: "doc_number_template",
+}  # fmt: skip
+"""The member of a configuration with the template that makes a record's name or number."""
+
+
 def _template(record: Record, configuration: Configuration) -> str:
-    if isinstance(record, Client):
-        return configuration.client_name_template
-    if isinstance(record, Project):
-        return configuration.project_name_template
-    return configuration.doc_number_template
+    return str(getattr(configuration, _TEMPLATES[type(record)]))
 
 
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> Notes:
@@ -166,15 +168,8 @@ def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None
     )
     if template is None or same_templates:
         return None
-    before = replace(
-        case.configuration,
-        currency_name_template=second,
-        client_name_template=template if isinstance(case.record, Client) else case.configuration.client_name_template,
-        project_name_template=template
-        if isinstance(case.record, Project)
-        else case.configuration.project_name_template,
-        doc_number_template=template if isinstance(case.record, Invoice) else case.configuration.doc_number_template,
-    )
+    earlier: dict[str, Any] = {"currency_name_template": second, _TEMPLATES[type(case.record)]: template}
+    before = replace(case.configuration, **earlier)
     try:
         unchanged = map_record(case, before, needed).name == held
     except Unmappable:
