@@ -19,7 +19,7 @@ from mapping.tax import document_pieces
 from mapping.tax_amounts import Interval, accepted_together
 from schemas.applied import NOTHING_SENT, Billed, Notes
 from schemas.company import CompanyFacts, Configuration
-from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step, kind_of
+from schemas.events import Client, Invoice, InvoiceType, Kind, Project, Record, Step
 
 
 def map_record(case: Case, configuration: Configuration, needed: PartyKey | None) -> Mapped:
@@ -116,14 +116,14 @@ def name_member(record: Record) -> str:
     return "DocNumber" if isinstance(record, Invoice) else "DisplayName"
 
 
-_TEMPLATES: Mapping[Kind, str] = {
-    Kind.CLIENT: "client_name_template", Kind.PROJECT: "project_name_template", Kind.INVOICE: "doc_number_template",
+_TEMPLATES: Mapping[type[Record], str] = {
+    Client: "client_name_template", Project: "project_name_template", Invoice: "doc_number_template",
 }  # fmt: skip
 """The member of a configuration with the template that makes a record's name or number."""
 
 
 def _template(record: Record, configuration: Configuration) -> str:
-    return str(getattr(configuration, _TEMPLATES[kind_of(record)]))
+    return str(getattr(configuration, _TEMPLATES[type(record)]))
 
 
 def notes_of(case: Case, needed: PartyKey | None, mapped: Mapped) -> Notes:
@@ -168,7 +168,7 @@ def kept_name(case: Case, needed: PartyKey | None, mapped: Mapped) -> str | None
     )
     if template is None or same_templates:
         return None
-    earlier: dict[str, Any] = {"currency_name_template": second, _TEMPLATES[kind_of(case.record)]: template}
+    earlier: dict[str, Any] = {"currency_name_template": second, _TEMPLATES[type(case.record)]: template}
     before = replace(case.configuration, **earlier)
     try:
         unchanged = map_record(case, before, needed).name == held
