@@ -189,7 +189,8 @@ def not_taken(record: Record, members: Sequence[NotTaken]) -> Problem:
         + f", probably because {first.reason}",
         field=first.member,
         value=first.answered,
-        remedy="Check that setting in QuickBooks, then press Try again; or open it under Sync errors and keep what QuickBooks says",
+        remedy="Check that setting in QuickBooks. Then open it under Sync errors and press Send what Kompass says, or keep what QuickBooks "
+        "says",
     )
 
 

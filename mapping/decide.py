@@ -118,6 +118,9 @@ def _push(case: Case) -> Decision:
     if standing.applied is None:
         return _adopt(case, applied, currency, mapped.entity)
     changed = changed_members(before.members, payload, line_ids=standing.line_ids)
+    emptied = standing.observed is not None and _is_empty_already(standing.observed, changed)
+    if emptied:
+        del changed["CustomField"]
     if not _same_currency(case, before.members, payload):
         return Fail((conflicts.currency_changed(case.record, before.members.get("CurrencyRef")),))
     if standing.overwrite and standing.observed is not None:
@@ -138,7 +141,11 @@ def _push(case: Case) -> Decision:
             asks = doubted and not standing.fresh
             return Read(mapped.entity, standing.qbo_id) if asks else Fail((conflict,))
     if not changed:
-        return _unchanged(standing, applied, currency)
+        return (
+            Nothing("QuickBooks agrees", adopt=applied, currency=currency)
+            if emptied
+            else _unchanged(standing, applied, currency)
+        )
     return Write(
         "update",
         mapped.entity,
@@ -258,6 +265,17 @@ def _edited_by_hand(
         if disagrees:
             found.append(member)
     return tuple(found)
+
+
+def _is_empty_already(observed: Observed, changed: Mapping[str, object]) -> bool:
+    """Tell whether custom fields are to be emptied that have no value in QuickBooks: one that is not in use there takes not even that."""
+    wanted, there = _fields(changed.get("CustomField")), _fields(observed.document.get("CustomField"))
+    return bool(wanted) and not any(value or there.get(definition) for definition, value in wanted.items())
+
+
+def _fields(value: object) -> dict[object, object]:
+    rows = value if isinstance(value, list | tuple) else ()
+    return {one.get("DefinitionId"): one.get("StringValue") for one in rows if isinstance(one, Mapping)}
 
 
 def _says_already(observed: Observed, payload: Mapping[str, object], members: Iterable[str]) -> bool:

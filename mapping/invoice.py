@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -116,10 +115,8 @@ def _custom_fields(
     fields = configuration.custom_fields
     if len(fields) > MAX_CUSTOM_FIELDS:
         draft.refuse(problems.too_many_custom_fields(draft.record, count=len(fields), limit=MAX_CUSTOM_FIELDS))
-    names: dict[str, list[str]] = defaultdict(list)
     made: list[dict[str, object]] = []
     for custom in fields:
-        names[custom.definition_id].append(custom.name)
         if facts.custom_fields and custom.definition_id not in facts.custom_fields:
             draft.refuse(
                 problems.custom_field_unknown(draft.record, definition_id=custom.definition_id, name=custom.name)
@@ -131,9 +128,6 @@ def _custom_fields(
         if value is not None:
             made.append({"DefinitionId": custom.definition_id, "Type": "StringType", "StringValue": value})
             draft.choose(f"CustomField[{custom.name}]", value, f"{source} {custom.template}")
-    for definition_id, rows in names.items():
-        if len(rows) > 1:
-            draft.refuse(problems.custom_field_twice(draft.record, definition_id=definition_id, names=rows))
     return made
 
 

@@ -329,17 +329,6 @@ def custom_field_unknown(record: str, *, definition_id: str, name: str) -> Probl
     )
 
 
-def custom_field_twice(record: str, *, definition_id: str, names: Iterable[str]) -> Problem:
-    rows = " and ".join(quoted(name) for name in names)
-    return Problem(
-        cause=f"custom-field-twice:{definition_id}",
-        message=f"{record}: the Custom Fields {rows} both fill definition {quoted(definition_id)}",
-        field="CustomField",
-        value=definition_id,
-        remedy="Keep one row of Custom Fields for each definition.",
-    )
-
-
 def too_many_custom_fields(record: str, *, count: int, limit: int) -> Problem:
     return Problem(
         cause="too-many-custom-fields",

@@ -128,7 +128,6 @@ _WAYS: dict[str, Callable[[Failure, Configuration, str], _Way]] = {
     "tax-code-inactive": _to_tax_codes,
     "tax-code-unknown": _to_tax_codes,
     "custom-field-unknown": _to_custom_fields,
-    "custom-field-twice": _to_custom_fields,
     "too-many-custom-fields": _to_custom_fields,
     "connect": _to_authorize,
     "name-taken": _to_holder,

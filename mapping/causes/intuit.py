@@ -143,12 +143,6 @@ REFUSALS: Final = (
         refused="QuickBooks says that it has it already",
     ),
     Words(
-        "company-reset", "the QuickBooks company was reset",
-        "The company's data was erased in QuickBooks, and with it everything that was sent.",
-        "Link the company again with Authorize with QuickbooksOnline, and ask the operator of the sync to start it clean.", _ADMIN,
-        shared=True, codes=("10200",), refused="the data of the QuickBooks company was erased",
-    ),
-    Words(
         "broken-document", "a document in QuickBooks breaks every question about it",
         "A document of the company has an email address that was typed wrongly by hand; QuickBooks refuses every query that returns it, so "
         "an earlier call for this record cannot be looked up.",
@@ -166,6 +160,6 @@ REFUSALS: Final = (
         "fault", "QuickBooks refuses it (code {detail})",
         "QuickBooks refuses it with a code that this version does not know, or without one.",
         "Fix what QuickBooks names, in Kompass or in QuickBooks, then press Try again.", _ADMIN,
-        refused="QuickBooks refused it",
+        codes=("10200",), refused="QuickBooks refused it",
     ),
 )  # fmt: skip

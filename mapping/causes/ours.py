@@ -112,10 +112,6 @@ MAPPING: Final = (
         "Choose one of the company's custom fields in the row, or remove it.", _ADMIN, shared=True,
     ),
     Words(
-        "custom-field-twice", "two Custom Fields fill the same QuickBooks field",
-        "Two rows of Custom Fields name the same definition.", "Keep one row for each definition.", _ADMIN, shared=True,
-    ),
-    Words(
         "too-many-custom-fields", "more Custom Fields are configured than QuickBooks takes",
         "QuickBooks takes three custom fields on a document.", "Remove rows from Custom Fields until three are left.", _ADMIN,
         shared=True,
@@ -183,20 +179,20 @@ CONFLICTS: Final = (
     Words(
         "not-taken:class", "QuickBooks did not take the class",
         "QuickBooks saved the document without the class of a line: class tracking was switched off or moved in the company.",
-        "Check Track classes in QuickBooks (Account and settings, Advanced), then press Try again; or open it under Sync errors and "
-        "keep what QuickBooks says.", _BOOKKEEPER, shared=True,
+        "Check Track classes in QuickBooks (Account and settings, Advanced). Then open it under Sync errors and press Send what Kompass "
+        "says, or keep what QuickBooks says.", _BOOKKEEPER, shared=True,
     ),
     Words(
         "not-taken:tax-code", "QuickBooks did not take the tax code",
         "QuickBooks saved a line with another tax code than Kompass asked for: sales tax was switched off, or is automated.",
-        "Check the sales tax settings in QuickBooks, then press Try again; or open it under Sync errors and keep what QuickBooks "
-        "says.", _BOOKKEEPER, shared=True,
+        "Check the sales tax settings in QuickBooks. Then open it under Sync errors and press Send what Kompass says, or keep what "
+        "QuickBooks says.", _BOOKKEEPER, shared=True,
     ),
     Words(
         "not-taken", "QuickBooks has another {field} than Kompass asked for",
         "QuickBooks answered that the record was saved, and the answer says something else than was asked for: another customer, "
         "date, item, amount or custom field.",
-        "Check that setting in QuickBooks, then press Try again; or open it under Sync errors and keep what QuickBooks says.",
+        "Check that setting in QuickBooks. Then open it under Sync errors and press Send what Kompass says, or keep what QuickBooks says.",
         _BOOKKEEPER, shared=True,
     ),
     Words(

@@ -287,7 +287,7 @@ def _two_swap_names_and_one_of_them_is_merged_away(one: Scene) -> Iterator[float
 
 @story(PLOTS, USA)
 def _a_third_takes_the_name_that_cannot_be_given_back(one: Scene) -> Iterator[float | None]:
-    """The same, and c3 waits for the name that Alder gives up: where one of the two has it, the other waits, and nothing goes round."""
+    """The same, and c3 waits for the name that Alder gives up: one of the two has it, the other waits, and nothing goes round."""
     one.say(one.client("c1", name="Alder"), one.client("c2", name="Birch"))
     yield
     (quay,) = one.bookkeeper("create", entity="Customer", members={"DisplayName": "Quay"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import threading
 import tracemalloc
 from collections.abc import Callable
@@ -136,3 +137,18 @@ def test_a_pool_that_is_used_up_by_a_database_that_hangs_does_not_end_the_outbox
         OutboxPublisher(engine, lambda: producer, metrics=Metrics(), beat=beat).run(stopping, pause=0.01)
     engine.dispose()
     assert turns == ["outbox"] * 3
+
+
+def test_dead_letters_that_wait_for_the_broker_are_one_line(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = {"bootstrap.servers": f"{HOST}:{free_port()}", "log_level": "0", "delivery.timeout.ms": "100"}
+    pipeline.ingest(*(event(client(f"c{number}", currency="euro")) for number in range(3)))
+    pipeline.drive()
+    outbox = OutboxPublisher(pipeline.engine, lambda: Producer(away), metrics=Metrics(), beat=lambda name: None)
+    caplog.clear()
+    assert [outbox.publish_some() for _ in range(3)] == [0, 0, 0]
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "consumers.waits"]
+    assert re.fullmatch(r"publishing dead letters waits: dead letter \d+ is not acknowledged: .* \(2 more wait\)", line)
+    assert not [record for record in caplog.records if record.name == "consumers.dead_letters"]
+    assert len(pipeline.rows("qbo_outbox")) == 3

@@ -1,4 +1,4 @@
-"""A process takes a large block from the system apart and gives it back, however much it has freed before."""
+"""A process takes a large block from the system apart and gives it back, also after it has freed others."""
 
 from __future__ import annotations
 

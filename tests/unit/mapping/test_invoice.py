@@ -254,7 +254,6 @@ def test_custom_fields_by_definition_and_empty_ones_left_out(make: Any, members:
     [
         ((custom("1", "x" * 32),), "too-long:CustomField[Field 1]"),
         ((custom("9", "x"),), "custom-field-unknown:9"),
-        ((custom("1", "a"), custom("1", "b", "Other")), "custom-field-twice:1"),
         ((custom("1", "a"), custom("2", "b"), custom("3", "c"), custom("4", "")), "too-many-custom-fields"),
         ((custom("1", "{{ nothing }}"),), "template-error"),
     ],

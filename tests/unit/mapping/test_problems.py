@@ -179,12 +179,6 @@ PINNED: list[tuple[Problem, str, str, str]] = [
         "Choose one of the company's custom fields for “PO”, or remove the row from Custom Fields.",
     ),
     (
-        problems.custom_field_twice(INVOICE, definition_id="1", names=["PO", "Ref"]),
-        "custom-field-twice:1",
-        "Invoice 24-0329-01: the Custom Fields “PO” and “Ref” both fill definition “1”",
-        "Keep one row of Custom Fields for each definition.",
-    ),
-    (
         problems.too_many_custom_fields(INVOICE, count=4, limit=3),
         "too-many-custom-fields",
         "Invoice 24-0329-01: 4 Custom Fields are configured, and QuickBooks takes 3",
