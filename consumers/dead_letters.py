@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,13 +9,12 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sqlalchemy import Engine
 
+from consumers.waits import Wait
 from store import failures
 from store.engine import AWAY
 from store.records import headers_from_json
 from sync.crash_points import reached
 from sync.metrics import Metrics
-
-log = logging.getLogger(__name__)
 
 ACK_TIMEOUT_S = 30.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -50,6 +48,10 @@ class OutboxPublisher:
         self._broken = False
         self._metrics = metrics
         self._beat = beat
+        self._database_waits = Wait("reading the outbox")
+        self._broker_waits = Wait("publishing dead letters")
+        self._refused = ""
+        """What the broker said of the first dead letter that it did not take."""
 
     def run(self, stopping: threading.Event, *, pause: float) -> None:
         """Publish until stopped, looking every ``pause`` seconds."""
@@ -58,8 +60,9 @@ class OutboxPublisher:
             try:
                 while self.publish_some():
                     self._beat("outbox")
+                self._database_waits.over()
             except AWAY as error:
-                log.warning("the outbox cannot be read: %s", str(error).splitlines()[0])
+                self._database_waits.goes_on(error)
             stopping.wait(pause)
 
     def publish_some(self) -> int:
@@ -74,6 +77,7 @@ class OutboxPublisher:
             self._broken = False
         with self._engine.begin() as db:
             rows = failures.take_outbox(db)
+            self._refused = ""
             if rows:
                 reached("dead-letters-taken")
             acknowledged: list[int] = []
@@ -89,6 +93,7 @@ class OutboxPublisher:
             if acknowledged:
                 reached("dead-letters-produced")
             failures.published(db, acknowledged)
+        self._say(len(rows) - len(acknowledged))
         if acknowledged:
             reached("dead-letters-deleted")
         stages = {row.id: stage_of(row.headers) for row in rows}
@@ -96,9 +101,19 @@ class OutboxPublisher:
             self._metrics.count("dead_letters", stage=stages[row_id])
         return len(acknowledged)
 
+    def _refuse(self, row: Any, words: str) -> None:
+        self._refused = self._refused or f"dead letter {row.id} is not acknowledged: {words}"
+
+    def _say(self, left: int) -> None:
+        """Log what the broker did not take: once for all of a batch, which the next turn tries again."""
+        if not left:
+            self._broker_waits.over()
+            return
+        words = self._refused or f"the broker does not answer within {ACK_TIMEOUT_S:.0f} s"
+        self._broker_waits.goes_on(words if left == 1 else f"{words} ({left - 1} more wait)")
+
     def _note(self, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:
-            log.warning("the dead letters' producer is created again: %s", error.str())
             self._broken = True
 
     def _flush(self) -> None:
@@ -121,7 +136,7 @@ class OutboxPublisher:
             elif error.code() in (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._BAD_MSG) and too_large is not None:
                 too_large.append(row)
             else:
-                log.warning("dead letter %d is not acknowledged: %s", row.id, error.str())
+                self._refuse(row, error.str())
 
         value = None if row.value is None or not whole else bytes(row.value)
         key = None if row.key is None else bytes(row.key)
@@ -131,7 +146,7 @@ class OutboxPublisher:
             if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE and too_large is not None:
                 too_large.append(row)
             else:
-                log.warning("dead letter %d is not produced: %s", row.id, error.args[0].str())
+                self._refuse(row, error.args[0].str())
                 self._note(error.args[0])
         except BufferError:
-            log.warning("dead letter %d waits: the producer's queue is full", row.id)
+            self._refuse(row, "the producer's queue is full")

@@ -6,7 +6,6 @@ yet take no write (its disk is full, say).
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +16,9 @@ from typing import Final
 import requests
 from sqlalchemy import Engine
 
+from consumers.waits import Wait
 from store import presence
 from sync.metrics import Metrics
-
-log = logging.getLogger(__name__)
 
 PERIOD_S: Final = 10.0
 _REGISTRY_S: Final = 5.0
@@ -54,6 +52,10 @@ class Dependencies:
         self._answers: dict[Dependency, str] = {}
         self._missing: dict[Dependency, str] = {}
         self._shown: dict[Dependency, str] = {}
+        self._waits = {
+            what: Wait(what.value, begins="is not available", ends="is available again", clock=clock)
+            for what in Dependency
+        }
         self._lock = threading.Lock()
 
     def watch(self, what: Dependency, check: Check, *, period: float = PERIOD_S) -> None:
@@ -101,13 +103,12 @@ class Dependencies:
     def _show(self, what: Dependency) -> None:
         with self._lock:
             reason = self._answers.get(what) or self._missing.get(what, "")
-            before = self._shown.get(what)
             self._shown[what] = reason
         self._metrics.set("dependency_up", 0.0 if reason else 1.0, what=what.value)
-        if reason and not before:
-            log.warning("%s is not available: %s", what.value, reason)
-        elif before and not reason:
-            log.info("%s is available again", what.value)
+        if reason:
+            self._waits[what].goes_on(reason)
+        else:
+            self._waits[what].over()
 
 
 def database_check(engine: Engine, metrics: Metrics) -> Check:

@@ -22,7 +22,7 @@ from consumers.errors import BrokerUnreachable, ConsumersError
 from consumers.notifier.smtp import Mailer
 from consumers.restoring.places import find_behind, words_for
 from qbo_client.calls import read
-from qbo_client.outcomes import Done
+from qbo_client.outcomes import Done, words_of
 from qbo_client.transport import Transport
 from schemas.counting import counted
 from store.address import DatabaseAddress
@@ -275,10 +275,8 @@ def _tokens(
     outcome = transport.send(connection.realm_id, stored[1].access_token, read("CompanyInfo"), deadline=_TIMEOUT_S)
     if isinstance(outcome, Done):
         return Finding(finding.what, finding.verdict, f"{finding.words} and answers")
-    reason = getattr(outcome, "reason", "") or ", ".join(
-        f"{fault.code} {fault.detail or fault.message}" for fault in getattr(outcome, "faults", ())
-    )
-    return Finding(finding.what, Verdict.UNSOUND, f"{finding.words}, but: {type(outcome).__name__.lower()} {reason}")
+    said = f"{type(outcome).__name__.lower()} {words_of(outcome)}"
+    return Finding(finding.what, Verdict.UNSOUND, f"{finding.words}, but: {said}")
 
 
 def _rotate(settings: Settings) -> str:

@@ -6,7 +6,6 @@ For a moment two may show them, so every expression in `deploy/` takes ``max wit
 
 from __future__ import annotations
 
-import logging
 import platform
 import threading
 import time
@@ -18,6 +17,7 @@ from sqlalchemy import Engine
 
 from consumers.ingest.batch import UNSTORABLE
 from consumers.ingest.group import topic_of
+from consumers.waits import Wait
 from mapping.cents import AUTOMATED, BY_DATE, BY_HAND, NET, RATE, ROUNDING
 from schemas.errors import UndecodableEvent
 from schemas.events import Kind
@@ -27,8 +27,6 @@ from store import gauges, quota
 from store.engine import AWAY, retrying
 from store.gauges import Gauges
 from sync.metrics import Metrics
-
-log = logging.getLogger(__name__)
 
 # Counting reads the table of links: it may take a twentieth of one connection's time, for a table of any size.
 _SHARE = 20
@@ -82,6 +80,7 @@ class GaugeKeeper:
         self._owner = owner
         self._open_breakers = open_breakers
         self._clock = clock
+        self._wait = Wait("counting for the gauges")
         self._took = 0.0
         self._metered = 0
         self._shown: dict[str, set[Labels]] = {}
@@ -112,8 +111,9 @@ class GaugeKeeper:
                     retrying(self._engine, lambda db: gauges.leave(db, self._owner))
                 # Not a beat of /livez: gauges that stand still are no reason to restart a process that works.
                 self._metrics.set("loop_last_turn_timestamp_seconds", time.time(), loop="gauges")
+                self._wait.over()
             except AWAY as error:
-                log.info("gauges are not filled: %s", str(error).splitlines()[0])
+                self._wait.goes_on(error)
                 self.withdraw()
             if last:
                 return

@@ -14,6 +14,7 @@ from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
+from consumers.waits import Wait
 from schemas.counting import counted
 from store import companies, connections
 from store.engine import AWAY, retrying
@@ -45,10 +46,12 @@ class Housekeeping:
         self._wake = wake
         self._stopping = stopping
         self._sweep_now = threading.Event()
-        self._looked = self._swept = float("-inf")
+        self._looked = float("-inf")
         self._lock = threading.Lock()
         self._preparing: set[str] = set()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="company")
+        self._sweep_waits = Wait("the sweep of configurations")
+        self._companies_wait = Wait("making companies ready")
 
     def stop(self) -> None:
         """Let the sweeper see that it is to end."""
@@ -75,6 +78,9 @@ class Housekeeping:
         try:
             asked = {"refused_by_facts": refused_by_facts, "was_held_up": was_held_up}
             pause = self._steps.preparation.prepare(org_id, realm_id, **asked)
+            self._companies_wait.over()
+        except AWAY as error:
+            self._companies_wait.goes_on(error)
         except Exception:
             log.exception("company %s cannot be prepared", realm_id)
         finally:
@@ -88,6 +94,9 @@ class Housekeeping:
     def _try_disconnected(self, org_id: str, realm_id: str, version: int) -> None:
         try:
             self._steps.preparation.try_disconnected(org_id, realm_id, version)
+            self._companies_wait.over()
+        except AWAY as error:
+            self._companies_wait.goes_on(error)
         except Exception:
             log.exception("company %s cannot be asked whether it answers again", realm_id)
 
@@ -99,17 +108,21 @@ class Housekeeping:
 
     def sweep(self) -> None:
         """Carry changed configurations into their links when notified, and see to the rest every few seconds, until it is to end."""
-        asked = True
+        asked, swept = True, float("-inf")
         while not self._stopping.is_set():
             self._beat("sweeper")
             try:
-                if asked or time.monotonic() - self._swept > _SELDOM_S:
-                    self._sweep_changed()
+                if asked or time.monotonic() - swept > _SELDOM_S:
+                    # Until a look finds nothing it is made at every turn: a company may be locked, or in the hands of a process that dies.
+                    swept = float("-inf")
+                    if not self._sweep_changed():
+                        swept = time.monotonic()
                 self._daily_retries.turn()
                 self._see_whether_budget_is_back()
                 self._look_seldom()
+                self._sweep_waits.over()
             except AWAY as error:
-                log.warning("configurations are not swept: %s", str(error).splitlines()[0])
+                self._sweep_waits.goes_on(error)
             # Cleared before the look, and only where it was heard: none is lost.
             if asked := self._sweep_now.wait(self._steps.policy.process.sweep_seconds):
                 self._sweep_now.clear()
@@ -142,15 +155,14 @@ class Housekeeping:
             log.warning("the clock of the database was set back: %s", counted(woken, "link is due", "links are due"))
             self._wake()
 
-    def _sweep_changed(self) -> None:
+    def _sweep_changed(self) -> bool:
+        """Whether any was found."""
         failed: BaseException | None = None
-        # Until a look finds nothing it is made at every turn: a company may be locked, or in the hands of a process that dies.
-        self._swept = float("-inf")
         found = retrying(self._steps.engine, companies.changed)
         for configuration_id in found:
             self._beat("sweeper")
             if self._stopping.is_set():
-                return
+                break
             try:
                 if retrying(self._steps.engine, partial(sweep, configuration_id=configuration_id)):
                     self._wake()
@@ -159,5 +171,4 @@ class Housekeeping:
                 failed = error
         if failed is not None:
             raise failed
-        if not found:
-            self._swept = time.monotonic()
+        return bool(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import Final
@@ -11,11 +10,10 @@ import psycopg
 from sqlalchemy import Engine
 
 from consumers.runner import Reconciler
+from consumers.waits import Wait
 from store.engine import CONNECT_TIMEOUT_S
 from store.links import CHANNEL
 from store.prepared import is_direct
-
-log = logging.getLogger(__name__)
 
 _LISTENER_ENDS_S: Final = 2.0
 
@@ -33,6 +31,7 @@ class NewsListener:
         self._poll_seconds = poll_seconds
         self._polled = time.monotonic()
         self._stopping = threading.Event()
+        self._wait = Wait("listening for notifications")
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
 
     def start(self) -> None:
@@ -49,6 +48,7 @@ class NewsListener:
             try:
                 with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
+                    self._wait.over()
                     hears = is_direct(connection)
                     # What was said before.
                     self._reconciler.configuration_changed()
@@ -60,7 +60,7 @@ class NewsListener:
                                 self._reconciler.configuration_changed()
                             self._reconciler.wake()
             except psycopg.Error as error:
-                log.info("not listening for notifications, polling instead: %s", str(error).strip().splitlines()[:1])
+                self._wait.goes_on(str(error).strip())
                 if not self._stopping.wait(1.0):
                     self._poll()
 

@@ -19,9 +19,11 @@ from sqlalchemy import Connection
 from consumers.housekeeping import DATABASE_AWAY_S, Housekeeping
 from consumers.run_metrics import count_called, count_claimed
 from consumers.settler import GATHER_S, Settler
+from consumers.turns import Candidate, Turns
+from consumers.waits import Wait
 from store import attempts
 from store.backlogs import due_of, with_backlog
-from store.candidates import due_candidates, next_due_in
+from store.candidates import next_due_in
 from store.engine import AWAY
 from store.errors import UnreadableToken
 from sync.attempt import Attempt
@@ -37,8 +39,6 @@ log = logging.getLogger(__name__)
 # Answers that are not written back yet may pile up to this many calls a worker while the database is slow.
 UNSETTLED_PER_WORKER = 4
 _CONTENDED_S = 0.01
-# So many links of a company are claimed in its turn, and so many where workers are left over.
-_EACH, _MORE = 2, 16
 
 
 class Reconciler:
@@ -62,9 +62,9 @@ class Reconciler:
         self._settler = Settler(
             steps, beat=beat, stopping=self._stopping, calling=lambda: self._calling, busy=self._busy, done=self._done
         )
+        self._claim_waits, self._heartbeat_waits = Wait("the claim of due links"), Wait("the heartbeat of calls")
         self._lock = threading.Lock()
-        self._in_flight: dict[int, str] = {}
-        """Link → request id."""
+        self._in_flight: dict[int, Attempt] = {}  # by link
         self._calling = 0
         self._batches_calling = 0
         self._backlogs = Backlogs()
@@ -80,7 +80,7 @@ class Reconciler:
                 ("sweeper", self._housekeeping.sweep),
             )
         ]
-        self._after_realm = ""
+        self._turns = Turns(lane=self._lane, names_at_once=steps.policy.limits.names_in_flight)
         self._backlog_first = False
         self._broken: BaseException | None = None
 
@@ -137,8 +137,9 @@ class Reconciler:
             self._wake.clear()
             try:
                 found = self._claim_some()
+                self._claim_waits.over()
             except AWAY as error:
-                log.warning("the database does not answer the claim: %s", str(error).splitlines()[0])
+                self._claim_waits.goes_on(error)
                 self._stopping.wait(DATABASE_AWAY_S)
                 continue
             if not found:
@@ -167,22 +168,23 @@ class Reconciler:
 
     def _claim_live(self, free: int, permits: Permits, *, without: frozenset[str]) -> bool:
         """Claim single calls, of every company in turn."""
-        candidates: list[tuple[str, int]] = []
+        candidates: list[Candidate] = []
+        with self._lock:
+            writing_names = self._turns.writing_names(self._in_flight.values())
 
         def find(db: Connection) -> list[int]:
-            candidates[:] = self._candidates(db, free, permits.blocked | without)
+            candidates[:] = self._turns.find(db, free, blocked=permits.blocked | without | writing_names)
             if self._together > 1 and not self._gates.trying_intuit:
                 known = Counter(realm_id for realm_id, _ in candidates)
                 crowded = {realm_id for realm_id, due in known.items() if due > 1} - permits.trials
                 crowded = with_backlog(db, crowded, lane=self._lane, more_than=self._process.backlog_links)
                 self._backlogs.enter(crowded)
-            return [link_id for realm_id, link_id in candidates if realm_id not in self._in_batches - permits.trials]
+            turn = self._turns.take(candidates, free)
+            return [link_id for realm_id, link_id in turn if realm_id not in self._in_batches - permits.trials]
 
         claimed = self._steps.claim_due(find, calls_allowed=dict.fromkeys(permits.trials, 1))
         if not candidates:
             return False
-        # Where all have their turn nobody has to be the first of the next.
-        self._after_realm = candidates[-1][0] if len(candidates) >= free else ""
         if claimed is not None:
             self._take_or_wait(claimed)
         return True
@@ -234,7 +236,7 @@ class Reconciler:
     def _free(self) -> int:
         """Give how many calls can be claimed now."""
         with self._lock:
-            unsettled = len(set(self._in_flight.values()))
+            unsettled = len({attempt.request_id for attempt in self._in_flight.values()})
             return min(self._pace.claimable(self._calling), UNSETTLED_PER_WORKER * self._process.workers - unsettled)
 
     def _gather(self) -> None:
@@ -246,23 +248,6 @@ class Reconciler:
             and time.monotonic() < until
         ):
             self._stopping.wait(GATHER_S / 5)
-
-    def _candidates(self, db: Connection, free: int, blocked: frozenset[str]) -> list[tuple[str, int]]:
-        found: list[tuple[str, int]] = []
-        # Some of each company as we go round; when that does not fill the workers, more of those there are.
-        rounds = [(self._after_realm, _EACH)] * bool(self._after_realm) + [("", _EACH), ("", _MORE)]
-        for after, per_company in rounds:
-            if per_company == _MORE and _EACH not in Counter(realm_id for realm_id, _ in found).values():
-                # Nobody has more than what there was.
-                break
-            more = due_candidates(
-                db, lane=self._lane, after_realm=after, blocked=blocked, per_company=per_company, limit=free
-            )
-            known = set(found)
-            found += [one for one in more if one not in known]
-            if len(found) >= free:
-                break
-        return found[: max(free, 1)]
 
     def _take(self, claimed: Claimed) -> None:
         count_claimed(self._metrics, claimed)
@@ -278,7 +263,7 @@ class Reconciler:
             with suppress(UnreadableToken):
                 self._steps.tokens.get(first.link.realm_id, first.connection_version)
             with self._lock:
-                self._in_flight |= {attempt.link.id: first.request_id for attempt in batch.attempts}
+                self._in_flight |= {attempt.link.id: attempt for attempt in batch.attempts}
                 self._calling += 1
                 self._batches_calling += batch.is_combined
             self._gates.called(first.link.realm_id)
@@ -334,12 +319,14 @@ class Reconciler:
             if self._stopping.is_set():
                 time.sleep(min(self._attempts.heartbeat_seconds, 0.2))
             if not ids:
+                self._heartbeat_waits.over()
                 continue
             try:
                 with self._engine.begin() as db:
                     attempts.heartbeat(db, self._steps.policy.owner, ids)
+                self._heartbeat_waits.over()
             except AWAY as error:
-                log.warning("no heartbeat: %s", str(error).splitlines()[0])
+                self._heartbeat_waits.goes_on(error)
 
     def configuration_changed(self) -> None:
         """Somebody saved a configuration: carry it into its links now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -10,13 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from consumers.housekeeping import DATABASE_AWAY_S
 from consumers.run_metrics import count_settled
+from consumers.waits import Wait
 from store.engine import AWAY
 from sync.attempt import Attempt
 from sync.crash_points import reached
 from sync.settle import Answer
 from sync.steps import Steps
-
-log = logging.getLogger(__name__)
 
 SETTLE_BATCH = 64
 
@@ -44,6 +42,7 @@ class Settler:
         self._busy = busy
         self._done = done
         self._answers: queue.SimpleQueue[Sequence[Answer] | None] = queue.SimpleQueue()
+        self._wait = Wait("writing answers back")
 
     def take(self, answers: Sequence[Answer]) -> None:
         """Have the answers of one request written back together: a batch of which some have theirs can never be sent again as it was."""
@@ -83,9 +82,10 @@ class Settler:
         while True:
             try:
                 settled = self._steps.settle(answers)
+                self._wait.over()
                 break
             except AWAY as error:
-                log.warning("answers are not written back yet: %s", str(error).splitlines()[0])
+                self._wait.goes_on(error)
                 if self._stopping.wait(DATABASE_AWAY_S) and self._busy() == 0:
                     return
         reached("settled")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,9 +9,8 @@ from typing import Final
 
 from consumers.errors import BrokerRefuses, BrokerUnreachable
 from consumers.health import Health
+from consumers.waits import Wait
 from store.errors import DatabaseRefuses, DatabaseUnreachable
-
-log = logging.getLogger(__name__)
 
 _PAUSE_S: Final = 1.0
 
@@ -33,6 +31,7 @@ def wait_for(
     stopping = stopping or threading.Event()
     reason = ""
     health.add_check(what, lambda: reason or "not asked yet")
+    wait = Wait(f"the {what}", begins=f"is not there, waiting up to {seconds:.0f} s to start", ends="is there")
     until = time.monotonic() + seconds
     while not stopping.is_set():
         try:
@@ -40,11 +39,11 @@ def wait_for(
         except _AWAY as error:
             if isinstance(error, _REFUSES) or time.monotonic() + _PAUSE_S > until:
                 raise
-            if str(error) != reason:
-                log.warning("waiting up to %.0f s to start: %s", seconds, error)
             reason = str(error)
+            wait.goes_on(error)
             health.metrics.set("dependency_up", 0.0, what=what)
         else:
+            wait.over()
             health.metrics.set("dependency_up", 1.0, what=what)
             return True
         stopping.wait(_PAUSE_S)

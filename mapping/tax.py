@@ -15,9 +15,9 @@ from enum import Enum
 from mapping import problems
 from mapping.members import Draft, ref
 from mapping.money import cents, half_up, plain
+from mapping.results import Problem
 from mapping.tax_amounts import Piece, beyond_rounding, billed_by_rate, pieces_of_line, predictions
-from mapping.tax_problems import tax_would_differ
-from schemas.company import CompanyFacts, Configuration, Locale, TaxAmounts, TaxCodeFact
+from schemas.company import BilledTax, CompanyFacts, Configuration, Locale, TaxAmounts, TaxCodeFact
 from schemas.events import Invoice, InvoiceLine, InvoiceType, VatRate
 
 MAX_TAXABLE_LINES = 750
@@ -46,8 +46,11 @@ def map_tax(
     made: Sequence[Mapping[str, object]],
     configuration: Configuration,
     facts: CompanyFacts,
-) -> None:
-    """Put GlobalTaxCalculation into ``draft`` and a TaxCodeRef into the details of each of ``made``, its lines. Not for the USA."""
+) -> list[dict[str, object]]:
+    """Put GlobalTaxCalculation into ``draft`` and a TaxCodeRef into the details of each of ``made``, its lines.
+
+    Gives the line that carries the billed tax, where the USA has one.
+    """
     how = regime(configuration, facts)
     draft.put("GlobalTaxCalculation", how.value)
     if how is Regime.EXCLUDED:
@@ -60,18 +63,23 @@ def map_tax(
         _put_codes(draft, lines, details, configuration, facts)
         if not draft.refused:
             _check_tax(draft, invoice, lines, details, configuration, facts)
-        return
+        return []
+    billed = invoice.amount_vat or next((line.amount_vat for line in lines if line.amount_vat), Decimal(0))
+    if how is Regime.NO_CODES:
+        return _map_usa_tax(draft, invoice, billed, configuration, facts, number=len(made) + 1)
     draft.choose("Line.TaxCodeRef", "", "The company has tax off in QuickBooks")
-    billed = invoice.amount_vat or next((line.amount_vat for line in lines if line.amount_vat), None)
     if billed:
-        draft.refuse(
-            problems.tax_not_booked(
-                draft.record,
-                amount=billed,
-                why="the company has tax off",
-                remedy="Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax.",
-            )
+        _not_booked(
+            draft,
+            billed,
+            "the company has tax off",
+            "Turn on VAT or sales tax in QuickBooks, or bill it in Kompass without tax.",
         )
+    return []
+
+
+def _not_booked(draft: Draft, billed: Decimal, why: str, remedy: str) -> None:
+    draft.refuse(problems.tax_not_booked(draft.record, amount=billed, why=why, remedy=remedy))
 
 
 def _detail(entry: Mapping[str, object]) -> dict[str, object]:
@@ -168,7 +176,7 @@ def _check_tax(
     for wrong in differing:
         code = facts.tax_codes[wrong.code]
         draft.refuse(
-            tax_would_differ(
+            _tax_would_differ(
                 draft.record,
                 rate=rates[wrong.row],
                 code=code,
@@ -217,3 +225,111 @@ def _tax_detail(pieces: Sequence[Piece], billed: Mapping[str, Decimal], total: D
             for one in billed_by_rate(pieces, billed)
         ],
     }
+
+
+def _tax_would_differ(
+    record: str,
+    *,
+    rate: VatRate | None,
+    code: TaxCodeFact,
+    billed: Decimal,
+    booked: tuple[Decimal, Decimal],
+    day: dt.date,
+) -> Problem:
+    """QuickBooks would book another tax than Kompass billed on the lines of ``rate``, and rounding does not explain it.
+
+    :param booked: what it comes to by line and by sum, the smaller first; as ``billed``, above zero on a credit note.
+    """
+    low, high = booked
+    sums = problems.money(low) if low == high else f"{problems.money(low)} to {problems.money(high)}"
+    percent = code.percent_on(day)
+    charges = f"tax code {problems.quoted(code.name)}" + (
+        "" if percent is None else f" ({problems.number(percent)} % on {day})"
+    )
+    row = "without a VAT rate" if rate is None else problems.quoted(rate.name)
+    return Problem(
+        cause=f"tax-would-differ:{'none' if rate is None else rate.id}",
+        message=f"{record}: Kompass billed {problems.money(billed)} of tax on the lines "
+        f"{row if rate is None else f'of VAT rate {row} ({problems.number(rate.rate)} %)'}, "
+        f"and QuickBooks would book {sums} with {charges}",
+        field="TaxCodeRef",
+        value="" if rate is None else rate.name,
+        remedy=_tax_remedy(rate, code, percent, row, day),
+    )
+
+
+def _tax_remedy(rate: VatRate | None, code: TaxCodeFact, percent: Decimal | None, row: str, day: dt.date) -> str:
+    if rate is None:
+        return (
+            "Give the lines their VAT rate in Kompass, or choose the tax code that was billed in the row without a VAT rate "
+            "of Tax Code VAT Rates."
+        )
+    if rate.rate == percent:
+        return f"Correct the tax of the lines in Kompass: it is not {problems.number(rate.rate)} % of their net amount."
+    if rate.rate in code.percents():
+        return (
+            f"{problems.quoted(code.name)} had {problems.number(rate.rate)} % at another time than {day}: correct the date of the "
+            f"document or the VAT rate of its lines in Kompass. If it is right, as a credit note for a supply of that time is, make a tax "
+            f"code in QuickBooks that charges {problems.number(rate.rate)} % on {day}, too, and choose it in the row {row} of Tax Code "
+            "VAT Rates."
+        )
+    return f"In the row {row} of Tax Code VAT Rates, choose the tax code that charges {problems.number(rate.rate)} %."
+
+
+# --- USA: no codes on lines, so what becomes of sales tax that Kompass billed is the admin's choice
+
+_REFUSED = (
+    "In the Configuration, choose under “Billed tax (USA)” a line of an item that goes to your sales tax payable account, or let "
+    "QuickBooks' automated sales tax decide. If nothing is taxable, bill it in Kompass without tax."
+)
+_NO_ITEM = "Choose the Sales tax Item ID in the Configuration."
+_NOT_AUTOMATED = (
+    "Turn on automated sales tax in QuickBooks (Taxes → Sales tax), or choose another answer under “Billed tax (USA)” in the "
+    "Configuration."
+)
+
+
+def _map_usa_tax(
+    draft: Draft, invoice: Invoice, billed: Decimal, configuration: Configuration, facts: CompanyFacts, *, number: int
+) -> list[dict[str, object]]:
+    draft.choose("Line.TaxCodeRef", "", "Locale USA: no tax codes on lines")
+    if facts.automated_tax:
+        draft.choose(
+            "TxnTaxDetail",
+            "",
+            "Automated sales tax is on: QuickBooks may add tax by the customer's address and the item's own setting",
+        )
+    if not billed:
+        return []
+    match configuration.billed_tax:
+        case BilledTax.ITEM_LINE if configuration.tax_item_id:
+            return _tax_lines(draft, invoice, configuration.tax_item_id, number=number)
+        case BilledTax.ITEM_LINE:
+            _not_booked(draft, billed, "the Configuration names no Sales tax Item ID", _NO_ITEM)
+        case BilledTax.AUTOMATED if facts.automated_tax:
+            draft.choose(
+                "TotalAmt",
+                "",
+                f"QuickBooks computes its own sales tax; Kompass billed {problems.money(abs(billed))}, and a difference is shown",
+            )
+        case BilledTax.AUTOMATED:
+            _not_booked(draft, billed, "automated sales tax is off in this company", _NOT_AUTOMATED)
+        case BilledTax.REFUSE:
+            _not_booked(draft, billed, "the Locale USA sends no tax codes", _REFUSED)
+    return []
+
+
+def _tax_lines(draft: Draft, invoice: Invoice, item_id: str, *, number: int) -> list[dict[str, object]]:
+    if not invoice.amount_vat:
+        return []
+    sign = -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
+    draft.choose(f"Line[{number}].ItemRef", item_id, "Billed tax (USA): a line of the Sales tax Item")
+    return [
+        {
+            "LineNum": number,
+            "Description": "Sales tax",
+            "Amount": cents(sign * invoice.amount_vat),
+            "DetailType": "SalesItemLineDetail",
+            "SalesItemLineDetail": {"ItemRef": ref(item_id)},
+        }
+    ]

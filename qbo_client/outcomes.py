@@ -227,6 +227,12 @@ def status_of(outcome: Outcome) -> str:
     return str(outcome.status)
 
 
+def words_of(outcome: Outcome) -> str:
+    """Why a call was not done, for people: the reason, or each fault with its code; empty where nothing was said."""
+    faults = getattr(outcome, "faults", ())
+    return getattr(outcome, "reason", "") or ", ".join(f"{one.code} {one.detail or one.message}" for one in faults)
+
+
 def of_success(call: Call, body: object, *, status: int, intuit_tid: str | None, duration: float) -> Outcome:
     """What a decoded 2xx answer means: it may hold a fault, and it must hold what the call asks for."""
     if not isinstance(body, dict):

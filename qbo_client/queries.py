@@ -12,12 +12,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Final
 
 from qbo_client.calls import Call, Operation, query
 from qbo_client.errors import CallInvalid, ReadFailed
 from qbo_client.faults import FaultCode
-from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown
+from qbo_client.outcomes import Done, NotSent, Outcome, Refused, Unknown, words_of
 from qbo_client.verdicts import Verdict, verdict
 
 Send = Callable[[Call], Outcome]
@@ -40,6 +41,11 @@ def literal(value: str | bool) -> str:
         raise CallInvalid(f"query: {value!r} holds a control character")
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def moment(at: datetime) -> str:
+    """A moment as a condition names it."""
+    return at.isoformat(timespec="seconds")
 
 
 def compare(name: str, comparison: str, value: str | bool) -> str:
@@ -135,9 +141,7 @@ def done(outcome: Outcome, doing: str) -> Done:
     """The outcome if it is `Done`; raises `ReadFailed` with the outcome in it otherwise."""
     if isinstance(outcome, Done):
         return outcome
-    said = getattr(outcome, "reason", None) or ", ".join(
-        f"{fault.code} {fault.detail or fault.message}" for fault in getattr(outcome, "faults", ())
-    )
+    said = words_of(outcome)
     raise ReadFailed(f"{doing}: {type(outcome).__name__}{f' ({said})' if said else ''}", outcome)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select, text, update
 
@@ -17,31 +17,29 @@ from store.tables import attempt as table
 from store.tables import link
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAttempt:
-    link_id: int
-    realm_id: str
-    epoch: int
-    phase: str
-    """``send``, or ``lookup`` once its request id may be forgotten at Intuit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAttempt:
+    """What of an attempt is kept from before its call until QuickBooks has answered."""
+
+    phase: Literal["send", "lookup"]
+    """``lookup`` once its request id may be forgotten at Intuit."""
     operation: str
+    """create | update | void | read"""
     entity: str
     object_id: str | None
     body: str = field(repr=False)
     request_id: str
     applied: Applied | None = field(repr=False)
+    """What counts as sent once QuickBooks has answered; None of a read."""
     name: str
     sequence: int
     configuration_version: int
-    attempt: int
-    owner: str
     first_sent_at: datetime
-    resend_after: datetime
-    batch_id: str
-    """The request id of the batch that it is a member of; empty for a call of its own."""
-    voided: bool
+    batch_id: str = ""
+    """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
+    voided: bool = False
     """Once QuickBooks has answered, the document counts as voided."""
-    temporary: str
+    temporary: str = ""
     """Set when the name makes way for others: the cause under which the link is due again."""
 
 
@@ -52,33 +50,36 @@ _REPLACE = "ON CONFLICT (link_id) DO UPDATE SET " + ", ".join(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAttempt:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAttempt(KeptAttempt):
     """An attempt found at a claim, with what the database's own clock says of it (clocks of processes differ)."""
 
-    stored: StoredAttempt
-    alive: bool
-    """Its owner still sends heartbeats, or its call may still be under way."""
+    link_id: int
+    realm_id: str
+    attempt: int
+    """How often it was sent or looked up."""
+    resend_after: datetime
     busy_for: float
-    """Seconds until it may be taken over."""
+    """Seconds until it may be taken over: its owner sends no heartbeats any more, and its call is certainly over."""
     age: float
     """Seconds since it was first sent."""
+
+    @property
+    def alive(self) -> bool:
+        return self.busy_for > 0
 
 
 def read_open(db: Connection, link_ids: Collection[int], *, lease: float) -> dict[int, OpenAttempt]:
     if not link_ids:
         return {}
-    found = {}
-    for row in _READ_OPEN.rows(db, ids=sorted(link_ids), lease=lease):
-        *values, busy_for, age = row._replace(applied=unpack_applied(row.applied))
-        found[row.link_id] = OpenAttempt(StoredAttempt(*values), busy_for > 0, float(busy_for), float(age))
-    return found
+    rows = _READ_OPEN.rows(db, ids=sorted(link_ids), lease=lease)
+    return {row.link_id: OpenAttempt(**{**row._asdict(), "applied": unpack_applied(row.applied)}) for row in rows}
 
 
 _READ_OPEN = Statement(
-    f"SELECT {', '.join(StoredAttempt.__dataclass_fields__)},"
-    " extract(epoch FROM greatest(heartbeat_at + %(lease)s * interval '1 second', resend_after) - now()) AS busy_for,"
-    " extract(epoch FROM now() - first_sent_at) AS age FROM qbo_attempt WHERE link_id = ANY(%(ids)s::bigint[])"
+    f"SELECT {', '.join(name for name in OpenAttempt.__dataclass_fields__ if name in table.c)},"
+    " extract(epoch FROM greatest(heartbeat_at + %(lease)s * interval '1 second', resend_after) - now())::float8 AS busy_for,"
+    " extract(epoch FROM now() - first_sent_at)::float8 AS age FROM qbo_attempt WHERE link_id = ANY(%(ids)s::bigint[])"
 )
 
 

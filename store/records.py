@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from schemas.events import Kind, Record
 from schemas.jsonlines import record_text
 from store.sql import Statement, dumps, insert_rows, loads
-from store.tables import configuration, department, org, record, service, vat_rate
+from store.tables import department, org, record, service, vat_rate
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -124,13 +124,13 @@ def configured_orgs(db: Connection, org_ids: Iterable[str]) -> dict[str, Configu
     Without the lock a company linked at this very moment could miss a record: neither would its links be made here, for want
     of a realm, nor by the sweep over the records, which would not see this one yet.
     """
-    rows = db.execute(
-        select(configuration.c.id, configuration.c.org_id, configuration.c.realm_id)
-        .where(configuration.c.org_id.in_(sorted(org_ids)))
-        .order_by(configuration.c.id)
-        .with_for_update(read=True)
-    )
+    rows = _CONFIGURED_ORGS.rows(db, orgs=sorted(org_ids))
     return {row.org_id: ConfiguredOrg(row.id, row.org_id, row.realm_id) for row in rows}
+
+
+_CONFIGURED_ORGS = Statement(
+    "SELECT id, org_id, realm_id FROM qbo_configuration WHERE org_id = ANY(%(orgs)s::text[]) ORDER BY id FOR SHARE"
+)
 
 
 def known_sequences(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, int]:
@@ -146,9 +146,11 @@ _KNOWN_SEQUENCES = Statement(
     f"SELECT r.org_id, r.kind, r.kompass_id, r.sequence FROM qbo_record r JOIN {_KEYS} USING (org_id, kind, kompass_id)"
 )
 
-
-_BODIES = Statement(
-    f"SELECT r.org_id, r.kind, r.kompass_id, r.body::text AS body FROM qbo_record r JOIN {_KEYS} USING (org_id, kind, kompass_id)"
+_OLDER = Statement(
+    "SELECT r.org_id, r.kind, r.kompass_id, r.sequence,"
+    " CASE WHEN r.kind <> 'invoice' AND r.sequence < k.sequence THEN r.body::text END AS body FROM qbo_record r"
+    " JOIN json_to_recordset(CAST(%(keys)s AS json)) AS k(org_id text, kind text, kompass_id text, sequence bigint)"
+    " USING (org_id, kind, kompass_id)"
 )
 
 
@@ -203,11 +205,10 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> Written:
         known = newest.get(seen.key)
         if known is None or known.sequence < seen.sequence:
             newest[seen.key] = seen
-    durable = known_sequences(db, list(newest))
+    durable, before = _known(db, newest.values())
     candidates = [newest[key] for key in sorted(newest) if durable.get(key, -1) < newest[key].sequence]
     if not candidates:
         return Written([], durable, {})
-    before = _bodies(db, [seen.key for seen in candidates if seen.kind is not Kind.INVOICE and seen.key in durable])
     written = insert_rows(
         db,
         record,
@@ -235,9 +236,19 @@ def write_newer(db: Connection, records: Iterable[SeenRecord]) -> Written:
     return Written(newer, durable, before)
 
 
-def _bodies(db: Connection, keys: Sequence[RecordKey]) -> dict[RecordKey, Mapping[str, object]]:
-    rows = _BODIES.rows(db, keys=_keys(keys)) if keys else []
-    return {(row.org_id, row.kind, row.kompass_id): loads(row.body) for row in rows}
+def _known(
+    db: Connection, records: Iterable[SeenRecord]
+) -> tuple[dict[RecordKey, int], dict[RecordKey, Mapping[str, object]]]:
+    """Give what is known of these records: the sequence of each, and of older clients and projects the body."""
+    keys = [
+        {"org_id": seen.org_id, "kind": seen.key[1], "kompass_id": seen.kompass_id, "sequence": seen.sequence}
+        for seen in records
+    ]
+    if not keys:
+        return {}, {}
+    rows = {(row.org_id, row.kind, row.kompass_id): row for row in _OLDER.rows(db, keys=dumps(keys))}
+    bodies = {key: loads(row.body) for key, row in rows.items() if row.body is not None}
+    return {key: row.sequence for key, row in rows.items()}, bodies
 
 
 def remember(db: Connection, names: Iterable[Remembered]) -> None:

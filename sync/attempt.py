@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from mapping.books import changed_in_books
 from mapping.decisions import Read, Write
 from mapping.difference import holds, own_lines
 from qbo_client import calls
 from qbo_client.calls import Call, Operation
-from qbo_client.queries import ACTIVE_OR_NOT, PAGE_SIZE, compare, equals, select
-from schemas.applied import NOTHING_SENT, Applied
+from qbo_client.queries import ACTIVE_OR_NOT, PAGE_SIZE, compare, equals, moment, select
+from schemas.applied import NOTHING_SENT
 from schemas.observed import Observed, kept
-from store.attempts import OpenAttempt
+from store.attempts import KeptAttempt, OpenAttempt
 from store.links import Link
 from store.sql import dumps, loads
 
-Phase = Literal["send", "lookup"]
+_KEPT = tuple(KeptAttempt.__dataclass_fields__)
 
 # Our clock and Intuit's need not agree to the second.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -33,38 +33,19 @@ AS_MADE = "0"
 """The SyncToken of an object that nobody wrote to since it was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt(KeptAttempt):
     """One call for one link, claimed under ``epoch``."""
 
     link: Link
     """As the claim found it."""
     epoch: int
-    phase: Phase
-    operation: str
-    """create | update | void | read"""
-    entity: str
-    object_id: str | None
-    body: str = field(repr=False)
-    request_id: str
-    applied: Applied | None = field(repr=False)
-    """What counts as sent once QuickBooks has answered; None of a read."""
-    name: str
-    sequence: int
-    configuration_version: int
     tries: int
     """How often it was sent or looked up, this time included; 1 for one just planned."""
-    first_sent_at: datetime | None
     claimed_at: float
     """Monotonic seconds, taken before the claim's transaction began."""
     connection_version: int
     """Of the connection whose token the call goes under."""
-    voided: bool = False
-    """Once QuickBooks has answered, the document counts as voided."""
-    temporary: str = ""
-    """Set when the name makes way for others: the cause under which the link is due again."""
-    batch_id: str = ""
-    """The batch that it is a member of, which is the request id that all of them go under; empty for a call of its own."""
     over_at: datetime | None = None
     """Of a look-up: when the last call of the attempt was certainly over at Intuit."""
 
@@ -105,30 +86,18 @@ class Attempt:
         cls, link: Link, opened: OpenAttempt, *, connection: int, resend_window: float, started: float
     ) -> Attempt:
         """Send one without an answer again as it was written, while Intuit is trusted to remember its request id; look up afterwards."""
-        stored = opened.stored
-        looks = is_looked_up(opened, resend_window)
+        kept = {name: getattr(opened, name) for name in _KEPT}
+        if is_looked_up(opened, resend_window):
+            # What is looked up goes alone.
+            kept |= {"phase": "lookup", "batch_id": ""}
         return cls(
+            **kept,
             link=link,
             epoch=link.epoch + 1,
-            phase="lookup" if looks else "send",
-            operation=stored.operation,
-            entity=stored.entity,
-            object_id=stored.object_id,
-            body=stored.body,
-            request_id=stored.request_id,
-            applied=stored.applied,
-            name=stored.name,
-            sequence=stored.sequence,
-            configuration_version=stored.configuration_version,
-            tries=stored.attempt + 1,
-            first_sent_at=stored.first_sent_at,
+            tries=opened.attempt + 1,
             claimed_at=started,
             connection_version=connection,
-            voided=stored.voided,
-            temporary=stored.temporary,
-            # What is looked up goes alone.
-            batch_id="" if looks else stored.batch_id,
-            over_at=stored.resend_after,
+            over_at=opened.resend_after,
         )
 
     @property
@@ -144,27 +113,14 @@ class Attempt:
     def row(self, *, owner: str, now: datetime, over_after: timedelta) -> dict[str, Any]:
         """Give what the database keeps of it until QBO has answered."""
         return {
+            **{name: getattr(self, name) for name in _KEPT},
             "link_id": self.link.id,
             "realm_id": self.link.realm_id,
             "epoch": self.epoch,
-            "phase": self.phase,
-            "operation": self.operation,
-            "entity": self.entity,
-            "object_id": self.object_id,
-            "body": self.body,
-            "request_id": self.request_id,
-            "applied": self.applied,
-            "name": self.name,
-            "sequence": self.sequence,
-            "configuration_version": self.configuration_version,
             "attempt": self.tries,
             "owner": owner,
             "heartbeat_at": now,
-            "first_sent_at": self.first_sent_at,
             "resend_after": now + over_after,
-            "batch_id": self.batch_id,
-            "voided": self.voided,
-            "temporary": self.temporary,
         }
 
     @property
@@ -233,7 +189,7 @@ class Attempt:
         """Give the query for all that the company got while ours was sent: a document may have been moved to another customer since."""
         if self.over_at is None:
             raise ValueError(f"look-up for link {self.link.id}: its call was never sent")
-        until = compare("MetaData.CreateTime", "<=", _moment(self.over_at + CLOCK_SKEW))
+        until = compare("MetaData.CreateTime", "<=", moment(self.over_at + CLOCK_SKEW))
         # Lists of names hold the active ones alone unless asked for both.
         conditions = (until, ACTIVE_OR_NOT) if self.entity == "Customer" else (until,)
         return self._made_since(*conditions, start=start, at_most=at_most)
@@ -248,13 +204,11 @@ class Attempt:
         return self._made_since(equals("DocNumber", number))
 
     def _made_since(self, *conditions: str, start: int = 1, at_most: int = PAGE_SIZE) -> Call:
-        if self.first_sent_at is None:
-            raise ValueError(f"look-up for link {self.link.id}: its call was never sent")
         return calls.query(
             select(
                 self.entity,
                 *conditions,
-                compare("MetaData.CreateTime", ">=", _moment(self.first_sent_at - CLOCK_SKEW)),
+                compare("MetaData.CreateTime", ">=", moment(self.first_sent_at - CLOCK_SKEW)),
                 # Without a number, Intuit gives a hundred: in a backfill ours need not be among those.
                 order_by="MetaData.CreateTime",
                 start=start if start > 1 else None,
@@ -265,11 +219,7 @@ class Attempt:
 
 def is_looked_up(opened: OpenAttempt, resend_window: float) -> bool:
     """Whether one without an answer is looked up, and no longer sent again as it was written."""
-    return opened.stored.phase == "lookup" or opened.age > resend_window
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="seconds")
+    return opened.phase == "lookup" or opened.age > resend_window
 
 
 @dataclass(frozen=True, slots=True)

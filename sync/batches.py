@@ -172,7 +172,7 @@ def _combined(attempts: Sequence[Attempt]) -> Batch:
 
 def is_resent(opened: OpenAttempt, resend_window: float) -> bool:
     """Whether an attempt is sent again as a member of its batch; later each is looked up alone."""
-    return bool(opened.stored.batch_id) and not is_looked_up(opened, resend_window)
+    return bool(opened.batch_id) and not is_looked_up(opened, resend_window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +193,7 @@ def gather_members(
     What is left of one that cannot be whole again is to be looked up, each alone.
     """
     orphaned = {
-        one.stored.batch_id: one.stored.realm_id
-        for one in opened.values()
-        if not one.alive and is_resent(one, resend_window)
+        one.batch_id: one.realm_id for one in opened.values() if not one.alive and is_resent(one, resend_window)
     }
     if not orphaned:
         return Gathered(due, opened)
@@ -205,20 +203,20 @@ def gather_members(
     torn = {members[link_id] for link_id in missing - {link.id for link in locked}}
     # One whose answer came before it was locked is no member any more.
     found = attempts.read_open(db, [link.id for link in locked], lease=lease)
-    still = {link_id: one for link_id, one in found.items() if one.stored.batch_id in orphaned}
+    still = {link_id: one for link_id, one in found.items() if one.batch_id in orphaned}
     opened = {**opened, **still}
-    left = Counter(one.stored.batch_id for one in opened.values())
+    left = Counter(one.batch_id for one in opened.values())
     broken = {batch_id for batch_id in orphaned.keys() - torn if left[batch_id] < members_by(batch_id)}
     return Gathered(
         due + [link for link in locked if link.id in still],
-        {link_id: _alone(one) if one.stored.batch_id in broken else one for link_id, one in opened.items()},
-        frozenset(link_id for link_id, one in opened.items() if one.stored.batch_id in torn),
+        {link_id: _alone(one) if one.batch_id in broken else one for link_id, one in opened.items()},
+        frozenset(link_id for link_id, one in opened.items() if one.batch_id in torn),
     )
 
 
 def _alone(opened: OpenAttempt) -> OpenAttempt:
     """A member that has lost another: its request id stands for a body that cannot be sent again."""
-    return replace(opened, stored=replace(opened.stored, phase="lookup", batch_id=""))
+    return replace(opened, phase="lookup", batch_id="")
 
 
 # --- At the dispatcher

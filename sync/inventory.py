@@ -22,10 +22,9 @@ from mapping.invoice import marked_id
 from mapping.matching import Match, Sought, customer_keys, keys_for, keys_of, match, under
 from mapping.problems import label
 from mapping.results import Problem
-from qbo_client.calls import query
-from qbo_client.faults import FaultCode
-from qbo_client.outcomes import Refused
-from qbo_client.queries import PAGE_SIZE, Send, compare, done, select
+from qbo_client.calls import Call, query
+from qbo_client.outcomes import Outcome
+from qbo_client.queries import PAGE_SIZE, Send, compare, done, moment, select
 from schemas.events import Client, Invoice, Project, Record
 from schemas.existing import Existing
 from schemas.link_state import LinkState
@@ -34,6 +33,7 @@ from store import inventory
 from store.inventory import ENTITIES, Page, Progress
 from store.links import Link
 from sync.companies import Company
+from sync.searching import is_broken, parts
 
 PAGES_AT_ONCE: Final = 4
 """Pages that are read before they are kept: a process that is killed reads so many again at most."""
@@ -68,7 +68,7 @@ def look_through(send: Send, page: Page) -> Looked:
     looked = Looked(following=page)
     while looked.following is not None and looked.reads < PAGES_AT_ONCE:
         at = replace(looked.following, begun_at=None)
-        if _read(send, at, PAGE_SIZE, looked):
+        if _read(send, at, looked):
             looked.following = replace(at, start=at.start + PAGE_SIZE)
         else:
             later = ENTITIES[ENTITIES.index(at.entity) + 1 :]
@@ -76,31 +76,29 @@ def look_through(send: Send, page: Page) -> Looked:
     return looked
 
 
-def _read(send: Send, at: Page, size: int, looked: Looked) -> bool:
-    """Read so many objects from a place on; whether there may be more behind them.
+def _read(send: Send, at: Page, looked: Looked) -> bool:
+    """Read a page; whether there may be more behind it. Objects that no query returns are left out and counted."""
+    changed = () if at.since is None else (compare("MetaData.LastUpdatedTime", ">=", moment(at.since)),)
 
-    QuickBooks answers no query with an object whose email address was typed wrongly by hand. So a page that it refuses is asked for in
-    halves, down to that object, which is left out and counted.
-    """
-    changed = () if at.since is None else (compare("MetaData.LastUpdatedTime", ">=", _as_text(at.since)),)
-    outcome = send(query(select(at.entity, *changed, order_by="MetaData.CreateTime", start=at.start, at_most=size)))
-    looked.reads += 1
-    if isinstance(outcome, Refused) and FaultCode.QUERY_BROKEN in outcome.codes:
-        if size == 1:
+    def page(start: int, size: int) -> Call:
+        return query(select(at.entity, *changed, order_by="MetaData.CreateTime", start=start, at_most=size))
+
+    def ask(call: Call) -> Outcome:
+        looked.reads += 1
+        return send(call)
+
+    for outcome, size in parts(ask, page, at.start):
+        if is_broken(outcome):
             looked.unreadable += 1
-            return True
-        half = size // 2
-        return _read(send, at, half, looked) and _read(send, replace(at, start=at.start + half), size - half, looked)
-    answer = done(outcome, f"reading {at.entity} from {at.start} on")
-    if looked.as_of is None:
-        looked.as_of = (answer.answered_at or datetime.now(UTC)) - _INDEXED_AFTER
-    rows = answer.rows(at.entity)
-    looked.found += [existing_of(at.entity, row) for row in rows]
-    return len(rows) == size
-
-
-def _as_text(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
+            continue
+        answer = done(outcome, f"reading {at.entity} from {at.start} on")
+        if looked.as_of is None:
+            looked.as_of = (answer.answered_at or datetime.now(UTC)) - _INDEXED_AFTER
+        rows = answer.rows(at.entity)
+        looked.found += [existing_of(at.entity, row) for row in rows]
+        if len(rows) < size:
+            return False
+    return True
 
 
 def keep(db: Connection, realm_id: str, page: Page, looked: Looked) -> None:

@@ -175,9 +175,7 @@ def _rivals(db: Connection, attempt: Attempt) -> bool:
 def _may_be_ours(db: Connection, attempt: Attempt, document: Mapping[str, Any]) -> bool:
     """Made after the attempt was sent, and no other link has it."""
     made = document.get("MetaData", {}).get("CreateTime") if isinstance(document.get("MetaData"), dict) else None
-    if not isinstance(made, str) or attempt.first_sent_at is None:
-        return False
-    if datetime.fromisoformat(made) < attempt.first_sent_at - CLOCK_SKEW:
+    if not isinstance(made, str) or datetime.fromisoformat(made) < attempt.first_sent_at - CLOCK_SKEW:
         return False
     holder = links.holder_of(
         db,

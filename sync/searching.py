@@ -6,9 +6,9 @@ for in halves, down to the broken document, which is then read by its Id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from qbo_client import calls
 from qbo_client.calls import Call
@@ -18,6 +18,9 @@ from qbo_client.queries import PAGE_SIZE
 
 Ask = Callable[[Call], Outcome | None]
 """Makes a read; None when it may not be made now."""
+Page = Callable[[int, int], Call]
+"""Makes the query for so many objects (second) from a place on (first, counted from 1), in the order of their making."""
+_Answer = TypeVar("_Answer", Outcome, Outcome | None)
 
 MOST_QUESTIONS = 60
 """Ten halvings find one broken document among a thousand; six of them may be there before the search is given up."""
@@ -42,14 +45,13 @@ class _Search:
 def search(
     ask: Ask,
     entity: str,
-    page: Callable[[int, int], Call],
+    page: Page,
     *,
     questions: int = MOST_QUESTIONS,
     newest_before: Callable[[], int | None] = lambda: None,
 ) -> Sequence[Mapping[str, Any]] | None:
     """Give all objects that a query finds, the broken ones too; None when one of them cannot be asked for now.
 
-    :param page: makes the query for so many objects (second) from a place on (first, counted from 1), in the order of their making.
     :param questions: after so many it is given up.
     :param newest_before: gives the Id of the last object before those that the query finds, 0 for none, None when it is not known;
         asked where all that it finds are broken, so that none of them has a neighbour.
@@ -66,38 +68,47 @@ def search(
     return found.rows
 
 
-def readable(ask: Ask, entity: str, page: Callable[[int, int], Call]) -> tuple[Sequence[Mapping[str, Any]], int] | None:
-    """Give the objects that a query finds and that are not broken, and how many are; None when they cannot be asked for now.
-
-    :param page: as of `search`.
-    """
+def readable(ask: Ask, entity: str, page: Page) -> tuple[Sequence[Mapping[str, Any]], int] | None:
+    """Give the objects that a query finds and that are not broken, and how many are; None when they cannot be asked for now."""
     found = _around(ask, entity, page, MOST_QUESTIONS)
     return None if found is None else (found.rows, len(found.broken))
 
 
-def _around(ask: Ask, entity: str, page: Callable[[int, int], Call], questions: int) -> _Search | None:
-    found = _Search(ask, entity, questions)
-    pages = [(1, PAGE_SIZE)]
-    while pages:
-        start, size = pages.pop()
-        outcome = found.question(page(start, size))
-        if isinstance(outcome, Done):
-            rows = outcome.rows(entity)
-            found.rows += rows
-            if len(rows) < size:
-                break
-            if not pages:
-                pages.append((start + size, PAGE_SIZE))
-        elif not (isinstance(outcome, Refused) and FaultCode.QUERY_BROKEN in outcome.codes):
-            return None
-        elif size == 1:
-            found.broken.append(len(found.rows))
-            if not pages:
-                pages.append((start + 1, PAGE_SIZE))
-        else:
+def _around(ask: Ask, entity: str, page: Page, questions: int) -> _Search | None:
+    found, start = _Search(ask, entity, questions), 1
+    while True:
+        for outcome, size in parts(found.question, page, start):
+            if isinstance(outcome, Done):
+                rows = outcome.rows(entity)
+                found.rows += rows
+                if len(rows) < size:
+                    return found
+            elif is_broken(outcome):
+                found.broken.append(len(found.rows))
+            else:
+                return None
+        start += PAGE_SIZE
+
+
+def parts(ask: Callable[[Call], _Answer], page: Page, start: int) -> Iterator[tuple[_Answer, int]]:
+    """Give the answers to a page, each with for how many it was asked: one for all, or, where it is refused, for its halves.
+
+    One object that is broken is refused all the same.
+    """
+    left = [(start, PAGE_SIZE)]
+    while left:
+        at, size = left.pop()
+        outcome = ask(page(at, size))
+        if size > 1 and is_broken(outcome):
             half = size // 2
-            pages += [(start + half, size - half), (start, half)]
-    return found
+            left += [(at + half, size - half), (at, half)]
+        else:
+            yield outcome, size
+
+
+def is_broken(outcome: Outcome | None) -> bool:
+    """Whether a query was refused because of an object that it finds."""
+    return isinstance(outcome, Refused) and FaultCode.QUERY_BROKEN in outcome.codes
 
 
 def _all_read(found: _Search, before: int) -> bool:

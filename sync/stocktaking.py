@@ -10,7 +10,7 @@ from mapping.invoice import marked_id
 from qbo_client.calls import Call, query
 from qbo_client.errors import ReadFailed
 from qbo_client.outcomes import Done, NotSent, Outcome
-from qbo_client.queries import ACTIVE_OR_NOT, Send, compare, count, select
+from qbo_client.queries import ACTIVE_OR_NOT, Send, compare, count, moment, select
 from store.inventory import ENTITIES
 from store.restores import Found, Wanted
 from sync.searching import search
@@ -39,7 +39,7 @@ def take_stock(send: Send, wanted: Wanted) -> list[Found]:
 
 def _made_since(send: Send, entity: str, since: datetime) -> Sequence[Mapping[str, Any]]:
     """Give all that was made since then, also what no query returns: what is left out here would be made a second time."""
-    made = compare("MetaData.CreateTime", ">=", since.isoformat(timespec="seconds"))
+    made = compare("MetaData.CreateTime", ">=", moment(since))
     conditions = (made, ACTIVE_OR_NOT) if entity == "Customer" else (made,)
     refused: list[Outcome] = []
 
@@ -53,7 +53,7 @@ def _made_since(send: Send, entity: str, since: datetime) -> Sequence[Mapping[st
         return query(select(entity, *conditions, order_by="MetaData.CreateTime", start=start, at_most=at_most))
 
     def newest_before() -> int | None:
-        earlier = compare("MetaData.CreateTime", "<", since.isoformat(timespec="seconds"))
+        earlier = compare("MetaData.CreateTime", "<", moment(since))
         at = count(send, entity, earlier)
         if not at:
             return 0

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from consumers.backfill.reading import GROUP, Backfill, Backfilled
 from consumers.errors import BrokerUnreachable
+from consumers.waits import Wait
 from schemas.codec import Codec
 from schemas.errors import RegistryUnavailable
 from schemas.events import Kind
@@ -35,14 +36,17 @@ class AskedBackfills:
         self._codec = codec
         self._kafka = kafka
         self._owner = owner
+        self._wait = Wait("looking for backfills")
+        self._reading_waits = Wait("the asked backfill")
 
     def run(self, stopping: threading.Event, *, pause: float = PAUSE_S) -> None:
         """Read what is asked for until the process stops."""
         while not stopping.is_set():
             try:
                 found = self.turn(stopping)
+                self._wait.over()
             except AWAY as error:
-                log.warning("backfills wait for the database: %s", str(error).splitlines()[0])
+                self._wait.goes_on(error)
                 found = False
             if not found:
                 stopping.wait(pause)
@@ -59,9 +63,10 @@ class AskedBackfills:
             retrying(self._engine, lambda db: backfills.release_backfill(db, asked, self._owner))
         except (BrokerUnreachable, RegistryUnavailable, KafkaException) as error:
             problem = str(error)
-            log.warning("the backfill of Org %s waits: %s", asked.org_id, problem)
+            self._reading_waits.goes_on(f"that of Org {asked.org_id}: {problem}")
             retrying(self._engine, lambda db: backfills.give_up_for_now(db, asked, self._owner, problem))
         else:
+            self._reading_waits.over()
             retrying(self._engine, lambda db: backfills.finish_backfill(db, asked, self._owner))
             log.info("read %d events, %d of Org %s", done.read, done.of_org, asked.org_id)
         return True

@@ -211,7 +211,6 @@ class IngestLoop:
                 if what is Dependency.DATABASE and not passes(error):
                     raise
                 self._dependencies.missing(what, str(error).splitlines()[0])
-                log.warning("ingest of %s waits: %s", self.topic, str(error).splitlines()[0])
                 self._hold(wait)
                 if self._stopping:
                     return
@@ -301,7 +300,7 @@ class IngestLoop:
                 )
             except KafkaException as error:
                 end_if_fatal(error.args[0], self.topic)
-                log.warning("%s/%d: where to start is not known yet: %s", self.topic, partition, error.args[0].str())
+                self._complaints.note(error.args[0], partition)
                 self._next_placing = time.monotonic() + _RETRY_S
                 break
         self._unplaced -= found.keys()

@@ -27,6 +27,7 @@ from consumers.notifier.rendering import Renderer
 from consumers.notifier.smtp import Mailer
 from consumers.process import health_of, owner_name
 from consumers.starting import wait_for
+from consumers.waits import Wait
 from schemas.errors import RegistryUnavailable
 from store.engine import AWAY, check_database, open_engine
 from store.failures import DEAD_LETTERS
@@ -56,6 +57,7 @@ class WakeUpCall:
             logger=LIBRDKAFKA,
         )
         self._consumer.subscribe([topic])
+        self._broker_waits = Wait("listening for dead letters")
 
     def wait(self, seconds: float) -> bool:
         """Wait for a dead letter, ``seconds`` at most; True when one came. All that are there already count as one."""
@@ -64,8 +66,9 @@ class WakeUpCall:
             return False
         if (error := message.error()) is not None:
             end_if_fatal(error, DEAD_LETTERS)
-            log.info("kafka: %s; looking by the clock meanwhile", error.str())
+            self._broker_waits.goes_on(error.str())
             return False
+        self._broker_waits.over()
         self._consumer.consume(1000, 0.0)
         return True
 
@@ -86,12 +89,14 @@ def loop(
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Turn at once, at every wake-up call, and every ``poll`` seconds; a database that is away is waited for."""
+    waiting = Wait("the notifier")
     while not stopping.is_set():
         beat()
         try:
             turn()
+            waiting.over()
         except (*AWAY, RegistryUnavailable) as error:
-            log.warning("the notifier waits: %s", str(error).splitlines()[0])
+            waiting.goes_on(error)
         until = clock() + poll
         while not stopping.is_set() and (left := until - clock()) > 0:
             beat()

@@ -31,9 +31,9 @@ TASKS: dict[str, Rows] = {
             "which members are sent",
             "`mapping/client.py`, `mapping/project.py`, `mapping/invoice.py`; [fields](fields.md)",
         ),
-        ("which Item or Class a line gets, and its description", "`mapping/lines.py`"),
+        ("which Item or Class a line gets, and its description", "`mapping/invoice.py`"),
         ("which QuickBooks tax code a VAT rate or a line gets", "`mapping/tax.py`"),
-        ("sales tax in the USA", "`mapping/usa_tax.py`"),
+        ("sales tax in the USA", "`mapping/tax.py`"),
         ("the tax that QuickBooks will come to", "`mapping/tax_amounts.py`, asked by `_check_tax` in `mapping/tax.py`"),
         (
             "the exchange rate of a document",
@@ -120,11 +120,11 @@ TASKS: dict[str, Rows] = {
         ),
         (
             "which due links come first",
-            "`due_candidates` in `store/candidates.py`: longest due first, by company; rounds: `_candidates` in `consumers/runner.py`",
+            "`due_candidates` in `store/candidates.py`: longest due first, by company; rounds: `consumers/turns.py`",
         ),
         (
             "how many links a claim takes, live or backlog",
-            "`_free` in `consumers/runner.py`, `_candidates` in `consumers/runner.py`, with `sync/pace.py`",
+            "`_free` in `consumers/runner.py`, `_EACH` and `_MORE` in `consumers/turns.py`, with `sync/pace.py`",
         ),
         ("what goes in one batch", "`sync/batches.py`; who has a backlog: `store/backlogs.py`"),
         (

@@ -76,11 +76,10 @@ ROWS_AND_SETTINGS = {
     "simulator/oauth.py Grant",
     "simulator/settings.py Settings",
     "simulator/trouble.py Rule",
-    "store/attempts.py StoredAttempt",
+    "store/attempts.py KeptAttempt",
     "store/failures.py Failure",
     "store/links.py Link",
     "store/records.py SeenRecord",
-    "sync/attempt.py Attempt",
     "sync/settings/settings.py SharedSettings",
 }
 """Rows of a table, of a sheet, of a page or a mail; records of Kompass and of Intuit; settings."""

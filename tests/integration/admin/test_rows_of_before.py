@@ -110,9 +110,7 @@ def test_notes_among_the_members_are_read_after_the_migration(database_server: U
     engine = open_engine(url, pool_size=1, application_name="kompass-qbo-test")
     with engine.begin() as db:
         rows = {row.id: row for row in db.execute(select(link.c.id, link.c.kompass_id, link.c.applied))}
-        found = {
-            rows[one].kompass_id: open_one.stored for one, open_one in attempts.read_open(db, rows, lease=0.0).items()
-        }
+        found = {rows[one].kompass_id: opened for one, opened in attempts.read_open(db, rows, lease=0.0).items()}
     engine.dispose()
     wanted = Applied({"DocNumber": "INV-1"}, Notes(template="{{ invoice.reference }}", mark="Kompass invoice i1"))
     assert [row.applied for row in rows.values()] == [wanted] * 4

@@ -128,7 +128,7 @@ def test_the_registry_is_away_at_start(
     publisher.send("c1", value=value)
     publisher.flush()
     member = members(kafka, codec=Codec(RegistrySource(guard.url)))
-    eventually(lambda: "ingest of kompass.clients waits: The schema registry at" in caplog.text)
+    eventually(lambda: "registry is not available: The schema registry at" in caplog.text)
     turns = len(member.turns)
     eventually(lambda: len(member.turns) > turns + 3, "the loop turns")
     assert kept(database) == {}

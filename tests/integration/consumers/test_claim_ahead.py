@@ -19,13 +19,15 @@ from consumers.settler import SETTLE_BATCH
 from qbo_client.calls import Call
 from qbo_client.environment import environment_for
 from qbo_client.outcomes import Outcome
+from qbo_client.quota import Limits
 from qbo_client.transport import Transport
-from schemas.events import OrgRef
+from schemas.events import Kind, OrgRef
 from simulator.seeds import IRELAND, UK
+from store.links import LANES
 from sync.pace import Pace
 from sync.settle import Answer
 from tests.builders import client, event
-from tests.pipeline import Pipeline
+from tests.pipeline import ALL_LANES, UNLIMITED, Pipeline
 
 WORKERS, AHEAD, PATIENCE_S = 2, 2, 60.0
 
@@ -54,6 +56,8 @@ class Busy:
 
     pipeline: Pipeline
     send_within: float = 30.0
+    lane: int = ALL_LANES
+    limits: Limits = UNLIMITED
     transport: HeldTransport = field(init=False)
     process: Reconciler = field(init=False)
 
@@ -64,6 +68,8 @@ class Busy:
             transport=self.transport,
             attempts=replace(pipeline.policy.attempts, heartbeat_seconds=0.02),
             send_within=self.send_within,
+            lane=self.lane,
+            limits=self.limits,
         )
         self.process = pipeline.reconciler(steps, workers=WORKERS, drain_seconds=PATIENCE_S)
         pace = Pace(WORKERS, clock=lambda: 100.0)
@@ -139,6 +145,33 @@ def test_what_waits_for_a_worker_is_in_turn_of_the_companies(pipeline: Pipeline,
     assert {row.realm_id for row in pipeline.rows("qbo_attempt")} == {UK, IRELAND}
 
 
+@pytest.mark.usefixtures("no_background_trouble")
+def test_a_name_that_would_only_wait_for_another_of_its_company_is_left_as_it_is(
+    pipeline: Pipeline, held: Callable[..., Busy]
+) -> None:
+    ireland = OrgRef("org-ie", "Meridian Ireland")
+    pipeline.link("org-ie", "Meridian Ireland", realm=IRELAND)
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(4)))
+    pipeline.ingest(*(event(client(f"c-ie{number}", org=ireland)) for number in range(2)))
+    pipeline.sweep()
+    busy = held(lane=LANES[Kind.CLIENT], limits=replace(UNLIMITED, names_in_flight=1))
+    for turn in range(1, 3):
+        due = {row.id: row.due_at for row in pipeline.links() if row.due_at is not None}
+        assert busy.process._claim_some()
+        called = {row.link_id: row.realm_id for row in pipeline.rows("qbo_attempt")}
+        assert sorted(called.values()) == sorted([UK, IRELAND])
+        # Neither decided nor put off: the next of them is claimed at the moment at which this one is written back.
+        waiting = {row.id: row.due_at for row in pipeline.links() if row.id not in called and row.state != "synced"}
+        assert waiting == {link_id: at for link_id, at in due.items() if link_id not in called}
+        assert not busy.process._claim_some()
+        busy.transport.let_go()
+        for _ in range(2):
+            busy.process._settler._write_back(busy.answers(1))
+        assert len(pipeline.links(state="synced")) == 2 * turn
+    assert busy.process._claim_some()
+    assert [row.realm_id for row in pipeline.rows("qbo_attempt")] == [UK]
+
+
 def test_what_waits_for_a_worker_is_beaten_for_and_nobody_takes_it(
     pipeline: Pipeline, held: Callable[..., Busy], opened: Callable[..., Pipeline]
 ) -> None:
@@ -212,7 +245,7 @@ def test_answers_are_written_back_together(pipeline: Pipeline, held: Callable[..
     pipeline.sweep()
     answers = pipeline.answers(pipeline.claim().attempts)
     process = held().process
-    process._in_flight = {answer.attempt.link.id: answer.attempt.request_id for answer in answers}
+    process._in_flight = {answer.attempt.link.id: answer.attempt for answer in answers}
     for answer in answers:
         process._settler.take([answer])
     process._settler.end()
@@ -235,7 +268,7 @@ def test_an_answer_is_kept_until_the_database_takes_it(
         db.execute(text("ALTER TABLE qbo_attempt RENAME TO qbo_intent_away"))
     writing = threading.Thread(target=held().process._settler._write_back, args=([answer],), daemon=True)
     writing.start()
-    wait_for(lambda: "not written back yet" in caplog.text)
+    wait_for(lambda: "writing answers back waits: " in caplog.text)
     with pipeline.engine.begin() as db:
         db.execute(text("ALTER TABLE qbo_intent_away RENAME TO qbo_attempt"))
     writing.join(PATIENCE_S)

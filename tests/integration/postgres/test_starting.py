@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -81,6 +83,43 @@ def test_a_process_waits_for_its_database(server: EmbeddedPostgres, database: st
     finally:
         server.stop()
         server.start()
+
+
+def turned(port: int, loop: str) -> float:
+    found = re.search(rf'kompass_qbo_loop_last_turn_timestamp_seconds{{loop="{loop}"}} (\S+)', ask(port, "/metrics")[1])
+    return float(found[1]) if found is not None else 0.0
+
+
+def test_each_loop_says_once_that_it_waits_and_once_that_it_goes_on(server: EmbeddedPostgres, database: str) -> None:
+    with (
+        EmbeddedBroker() as broker,
+        started("consume", "clients", DATABASE_URL=database, KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers) as (
+            process,
+            port,
+        ),
+    ):
+        eventually(lambda: ask(port, "/readyz")[0] == 200)
+        server.stop(how=signal.SIGQUIT)
+        try:
+            gone = time.time()
+            eventually(lambda: ask(port, "/readyz")[0] == 503)
+            for loop in ("dispatcher", "outbox"):
+                eventually(lambda loop=loop: turned(port, loop) > gone + 3, f"the {loop} turns several times")
+        finally:
+            server.start()
+        eventually(lambda: ask(port, "/readyz")[0] == 200)
+        back = time.time()
+        for loop in ("dispatcher", "outbox"):
+            eventually(lambda loop=loop: turned(port, loop) > back + 0.5, f"the {loop} works again")
+        process.terminate()
+        _, logged = process.communicate(timeout=60)
+    lines = [line for line in map(json.loads, logged.splitlines()) if line["logger"] != "librdkafka"]
+    begun = [line["message"].split(":")[0] for line in lines if line["level"] == "warning"]
+    ended = [line["message"] for line in lines if ", after " in line["message"]]
+    assert sorted(begun) == sorted(set(begun)), "one line for each wait"
+    assert {"the claim of due links waits", "reading the outbox waits"} <= set(begun)
+    for sentence in ("the claim of due links goes on", "reading the outbox goes on"):
+        assert len([one for one in ended if one.startswith(sentence)]) == 1
 
 
 def test_a_process_that_is_stopped_while_it_waits_ends_well(database: str) -> None:

@@ -13,7 +13,7 @@ from qbo_client.faults import Fault
 from qbo_client.outcomes import Done, NotSent, Refused, Throttled, Unknown
 from schemas.applied import NOTHING_SENT
 from schemas.events import Kind
-from store.attempts import OpenAttempt, StoredAttempt
+from store.attempts import OpenAttempt
 from store.links import Link
 from sync.attempt import Attempt, Late
 from sync.batches import Backlogs, Batch, Split, as_batches, bid, put_together
@@ -32,13 +32,12 @@ def new(number: int, kind: Kind = Kind.INVOICE, *, operation: str = "create", mo
     return Attempt.planned(link(number, kind, batch_most=most), write, (1, 1), connection=1, now=NOW, started=0.0)
 
 
-def hanging(number: int, batch_id: str, *, phase: str = "send", age: float = 1.0) -> Attempt:
-    stored = StoredAttempt(
-        link_id=number, realm_id="1", epoch=1, phase=phase, operation="create", entity="Invoice", object_id=None, body="{}",
-        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1, owner="a",
-        first_sent_at=NOW, resend_after=NOW, batch_id=batch_id, voided=False, temporary="",
+def hanging(number: int, batch_id: str, *, phase: Any = "send", age: float = 1.0) -> Attempt:
+    opened = OpenAttempt(
+        link_id=number, realm_id="1", phase=phase, operation="create", entity="Invoice", object_id=None, body="{}",
+        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, attempt=1,
+        first_sent_at=NOW, resend_after=NOW, batch_id=batch_id, busy_for=0.0, age=age,
     )  # fmt: skip
-    opened = OpenAttempt(stored, alive=False, busy_for=0.0, age=age)
     return Attempt.taken_over(link(number), opened, connection=1, resend_window=600.0, started=0.0)
 
 
@@ -86,7 +85,7 @@ def test_what_is_looked_up_goes_by_itself(changes: dict[str, Any]) -> None:
 def attempt(number: int, batch_id: str = "b1") -> Attempt:
     return Attempt(
         link=link(number), epoch=2, phase="send", operation="create", entity="Invoice", object_id=None, body='{"a": 1}',
-        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, tries=1, first_sent_at=None,
+        request_id=batch_id, applied=None, name="", sequence=1, configuration_version=1, tries=1, first_sent_at=NOW,
         claimed_at=0.0, connection_version=1, batch_id=batch_id,
     )  # fmt: skip
 
