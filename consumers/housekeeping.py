@@ -46,7 +46,7 @@ class Housekeeping:
         self._wake = wake
         self._stopping = stopping
         self._sweep_now = threading.Event()
-        self._looked = self._swept = float("-inf")
+        self._looked = float("-inf")
         self._lock = threading.Lock()
         self._preparing: set[str] = set()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="company")
@@ -108,12 +108,15 @@ class Housekeeping:
 
     def sweep(self) -> None:
         """Carry changed configurations into their links when notified, and see to the rest every few seconds, until it is to end."""
-        asked = True
+        asked, swept = True, float("-inf")
         while not self._stopping.is_set():
             self._beat("sweeper")
             try:
-                if asked or time.monotonic() - self._swept > _SELDOM_S:
-                    self._sweep_changed()
+                if asked or time.monotonic() - swept > _SELDOM_S:
+                    # Until a look finds nothing it is made at every turn: a company may be locked, or in the hands of a process that dies.
+                    swept = float("-inf")
+                    if not self._sweep_changed():
+                        swept = time.monotonic()
                 self._daily_retries.turn()
                 self._see_whether_budget_is_back()
                 self._look_seldom()
@@ -152,15 +155,14 @@ class Housekeeping:
             log.warning("the clock of the database was set back: %s", counted(woken, "link is due", "links are due"))
             self._wake()
 
-    def _sweep_changed(self) -> None:
+    def _sweep_changed(self) -> bool:
+        """Whether any was found."""
         failed: BaseException | None = None
-        # Until a look finds nothing it is made at every turn: a company may be locked, or in the hands of a process that dies.
-        self._swept = float("-inf")
         found = retrying(self._steps.engine, companies.changed)
         for configuration_id in found:
             self._beat("sweeper")
             if self._stopping.is_set():
-                return
+                break
             try:
                 if retrying(self._steps.engine, partial(sweep, configuration_id=configuration_id)):
                     self._wake()
@@ -169,5 +171,4 @@ class Housekeeping:
                 failed = error
         if failed is not None:
             raise failed
-        if not found:
-            self._swept = time.monotonic()
+        return bool(found)

@@ -165,8 +165,9 @@ def claims(ours: Stage) -> None:
 
 
 _COST_CAUSE = (
-    "Cause: with one link of each company to a claim, configuration, facts and quota are looked at once a link instead of once for "
-    "several; what is known of a company is kept, so this does not grow further with the number of companies."
+    "Cause: of many companies each has one link, of few each has fifty, which go in batches and share a claim, a settle and what is asked "
+    "of their company: 1.8 statements and 0.2 commits a push against 3.2 and 1.3. That is the price of a company that wakes, not of how "
+    "many there are."
 )
 _LINKS_CAUSE = (
     "Cause: the machine was busy: few and many come one after the other. By Postgres's own counts a push goes by an index wherever it "

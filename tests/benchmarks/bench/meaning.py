@@ -71,8 +71,8 @@ MEANING: Final[Mapping[str, tuple[str, str]]] = {
         "What the database server has to make durable: far below one write to the disk for each change.",
     ),
     "scale-1-companies": (
-        "python tests/benchmarks/scale.py 10000",
-        "A change costs the same with few companies and with many: size by the changes, not by the companies.",
+        "python tests/benchmarks/scale.py",
+        "Size by the changes, not by the companies. A company that wakes for a single change pays more for it than one that has fifty.",
     ),
     "scale-2-claim": (
         "python tests/benchmarks/scale.py",

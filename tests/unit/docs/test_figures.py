@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -70,3 +71,9 @@ def test_the_figures_of_the_reliability_page_name_a_day_each() -> None:
         if not DAY.search(section) and not MADE.search(section)
     ]
     assert silent == []
+
+
+def test_each_published_figure_says_what_it_means_and_how_it_is_measured() -> None:
+    figures = json.loads((ROOT / "docs" / "benchmarks.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    assert page.count("*It says*: ") == len(figures)
