@@ -25,7 +25,6 @@ from store import attempts
 from store.backlogs import due_of, with_backlog
 from store.candidates import next_due_in
 from store.engine import AWAY
-from store.errors import UnreadableToken
 from sync.attempt import Attempt
 from sync.batches import Backlogs, Batch
 from sync.claim import Claimed
@@ -257,11 +256,13 @@ class Reconciler:
             self._housekeeping.prepare(realm_id, org_id, claimed)
         if claimed.batches:
             reached("claimed")
+            # Read and decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
+            with suppress(*AWAY):
+                self._steps.tokens.read_ahead(
+                    {batch.first.link.realm_id: batch.first.connection_version for batch in claimed.batches}
+                )
         for batch in claimed.batches:
             first = batch.first
-            # Decrypted here once, and not by every worker at the moment it should send. What cannot be is the worker's to say.
-            with suppress(UnreadableToken):
-                self._steps.tokens.get(first.link.realm_id, first.connection_version)
             with self._lock:
                 self._in_flight |= {attempt.link.id: attempt for attempt in batch.attempts}
                 self._calling += 1

@@ -6,7 +6,7 @@ process at a time may refresh, and the new refresh token is stored before anybod
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -107,20 +107,15 @@ def read_tokens(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, To
     )
 
 
-def read_access_token(db: Connection, keys: TokenKeys, realm_id: str) -> tuple[int, str] | None:
-    """Give the version and the access token of a connected company; the refresh token stays encrypted.
-
-    Raises
-    ------
-    UnreadableToken
-        no key in TOKEN_KEYS fits.
-    """
-    rows = _ACCESS_TOKEN.rows(db, realm=realm_id)
-    return (rows[0].version, keys.decrypt(rows[0].access_token)) if rows else None
+def read_access_tokens(db: Connection, realm_ids: Collection[str]) -> dict[str, tuple[int, str]]:
+    """Give the version and the access token, still encrypted, of those of these companies that are connected."""
+    rows = _ACCESS_TOKENS.rows(db, realms=list(realm_ids))
+    return {row.realm_id: (row.version, row.access_token) for row in rows}
 
 
-_ACCESS_TOKEN = Statement(
-    f"SELECT version, access_token FROM qbo_connection WHERE realm_id = %(realm)s AND state = '{CONNECTED}'"
+_ACCESS_TOKENS = Statement(
+    "SELECT realm_id, version, access_token FROM qbo_connection"
+    f" WHERE realm_id = ANY(%(realms)s::text[]) AND state = '{CONNECTED}'"
 )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -12,6 +14,7 @@ from qbo_client.errors import ClientRefused, GrantRefused, OAuthUnavailable
 from qbo_client.oauth import OAuthApp, TokenSet
 from store import connections
 from store.connections import Tokens
+from store.errors import UnreadableToken
 from store.secrets import TokenKeys
 from sync.disconnection import refuse_grant
 
@@ -112,18 +115,40 @@ class AccessTokens:
         self._tokens: dict[str, tuple[int, str]] = {}
 
     def get(self, realm_id: str, version: int) -> str | None:
-        """Give the access token of a connected company; None when it was disconnected meanwhile."""
+        """Give the access token of a connected company; None when it was disconnected meanwhile.
+
+        Raises
+        ------
+        UnreadableToken
+            no key in TOKEN_KEYS fits.
+        """
+        if (known := self._known(realm_id, version)) is not None:
+            return known
+        with self._engine.begin() as db:
+            stored = connections.read_access_tokens(db, [realm_id]).get(realm_id)
+        return None if stored is None else self._keep(realm_id, *stored)
+
+    def read_ahead(self, versions: Mapping[str, int]) -> None:
+        """Decrypt those of these companies (realm → version) that are not known yet, in one look; `get` says what is wrong with one."""
+        unknown = [realm_id for realm_id, version in versions.items() if self._known(realm_id, version) is None]
+        if not unknown:
+            return
+        with self._engine.begin() as db:
+            found = connections.read_access_tokens(db, unknown)
+        for realm_id, stored in found.items():
+            with suppress(UnreadableToken):
+                self._keep(realm_id, *stored)
+
+    def _known(self, realm_id: str, version: int) -> str | None:
         with self._lock:
             known = self._tokens.get(realm_id)
-        if known is not None and known[0] == version:
-            return known[1]
-        with self._engine.begin() as db:
-            stored = connections.read_access_token(db, self._keys, realm_id)
-        if stored is None:
-            return None
+        return known[1] if known is not None and known[0] == version else None
+
+    def _keep(self, realm_id: str, version: int, encrypted: str) -> str:
+        token = self._keys.decrypt(encrypted)
         with self._lock:
-            self._tokens[realm_id] = stored
-        return stored[1]
+            self._tokens[realm_id] = (version, token)
+        return token
 
 
 def tokens_of(granted: TokenSet) -> Tokens:

@@ -145,6 +145,8 @@ class Stage:
             if count > 1:
                 db.execute(insert(company_facts), [{**found, "realm_id": realm} for _, realm in self.orgs[1:]])
             db.execute(text("ANALYZE"))
+        # What is measured is pushing, not what linking so many companies at one moment leaves to do.
+        pipeline.sweep()
 
     def unsettled(self, kind: Kind) -> int:
         """Count what is due in the lane of one process kind."""
