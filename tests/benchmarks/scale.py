@@ -168,69 +168,6 @@ _COST_CAUSE = (
     "Cause: every run is a process that starts, and reads the Configuration, the facts and the token of each company once: for one link of "
     "it where companies are many, for fifty where they are few. That is the price of a company that wakes, not of how many there are."
 )
-_LINKS_CAUSE,
-        )
-    )  # fmt: skip
-
-
-def claims(ours: Stage) -> None:
-    with ours.watching.begin() as db:
-        db.execute(_AS_LONG_AS_IT_TAKES)
-        db.execute(
-            text(
-                "CREATE TEMP TABLE made ON COMMIT DROP AS SELECT r.*, n AS copy FROM qbo_link r CROSS JOIN generate_series(1, :copies) n"
-                " WHERE r.id IN (SELECT min(id) FROM qbo_link GROUP BY realm_id)"
-            ),
-            {"copies": -(-DUE // len(ours.orgs))},
-        )
-        columns = [
-            row.column_name
-            for row in db.execute(
-                text(
-                    "SELECT column_name FROM information_schema.columns WHERE table_name = 'qbo_link' AND column_name NOT IN"
-                    " ('id', 'kompass_id', 'due_at', 'due_since', 'again', 'lanes', 'state', 'qbo_id', 'epoch')"
-                )
-            )
-        ]
-        listed = ", ".join(f'"{name}"' for name in columns)
-        db.execute(
-            text(
-                f"INSERT INTO qbo_link ({listed}, kompass_id, due_at, due_since, again, lanes, state)"
-                f" SELECT {listed}, 'due-' || copy, now() - random() * interval '1 hour', now(), true, 1, 'pending' FROM made"
-            )
-        )
-    with ours.watching.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-        db.execute(text("ANALYZE qbo_link"))
-        due = int(db.execute(text("SELECT count(*) FROM qbo_link WHERE due_at <= now()")).scalar_one())
-    taken = []
-    after = ""
-    for _ in range(CLAIMS):
-        started = time.perf_counter()
-        with ours.watching.begin() as db:
-            found = candidates.due_candidates(
-                db, lane=links.LANES[Kind.CLIENT], after_realm=after, blocked=(), per_company=2, limit=16
-            )
-            locked = links.lock_due(db, [link_id for _, link_id in found])
-        taken.append((time.perf_counter() - started) * 1000)
-        after = found[-1][0] if len(found) == 16 else ""
-        if locked is None or len(locked.links) < 16:
-            # Round all companies once; the next one begins with the first again.
-            taken.pop()
-    middle = statistics.median(taken)
-    publish(
-        Figure(
-            "scale-2-claim", "Scale", f"Finding and locking 16 links, {due // 1000 * 1000:,} due", "ms", taken, "lower", 5.0,
-            f"the next two of each company in turn, over {len(ours.orgs):,} companies; BEGIN to COMMIT, {CLAIMS} times.",
-            cause="" if middle <= 5 else _CLAIM_CAUSE,
-        )
-    )  # fmt: skip
-
-
-_COST_CAUSE = (
-    "Cause: of many companies each has one link, of few each has fifty, which go in batches and share a claim, a settle and what is asked "
-    "of their company: 1.8 statements and 0.2 commits a push against 3.2 and 1.3. That is the price of a company that wakes, not of how "
-    "many there are."
-)
 _LINKS_CAUSE = (
     "Cause: the machine was busy: few and many come one after the other. By Postgres's own counts a push goes by an index wherever it "
     "reads links, and touches as many pages with a million of them as with some thousand."
