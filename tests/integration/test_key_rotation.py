@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import text
+from sqlalchemy.event import listen
 
 from consumers.doctor import _rotated
-from simulator.seeds import UK
+from simulator.seeds import IRELAND, UK, USA
 from store.connections import read_tokens, reencrypt
 from store.errors import UnreadableToken
 from store.secrets import TokenKeys
+from sync.tokens import AccessTokens
 from tests.builders import client, event
 from tests.integration.pipeline.conftest import pipeline, simulator, unlinked
 from tests.pipeline import KEY, KEYS, Pipeline
@@ -45,3 +48,26 @@ def test_after_a_rotation_the_old_key_is_needed_for_nothing(pipeline: Pipeline) 
     pipeline.ingest(event(client()))
     pipeline.drive()
     assert pipeline.one("client", "c1").state == "synced"
+
+
+def test_the_tokens_of_many_companies_are_read_in_one_look_and_one_that_no_key_fits_keeps_none_back(
+    unlinked: Pipeline,
+) -> None:
+    for number, realm in enumerate((UK, IRELAND, USA)):
+        unlinked.link(f"org-{number}", f"Company {number}", realm=realm)
+    with unlinked.engine.begin() as db:
+        foreign = Fernet(Fernet.generate_key()).encrypt(b"a token").decode()
+        db.execute(
+            text("UPDATE qbo_connection SET access_token = :it WHERE realm_id = :usa"), {"it": foreign, "usa": USA}
+        )
+        rows = db.execute(text("SELECT realm_id, version FROM qbo_connection"))
+        versions = {row.realm_id: row.version for row in rows}
+    tokens = AccessTokens(unlinked.engine, KEYS)
+    committed: list[object] = []
+    listen(unlinked.engine, "commit", committed.append)
+    tokens.read_ahead(versions)
+    assert tokens.get(UK, versions[UK]) != tokens.get(IRELAND, versions[IRELAND])
+    tokens.read_ahead({UK: versions[UK], IRELAND: versions[IRELAND]})
+    assert len(committed) == 1
+    with pytest.raises(UnreadableToken):
+        tokens.get(USA, versions[USA])

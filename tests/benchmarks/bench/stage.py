@@ -35,6 +35,7 @@ from store.links import LANES
 from store.tables import company_facts
 from sync.batches import Batch
 from sync.settings import ProcessPolicy
+from sync.steps import Steps
 from tests.database import embedded_server, migrate
 from tests.pipeline import KEYS, UNLIMITED, Pipeline
 
@@ -113,6 +114,7 @@ class Stage:
     orgs: list[tuple[OrgRef, str]] = field(default_factory=list)
     """Each company's Org and realm."""
     watching: Engine = field(init=False)
+    _awake: dict[int, Steps] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Apart from the engine that is measured: its transactions are counted.
@@ -159,7 +161,14 @@ class Stage:
             return bool(db.execute(text(f"SELECT EXISTS (SELECT 1 {_due(kind)})")).scalar_one())
 
     def reconciler(
-        self, *, workers: int, lane: int, limits: Limits = UNLIMITED, seen: Overlaps | None = None, together: int = 1
+        self,
+        *,
+        workers: int,
+        lane: int,
+        limits: Limits = UNLIMITED,
+        seen: Overlaps | None = None,
+        together: int = 1,
+        awake: bool = False,
     ) -> Reconciler:
         pipeline = self.pipeline
         steps = pipeline.another(
@@ -168,15 +177,21 @@ class Stage:
             # What one process takes over from another is over at Intuit, as it is outside the tests.
             attempts=replace(pipeline.policy.attempts, server_timeout_seconds=pipeline.server_timeout),
         )
+        if awake:
+            # One that has met every company before: what it knows of them was read once.
+            steps = self._awake.setdefault(lane, steps)
         numbers = {"workers": workers, "poll_seconds": 5.0, "sweep_seconds": 5.0, "drain_seconds": 20.0}
         if seen is None:
             return pipeline.reconciler(steps, batch_items=together, **numbers)
         steps.policy = replace(steps.policy, process=ProcessPolicy(batch_items=together, **numbers))
         return _watched(seen)(steps, beat=lambda name: None)
 
-    def push(self, *, workers: int, kind: Kind, seen: Overlaps | None = None) -> Run:
-        """Push what is due in the lane of one process kind, with a reconciler that starts now."""
-        one = self.reconciler(workers=workers, lane=LANES[kind], seen=seen)
+    def push(self, *, workers: int, kind: Kind, seen: Overlaps | None = None, awake: bool = False) -> Run:
+        """Push what is due in the lane of one process kind, with threads that start now.
+
+        ``awake``: they are those of a process that knows the companies it was run with before.
+        """
+        one = self.reconciler(workers=workers, lane=LANES[kind], seen=seen, awake=awake)
         due = self.unsettled(kind)
         committed = statements = 0
 
