@@ -26,12 +26,13 @@ from admin.quickbooks_online.pages.org_filters import ALL
 from admin.quickbooks_online.preview import Difference, shown
 from admin.quickbooks_online.remedies import cause_in_words, remedy_address
 from admin.quickbooks_online.runtime import engine
-from mapping.decisions import Write
+from mapping.decisions import Fail, Write
 from mapping.difference import comparable, holds
 from schemas.counting import counted
 from store.engine import retrying
 from store.searching import links_by_id
 from sync.by_hand import CannotLink
+from sync.decide import Prediction
 from sync.keeping import keep_quickbooks, kompass_side, offers_sides
 from sync.link import Wish
 
@@ -110,7 +111,8 @@ class FailureAdmin(ReadOnlyAdmin):
         configuration = Configuration.objects.filter(org_id=failure.org_id).first()
         link = Link.objects.filter(pk=failure.link_id).first() if failure.link_id else None
         conflict = failure.closed_at is None and offers_sides(failure.cause, link.qbo_id if link is not None else None)
-        sides = _sides(link) if conflict and link is not None else ()
+        predicted = _kompass_side(link) if conflict and link is not None else None
+        sides = _compared(link, predicted) if conflict and link is not None else ()
         return self.page(
             request,
             "failure.html",
@@ -125,6 +127,7 @@ class FailureAdmin(ReadOnlyAdmin):
             conflict=conflict,
             opened=Opened(timezone.now(), {"sides": _stamp(sides)}).signed(),
             gone=failure.cause == "deleted-in-qbo" and failure.closed_at is None,
+            sends=not _fails_as_before(failure, predicted),
             may_retry=self.may(request, "retry_failure"),
             may_choose=link is not None and self.may(request, f"resend_{_model_of(link)}"),
         )
@@ -233,9 +236,25 @@ def _stamp(sides: tuple[Difference, ...]) -> str:
 
 def _sides(link: Link) -> tuple[Difference, ...]:
     """Member by member: what QuickBooks says (read last) and what Kompass would say."""
+    return _compared(link, _kompass_side(link))
+
+
+def _kompass_side(link: Link) -> Prediction | None:
     with engine().begin() as db:
         found = links_by_id(db, [link.pk]).get(link.pk)
-        predicted = kompass_side(db, found) if found is not None else None
+        return kompass_side(db, found) if found is not None else None
+
+
+def _fails_as_before(failure: Failure, predicted: Prediction | None) -> bool:
+    """Whether Kompass's side, chosen now, would end in this very error: nothing can be sent into a period that stays closed."""
+    return (
+        predicted is not None
+        and isinstance(predicted.outcome, Fail)
+        and predicted.outcome.problems[0].cause == failure.cause
+    )
+
+
+def _compared(link: Link, predicted: Prediction | None) -> tuple[Difference, ...]:
     observed = link.observed or {}
     ours: Mapping[str, object] = {}
     if predicted is not None and isinstance(predicted.outcome, Write):

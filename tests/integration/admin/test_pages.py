@@ -26,7 +26,7 @@ from admin.quickbooks_online.models import (
     Service,
     TaxCodeVatRate,
 )
-from schemas.events import VatRate
+from schemas.events import Step, VatRate
 from simulator import UK, bookkeeper
 from tests.admin_story_light import full_house
 from tests.builders import client as kompass_client
@@ -607,12 +607,29 @@ def test_a_person_decides_a_conflict(section: Section, ada: Client, ids: dict[st
     assert "Compare both sides below" in page
     assert "77.00" in page
     assert "130.00" in page
+    assert "Send what Kompass says" in page
     ada.post(f"{ROOT}failure/{failure.pk}/choose/", {"side": side})
     section.pipeline.drive()
     assert not Failure.objects.filter(closed_at=None).exists()
     (document,) = section.pipeline.objects("Invoice")
     assert document["Line"][0]["Amount"] == (130 if side == "kompass" else 77)
     assert Invoice.objects.get().state == "synced"
+
+
+def test_what_was_taken_back_in_a_closed_period_is_not_offered_to_be_sent(
+    section: Section, ada: Client, ids: dict[str, int]
+) -> None:
+    Failure.objects.all().delete()
+    closed = {"action": "close_books", "date": "2026-12-31"}
+    section.simulator.call(lambda world: bookkeeper.edit(world.companies[UK], closed))
+    lists.facts_listing(UK, "tax_codes", refresh=True)
+    section.pipeline.ingest(event(invoice("i1", sequence=2, step=Step.REJECTED)))
+    section.pipeline.drive()
+    failure = Failure.objects.get(closed_at=None)
+    assert failure.cause == "books-closed"
+    page = words(ada.get(f"{ROOT}failure/{failure.pk}/change/"))
+    assert "Keep what QuickBooks says" in page
+    assert "Send what Kompass says" not in page
 
 
 def test_preview_shows_what_would_be_sent_and_calls_nothing(section: Section, ada: Client, ids: dict[str, int]) -> None:
