@@ -153,8 +153,9 @@ def _stages(ours: Stage, moment: float, took: float) -> tuple[float, float, floa
 
 
 _CAUSE = (
-    "Cause: five handovers lie on the way (broker, ingest's commit, its word to the dispatcher, claim, settle), each of which waits for a "
-    "core of this machine when others use it."
+    "Cause: 25 statements lie on the way (8 of ingest, 11 of claim, 6 of settle), each of which takes 0.2 to 0.5 ms here with its Python; "
+    "the handovers between threads take under 1 ms. Pipelined, seven statements took as long as one by one: what takes the time is to "
+    "run them, on the cores that we share with Postgres."
 )
 _START_CAUSE = (
     "Cause: importing the libraries alone is 1.0 s of CPU, and takes as much longer as the cores are shared; then comes the group's "

@@ -91,7 +91,7 @@ def test_a_server_that_became_read_only_is_waited_for_and_left(
     eventually(lambda: kept(database) == publisher.newest)
     with read_only(database):
         publisher.send_all(CLIENTS, 2)
-        eventually(lambda: "cannot execute" in caplog.text and up(member) == 0)
+        eventually(lambda: "database is not available" in caplog.text and up(member) == 0)
         assert member.running
     eventually(lambda: kept(database) == publisher.newest, "the read-only connections are given up")
     assert twice(database) == []
