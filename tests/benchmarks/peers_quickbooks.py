@@ -257,6 +257,9 @@ def document(number: int, whose: Customer, item: str, tax_code: str) -> Invoice:
     made = Invoice()
     made.DocNumber = f"P{number}"
     made.CustomerRef = whose.to_ref()
+    # Where a company has several currencies QuickBooks wants it.
+    made.CurrencyRef = Ref()
+    made.CurrencyRef.value = "GBP"
     made.TxnDate, made.GlobalTaxCalculation = "2026-03-01", "TaxExcluded"
     row = SalesItemLine()
     row.Amount, row.Description = 100, "Survey work"
