@@ -159,7 +159,9 @@ def test_the_registry_goes_away_and_known_ids_keep_working(
         publisher.send("c1", value=framed(old, old_id))
         publisher.send("c3", value=writer.encode(builders.event(builders.client("c3"))))
         publisher.flush()
-        eventually(lambda: "registry is not available: The schema registry at" in caplog.text, "one with an id that is not")
+        eventually(
+            lambda: "registry is not available: The schema registry at" in caplog.text, "one with an id that is not"
+        )
         guard.open()
         eventually(lambda: "c3" in kept(database))
     eventually(lambda: all_committed(kafka))
