@@ -33,7 +33,7 @@ class Turns:
     def find(self, db: Connection, free: int, *, blocked: Collection[str]) -> list[Candidate]:
         """Give due links of companies that are not blocked, from the one whose turn it is on.
 
-        In a lane of names there are more of them than `next` takes: that a company has a second tells that there is a backlog.
+        In a lane of names there are more of them than `take` gives: that a company has a second tells that there is a backlog.
         """
         found: list[Candidate] = []
         # Some of each company as we go round; when that does not fill the workers, more of those there are.
