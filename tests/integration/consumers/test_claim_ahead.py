@@ -23,11 +23,13 @@ from qbo_client.quota import Limits
 from qbo_client.transport import Transport
 from schemas.events import Kind, OrgRef
 from simulator.seeds import IRELAND, UK
+from store.engine import open_engine
 from store.links import LANES
 from sync.pace import Pace
 from sync.settle import Answer
+from sync.tokens import AccessTokens
 from tests.builders import client, event
-from tests.pipeline import ALL_LANES, UNLIMITED, Pipeline
+from tests.pipeline import ALL_LANES, KEYS, UNLIMITED, Pipeline
 
 WORKERS, AHEAD, PATIENCE_S = 2, 2, 60.0
 
@@ -170,6 +172,19 @@ def test_a_name_that_would_only_wait_for_another_of_its_company_is_left_as_it_is
         assert len(pipeline.links(state="synced")) == 2 * turn
     assert busy.process._claim_some()
     assert [row.realm_id for row in pipeline.rows("qbo_attempt")] == [UK]
+
+
+def test_a_database_that_goes_away_right_after_a_claim_loses_none_of_it(
+    pipeline: Pipeline, held: Callable[..., Busy]
+) -> None:
+    pipeline.ingest(*(event(client(f"c{number}")) for number in range(WORKERS)))
+    pipeline.sweep()
+    busy = held()
+    away = open_engine("postgresql://nobody@127.0.0.1:1/away", pool_size=1)
+    busy.process._steps.tokens = AccessTokens(away, KEYS)
+    assert busy.process._claim_some()
+    wait_for(lambda: len(busy.transport.held) == WORKERS)
+    away.dispose()
 
 
 def test_what_waits_for_a_worker_is_beaten_for_and_nobody_takes_it(
